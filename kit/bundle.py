@@ -1,0 +1,156 @@
+"""The bundle's layout and contents: what a person drops into an app. Every file is the same bytes on every build."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kit import __version__
+from kit.checks import Verdict
+from kit.files import json_text, sha256_file, tree_digests
+from kit.manifest import FORMAT, MANIFEST
+from kit.modelfile import ModelFile
+from kit.pins import Lock
+from kit.recipe import Input, Output, Recipe
+from kit.render import render_tree
+from kit.samples import image_facts, read_labels
+from kit.toolchain import Toolchain
+from kit.worker.job import GOLDEN, MODEL, SIGNATURE, Result, TensorSpec
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a bundle is made of. `files` is the folder of the worker's files."""
+
+    recipe: Recipe
+    toolchain: Toolchain
+    source: ModelFile
+    result: Result
+    files: Path
+    runtime_lock: Lock
+    key: str
+
+
+def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
+    """Write everything but the manifest into an empty folder; return the signature."""
+    recipe = parts.recipe
+    assets = folder / "src" / "main" / "assets" / recipe.model.id
+    assets.mkdir(parents=True)
+    shutil.copyfile(parts.files / MODEL, assets / MODEL)
+    labels = _label_files(recipe)
+    for output, file in labels.items():
+        (assets / file).write_text("".join(f"{label}\n" for label in _labels(recipe, output)), "utf-8", newline="\n")
+    signature = _signature(recipe, parts.result, labels)
+    (assets / "signature.json").write_text(json_text(signature), "utf-8", newline="\n")
+    render_tree("bundle", folder, _values(parts, signature))
+    emulate = folder / "emulate"
+    shutil.copyfile(parts.files / GOLDEN, emulate / GOLDEN)
+    shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
+    (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
+    for path in (p for p in folder.rglob("*") if p.is_file()):
+        path.chmod(0o644)
+    return signature
+
+
+def write_manifest(
+    folder: Path,
+    parts: Parts,
+    signature: Mapping[str, Any],
+    verdicts: Sequence[Verdict],
+    emulation: Mapping[str, Any],
+) -> None:
+    """Write bundle.json: what made the bundle, what was measured and judged, and the SHA-256 of every other file."""
+    recipe, result, source = parts.recipe, parts.result, parts.source
+    model = next(folder.glob(f"src/main/assets/*/{MODEL}"))
+    manifest = {
+        "format": FORMAT,
+        "id": recipe.model.id,
+        "version": recipe.model.version,
+        "kit": __version__,
+        "key": parts.key,
+        "recipe": recipe.model_dump(mode="json", exclude_none=True),
+        "source": {
+            "file": source.path.name,
+            "sha256": sha256_file(source.path),
+            "bytes": source.path.stat().st_size,
+            "keras": source.keras,
+            "parameters": result.parameters,
+        },
+        "toolchain": {
+            "tensorflow": result.tensorflow,
+            "loader": result.loader,
+            "python": parts.toolchain.python,
+            "lock_sha256": parts.toolchain.lock.sha256,
+            "architecture": result.machine,
+        },
+        "model": {
+            "sha256": sha256_file(model),
+            "bytes": model.stat().st_size,
+            "scheme": recipe.quantize.scheme,
+            "io": recipe.io,
+        },
+        "signature": signature,
+        "measures": {
+            "on": result.measured_on,
+            "samples": result.samples,
+            "outputs": [asdict(m) for m in result.measures],
+        },
+        "checks": [{"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed} for v in verdicts],
+        "emulation": emulation,
+        "files": tree_digests(folder),
+    }
+    (folder / MANIFEST).write_text(json_text(manifest), "utf-8", newline="\n")
+
+
+def _labels(recipe: Recipe, output: str) -> list[str]:
+    name = next(o.labels for o in recipe.outputs if o.name == output)
+    return read_labels(recipe.file(str(name)))
+
+
+def _label_files(recipe: Recipe) -> dict[str, str]:
+    """Return the asset name of each labelled output: labels.txt for the first, labels_2.txt for the second."""
+    labelled = [output.name for output in recipe.outputs if output.labels]
+    return {name: "labels.txt" if i == 0 else f"labels_{i + 1}.txt" for i, name in enumerate(labelled)}
+
+
+def _signature(recipe: Recipe, result: Result, labels: Mapping[str, str]) -> dict[str, Any]:
+    inputs = {tensor.name: tensor for tensor in recipe.inputs}
+    outputs = {tensor.name: tensor for tensor in recipe.outputs}
+    return {
+        "format": FORMAT,
+        "id": recipe.model.id,
+        "version": recipe.model.version,
+        "model": MODEL,
+        "signature": SIGNATURE,
+        "inputs": [_input(spec, inputs.get(spec.name)) for spec in result.inputs],
+        "outputs": [_output(spec, outputs.get(spec.name), labels) for spec in result.outputs],
+    }
+
+
+def _input(spec: TensorSpec, wish: Input | None) -> dict[str, Any]:
+    facts = asdict(spec) | {"kind": wish.kind if wish else "tensor"}
+    return facts | image_facts(wish, spec.shape[1:]) if wish and wish.kind == "image" else facts
+
+
+def _output(spec: TensorSpec, wish: Output | None, labels: Mapping[str, str]) -> dict[str, Any]:
+    facts = asdict(spec) | {"kind": wish.kind if wish else "tensor"}
+    if wish is None or wish.kind != "classes":
+        return facts
+    return facts | {"labels": labels.get(spec.name), "activation": wish.activation or "none"}
+
+
+def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:
+    recipe = parts.recipe
+    return {
+        "bundle_id": recipe.model.id,
+        "version": recipe.model.version,
+        "assets": f"../src/main/assets/{recipe.model.id}",
+        "runtime": recipe.android.runtime,
+        "kit_version": __version__,
+        "tensorflow": parts.result.tensorflow,
+        "scheme": recipe.quantize.scheme,
+        "signature": signature,
+    }

@@ -1,0 +1,83 @@
+"""The layer of byte-code: compiled inside a shut-in container, packed here. The compiler is bytecode.py."""
+
+from __future__ import annotations
+
+import shutil
+import tarfile
+from contextlib import ExitStack
+from functools import partial
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
+
+from kit.container.archive import Entry, Layer, write_layer
+from kit.container.base import Base
+from kit.container.client import OWNER_LABEL, owner
+from kit.container.load import passing_image, run_to_end
+from kit.container.options import OUT, hardened
+from kit.errors import EngineError
+
+if TYPE_CHECKING:
+    import docker
+
+PYC = "opt/toolchain/pyc"
+# Fixed, not the number of cores: the bytes depend on it. Each is a process of its own.
+_SHARDS = 4
+_MEMORY = 2 << 30
+_START_ALL = f"""
+import subprocess, sys
+command = [sys.executable, "/in/bytecode.py", "/in/wheels.tar", "{OUT}"]
+shards = [subprocess.Popen([*command, str(shard), "{_SHARDS}"]) for shard in range({_SHARDS})]
+sys.exit(max(abs(shard.wait()) for shard in shards))
+"""
+
+
+def write_bytecode_layer(
+    client: docker.DockerClient, architecture: str, base: Base, python: str, packages: Layer
+) -> Layer:
+    """Write the byte-code of the base's standard library and of a layer of wheels, beside that layer.
+
+    It lies at /opt/toolchain/pyc, where PYTHONPYCACHEPREFIX has Python look. The container stands on the base
+    alone and reads the wheels from their layer's tar, so the engine need not load them twice.
+    """
+    out = packages.path.with_name("pyc")
+    out.mkdir()
+    out.chmod(0o777)  # the container's user is not this one; the folder above is closed to others
+    # Copied, for it may be installed where only this user can read it.
+    script = packages.path.with_name("bytecode.py")
+    shutil.copyfile(Path(__file__).with_name("bytecode.py"), script)
+    for path in (script, packages.path):
+        path.chmod(0o644)
+    options = hardened(
+        memory=_MEMORY,
+        read_only={
+            "/in/wheels.tar": packages.path,
+            "/in/bytecode.py": Path(__file__).with_name("bytecode.py"),
+        },
+        out=out,
+        environment={
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONHASHSEED": "0",  # the order of the sets among a code's constants
+            "PYTHONPYCACHEPREFIX": f"/{PYC}",
+            "PYTHONUTF8": "1",
+        },
+        labels={OWNER_LABEL: owner()},
+    )
+    with passing_image(client, architecture, base.layers) as image:
+        run_to_end(client, image, [python, "-c", _START_ALL], options)
+    with ExitStack() as stack:
+        tars = [stack.enter_context(tarfile.open(out / f"{n}.tar", mode="r:")) for n in range(_SHARDS)]
+        entries = [_entry(tar, member) for tar in tars for member in tar]
+        note = f"byte-code of the layers below at /{PYC}"
+        return write_layer(packages.path.with_name("bytecode.tar"), entries, note)
+
+
+def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
+    if not member.isreg() or not member.name.startswith(f"{PYC}/"):
+        raise EngineError(f"the compiler wrote {member.name!r}, outside of its place")
+    return Entry(member.name, "byte-code", size=member.size, content=partial(_open, tar, member))
+
+
+def _open(tar: tarfile.TarFile, member: tarfile.TarInfo) -> IO[bytes]:
+    file = tar.extractfile(member)
+    assert file is not None
+    return file

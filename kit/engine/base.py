@@ -1,0 +1,69 @@
+"""What an engine is: a small interface, and what every engine gives the worker. Knows no engine in particular."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kit.process import Exit
+from kit.toolchain import Toolchain
+
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a job may use. memory is in bytes and holds in containers only; seconds is wall time."""
+
+    memory: int = 8 * GIB
+    seconds: float = 3600.0
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """A job on disk: `inputs` is read only for the worker, `out` is the one place that it may write."""
+
+    inputs: Path
+    out: Path
+    log: Path
+
+
+class Engine(Protocol):
+    """Runs the worker in a toolchain."""
+
+    @property
+    def name(self) -> str:
+        """Return its name on the command line."""
+
+    @property
+    def isolated(self) -> bool:
+        """Say whether it is a sandbox: whether code that comes with a model may run."""
+
+    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
+        """Make the toolchain ready, once. Raises EngineError."""
+
+    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+        """Run one job to its end; give each line of the worker's stdout to on_line."""
+
+
+def worker_env(pythonpath: str) -> dict[str, str]:
+    """Return the worker's whole environment: nothing of the person's, so that nothing of it can change a byte."""
+    return {
+        "CUDA_VISIBLE_DEVICES": "-1",
+        "DROPKIT_JOB": "1",
+        "HOME": "/tmp",  # noqa: S108 - Keras writes a settings file there
+        "KERAS_BACKEND": "tensorflow",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONHASHSEED": "0",
+        "PYTHONPATH": pythonpath,
+        "PYTHONUNBUFFERED": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "1",
+        # Off: its kernels choose by CPU type, and calibration would follow.
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TZ": "UTC",
+    }

@@ -1,0 +1,117 @@
+"""The docker engine: the toolchain as an image, each job in a hardened container that is gone afterwards."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from kit.container import client as engine
+from kit.container.image import Image, ensure_image
+from kit.container.options import OUT, hardened
+from kit.container.wheel_layer import SITE
+from kit.engine.base import JobFolder, Limits, worker_env
+from kit.errors import EngineError
+from kit.process import Exit
+from kit.toolchain import Toolchain
+
+if TYPE_CHECKING:
+    import docker
+    from docker.models.containers import Container
+
+IN = "/in"
+Notify = Callable[[str], None]
+
+
+@dataclass
+class DockerEngine:
+    """Runs the worker in a container of the engine that `client` talks to."""
+
+    client: docker.DockerClient
+    name: str = "docker"
+    isolated: bool = True
+    _images: dict[str, Image] = field(default_factory=dict)
+
+    def prepare(self, toolchain: Toolchain, notify: Notify) -> None:
+        """Make the image, once, and clear away containers that a killed process left."""
+        engine.sweep(self.client)
+        self._images[toolchain.id] = ensure_image(self.client, toolchain, notify)
+
+    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Notify) -> Exit:
+        """Run one job. The container is removed whatever happens, also on Ctrl-C."""
+        import docker
+
+        image = self._images[toolchain.id]
+        # The container's user is nobody on this machine: it may write this one folder, inside a private one.
+        job.out.chmod(0o777)
+        name = f"dropkit-{uuid4().hex}"
+        try:
+            options = docker_options(job, limits)
+            container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)
+            return _follow(container, job, limits, on_line)
+        except docker.errors.DockerException as error:
+            raise EngineError(
+                f"the container engine failed: {error}", "see `docker info`, or build with --engine local"
+            ) from error
+        finally:
+            # By name: an interrupt may come before create has answered.
+            with suppress(docker.errors.NotFound):
+                self.client.api.remove_container(name, force=True, v=True)
+
+
+def docker_command(image: Image) -> list[str]:
+    """Return the command of one job."""
+    return [image.python, "-s", "-m", "kit.worker", IN, OUT]
+
+
+def docker_options(job: JobFolder, limits: Limits) -> dict[str, Any]:
+    """Return the keyword arguments for `client.containers.create`."""
+    return hardened(
+        memory=limits.memory,
+        read_only={IN: job.inputs},
+        out=job.out,
+        environment=worker_env(f"{IN}/code:/{SITE}"),
+        labels={engine.OWNER_LABEL: engine.owner()},
+    )
+
+
+def _follow(container: Container, job: JobFolder, limits: Limits, on_line: Notify) -> Exit:
+    """Start the container, pass its stdout on line by line and its stderr to the log, and say how it ended."""
+    expired = threading.Event()
+
+    def expire() -> None:
+        expired.set()
+        with suppress(Exception):  # it may end by itself at the same moment
+            container.kill()
+
+    stream = container.attach(stdout=True, stderr=True, stream=True, demux=True, logs=True)
+    timer = threading.Timer(limits.seconds, expire)
+    try:
+        timer.start()
+        container.start()
+        with job.log.open("wb") as log:
+            for line in _lines(stream, log):
+                on_line(line)
+        status = int(container.wait()["StatusCode"])
+    finally:
+        timer.cancel()
+    container.reload()
+    return Exit(
+        status,
+        timed_out=expired.is_set(),
+        out_of_memory=bool(container.attrs["State"]["OOMKilled"]) and status != 0,
+    )
+
+
+def _lines(stream: Any, log: Any) -> Iterator[str]:
+    """Yield whole lines of stdout; write stderr to log. The engine cuts its chunks anywhere."""
+    pending = b""
+    for out, err in stream:
+        if err:
+            log.write(err)
+        *lines, pending = (pending + (out or b"")).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", errors="replace")

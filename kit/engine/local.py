@@ -1,0 +1,38 @@
+"""The local engine: the toolchain as a venv of this user. Same wheels as the container, and no sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kit.engine.base import JobFolder, Limits, worker_env
+from kit.process import Exit, run
+from kit.toolchain import Toolchain
+from kit.venv import toolchain_venv
+
+
+@dataclass(frozen=True)
+class LocalEngine:
+    """Runs the worker as a process of this user."""
+
+    name: str = "local"
+    isolated: bool = False
+
+    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
+        """Make the venv, once."""
+        toolchain_venv(toolchain, notify)
+
+    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+        """Run one job; limits.memory is not enforced here."""
+        python = toolchain_venv(toolchain, on_line)
+        with TemporaryDirectory(prefix="dropkit-home-") as home:
+            env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home}
+            argv = local_argv(python, job)
+            return run(argv, env=env, cwd=Path(home), log=job.log, on_line=on_line, timeout=limits.seconds)
+
+
+def local_argv(python: Path, job: JobFolder) -> list[str]:
+    """Return the command of one job. -s: packages of this user's site folder stay out of the toolchain."""
+    return [str(python), "-s", "-m", "kit.worker", str(job.inputs), str(job.out)]

@@ -1,0 +1,121 @@
+"""Choose an engine, give it a job, and turn its end into a result or an error. Knows no model and no container."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from kit.container.client import probe
+from kit.engine.base import Engine, JobFolder, Limits
+from kit.engine.docker import DockerEngine
+from kit.engine.local import LocalEngine
+from kit.errors import KINDS, EngineError, ModelError, RecipeError
+from kit.files import cache_dir
+from kit.process import Exit, tail
+from kit.progress import Reporter
+from kit.toolchain import Toolchain
+from kit.worker.job import JOB, RESULT, Job, Refusal, Result, dump, load_result
+
+if TYPE_CHECKING:
+    import numpy as np
+
+KIT = Path(__file__).parent.parent
+
+
+def choose_engine(wish: str, notify: Callable[[str], None]) -> Engine:
+    """Return the engine "docker", "local", or "auto": docker where one answers. Says which and why in one line."""
+    if wish == "local":
+        return LocalEngine()
+    if wish not in {"auto", "docker"}:
+        raise RecipeError(f"--engine {wish!r} is unknown", "there is: auto, docker, local")
+    found = probe()
+    if not isinstance(found, str):
+        notify(f"engine: docker ({found.version().get('Version', 'unknown version')} answers)")
+        return DockerEngine(found)
+    if wish == "docker":
+        raise EngineError(found, "start a Docker engine, or build with --engine local")
+    notify(f"engine: local ({found})")
+    return LocalEngine()
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job with all that it needs: the model's file, and .npz files to lay beside it as arrays by file name."""
+
+    name: str
+    toolchain: Toolchain
+    job: Job
+    model: Path
+    arrays: Mapping[str, Mapping[str, np.ndarray]]
+
+
+@contextmanager
+def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) -> Iterator[tuple[Result, Path]]:
+    """Run the job and give its result with the folder that holds its files, which is gone after the block.
+
+    Raises the error that the worker named, or ModelError with the cause and the end of the log where the process died.
+    """
+    log = cache_dir() / "logs" / f"{order.name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="dropkit-job-") as root:
+        folder = JobFolder(Path(root) / "in", Path(root) / "out", log)
+        _lay_out(folder, order)
+        ended = engine.run(order.toolchain, folder, limits, lambda line: _pass_on(line, reporter))
+        yield _outcome(folder, ended, engine), folder.out
+
+
+def _lay_out(folder: JobFolder, order: Order) -> None:
+    import numpy as np
+
+    folder.out.mkdir()
+    code = folder.inputs / "code" / "kit"
+    shutil.copytree(KIT / "worker", code / "worker", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "preprocess.py"):
+        shutil.copyfile(KIT / name, code / name)
+    shutil.copyfile(order.model, folder.inputs / order.job.model)
+    for name, content in order.arrays.items():
+        np.savez(folder.inputs / name, **content)  # type: ignore[arg-type]
+    (folder.inputs / JOB).write_text(dump(order.job), "utf-8")
+    for path in (folder.inputs, *folder.inputs.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)  # another user reads it in the container, whatever our umask
+
+
+def _pass_on(line: str, reporter: Reporter) -> None:
+    """Give a line of the worker's progress to the reporter. A line that is none of it is no harm."""
+    with suppress(ValueError, AttributeError):
+        event = json.loads(line)
+        if "stage" in event:
+            reporter.stage(event["stage"])
+        elif "done" in event:
+            reporter.advance(event["done"], event["total"])
+
+
+def _outcome(folder: JobFolder, ended: Exit, engine: Engine) -> Result:
+    try:
+        result = load_result((folder.out / RESULT).read_text("utf-8"))
+    except (OSError, ValueError, KeyError, TypeError):
+        raise _death(folder, ended, engine) from None
+    if ended.status != 0:
+        raise _death(folder, ended, engine)
+    if isinstance(result, Refusal):
+        raise KINDS.get(result.kind, ModelError)(result.message, result.hint)
+    return result
+
+
+def _death(folder: JobFolder, ended: Exit, engine: Engine) -> ModelError:
+    hint = "the log's end often names the layer or op; another scheme or TensorFlow version may convert it"
+    if ended.out_of_memory or ended.status == -9:
+        hint = "give it more with --memory, or fewer calibration samples: [quantize] count"
+    elif ended.timed_out:
+        hint = "give it more time with --timeout SECONDS, or fewer samples"
+    quoted = "\n".join(f"  | {line}" for line in tail(folder.log).splitlines())
+    return ModelError(
+        f"the conversion process died ({engine.name} engine): {ended.cause}\n{quoted}\n  whole log: {folder.log}",
+        hint,
+    )

@@ -1,0 +1,40 @@
+"""bundle.json: read it, and tell whether a bundle is whole. What goes into it, kit/bundle.py knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from kit.errors import RecipeError
+from kit.files import tree_digests
+
+FORMAT = 1
+MANIFEST = "bundle.json"
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Return a bundle's manifest. Raises RecipeError where the folder is no bundle of this format."""
+    try:
+        manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+        known = manifest["format"] == FORMAT
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RecipeError(
+            f"{folder}: no bundle: {MANIFEST} is missing or unreadable", "name a folder that `build` wrote"
+        ) from error
+    if not known:
+        raise RecipeError(
+            f"{folder}: its format is {manifest['format']!r}, and this dropkit knows {FORMAT}",
+            "build it again",
+        )
+    return dict(manifest)
+
+
+def is_intact(folder: Path, key: str) -> bool:
+    """Say whether a bundle of that key is there and every file in it is as it was written."""
+    try:
+        manifest = read_manifest(folder)
+    except RecipeError:
+        return False
+    files = {name: sha for name, sha in tree_digests(folder).items() if name != MANIFEST}
+    return manifest.get("key") == key and manifest.get("files") == files

@@ -1,0 +1,310 @@
+"""The recipe: what a person writes in TOML. Types, cross-field rules, and messages that say what to type instead.
+
+Knows the words and which go together; whether the model agrees is for the worker to say.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from kit.errors import RecipeError
+
+Scheme = Literal["float32", "float16", "dynamic", "int8"]
+Io = Literal["float32", "uint8", "int8"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Model(_Table):
+    """The trained model and what the bundle is called."""
+
+    path: Name = Field(description="a .keras, .h5 or .hdf5 file, relative to the recipe")
+    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="asset folder, class name, artifact id")
+    version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$")
+    allow_code: bool = Field(
+        default=False,
+        description="let the model run code on load in the local engine, which is no sandbox (a container always may)",
+    )
+
+
+class ToolchainChoice(_Table):
+    """Which TensorFlow converts."""
+
+    tensorflow: str = Field(default="auto", pattern=r"^(auto|\d+\.\d+\.\d+)$")
+
+
+class Quantize(_Table):
+    """How the model becomes smaller."""
+
+    scheme: Scheme = "float32"
+    io: Io | None = Field(
+        default=None,
+        description="what the app feeds and reads; int8 with a picture gives uint8 unless said otherwise, else float32",
+    )
+    representative: Name | None = Field(
+        default=None, description="calibration data: .npz by input name, or a folder of pictures"
+    )
+    count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.scheme == "int8" and self.representative is None:
+            raise ValueError("scheme 'int8' needs representative data: the model's ranges are measured on it")
+        if self.io in {"uint8", "int8"} and self.scheme != "int8":
+            raise ValueError(
+                f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"
+            )
+        return self
+
+
+class Input(_Table):
+    """One input of the model, by the model's own name, and how the app fills it."""
+
+    name: Name
+    kind: Literal["image", "tensor"] = "tensor"
+    shape: list[Annotated[int, Field(ge=1)]] | None = Field(
+        default=None, description="without the batch axis; needed where the model leaves an axis open"
+    )
+    mean: list[float] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
+    std: list[float] = Field(default=[], description="image: model value = (pixel - mean) / std")
+    color: Literal["grayscale", "rgb", "bgr"] | None = Field(
+        default=None, description="image: the order of channels; by the number of channels where not given"
+    )
+    resize: Literal["stretch", "crop"] | None = Field(
+        default=None, description="image: stretch to the model's size (default), or crop the centre"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.kind != "image":
+            for key in ("mean", "std", "color", "resize"):
+                if getattr(self, key):
+                    raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
+        if any(value == 0 for value in self.std):
+            raise ValueError("std must not be 0: pixels are divided by it")
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                f"mean has {len(self.mean)} values and std {len(self.std)}: give one for each channel, or one"
+            )
+        return self
+
+
+class Output(_Table):
+    """One output of the model, by the model's own name, and how the app reads it."""
+
+    name: Name
+    kind: Literal["classes", "tensor"] = "tensor"
+    labels: Name | None = Field(default=None, description="classes: a text file, one label a line")
+    activation: Literal["none", "softmax", "sigmoid"] | None = Field(
+        default=None, description="classes: what the app applies to the model's values (none by default)"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key in ("labels", "activation"):
+            if self.kind != "classes" and getattr(self, key):
+                raise ValueError(f"'{key}' is for kind 'classes', and output '{self.name}' is a '{self.kind}'")
+        return self
+
+
+class Android(_Table):
+    """The app that the bundle goes into."""
+
+    package: str | None = Field(default=None, pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$")
+    runtime: str = Field(default="litert:2.3.0", description="the interpreter that the app links")
+
+
+class Checks(_Table):
+    """What the converted model must reach; a build that does not is refused."""
+
+    data: Name | None = Field(
+        default=None,
+        description="test data: .npz with inputs by name and y, or a folder with one folder a label",
+    )
+    min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
+    max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
+    max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
+
+
+class Recipe(_Table):
+    """A whole recipe. `load_recipe` makes one from a file."""
+
+    model: Model
+    toolchain: ToolchainChoice = ToolchainChoice()
+    quantize: Quantize = Quantize()
+    inputs: list[Input] = []
+    outputs: list[Output] = []
+    android: Android = Android()
+    checks: Checks = Checks()
+    _path: Path = PrivateAttr(default=Path("recipe.toml"))
+
+    @property
+    def path(self) -> Path:
+        """Return the file that it was read from."""
+        return self._path
+
+    def file(self, name: str) -> Path:
+        """Return a file that the recipe names, which is relative to the recipe."""
+        return self._path.parent / name
+
+    @property
+    def io(self) -> str:
+        """Return the element type at the model's border: the recipe's word, or the one that suits it."""
+        if self.quantize.io:
+            return self.quantize.io
+        pictures = any(tensor.kind == "image" for tensor in self.inputs)
+        # MediaPipe and the Android picture path read uint8, and neither takes int8.
+        return "uint8" if self.quantize.scheme == "int8" and pictures else "float32"
+
+    def with_tensorflow(self, version: str) -> Recipe:
+        """Return the same recipe for another TensorFlow."""
+        changed = self.model_copy(update={"toolchain": ToolchainChoice(tensorflow=version)})
+        changed._path = self._path
+        return changed
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for table, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+            names = [tensor.name for tensor in tensors]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"two [[{table}]] are named '{name}'")
+        classes = any(tensor.kind == "classes" for tensor in self.outputs)
+        if self.checks.max_drop is not None and not (self.checks.data and classes):
+            raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")
+        if self.checks.min_agreement is not None and not classes:
+            raise ValueError("[checks] min_agreement needs an output of kind 'classes'")
+        if self.checks.min_agreement is not None and not (self.checks.data or self.quantize.representative):
+            raise ValueError("[checks] min_agreement needs data to compare on")
+        return self
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises RecipeError, which names the place and the nearest word where one is unknown."""
+    try:
+        text = path.read_text("utf-8")
+        raw = tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(
+            f"{path}: no recipe can be read there: {error.strerror}", "name a recipe.toml file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not a text file in UTF-8", "name a recipe.toml file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}", "correct that place; https://toml.io has the rules") from error
+    try:
+        # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write.
+        recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
+    except ValidationError as error:
+        raise _explain(error, path, text) from error
+    recipe._path = path
+    _check_files(recipe)
+    return recipe
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Recipe.model_json_schema(),
+        "title": "dropkit recipe",
+    }
+
+
+def _check_files(recipe: Recipe) -> None:
+    named = [
+        ("[model] path", recipe.model.path),
+        ("[quantize] representative", recipe.quantize.representative),
+        ("[checks] data", recipe.checks.data),
+    ]
+    named += [(f"[[outputs]] {output.name}: labels", output.labels) for output in recipe.outputs]
+    for where, name in named:
+        if name and not recipe.file(name).exists():
+            raise RecipeError(
+                f"{recipe.path}: {where} = {name!r}: there is no such file", _near_file(recipe.file(name))
+            )
+
+
+def _near_file(path: Path) -> str:
+    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    near = difflib.get_close_matches(path.name, there, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"paths are relative to the recipe; looked for {path}"
+
+
+def _explain(error: ValidationError, path: Path, text: str) -> RecipeError:
+    """Turn pydantic's first complaint into one sentence with the line, the key and what to type instead."""
+    first = error.errors()[0]
+    loc, kind = first["loc"], first["type"]
+    where = _place(loc, text)
+    if kind == "extra_forbidden":
+        known = _keys_at(loc[:-1])
+        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
+        hint = f"did you mean '{near[0]}'?" if near else f"there is: {', '.join(known)}"
+        what = "table" if len(loc) == 1 else "key"
+        return RecipeError(f"{path}{where}: unknown {what} '{loc[-1]}'{_table(loc[:-1])}", hint)
+    if kind == "literal_error":
+        words = re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
+        near = difflib.get_close_matches(str(first["input"]), words, n=1)
+        hint = (f"did you mean '{near[0]}'? " if near else "") + f"there is: {', '.join(words)}"
+        return RecipeError(f"{path}{where}:{_table(loc[:-1])} {loc[-1]} {first['input']!r} is unknown", hint)
+    if kind == "missing":
+        return RecipeError(
+            f"{path}{where}:{_table(loc[:-1])} '{loc[-1]}' is missing", "add it; docs/recipe.md has every key"
+        )
+    message = first["msg"].removeprefix("Value error, ")
+    return RecipeError(f"{path}{where}:{_table(loc)} {message}", "docs/recipe.md has every key and rule")
+
+
+def _table(loc: tuple[int | str, ...]) -> str:
+    """Say a place as TOML writes it: " [quantize] scheme", " [[inputs]] (2nd) mean"."""
+    if not loc:
+        return ""
+    head, rest = loc[0], list(loc[1:])
+    if rest and isinstance(rest[0], int):
+        nth = rest.pop(0)
+        return f" [[{head}]] number {int(nth) + 1}" + "".join(f" {part}" for part in rest)
+    return f" [{head}]" + "".join(f" {part}" for part in rest)
+
+
+def _place(loc: tuple[int | str, ...], text: str) -> str:
+    """Return ", line N" for a key that can be found in the text, else nothing."""
+    nth = next((part for part in loc if isinstance(part, int)), 0)
+    words = [str(part) for part in loc if isinstance(part, str)]
+    lines = text.splitlines()
+    at = 0
+    if words:
+        heads = [i for i, line in enumerate(lines) if re.match(rf"\s*\[\[?\s*{re.escape(words[0])}\s*\]", line)]
+        if not heads:
+            return ""
+        at = heads[min(nth, len(heads) - 1)]
+    for i in range(at + 1, len(lines)):
+        if len(words) > 1 and re.match(rf"\s*{re.escape(words[1])}\s*=", lines[i]):
+            return f", line {i + 1}"
+        if lines[i].lstrip().startswith("["):
+            break
+    return f", line {at + 1}" if words else ""
+
+
+def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
+    tables: dict[str, type[BaseModel]] = {
+        "model": Model,
+        "toolchain": ToolchainChoice,
+        "quantize": Quantize,
+        "inputs": Input,
+        "outputs": Output,
+        "android": Android,
+        "checks": Checks,
+    }
+    table: type[BaseModel] | None = tables.get(str(loc[0])) if loc else Recipe
+    return list(table.model_fields) if table else []

@@ -1,0 +1,47 @@
+"""Templates to files. Knows Jinja and how each target language escapes; nothing of what the values mean."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import jinja2
+
+
+def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
+    """Write templates/<name>/ below target: a .j2 file rendered without that ending, any other byte for byte.
+
+    Raises jinja2.UndefinedError where a template wants a value that is not there.
+    """
+    root = templates() / name
+    for source in sorted(path for path in root.rglob("*") if path.is_file()):
+        place = target / source.relative_to(root)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if source.suffix == ".j2":
+            template = _environment().get_template(source.relative_to(templates()).as_posix())
+            place.with_suffix("").write_text(template.render(values), "utf-8", newline="\n")
+        else:
+            place.write_bytes(source.read_bytes())
+
+
+def templates() -> Path:
+    """Return the folder of templates: inside the installed package, or beside it in a checkout."""
+    inside = Path(__file__).parent / "templates"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "templates"
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(templates()),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701 - no template here is HTML
+    )
+    environment.filters["py"] = repr
+    return environment

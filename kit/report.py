@@ -1,0 +1,104 @@
+"""What a person wants to know at the end: tables, from values that others computed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from kit.checks import Verdict
+from kit.pipeline import Built
+from kit.worker.job import OutputMeasure
+
+Row = tuple[str, str]
+
+
+def print_built(built: Built) -> None:
+    """Print the table of a build: sizes, accuracies, errors, gates, and where to go on."""
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        show_header=False,
+        title=f"{built.recipe.model.id} {built.recipe.model.version}",
+        title_justify="left",
+    )
+    for row in _rows(built):
+        table.add_row(*(escape(cell) for cell in row))
+    console = Console(soft_wrap=True)
+    console.print(table)
+    if built.verdicts:
+        console.print(_gates(built.verdicts))
+
+
+def _rows(built: Built) -> Iterator[Row]:
+    result, recipe = built.result, built.recipe
+    if result is None:
+        return
+    before = recipe.file(recipe.model.path).stat().st_size
+    yield (
+        "size",
+        f"{_bytes(before)} {recipe.model.path} -> {_bytes(built.size)} model.tflite (x{built.size / before:.2f}), "
+        f"{recipe.quantize.scheme}, {recipe.io} in and out",
+    )
+    for measure in result.measures:
+        yield from _measured(measure, len(result.measures) > 1)
+    yield (
+        "measured on",
+        {
+            "checks": f"{result.samples} samples of [checks] data",
+            "representative": f"{result.samples} samples of the representative data (no [checks] data)",
+            "random": f"{result.samples} random inputs (no data in the recipe: says little)",
+        }[result.measured_on],
+    )
+    if built.manifest:
+        yield "on " + recipe.android.runtime, _emulated(built.manifest["emulation"])
+    yield (
+        "toolchain",
+        f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",
+    )
+    if built.bundle:
+        yield "bundle", str(built.bundle)
+        yield (
+            "next",
+            f"python {built.bundle}/emulate/emulate.py --help, or copy {built.bundle}/src into your app module",
+        )
+
+
+def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
+    of = f" ({measure.name})" if several else ""
+    if measure.accuracy is not None and measure.float_accuracy is not None:
+        change = measure.accuracy - measure.float_accuracy
+        yield (
+            f"accuracy{of}",
+            f"{measure.float_accuracy:.2%} before -> {measure.accuracy:.2%} after ({100 * change:+.2f} points)",
+        )
+    if measure.agreement is not None:
+        yield f"agreement{of}", f"{measure.agreement:.2%} same top-1 as the float Keras model"
+    steps = "" if measure.worst_steps is None else f" = {measure.worst_steps:.1f} quantization steps"
+    yield f"output error{of}", f"worst {measure.worst_error:.4g}{steps}, mean {measure.mean_error:.4g}"
+
+
+def _emulated(report: dict[str, Any]) -> str:
+    outputs = report.get("outputs", {})
+    parts = []
+    for name, facts in outputs.items():
+        worst = facts.get("worst_steps")
+        off = f"{worst:g} steps" if worst is not None else f"{facts.get('worst', 0):.2g}"
+        parts.append(f"{name} off by {off}")
+    return f"golden vectors {report.get('verdict')}: {', '.join(parts)}"
+
+
+def _gates(verdicts: Sequence[Verdict]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, title="checks", title_justify="left")
+    for heading in ("check", "limit", "measured", "verdict"):
+        table.add_column(heading)
+    for v in verdicts:
+        table.add_row(escape(v.name), v.limit, v.value, "[green]pass[/]" if v.passed else "[red]FAIL[/]")
+    return table
+
+
+def _bytes(count: int) -> str:
+    return f"{count / 1000:,.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:,.2f} MB"

@@ -1,0 +1,124 @@
+"""The produced file against the float Keras model: golden vectors, errors, agreement, accuracy. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kit.preprocess import apply_activation
+from kit.worker.data import Data
+from kit.worker.job import Job, JobError, OutputMeasure, OutputWish, TensorSpec
+from kit.worker.product import Product, real
+from kit.worker.source import Source
+
+Arrays = Mapping[str, np.ndarray]
+
+# What another runtime or CPU may differ by and still be right. Integers: LiteRT's kernel families differ by
+# one step. Floats: sums in another order; dynamic range re-quantizes activations on the fly, which amplifies it.
+TOLERANCE = {"int8": 1.0, "float32": 1e-4, "float16": 1e-3, "dynamic": 5e-3}
+BATCH = 64
+
+
+def reference(source: Source, samples: Arrays) -> dict[str, np.ndarray]:
+    """Return the float Keras model's answers [N, ...] to samples [N, ...], by name, as float32."""
+    count = len(next(iter(samples.values())))
+    fixed = source.inputs[0].shape[0]
+    step = fixed or BATCH
+
+    call = tf.function(source.call, autograph=False)
+    rows = [call({name: tf.constant(a[at : at + step]) for name, a in samples.items()}) for at in range(0, count, step)]
+    return {
+        port.name: np.concatenate([np.asarray(row[port.name], np.float32) for row in rows]) for port in source.outputs
+    }
+
+
+def measure(job: Job, data: Data, product: Product, floats: Arrays, answers: Arrays) -> tuple[OutputMeasure, ...]:
+    """Return one measure per output, on all of the evaluation data."""
+    wishes = {wish.name: wish for wish in job.outputs}
+    first = next((wish.name for wish in job.outputs if wish.classes), None)
+    if data.y is not None and first is None:
+        raise JobError(
+            "recipe",
+            "the checks' data has y, and no output is of kind 'classes'",
+            'say which: [[outputs]] name = ... kind = "classes"; or leave y out of the data',
+        )
+    return tuple(
+        _measure(
+            spec,
+            floats[spec.name],
+            real(answers[spec.name], spec),
+            wishes.get(spec.name),
+            data.y if spec.name == first else None,
+        )
+        for spec in product.outputs
+    )
+
+
+def golden(
+    job: Job, data: Data, product: Product, fed: Arrays, answers: Arrays, floats: Arrays
+) -> dict[str, np.ndarray]:
+    """Return the arrays of golden.npz: the first vectors of the evaluation, by key."""
+    rows = slice(0, job.golden)
+    arrays: dict[str, np.ndarray] = {f"input/{name}": array[rows] for name, array in fed.items()}
+    for spec in product.outputs:
+        answer, exact = answers[spec.name][rows], floats[spec.name][rows]
+        off = float(np.max(np.abs(real(answer, spec) - exact)))
+        arrays[f"output/{spec.name}"] = answer
+        arrays[f"float/{spec.name}"] = exact
+        arrays[f"tolerance/{spec.name}"] = np.array(TOLERANCE[job.scheme] if spec.scale is None else TOLERANCE["int8"])
+        arrays[f"drift/{spec.name}"] = np.array(off if spec.scale is None else off / spec.scale)
+    for name, pictures in data.pixels.items():
+        arrays[f"pixels/{name}"] = pictures[rows]
+    return arrays
+
+
+def _measure(
+    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, wish: OutputWish | None, y: np.ndarray | None
+) -> OutputMeasure:
+    if not np.isfinite(got).all() and np.isfinite(exact).all():
+        raise JobError(
+            "model",
+            f"output '{spec.name}' of the produced file holds NaN or infinity, the Keras model's does not",
+            'try scheme = "float32" to see whether quantization is the cause',
+        )
+    off = np.abs(got - exact)
+    worst = float(off.max())
+    steps = None if spec.scale is None else worst / spec.scale
+    if wish is None or not wish.classes:
+        return OutputMeasure(spec.name, worst, float(off.mean()), steps)
+    before, after = top1(exact, wish.activation), top1(got, wish.activation)
+    accuracies: tuple[float | None, float | None] = (None, None)
+    if y is not None:
+        truth = _truth(y, before.shape, exact.shape[-1])
+        accuracies = float(np.mean(before == truth)), float(np.mean(after == truth))
+    return OutputMeasure(spec.name, worst, float(off.mean()), steps, float(np.mean(before == after)), *accuracies)
+
+
+def top1(values: np.ndarray, activation: str) -> np.ndarray:
+    """Return the winning class along the last axis; a single unit wins above one half, as Keras counts it."""
+    if values.shape[-1] == 1:
+        return (apply_activation(values, activation)[..., 0] > 0.5).astype(np.int64)
+    return np.asarray(np.argmax(values, axis=-1))
+
+
+def _truth(y: np.ndarray, shape: tuple[int, ...], classes: int) -> np.ndarray:
+    """Return y as class numbers of the given shape; takes class numbers or one-hot rows."""
+    if y.shape == (*shape, classes) and classes > 1:
+        return np.asarray(np.argmax(y, axis=-1))
+    if y.size != int(np.prod(shape)):
+        raise JobError(
+            "recipe",
+            f"checks data: y has shape {list(y.shape)}, the samples need {list(shape)}",
+            "give one class number a sample",
+        )
+    y = y.reshape(shape)
+    top = max(classes, 2)
+    if not np.isin(y, np.arange(top)).all():
+        raise JobError(
+            "recipe",
+            f"checks data: y holds {y.min()}..{y.max()}, the model's classes are 0..{top - 1}",
+            "number the classes from 0, in the order of the labels",
+        )
+    return y

@@ -1,0 +1,5 @@
+"""What `inv` finds in a checkout: the same collection as the installed `kit` command."""
+
+from kit.tasks import namespace
+
+__all__ = ["namespace"]

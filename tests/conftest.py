@@ -1,0 +1,57 @@
+"""What tests share: a real toolchain, a real engine, and one real bundle, each made once a session."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from worlds import DIGITS, run_kit
+
+from kit.container.client import probe
+from kit.pins import read_lock
+from kit.toolchain import find_runtime, find_toolchain
+from kit.venv import runtime_venv, toolchain_venv
+
+if TYPE_CHECKING:
+    import docker
+
+
+def _quiet(_line: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="session")
+def toolchain_python() -> Path:
+    """Give the Python of the newest toolchain's venv."""
+    return toolchain_venv(find_toolchain("auto"), _quiet)
+
+
+@pytest.fixture(scope="session")
+def digits_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the bundle that the digits example builds on the local engine."""
+    out = tmp_path_factory.mktemp("dist")
+    built = run_kit("build", str(DIGITS), "--engine", "local", "--out", str(out))
+    assert built.returncode == 0, built.stderr
+    return out / "digits"
+
+
+@pytest.fixture(scope="session")
+def runtime_python(digits_bundle: Path) -> Path:
+    """Give a Python with the bundle's emulate/requirements.txt and nothing else."""
+    lock = read_lock(digits_bundle / "emulate" / "requirements.txt")
+    return runtime_venv(find_runtime("litert:2.3.0"), lock, _quiet)
+
+
+@pytest.fixture(scope="session")
+def docker_client() -> Iterator[docker.DockerClient]:
+    """Give a client of the engine. Where none answers the test is skipped with the reason, but never in CI."""
+    found = probe()
+    if isinstance(found, str):
+        if os.environ.get("DROPKIT_REQUIRE_CONTAINER"):
+            pytest.fail(f"the container tests must run here, and {found}")
+        pytest.skip(f"needs a Docker engine: {found}")
+    yield found
+    found.close()

@@ -1,0 +1,46 @@
+"""Small worlds for tests: run the kit as a person would, and write recipes with their files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+DIGITS = ROOT / "examples" / "digits"
+
+
+def run_kit(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Run `kit` as a process of its own and wait for it."""
+    return subprocess.run(
+        [sys.executable, "-m", "kit", *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=900
+    )
+
+
+def write_recipe(folder: Path, **changes: str) -> Path:
+    """Write the digits example's recipe into folder, its files by absolute path, with some values replaced.
+
+    A change's key is "table.key" with "_" for ".", as in model_path="'other.keras'"; its value is TOML, "" removes it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    tables: dict[str, dict[str, str]] = {
+        "model": {"path": f"'{DIGITS / 'digits.keras'}'", "id": "'digits'"},
+        "toolchain": {"tensorflow": "'2.19.1'"},
+        "quantize": {"scheme": "'int8'", "io": "'uint8'", "representative": f"'{DIGITS / 'samples.npz'}'"},
+        "inputs": {"name": "'image'", "kind": "'image'", "mean": "[0.0]", "std": "[255.0]"},
+        "outputs": {"name": "'digit'", "kind": "'classes'", "labels": f"'{DIGITS / 'labels.txt'}'"},
+        "checks": {"data": f"'{DIGITS / 'test.npz'}'"},
+    }
+    for place, value in changes.items():
+        table, _, key = place.partition("_")
+        tables[table].pop(key, None)
+        if value:
+            tables[table][key] = value
+    lines = []
+    for table, content in tables.items():
+        lines.append(f"[[{table}]]" if table in {"inputs", "outputs"} else f"[{table}]")
+        lines += [f"{key} = {value}" for key, value in content.items()]
+    path = folder / "recipe.toml"
+    path.write_text("\n".join(lines) + "\n", "utf-8")
+    return path
