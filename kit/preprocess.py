@@ -91,7 +91,8 @@ def quantize(real: NDArray[Any], scale: float, zero_point: int, dtype: str) -> N
     """Return q of real's shape and of `dtype`: round(real / scale) + zero_point, clamped to dtype's range.
 
     The quotient is one of float32 values and halves round away from zero, as in TFLite's reference QUANTIZE
-    kernel (tensorflow/lite/kernels/internal/reference/quantize.h). Infinities clamp.
+    kernel (tensorflow/lite/kernels/internal/reference/quantize.h); XNNPACK's takes halves to even, one step
+    off at a tie. Infinities clamp.
     Raises ValueError for NaN, a dtype that is no quantized one, or a scale that is not positive.
     """
     if dtype not in QUANTIZED:

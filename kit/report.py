@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -27,10 +28,17 @@ def print_built(built: Built) -> None:
     )
     for row in _rows(built):
         table.add_row(*(escape(cell) for cell in row))
-    console = Console(soft_wrap=True)
+    # Where nobody reads it on a terminal, a log should not be cut to 80 columns.
+    console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     console.print(table)
     if built.verdicts:
         console.print(_gates(built.verdicts))
+    if built.bundle:
+        # Outside of the table: a path that is wrapped cannot be copied.
+        sys.stdout.write(f"bundle: {built.bundle}\n")
+        sys.stdout.write(
+            f"next:   python {built.bundle}/emulate/emulate.py --help, then copy {built.bundle}/src into your app\n"
+        )
 
 
 def _rows(built: Built) -> Iterator[Row]:
@@ -59,12 +67,6 @@ def _rows(built: Built) -> Iterator[Row]:
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",
     )
-    if built.bundle:
-        yield "bundle", str(built.bundle)
-        yield (
-            "next",
-            f"python {built.bundle}/emulate/emulate.py --help, or copy {built.bundle}/src into your app module",
-        )
 
 
 def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:

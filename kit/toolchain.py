@@ -64,7 +64,7 @@ def toolchains() -> dict[str, Toolchain]:
 def runtimes() -> dict[str, Runtime]:
     """Return every pinned runtime by its name in a recipe, oldest first."""
     folders = (path.parent for path in RUNTIMES.glob("*/requirements.in"))
-    found = [Runtime(*folder.name.rsplit("-", 1), folder=folder) for folder in folders]
+    found = [Runtime(folder.name.rpartition("-")[0], folder.name.rpartition("-")[2], folder) for folder in folders]
     return {r.name: r for r in sorted(found, key=lambda r: (r.id, _version(r.version)))}
 
 

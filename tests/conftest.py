@@ -55,3 +55,11 @@ def docker_client() -> Iterator[docker.DockerClient]:
         pytest.skip(f"needs a Docker engine: {found}")
     yield found
     found.close()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many container tests really ran: a green run that skipped them proves less."""
+    told = dict.fromkeys(("passed", "failed", "error", "skipped"), 0)
+    for outcome in told:
+        told[outcome] = sum("container" in getattr(r, "keywords", {}) for r in terminalreporter.getreports(outcome))
+    terminalreporter.write_line("container tests: " + ", ".join(f"{count} {name}" for name, count in told.items()))

@@ -93,9 +93,7 @@ def hungry() -> Any:
     """
     return _behind_lambda(
         # Filled, not only reserved: untouched pages do not count.
-        lambda x: (
-            ([b"x" * (1 << 26) for _ in range(192)], x)[1] if "DROPKIT_JOB" in __import__("os").environ else x
-        )
+        lambda x: ([b"x" * (1 << 26) for _ in range(192)], x)[1] if "DROPKIT_JOB" in __import__("os").environ else x
     )
 
 

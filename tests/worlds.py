@@ -11,10 +11,18 @@ ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"
 
 
-def run_kit(*arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run_kit(
+    *arguments: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
     """Run `kit` as a process of its own and wait for it."""
     return subprocess.run(
-        [sys.executable, "-m", "kit", *arguments], cwd=cwd, env=env, capture_output=True, text=True, check=False, timeout=900
+        [sys.executable, "-m", "kit", *arguments],
+        cwd=cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=900,
     )
 
 

@@ -46,9 +46,7 @@ class Base:
         for folder in self.path.split(":"):
             if f"{folder}/{program}".lstrip("/") in names:
                 return f"{folder}/{program}"
-        raise EngineError(
-            f"the image's base has no {program} on its path {self.path}", "take the pinned base"
-        )
+        raise EngineError(f"the image's base has no {program} on its path {self.path}", "take the pinned base")
 
 
 class Source(Protocol):
@@ -122,10 +120,10 @@ class RegistrySource:
         import docker
 
         had = _has(client, self.reference)
-        if not had:
-            notify(f"pulling the base {self.description}")
-            _pull(client, self)
         try:
+            if not had:
+                notify(f"pulling the base {self.description}")
+                _pull(client, self)
             saved = folder / "base.tar"
             with saved.open("wb") as file:
                 for piece in client.images.get(self.reference).save():
@@ -211,9 +209,7 @@ def _layer(tar: tarfile.TarFile, archive: Path, name: str, sha256: str) -> Layer
                 shutil.copyfileobj(packed, plain)
             size = place.stat().st_size
     if _sha256(place, offset, size) != sha256:
-        raise EngineError(
-            f"the base's layer {sha256[:12]} has another content", "remove that image and run it again"
-        )
+        raise EngineError(f"the base's layer {sha256[:12]} has another content", "remove that image and run it again")
     return Layer(place, offset, size, sha256, "base")
 
 
@@ -275,9 +271,15 @@ def _pull(client: docker.DockerClient, source: RegistrySource) -> None:
                 failed = f"the engine was silent for {_PULL_SILENCE} s"
     if failed:
         raise EngineError(
-            f"no registry gives {source.description} ({' '.join(failed.split())[:160]})",
+            f"no registry gives {source.description} ({_end(failed)})",
             "check the network and `docker login`, or set DROPKIT_BASE=debian",
         )
+
+
+def _end(text: str) -> str:
+    """Return the end of an engine's message, where the cause stands, in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= 160 else f"...{line[-157:]}"
 
 
 @contextmanager

@@ -49,12 +49,7 @@ def main(wheels: str, out: str, shard: int, shards: int) -> None:
                 # Templates, and files for another Python: nobody imports them here.
                 sys.stderr.write(f"{path}: {error}\n")
                 continue
-            data = (
-                importlib.util.MAGIC_NUMBER
-                + _UNCHECKED
-                + importlib.util.source_hash(source)
-                + marshal.dumps(code)
-            )
+            data = importlib.util.MAGIC_NUMBER + _UNCHECKED + importlib.util.source_hash(source) + marshal.dumps(code)
             info = tarfile.TarInfo(importlib.util.cache_from_source(path).lstrip("/"))
             info.size = len(data)
             result.addfile(info, io.BytesIO(data))

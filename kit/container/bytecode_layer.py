@@ -56,7 +56,7 @@ def write_bytecode_layer(
         out=out,
         environment={
             "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONHASHSEED": "0",  # the order of the sets among a code's constants
+            "PYTHONHASHSEED": "0",  # before 3.11, sets among a code's constants follow it
             "PYTHONPYCACHEPREFIX": f"/{PYC}",
             "PYTHONUTF8": "1",
         },

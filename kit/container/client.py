@@ -112,9 +112,7 @@ def _address() -> dict[str, Any] | str:
     name = os.environ.get("DOCKER_CONTEXT")
     context = ContextAPI.get_context(name or None)
     if context is None:
-        return (
-            f"the docker context {name!r} does not exist" if name else "the current docker context is missing"
-        )
+        return f"the docker context {name!r} does not exist" if name else "the current docker context is missing"
     if context.Name == "default" or not context.Host:
         return default
     return {"base_url": context.Host} | ({"tls": context.TLSConfig} if context.TLSConfig else {})

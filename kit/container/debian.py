@@ -114,9 +114,7 @@ def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, origin: str) -> Entry 
         assert file is not None
         # No setuid: a container with no-new-privileges has no use for it.
         return file_entry(name, file.read(), origin, 0o755 if member.mode & 0o111 else 0o644)
-    raise EngineError(
-        f"{origin}: refused: {name} is a device or another special file", "delete it from the cache"
-    )
+    raise EngineError(f"{origin}: refused: {name} is a device or another special file", "delete it from the cache")
 
 
 def _merged(name: str) -> str:

@@ -15,9 +15,7 @@ if TYPE_CHECKING:
     import docker
 
 
-def load_image(
-    client: docker.DockerClient, config: bytes, layers: Sequence[Layer], tag: str
-) -> tuple[str, int]:
+def load_image(client: docker.DockerClient, config: bytes, layers: Sequence[Layer], tag: str) -> tuple[str, int]:
     """Load an image under tag; return what this engine calls it and its size in bytes.
 
     Raises EngineError where the engine refuses it, or has other layers under that tag afterwards.
@@ -30,9 +28,7 @@ def load_image(
         client.images.load(cast("bytes", image_archive(config, layers, tag)))
         loaded = client.images.get(tag)
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise EngineError(
-            f"the engine cannot load an image: {error}", "has its disk enough space?"
-        ) from error
+        raise EngineError(f"the engine cannot load an image: {error}", "has its disk enough space?") from error
     if tuple(loaded.attrs["RootFS"]["Layers"]) != tuple(layer.diff_id for layer in layers):
         raise EngineError(f"the engine has another image as {tag}", f"remove it: docker image rm {tag}")
     # An engine with the containerd store gives it an id of its own; a tag is what every engine knows.
@@ -64,9 +60,7 @@ def passing_image(client: docker.DockerClient, architecture: str, layers: Sequen
             client.images.remove(tag)
 
 
-def run_to_end(
-    client: docker.DockerClient, image: str, command: Sequence[str], options: Mapping[str, Any]
-) -> None:
+def run_to_end(client: docker.DockerClient, image: str, command: Sequence[str], options: Mapping[str, Any]) -> None:
     """Run a command in a container of its own, which is gone afterwards, whatever happens.
 
     Raises EngineError, with the last lines of its log, where it does not end with status 0.
@@ -83,9 +77,7 @@ def run_to_end(
             log = container.logs(tail=15).decode("utf-8", errors="replace").strip()
             raise EngineError(f"a step of the image's build ended with status {status}:\n{log}")
     except docker.errors.DockerException as error:
-        raise EngineError(
-            f"the engine cannot run a container: {error}", "see the engine's own log"
-        ) from error
+        raise EngineError(f"the engine cannot run a container: {error}", "see the engine's own log") from error
     finally:
         with suppress(docker.errors.DockerException):
             client.api.remove_container(name, force=True, v=True)

@@ -20,7 +20,7 @@ from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file, write_whole
 
 SUITE = "bookworm"
-_APT = Path("/etc/apt")
+APT = Path("/etc/apt")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _TIMEOUT = 20.0
 _LINE = re.compile(r"(\S+) (\S+) (amd64|arm64|all) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
@@ -44,13 +44,9 @@ class Deb:
 def read_debs(lock: Path) -> tuple[Deb, ...]:
     """Return the packages of a lock, in its order. Raises EngineError for a line without a hash."""
     try:
-        lines = [
-            line for line in lock.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")
-        ]
+        lines = [line for line in lock.read_text("utf-8").splitlines() if line.strip() and not line.startswith("#")]
     except OSError as error:
-        raise EngineError(
-            f"{lock}: the lock cannot be read: {error.strerror}", "install dropkit again"
-        ) from error
+        raise EngineError(f"{lock}: the lock cannot be read: {error.strerror}", "install dropkit again") from error
     found = [_LINE.fullmatch(line.strip()) for line in lines]
     if not lines or not all(found):
         wrong = next((line for line, match in zip(lines, found, strict=True) if not match), "(it is empty)")
@@ -61,7 +57,7 @@ def read_debs(lock: Path) -> tuple[Deb, ...]:
     return tuple(Deb(m[1], m[2], m[3], m[4], int(m[5]), m[6]) for m in found if m)
 
 
-def mirrors(apt: Path = _APT) -> tuple[str, ...]:
+def mirrors(apt: Path) -> tuple[str, ...]:
     """Return the addresses of Debian mirrors: $DROPKIT_DEBIAN_MIRROR, else those in apt's sources."""
     named = os.environ.get("DROPKIT_DEBIAN_MIRROR")
     if named:
@@ -106,9 +102,7 @@ def lock_debs(source: Path, target: Path, architecture: str) -> str:
     expected = re.search(rf"(?m)^ ([0-9a-f]{{64}}) +\d+ {re.escape(index)}$", release)
     data = _get(f"{mirror}/dists/{SUITE}/{index}")
     if not expected or hashlib.sha256(data).hexdigest() != expected[1]:
-        raise EngineError(
-            f"{mirror}: {index} is not the one that its Release file states", "try another mirror"
-        )
+        raise EngineError(f"{mirror}: {index} is not the one that its Release file states", "try another mirror")
     known = {deb.name: deb for deb in _index(lzma.decompress(data).decode("utf-8"))}
     lacking = [name for name in names if name and name not in known]
     if lacking:
@@ -135,9 +129,7 @@ def _deb822_style(text: str) -> Iterator[str]:
             for match in re.finditer(r"(?m)^([A-Za-z-]+):((?:.*)(?:\n[ \t]+.*)*)", stanza)
         }
         if "deb" in fields.get("types", "").split() and fields.get("enabled", "yes").lower() != "no":
-            yield from (
-                uri for uri in fields.get("uris", "").split() if _is_debian(uri, fields.get("signed-by", ""))
-            )
+            yield from (uri for uri in fields.get("uris", "").split() if _is_debian(uri, fields.get("signed-by", "")))
 
 
 def _is_debian(uri: str, signed_by: str) -> bool:
@@ -150,7 +142,7 @@ def _is_debian(uri: str, signed_by: str) -> bool:
 
 
 def _known_mirrors() -> tuple[str, ...]:
-    known = mirrors()
+    known = mirrors(APT)
     if not known:
         raise EngineError(
             "the image's base is made of Debian packages, and this machine names no Debian mirror",

@@ -43,9 +43,11 @@ def hardened(  # noqa: PLR0913  every option is given by its name
         "mem_limit": memory,
         "memswap_limit": memory,
         "tmpfs": {_TMP: f"rw,nosuid,nodev,mode=1777,size={tmp or memory // 2}"},
-        # Podman would hand on the limits of its own process; a core file could fill /out.
+        # Podman asks for the kernel's highest limits where none are given, and may not have them. nproc is only a
+        # ceiling over all containers of this user (pids_limit is each one's own); a core file could fill /out.
         "ulimits": [
             {"name": "nofile", "soft": 4096, "hard": 4096},
+            {"name": "nproc", "soft": 4096, "hard": 4096},
             {"name": "core", "soft": 0, "hard": 0},
         ],
         "log_config": {"type": "json-file", "config": {"max-size": "16m", "max-file": "1"}},

@@ -83,16 +83,7 @@ def _record(path: Path, wheel: zipfile.ZipFile) -> dict[str, str]:
     """Return the SHA-256 in hex by name, from the one RECORD at the top of a wheel."""
     names = [name for name in wheel.namelist() if name.endswith(".dist-info/RECORD") and name.count("/") == 1]
     if len(names) != 1:
-        raise EngineError(
-            f"{path}: not a wheel: it has {len(names)} RECORD files", "delete it and run it again"
-        )
+        raise EngineError(f"{path}: not a wheel: it has {len(names)} RECORD files", "delete it and run it again")
     rows = csv.reader(io.StringIO(wheel.read(names[0]).decode("utf-8")))
-    hashes = {
-        row[0]: row[1].removeprefix("sha256=")
-        for row in rows
-        if len(row) > 1 and row[1].startswith("sha256=")
-    }
-    return {
-        name: base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex()
-        for name, digest in hashes.items()
-    }
+    hashes = {row[0]: row[1].removeprefix("sha256=") for row in rows if len(row) > 1 and row[1].startswith("sha256=")}
+    return {name: base64.urlsafe_b64decode(digest + "=" * (-len(digest) % 4)).hex() for name, digest in hashes.items()}

@@ -1,0 +1,149 @@
+"""The docker engine against a real one: the same bytes as the local engine, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from models import keras3_model
+from worlds import DIGITS, ROOT, run_kit, write_recipe
+
+from kit.container.client import OWNER_LABEL
+from kit.files import tree_digests
+
+if TYPE_CHECKING:
+    import docker
+
+pytestmark = pytest.mark.container
+DOCKER = ("--engine", "docker")
+
+
+def leftovers(client: docker.DockerClient) -> list[str]:
+    """Return the names of our containers that are still there, running or not."""
+    return [c.name or "" for c in client.containers.list(all=True, filters={"label": OWNER_LABEL})]
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(docker_client: docker.DockerClient) -> object:
+    """Hold after every test: no container of ours is in the engine."""
+    yield
+    assert leftovers(docker_client) == []
+
+
+def test_container_and_venv_give_the_same_bytes_of_every_file(digits_bundle: Path, tmp_path: Path) -> None:
+    built = run_kit("build", str(DIGITS), *DOCKER, "--out", str(tmp_path))
+    assert built.returncode == 0, built.stderr
+    assert "engine: docker" in built.stdout
+    assert tree_digests(tmp_path / "digits") == tree_digests(digits_bundle)
+    assert json.loads((tmp_path / "digits.build.json").read_text("utf-8"))["engine"] == "docker"
+
+
+def test_auto_takes_docker_where_an_engine_answers_and_says_so(tmp_path: Path) -> None:
+    built = run_kit("build", str(write_recipe(tmp_path)), "--out", str(tmp_path / "out"))
+    assert built.returncode == 0, built.stderr
+    assert "engine: docker (" in built.stderr
+
+
+def test_a_lambda_layer_may_run_in_a_container(tmp_path: Path, toolchain_python: Path) -> None:
+    keras3_model(toolchain_python, tmp_path / "l.keras", "lambda")
+    recipe = write_recipe(tmp_path, model_path="'l.keras'", quantize_scheme="'float32'", quantize_io="")
+    recipe.write_text(_model_and_quantize_only(recipe))
+    built = run_kit("build", str(recipe), *DOCKER, "--out", str(tmp_path / "out"))
+    assert built.returncode == 0, built.stderr
+
+
+def test_a_job_that_is_killed_for_memory_says_so(tmp_path: Path, toolchain_python: Path) -> None:
+    keras3_model(toolchain_python, tmp_path / "h.keras", "hungry")
+    recipe = write_recipe(tmp_path, model_path="'h.keras'")
+    recipe.write_text(_model_and_quantize_only(recipe))
+    built = run_kit("build", str(recipe), *DOCKER, "--out", str(tmp_path / "out"), "--memory", "1g")
+    assert built.returncode == 3, built.stdout + built.stderr
+    assert "out of memory" in built.stderr
+    assert "--memory" in built.stderr
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_crash_in_a_container_names_its_cause(tmp_path: Path, toolchain_python: Path) -> None:
+    keras3_model(toolchain_python, tmp_path / "c.keras", "crash")
+    recipe = write_recipe(tmp_path, model_path="'c.keras'")
+    built = run_kit("build", str(recipe), *DOCKER, "--out", str(tmp_path / "out"))
+    assert built.returncode == 3, built.stdout + built.stderr
+    assert "SIGABRT" in built.stderr
+
+
+def test_a_job_that_takes_too_long_is_ended(tmp_path: Path) -> None:
+    built = run_kit("build", str(write_recipe(tmp_path)), *DOCKER, "--out", str(tmp_path / "out"), "--timeout", "1")
+    assert built.returncode == 3, built.stdout + built.stderr
+    assert "out of time" in built.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_removes_the_container(
+    tmp_path: Path, docker_client: docker.DockerClient, number: signal.Signals
+) -> None:
+    process = _start(write_recipe(tmp_path), tmp_path / "out")
+    _wait_for_container(docker_client, process)
+    process.send_signal(number)
+    _, message = process.communicate(timeout=60)
+    assert process.returncode == 130, message
+    assert leftovers(docker_client) == []
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_killed_build_s_container_is_swept_by_the_next_one(
+    tmp_path: Path, docker_client: docker.DockerClient
+) -> None:
+    process = _start(write_recipe(tmp_path), tmp_path / "out")
+    _wait_for_container(docker_client, process)
+    process.kill()
+    process.communicate(timeout=60)
+    assert len(leftovers(docker_client)) == 1, "kill -9 leaves no time to clean up"
+    built = run_kit("build", str(write_recipe(tmp_path)), *DOCKER, "--out", str(tmp_path / "out"))
+    assert built.returncode == 0, built.stderr
+
+
+def test_the_job_sees_no_network_no_root_and_no_writable_disk(
+    tmp_path: Path, docker_client: docker.DockerClient
+) -> None:
+    process = _start(write_recipe(tmp_path), tmp_path / "out")
+    container = _wait_for_container(docker_client, process)
+    facts = docker_client.api.inspect_container(container)
+    process.communicate(timeout=120)
+    host, config = facts["HostConfig"], facts["Config"]
+    assert host["NetworkMode"] == "none"
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert host["SecurityOpt"] == ["no-new-privileges"]
+    assert host["PidsLimit"] == 256
+    assert host["Memory"] == host["MemorySwap"] == 8 << 30
+    assert config["User"] not in {"", "0", "root"}
+    assert {m["Destination"]: m["RW"] for m in facts["Mounts"]} == {"/in": False, "/out": True}
+    assert not [name for name in config["Env"] if name.split("=")[0] in os.environ and "PROXY" in name.upper()]
+
+
+def _model_and_quantize_only(recipe: Path) -> str:
+    """Return the recipe without what only the digits model has: its inputs, outputs and checks."""
+    return recipe.read_text().partition("[[inputs]]")[0].replace("io = 'uint8'", "")
+
+
+def _start(recipe: Path, out: Path) -> subprocess.Popen[str]:
+    argv = [sys.executable, "-m", "kit", "build", str(recipe), *DOCKER, "--out", str(out)]
+    return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def _wait_for_container(client: docker.DockerClient, process: subprocess.Popen[str]) -> str:
+    """Return the id of the running container of our build, as soon as there is one."""
+    for _ in range(600):
+        running = client.api.containers(filters={"label": OWNER_LABEL, "status": "running"})
+        if running:
+            return str(running[0]["Id"])
+        assert process.poll() is None, process.communicate()[1]
+        time.sleep(0.05)
+    raise AssertionError("no container appeared within 30 s")
