@@ -111,6 +111,7 @@ def writable(place: Path) -> Iterator[None]:
                 "a part of that path is a file, not a folder",
                 "choose another folder with --out",
             ),
+            errno.ENAMETOOLONG: ("that name is too long", "choose a shorter one"),
             errno.EEXIST: ("a part of that path is a file, not a folder", "choose another folder with --out"),
         }
         if error.errno not in reasons:
@@ -132,13 +133,12 @@ def _swap(staging: Path, target: Path) -> None:
     if not target.exists():
         staging.rename(target)
         return
-    old = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)) / "old"
     try:
-        target.rename(old / "old")
-        try:
-            staging.rename(target)
-        except BaseException:
-            (old / "old").rename(target)
-            raise
+        target.rename(aside)
+        staging.rename(target)
     finally:
-        shutil.rmtree(old, ignore_errors=True)
+        # An interrupt can come before, between or after the renames: without a new one the old one goes back.
+        if aside.exists() and not target.exists():
+            aside.rename(target)
+        shutil.rmtree(aside.parent, ignore_errors=True)

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import ModelError
+from kit.hdf5 import read_hdf5
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
+_MEMBERS = _CONFIG, _VERSION = "config.json", "metadata.json"
 _SAVE_AGAIN = "save the whole model again: model.save('name.keras')"
 
 
@@ -56,60 +58,58 @@ def _from_zip(path: Path) -> ModelFile:
     try:
         with zipfile.ZipFile(path) as archive:
             broken = archive.testzip()
-            if broken:
-                raise ModelError(f"{path}: damaged: {broken} in it does not match its checksum", _SAVE_AGAIN)
-            config = json.loads(archive.read("config.json"))
-            version = str(json.loads(archive.read("metadata.json"))["keras_version"])
-    except (zipfile.BadZipFile, EOFError) as error:
+            texts = {name: archive.read(name) for name in _MEMBERS if name in archive.namelist()}
+    # Broken bytes make zipfile and its decoders raise BadZipFile, EOFError, OSError, RuntimeError, zlib.error and more.
+    except Exception as error:
         raise ModelError(
             f"{path}: not a whole .keras file: {error}: was it cut short?", "copy or save it again"
         ) from error
-    except (KeyError, ValueError, TypeError) as error:
+    if broken:
+        raise ModelError(f"{path}: damaged: {broken} in it does not match its checksum", "copy or save it again")
+    try:
+        return _model_file(path, ".keras", str(json.loads(texts[_VERSION])["keras_version"]), texts[_CONFIG])
+    except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(
-            f"{path}: a zip file, but no Keras model: no readable config.json and metadata.json in it",
-            _SAVE_AGAIN,
+            f"{path}: a zip file, but no Keras model: no readable {' and '.join(_MEMBERS)} in it", _SAVE_AGAIN
         ) from error
-    return ModelFile(path, ".keras", version, _inputs(config), tuple(_code(config)))
 
 
 def _from_hdf5(path: Path) -> ModelFile:
-    import h5py
-
     try:
-        with h5py.File(path, "r") as file:
-            text, version = file.attrs.get("model_config"), file.attrs.get("keras_version", "2")
-            weights_only = text is None and ("layer_names" in file.attrs or "layers" in file)
-    except (OSError, RuntimeError, KeyError) as error:
-        reason = str(error).split("(")[-1].rstrip(")")
-        raise ModelError(f"{path}: not a whole HDF5 file: {reason}", "copy or save it again") from error
-    if weights_only:
+        root = read_hdf5(path)
+    except ValueError as error:
+        raise ModelError(f"{path}: not a whole HDF5 file: {error}", "copy or save it again") from error
+    if "model_config" not in root.names and root.names & {"layer_names", "layers"}:
         raise ModelError(
             f"{path}: it holds weights only, not the model's structure",
             "build the model in Python, load_weights, and model.save('name.keras')",
         )
-    if text is None:
+    if "model_config" not in root.texts:
         raise ModelError(f"{path}: an HDF5 file, but no Keras model: no model_config in it", _SAVE_AGAIN)
     try:
-        config = json.loads(text)
-    except ValueError as error:
-        raise ModelError(f"{path}: its model_config is not JSON: {error}", _SAVE_AGAIN) from error
-    return ModelFile(path, ".h5", _text(version), _inputs(config), tuple(_code(config)))
+        return _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"])
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path}: its model_config cannot be read: {error}", _SAVE_AGAIN) from error
 
 
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+def _model_file(path: Path, suffix: str, keras: str, text: str | bytes) -> ModelFile:
+    """Read a model's JSON. Raises ValueError or RecursionError where it is none that Keras writes."""
+    config = json.loads(text)
+    if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
+        raise ValueError("it names no class")
+    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)))
 
 
-def _inputs(config: Any) -> dict[str, tuple[int | None, ...]]:
+def _inputs(config: dict[str, Any]) -> dict[str, tuple[int | None, ...]]:
     """Return the shapes of the outermost model's input layers. A model that does not say gives none."""
-    body = config.get("config", {}) if isinstance(config, dict) else {}
-    layers = body if isinstance(body, list) else body.get("layers", [])  # Keras before 2.2: a Sequential is a list
+    body = config.get("config")
+    layers = body.get("layers") if isinstance(body, dict) else body  # Keras before 2.2: a Sequential is a list
     found = {}
-    for layer in layers:
+    for layer in layers if isinstance(layers, list) else []:
         if isinstance(layer, dict) and layer.get("class_name") == "InputLayer":
-            own = layer.get("config", {})
+            own = layer["config"] if isinstance(layer.get("config"), dict) else {}
             shape = own.get("batch_shape") or own.get("batch_input_shape")
-            if shape:
+            if isinstance(shape, list) and all(n is None or type(n) is int for n in shape):
                 found[str(own.get("name") or layer.get("name"))] = tuple(shape[1:])
     return found
 
@@ -118,7 +118,7 @@ def _code(config: Any, inside: str = "model") -> Iterator[str]:
     """Yield the names of layers that hold marshalled Python: Lambda layers, and lambdas given to others."""
     if isinstance(config, dict):
         name = config.get("config", {}).get("name", inside) if isinstance(config.get("config"), dict) else inside
-        if config.get("class_name") in {"Lambda", "__lambda__"} or config.get("function_type") == "lambda":
+        if config.get("class_name") in ("Lambda", "__lambda__") or config.get("function_type") == "lambda":
             yield str(name)
             return
         for value in config.values():

@@ -14,7 +14,7 @@ from pathlib import Path
 from kit.errors import EngineError
 
 _REQUIREMENT = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)==([^\s;]+)\s*(?:;[^\\]*?)?((?:\s*--hash=sha256:[0-9a-f]{64})+)\s*"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)\s*(?:;[^\\]*?)?((?:\s*--hash=sha256:[0-9a-f]{64})+)\s*"
 )
 
 
@@ -61,8 +61,8 @@ def read_lock(path: Path) -> Lock:
     """Read a lock and check that every requirement in it is pinned and hashed."""
     try:
         lock = Lock(path, path.read_text("utf-8"))
-    except OSError as error:
-        raise EngineError(f"{path}: the lock cannot be read: {error.strerror}", "install dropkit again") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise EngineError(f"{path}: the lock cannot be read: {error}", "restore it, or install dropkit again") from error
     if not lock.pins:
         raise EngineError(f"{path}: the lock is empty", "restore it from version control, or run `inv lock`")
     return lock

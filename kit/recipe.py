@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -15,11 +14,14 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
+from kit.explain import Loc, explain, place, spot
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Io = Literal["float32", "uint8", "int8"]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
+Pixel = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]  # far beyond 0..255, and whole in float32
+Axis = Annotated[int, Field(ge=1, le=2**31 - 1)]  # TFLite counts in int32
 
 
 class _Table(BaseModel):
@@ -30,8 +32,16 @@ class Model(_Table):
     """The trained model and what the bundle is called."""
 
     path: Name = Field(description="a .keras, .h5 or .hdf5 file, relative to the recipe")
-    id: str = Field(pattern=r"^[a-z][a-z0-9_]*$", description="asset folder, class name, artifact id")
-    version: str = Field(default="1.0.0", pattern=r"^\d+\.\d+\.\d+([-+][0-9A-Za-z.+-]+)?$")
+    id: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=100,
+        description="asset folder, class name, artifact id: small letters, digits and _, a letter first",
+    )
+    version: str = Field(
+        default="1.0.0",
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
+        description="the bundle's own version, as in 1.0.0 or 1.0.0-rc.1",
+    )
     allow_code: bool = Field(
         default=False,
         description="let the model run code on load in the local engine, which is no sandbox (a container always may)",
@@ -41,7 +51,11 @@ class Model(_Table):
 class ToolchainChoice(_Table):
     """Which TensorFlow converts."""
 
-    tensorflow: str = Field(default="auto", pattern=r"^(auto|\d+\.\d+\.\d+)$")
+    tensorflow: str = Field(
+        default="auto",
+        pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
+        description="a pinned version such as 2.19.1 (`kit toolchains` lists them), or auto: the newest",
+    )
 
 
 class Quantize(_Table):
@@ -73,11 +87,11 @@ class Input(_Table):
 
     name: Name
     kind: Literal["image", "tensor"] = "tensor"
-    shape: list[Annotated[int, Field(ge=1)]] | None = Field(
+    shape: list[Axis] | None = Field(
         default=None, description="without the batch axis; needed where the model leaves an axis open"
     )
-    mean: list[float] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
-    std: list[float] = Field(default=[], description="image: model value = (pixel - mean) / std")
+    mean: list[Pixel] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
+    std: list[Pixel] = Field(default=[], description="image: model value = (pixel - mean) / std")
     color: Literal["grayscale", "rgb", "bgr"] | None = Field(
         default=None, description="image: the order of channels; by the number of channels where not given"
     )
@@ -91,7 +105,7 @@ class Input(_Table):
             for key in ("mean", "std", "color", "resize"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
-        if any(value == 0 for value in self.std):
+        if any(abs(value) < 1e-6 for value in self.std):
             raise ValueError("std must not be 0: pixels are divided by it")
         if len(self.mean) != len(self.std):
             raise ValueError(
@@ -121,7 +135,11 @@ class Output(_Table):
 class Android(_Table):
     """The app that the bundle goes into."""
 
-    package: str | None = Field(default=None, pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$")
+    package: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$",
+        description="the Kotlin package of the generated code, as in com.example.app",
+    )
     runtime: str = Field(default="litert:2.3.0", description="the interpreter that the app links")
 
 
@@ -168,8 +186,14 @@ class Recipe(_Table):
         return "uint8" if self.quantize.scheme == "int8" and pictures else "float32"
 
     def with_tensorflow(self, version: str) -> Recipe:
-        """Return the same recipe for another TensorFlow."""
-        changed = self.model_copy(update={"toolchain": ToolchainChoice(tensorflow=version)})
+        """Return the same recipe for another TensorFlow. Raises RecipeError for what is no version."""
+        try:
+            choice = ToolchainChoice(tensorflow=version)
+        except ValidationError as error:
+            raise RecipeError(
+                f"--tensorflow {version!r} is not a version", "give one such as 2.19.1, or auto: the newest"
+            ) from error
+        changed = self.model_copy(update={"toolchain": choice})
         changed._path = self._path
         return changed
 
@@ -190,11 +214,40 @@ class Recipe(_Table):
         return self
 
 
+TABLES: dict[str, type[BaseModel]] = {
+    "model": Model,
+    "toolchain": ToolchainChoice,
+    "quantize": Quantize,
+    "inputs": Input,
+    "outputs": Output,
+    "android": Android,
+    "checks": Checks,
+}
+
+
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises RecipeError, which names the place and the nearest word where one is unknown."""
+    text, raw = _read(path)
     try:
-        text = path.read_text("utf-8")
-        raw = tomllib.loads(text)
+        # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write. A date has no place
+        # in a recipe: a list is refused wherever a date could stand, where its text might be taken for a name.
+        recipe = Recipe.model_validate_json(json.dumps(raw, default=lambda date: [str(date)]))
+    except ValidationError as error:
+        raise explain(error, TABLES, path, text) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: {_TOO_LARGE}", "correct that place; docs/recipe.md has every key") from error
+    recipe._path = path
+    _check_files(recipe, text)
+    return recipe
+
+
+_TOO_LARGE = "a number in it is too long, or its tables are nested too deep"
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = path.read_text("utf-8-sig")
+        return text, tomllib.loads(text)
     except OSError as error:
         raise RecipeError(
             f"{path}: no recipe can be read there: {error.strerror}", "name a recipe.toml file"
@@ -203,14 +256,8 @@ def load_recipe(path: Path) -> Recipe:
         raise RecipeError(f"{path}: not a text file in UTF-8", "name a recipe.toml file") from error
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML: {error}", "correct that place; https://toml.io has the rules") from error
-    try:
-        # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write.
-        recipe = Recipe.model_validate_json(json.dumps(raw, default=str))
-    except ValidationError as error:
-        raise _explain(error, path, text) from error
-    recipe._path = path
-    _check_files(recipe)
-    return recipe
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: {_TOO_LARGE}", "correct that place; docs/recipe.md has every key") from error
 
 
 def schema() -> dict[str, Any]:
@@ -222,89 +269,32 @@ def schema() -> dict[str, Any]:
     }
 
 
-def _check_files(recipe: Recipe) -> None:
-    named = [
-        ("[model] path", recipe.model.path),
-        ("[quantize] representative", recipe.quantize.representative),
-        ("[checks] data", recipe.checks.data),
+def _check_files(recipe: Recipe, text: str) -> None:
+    named: list[tuple[Loc, str | None]] = [
+        (("model", "path"), recipe.model.path),
+        (("quantize", "representative"), recipe.quantize.representative),
+        (("checks", "data"), recipe.checks.data),
     ]
-    named += [(f"[[outputs]] {output.name}: labels", output.labels) for output in recipe.outputs]
-    for where, name in named:
-        if name and not recipe.file(name).exists():
+    named += [(("outputs", i, "labels"), output.labels) for i, output in enumerate(recipe.outputs)]
+    for loc, name in named:
+        if name and not _exists(recipe.file(name)):
             raise RecipeError(
-                f"{recipe.path}: {where} = {name!r}: there is no such file", _near_file(recipe.file(name))
+                f"{recipe.path}{place(loc, text)}:{spot(loc)} = {name!r}: there is no such file",
+                _near_file(recipe.file(name)),
             )
 
 
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that we may not enter
+        return False
+
+
 def _near_file(path: Path) -> str:
-    there = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    try:
+        there = [p.name for p in path.parent.iterdir()]
+    except (OSError, ValueError):
+        there = []
     near = difflib.get_close_matches(path.name, there, n=1)
     return f"did you mean {near[0]!r}?" if near else f"paths are relative to the recipe; looked for {path}"
-
-
-def _explain(error: ValidationError, path: Path, text: str) -> RecipeError:
-    """Turn pydantic's first complaint into one sentence with the line, the key and what to type instead."""
-    first = error.errors()[0]
-    loc, kind = first["loc"], first["type"]
-    where = _place(loc, text)
-    if kind == "extra_forbidden":
-        known = _keys_at(loc[:-1])
-        near = difflib.get_close_matches(str(loc[-1]), known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else f"there is: {', '.join(known)}"
-        what = "table" if len(loc) == 1 else "key"
-        return RecipeError(f"{path}{where}: unknown {what} '{loc[-1]}'{_table(loc[:-1])}", hint)
-    if kind == "literal_error":
-        words = re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
-        near = difflib.get_close_matches(str(first["input"]), words, n=1)
-        hint = (f"did you mean '{near[0]}'? " if near else "") + f"there is: {', '.join(words)}"
-        return RecipeError(f"{path}{where}:{_table(loc[:-1])} {loc[-1]} {first['input']!r} is unknown", hint)
-    if kind == "missing":
-        return RecipeError(
-            f"{path}{where}:{_table(loc[:-1])} '{loc[-1]}' is missing", "add it; docs/recipe.md has every key"
-        )
-    message = first["msg"].removeprefix("Value error, ")
-    return RecipeError(f"{path}{where}:{_table(loc)} {message}", "docs/recipe.md has every key and rule")
-
-
-def _table(loc: tuple[int | str, ...]) -> str:
-    """Say a place as TOML writes it: " [quantize] scheme", " [[inputs]] (2nd) mean"."""
-    if not loc:
-        return ""
-    head, rest = loc[0], list(loc[1:])
-    if rest and isinstance(rest[0], int):
-        nth = rest.pop(0)
-        return f" [[{head}]] number {int(nth) + 1}" + "".join(f" {part}" for part in rest)
-    return f" [{head}]" + "".join(f" {part}" for part in rest)
-
-
-def _place(loc: tuple[int | str, ...], text: str) -> str:
-    """Return ", line N" for a key that can be found in the text, else nothing."""
-    nth = next((part for part in loc if isinstance(part, int)), 0)
-    words = [str(part) for part in loc if isinstance(part, str)]
-    lines = text.splitlines()
-    at = 0
-    if words:
-        heads = [i for i, line in enumerate(lines) if re.match(rf"\s*\[\[?\s*{re.escape(words[0])}\s*\]", line)]
-        if not heads:
-            return ""
-        at = heads[min(nth, len(heads) - 1)]
-    for i in range(at + 1, len(lines)):
-        if len(words) > 1 and re.match(rf"\s*{re.escape(words[1])}\s*=", lines[i]):
-            return f", line {i + 1}"
-        if lines[i].lstrip().startswith("["):
-            break
-    return f", line {at + 1}" if words else ""
-
-
-def _keys_at(loc: tuple[int | str, ...]) -> list[str]:
-    tables: dict[str, type[BaseModel]] = {
-        "model": Model,
-        "toolchain": ToolchainChoice,
-        "quantize": Quantize,
-        "inputs": Input,
-        "outputs": Output,
-        "android": Android,
-        "checks": Checks,
-    }
-    table: type[BaseModel] | None = tables.get(str(loc[0])) if loc else Recipe
-    return list(table.model_fields) if table else []

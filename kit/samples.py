@@ -5,7 +5,6 @@ Knows the recipe's normalization and what can be wrong with data; whether it fit
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,33 +113,53 @@ def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
 
 
 def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
-    import numpy as np
-
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError) as error:
-        raise RecipeError(
-            f"{path}: {where}: not a whole .npz file of plain arrays: {error}",
-            "save it again: numpy.savez(name, **arrays)",
-        ) from error
-    y = arrays.pop("y", None)
-    if not arrays:
+    arrays = _arrays(path, where)
+    for name, array in arrays.items():
+        if array.ndim == 0 or array.dtype.kind not in "fiub":
+            raise RecipeError(f"{path}: {where}: '{name}' is not an array of numbers [N, ...]", "save one sample a row")
+        if 0 in array.shape[1:]:
+            raise RecipeError(
+                f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",
+                "save one sample a row",
+            )
+    if not arrays.keys() - {"y"}:
         raise RecipeError(
             f"{path}: {where}: it holds no inputs",
             "save one array [N, ...] for each input, by the input's name",
         )
-    for name, array in arrays.items():
-        if array.ndim == 0 or array.dtype.kind not in "fiub":
-            raise RecipeError(f"{path}: {where}: '{name}' is not an array of numbers [N, ...]", "save one sample a row")
-    lengths = {name: len(array) for name, array in arrays.items()} | ({} if y is None else {"y": len(np.atleast_1d(y))})
+    lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
         told = ", ".join(f"{name} has {count}" for name, count in lengths.items())
         raise RecipeError(
             f"{path}: {where}: the arrays need the same number of samples, at least one: {told}",
             "save one sample a row",
         )
+    y = arrays.pop("y", None)
     return _normalized(recipe, arrays, y, f"{path}: {where}")
+
+
+def _arrays(path: Path, where: str) -> Arrays:
+    """Return every array of a .npz file by its name. Nothing in it is ever unpickled."""
+    import numpy as np
+
+    again = "save it again: numpy.savez(name, **arrays)"
+    try:
+        with path.open("rb") as file:
+            magic = file.read(2)
+            file.seek(0)
+            loaded = np.load(file, allow_pickle=False) if magic == b"PK" else None
+            members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
+    # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RecipeError(f"{path}: {where}: not a whole .npz file of plain arrays: {reason}", again) from error
+    if loaded is None:
+        kind = "a .npy file" if magic == b"\x93N" else "empty" if not magic else "not a zip file"
+        raise RecipeError(f"{path}: {where}: not an .npz file: it is {kind}", again)
+    for name, member in members.items():
+        if not isinstance(member, np.ndarray):
+            raise RecipeError(f"{path}: {where}: '{name}' in it is no array", again)
+    return members
 
 
 def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
@@ -204,6 +223,10 @@ def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndar
         return np.stack([load_picture(file, shape, facts["color"], facts["resize"]) for file in files])
     except (ValueError, OSError) as error:
         raise RecipeError(str(error), "replace or remove that file") from error
+    except (MemoryError, OverflowError) as error:
+        raise RecipeError(
+            f"{len(files)} pictures of {list(shape)} do not fit into memory", "use fewer, or smaller ones"
+        ) from error
 
 
 def _picture_input(recipe: Recipe, where: str) -> Input:
@@ -232,6 +255,11 @@ def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | 
     folders = [file.relative_to(path).parts[0] if len(file.relative_to(path).parts) > 1 else "" for file in files]
     if set(folders) == {""}:
         return None
+    if "" in folders:
+        raise RecipeError(
+            f"{path}: {files[folders.index('')].name} lies beside the label folders, so its label is not known",
+            "move it into the folder of its label",
+        )
     labels = next((read_labels(recipe.file(o.labels)) for o in recipe.outputs if o.labels), sorted(set(folders)))
     unknown = sorted(set(folders) - set(labels))
     if unknown:

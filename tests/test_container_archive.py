@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import io
 import json
@@ -110,6 +111,19 @@ def test_a_base_whose_layer_was_changed_is_refused(tmp_path: Path) -> None:
     (tmp_path / "image.tar").write_bytes(archive)
     with pytest.raises(EngineError, match="has another content"):
         read_image(tmp_path / "image.tar", "amd64")
+
+
+def test_a_base_that_the_engine_saves_compressed_has_the_same_layers(tmp_path: Path) -> None:
+    layer = write_layer(tmp_path / "l.tar", [file_entry("usr/bin/python3.11", b"#!", "test")], "note")
+    parts = {
+        "blobs/config": image_config("amd64", [layer], {}),
+        "blobs/layer": gzip.compress((tmp_path / "l.tar").read_bytes()),
+        "manifest.json": json.dumps([{"Config": "blobs/config", "Layers": ["blobs/layer"]}]).encode(),
+    }
+    write_layer(tmp_path / "image.tar", [file_entry(name, data, "test") for name, data in parts.items()], "note")
+    base = read_image(tmp_path / "image.tar", "amd64")
+    assert [found.sha256 for found in base.layers] == [layer.sha256]
+    assert base.layers[0].path.read_bytes() == (tmp_path / "l.tar").read_bytes()
 
 
 def test_a_base_for_another_machine_is_refused(tmp_path: Path) -> None:

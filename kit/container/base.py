@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import json
 import os
 import re
@@ -200,10 +201,9 @@ def _layer(tar: tarfile.TarFile, archive: Path, name: str, sha256: str) -> Layer
     while member.issym():  # engines before 25 save a repeated layer as a link
         member = tar.getmember(os.path.normpath(f"{member.name}/../{member.linkname}"))
     place, offset, size = archive, member.offset_data, member.size
-    with archive.open("rb") as file:
-        file.seek(offset)
+    with tar.extractfile(member) or io.BytesIO() as file:
         if file.read(2) == b"\x1f\x8b":
-            file.seek(offset)
+            file.seek(0)
             place, offset = archive.with_name(f"{sha256}.tar"), 0
             with gzip.GzipFile(fileobj=file) as packed, place.open("wb") as plain:
                 shutil.copyfileobj(packed, plain)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from kit.worker.fold import fold_normalization
 from kit.worker.job import SIGNATURE, Job, JobError
 from kit.worker.source import Source
 
@@ -44,9 +45,13 @@ def export(source: Source, shapes: Mapping[str, tuple[int, ...]], folder: Path) 
             "this model keeps state between calls, which is not supported yet",
         )
 
+    graph = fold_normalization(frozen.graph.as_graph_def())
+    taken, given = [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
+
     def serve(**feeds: Any) -> dict[str, Any]:
-        answers = frozen(*[feeds[name] for name in names])
-        return dict(zip(outputs, answers if isinstance(answers, list | tuple) else [answers], strict=True))
+        feed = dict(zip(taken, [feeds[name] for name in names], strict=True))
+        answers = tf.graph_util.import_graph_def(graph, input_map=feed, return_elements=given, name="")
+        return dict(zip(outputs, answers, strict=True))
 
     module = tf.Module()
     module.serve = tf.function(serve, autograph=False)
