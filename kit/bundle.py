@@ -6,12 +6,12 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit import __version__
 from kit.checks import Verdict
 from kit.files import json_text, sha256_file, tree_digests
-from kit.manifest import FORMAT, MANIFEST
+from kit.manifest import FORMAT, LOCK, MANIFEST, PROVENANCE, SAMPLES
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
@@ -19,6 +19,9 @@ from kit.render import render_tree
 from kit.samples import image_facts, read_labels
 from kit.toolchain import Toolchain
 from kit.worker.job import GOLDEN, MODEL, SIGNATURE, Result, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -32,10 +35,13 @@ class Parts:
     files: Path
     runtime_lock: Lock
     key: str
+    samples: Mapping[str, np.ndarray]
 
 
 def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     """Write everything but the manifest into an empty folder; return the signature."""
+    from kit.npz import save_npz  # numpy: a command that builds nothing should not load it
+
     recipe = parts.recipe
     assets = folder / "src" / "main" / "assets" / recipe.model.id
     assets.mkdir(parents=True)
@@ -50,6 +56,10 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     shutil.copyfile(parts.files / GOLDEN, emulate / GOLDEN)
     shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
+    # What `verify` needs to build the same model again, beside the model file.
+    (folder / PROVENANCE).mkdir()
+    (folder / LOCK).write_text(parts.toolchain.lock.text, "utf-8", newline="\n")
+    save_npz(folder / SAMPLES, parts.samples)
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
     return signature
@@ -83,6 +93,8 @@ def write_manifest(
             "tensorflow": result.tensorflow,
             "loader": result.loader,
             "python": parts.toolchain.python,
+            "keras": parts.toolchain.keras,
+            "legacy_keras": parts.toolchain.legacy_keras,
             "lock_sha256": parts.toolchain.lock.sha256,
             "architecture": result.machine,
         },

@@ -55,6 +55,13 @@ class EngineError(KitError):
     title = "engine"
 
 
+class DifferenceError(KitError):
+    """A bundle is not what its own pins give."""
+
+    code = 6
+    title = "verify"
+
+
 KINDS: dict[str, type[KitError]] = {
     kind.title: kind for kind in (RecipeError, OutputError, ModelError, CheckError, EngineError)
 }

@@ -77,8 +77,8 @@ def _wanted(error: ErrorDetails) -> str:
         "string_too_short": "text that is not empty",
         "string_too_long": "at most {max_length} characters",
         "string_pattern_mismatch": "text that matches {pattern}",
-        "greater_than_equal": "{ge:g} or more",
-        "less_than_equal": "{le:g} or less",
+        "greater_than_equal": "{ge} or more",
+        "less_than_equal": "{le} or less",
     }
     return words[kind].format(**ctx) if kind in words else error["msg"]
 
@@ -102,14 +102,14 @@ def _heading(table: str) -> str:
 
 
 def spot(loc: Loc) -> str:
-    """Say a place as TOML writes it: " [quantize] scheme", " [[inputs]] number 2 mean"."""
+    """Say a place as TOML writes it: " [quantize] scheme", " [[inputs]] number 2 mean[0]"."""
     if not loc:
         return ""
     head, rest = loc[0], list(loc[1:])
+    table = f" [{head}]"
     if rest and isinstance(rest[0], int):
-        nth = rest.pop(0)
-        return f" [[{head}]] number {int(nth) + 1}" + "".join(f" {part}" for part in rest)
-    return f" [{head}]" + "".join(f" {part}" for part in rest)
+        table = f" [[{head}]] number {int(rest.pop(0)) + 1}"
+    return table + "".join(f"[{part}]" if isinstance(part, int) else f" {part}" for part in rest)
 
 
 def place(loc: Loc, text: str) -> str:

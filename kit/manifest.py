@@ -11,6 +11,9 @@ from kit.files import tree_digests
 
 FORMAT = 1
 MANIFEST = "bundle.json"
+PROVENANCE = Path("provenance")
+LOCK = PROVENANCE / "requirements.lock"
+SAMPLES = PROVENANCE / "samples.npz"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

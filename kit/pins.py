@@ -62,7 +62,7 @@ def read_lock(path: Path) -> Lock:
     try:
         lock = Lock(path, path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{path}: the lock cannot be read: {error}", "restore it, or install dropkit again") from error
+        raise EngineError(f"{path}: the lock cannot be read: {error}", "restore the file") from error
     if not lock.pins:
         raise EngineError(f"{path}: the lock is empty", "restore it from version control, or run `inv lock`")
     return lock

@@ -40,6 +40,10 @@ class Samples:
             None if self.y is None else self.y[index],
         )
 
+    def raw(self) -> Arrays:
+        """Return them by input name as they were given: pictures as pixels, anything else as values."""
+        return {**self.values, **self.pixels}
+
     def arrays(self) -> Arrays:
         """Return all as one mapping for the worker: input/<name>, pixels/<name> and y."""
         named = {f"input/{name}": array for name, array in self.values.items()}
@@ -48,6 +52,11 @@ class Samples:
 
     def __len__(self) -> int:
         return len(next(iter(self.values.values())))
+
+
+def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
+    """Return the samples that `Samples.raw` came from, None for no arrays."""
+    return _normalized(recipe, arrays, None, "the bundle's samples") if arrays else None
 
 
 def image_facts(tensor: Input, shape: Sequence[int]) -> dict[str, Any]:

@@ -160,6 +160,42 @@ def emulate(
 
 
 @command
+def verify(
+    ctx: Context,
+    bundle: str,
+    model: str = "",
+    engine: str = "auto",
+    memory: str = "8g",
+    timeout: int = 3600,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
+
+    Needs the bundle and the source model alone. Exit code 6 names the first rung that fails.
+    """
+    from kit.engine import Limits, choose_engine
+    from kit.errors import DifferenceError
+    from kit.progress import Reporter
+    from kit.verify import find_model, verify
+
+    folder, reporter = Path(bundle), Reporter()
+    source = find_model(folder, model)
+    limits = Limits(_bytes(memory), _positive(timeout))
+    try:
+        ladder = verify(folder, source, choose_engine(engine, reporter.note), limits, reporter)
+    finally:
+        reporter.close()
+    if json:
+        _print_json(asdict(ladder))
+    for rung in () if json else ladder.rungs:
+        sys.stdout.write(f"{rung.name:10} {'holds' if rung.holds else 'FAILS'}  {rung.lines[0]}\n")
+        sys.stdout.writelines(f"{'':17} {line}\n" for line in rung.lines[1:])
+    if ladder.broken:
+        raise DifferenceError(f"{folder}: {ladder.broken.name}: {ladder.broken.lines[0]}", ladder.broken.hint)
+
+
+@command
 def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
     """List the pinned toolchains and runtimes: versions, what is present here, and how large."""
     from kit.inventory import print_toolchains, toolchain_rows
@@ -316,4 +352,6 @@ def _print_json(value: Any) -> None:
     sys.stdout.write(json_text(value))
 
 
-namespace = Collection(build, emulate, toolchains, image, inspect, doctor, lock, schema, test, check, fmt, bench, clean)
+namespace = Collection(
+    build, emulate, verify, toolchains, image, inspect, doctor, lock, schema, test, check, fmt, bench, clean
+)

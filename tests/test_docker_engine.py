@@ -48,7 +48,7 @@ def test_container_and_venv_give_the_same_bytes_of_every_file(digits_bundle: Pat
 def test_auto_takes_docker_where_an_engine_answers_and_says_so(tmp_path: Path) -> None:
     built = run_kit("build", str(write_recipe(tmp_path)), "--out", str(tmp_path / "out"))
     assert built.returncode == 0, built.stderr
-    assert "engine: docker (" in built.stderr
+    assert "engine: docker, because" in built.stderr
 
 
 def test_a_lambda_layer_may_run_in_a_container(tmp_path: Path, toolchain_python: Path) -> None:

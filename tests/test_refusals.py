@@ -161,7 +161,7 @@ def test_auto_takes_the_local_engine_where_none_answers_and_says_why_in_a_line(t
     env = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     built = run_kit("build", str(write_recipe(tmp_path)), "--out", str(tmp_path / "out"), env=env)
     assert built.returncode == 0, built.stderr
-    assert "engine: local (no container engine is here" in built.stderr
+    assert "engine: local, because no container engine is here" in built.stderr
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -36,11 +36,11 @@ def choose_engine(wish: str, notify: Callable[[str], None]) -> Engine:
         raise RecipeError(f"--engine {wish!r} is unknown", "there is: auto, docker, local")
     found = probe()
     if not isinstance(found, str):
-        notify(f"engine: docker ({found.version().get('Version', 'unknown version')} answers)")
+        notify(f"engine: docker, because {found.version().get('Version', 'one of unknown version')} answers")
         return DockerEngine(found)
     if wish == "docker":
         raise EngineError(found, "start a Docker engine, or build with --engine local")
-    notify(f"engine: local ({found})")
+    notify(f"engine: local, because {found}")
     return LocalEngine()
 
 
@@ -76,7 +76,7 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
     folder.out.mkdir()
     code = folder.inputs / "code" / "kit"
     shutil.copytree(KIT / "worker", code / "worker", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "preprocess.py"):
+    for name in ("__init__.py", "npz.py", "preprocess.py"):
         shutil.copyfile(KIT / name, code / name)
     shutil.copyfile(order.model, folder.inputs / order.job.model)
     for name, content in order.arrays.items():

@@ -33,8 +33,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     progress.stage("start TensorFlow")
     import tensorflow as tf
 
+    from kit.npz import save_npz
     from kit.worker import convert, data, measure, product, source
-    from kit.worker.npz import save_npz
 
     progress.stage("load the model")
     model = source.load(folder / job.model, job)

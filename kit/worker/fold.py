@@ -40,12 +40,18 @@ def _replacement(node: Any, nodes: dict[str, Any]) -> list[Any]:
 
 def _unfuse(node: Any, nodes: dict[str, Any]) -> list[Any]:
     parameters = [_constant(name, nodes) for name in node.input[1:5]]
-    if node.attr["is_training"].b or node.attr["data_format"].s not in {b"", b"NHWC"} or any(p is None for p in parameters):
+    if (
+        node.attr["is_training"].b
+        or node.attr["data_format"].s not in {b"", b"NHWC"}
+        or any(p is None for p in parameters)
+    ):
         return [node]
     gamma, beta, mean, variance = (np.asarray(p, np.float64) for p in parameters)
     scale = gamma / np.sqrt(variance + node.attr["epsilon"].f)
     offset = beta - mean * scale
-    product = node_def_pb2.NodeDef(name=f"{node.name}/folded_mul", op="Mul", input=[node.input[0], f"{node.name}/folded_scale"])
+    product = node_def_pb2.NodeDef(
+        name=f"{node.name}/folded_mul", op="Mul", input=[node.input[0], f"{node.name}/folded_scale"]
+    )
     # The sum takes the node's name: whatever reads the batch norm's first output reads it.
     total = node_def_pb2.NodeDef(name=node.name, op="AddV2", input=[product.name, f"{node.name}/folded_offset"])
     for made in (product, total):

@@ -1,0 +1,186 @@
+"""Build a bundle's model again from the bundle's own lock and samples, and say on which rung it still holds.
+
+The rungs: files (as bundle.json has them), source (the model file is the one), bytes, structure, numbers. Needs the
+bundle and the source model, nothing else that a person wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.convert import Data, convert
+from kit.engine import Engine, Limits
+from kit.errors import RecipeError
+from kit.files import sha256_file, tree_digests
+from kit.manifest import LOCK, MANIFEST, PROVENANCE, SAMPLES, read_manifest
+from kit.modelfile import read_model_file
+from kit.pins import read_lock
+from kit.plan import Plan
+from kit.progress import Reporter
+from kit.recipe import Recipe
+from kit.samples import from_raw
+from kit.tflite import read_tflite
+from kit.tflite_diff import compare
+from kit.toolchain import Toolchain
+from kit.worker.job import GOLDEN, MODEL
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder. `promised` is false for what another architecture may break."""
+
+    name: str
+    holds: bool
+    lines: tuple[str, ...]
+    promised: bool = True
+
+    @property
+    def hint(self) -> str:
+        """Return the next step where this rung fails."""
+        return {
+            "files": "restore the bundle, or build it again",
+            "source": "name the model that the bundle was made of: --model PATH",
+        }.get(self.name, "build it anew and look at what changed: kit diff A B")
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs that were climbed, lowest demand last."""
+
+    rungs: tuple[Rung, ...]
+
+    @property
+    def broken(self) -> Rung | None:
+        """Return the first rung that fails, None where the bundle holds."""
+        return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
+
+
+def verify(bundle: Path, model: Path, engine: Engine, limits: Limits, reporter: Reporter) -> Ladder:
+    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises."""
+    manifest = read_manifest(bundle)
+    rungs = [_files(bundle, manifest), _source(model, manifest)]
+    if not all(rung.holds for rung in rungs):
+        return Ladder(tuple(rungs))
+    plan = _plan(bundle, model, manifest)
+    with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
+        here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
+        same = sha256_file(here) == sha256_file(files / MODEL)
+        other = result.machine != manifest["toolchain"]["architecture"]
+        rungs.append(_bytes(here, files / MODEL, promised=not other))
+        if not same:
+            difference = compare(read_tflite(here), read_tflite(files / MODEL))
+            rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
+        rungs.append(_numbers(bundle / "emulate" / GOLDEN, files / GOLDEN, exact=same))
+    return Ladder(tuple(rungs))
+
+
+def find_model(bundle: Path, named: str) -> Path:
+    """Return the source model's file: the named one, else one of its name near the bundle or here."""
+    if named:
+        return Path(named)
+    name = str(read_manifest(bundle)["source"]["file"])
+    nearby = [bundle.parent / name, Path(name)]
+    with_record = _recorded(bundle)
+    found = next((path for path in [*with_record, *nearby] if path.exists()), None)
+    if found is None:
+        raise RecipeError(f"{bundle}: its source model {name} is not at hand", f"name it: --model path/to/{name}")
+    return found
+
+
+def _recorded(bundle: Path) -> list[Path]:
+    """Return where the build record beside the bundle says that the model was."""
+    try:
+        record = json.loads((bundle.parent / f"{bundle.name}.build.json").read_text("utf-8"))
+        return [Path(record["model"])]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
+    there = {name: sha for name, sha in tree_digests(bundle).items() if name != MANIFEST}
+    listed = manifest["files"]
+    lines = [f"changed: {name}" for name in sorted(listed) if name in there and there[name] != listed[name]]
+    lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
+    lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
+    if not lines and read_lock(bundle / LOCK).sha256 != manifest["toolchain"]["lock_sha256"]:
+        lines = [f"{LOCK} is not the lock that {MANIFEST} names"]
+    return Rung("files", not lines, tuple(lines) or (f"{len(listed)} files are as {MANIFEST} has them",))
+
+
+def _source(model: Path, manifest: Mapping[str, Any]) -> Rung:
+    wanted = manifest["source"]["sha256"]
+    try:
+        found = sha256_file(model)
+    except OSError as error:
+        raise RecipeError(
+            f"{model}: the source model cannot be read: {error.strerror}", "name it with --model"
+        ) from error
+    if found == wanted:
+        return Rung("source", True, (f"{model} is the model that it was made of",))
+    return Rung(
+        "source", False, (f"{model} is another model: sha256 {found[:16]}..., the bundle's is {wanted[:16]}...",)
+    )
+
+
+def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
+    recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    made = manifest["toolchain"]
+    toolchain = Toolchain(
+        made["tensorflow"], made["python"], made["keras"], made["legacy_keras"], "", bundle / PROVENANCE
+    )
+    signature = manifest["signature"]
+    assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
+    labels = {
+        output["name"]: len((assets / output["labels"]).read_text("utf-8").splitlines())
+        for output in signature["outputs"]
+        if output.get("labels")
+    }
+    runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
+    return Plan(recipe, toolchain, read_model_file(model), runtime_lock, labels, str(manifest["key"]))
+
+
+def _data(bundle: Path, recipe: Recipe) -> Data:
+    import numpy as np
+
+    with np.load(bundle / SAMPLES, allow_pickle=False) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+    return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
+
+
+def _bytes(here: Path, again: Path, *, promised: bool) -> Rung:
+    ours, theirs = here.read_bytes(), again.read_bytes()
+    if ours == theirs:
+        return Rung("bytes", True, (f"{MODEL}: sha256 {sha256_file(here)}, {len(ours):,} bytes, built again the same",))
+    differing = sum(a != b for a, b in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
+    lines = [f"{MODEL}: {len(ours):,} bytes here, {len(theirs):,} built again; {differing:,} of them differ"]
+    if not promised:
+        lines.append(f"built on another architecture than this {platform.machine()}: the same bytes are not promised")
+    return Rung("bytes", False, tuple(lines), promised)
+
+
+def _numbers(here: Path, again: Path, *, exact: bool) -> Rung:
+    """Compare the golden answers of both files to the same inputs. Exact where the files are the same bytes."""
+    import numpy as np
+
+    lines, holds = [], True
+    with np.load(here) as ours, np.load(again) as theirs:
+        for key in sorted(name for name in ours.files if name.startswith("output/")):
+            name = key.removeprefix("output/")
+            worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
+            allowed = 0.0 if exact else float(ours[f"tolerance/{name}"])
+            unit = " steps" if ours[key].dtype.kind in "iu" else ""
+            holds = holds and worst <= allowed
+            lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
+    return Rung("numbers", holds, tuple(lines))

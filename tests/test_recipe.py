@@ -1,0 +1,445 @@
+"""What a recipe may say, and what a person reads where it says something else."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+from worlds import DIGITS, ROOT
+
+from kit.errors import RecipeError
+from kit.files import json_text
+from kit.recipe import TABLES, Recipe, load_recipe, schema
+
+MODEL = "[model]\npath = 'digits.keras'\nid = 'digits'\n"
+INT8 = "[quantize]\nscheme = 'int8'\nrepresentative = 'samples.npz'\n"
+IMAGE = "[[inputs]]\nname = 'image'\nkind = 'image'\n"
+DIGIT = "[[outputs]]\nname = 'digit'\nkind = 'classes'\n"
+EXAMPLES = sorted((ROOT / "examples").glob("*/recipe.toml"))
+
+
+def write(folder: Path, text: str | bytes) -> Path:
+    """Write a recipe, and beside it empty files of every name that the recipes here use."""
+    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt"):
+        (folder / name).touch()
+    path = folder / "recipe.toml"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+def read(folder: Path, text: str | bytes) -> Recipe:
+    """Write a recipe with its files and load it."""
+    return load_recipe(write(folder, text))
+
+
+def refusal(folder: Path, text: str | bytes) -> RecipeError:
+    """Return how a recipe is refused."""
+    with pytest.raises(RecipeError) as caught:
+        read(folder, text)
+    assert str(folder / "recipe.toml") in caught.value.message
+    return caught.value
+
+
+# ---------------------------------------------------------------- what a recipe need not say
+
+
+def test_a_recipe_needs_a_path_and_an_id_and_nothing_else(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MODEL)
+    assert (recipe.model.version, recipe.model.allow_code) == ("1.0.0", False)
+    assert recipe.toolchain.tensorflow == "auto"
+    assert (recipe.quantize.scheme, recipe.quantize.count) == ("float32", 200)
+    assert (recipe.inputs, recipe.outputs) == ([], [])
+    assert recipe.android.runtime == "litert:2.3.0"
+    assert recipe.checks.min_agreement is recipe.checks.max_drop is recipe.checks.max_bytes is None
+
+
+@pytest.mark.parametrize(
+    ("tables", "io"),
+    [
+        (INT8 + IMAGE, "uint8"),  # what MediaPipe and Android's pictures are made of
+        (INT8 + IMAGE.replace("'image'\nkind", "'a'\nkind") + "[[inputs]]\nname = 'b'\n", "uint8"),
+        (INT8, "float32"),
+        (INT8 + "[[inputs]]\nname = 'x'\nkind = 'tensor'\n", "float32"),
+        (IMAGE, "float32"),
+        (INT8 + "io = 'int8'\n" + IMAGE, "int8"),
+        (INT8 + "io = 'float32'\n" + IMAGE, "float32"),
+    ],
+)
+def test_io_follows_scheme_and_inputs_unless_the_recipe_says_it(tmp_path: Path, tables: str, io: str) -> None:
+    assert read(tmp_path, MODEL + tables).io == io
+
+
+def test_files_are_relative_to_the_recipe_wherever_the_kit_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, MODEL)
+    monkeypatch.chdir(tmp_path.parent)
+    recipe = load_recipe(path.relative_to(tmp_path.parent))
+    assert recipe.file(recipe.model.path).resolve() == tmp_path / "digits.keras"
+
+
+def test_an_absolute_path_stays_what_it_is(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.keras"
+    elsewhere.touch()
+    recipe = read(tmp_path, f"[model]\npath = '{elsewhere}'\nid = 'digits'\n")
+    assert recipe.file(recipe.model.path) == elsewhere
+
+
+@pytest.mark.parametrize("text", ["\ufeff" + MODEL, MODEL.replace("\n", "\r\n")])
+def test_a_file_from_a_windows_editor_is_read(tmp_path: Path, text: str) -> None:
+    assert read(tmp_path, text).model.id == "digits"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.parent.name)
+def test_the_examples_load(path: Path) -> None:
+    assert load_recipe(path).model.id == path.parent.name
+
+
+def test_a_read_recipe_does_not_change(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MODEL + IMAGE)
+    for table, key in ((recipe, "model"), (recipe.model, "id"), (recipe.inputs[0], "kind")):
+        with pytest.raises(ValidationError, match="frozen"):
+            setattr(table, key, "other")
+
+
+def test_another_tensorflow_changes_a_copy_and_nothing_else(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MODEL + INT8)
+    other = recipe.with_tensorflow("2.15.1")
+    assert (recipe.toolchain.tensorflow, other.toolchain.tensorflow) == ("auto", "2.15.1")
+    assert (other.path, other.quantize) == (recipe.path, recipe.quantize)
+
+
+@pytest.mark.parametrize("version", ["2.15", "newest", "", "2.15.1; rm", "٢.١٥.١"])
+def test_another_tensorflow_must_be_a_version(tmp_path: Path, version: str) -> None:
+    with pytest.raises(RecipeError, match="--tensorflow .* is not a version"):
+        read(tmp_path, MODEL).with_tensorflow(version)
+
+
+# ---------------------------------------------------------------- a word that is not known
+
+
+def test_an_unknown_table_names_the_nearest_one_and_its_line(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MODEL + "[quantise]\nscheme = 'int8'\n")
+    assert "recipe.toml, line 4: unknown table 'quantise'" in error.message
+    assert "did you mean 'quantize'?" in error.hint
+
+
+def test_an_unknown_key_names_the_nearest_one_its_table_and_its_line(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MODEL + "verison = '1.0.0'\n")
+    assert "recipe.toml, line 4: unknown key 'verison' [model]" in error.message
+    assert "did you mean 'version'?" in error.hint
+
+
+def test_a_mistyped_key_that_is_needed_is_called_a_typo_and_not_missing(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "[model]\npth = 'digits.keras'\nid = 'digits'\n")
+    assert "line 2: unknown key 'pth'" in error.message
+    assert "did you mean 'path'?" in error.hint
+
+
+def test_a_key_in_capitals_is_near_too(tmp_path: Path) -> None:
+    assert "did you mean 'version'?" in refusal(tmp_path, MODEL + "VERSION = '1.0.0'\n").hint
+
+
+def test_a_key_that_is_like_no_other_gets_the_whole_list(tmp_path: Path) -> None:
+    assert "there is: path, id, version, allow_code" in refusal(tmp_path, MODEL + "zzz = 1\n").hint
+
+
+def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+    assert "'data' belongs below [checks]" in refusal(tmp_path, MODEL + "data = 'test.npz'\n").hint
+    assert "'labels' belongs below [[outputs]]" in refusal(tmp_path, MODEL + IMAGE + "labels = 'labels.txt'\n").hint
+
+
+def test_a_key_above_the_first_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "\nid = 'digits'\n[model]\npath = 'digits.keras'\n")
+    assert "line 2: unknown key 'id'" in error.message
+    assert "'id' belongs below [model]" in error.hint
+
+
+def test_the_second_of_two_inputs_is_named_as_the_second(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MODEL + IMAGE + "[[inputs]]\nname = 'b'\nkin = 'image'\n")
+    assert "line 9: unknown key 'kin' [[inputs]] number 2" in error.message
+
+
+def test_an_unknown_word_names_the_nearest_and_all_of_them(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MODEL + "[quantize]\nscheme = 'int6'\n")
+    assert 'line 5: [quantize] scheme = "int6" is unknown' in error.message
+    assert error.hint == "did you mean 'int8'? there is: float32, float16, dynamic, int8"
+
+
+@pytest.mark.parametrize(
+    ("table", "line"),
+    [("model = {path = 'digits.keras', id = 'digits', verison = '1'}\n", 1), ("model.verison = '1'\n" + MODEL, 1)],
+)
+def test_a_typo_in_a_table_on_one_line_has_that_line(tmp_path: Path, table: str, line: int) -> None:
+    path = write(tmp_path, table)
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path)
+    assert f"line {line}" in caught.value.message
+
+
+# ---------------------------------------------------------------- what is missing
+
+
+def test_a_missing_table_and_a_missing_key_are_named(tmp_path: Path) -> None:
+    assert "the table [model] is missing" in refusal(tmp_path, "").message
+    assert "line 1: [model] 'id' is missing" in refusal(tmp_path, "[model]\npath = 'digits.keras'\n").message
+    assert (
+        "line 6: [[inputs]] number 2 'name' is missing"
+        in refusal(tmp_path, "[[inputs]]\nname = 'a'\n" + MODEL + "[[inputs]]\nkind = 'image'\n").message
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        (MODEL.replace("digits.keras", "digit.keras"), "line 2: [model] path"),
+        (MODEL + INT8.replace("samples.npz", "sample.npz"), "line 6: [quantize] representative"),
+        (MODEL + "[checks]\ndata = 'tests.npz'\n", "line 5: [checks] data"),
+        (MODEL + DIGIT + "labels = 'label.txt'\n", "line 7: [[outputs]] number 1 labels"),
+    ],
+)
+def test_a_missing_file_names_its_line_and_the_nearest_name_there(tmp_path: Path, text: str, place: str) -> None:
+    error = refusal(tmp_path, text)
+    assert place in error.message
+    assert "there is no such file" in error.message
+    assert "did you mean '" in error.hint
+
+
+def test_a_file_that_is_like_no_other_says_where_it_was_looked_for(tmp_path: Path) -> None:
+    error = refusal(tmp_path, "[model]\npath = 'models/cnn.h5'\nid = 'digits'\n")
+    assert str(tmp_path / "models" / "cnn.h5") in error.hint
+
+
+def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
+    for path in (tmp_path, tmp_path / "recipe.toml"):
+        with pytest.raises(RecipeError, match="no recipe can be read there"):
+            load_recipe(path)
+
+
+# ---------------------------------------------------------------- what does not go together
+
+
+@pytest.mark.parametrize(
+    ("tables", "rule"),
+    [
+        ("[quantize]\nscheme = 'int8'\n", "scheme 'int8' needs representative data"),
+        ("[quantize]\nscheme = 'dynamic'\nio = 'uint8'\n", "io 'uint8' needs scheme 'int8'"),
+        ("[quantize]\nio = 'int8'\n", "io 'int8' needs scheme 'int8'"),
+        ("[[inputs]]\nname = 'x'\nmean = [1.0]\nstd = [1.0]\n", "'mean' is for kind 'image', and input 'x'"),
+        ("[[inputs]]\nname = 'x'\ncolor = 'rgb'\n", "'color' is for kind 'image'"),
+        ("[[inputs]]\nname = 'x'\nkind = 'tensor'\nresize = 'crop'\n", "'resize' is for kind 'image'"),
+        (IMAGE + "mean = [0.0]\nstd = [0.0]\n", "std must not be 0"),
+        (IMAGE + "mean = [0.0]\nstd = [1e-50]\n", "std must not be 0"),
+        (IMAGE + "mean = [1.0, 2.0, 3.0]\nstd = [1.0]\n", "mean has 3 values and std 1"),
+        (IMAGE + "std = [255.0]\n", "mean has 0 values and std 1"),
+        (IMAGE + IMAGE, "two [[inputs]] are named 'image'"),
+        (DIGIT + DIGIT, "two [[outputs]] are named 'digit'"),
+        ("[[outputs]]\nname = 'y'\nlabels = 'labels.txt'\n", "'labels' is for kind 'classes', and output 'y'"),
+        ("[[outputs]]\nname = 'y'\nactivation = 'none'\n", "'activation' is for kind 'classes'"),
+        ("[checks]\nmax_drop = 0.1\ndata = 'test.npz'\n", "max_drop needs data with y, and an output of kind"),
+        (DIGIT + "[checks]\nmax_drop = 0.1\n", "max_drop needs data with y"),
+        ("[checks]\nmin_agreement = 0.9\ndata = 'test.npz'\n", "min_agreement needs an output of kind 'classes'"),
+        (DIGIT + "[checks]\nmin_agreement = 0.9\n", "min_agreement needs data to compare on"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_when_it_is_read(tmp_path: Path, tables: str, rule: str) -> None:
+    assert rule in refusal(tmp_path, MODEL + tables).message
+
+
+def test_calibration_data_is_enough_for_agreement(tmp_path: Path) -> None:
+    assert read(tmp_path, MODEL + INT8 + DIGIT + "[checks]\nmin_agreement = 0.9\n").checks.min_agreement == 0.9
+
+
+def test_a_rule_between_keys_has_the_line_of_their_table(tmp_path: Path) -> None:
+    assert "line 4: [quantize] scheme 'int8' needs" in refusal(tmp_path, MODEL + "[quantize]\nscheme='int8'\n").message
+
+
+# ---------------------------------------------------------------- values of the wrong kind
+
+KINDS_OF_VALUES = {
+    "text": "'1'",
+    "whole number": "3",
+    "number": "1.5",
+    "not a number": "nan",
+    "infinite": "1e999",
+    "truth": "true",
+    "date": "1979-05-27",
+    "time": "07:32:00",
+    "list": "[[1]]",
+    "table": "{a = 1}",
+    "huge": "9" * 5000,
+    "huge hexadecimal": "0x" + "f" * 5000,
+    "nothing": "''",
+    "NUL": '"\\u0000"',
+    "long": "'" + "x" * 5000 + "'",
+}
+WHOLE = {
+    "model": {"path": "'digits.keras'", "id": "'digits'", "version": "'1.0.0'", "allow_code": "false"},
+    "toolchain": {"tensorflow": "'auto'"},
+    "quantize": {"scheme": "'int8'", "io": "'uint8'", "representative": "'samples.npz'", "count": "9"},
+    "inputs": {
+        "name": "'image'",
+        "kind": "'image'",
+        "shape": "[8, 8, 1]",
+        "mean": "[0.0]",
+        "std": "[255]",
+        "color": "'grayscale'",
+        "resize": "'crop'",
+    },
+    "outputs": {"name": "'digit'", "kind": "'classes'", "labels": "'labels.txt'", "activation": "'softmax'"},
+    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'"},
+    "checks": {"data": "'test.npz'", "min_agreement": "0.9", "max_drop": "0", "max_bytes": "9_000"},
+}
+ANY_TEXT = {("inputs", "name"), ("outputs", "name"), ("android", "runtime")}
+FITS = {
+    **{("quantize", "count", kind): 3 for kind in ("whole number",)},
+    **{("checks", "max_bytes", kind): 3 for kind in ("whole number",)},
+    ("model", "allow_code", "truth"): True,
+    ("model", "id", "long"): None,
+}
+
+
+def toml(tables: dict[str, dict[str, str]]) -> str:
+    """Return tables as a recipe's text."""
+    heads = {name: f"[[{name}]]" if name in {"inputs", "outputs"} else f"[{name}]" for name in tables}
+    lines = [[heads[name], *(f"{key} = {value}" for key, value in table.items())] for name, table in tables.items()]
+    return "\n".join(line for table in lines for line in table) + "\n"
+
+
+def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Path) -> None:
+    recipe = read(tmp_path, toml(WHOLE))
+    assert recipe.inputs[0].std == [255.0]
+    assert {name: set(table) for name, table in WHOLE.items()} == {
+        name: set(table.model_fields) for name, table in TABLES.items()
+    }
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VALUES)
+@pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in WHOLE.items() for key in keys])
+def test_a_value_of_the_wrong_kind_is_refused_and_never_converted(
+    tmp_path: Path, table: str, key: str, kind: str
+) -> None:
+    text = toml(WHOLE | {table: WHOLE[table] | {key: KINDS_OF_VALUES[kind]}})
+    right = kind in {"text", "nothing", "NUL", "long"} and (table, key) in ANY_TEXT
+    right = right and not (kind == "nothing" and key == "name")
+    right = (
+        right or (kind == "whole number" and key in {"count", "max_bytes"}) or (kind == "truth" and key == "allow_code")
+    )
+    if right:
+        read(tmp_path, text)
+    else:
+        error = refusal(tmp_path, text)
+        assert f"[{table}] {key}" in error.message or f"{table}]] number 1 {key}" in error.message or "huge" in kind
+
+
+@pytest.mark.parametrize("kind", KINDS_OF_VALUES)
+@pytest.mark.parametrize("table", WHOLE)
+def test_a_value_in_the_place_of_a_table_is_refused(tmp_path: Path, table: str, kind: str) -> None:
+    rest = toml({name: keys for name, keys in WHOLE.items() if name != table})
+    refusal(tmp_path, f"{table} = {KINDS_OF_VALUES[kind]}\n{rest}")
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (INT8 + "count = '200'\n", 'line 7: [quantize] count = "200": it must be a whole number, without quotes'),
+        (INT8 + "count = 2.5\n", "line 7: [quantize] count = 2.5: it must be a whole number"),
+        (INT8 + "count = 0\n", "line 7: [quantize] count = 0: it must be 1 or more"),
+        ("allow_code = 'yes'\n", 'line 4: [model] allow_code = "yes": it must be true or false, without quotes'),
+        ("version = 1.0\n", "line 4: [model] version = 1.0: it must be text, in quotes"),
+        ("version = '1.0'\n", 'line 4: [model] version = "1.0": it must be text that matches'),
+        (IMAGE + "mean = 0.5\nstd = [1]\n", "line 7: [[inputs]] number 1 mean = 0.5: it must be a list: [...]"),
+        (IMAGE + "mean = [nan]\nstd = [1]\n", "[[inputs]] number 1 mean[0] = NaN: it must be a finite number"),
+        (IMAGE + "shape = [8, 0]\n", "[[inputs]] number 1 shape[1] = 0: it must be 1 or more"),
+        (DIGIT + "[checks]\nmax_drop = 1.5\n", "line 8: [checks] max_drop = 1.5: it must be 1.0 or less"),
+        ("[inputs]\nname = 'a'\n", 'line 4: [inputs] = {"name": "a"}: it must be a list of tables: write [[inputs]]'),
+        ("[[checks]]\nmax_bytes = 9\n", 'line 4: [checks] = [{"max_bytes": 9}]: it must be one table: write [checks]'),
+    ],
+)
+def test_a_wrong_value_is_quoted_with_what_it_must_be(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, MODEL + text).message
+
+
+@pytest.mark.parametrize("identity", ["Digits", "2digits", "my-model", "a b", "", "../a", "ä", "a\\n", "x" * 101])
+def test_an_id_that_cannot_name_an_asset_folder_is_refused(tmp_path: Path, identity: str) -> None:
+    error = refusal(tmp_path, f'[model]\npath = "digits.keras"\nid = "{identity}"\n')
+    assert "[model] id" in error.message
+    assert "small letters, digits and _" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (b"\xff\xfe\x00", "not a text file in UTF-8"),
+        (b"\x89HDF\r\n\x1a\n", "not a text file in UTF-8"),
+        (b"[model\n", "not TOML"),
+        (b"\x00", "not TOML"),
+        (b"[model]\nid = 'a'\nid = 'b'\n", "not TOML"),
+        (b"a = " + b"[" * 5000 + b"]" * 5000, "nested too deep"),
+        (b"a." * 3000 + b"a = 1", "nested too deep"),
+        (b"a = " + b"9" * 5000, "a number in it is too long"),
+        (b"a = 0x" + b"f" * 5000, "a number in it is too long"),
+    ],
+)
+def test_a_file_that_is_no_recipe_says_what_is_wrong_with_it(tmp_path: Path, text: bytes, reason: str) -> None:
+    assert reason in refusal(tmp_path, text).message
+
+
+# ---------------------------------------------------------------- for editors, and for readers
+
+
+def test_the_committed_schema_is_the_one_of_the_types() -> None:
+    committed = (ROOT / "kit" / "recipe.schema.json").read_text("utf-8")
+    assert committed == json_text(schema()), "run `inv schema`"
+
+
+def test_the_schema_takes_what_the_kit_takes_and_refuses_a_typo() -> None:
+    import tomllib
+
+    checker = jsonschema.Draft202012Validator(json.loads((ROOT / "kit" / "recipe.schema.json").read_text("utf-8")))
+    checker.check_schema(checker.schema)
+    recipe = tomllib.loads((DIGITS / "recipe.toml").read_text("utf-8"))
+    assert list(checker.iter_errors(recipe)) == []
+    assert not checker.is_valid(recipe | {"quantise": {}})
+    assert not checker.is_valid(recipe | {"quantize": {"scheme": "int6"}})
+    assert not checker.is_valid(recipe | {"model": {**recipe["model"], "pth": "x"}})
+    assert not checker.is_valid(recipe | {"quantize": {"count": "200"}})
+
+
+def test_the_manual_has_every_table_key_and_word() -> None:
+    manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    for name, table in TABLES.items():
+        heading = f"## `[[{name}]]`" if name in {"inputs", "outputs"} else f"## `[{name}]`"
+        assert heading in manual
+        section = manual.split(heading, 1)[1].split("\n## ", 1)[0]
+        for key, field in table.model_fields.items():
+            assert f"| `{key}` |" in section, f"docs/recipe.md says nothing of [{name}] {key}"
+            row = section.split(f"| `{key}` |", 1)[1].split("\n", 1)[0]
+            for word in words_of(table, key):
+                assert f"`{word}`" in row, f"docs/recipe.md does not offer {word!r} for [{name}] {key}"
+            if isinstance(field.default, str | int) and not isinstance(field.default, bool):
+                assert str(field.default) in row, f"docs/recipe.md gives another default of [{name}] {key}"
+
+
+def words_of(table: type, key: str) -> list[str]:
+    """Return the words that a key may have where the types list them."""
+    import typing
+
+    kind = typing.get_type_hints(table)[key]
+    choices = [kind, *typing.get_args(kind)]
+    return [
+        word for choice in choices if typing.get_origin(choice) is typing.Literal for word in typing.get_args(choice)
+    ]
+
+
+def test_every_recipe_in_the_manual_is_one(tmp_path: Path) -> None:
+    manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
+    blocks = [block.split("```", 1)[0] for block in manual.split("```toml\n")[1:]]
+    assert len(blocks) >= len(TABLES)
+    for name in ("cnn.keras", "calibration", "photos", "held-out", "held-out.npz"):
+        (tmp_path / name).mkdir(exist_ok=True)
+    for block in blocks:
+        read(tmp_path, block if "[model]" in block else MODEL + block)
