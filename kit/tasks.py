@@ -34,6 +34,11 @@ def command(function: Callable[..., Any]) -> Any:
             raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
         except (SystemExit, Exit):
             raise
+        except OSError as error:
+            if kwargs.get("debug"):
+                raise
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
         except Exception as error:
             if kwargs.get("debug"):
                 raise

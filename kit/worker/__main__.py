@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 import tempfile
@@ -72,3 +73,6 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))
+    sys.stderr.flush()
+    # The answer is on the disk: taking TensorFlow down in order would only cost half a second.
+    os._exit(0)
