@@ -223,17 +223,36 @@ def image(ctx: Context, version: str = "", debug: bool = False) -> None:
 
 @command
 def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs."""
-    from dataclasses import asdict
-
+    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite."""
     from kit.modelfile import read_model_file
+    from kit.tflite import describe, is_tflite, read_tflite, to_json
 
+    if is_tflite(Path(file)):
+        model = read_tflite(Path(file))
+        _print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
+        return
     facts = asdict(read_model_file(Path(file))) | {"path": file}
     if json:
         _print_json(facts)
     else:
         for key, value in facts.items():
             sys.stdout.write(f"{key:8} {value}\n")
+
+
+@command
+def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
+    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
+    from kit.tflite import read_tflite, tflite_path
+    from kit.tflite_diff import compare, table
+
+    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
+    found = compare(files[0], files[1])
+    if json:
+        _print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    if not found.same:
+        raise SystemExit(6)
 
 
 @command
@@ -358,5 +377,5 @@ def _print_json(value: Any) -> None:
 
 
 namespace = Collection(
-    build, emulate, verify, toolchains, image, inspect, doctor, lock, schema, test, check, fmt, bench, clean
+    build, emulate, verify, toolchains, image, inspect, diff, doctor, lock, schema, test, check, fmt, bench, clean
 )
