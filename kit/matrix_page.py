@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kit import __version__
 from kit.cells import Cell
 from kit.matrix import Matrix, Pair
-from kit.matrix_report import accuracies, difference, findings, percent, rows
+from kit.matrix_report import accuracies, difference, findings, percent, rows, title
 from kit.render import render_text
 
 TEMPLATE = "matrix/matrix.html.j2"
@@ -74,9 +74,11 @@ class HeatMap:
 def render_page(matrix: Matrix) -> str:
     """Return the page: complete in itself, no script, nothing fetched."""
     cells = matrix.cells
+    steps = any(pair.steps is not None for pair in matrix.pairs)
     return render_text(
         TEMPLATE,
         {
+            "title": title(matrix),
             "recipe": matrix.recipe,
             "io": matrix.recipe.io,
             "kit_version": __version__,
@@ -93,9 +95,7 @@ def render_page(matrix: Matrix) -> str:
             "accuracy_chart": _accuracy_chart(cells),
             "agreement_map": _heat_map(matrix, _disagreement, lambda pair: _short(pair.agreement)),
             "difference_map": _heat_map(matrix, _difference, lambda pair: _number(_difference(pair))),
-            "difference_unit": "quantization steps"
-            if any(p.steps is not None for p in matrix.pairs)
-            else "real values",
+            "difference_unit": "quantization steps" if steps else "real values",
         },
     )
 
@@ -237,10 +237,9 @@ def _square(
         return Square(x, y, -1, "", one)
     value = badness(pair)
     same = ", the same bytes" if pair.same_bytes else ""
-    title = (
-        f"{one} and {other}: {percent(pair.agreement)} same top-1, off by {difference(pair.steps, pair.worst)}{same}"
-    )
-    return Square(x, y, 0 if value is None else _shade(value, most), text(pair), title)
+    off = difference(pair.steps, pair.worst)
+    told = f"{one} and {other}: {percent(pair.agreement)} same top-1, off by {off}{same}"
+    return Square(x, y, 0 if value is None else _shade(value, most), text(pair), told)
 
 
 def _shade(value: float, most: float) -> int:

@@ -42,6 +42,12 @@ class Row:
     detail: str = ""
 
 
+def title(matrix: Matrix) -> str:
+    """Return what the matrix is of."""
+    model, count = matrix.recipe.model, len(matrix.cells)
+    return f"{model.id} {model.version} by {count} TensorFlow version{'' if count == 1 else 's'}"
+
+
 def rows(matrix: Matrix) -> list[Row]:
     """Return each cell in words, in the order of the matrix."""
     groups, differing = matrix.groups(), matrix.differing_operators()
@@ -171,9 +177,7 @@ def print_matrix(matrix: Matrix, page: str) -> None:
 def _table(matrix: Matrix) -> Table:
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=escape(
-            f"{matrix.recipe.model.id} {matrix.recipe.model.version} by {len(matrix.cells)} TensorFlow versions"
-        ),
+        title=escape(title(matrix)),
         title_justify="left",
     )
     for heading, justify in _HEADINGS:
