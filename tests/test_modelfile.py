@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -101,10 +102,11 @@ def test_the_inputs_of_a_model_inside_the_model_are_not_its_own(tmp_path: Path) 
     [
         layer("Lambda", "trick", function={"class_name": "__lambda__", "config": {"code": "4wEAAAA="}}),
         layer("Lambda", "trick", function=["4wEAAAA=", None, None], function_type="lambda"),
+        layer("OurOwnLambda", "trick", function=["4wEAAAA=", None, None], function_type="lambda"),
         layer("Activation", "trick", activation={"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}),
         functional(layer("TimeDistributed", "each", layer=layer("Lambda", "trick"))),
     ],
-    ids=["keras 3", "keras 2", "a lambda given to another layer", "deep inside"],
+    ids=["keras 3", "keras 2", "a subclass", "a lambda given to another layer", "deep inside"],
 )
 def test_a_layer_that_carries_python_code_is_named(tmp_path: Path, hidden: dict[str, Any]) -> None:
     config = functional(IMAGE, hidden, layer("Dense", "dense"))
@@ -155,6 +157,12 @@ def test_an_h5_file_that_was_cut_short_is_refused(tmp_path: Path) -> None:
         assert "not a whole HDF5 file" in refusal(tmp_path / "m.h5").message
 
 
+def test_the_damaged_part_of_a_keras_file_is_named(tmp_path: Path) -> None:
+    whole = keras_file(tmp_path / "m.keras", functional(IMAGE)).read_bytes()
+    (tmp_path / "m.keras").write_bytes(whole.replace(bytes(range(64)), bytes(range(63)) + b"\xff"))
+    assert "damaged: model.weights.h5 in it does not match its checksum" in refusal(tmp_path / "m.keras").message
+
+
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_one_wrong_byte_anywhere_in_a_keras_file_is_a_refusal_or_no_harm(tmp_path: Path, method: int) -> None:
     whole = keras_file(tmp_path / "m.keras", functional(IMAGE), method=method).read_bytes()
@@ -183,8 +191,9 @@ def test_a_file_that_kills_or_stalls_the_hdf5_library_is_refused(
     (tmp_path / "h5py.py").write_text(f"def File(*_):\n    {death}\n", "utf-8")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.setattr(hdf5, "SECONDS", 1.0)
-    path = h5_file(tmp_path / "m.h5", model_config="{}")
+    path, begin = h5_file(tmp_path / "m.h5", model_config="{}"), time.monotonic()
     assert words in refusal(path).message
+    assert time.monotonic() - begin < 30
 
 
 def test_weights_alone_are_told_from_a_model(tmp_path: Path) -> None:

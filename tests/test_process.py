@@ -18,7 +18,7 @@ for generation in range(3):
     if os.fork():
         break
 print(os.getpid(), flush=True)
-time.sleep(600)
+time.sleep(60)
 """
 
 
@@ -75,10 +75,25 @@ def test_bytes_that_are_no_text_are_no_harm(tmp_path: Path) -> None:
     assert lines == ["a\ufffdb"]
 
 
-def test_only_the_given_environment_is_there_and_stdin_is_empty(tmp_path: Path) -> None:
-    code = "import os, sys; print(os.environ.get('HOME'), os.environ['OURS'], repr(sys.stdin.read()), os.getcwd())"
-    _, lines = start(tmp_path, code, env={"OURS": "yes"})
-    assert lines == [f"None yes '' {tmp_path}"]
+def test_only_the_given_environment_and_folder_are_there(tmp_path: Path) -> None:
+    _, lines = start(
+        tmp_path, "import os; print('HOME' in os.environ, os.environ['OURS'], os.getcwd())", env={"OURS": "yes"}
+    )
+    assert lines == [f"False yes {tmp_path}"]
+
+
+def test_what_is_typed_meanwhile_is_not_for_the_process(tmp_path: Path) -> None:
+    ours, (reader, writer) = os.dup(0), os.pipe()
+    os.write(writer, b"typed")
+    os.close(writer)
+    os.dup2(reader, 0)
+    try:
+        _, lines = start(tmp_path, "import sys; print(repr(sys.stdin.read()))")
+    finally:
+        os.dup2(ours, 0)
+        os.close(ours)
+        os.close(reader)
+    assert lines == ["''"]
 
 
 def test_an_exit_status_comes_back(tmp_path: Path) -> None:
@@ -136,7 +151,7 @@ def test_children_that_outlive_a_process_are_killed_when_it_ends(tmp_path: Path)
     code = (
         "import os, subprocess, sys\n"
         "quiet = subprocess.DEVNULL\n"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], stdout=quiet, stderr=quiet)\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], stdout=quiet, stderr=quiet)\n"
         "print(child.pid, flush=True)\n"
         "os._exit(0)\n"
     )

@@ -286,7 +286,11 @@ def test_a_folder_of_pictures_is_calibration_data_sorted_by_path(tmp_path: Path)
 def test_only_count_pictures_are_opened(tmp_path: Path) -> None:
     for i in range(10):
         picture(tmp_path / "photos" / f"{i}.png", i)
-    assert len(calibration(tmp_path, "photos", count=3)) == 3
+    opened = calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist()
+    assert len(opened) == 3
+    for i in set(range(10)) - set(opened):
+        (tmp_path / "photos" / f"{i}.png").write_bytes(b"broken")
+    assert calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist() == opened
 
 
 def test_label_folders_give_the_answers_in_the_order_of_the_labels(tmp_path: Path) -> None:

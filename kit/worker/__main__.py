@@ -9,7 +9,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-from kit.worker.job import GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.worker.job import ANSWERS, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
 from kit.worker.progress import Progress
 
 
@@ -57,6 +57,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
 
     (out / MODEL).write_bytes(content)
     save_npz(out / GOLDEN, measure.golden(job, arrays, made, fed, answers, floats))
+    if job.answers:
+        save_npz(out / ANSWERS, measure.answered(job, made, answers))
     samples = len(next(iter(arrays.evaluation.values())))
     return Result(
         made.inputs,
