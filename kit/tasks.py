@@ -18,6 +18,7 @@ from invoke.tasks import task
 from kit.errors import INTERRUPTED, CheckError, KitError
 
 if TYPE_CHECKING:
+    from kit.container.image import Image
     from kit.pipeline import Options
 
 
@@ -263,15 +264,43 @@ def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
 
 
 @command
-def image(ctx: Context, version: str = "", debug: bool = False) -> None:
-    """Build a toolchain's image in the Docker engine (the newest, or --version V), and print its id."""
+def image(
+    ctx: Context, version: str, export: str = "", import_: str = "", pin: bool = False, debug: bool = False
+) -> None:
+    """Build the image of a toolchain in the Docker engine and print its id. VERSION is auto (the newest), or all.
+
+    --export FILE.tar writes it for a machine without network; --import FILE.tar loads such a file there, if it is
+    byte for byte the pinned image. --pin (for maintainers) writes its digests into the kit.
+    """
+    from kit.container import exchange
     from kit.container.client import connect
-    from kit.container.image import ensure_image
+    from kit.container.image import ensure_image, pin_image
+    from kit.errors import RecipeError
     from kit.progress import Reporter
     from kit.toolchain import find_toolchain
+    from kit.toolchain import toolchains as pinned
 
-    made = ensure_image(connect(), find_toolchain(version or "auto"), Reporter().note)
-    sys.stdout.write(f"{made.id}  {made.reference}  {made.size / 1e6:,.0f} MB  on {made.base}\n")
+    if (bool(export) + bool(import_) + pin) > 1 or (export and version == "all"):
+        raise RecipeError("image: --export, --import and --pin go one at a time, --export with one version", "pick one")
+    chosen = list(pinned().values()) if version == "all" else [find_toolchain(version)]
+    client, notify = connect(), Reporter().note
+    if import_:
+        toolchain, made = exchange.import_image(client, chosen, Path(import_), notify)
+        _print_image(toolchain.id, made)
+        return
+    for toolchain in chosen:
+        if export:
+            made = exchange.export_image(client, toolchain, Path(export), notify)
+        elif pin:
+            path, made = pin_image(client, toolchain, notify)
+            sys.stdout.write(f"{path}\n")
+        else:
+            made = ensure_image(client, toolchain, notify)
+        _print_image(toolchain.id, made)
+
+
+def _print_image(name: str, made: Image) -> None:
+    sys.stdout.write(f"{name}  {made.id}  {made.reference}  {made.size / 1e6:,.0f} MB  on {made.base}\n")
 
 
 @command
@@ -326,10 +355,14 @@ def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
 @command
 def lock(ctx: Context, debug: bool = False) -> None:
     """Regenerate every lock from its .in file and cut-off date (needs the package index and a Debian mirror)."""
+    from kit.container.base import relock_debian
     from kit.toolchain import relock
 
     for path in relock():
         sys.stdout.write(f"{path}\n")
+    for line in relock_debian():
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
 
 
 @command
