@@ -150,3 +150,14 @@ def test_a_recipe_that_cannot_be_read_so_far_has_no_key_and_no_error(recipe: Pat
 def test_no_recipe_and_a_folder_have_no_key(tmp_path: Path) -> None:
     assert build_key(tmp_path / "none.toml", "") is None
     assert build_key(tmp_path, "") is None
+
+
+@pytest.mark.parametrize("value", ["1979-05-27", "07:32:00", "0x" + "f" * 5000, "9" * 5000, "[" * 5000 + "]" * 5000])
+def test_a_value_that_no_recipe_can_have_gives_no_key_and_no_error(recipe: Path, value: str) -> None:
+    assert build_key(change(recipe, '"int8"', value), "") is None
+
+
+def test_a_file_from_a_windows_editor_has_the_key_of_any_other(recipe: Path) -> None:
+    before = key(recipe)
+    recipe.write_bytes(b"\xef\xbb\xbf" + recipe.read_bytes())
+    assert key(recipe) == before

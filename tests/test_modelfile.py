@@ -166,14 +166,14 @@ def test_the_damaged_part_of_a_keras_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA])
 def test_one_wrong_byte_anywhere_in_a_keras_file_is_a_refusal_or_no_harm(tmp_path: Path, method: int) -> None:
     whole = keras_file(tmp_path / "m.keras", functional(IMAGE), method=method).read_bytes()
-    refused = 0
-    for place in range(4, len(whole)):
+    places, refused = range(4, len(whole), 3), 0
+    for place in places:
         (tmp_path / "m.keras").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
         try:
             read_model_file(tmp_path / "m.keras")
         except ModelError:
             refused += 1
-    assert refused > len(whole) // 4
+    assert refused > len(places) // 4
 
 
 @pytest.mark.parametrize(
