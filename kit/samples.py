@@ -281,7 +281,10 @@ def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | 
 
 
 def read_labels(path: Path) -> list[str]:
-    """Return the labels of a text file, one a line. Raises RecipeError for none, blank or repeated ones."""
+    """Return the labels of a text file, one a line. Raises RecipeError for none or blank ones.
+
+    A label may be there twice: ImageNet's own list has two cranes.
+    """
     try:
         lines = path.read_text("utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -293,7 +296,4 @@ def read_labels(path: Path) -> list[str]:
         raise RecipeError(
             f"{path}: " + ("a blank line among the labels" if labels else "no labels"), "one label a line"
         )
-    repeated = next((label for label in labels if labels.count(label) > 1), None)
-    if repeated is not None:
-        raise RecipeError(f"{path}: the label {repeated!r} is there twice", "one label a line, each different")
     return labels

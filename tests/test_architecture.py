@@ -52,7 +52,7 @@ ARROWS = {
     "plan": "modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors plan progress samples worker.job",
-    "pipeline": "bundle checks convert emulate engine files manifest plan progress recipe samples worker.job",
+    "pipeline": "bundle checks convert emulate engine errors files manifest plan progress recipe samples worker.job",
     "verify": "convert engine errors files manifest modelfile pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "report": "bundle checks pipeline worker.job",

@@ -342,8 +342,15 @@ def test_bytes_that_hold_nothing_are_a_difference_of_layout(int8: bytes) -> None
 
 def test_int4_weights_are_compared_element_by_element() -> None:
     a = written(bytes([0x1F, 0x80]), tflite.TensorType.INT4, scales=(0.5,))  # -1, 1, 0, -8
-    b = written(bytes([0x1F, 0x7F]), tflite.TensorType.INT4, scales=(0.5,))  # -1, 1, -1, 7
+    b = written(bytes([0x1F, 0x7E]), tflite.TensorType.INT4, scales=(0.5,))  # -1, 1, -2, 7
     assert told(a, b) == ["constants: 'x' int4[]: 2 of 4 elements differ, the first at 2, worst 15 steps"]
+
+
+def test_scales_on_another_axis_are_another_structure() -> None:
+    a, b = (written(dtype=tflite.TensorType.INT8, scales=(0.5, 0.25), axis=axis) for axis in (0, 3))
+    diff = compare(read_tflite(a), read_tflite(b))
+    assert diff.lines() == ["tensors: 'x': 2 scales on axis 0 -> 2 scales on axis 3"]
+    assert not diff.same_structure
 
 
 def test_bfloat16_weights_are_compared_as_numbers() -> None:
@@ -441,6 +448,7 @@ def written(
     content: bytes = b"\1\2\3\4",
     dtype: int = 0,
     scales: tuple[float, ...] = (),
+    axis: int = 0,
     name: str = "x",
     tensors: int = 1,
     graphs: int = 1,
@@ -455,6 +463,7 @@ def written(
     buffer = tflite.BufferEnd(builder)
     tflite.QuantizationParametersStart(builder)
     tflite.QuantizationParametersAddScale(builder, scale)
+    tflite.QuantizationParametersAddQuantizedDimension(builder, axis)
     quantization = tflite.QuantizationParametersEnd(builder)
     tflite.TensorStart(builder)
     tflite.TensorAddName(builder, text)
@@ -486,6 +495,7 @@ def repeated(builder: Any, start: Callable[[Any, int], Any], offset: int, count:
 @pytest.mark.parametrize(
     "bomb",
     [
+        {"tensors": 100_000},
         {"tensors": 1000, "graphs": 1000},
         {"tensors": 1000, "name": "n" * 1_000_000},
         {"buffers": 10_000, "content": bytes(1_000_000)},
@@ -533,10 +543,20 @@ def test_a_field_that_a_newer_schema_added_to_options_is_not_overlooked(int8: by
 
 def test_control_characters_in_names_do_not_reach_the_terminal(int8: bytes) -> None:
     name = read_tflite(int8).subgraphs[0].tensors[-2].name.encode()
-    hostile = read_tflite(int8.replace(name, b"\x1b[2J\n" + b"x" * (len(name) - 5), 1))
+    changed = int8.replace(name, b"\x1b[2J\n" + b"x" * (len(name) - 5), 1).replace(b"1.14.0\0", b"1\x1b[2J\n\0")
+    hostile = read_tflite(changed)
     lines = describe(hostile) + table(read_tflite(int8), hostile, compare(read_tflite(int8), hostile))
     assert any("\\x1b[2J\\n" in line for line in lines)
     assert not [line for line in lines if "\x1b" in line or "\n" in line]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"), [(b"n" * 50, r"a text ends at byte \d+ of"), (b"\7" * 50, r"a buffer ends at byte \d+ of")]
+)
+def test_a_text_or_buffer_that_ends_behind_the_file_is_refused(content: bytes, words: str) -> None:
+    data = written(b"\7" * 50, name="n" * 50)
+    with pytest.raises(ModelError, match=words):
+        read_tflite(change(data, data.index(content) - 4, "<I", len(data)))
 
 
 def test_every_truncation_is_refused(many: bytes) -> None:
