@@ -105,16 +105,21 @@ def write_manifest(
             "io": recipe.io,
         },
         "signature": signature,
-        "measures": {
-            "on": result.measured_on,
-            "samples": result.samples,
-            "outputs": [asdict(m) for m in result.measures],
-        },
+        "measures": measures(result),
         "checks": [{"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed} for v in verdicts],
         "emulation": emulation,
         "files": tree_digests(folder),
     }
     (folder / MANIFEST).write_text(json_text(manifest), "utf-8", newline="\n")
+
+
+def measures(result: Result) -> dict[str, Any]:
+    """Return what was measured, as the manifest has it."""
+    return {
+        "on": result.measured_on,
+        "samples": result.samples,
+        "outputs": [asdict(measure) for measure in result.measures],
+    }
 
 
 def _labels(recipe: Recipe, output: str) -> list[str]:

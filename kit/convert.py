@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ class Data:
 
         calibration/<name> and golden/<name> [N, ...]; pixels where there are pixels.
         """
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         if self.calibration:
             arrays |= {f"calibration/{name}": array for name, array in self.calibration.raw().items()}
         if self.evaluation:
@@ -44,15 +44,16 @@ class Data:
 
 @contextmanager
 def convert(
-    plan: Plan, engine: Engine, data: Data, limits: Limits, reporter: Reporter
+    plan: Plan, engine: Engine, data: Data, limits: Limits, reporter: Reporter, *, answers: bool = False
 ) -> Iterator[tuple[Result, Path]]:
     """Make the toolchain ready, run the job, and give its result with the folder of its files for this block.
 
-    Raises a KitError where the engine, the model or the data refuses.
+    answers asks for answers.npz, too. Raises a KitError where the engine, the model or the data refuses.
     """
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
-    order = Order(plan.recipe.model.id, plan.toolchain, _job(plan, engine, data), plan.source.path, _arrays(data))
+    job = replace(_job(plan, engine, data), answers=answers)
+    order = Order(plan.recipe.model.id, plan.toolchain, job, plan.source.path, _arrays(data))
     with run_job(engine, order, limits, reporter) as made:
         yield made
 

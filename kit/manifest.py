@@ -1,4 +1,7 @@
-"""bundle.json: read it, and tell whether a bundle is whole. What goes into it, kit/bundle.py knows."""
+"""bundle.json: read it, and tell whether a bundle is whole. What goes into it, kit/bundle.py knows.
+
+Beside a bundle lies the record of its build, <id>.build.json: what is not the same on every machine (engine, times).
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.errors import RecipeError
-from kit.files import tree_digests
+from kit.files import sha256_file, tree_digests
 
 FORMAT = 1
 MANIFEST = "bundle.json"
@@ -41,3 +44,22 @@ def is_intact(folder: Path, key: str) -> bool:
         return False
     files = {name: sha for name, sha in tree_digests(folder).items() if name != MANIFEST}
     return manifest.get("key") == key and manifest.get("files") == files
+
+
+def record_path(bundle: Path) -> Path:
+    """Return where the record of a bundle's build is."""
+    return bundle.parent / f"{bundle.name}.build.json"
+
+
+def read_record(bundle: Path) -> dict[str, Any]:
+    """Return the record of a bundle's build, empty where there is none that can be read."""
+    try:
+        return dict(json.loads(record_path(bundle).read_text("utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def has_answers(bundle: Path, key: str, answers: Path) -> bool:
+    """Say whether answers is what the build of that key kept beside its bundle, as it was written."""
+    record = read_record(bundle)
+    return record.get("key") == key and answers.is_file() and record.get("answers") == sha256_file(answers)

@@ -13,13 +13,13 @@ from kit.checks import Verdict, failures, judge
 from kit.convert import Data, convert
 from kit.emulate import replay_golden
 from kit.engine import Limits, choose_engine
-from kit.files import json_text, replacing, writable, write_whole
-from kit.manifest import read_manifest
+from kit.files import json_text, replacing, sha256_file, writable, write_whole
+from kit.manifest import read_manifest, record_path
 from kit.plan import Plan
 from kit.progress import Reporter
 from kit.recipe import Recipe
 from kit.samples import representative, test_data
-from kit.worker.job import Result
+from kit.worker.job import ANSWERS, Result
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Options:
     out: Path = Path("dist")
     engine: str = "auto"
     limits: Limits = field(default_factory=Limits)
+    answers: Path | None = None  # where to keep what the new file answers to every evaluation sample
 
 
 @dataclass(frozen=True)
@@ -56,17 +57,22 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     calibration, evaluation = representative(recipe, plan.source), test_data(recipe, plan.source)
     engine = choose_engine(options.engine, reporter.note)
     started = time.time()
-    with convert(plan, engine, Data(calibration, evaluation), options.limits, reporter) as (result, files):
+    data, asked = Data(calibration, evaluation), options.answers is not None
+    with convert(plan, engine, data, options.limits, reporter, answers=asked) as (result, files):
         size = (files / "model.tflite").stat().st_size
         verdicts = judge(recipe, result, size)
         if failures(verdicts):
             return Built(recipe, None, None, verdicts, result, size, engine.name)
-        samples = Data(calibration, evaluation).raw()
-        parts = Parts(recipe, plan.toolchain, plan.source, result, files, plan.runtime_lock, plan.key, samples)
+        parts = Parts(recipe, plan.toolchain, plan.source, result, files, plan.runtime_lock, plan.key, data.raw())
         _write(target, parts, verdicts, reporter)
+        if options.answers is not None:
+            with writable(options.answers.parent):
+                write_whole(options.answers, (files / ANSWERS).read_bytes())
     record = {"engine": engine.name, "started": int(started), "seconds": round(time.time() - started, 1)}
-    record["model"] = str(plan.source.path.resolve())
-    write_whole(options.out / f"{recipe.model.id}.build.json", json_text(record).encode())
+    record |= {"model": str(plan.source.path.resolve()), "key": plan.key}
+    if options.answers is not None:
+        record["answers"] = sha256_file(options.answers)
+    write_whole(record_path(target), json_text(record).encode())
     return Built(recipe, target, read_manifest(target), verdicts, result, size, engine.name)
 
 

@@ -27,6 +27,14 @@ def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
             place.write_bytes(source.read_bytes())
 
 
+def render_text(name: str, values: Mapping[str, Any]) -> str:
+    """Return the text of templates/<name>. In a .html.j2 every value is escaped.
+
+    Raises jinja2.UndefinedError where the template wants a value that is not there.
+    """
+    return _environment().get_template(name).render(values)
+
+
 def templates() -> Path:
     """Return the folder of templates: inside the installed package, or beside it in a checkout."""
     inside = Path(__file__).parent / "templates"
@@ -41,7 +49,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(templates()),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=False,  # noqa: S701 - no template here is HTML
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
     environment.filters["py"] = repr
     return environment

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich import box
@@ -11,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kit.bundle import measures
 from kit.checks import Verdict
 from kit.pipeline import Built
 from kit.worker.job import OutputMeasure
@@ -39,6 +41,18 @@ def print_built(built: Built) -> None:
         sys.stdout.write(
             f"next:   python {built.bundle}/emulate/emulate.py --help, then copy {built.bundle}/src into your app\n"
         )
+
+
+def build_facts(built: Built) -> dict[str, Any]:
+    """Return what --json prints: the manifest, or what was measured and judged where a gate refused."""
+    if built.manifest is not None:
+        return dict(built.manifest)
+    assert built.result is not None
+    return {
+        "checks": [asdict(verdict) for verdict in built.verdicts],
+        "measures": measures(built.result),
+        "model": {"bytes": built.size},
+    }
 
 
 def _rows(built: Built) -> Iterator[Row]:

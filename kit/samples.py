@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
 
 @dataclass(frozen=True)
@@ -154,16 +155,16 @@ def _arrays(path: Path, where: str) -> Arrays:
     again = "save it again: numpy.savez(name, **arrays)"
     try:
         with path.open("rb") as file:
-            magic = file.read(2)
+            magic = file.read(4)
             file.seek(0)
-            loaded = np.load(file, allow_pickle=False) if magic == b"PK" else None
+            loaded = np.load(file, allow_pickle=False) if magic in _ZIP else None
             members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RecipeError(f"{path}: {where}: not a whole .npz file of plain arrays: {reason}", again) from error
     if loaded is None:
-        kind = "a .npy file" if magic == b"\x93N" else "empty" if not magic else "not a zip file"
+        kind = "a .npy file" if magic == b"\x93NUM" else "empty" if not magic else "not a zip file"
         raise RecipeError(f"{path}: {where}: not an .npz file: it is {kind}", again)
     for name, member in members.items():
         if not isinstance(member, np.ndarray):

@@ -19,6 +19,7 @@ from kit.errors import INTERRUPTED, CheckError, KitError
 
 if TYPE_CHECKING:
     from kit.container.image import Image
+    from kit.pipeline import Options
 
 
 def command(function: Callable[..., Any]) -> Any:
@@ -37,6 +38,11 @@ def command(function: Callable[..., Any]) -> Any:
             raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
         except (SystemExit, Exit):
             raise
+        except OSError as error:
+            if kwargs.get("debug"):
+                raise
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
         except Exception as error:
             if kwargs.get("debug"):
                 raise
@@ -71,27 +77,29 @@ def build(
     out: str = "dist",
     memory: str = "8g",
     timeout: int = 3600,
+    answers: str = "",
     json: bool = False,
     debug: bool = False,
 ) -> None:
     """Convert a recipe's model, check it, and write its bundle to OUT/<id>.
 
     --engine is auto, docker or local; --memory (containers) such as 8g and --timeout in seconds bound the
-    conversion. Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
+    conversion. --answers FILE.npz is for `matrix`: it keeps the answers to every evaluation sample, real values.
+    Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
     """
     from kit.key import build_key
-    from kit.manifest import is_intact, read_manifest
+    from kit.manifest import has_answers, is_intact, read_manifest
 
     path = _recipe(recipe)
     identity, key = build_key(path, tensorflow) or ("", "")
     target = Path(out) / identity
-    if identity and is_intact(target, key):
+    if identity and is_intact(target, key) and (not answers or has_answers(target, key, Path(answers))):
         if json:
             _print_json(read_manifest(target))
         else:
             sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
         return
-    _build(path, tensorflow, key, Path(out), engine, _bytes(memory), _positive(timeout), json=json)
+    _build(path, tensorflow, key, _options(out, engine, memory, timeout, answers), json=json)
 
 
 def _recipe(name: str) -> Path:
@@ -99,26 +107,31 @@ def _recipe(name: str) -> Path:
     return Path(name) / "recipe.toml" if Path(name).is_dir() else Path(name)
 
 
-def _build(
-    path: Path, tensorflow: str, key: str, out: Path, engine: str, memory: int, seconds: float, *, json: bool
-) -> None:
-    from kit.checks import failures
+def _options(out: str, engine: str, memory: str, timeout: int, answers: str) -> Options:
     from kit.engine import Limits
-    from kit.pipeline import Options, build
+    from kit.pipeline import Options
+
+    limits = Limits(_bytes(memory), _positive(timeout))
+    return Options(Path(out), engine, limits, Path(answers) if answers else None)
+
+
+def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: bool) -> None:
+    from kit.checks import failures
+    from kit.pipeline import build
     from kit.plan import make_plan
     from kit.progress import Reporter
     from kit.recipe import load_recipe
-    from kit.report import print_built
+    from kit.report import build_facts, print_built
 
     recipe = load_recipe(path)
     plan = make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
     reporter = Reporter()
     try:
-        built = build(plan, Options(out, engine, Limits(memory, seconds)), reporter)
+        built = build(plan, options, reporter)
     finally:
         reporter.close()
     if json:
-        _print_json(built.manifest or {"checks": [asdict(verdict) for verdict in built.verdicts]})
+        _print_json(build_facts(built))
     else:
         print_built(built)
     failed = failures(built.verdicts)
@@ -199,6 +212,49 @@ def verify(
 
 
 @command
+def matrix(
+    ctx: Context,
+    recipe: str,
+    tensorflow: str = "",
+    engine: str = "auto",
+    out: str = "dist",
+    jobs: int = 0,
+    memory: str = "8g",
+    timeout: int = 3600,
+    html: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build a recipe with several TensorFlow versions side by side, and compare what came out.
+
+    --tensorflow is A,B,... or all. Each version is a `build` below OUT/<id>.matrix/<version>; one that is unchanged
+    is not built again, and one that fails is a row with its cause. --jobs is how many run at once: by default as many
+    as there are cores, and 3 GB of free memory for each. The page is --html FILE, or OUT/<id>.matrix/matrix.html.
+    Exit codes: 0 where at least one version was built, else the gravest of theirs: 3 model, 4 check, 5 engine.
+    2 recipe or usage, before anything runs; 130 interrupted.
+    """
+    from kit.cells import CELL_MEMORY, make_wish
+    from kit.errors import RecipeError
+    from kit.files import writable, write_whole
+    from kit.matrix import raise_if_none_built, run_matrix, to_json
+    from kit.matrix_page import render_page
+    from kit.matrix_report import print_matrix
+    from kit.parallel import default_jobs
+    from kit.progress import Reporter
+
+    _bytes(memory), _positive(timeout)  # refused here, not by each cell
+    if jobs < 0:
+        raise RecipeError(f"--jobs {jobs} is not a number of builds", "give 1 or more, or leave it out")
+    wish = make_wish(_recipe(recipe), tensorflow, Path(out), engine, memory, timeout, jobs or default_jobs(CELL_MEMORY))
+    result = run_matrix(wish, Reporter().note)
+    page = Path(html) if html else wish.folder / "matrix.html"
+    with writable(page.parent):
+        write_whole(page, render_page(result).encode())
+    _print_json(to_json(result)) if json else print_matrix(result, str(page))
+    raise_if_none_built(result)
+
+
+@command
 def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
     """List the pinned toolchains and runtimes: versions, what is present here, and how large."""
     from kit.inventory import print_toolchains, toolchain_rows
@@ -249,17 +305,36 @@ def _print_image(name: str, made: Image) -> None:
 
 @command
 def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs."""
-    from dataclasses import asdict
-
+    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite."""
     from kit.modelfile import read_model_file
+    from kit.tflite import describe, is_tflite, read_tflite, to_json
 
+    if is_tflite(Path(file)):
+        model = read_tflite(Path(file))
+        _print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
+        return
     facts = asdict(read_model_file(Path(file))) | {"path": file}
     if json:
         _print_json(facts)
     else:
         for key, value in facts.items():
             sys.stdout.write(f"{key:8} {value}\n")
+
+
+@command
+def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
+    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
+    from kit.tflite import read_tflite, tflite_path
+    from kit.tflite_diff import compare, table
+
+    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
+    found = compare(files[0], files[1])
+    if json:
+        _print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    if not found.same:
+        raise SystemExit(6)
 
 
 @command
@@ -388,5 +463,20 @@ def _print_json(value: Any) -> None:
 
 
 namespace = Collection(
-    build, emulate, verify, toolchains, image, inspect, doctor, lock, schema, test, check, fmt, bench, clean
+    build,
+    emulate,
+    verify,
+    matrix,
+    toolchains,
+    image,
+    inspect,
+    diff,
+    doctor,
+    lock,
+    schema,
+    test,
+    check,
+    fmt,
+    bench,
+    clean,
 )

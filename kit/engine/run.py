@@ -61,7 +61,8 @@ def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) ->
 
     Raises the error that the worker named, or ModelError with the cause and the end of the log where the process died.
     """
-    log = cache_dir() / "logs" / f"{order.name}.log"
+    # By toolchain, too: the cells of a matrix run side by side.
+    log = cache_dir() / "logs" / f"{order.name}-{order.toolchain.tensorflow}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="dropkit-job-") as root:
         folder = JobFolder(Path(root) / "in", Path(root) / "out", log)

@@ -1,7 +1,8 @@
 """The contract between the host and the worker: job.json in, result.json and files out. Standard library only.
 
 The host writes `<in>/job.json` beside the model and the data; the worker writes `<out>/result.json`, with
-`model.tflite` and `golden.npz` beside it where it succeeded, and JSON lines of progress on its stdout.
+`model.tflite` and `golden.npz` beside it where it succeeded, `answers.npz` where the job asks for it, and JSON lines of
+progress on its stdout.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 FORMAT = 1
 JOB, RESULT = "job.json", "result.json"
-MODEL, GOLDEN = "model.tflite", "golden.npz"
+MODEL, GOLDEN, ANSWERS = "model.tflite", "golden.npz", "answers.npz"
 CALIBRATION, EVALUATION = "calibration.npz", "evaluation.npz"
 SIGNATURE = "serving_default"
 
@@ -52,6 +53,7 @@ class Job:
     evaluate: bool  # evaluation.npz is there: input/<name> [N, ...], and y where known
     pixels: bool = False  # golden.npz gets the pictures behind the vectors: pixels/<name>
     golden: int = 8  # how many golden vectors
+    answers: bool = False  # also write answers.npz: what the file answers to every evaluation sample
     seed: int = 7
     format: int = FORMAT
 

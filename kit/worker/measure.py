@@ -74,6 +74,21 @@ def golden(
     return arrays
 
 
+def answered(job: Job, product: Product, answers: Arrays) -> dict[str, np.ndarray]:
+    """Return the arrays of answers.npz: what the file answered to the whole evaluation data, to compare files by.
+
+    real/<name> [N, ...] float32 real values; for an output of classes also top1/<name> [N, ...] int64.
+    """
+    wishes = {wish.name: wish for wish in job.outputs}
+    arrays = {}
+    for spec in product.outputs:
+        arrays[f"real/{spec.name}"] = values = real(answers[spec.name], spec)
+        wish = wishes.get(spec.name)
+        if wish is not None and wish.classes:
+            arrays[f"top1/{spec.name}"] = top1(values, wish.activation).astype(np.int64)
+    return arrays
+
+
 def _measure(
     spec: TensorSpec, exact: np.ndarray, got: np.ndarray, wish: OutputWish | None, y: np.ndarray | None
 ) -> OutputMeasure:
