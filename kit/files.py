@@ -102,7 +102,6 @@ def writable(place: Path) -> Iterator[None]:
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space, or choose another folder with --out"),
             errno.EFBIG: ("the file would be larger than is allowed there", "choose another folder with --out"),
-            errno.EISDIR: ("that is a folder", "name a file"),
             errno.EDQUOT: (
                 "the disk quota is used up",
                 "free some space, or choose another folder with --out",

@@ -52,9 +52,8 @@ def export_image(client: docker.DockerClient, toolchain: Toolchain, target: Path
     The same bytes on every machine. Raises OutputError where target cannot be written: then there is no file
     there, or still the old one.
     """
-    with _for_export(target):
-        if target.is_dir():
-            raise IsADirectoryError
+    if target.is_dir():
+        raise OutputError(f"{target}: cannot write: that is a folder", "name a file: --export FILE.tar")
     image = ensure_pinned(client, toolchain, notify)
     architecture = ARCHITECTURES[machine(client)]
     with alone(notify) as folder, _saved(client, image, folder) as saved:
@@ -78,6 +77,8 @@ def import_image(
     Raises EngineError where the file is not, byte for byte, the pinned image of one of these toolchains on this
     engine's architecture: then the engine has seen none of it. RecipeError where it cannot be read.
     """
+    if source.exists() and not source.is_file():
+        raise RecipeError(f"{source}: is no file", "name an exported image")  # opening a pipe would wait for ever
     try:
         with source.open("rb") as file:
             notify(f"checking {source} against the pins")
