@@ -35,8 +35,9 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     import tensorflow as tf
 
     from kit.npz import save_npz
-    from kit.worker import convert, data, measure, product, source
+    from kit.worker import blocking, convert, data, measure, product, source
 
+    blocking.fix_cache_sizes()
     progress.stage("load the model")
     model = source.load(folder / job.model, job)
     source.check_names(job, model)
