@@ -6,6 +6,7 @@ nothing more. What was built or refused before, of the same content, is not run 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -21,7 +22,7 @@ from kit.manifest import has_answers, is_intact, read_manifest, read_record
 from kit.parallel import Ended, run_all
 from kit.process import Exit
 from kit.recipe import Recipe, load_recipe
-from kit.tflite import OperatorCode, read_tflite
+from kit.tflite import OperatorCode, TfliteFile, read_tflite
 from kit.toolchain import Toolchain, find_toolchain, toolchains
 from kit.worker.job import MODEL
 
@@ -76,6 +77,7 @@ class Cell:
     bundle: str | None = None
     bytes: int | None = None
     sha256: str | None = None
+    content: str | None = None  # content_digest of the file
     min_runtime: str | None = None
     operators: tuple[OperatorCode, ...] = ()
     samples: int | None = None
@@ -206,6 +208,7 @@ def _built(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
         bundle=str(bundle),
         bytes=file.size,
         sha256=file.sha256,
+        content=content_digest(file),
         min_runtime=file.min_runtime_version or None,
         operators=tuple(sorted(file.operator_codes, key=lambda code: (code.name, code.version))),
         samples=manifest["measures"]["samples"],
@@ -231,6 +234,23 @@ def _failed(
         measured_on=measures.get("on"),
         outputs=tuple(measures.get("outputs", ())),
     )
+
+
+def content_digest(file: TfliteFile) -> str:
+    """Return a SHA-256 in hex of what a file computes: operators, tensors, constants. Names and metadata are left out.
+
+    Every TensorFlow writes its own version into the metadata, so files that differ in bytes may be the same model.
+    """
+    graphs = [
+        (
+            graph.inputs,
+            graph.outputs,
+            [(each.name, each.version, each.inputs, each.outputs, each.options) for each in graph.operators],
+            [(t.shape, t.shape_signature, t.dtype, t.quantization, t.sha256, t.is_variable) for t in graph.tensors],
+        )
+        for graph in file.subgraphs
+    ]
+    return hashlib.sha256(repr(graphs).encode()).hexdigest()
 
 
 def read_failure(ended: Ended) -> Failure:

@@ -36,6 +36,7 @@ class Pair:
     a: str
     b: str
     same_bytes: bool
+    same_content: bool  # operators, tensors and constants; names and metadata may differ
     outputs: tuple[Compared, ...]
 
     @property
@@ -76,13 +77,13 @@ class Matrix:
         return next((pair for pair in self.pairs_of(one) if other in (pair.a, pair.b) and one != other), None)
 
     def groups(self) -> dict[str, str]:
-        """Return a letter for each built version; versions that wrote the same bytes have the same one."""
+        """Return a letter for each built version: the same one where the files hold the same content."""
         letters: dict[str, str] = {}
         fresh = _letters()
         for cell in self.built:
-            if str(cell.sha256) not in letters:
-                letters[str(cell.sha256)] = next(fresh)
-        return {cell.tensorflow: letters[str(cell.sha256)] for cell in self.built}
+            if str(cell.content) not in letters:
+                letters[str(cell.content)] = next(fresh)
+        return {cell.tensorflow: letters[str(cell.content)] for cell in self.built}
 
     def differing_operators(self) -> dict[str, dict[str, tuple[int, ...]]]:
         """Return the operators whose versions are not the same in every file: by name and TensorFlow version.
@@ -115,6 +116,7 @@ def compare(wish: Wish, built: Sequence[Cell]) -> tuple[Pair, ...]:
             a.tensorflow,
             b.tensorflow,
             a.sha256 == b.sha256,
+            a.content == b.content,
             tuple(
                 _compared(name, answers[a.tensorflow], answers[b.tensorflow], scale, scales[b.tensorflow][name])
                 for name, scale in scales[a.tensorflow].items()

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
 from kit.cells import Cell
 from kit.matrix import Matrix, Pair
-from kit.matrix_report import accuracies, difference, findings, percent, rows, title
+from kit.matrix_report import ABSENT, accuracies, difference, findings, percent, rows, title
 from kit.render import render_text
 
 TEMPLATE = "matrix/matrix.html.j2"
-WIDTH, LABEL, VALUE, LINE = 460, 62, 92, 28  # of a chart, in its own units: all, the versions, the numbers, one row
+WIDTH, LABEL, VALUE, LINE = 480, 62, 112, 28  # of a chart, in its own units: all, the versions, the numbers, one row
 SQUARE = 46  # of a heat map
-SHADES = 4  # of a heat map, beside the one of no difference
+
+# The limits of a heat map's shades, the same on every page, so that pages can be compared: 0 is no difference, 1 is up
+# to the first limit, 4 is beyond the last.
+DISAGREEMENT = (0.005, 0.02, 0.05)  # fractions of the samples
+STEPS = (1.0, 3.0, 10.0)
+REAL = (1e-6, 1e-4, 1e-2)
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Square:
-    """One pair of a heat map. shade: 0 is no difference, SHADES the most; -1 is a version and itself."""
+    """One pair of a heat map. shade is 0 to 4; -1 is a version and itself."""
 
     x: float
     y: float
@@ -65,6 +70,7 @@ class HeatMap:
     """Every built version against every other."""
 
     size: int
+    top: int  # where the head of its columns begins
     square: int
     labels: tuple[tuple[str, float], ...]  # with the middle of its row, which is that of its column, too
     squares: tuple[Square, ...]
@@ -90,11 +96,12 @@ def render_page(matrix: Matrix) -> str:
             "architectures": sorted({cell.architecture for cell in cells if cell.architecture}),
             "engines": sorted({cell.engine for cell in cells if cell.engine}),
             "has_accuracy": any(accuracies(cell)[0] is not None for cell in cells),
-            "has_agreement": any(row.with_float != "-" for row in rows(matrix)),
+            "has_agreement": any(row.with_float != ABSENT for row in rows(matrix)),
+            "has_operators": any(row.operators for row in rows(matrix)),
             "bytes_chart": _bytes_chart(cells),
             "accuracy_chart": _accuracy_chart(cells),
-            "agreement_map": _heat_map(matrix, _disagreement, lambda pair: _short(pair.agreement)),
-            "difference_map": _heat_map(matrix, _difference, lambda pair: _number(_difference(pair))),
+            "agreement_map": _agreement_map(matrix),
+            "difference_map": _difference_map(matrix, steps=steps),
             "difference_unit": "quantization steps" if steps else "real values",
         },
     )
@@ -107,7 +114,9 @@ def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
     if not built:
         return tiles
     sizes = sorted({cell.bytes for cell in built if cell.bytes is not None})
-    tiles.append((str(len(set(groups.values()))), "different files"))
+    different = len({cell.sha256 for cell in built})
+    files = f"in {different} different files" if different > 1 else "in one file"
+    tiles.append((str(len(set(groups.values()))), f"different models, {files}"))
     tiles.append((_range([f"{size:,}" for size in (sizes[0], sizes[-1])]), "bytes"))
     after = sorted(value for value in (accuracies(cell)[1] for cell in built) if value is not None)
     if after:
@@ -122,7 +131,7 @@ def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
 
 
 def _range(ends: Sequence[str]) -> str:
-    return ends[0] if ends[0] == ends[-1] else f"{ends[0]} - {ends[-1]}"
+    return ends[0] if ends[0] == ends[-1] else f"{ends[0]}\N{EN DASH}{ends[-1]}"
 
 
 # ---------------------------------------------------------------- charts of one row for each version
@@ -201,62 +210,65 @@ def _state(cell: Cell) -> str:
 # ---------------------------------------------------------------- every version against every other
 
 
-def _heat_map(matrix: Matrix, badness: Callable[[Pair], float | None], text: Callable[[Pair], str]) -> HeatMap | None:
-    """Return a heat map of a badness, 0 where there is no difference. None where fewer than two can be compared."""
-    values = [badness(pair) for pair in matrix.pairs]
-    known = [value for value in values if value is not None]
-    if not known:
+def _agreement_map(matrix: Matrix) -> HeatMap | None:
+    def square(pair: Pair) -> tuple[int, str] | None:
+        if pair.agreement is None:
+            return None
+        return _shade(1 - pair.agreement, DISAGREEMENT), percent(pair.agreement).removesuffix("%")
+
+    least = [f"{1 - limit:.1%}" for limit in DISAGREEMENT]
+    legend = ("all", f"{least[0]} or more", f"{least[1]} or more", f"{least[2]} or more", "less")
+    return _heat_map(matrix, square, legend)
+
+
+def _difference_map(matrix: Matrix, *, steps: bool) -> HeatMap | None:
+    limits = STEPS if steps else REAL
+
+    def square(pair: Pair) -> tuple[int, str] | None:
+        value = pair.steps if steps else pair.worst
+        return None if value is None else (_shade(value, limits), f"{value:.3g}" if steps else f"{value:.0e}")
+
+    return _heat_map(matrix, square, ("none", *(f"up to {limit:g}" for limit in limits), "more"))
+
+
+def _heat_map(
+    matrix: Matrix, square: Callable[[Pair], tuple[int, str] | None], legend: Sequence[str]
+) -> HeatMap | None:
+    """Return a heat map of square(pair): shade and text. None where fewer than two files can be compared."""
+    told = {frozenset((pair.a, pair.b)): (pair, square(pair)) for pair in matrix.pairs}
+    if not any(square for _, square in told.values()):
         return None
-    most = max(known)
     versions = [cell.tensorflow for cell in matrix.built]
-    squares = [
-        _square(matrix, (row, column), (one, other), (badness, text, most))
-        for row, one in enumerate(versions)
-        for column, other in enumerate(versions)
-    ]
+    squares = []
+    for row, one in enumerate(versions):
+        for column, other in enumerate(versions):
+            pair, (shade, text) = _told(told, one, other)
+            squares.append(Square(LABEL + SQUARE * column, LABEL + SQUARE * row, shade, text, pair))
     labels = tuple((version, LABEL + SQUARE * (n + 0.5)) for n, version in enumerate(versions))
-    texts: dict[int, list[tuple[float, str]]] = {}
-    for pair, value in zip(matrix.pairs, values, strict=True):
-        if value is not None:
-            texts.setdefault(_shade(value, most), []).append((value, text(pair)))
-    legend = tuple((shade, _range([min(texts[shade])[1], max(texts[shade])[1]])) for shade in sorted(texts))
-    return HeatMap(LABEL + SQUARE * len(versions), SQUARE, labels, tuple(squares), legend)
+    used = sorted({each.shade for each in squares if each.shade >= 0})
+    return HeatMap(
+        size=LABEL + SQUARE * len(versions),
+        top=LABEL - 24,
+        square=SQUARE,
+        labels=labels,
+        squares=tuple(squares),
+        legend=tuple((shade, legend[shade]) for shade in used),
+    )
 
 
-def _square(
-    matrix: Matrix,
-    place: tuple[int, int],
-    versions: tuple[str, str],
-    measure: tuple[Callable[[Pair], float | None], Callable[[Pair], str], float],
-) -> Square:
-    badness, text, most = measure
-    (row, column), (one, other) = place, versions
-    x, y = LABEL + SQUARE * column, LABEL + SQUARE * row
-    pair = matrix.pair(one, other)
-    if pair is None:
-        return Square(x, y, -1, "", one)
-    value = badness(pair)
-    same = ", the same bytes" if pair.same_bytes else ""
-    off = difference(pair.steps, pair.worst)
-    told = f"{one} and {other}: {percent(pair.agreement)} same top-1, off by {off}{same}"
-    return Square(x, y, 0 if value is None else _shade(value, most), text(pair), told)
+def _told(
+    told: Mapping[frozenset[str], tuple[Pair, tuple[int, str] | None]], one: str, other: str
+) -> tuple[str, tuple[int, str]]:
+    """Return a square's title, shade and text."""
+    if one == other:
+        return one, (-1, "")
+    pair, square = told[frozenset((one, other))]
+    same = ", the same bytes" if pair.same_bytes else ", the same model" if pair.same_content else ""
+    agreement = "" if pair.agreement is None else f"{percent(pair.agreement)} same top-1, "
+    title = f"{one} and {other}: {agreement}off by {difference(pair.steps, pair.worst)}{same}"
+    return title, square or (0, ABSENT)
 
 
-def _shade(value: float, most: float) -> int:
-    return 0 if value <= 0 else max(1, math.ceil(SHADES * value / most))
-
-
-def _disagreement(pair: Pair) -> float | None:
-    return None if pair.agreement is None else 1 - pair.agreement
-
-
-def _difference(pair: Pair) -> float | None:
-    return pair.worst if pair.steps is None else pair.steps
-
-
-def _short(agreement: float | None) -> str:
-    return percent(agreement).removesuffix("%")
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3g}" if value < 1000 else f"{value:.0f}"
+def _shade(value: float, limits: Sequence[float]) -> int:
+    """Return 0 for no difference, else 1 and one more for each limit that the value is beyond."""
+    return 0 if value <= 0 else 1 + sum(value > limit * (1 + 1e-9) for limit in limits)

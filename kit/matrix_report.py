@@ -27,7 +27,7 @@ class Row:
     state: str  # built, refused (by a check) or failed
     outcome: str
     bytes: str
-    group: str  # a letter: the same one, the same bytes
+    group: str  # a letter: the same one, the same operators, tensors and constants
     sha256: str
     runtime: str
     operators: tuple[str, ...]
@@ -123,33 +123,50 @@ def _files(matrix: Matrix) -> list[str]:
     groups = matrix.groups()
     if len(groups) < 2:
         return []
-    letters = sorted(set(groups.values()), key=lambda letter: (len(letter), letter))
-    if len(letters) == 1:
+    letters = list(dict.fromkeys(groups.values()))
+    different = len({cell.sha256 for cell in matrix.built})
+    if different == 1:
         return [f"All {len(groups)} versions wrote the same bytes."]
-    shared = [letter for letter in letters if list(groups.values()).count(letter) > 1]
-    told = [f"{letter} is by {_listed([v for v, mine in groups.items() if mine == letter])}" for letter in shared]
-    return [f"{len(letters)} different files by {len(groups)} versions{': ' if told else ''}{'; '.join(told)}."]
+    if len(letters) == 1:
+        return [f"{different} different files hold the same model: names and metadata differ, no operator or number."]
+    return [f"{len(letters)} different models: {_by_value(groups, 'by')}."]
 
 
 def _operators(matrix: Matrix) -> list[str]:
+    differing = matrix.differing_operators()
+    if not differing and len(matrix.built) > 1:
+        return ["Every file has the same operators in the same versions."]
     return [
-        f"{name} is {_by_value({v: operator_version(each) for v, each in by_version.items()})}."
-        for name, by_version in matrix.differing_operators().items()
+        f"{name} is {_by_value({v: operator_version(each) for v, each in by_version.items()}, 'in')}."
+        for name, by_version in differing.items()
     ]
 
 
 def _runtimes(matrix: Matrix) -> list[str]:
     named = {cell.tensorflow: cell.min_runtime or "none" for cell in matrix.built}
-    return [f"The oldest runtime that a file names is {_by_value(named)}."] if len(set(named.values())) > 1 else []
+    if len(set(named.values())) < 2:
+        return []
+    return [f"The oldest runtime that a file names is {_by_value(named, 'in')}."]
 
 
-def _by_value(values: dict[str, str]) -> str:
-    """Return "v4 in 2.16.2 and 2.17.1, v12 in 2.21.0"."""
+def _by_value(values: dict[str, str], word: str) -> str:
+    """Return "v4 in 2.16.2 to 2.20.0; v12 in 2.21.0" of values by version; word is "in" there."""
     distinct = dict.fromkeys(values.values())
-    return ", ".join(f"{value} in {_listed([v for v, mine in values.items() if mine == value])}" for value in distinct)
+    return "; ".join(
+        f"{value} {word} {_spans([v for v, mine in values.items() if mine == value], list(values))}"
+        for value in distinct
+    )
 
 
-def _listed(words: Sequence[str]) -> str:
+def _spans(chosen: Sequence[str], order: Sequence[str]) -> str:
+    """Return versions as a person lists them: three or more that follow each other in order are a span."""
+    runs: list[list[str]] = []
+    for version in chosen:
+        if runs and order.index(version) == order.index(runs[-1][-1]) + 1:
+            runs[-1].append(version)
+        else:
+            runs.append([version])
+    words = [word for run in runs for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else run)]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
