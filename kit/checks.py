@@ -47,8 +47,7 @@ def _output(checks: Checks, measure: OutputMeasure, recipe: Recipe) -> list[Verd
         verdicts.append(
             Verdict(
                 f"min_agreement ({measure.name})",
-                f">= {checks.min_agreement:.2%}",
-                f"{measure.agreement:.2%}",
+                *_percents(">=", checks.min_agreement, measure.agreement),
                 measure.agreement >= checks.min_agreement,
                 _milder(recipe),
             )
@@ -59,13 +58,18 @@ def _output(checks: Checks, measure: OutputMeasure, recipe: Recipe) -> list[Verd
         verdicts.append(
             Verdict(
                 f"max_drop ({measure.name})",
-                f"<= {checks.max_drop:.2%}",
-                f"{drop:.2%}",
+                *_percents("<=", checks.max_drop, drop),
                 drop <= checks.max_drop + 1e-12,
                 _milder(recipe),
             )
         )
     return verdicts
+
+
+def _percents(sign: str, limit: float, value: float) -> tuple[str, str]:
+    """Return a limit and a value as percentages, with as many digits as it takes to tell them apart."""
+    digits = next((n for n in (2, 4, 6) if f"{limit:.{n}%}" != f"{value:.{n}%}"), 2)
+    return f"{sign} {limit:.{digits}%}", f"{value:.{digits}%}"
 
 
 def _milder(recipe: Recipe) -> str:

@@ -33,7 +33,7 @@ class Data:
 
         calibration/<name> and golden/<name> [N, ...]; pixels where there are pixels.
         """
-        arrays = {}
+        arrays: dict[str, np.ndarray] = {}
         if self.calibration:
             arrays |= {f"calibration/{name}": array for name, array in self.calibration.raw().items()}
         if self.evaluation:

@@ -121,7 +121,9 @@ def place(loc: Loc, text: str) -> str:
     nth = next((part for part in loc if isinstance(part, int)), 0)
     heads = [i for i, line in enumerate(lines) if re.match(rf"\s*\[\[?\s*{words[0]}\s*[\].]", line)]
     if not heads:  # a key before the first table, or a table written as `model = {...}` or `model.path = ...`
-        return next((f", line {i + 1}" for i, line in enumerate(lines) if re.match(rf"\s*{words[0]}\s*[=.]", line)), "")
+        dotted = [r"\s*\.\s*".join(words[:2]) + r"\s*=", words[0] + r"\s*[=.]"]
+        found = (i for key in dotted for i, line in enumerate(lines) if re.match(rf"\s*{key}", line))
+        return next((f", line {i + 1}" for i in found), "")
     at = heads[min(nth, len(heads) - 1)]
     for i in range(at + 1, len(lines)):
         if len(words) > 1 and re.match(rf"\s*{words[1]}\s*[=.]", lines[i]):

@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import platformdirs
 
@@ -73,11 +73,18 @@ def replacing(target: Path) -> Iterator[Path]:
 
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file beside target, flush it to disk and rename it into place."""
+    with writing_whole(target) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def writing_whole(target: Path) -> Iterator[BinaryIO]:
+    """Give a new file beside target; when the block ends well it becomes target, else it is gone."""
     target.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.partial-", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).chmod(0o644)
@@ -94,6 +101,7 @@ def writable(place: Path) -> Iterator[None]:
     except OSError as error:
         reasons = {
             errno.ENOSPC: ("the disk is full", "free some space, or choose another folder with --out"),
+            errno.EFBIG: ("the file would be larger than is allowed there", "choose another folder with --out"),
             errno.EDQUOT: (
                 "the disk quota is used up",
                 "free some space, or choose another folder with --out",

@@ -22,19 +22,22 @@ def build_key(recipe: Path, tensorflow: str) -> tuple[str, str] | None:
     not for paths, times or the engine. Toolchains, locks and templates count as the kit's own files.
     """
     try:
-        raw = tomllib.loads(recipe.read_text("utf-8"))
+        raw = tomllib.loads(recipe.read_text("utf-8-sig"))
         files = {name: sha256_tree(recipe.parent / name) for name in _named(raw)}
         identity = str(raw["model"]["id"])
-    except (OSError, ValueError, TypeError, AttributeError, KeyError):
+        # A date, or a number too long to write, is no JSON: the recipe's types refuse it, in better words.
+        content = json_text(
+            {
+                "recipe": raw,
+                "tensorflow": tensorflow,
+                "files": files,
+                "kit": tree_digests(KIT),
+                "templates": _templates(),
+            }
+        )
+    except (OSError, ValueError, TypeError, AttributeError, KeyError, RecursionError):
         return None
-    content = {
-        "recipe": raw,
-        "tensorflow": tensorflow,
-        "files": files,
-        "kit": tree_digests(KIT),
-        "templates": _templates(),
-    }
-    return identity, hashlib.sha256(json_text(content).encode()).hexdigest()
+    return identity, hashlib.sha256(content.encode()).hexdigest()
 
 
 def _named(raw: dict[str, Any]) -> list[str]:

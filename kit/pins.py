@@ -14,7 +14,7 @@ from pathlib import Path
 from kit.errors import EngineError
 
 _REQUIREMENT = re.compile(
-    r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)\s*(?:;[^\\]*?)?((?:\s*--hash=sha256:[0-9a-f]{64})+)\s*"
+    r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)\s*(?:;[^\\#]*?)?((?:\s*--hash=sha256:[0-9a-f]{64})+)\s*"
 )
 
 

@@ -13,8 +13,9 @@ from kit.checks import Verdict, failures, judge
 from kit.convert import Data, convert
 from kit.emulate import replay_golden
 from kit.engine import Limits, choose_engine
+from kit.errors import OutputError
 from kit.files import json_text, replacing, sha256_file, writable, write_whole
-from kit.manifest import read_manifest, record_path
+from kit.manifest import MANIFEST, read_manifest, record_path
 from kit.plan import Plan
 from kit.progress import Reporter
 from kit.recipe import Recipe
@@ -52,8 +53,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     """
     recipe = plan.recipe
     target = options.out / recipe.model.id
-    with writable(options.out):
-        options.out.mkdir(parents=True, exist_ok=True)
+    _check_place(options.out, target)
     calibration, evaluation = representative(recipe, plan.source), test_data(recipe, plan.source)
     engine = choose_engine(options.engine, reporter.note)
     started = time.time()
@@ -72,8 +72,21 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     record |= {"model": str(plan.source.path.resolve()), "key": plan.key}
     if options.answers is not None:
         record["answers"] = sha256_file(options.answers)
-    write_whole(record_path(target), json_text(record).encode())
+    with writable(options.out):
+        write_whole(record_path(target), json_text(record).encode())
     return Built(recipe, target, read_manifest(target), verdicts, result, size, engine.name)
+
+
+def _check_place(out: Path, target: Path) -> None:
+    """Make the output folder; refuse to take the place of anything but an older bundle."""
+    with writable(out):
+        out.mkdir(parents=True, exist_ok=True)
+        strange = target.exists() and not (target / MANIFEST).exists()
+        if strange and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(
+                f"{target}: something that is no bundle is in the way",
+                "choose another folder with --out, or another [model] id, or remove it",
+            )
 
 
 def _write(target: Path, parts: Parts, verdicts: tuple[Verdict, ...], reporter: Reporter) -> None:

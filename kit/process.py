@@ -68,9 +68,12 @@ def run(
             _kill_group(process.pid)
 
         timer = threading.Timer(timeout, expire) if timeout is not None else None
+        # A child that outlives the process would keep its stdout open, and this call waiting.
+        reaper = threading.Thread(target=_reap, args=(process,), daemon=True)
         try:
             if timer:
                 timer.start()
+            reaper.start()
             assert process.stdout is not None
             for line in process.stdout:
                 on_line(line.rstrip("\n"))
@@ -81,6 +84,11 @@ def run(
             _kill_group(process.pid)
             process.wait()
     return Exit(status, timed_out=expired.is_set())
+
+
+def _reap(process: subprocess.Popen[str]) -> None:
+    process.wait()
+    _kill_group(process.pid)
 
 
 def _kill_group(pid: int) -> None:

@@ -193,9 +193,7 @@ class Recipe(_Table):
             raise RecipeError(
                 f"--tensorflow {version!r} is not a version", "give one such as 2.19.1, or auto: the newest"
             ) from error
-        changed = self.model_copy(update={"toolchain": choice})
-        changed._path = self._path
-        return changed
+        return self.model_copy(update={"toolchain": choice})
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

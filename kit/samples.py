@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
 
 @dataclass(frozen=True)
@@ -154,16 +155,16 @@ def _arrays(path: Path, where: str) -> Arrays:
     again = "save it again: numpy.savez(name, **arrays)"
     try:
         with path.open("rb") as file:
-            magic = file.read(2)
+            magic = file.read(4)
             file.seek(0)
-            loaded = np.load(file, allow_pickle=False) if magic == b"PK" else None
+            loaded = np.load(file, allow_pickle=False) if magic in _ZIP else None
             members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RecipeError(f"{path}: {where}: not a whole .npz file of plain arrays: {reason}", again) from error
     if loaded is None:
-        kind = "a .npy file" if magic == b"\x93N" else "empty" if not magic else "not a zip file"
+        kind = "a .npy file" if magic == b"\x93NUM" else "empty" if not magic else "not a zip file"
         raise RecipeError(f"{path}: {where}: not an .npz file: it is {kind}", again)
     for name, member in members.items():
         if not isinstance(member, np.ndarray):
@@ -280,7 +281,10 @@ def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | 
 
 
 def read_labels(path: Path) -> list[str]:
-    """Return the labels of a text file, one a line. Raises RecipeError for none, blank or repeated ones."""
+    """Return the labels of a text file, one a line. Raises RecipeError for none or blank ones.
+
+    A label may be there twice: ImageNet's own list has two cranes.
+    """
     try:
         lines = path.read_text("utf-8-sig").rstrip().splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -292,7 +296,4 @@ def read_labels(path: Path) -> list[str]:
         raise RecipeError(
             f"{path}: " + ("a blank line among the labels" if labels else "no labels"), "one label a line"
         )
-    repeated = next((label for label in labels if labels.count(label) > 1), None)
-    if repeated is not None:
-        raise RecipeError(f"{path}: the label {repeated!r} is there twice", "one label a line, each different")
     return labels

@@ -18,6 +18,7 @@ from invoke.tasks import task
 from kit.errors import INTERRUPTED, CheckError, KitError
 
 if TYPE_CHECKING:
+    from kit.container.image import Image
     from kit.pipeline import Options
 
 
@@ -37,6 +38,11 @@ def command(function: Callable[..., Any]) -> Any:
             raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
         except (SystemExit, Exit):
             raise
+        except OSError as error:
+            if kwargs.get("debug"):
+                raise
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
         except Exception as error:
             if kwargs.get("debug"):
                 raise
@@ -258,30 +264,77 @@ def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
 
 
 @command
-def image(ctx: Context, version: str = "", debug: bool = False) -> None:
-    """Build a toolchain's image in the Docker engine (the newest, or --version V), and print its id."""
+def image(
+    ctx: Context, version: str, export: str = "", import_: str = "", pin: bool = False, debug: bool = False
+) -> None:
+    """Build the image of a toolchain in the Docker engine and print its id. VERSION is auto (the newest), or all.
+
+    --export FILE.tar writes it for a machine without network; --import FILE.tar loads such a file there, if it is
+    byte for byte the pinned image. --pin (for maintainers) writes its digests into the kit.
+    """
+    from kit.container import exchange
     from kit.container.client import connect
-    from kit.container.image import ensure_image
+    from kit.container.image import ensure_image, pin_image
+    from kit.errors import RecipeError
     from kit.progress import Reporter
     from kit.toolchain import find_toolchain
+    from kit.toolchain import toolchains as pinned
 
-    made = ensure_image(connect(), find_toolchain(version or "auto"), Reporter().note)
-    sys.stdout.write(f"{made.id}  {made.reference}  {made.size / 1e6:,.0f} MB  on {made.base}\n")
+    if (bool(export) + bool(import_) + pin) > 1 or (export and version == "all"):
+        raise RecipeError("image: --export, --import and --pin go one at a time, --export with one version", "pick one")
+    chosen = list(pinned().values()) if version == "all" else [find_toolchain(version)]
+    client, notify = connect(), Reporter().note
+    if import_:
+        toolchain, made = exchange.import_image(client, chosen, Path(import_), notify)
+        _print_image(toolchain.id, made)
+        return
+    for toolchain in chosen:
+        if export:
+            made = exchange.export_image(client, toolchain, Path(export), notify)
+        elif pin:
+            path, made = pin_image(client, toolchain, notify)
+            sys.stdout.write(f"{path}\n")
+        else:
+            made = ensure_image(client, toolchain, notify)
+        _print_image(toolchain.id, made)
+
+
+def _print_image(name: str, made: Image) -> None:
+    sys.stdout.write(f"{name}  {made.id}  {made.reference}  {made.size / 1e6:,.0f} MB  on {made.base}\n")
 
 
 @command
 def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs."""
-    from dataclasses import asdict
-
+    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite."""
     from kit.modelfile import read_model_file
+    from kit.tflite import describe, is_tflite, read_tflite, to_json
 
+    if is_tflite(Path(file)):
+        model = read_tflite(Path(file))
+        _print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
+        return
     facts = asdict(read_model_file(Path(file))) | {"path": file}
     if json:
         _print_json(facts)
     else:
         for key, value in facts.items():
             sys.stdout.write(f"{key:8} {value}\n")
+
+
+@command
+def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
+    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
+    from kit.tflite import read_tflite, tflite_path
+    from kit.tflite_diff import compare, table
+
+    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
+    found = compare(files[0], files[1])
+    if json:
+        _print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    if not found.same:
+        raise SystemExit(6)
 
 
 @command
@@ -302,10 +355,14 @@ def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
 @command
 def lock(ctx: Context, debug: bool = False) -> None:
     """Regenerate every lock from its .in file and cut-off date (needs the package index and a Debian mirror)."""
+    from kit.container.base import relock_debian
     from kit.toolchain import relock
 
     for path in relock():
         sys.stdout.write(f"{path}\n")
+    for line in relock_debian():
+        sys.stdout.write(f"{line}\n")
+    sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
 
 
 @command
@@ -406,5 +463,20 @@ def _print_json(value: Any) -> None:
 
 
 namespace = Collection(
-    build, emulate, verify, matrix, toolchains, image, inspect, doctor, lock, schema, test, check, fmt, bench, clean
+    build,
+    emulate,
+    verify,
+    matrix,
+    toolchains,
+    image,
+    inspect,
+    diff,
+    doctor,
+    lock,
+    schema,
+    test,
+    check,
+    fmt,
+    bench,
+    clean,
 )

@@ -26,7 +26,12 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
     where a wheel cannot be had or is not the locked one.
     """
     folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(
+            f"{folder}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
+        ) from error
     with FileLock(folder.with_name(folder.name + ".lock")):
         if not (folder / ".complete").exists():
             notify(f"downloading {len(lock.pins)} locked packages (once)")

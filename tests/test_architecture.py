@@ -26,6 +26,7 @@ ARROWS = {
     "worker": "npz preprocess worker.job",
     # the host's world
     "errors": "",
+    "parallel": "",
     "process": "",
     "progress": "",
     "render": "",
@@ -33,6 +34,8 @@ ARROWS = {
     "files": "errors",
     "pins": "errors",
     "explain": "errors",
+    "tflite": "errors",
+    "tflite_diff": "tflite",
     "recipe": "errors explain",
     "modelfile": "errors hdf5",
     "toolchain": "errors pins",
@@ -44,14 +47,21 @@ ARROWS = {
     "checks": "recipe worker.job",
     "container": "errors files toolchain wheels",
     "engine": "container errors files process progress toolchain venv worker.job",
-    "bundle": "checks files kit manifest modelfile pins recipe render samples toolchain worker.job",
+    "bundle": "checks files kit manifest modelfile npz pins recipe render samples toolchain worker.job",
     "emulate": "errors pins toolchain venv",
     "plan": "modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
-    "pipeline": "bundle checks emulate engine errors files manifest plan progress recipe samples worker.job",
-    "report": "checks pipeline worker.job",
-    "tasks": "checks container emulate engine errors files inventory key manifest modelfile pipeline plan"
-    " progress recipe report toolchain",
+    "convert": "engine errors plan progress samples worker.job",
+    "pipeline": "bundle checks convert emulate engine errors files manifest plan progress recipe samples worker.job",
+    "verify": "convert engine errors files manifest modelfile pins plan progress recipe samples tflite tflite_diff"
+    " toolchain worker.job",
+    "report": "bundle checks pipeline worker.job",
+    "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
+    "matrix": "cells errors manifest recipe",
+    "matrix_report": "cells matrix",
+    "matrix_page": "cells kit matrix matrix_report render",
+    "tasks": "cells checks container emulate engine errors files inventory key manifest matrix matrix_page"
+    " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff toolchain verify",
     "__main__": "kit tasks",
 }
 

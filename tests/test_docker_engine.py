@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 from models import keras3_model
@@ -17,6 +17,7 @@ from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from kit.container.client import OWNER_LABEL
 from kit.files import tree_digests
+from kit.recipe import Scheme
 
 if TYPE_CHECKING:
     import docker
@@ -43,6 +44,20 @@ def test_container_and_venv_give_the_same_bytes_of_every_file(digits_bundle: Pat
     assert "engine: docker" in built.stdout
     assert tree_digests(tmp_path / "digits") == tree_digests(digits_bundle)
     assert json.loads((tmp_path / "digits.build.json").read_text("utf-8"))["engine"] == "docker"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", get_args(Scheme))
+def test_every_scheme_converts_in_the_trimmed_image_to_the_venv_s_bytes(tmp_path: Path, scheme: str) -> None:
+    data = f"'{DIGITS / 'samples.npz'}'" if scheme == "int8" else ""
+    changes = {"quantize_scheme": f"'{scheme}'", "quantize_io": "'float32'", "quantize_representative": data}
+    recipe = write_recipe(tmp_path, **changes)
+    found = []
+    for engine in ("docker", "local"):
+        built = run_kit("build", str(recipe), "--engine", engine, "--out", str(tmp_path / engine))
+        assert built.returncode == 0, built.stderr
+        found.append(tree_digests(tmp_path / engine / "digits"))
+    assert found[0] == found[1]
 
 
 def test_auto_takes_docker_where_an_engine_answers_and_says_so(tmp_path: Path) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import tomllib
+import typing
 from pathlib import Path
 
 import jsonschema
@@ -112,9 +115,9 @@ def test_another_tensorflow_changes_a_copy_and_nothing_else(tmp_path: Path) -> N
     assert (other.path, other.quantize) == (recipe.path, recipe.quantize)
 
 
-@pytest.mark.parametrize("version", ["2.15", "newest", "", "2.15.1; rm", "٢.١٥.١"])
+@pytest.mark.parametrize("version", ["2.15", "newest", "", "2.15.1; rm", "\u0662.\u0661.\u0661"])
 def test_another_tensorflow_must_be_a_version(tmp_path: Path, version: str) -> None:
-    with pytest.raises(RecipeError, match="--tensorflow .* is not a version"):
+    with pytest.raises(RecipeError, match=r"--tensorflow .* is not a version"):
         read(tmp_path, MODEL).with_tensorflow(version)
 
 
@@ -170,14 +173,15 @@ def test_an_unknown_word_names_the_nearest_and_all_of_them(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(
-    ("table", "line"),
-    [("model = {path = 'digits.keras', id = 'digits', verison = '1'}\n", 1), ("model.verison = '1'\n" + MODEL, 1)],
+    "text",
+    [
+        "# a comment\nmodel = {path = 'digits.keras', id = 'digits', verison = '1'}\n",
+        "model.path = 'digits.keras'\nmodel.verison = '1'\nmodel.id = 'digits'\n",
+        "[ 'model' ]  # a comment\n\"verison\" = '1'\npath = 'digits.keras'\nid = 'digits'\n",
+    ],
 )
-def test_a_typo_in_a_table_on_one_line_has_that_line(tmp_path: Path, table: str, line: int) -> None:
-    path = write(tmp_path, table)
-    with pytest.raises(RecipeError) as caught:
-        load_recipe(path)
-    assert f"line {line}" in caught.value.message
+def test_a_typo_has_its_line_however_the_table_is_written(tmp_path: Path, text: str) -> None:
+    assert "line 2: unknown key 'verison' [model]" in refusal(tmp_path, text).message
 
 
 # ---------------------------------------------------------------- what is missing
@@ -259,7 +263,7 @@ def test_a_rule_between_keys_has_the_line_of_their_table(tmp_path: Path) -> None
 
 # ---------------------------------------------------------------- values of the wrong kind
 
-KINDS_OF_VALUES = {
+VALUES = {
     "text": "'1'",
     "whole number": "3",
     "number": "1.5",
@@ -294,11 +298,12 @@ WHOLE = {
     "checks": {"data": "'test.npz'", "min_agreement": "0.9", "max_drop": "0", "max_bytes": "9_000"},
 }
 ANY_TEXT = {("inputs", "name"), ("outputs", "name"), ("android", "runtime")}
-FITS = {
-    **{("quantize", "count", kind): 3 for kind in ("whole number",)},
-    **{("checks", "max_bytes", kind): 3 for kind in ("whole number",)},
-    ("model", "allow_code", "truth"): True,
-    ("model", "id", "long"): None,
+RIGHT = {
+    ("quantize", "count", "whole number"),
+    ("checks", "max_bytes", "whole number"),
+    ("model", "allow_code", "truth"),
+    ("android", "runtime", "nothing"),
+    *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
 
 
@@ -317,29 +322,22 @@ def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Pa
     }
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_VALUES)
 @pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in WHOLE.items() for key in keys])
-def test_a_value_of_the_wrong_kind_is_refused_and_never_converted(
-    tmp_path: Path, table: str, key: str, kind: str
-) -> None:
-    text = toml(WHOLE | {table: WHOLE[table] | {key: KINDS_OF_VALUES[kind]}})
-    right = kind in {"text", "nothing", "NUL", "long"} and (table, key) in ANY_TEXT
-    right = right and not (kind == "nothing" and key == "name")
-    right = (
-        right or (kind == "whole number" and key in {"count", "max_bytes"}) or (kind == "truth" and key == "allow_code")
-    )
-    if right:
-        read(tmp_path, text)
-    else:
-        error = refusal(tmp_path, text)
-        assert f"[{table}] {key}" in error.message or f"{table}]] number 1 {key}" in error.message or "huge" in kind
+def test_a_value_of_the_wrong_kind_is_refused_and_never_converted(tmp_path: Path, table: str, key: str) -> None:
+    for kind, value in VALUES.items():
+        text = toml(WHOLE | {table: WHOLE[table] | {key: value}})
+        if (table, key, kind) in RIGHT:
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[{table}\](\] number 1)? {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
-@pytest.mark.parametrize("kind", KINDS_OF_VALUES)
 @pytest.mark.parametrize("table", WHOLE)
-def test_a_value_in_the_place_of_a_table_is_refused(tmp_path: Path, table: str, kind: str) -> None:
+def test_a_value_in_the_place_of_a_table_is_refused(tmp_path: Path, table: str) -> None:
     rest = toml({name: keys for name, keys in WHOLE.items() if name != table})
-    refusal(tmp_path, f"{table} = {KINDS_OF_VALUES[kind]}\n{rest}")
+    for value in VALUES.values():
+        refusal(tmp_path, f"{table} = {value}\n{rest}")
 
 
 @pytest.mark.parametrize(
@@ -397,8 +395,6 @@ def test_the_committed_schema_is_the_one_of_the_types() -> None:
 
 
 def test_the_schema_takes_what_the_kit_takes_and_refuses_a_typo() -> None:
-    import tomllib
-
     checker = jsonschema.Draft202012Validator(json.loads((ROOT / "kit" / "recipe.schema.json").read_text("utf-8")))
     checker.check_schema(checker.schema)
     recipe = tomllib.loads((DIGITS / "recipe.toml").read_text("utf-8"))
@@ -426,8 +422,6 @@ def test_the_manual_has_every_table_key_and_word() -> None:
 
 def words_of(table: type, key: str) -> list[str]:
     """Return the words that a key may have where the types list them."""
-    import typing
-
     kind = typing.get_type_hints(table)[key]
     choices = [kind, *typing.get_args(kind)]
     return [

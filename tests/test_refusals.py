@@ -197,3 +197,12 @@ def workers_below(folder: Path) -> list[str]:
     time.sleep(0.2)
     listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if "-m kit.worker" in line and str(folder) in line]
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "out" / "digits").mkdir(parents=True)
+    (tmp_path / "out" / "digits" / "thesis.tex").write_text("years of work")
+    built = run_kit("build", str(write_recipe(tmp_path)), *LOCAL, "--out", str(tmp_path / "out"))
+    assert built.returncode == 2, built.stderr
+    assert "in the way" in built.stderr
+    assert (tmp_path / "out" / "digits" / "thesis.tex").read_text() == "years of work"

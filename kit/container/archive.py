@@ -22,6 +22,7 @@ from kit.errors import EngineError
 EPOCH = 315532800
 _CREATED = "1980-01-01T00:00:00Z"
 _CHUNK = 1 << 20
+MANIFEST = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -103,16 +104,20 @@ def image_id(config: bytes) -> str:
 
 def image_archive(config: bytes, layers: Sequence[Layer], tag: str) -> Iterator[bytes]:
     """Yield the archive for `client.images.load`, piece by piece: nothing is copied to disk a second time."""
-    config_name = f"{image_id(config)[7:]}.json"
-    names = [f"{layer.sha256}.tar" for layer in layers]
-    manifest = [{"Config": config_name, "Layers": names, "RepoTags": [tag]}]
     # A base may hold one layer twice, mostly an empty one; the archive needs it once.
-    for name, layer in dict(zip(names, layers, strict=True)).items():
+    for name, layer in {f"{layer.sha256}.tar": layer for layer in layers}.items():
         yield from _member(name, layer.size, _pieces(layer))
-    yield from _member(config_name, len(config), [config])
-    text = json.dumps(manifest, sort_keys=True).encode()
-    yield from _member("manifest.json", len(text), [text])
+    yield from _member(f"{image_id(config)[7:]}.json", len(config), [config])
+    text = manifest(config, layers, tag)
+    yield from _member(MANIFEST, len(text), [text])
     yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def manifest(config: bytes, layers: Sequence[Layer], tag: str) -> bytes:
+    """Return the content of manifest.json: which files of an archive are an image's parts."""
+    names = [f"{layer.sha256}.tar" for layer in layers]
+    value = [{"Config": f"{image_id(config)[7:]}.json", "Layers": names, "RepoTags": [tag]}]
+    return json.dumps(value, sort_keys=True).encode()
 
 
 def safe_name(name: str, origin: str) -> str:
@@ -124,6 +129,14 @@ def safe_name(name: str, origin: str) -> str:
             "the package is not what it should be: delete it from the cache and run it again",
         )
     return name
+
+
+def damaged(name: str, origin: str) -> EngineError:
+    """Return the error for a package's file whose content is not the one that the package lists."""
+    return EngineError(
+        f"{origin}: refused: {name} has not the content that its list of files states",
+        "delete the file from the cache and run it again",
+    )
 
 
 def _with_parents(entries: Iterable[Entry]) -> dict[str, Entry]:
@@ -160,16 +173,9 @@ def _add(tar: tarfile.TarFile, entry: Entry) -> None:
         except OSError as error:
             if "unexpected end of data" not in str(error):
                 raise
-            raise _damaged(entry) from error
+            raise damaged(entry.name, entry.origin) from error
         if entry.sha256 and hashing.sha256.hexdigest() != entry.sha256:
-            raise _damaged(entry)
-
-
-def _damaged(entry: Entry) -> EngineError:
-    return EngineError(
-        f"{entry.origin}: refused: {entry.name} has not the content that its list of files states",
-        "delete the file from the cache and run it again",
-    )
+            raise damaged(entry.name, entry.origin)
 
 
 def _info(name: str, size: int) -> tarfile.TarInfo:
@@ -178,8 +184,13 @@ def _info(name: str, size: int) -> tarfile.TarInfo:
     return info
 
 
+def header(name: str, size: int) -> bytes:
+    """Return what stands before a file in an image's archive: one block."""
+    return _info(name, size).tobuf(tarfile.PAX_FORMAT)
+
+
 def _member(name: str, size: int, pieces: Iterable[bytes]) -> Iterator[bytes]:
-    yield _info(name, size).tobuf(tarfile.PAX_FORMAT)
+    yield header(name, size)
     yield from pieces
     yield bytes(-size % tarfile.BLOCKSIZE)
 

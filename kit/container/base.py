@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from kit.container import debian
 from kit.container.archive import Layer
-from kit.container.mirror import fetch_debs, read_debs
+from kit.container.mirror import fetch_debs, lock_debs, read_debs
 from kit.errors import EngineError
 from kit.toolchain import TOOLCHAINS
 
@@ -61,6 +61,10 @@ class Source(Protocol):
     def description(self) -> str:
         """What it is, in words."""
 
+    @property
+    def pin_name(self) -> str:
+        """What image.toml calls it; "" where images on it are not pinned."""
+
     def obtain(self, client: docker.DockerClient, folder: Path, notify: Callable[[str], None]) -> Base:
         """Put its layers into folder. Raises EngineError where it cannot be had."""
 
@@ -85,6 +89,11 @@ class DebianSource:
     def description(self) -> str:
         """Say what it is."""
         return f"Debian 12 packages, {self.lock.name} {self.identity[:12]}"
+
+    @property
+    def pin_name(self) -> str:
+        """Return its name in image.toml."""
+        return "debian"
 
     def obtain(self, client: docker.DockerClient, folder: Path, notify: Callable[[str], None]) -> Base:  # noqa: ARG002
         """Fetch the packages and make one layer of them."""
@@ -115,6 +124,11 @@ class RegistrySource:
     def description(self) -> str:
         """Say what it is."""
         return f"{self.name}{self.tag and ':'}{self.tag} {self.digest[:19]}"
+
+    @property
+    def pin_name(self) -> str:
+        """Return "": where the locks are made no registry answers, so nobody can say what its images are."""
+        return ""
 
     def obtain(self, client: docker.DockerClient, folder: Path, notify: Callable[[str], None]) -> Base:
         """Let the engine pull the image, and save its layers, byte for byte."""
@@ -165,6 +179,13 @@ def sources(machine: str) -> tuple[Source, ...]:
     return known[wanted]
 
 
+def relock_debian() -> Iterator[str]:
+    """Regenerate the locks of Debian's packages, and say for each how far the mirror's word was checked."""
+    for machine, architecture in ARCHITECTURES.items():
+        lock = DebianSource(machine).lock
+        yield f"{lock}: {lock_debs(DATA / 'debian.in', lock, architecture)}"
+
+
 def obtain_first(
     client: docker.DockerClient, choices: Sequence[Source], folder: Path, notify: Callable[[str], None]
 ) -> tuple[Source, Base]:
@@ -178,22 +199,29 @@ def obtain_first(
 
 
 def read_image(archive: Path, architecture: str) -> Base:
-    """Return the layers of an image that the engine saved, as places in its archive, their digests checked.
+    """Return the base that an image is, as the engine saved it. Raises what read_saved raises."""
+    raw, layers = read_saved(archive, architecture)
+    environment = dict(item.split("=", 1) for item in json.loads(raw)["config"].get("Env") or [])
+    return Base(layers, environment.get("PATH", "/usr/local/bin:/usr/bin:/bin"))
 
-    A compressed layer (an engine with the containerd store saves those) is decompressed beside the archive.
+
+def read_saved(archive: Path, architecture: str) -> tuple[bytes, tuple[Layer, ...]]:
+    """Return the configuration and layers of an image that the engine saved, as places in its archive.
+
+    Each layer's digest is checked. A compressed one (an engine with the containerd store saves those) is
+    decompressed beside the archive. Raises EngineError for another architecture or content.
     """
     with tarfile.open(archive, mode="r:") as tar:
         manifest = json.loads(_read(tar, "manifest.json"))[0]
-        config = json.loads(_read(tar, manifest["Config"]))
+        raw = _read(tar, manifest["Config"])
+        config = json.loads(raw)
         if config["architecture"] != architecture:
             raise EngineError(
                 f"the base is for {config['architecture']}, the engine for {architecture}",
                 "take the pinned base",
             )
         pairs = zip(config["rootfs"]["diff_ids"], manifest["Layers"], strict=True)
-        layers = tuple(_layer(tar, archive, name, diff_id.removeprefix("sha256:")) for diff_id, name in pairs)
-    environment = dict(item.split("=", 1) for item in config["config"].get("Env") or [])
-    return Base(layers, environment.get("PATH", "/usr/local/bin:/usr/bin:/bin"))
+        return raw, tuple(_layer(tar, archive, name, diff_id.removeprefix("sha256:")) for diff_id, name in pairs)
 
 
 def _layer(tar: tarfile.TarFile, archive: Path, name: str, sha256: str) -> Layer:
@@ -208,12 +236,13 @@ def _layer(tar: tarfile.TarFile, archive: Path, name: str, sha256: str) -> Layer
             with gzip.GzipFile(fileobj=file) as packed, place.open("wb") as plain:
                 shutil.copyfileobj(packed, plain)
             size = place.stat().st_size
-    if _sha256(place, offset, size) != sha256:
+    if sha256_part(place, offset, size) != sha256:
         raise EngineError(f"the base's layer {sha256[:12]} has another content", "remove that image and run it again")
     return Layer(place, offset, size, sha256, "base")
 
 
-def _sha256(path: Path, offset: int, size: int) -> str:
+def sha256_part(path: Path, offset: int, size: int) -> str:
+    """Return the SHA-256 in hex of size bytes of a file, or of what there is of them."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         file.seek(offset)

@@ -51,7 +51,7 @@ def write_bytecode_layer(
         memory=_MEMORY,
         read_only={
             "/in/wheels.tar": packages.path,
-            "/in/bytecode.py": Path(__file__).with_name("bytecode.py"),
+            "/in/bytecode.py": script,
         },
         out=out,
         environment={

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,12 +16,15 @@ from filelock import FileLock, Timeout
 
 from kit.container import debian, wheel_layer
 from kit.container.archive import image_config, image_id
-from kit.container.base import ARCHITECTURES, Base, Source, obtain_first, sources
+from kit.container.base import ARCHITECTURES, Base, DebianSource, Source, obtain_first, sources
 from kit.container.bytecode_layer import PYC, write_bytecode_layer
 from kit.container.client import machine, sweep
 from kit.container.load import layers_of, load_image
 from kit.container.options import USER
+from kit.container.pin import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
+from kit.errors import EngineError
 from kit.files import cache_dir, json_text, write_whole
+from kit.toolchain import TOOLCHAINS
 from kit.wheels import fetch_wheels
 
 if TYPE_CHECKING:
@@ -30,7 +33,8 @@ if TYPE_CHECKING:
     from kit.toolchain import Toolchain
 
 # Raise it with every change to the bytes of a layer or of the configuration: then images are built anew.
-LAYOUT = 1
+LAYOUT = 2
+_PARTIAL = ".partial-"
 
 
 @dataclass(frozen=True)
@@ -46,53 +50,115 @@ class Image:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class Wanted:
     """What an image is to be made of."""
 
     toolchain: Toolchain
     machine: str
     choices: tuple[Source, ...]
+    pinned: bool = True  # hold it against the pin
 
     def record(self, source: Source) -> Path:
         """Return the file that remembers the image on this base."""
-        parts = [
-            LAYOUT, self.toolchain.lock.sha256, self.toolchain.python, self.machine, source.identity,
-            list(wheel_layer.TRIM), list(debian.TRIM),
-        ]  # fmt: skip
+        parts = [self.toolchain.lock.sha256, self.toolchain.python, self.machine, source.identity, layout()]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
         return cache_dir() / "images" / f"{self.toolchain.id}-{key[:16]}.json"
+
+    def origin(self, source: Source) -> Origin:
+        """Return what the image on this base is made from, as a pin states it."""
+        return Origin(self.toolchain.lock.sha256, source.identity, layout())
+
+    def pin(self, source: Source) -> ImagePin | None:
+        """Return the pin of the image on this base. Raises EngineError for one that was made from other locks."""
+        if not self.pinned or not source.pin_name:
+            return None
+        now, kit_folder = self.origin(source), TOOLCHAINS / self.toolchain.id
+        for folder in dict.fromkeys((self.toolchain.folder, kit_folder)):
+            found = read_pin(folder, ARCHITECTURES[self.machine], source.pin_name)
+            if found and folder == self.toolchain.folder:
+                check_origin(folder, found[0], now)
+            # A lock that stands elsewhere (in a bundle) may be the kit's own, or an older one that nothing pins.
+            if found and found[0] == now:
+                return found[1]
+        return None
+
+
+def layout() -> str:
+    """Return what stands for the way in which layers are made."""
+    trimmed = json.dumps([list(wheel_layer.TRIM), list(debian.TRIM)])
+    return f"{LAYOUT}-{hashlib.sha256(trimmed.encode()).hexdigest()[:16]}"
+
+
+def image_tag(toolchain: Toolchain, identity: str) -> str:
+    """Return the tag of a toolchain's image by its id."""
+    return f"dropkit/tensorflow:{toolchain.tensorflow}-{identity[7:19]}"
 
 
 def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
     """Return the toolchain's image, building it where this engine lacks it. notify gets lines of progress.
 
-    The base follows $DROPKIT_BASE (see kit.container.base). Raises EngineError where a part cannot be had;
-    then, and after an interrupt, nothing is left in the engine or the cache but what was downloaded.
+    The base follows $DROPKIT_BASE (see kit.container.base). Raises EngineError where a part cannot be had, and
+    where the image is not the pinned one; then, and after an interrupt, nothing is left in the engine or the
+    cache but what was downloaded.
     """
     platform = machine(client)
-    wanted = _Wanted(toolchain, platform, sources(platform))
+    return _ensure(client, Wanted(toolchain, platform, sources(platform)), notify)
+
+
+def ensure_pinned(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
+    """Return the toolchain's pinned image, whatever $DROPKIT_BASE says. Raises EngineError where none is pinned."""
+    wanted = debian_image(client, toolchain)
+    if wanted.pin(wanted.choices[0]) is None:
+        raise EngineError(
+            f"{toolchain.id}: no image is pinned for {ARCHITECTURES[wanted.machine]}",
+            "`inv image V --pin` pins it (for maintainers)",
+        )
+    return _ensure(client, wanted, notify)
+
+
+def pin_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> tuple[Path, Image]:
+    """Build the image on Debian, whatever its pin says, and pin it; return the pin's file and the image."""
+    wanted = replace(debian_image(client, toolchain), pinned=False)
+    image = _ensure(client, wanted, notify)
+    source = wanted.choices[0]
+    base, wheels, bytecode = image.diff_ids
+    pin = ImagePin(image.id, base, wheels, bytecode, image.python)
+    path = write_pin(toolchain.folder, ARCHITECTURES[wanted.machine], source.pin_name, wanted.origin(source), pin)
+    return path, image
+
+
+def debian_image(client: docker.DockerClient, toolchain: Toolchain) -> Wanted:
+    """Return what a toolchain's image on Debian is made of: the one base that is at hand without a registry."""
+    platform = machine(client)
+    return Wanted(toolchain, platform, (DebianSource(platform),))
+
+
+def remember(wanted: Wanted, source: Source, image: Image) -> None:
+    """Keep what this engine calls an image, for the next process."""
+    write_whole(wanted.record(source), json_text(asdict(image)).encode())
+
+
+def _ensure(client: docker.DockerClient, wanted: Wanted, notify: Callable[[str], None]) -> Image:
     found = _find(client, wanted)
     if found:
         return found
-    folder = cache_dir() / "images"
-    folder.mkdir(parents=True, exist_ok=True)
-    with _alone(folder, notify):
+    with alone(notify) as folder:
         # Another process may have built it while this one waited.
         found = _find(client, wanted)
         if found:
             return found
         sweep(client)
-        for stray in folder.glob(".partial-*"):  # of a build that was killed: the lock has one holder
-            shutil.rmtree(stray, ignore_errors=True)
-        with tempfile.TemporaryDirectory(prefix=".partial-", dir=folder) as staging:
+        with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as staging:
             source, image = _build(client, wanted, Path(staging), notify)
-        write_whole(wanted.record(source), json_text(asdict(image)).encode())
+        remember(wanted, source, image)
     return image
 
 
 @contextmanager
-def _alone(folder: Path, notify: Callable[[str], None]) -> Iterator[None]:
-    """Let one process at a time build; the others say that they wait."""
+def alone(notify: Callable[[str], None]) -> Iterator[Path]:
+    """Let one process at a time build; the others say that they wait. Give the folder to stage in."""
+    folder = cache_dir() / "images"
+    folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)
@@ -100,24 +166,31 @@ def _alone(folder: Path, notify: Callable[[str], None]) -> Iterator[None]:
         notify("waiting for another dropkit that builds an image")
         lock.acquire()
     try:
-        yield
+        for stray in folder.glob(f"{_PARTIAL}*"):  # of a build that was killed: the lock has one holder
+            shutil.rmtree(stray, ignore_errors=True)
+        yield folder
     finally:
         lock.release()
 
 
-def _find(client: docker.DockerClient, wanted: _Wanted) -> Image | None:
-    """Return the image that an earlier build recorded, if the engine still has it with the same layers."""
+def _find(client: docker.DockerClient, wanted: Wanted) -> Image | None:
+    """Return the image that the engine has already: the pinned one, else the one that an earlier build recorded."""
     for source in wanted.choices:
+        pin = wanted.pin(source)
+        if pin and layers_of(client, pin.id) == pin.diff_ids:
+            size = int(client.images.get(pin.id).attrs["Size"])
+            return Image(pin.id, pin.id, source.description, pin.python, pin.diff_ids, size)
         with suppress(OSError, ValueError, TypeError, KeyError):
             value = json.loads(wanted.record(source).read_text("utf-8"))
             image = Image(**value | {"diff_ids": tuple(value["diff_ids"])})
-            if layers_of(client, image.reference) == image.diff_ids:
+            is_wanted = pin is None or (image.id, image.diff_ids) == (pin.id, pin.diff_ids)
+            if is_wanted and layers_of(client, image.reference) == image.diff_ids:
                 return image
     return None
 
 
 def _build(
-    client: docker.DockerClient, wanted: _Wanted, staging: Path, notify: Callable[[str], None]
+    client: docker.DockerClient, wanted: Wanted, staging: Path, notify: Callable[[str], None]
 ) -> tuple[Source, Image]:
     toolchain, architecture = wanted.toolchain, ARCHITECTURES[wanted.machine]
     notify(f"building the image of {toolchain.id} (once)")
@@ -129,11 +202,15 @@ def _build(
     notify("compiling the packages' byte-code")
     layers = (*base.layers, packages, write_bytecode_layer(client, architecture, base, python, packages))
     config = image_config(architecture, layers, _settings(base, toolchain, source))
+    identity, diff_ids = image_id(config), tuple(layer.diff_id for layer in layers)
+    pin = wanted.pin(source)
+    if pin:
+        check_image(toolchain.id, pin, identity, diff_ids)
+    elif wanted.pinned:
+        notify(f"note: nothing pins the image of {toolchain.id} on {source.description}: its digest is not checked")
     notify(f"loading {sum(layer.size for layer in layers) / 1e6:.0f} MB into the engine")
-    tag = f"dropkit/tensorflow:{toolchain.tensorflow}-{image_id(config)[7:19]}"
-    reference, size = load_image(client, config, layers, tag)
-    diff_ids = tuple(layer.diff_id for layer in layers)
-    return source, Image(image_id(config), reference, source.description, python, diff_ids, size)
+    reference, size = load_image(client, config, layers, image_tag(toolchain, identity))
+    return source, Image(identity, reference, source.description, python, diff_ids, size)
 
 
 def _settings(base: Base, toolchain: Toolchain, source: Source) -> dict[str, Any]:

@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import base64
 import csv
+import hashlib
 import io
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from fnmatch import fnmatchcase
 from functools import partial
 from pathlib import Path
+from typing import IO, cast
 
-from kit.container.archive import Entry, Layer, safe_name, write_layer
+from kit.container import elf
+from kit.container.archive import Entry, Layer, damaged, safe_name, write_layer
 from kit.errors import EngineError
 
 SITE = "opt/toolchain/site"
@@ -42,7 +45,7 @@ def write_wheel_layer(target: Path, wheels: Sequence[Path], trim: Iterable[str] 
         opened = [(path, stack.enter_context(_open(path))) for path in wheels]
         listed = [entry for path, wheel in opened for entry in _entries(path, wheel, patterns)]
         # Namespace packages ship the same __init__.py again: once is enough; write_layer refuses another.
-        once = {(entry.name, entry.sha256): entry for entry in reversed(listed)}
+        once = {(entry.name, recorded): entry for entry, recorded in reversed(listed)}
         return write_layer(target, once.values(), f"wheels: {len(wheels)} locked packages at /{SITE}")
 
 
@@ -53,7 +56,8 @@ def _open(path: Path) -> zipfile.ZipFile:
         raise EngineError(f"{path}: not a wheel: {error}", "delete it and run it again") from error
 
 
-def _entries(path: Path, wheel: zipfile.ZipFile, trim: tuple[str, ...]) -> Iterator[Entry]:
+def _entries(path: Path, wheel: zipfile.ZipFile, trim: tuple[str, ...]) -> Iterator[tuple[Entry, str]]:
+    """Yield a wheel's entries, each with the SHA-256 that RECORD states for the wheel's own file."""
     record = _record(path, wheel)
     for info in wheel.infolist():
         if info.is_dir():
@@ -65,9 +69,45 @@ def _entries(path: Path, wheel: zipfile.ZipFile, trim: tuple[str, ...]) -> Itera
             raise EngineError(
                 f"{path}: refused: its RECORD does not list {info.filename}", "delete it and run it again"
             )
-        mode = 0o755 if (info.external_attr >> 16) & 0o111 else 0o644
-        content = partial(wheel.open, info)
-        yield Entry(f"{SITE}/{place}", path.name, mode, info.file_size, content, sha256=record[info.filename])
+        recorded = record[info.filename]
+        yield _entry(f"{SITE}/{place}", path.name, wheel, info, recorded), recorded
+
+
+def _entry(name: str, origin: str, wheel: zipfile.ZipFile, info: zipfile.ZipInfo, recorded: str) -> Entry:
+    mode = 0o755 if (info.external_attr >> 16) & 0o111 else 0o644
+    if ".so" in name:
+        with wheel.open(info) as file:
+            shorter = elf.cut(file.read(elf.HEAD), info.file_size)
+        if shorter:
+            shortened = partial(_Cut, wheel, info, *shorter, recorded, origin)
+            return Entry(name, origin, mode, shorter[1], cast("Callable[[], IO[bytes]]", shortened))
+    return Entry(name, origin, mode, info.file_size, partial(wheel.open, info), sha256=recorded)
+
+
+class _Cut:
+    """A library as kit.container.elf shortens it. The wheel's own, whole, is held against RECORD at its end."""
+
+    def __init__(
+        self, wheel: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, size: int, recorded: str, origin: str
+    ) -> None:
+        self._file = wheel.open(info)
+        self._info, self._head, self._left, self._recorded, self._origin = info, head, size, recorded, origin
+        self._digest = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(min(self._left, size) if size >= 0 else self._left)
+        self._digest.update(data)
+        self._left -= len(data)
+        if not self._left:
+            while rest := self._file.read(1 << 20):
+                self._digest.update(rest)
+            if self._digest.hexdigest() != self._recorded:
+                raise damaged(self._info.filename, self._origin)
+        head, self._head = self._head[: len(data)], self._head[len(data) :]
+        return head + data[len(head) :]
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def _place(name: str) -> str | None:

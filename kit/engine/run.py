@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -98,15 +99,26 @@ def _pass_on(line: str, reporter: Reporter) -> None:
 
 
 def _outcome(folder: JobFolder, ended: Exit, engine: Engine) -> Result:
+    _refuse_links(folder.out)
     try:
         result = load_result((folder.out / RESULT).read_text("utf-8"))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise _death(folder, ended, engine) from None
     if ended.status != 0:
         raise _death(folder, ended, engine)
     if isinstance(result, Refusal):
-        raise KINDS.get(result.kind, ModelError)(result.message, result.hint)
+        raise KINDS.get(str(result.kind), ModelError)(str(result.message), str(result.hint))
     return result
+
+
+def _refuse_links(out: Path) -> None:
+    """Refuse a job folder with anything but plain files: code in a model could make us read what a link points at."""
+    strange = [path.name for path in out.iterdir() if not stat.S_ISREG(path.lstat().st_mode)]
+    if strange:
+        raise ModelError(
+            f"the conversion left something other than plain files: {strange[0]}",
+            "the model carries code that tries to reach out of its folder: do not use it",
+        )
 
 
 def _death(folder: JobFolder, ended: Exit, engine: Engine) -> ModelError:

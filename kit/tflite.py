@@ -1,0 +1,523 @@
+"""What a .tflite file holds, read without TensorFlow: signatures, tensors, operators, constants, metadata.
+
+The `tflite` package has the schema. It trusts what it reads, so every count, slice and index is bounded here. Runs
+nothing, and knows nothing of bundles and recipes.
+Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; FlatBuffers internals (tables, vectors, strings).
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+import struct
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kit.errors import ModelError
+
+MAGIC = b"TFL3"
+_WHERE = slice(4, 8)
+_MOST_OBJECTS = 500_000  # tables in one file: bounds the time to some seconds; a large language model has 100,000
+# Names that the schema got after the newest `tflite` package (2.18): TensorFlow 2.21 and LiteRT 2.3 have them.
+_NEWER_TYPES = {19: "int2", 20: "uint4", 21: "float8_e4m3fn", 22: "float8_e5m2"}
+_NEWER_OPERATORS = {209: "STABLEHLO_CASE"}
+_QUANTIZATIONS = {1: "custom", 2: "blockwise", 3: "multi-axis"}
+# Options that are a number with a name. An option of the same name that is a vector stays numbers.
+_NAMED_OPTIONS = {
+    "padding": "Padding",
+    "fused_activation_function": "ActivationFunctionType",
+    "weights_format": "FullyConnectedOptionsWeightsFormat",
+    "kernel_type": "LSTMKernelType",
+    "mode": "MirrorPadMode",
+    "quantized_bias_type": "TensorType",
+    "in_data_type": "TensorType",
+    "out_data_type": "TensorType",
+    "out_type": "TensorType",
+    "idx_out_type": "TensorType",
+    "output_type": "TensorType",
+}
+
+Option = str | int | float | bool | tuple[int | float | bool, ...]
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """real = scales[c] * (q - zero_points[c]), where c is the index on axis quantized_dimension, or 0."""
+
+    scales: tuple[float, ...]
+    zero_points: tuple[int, ...]
+    quantized_dimension: int
+    details: str  # "" for the affine one above; else "custom", "blockwise", ...
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor of a subgraph, constant where its buffer has bytes."""
+
+    name: str
+    shape: tuple[int, ...]
+    shape_signature: tuple[int, ...]  # as shape, with -1 for a dynamic axis; empty where the file gives none
+    dtype: str  # "int8", "float32", ... as numpy names it; also "int4", "string", "resource", and "type 99" if unknown
+    quantization: Quantization | None
+    buffer: int  # which of the file's buffers
+    sha256: str | None  # of the buffer's bytes; None where it has none: the tensor is computed or fed
+    is_variable: bool
+    sparse: bool
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One step of a subgraph. Its tensors are indices into the subgraph's; -1 stands for an absent optional input."""
+
+    name: str  # "CONV_2D", "CUSTOM:FlexErf", "operator 250" if unknown
+    version: int
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    options: dict[str, Option]  # defaults filled in
+
+
+@dataclass(frozen=True)
+class OperatorCode:
+    """An operator and version that the runtime has to know, and how many steps use it."""
+
+    name: str
+    version: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Subgraph:
+    """One graph; operators in the order that they run in."""
+
+    name: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    tensors: tuple[Tensor, ...]
+    operators: tuple[Operator, ...]
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A named way to call a subgraph: tensor index by name, in the order of the file."""
+
+    key: str
+    subgraph: int
+    inputs: dict[str, int]
+    outputs: dict[str, int]
+
+
+@dataclass(frozen=True)
+class Metadata:
+    """A named buffer of the file."""
+
+    name: str
+    size: int
+    sha256: str
+    text: str | None  # of min_runtime_version
+
+
+@dataclass(frozen=True)
+class Buffer:
+    """Where a buffer's bytes are in the file."""
+
+    offset: int = field(compare=False)
+    size: int
+    sha256: str | None  # None where it is empty
+
+
+@dataclass(frozen=True)
+class TfliteFile:
+    """A whole file."""
+
+    path: str = field(compare=False)  # "" where it was bytes
+    size: int
+    sha256: str
+    schema: int
+    description: str
+    signatures: tuple[Signature, ...]
+    subgraphs: tuple[Subgraph, ...]
+    operator_codes: tuple[OperatorCode, ...]
+    metadata: tuple[Metadata, ...]
+    buffers: tuple[Buffer, ...]
+    data: bytes = field(repr=False, compare=False)
+
+    @property
+    def min_runtime_version(self) -> str | None:
+        """The oldest runtime that knows every operator version, as the converter wrote it."""
+        # A converter that quantizes writes a second, empty one.
+        return next((entry.text for entry in self.metadata if entry.text), None)
+
+    @property
+    def buffers_size(self) -> int:
+        """Bytes in all buffers: constants and metadata."""
+        return sum(buffer.size for buffer in self.buffers)
+
+    def content(self, tensor: Tensor) -> memoryview:
+        """Return a constant's bytes, as they are in the file; empty for another tensor."""
+        buffer = self.buffers[tensor.buffer]
+        return memoryview(self.data)[buffer.offset : buffer.offset + buffer.size]
+
+
+def is_tflite(path: Path) -> bool:
+    """Say whether a file calls itself one, by its content or else by its name."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[_WHERE] == MAGIC or path.suffix == ".tflite"
+    except OSError:
+        return False
+
+
+def tflite_path(path: Path) -> Path:
+    """Return the model of the bundle at path; a file stands for itself. Raises ModelError where there is none."""
+    if not path.is_dir():
+        return path
+    models = sorted(path.glob("src/main/assets/*/*.tflite"))
+    if len(models) != 1:
+        raise ModelError(f"{path}: a folder with {len(models)} models in src/main/assets", "name a bundle or a file")
+    return models[0]
+
+
+def read_tflite(source: Path | bytes) -> TfliteFile:
+    """Read a file or its bytes. Raises ModelError where it is not a whole .tflite file, however it is damaged."""
+    name = "the model" if isinstance(source, bytes) else str(source)
+    data = source if isinstance(source, bytes) else _read(source)
+    if data[_WHERE] != MAGIC:
+        kind = "empty" if not data else f"{len(data)} bytes without the mark {MAGIC.decode()} at byte 4"
+        raise ModelError(f"{name}: not a .tflite file: it is {kind}", "name a file that a converter wrote")
+    try:
+        return _Reader(data).file("" if isinstance(source, bytes) else name)
+    except (_DamageError, struct.error, ValueError, TypeError, IndexError, OverflowError) as error:
+        # What flatbuffers, struct and numpy raise is about their own calls, and says nothing to a person.
+        why = error if isinstance(error, _DamageError) else "it points outside of itself"
+        raise ModelError(f"{name}: a damaged .tflite file: {why}", "copy or convert it again") from error
+
+
+def _read(path: Path) -> bytes:
+    try:
+        if path.exists() and not path.is_file():  # a device or pipe may never end
+            raise ModelError(f"{path}: not a file", "name a .tflite file")
+        return path.read_bytes()
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+
+
+class _DamageError(Exception):
+    """What a file says of itself is not so; the text says what."""
+
+
+class _Bounded(bytes):
+    """Bytes whose slices do not end silently where the bytes do, and do not add up to more than a file can hold."""
+
+    budget: int
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, slice):
+            if key.stop > len(self):
+                raise _DamageError(f"a text ends at byte {key.stop:,} of {len(self):,}")
+            self.spend(key.stop - key.start)
+        return super().__getitem__(key)
+
+    def spend(self, count: int) -> None:
+        """Count bytes of texts, numbers and buffers: many may be said to be at one place, to no end."""
+        self.budget -= count
+        if self.budget < 0:
+            raise _DamageError("it says that it holds far more than its size")
+
+
+class _Reader:
+    """Walk a file's tables. Raises what damage makes struct, numpy, flatbuffers and the checks here raise."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+        self.bytes = _Bounded(data)
+        self.bytes.budget = 4 * len(data) + 4096  # a writer may share a text or a vector, not a million times
+        self.objects = min(len(data) // 8, _MOST_OBJECTS)  # a table has 4 bytes, and 4 more in a vector
+
+    def file(self, path: str) -> TfliteFile:
+        schema = _schema()
+        model = schema.Model.GetRootAs(self.bytes, 0)
+        buffers = tuple(self.buffer(each) for each in self.items(model, "Buffers"))
+        codes = [self.code(each) for each in self.items(model, "OperatorCodes")]
+        graphs = tuple(self.subgraph(each, codes, buffers) for each in self.items(model, "Subgraphs"))
+        if not graphs:
+            raise _DamageError("it has no subgraph")
+        counts: dict[tuple[str, int], int] = dict.fromkeys(codes, 0)
+        for operator in (operator for graph in graphs for operator in graph.operators):
+            counts[operator.name, operator.version] += 1
+        return TfliteFile(
+            path=path,
+            size=len(self.data),
+            sha256=hashlib.sha256(self.data).hexdigest(),
+            schema=model.Version(),
+            description=_text(model.Description()),
+            signatures=tuple(self.signature(each, graphs) for each in self.items(model, "SignatureDefs")),
+            subgraphs=graphs,
+            operator_codes=tuple(OperatorCode(name, version, count) for (name, version), count in counts.items()),
+            metadata=tuple(self.metadata(each, buffers) for each in self.items(model, "Metadata")),
+            buffers=buffers,
+            data=self.data,
+        )
+
+    def items(self, table: Any, name: str) -> Iterator[Any]:
+        """Yield the tables of a vector."""
+        count = getattr(table, f"{name}Length")()
+        self.objects -= count
+        if self.objects < 0:
+            raise _DamageError(f"it says that it has {count:,} {name}")
+        for index in range(count):
+            yield getattr(table, name)(index)
+
+    def numbers(self, table: Any, name: str) -> tuple[Any, ...]:
+        """Return a vector of numbers; empty where there is none."""
+        count = getattr(table, f"{name}Length")()
+        if not count:
+            return ()
+        values = getattr(table, f"{name}AsNumpy")()
+        self.bytes.spend(values.nbytes)
+        return tuple(values.tolist())
+
+    def indices(self, table: Any, name: str, count: int, least: int = 0) -> tuple[int, ...]:
+        """Return a vector of indices, each from `least` and below `count`."""
+        return tuple(_within(index, count, name, least) for index in self.numbers(table, name))
+
+    def buffer(self, table: Any) -> Buffer:
+        offset, size = table.Offset(), table.Size()
+        if offset <= 1:  # 1 is what a writer puts there before it knows
+            size = table.DataLength()
+            offset = table._tab.Vector(table._tab.Offset(4)) if size else 0
+        if offset + size > len(self.data):
+            raise _DamageError(f"a buffer ends at byte {offset + size:,} of {len(self.data):,}")
+        self.bytes.spend(size)
+        content = memoryview(self.data)[offset : offset + size]
+        return Buffer(offset, size, hashlib.sha256(content).hexdigest() if size else None)
+
+    def code(self, table: Any) -> tuple[str, int]:
+        # Old files have the number in a byte; newer ones say 127 there, and the number in the new field.
+        number = max(table.DeprecatedBuiltinCode(), table.BuiltinCode())
+        name = _names("BuiltinOperator").get(number) or _NEWER_OPERATORS.get(number, f"operator {number}")
+        if name == "CUSTOM":
+            name = f"CUSTOM:{_text(table.CustomCode())}"
+        return name, table.Version()
+
+    def subgraph(self, table: Any, codes: Sequence[tuple[str, int]], buffers: Sequence[Buffer]) -> Subgraph:
+        tensors = tuple(self.tensor(each, buffers) for each in self.items(table, "Tensors"))
+        count = len(tensors)
+        return Subgraph(
+            name=_text(table.Name()),
+            inputs=self.indices(table, "Inputs", count),
+            outputs=self.indices(table, "Outputs", count),
+            tensors=tensors,
+            operators=tuple(self.operator(each, codes, count) for each in self.items(table, "Operators")),
+        )
+
+    def tensor(self, table: Any, buffers: Sequence[Buffer]) -> Tensor:
+        buffer = _within(table.Buffer(), len(buffers), "buffer")
+        return Tensor(
+            name=_text(table.Name()),
+            shape=self.numbers(table, "Shape"),
+            shape_signature=self.numbers(table, "ShapeSignature"),
+            dtype=_dtype(table.Type()),
+            quantization=self.quantization(table.Quantization()),
+            buffer=buffer,
+            sha256=buffers[buffer].sha256,
+            is_variable=table.IsVariable(),
+            sparse=table.Sparsity() is not None,
+        )
+
+    def quantization(self, table: Any) -> Quantization | None:
+        if table is None:
+            return None
+        kind = table.DetailsType()
+        details = _QUANTIZATIONS.get(kind, f"kind {kind}") if kind else ""
+        scales, zeros = self.numbers(table, "Scale"), self.numbers(table, "ZeroPoint")
+        # Converters write an empty table for a tensor that is not quantized.
+        return Quantization(scales, zeros, table.QuantizedDimension(), details) if scales or details else None
+
+    def operator(self, table: Any, codes: Sequence[tuple[str, int]], tensors: int) -> Operator:
+        name, version = codes[_within(table.OpcodeIndex(), len(codes), "operator code")]
+        options = self.options(table.BuiltinOptionsType(), table.BuiltinOptions(), "BuiltinOptions")
+        options |= self.options(table.BuiltinOptions2Type(), table.BuiltinOptions2(), "BuiltinOptions2")
+        custom = table.CustomOptionsAsNumpy() if table.CustomOptionsLength() else b""
+        if len(custom):
+            self.bytes.spend(len(custom))
+            options["custom_options"] = f"{len(custom)} bytes, sha256 {hashlib.sha256(custom).hexdigest()}"
+        return Operator(
+            name=name,
+            version=version,
+            inputs=self.indices(table, "Inputs", tensors, -1),
+            outputs=self.indices(table, "Outputs", tensors),
+            options=options,
+        )
+
+    def options(self, kind: int, union: Any, unions: str) -> dict[str, Option]:
+        """Return an operator's options by their names in the schema: a table of a type that only `kind` tells."""
+        if not kind or union is None:
+            return {}
+        self.objects -= 1
+        name = _names(unions).get(kind)
+        if name is None:
+            return {"options": f"kind {kind}, newer than the schema here"}
+        table = getattr(_schema(), name)()
+        table.Init(self.bytes, union.Pos)
+        found = {_snake(each): self.option(table, each) for each in _fields(name)}
+        return found | self.unknown_fields(table, len(_fields(name)))
+
+    def option(self, table: Any, name: str) -> Option:
+        if hasattr(table, f"{name}Length"):
+            return self.numbers(table, name)
+        value: bytes | int | float | bool | None = getattr(table, name)()
+        if value is None or isinstance(value, bytes):
+            return _text(value)
+        enum = _NAMED_OPTIONS.get(_snake(name))
+        if enum == "TensorType":
+            return _dtype(int(value))
+        return _names(enum).get(int(value), value) if enum else value
+
+    def unknown_fields(self, table: Any, known: int) -> dict[str, Option]:
+        """Say which fields are set beyond the known ones: a newer schema's."""
+        tab = table._tab
+        start = tab.Pos - struct.unpack_from("<i", self.bytes, tab.Pos)[0]
+        fields = (struct.unpack_from("<H", self.bytes, start)[0] - 4) // 2
+        return {f"field {n}": "set, newer than the schema here" for n in range(known, fields) if tab.Offset(4 + 2 * n)}
+
+    def signature(self, table: Any, graphs: Sequence[Subgraph]) -> Signature:
+        index = _within(table.SubgraphIndex(), len(graphs), "subgraph")
+        return Signature(
+            key=_text(table.SignatureKey()),
+            subgraph=index,
+            inputs=self.tensor_map(table, "Inputs", len(graphs[index].tensors)),
+            outputs=self.tensor_map(table, "Outputs", len(graphs[index].tensors)),
+        )
+
+    def tensor_map(self, table: Any, name: str, tensors: int) -> dict[str, int]:
+        pairs = [(_text(each.Name()), each.TensorIndex()) for each in self.items(table, name)]
+        found = {key: _within(index, tensors, f"signature's {name.lower()}") for key, index in pairs}
+        if len(found) != len(pairs):
+            raise _DamageError(f"a signature names one of its {name.lower()} twice")
+        return found
+
+    def metadata(self, table: Any, buffers: Sequence[Buffer]) -> Metadata:
+        name, buffer = _text(table.Name()), buffers[_within(table.Buffer(), len(buffers), "metadata buffer")]
+        content = self.bytes[buffer.offset : buffer.offset + buffer.size]
+        text = _text(content.split(b"\0")[0]) if name == "min_runtime_version" else None
+        return Metadata(name, buffer.size, hashlib.sha256(content).hexdigest(), text)
+
+
+def _within(index: int, count: int, what: str, least: int = 0) -> int:
+    if not least <= index < count:
+        raise _DamageError(f"{what}: index {index} of {count}")
+    return index
+
+
+def _text(raw: bytes | None) -> str:
+    return (raw or b"").decode("utf-8", "backslashreplace")
+
+
+def _dtype(number: int) -> str:
+    name = _names("TensorType").get(number)
+    return name.lower() if name else _NEWER_TYPES.get(number, f"type {number}")
+
+
+def _snake(name: str) -> str:
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+
+
+def _schema() -> Any:
+    import tflite  # type: ignore[import-untyped]
+
+    return tflite
+
+
+@functools.cache
+def _names(enum: str) -> dict[int, str]:
+    return {number: name for name, number in vars(getattr(_schema(), enum)).items() if isinstance(number, int)}
+
+
+@functools.cache
+def _fields(table: str) -> tuple[str, ...]:
+    """Return a generated class's fields, in the order of its vtable."""
+    others = re.compile(r"_.*|Init|GetRootAs.*|.*BufferHasIdentifier|.*(AsNumpy|Length|IsNone)")
+    return tuple(name for name in vars(getattr(_schema(), table)) if not others.fullmatch(name))
+
+
+def to_json(file: TfliteFile) -> dict[str, Any]:
+    """Return a file's content as JSON has it, without the constants' bytes."""
+    return {name: value for name, value in asdict(file).items() if name != "data"}
+
+
+def describe(file: TfliteFile) -> list[str]:
+    """Return a file's content as lines for a person."""
+    lines = columns(
+        [
+            ("bytes", f"{file.size:,} ({file.buffers_size:,} in {len(file.buffers)} buffers)"),
+            ("sha256", file.sha256),
+            ("description", quoted(file.description)),
+            ("min runtime", escaped(file.min_runtime_version or "not said")),
+            *(
+                ("metadata", f"{quoted(entry.name)} {escaped(entry.text or '') or f'{entry.size:,} bytes'}")
+                for entry in file.metadata
+            ),
+            *(("operator", f"{escaped(code.name)} v{code.version} x{code.count}") for code in file.operator_codes),
+        ]
+    )
+    for signature in file.signatures:
+        lines += ["", f"signature {quoted(signature.key)} of subgraph {signature.subgraph}"]
+        rows = [("in", *pair) for pair in signature.inputs.items()] + [("out", *p) for p in signature.outputs.items()]
+        tensors = file.subgraphs[signature.subgraph].tensors
+        lines += columns([(way, quoted(name), f"= #{i}", tensor_type(tensors[i])) for way, name, i in rows])
+    for index, graph in enumerate(file.subgraphs):
+        lines += ["", f"subgraph {index} {quoted(graph.name)}: {_list(graph.inputs)} -> {_list(graph.outputs)}"]
+        lines += columns([_operator_row(n, operator) for n, operator in enumerate(graph.operators)])
+        lines += ["", f"tensors of subgraph {index}"]
+        lines += columns([_tensor_row(file, n, tensor) for n, tensor in enumerate(graph.tensors)])
+    return lines
+
+
+def _operator_row(index: int, operator: Operator) -> tuple[str, ...]:
+    # repr(): an option may be a text out of a hostile file.
+    options = ", ".join(f"{name}={value!r}" for name, value in operator.options.items())
+    wires = f"{_list(operator.inputs)} -> {_list(operator.outputs)}"
+    return str(index), f"{escaped(operator.name)} v{operator.version}", wires, options
+
+
+def _tensor_row(file: TfliteFile, index: int, tensor: Tensor) -> tuple[str, ...]:
+    size = f"{file.buffers[tensor.buffer].size:,} bytes" if tensor.sha256 else ""
+    marks = [mark for mark, is_set in (("variable", tensor.is_variable), ("sparse", tensor.sparse)) if is_set]
+    return f"#{index}", tensor_type(tensor), size, " ".join([_affine(tensor.quantization), *marks]), quoted(tensor.name)
+
+
+def _affine(quantization: Quantization | None) -> str:
+    if quantization is None:
+        return ""
+    if len(quantization.scales) == 1:
+        return f"scale {quantization.scales[0]:.7g} zero {' '.join(map(str, quantization.zero_points)) or 0}"
+    kind = quantization.details or f"axis {quantization.quantized_dimension}"
+    return f"{len(quantization.scales)} scales, {kind}"
+
+
+def tensor_type(tensor: Tensor) -> str:
+    """Return type and shape in one word: "int8[1,8,8,1]", with -1 for a dynamic axis."""
+    return f"{tensor.dtype}[{','.join(map(str, tensor.shape_signature or tensor.shape))}]"
+
+
+def quoted(text: str) -> str:
+    """Return a text of a file for a terminal: in quotes, with its control characters escaped."""
+    return repr(text)
+
+
+def escaped(text: str) -> str:
+    """Return a text of a file for a terminal: with its control characters escaped."""
+    return repr(text)[1:-1]
+
+
+def columns(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return rows of one length as lines, each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _list(indices: Sequence[int]) -> str:
+    return ",".join("-" if index < 0 else f"#{index}" for index in indices)

@@ -1,0 +1,103 @@
+"""The contract between host and worker: what one writes the other reads, exactly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kit.errors import KINDS
+from kit.worker import job
+from kit.worker.job import (
+    InputWish,
+    Job,
+    JobError,
+    OutputMeasure,
+    OutputWish,
+    Refusal,
+    Result,
+    TensorSpec,
+    dump,
+    load_job,
+    load_result,
+)
+
+JOB = Job(
+    model="model.keras",
+    legacy_keras=False,
+    allow_code=True,
+    scheme="int8",
+    io="uint8",
+    inputs=(InputWish("image", picture=True, shape=(8, 8, 1)), InputWish("context")),
+    outputs=(OutputWish("digit", classes=True, labels=10, activation="softmax"), OutputWish("box")),
+    calibrate=True,
+    evaluate=False,
+    golden=3,
+    seed=11,
+)
+RESULT = Result(
+    inputs=(TensorSpec("image", (1, 8, 8, 1), "uint8", 0.1 + 0.2, 128), TensorSpec("context", (1, -1), "float32")),
+    outputs=(TensorSpec("digit", (1, 10), "uint8", 1 / 256, 0),),
+    measures=(OutputMeasure("digit", 0.25, 1e-17, 3.5, 0.99, 0.98, 0.97), OutputMeasure("box", 0.0, 0.0)),
+    samples=360,
+    measured_on="checks",
+    parameters=12_345,
+    loader="keras 3.15.1",
+    tensorflow="2.19.1",
+    machine="x86_64",
+)
+BARE = Job("m.h5", True, False, "float32", "float32", (), (), False, False)
+
+
+@pytest.mark.parametrize("whole", [JOB, BARE])
+def test_a_job_comes_out_as_it_went_in(whole: Job) -> None:
+    assert load_job(dump(whole)) == whole
+
+
+@pytest.mark.parametrize("whole", [RESULT, Refusal("recipe", "no such input: 'imgae'", "did you mean 'image'?")])
+def test_a_result_and_a_refusal_come_out_as_they_went_in(whole: Result | Refusal) -> None:
+    assert load_result(dump(whole)) == whole
+
+
+def test_what_is_read_can_be_compared_and_kept_in_sets() -> None:
+    assert {load_job(dump(JOB)), JOB} == {JOB}
+    assert {load_result(dump(RESULT)), RESULT} == {RESULT}
+
+
+def test_the_text_is_the_same_for_the_same_value() -> None:
+    assert dump(load_job(dump(JOB))) == dump(JOB)
+    assert dump(JOB).endswith("}\n")
+
+
+@pytest.mark.parametrize("names", ["ü", "a\nb", '"', "\u2028", "𝄞"])
+def test_any_name_survives(names: str) -> None:
+    wish = Job("m", False, False, "float32", "float32", (InputWish(names),), (OutputWish(names),), False, False)
+    assert load_job(dump(wish)) == wish
+
+
+@pytest.mark.parametrize("number", [0, 2, "1", None])
+def test_another_format_is_refused(number: Any) -> None:
+    for value, load in ((JOB, load_job), (RESULT, load_result)):
+        raw = json.loads(dump(value))
+        next(iter(raw.values()))["format"] = number
+        with pytest.raises(ValueError, match=f"format {number!r} is not 1"):
+            load(json.dumps(raw))
+
+
+def test_a_key_of_a_later_worker_is_refused_and_not_lost() -> None:
+    raw = json.loads(dump(RESULT))
+    raw["result"]["novelty"] = 1
+    with pytest.raises(TypeError, match="novelty"):
+        load_result(json.dumps(raw))
+
+
+def test_an_error_in_the_worker_becomes_a_refusal_of_a_kind_that_the_host_knows() -> None:
+    error = JobError("model", "Keras cannot load it", "save it again")
+    assert load_result(dump(error.refusal)) == Refusal("model", "Keras cannot load it", "save it again")
+    assert error.refusal.kind in KINDS
+
+
+def test_the_files_of_a_job_have_names_of_their_own() -> None:
+    names = [job.JOB, job.RESULT, job.MODEL, job.GOLDEN, job.CALIBRATION, job.EVALUATION]
+    assert len(set(names)) == len(names)

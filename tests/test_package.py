@@ -1,0 +1,64 @@
+"""The wheel and the commands: what a person gets who installs the kit, or types the wrong thing."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+from uv import find_uv_bin
+from worlds import ROOT, run_kit
+
+
+def test_the_wheel_carries_templates_locks_and_schema(tmp_path: Path) -> None:
+    argv = [find_uv_bin(), "build", "--wheel", "--quiet", "--out-dir", str(tmp_path), str(ROOT)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    assert "kit/templates/bundle/emulate/emulate.py.j2" in names
+    assert "kit/toolchains/tensorflow-2.19.1/requirements.lock" in names
+    assert "kit/runtimes/litert-2.3.0/pictures.lock" in names
+    assert "kit/recipe.schema.json" in names
+    assert not [name for name in names if name.startswith(("tests/", "examples/"))]
+
+
+def test_inv_and_kit_list_the_same_commands() -> None:
+    kit = run_kit("--list", "--list-format=json")
+    inv = subprocess.run(
+        [sys.executable, "-m", "invoke", "--list", "--list-format=json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    names = [{task["name"] for task in json.loads(listing.stdout)["tasks"]} for listing in (kit, inv)]
+    assert names[0] == names[1]
+    assert {"build", "emulate", "verify", "doctor", "toolchains", "test"} <= names[0]
+
+
+def test_an_unknown_flag_or_a_missing_recipe_is_a_usage_error() -> None:
+    for arguments in (("build", "--nonsense"), ("build",), ("no-such-command",)):
+        done = run_kit(*arguments)
+        assert done.returncode == 2, arguments
+        assert "next:" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+def test_doctor_says_what_this_machine_has_as_json() -> None:
+    done = run_kit("doctor", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["what"]: row for row in json.loads(done.stdout)}
+    assert rows["local engine"]["ok"]
+    assert "free" in rows["cache"]["found"]
+
+
+def test_toolchains_lists_every_pin_with_its_lock() -> None:
+    done = run_kit("toolchains", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["name"]: row for row in json.loads(done.stdout)}
+    assert rows["tensorflow-2.19.1"]["keras"] == "3.15.1"
+    assert "litert:2.3.0" in rows
