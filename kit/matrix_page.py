@@ -226,7 +226,7 @@ def _difference_map(matrix: Matrix, *, steps: bool) -> HeatMap | None:
 
     def square(pair: Pair) -> tuple[int, str] | None:
         value = pair.steps if steps else pair.worst
-        return None if value is None else (_shade(value, limits), f"{value:.3g}" if steps else f"{value:.0e}")
+        return None if value is None else (_shade(value, limits), f"{value:.3g}" if steps else f"{value:.1g}")
 
     return _heat_map(matrix, square, ("none", *(f"up to {limit:g}" for limit in limits), "more"))
 
