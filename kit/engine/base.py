@@ -53,6 +53,9 @@ def worker_env(pythonpath: str) -> dict[str, str]:
     return {
         "CUDA_VISIBLE_DEVICES": "-1",
         "DROPKIT_JOB": "1",
+        # libm's double functions have variants with fused multiply-add, for the CPUs that have it, and other last bits.
+        # The second pair are the names before glibc 2.33.
+        "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-FMA,-FMA4,-FMA_Usable,-FMA4_Usable",
         "HOME": "/tmp",  # noqa: S108 - Keras writes a settings file there
         "KERAS_BACKEND": "tensorflow",
         "LANG": "C.UTF-8",
