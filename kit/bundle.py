@@ -98,6 +98,7 @@ def write_manifest(
             "legacy_keras": parts.toolchain.legacy_keras,
             "lock_sha256": parts.toolchain.on(result.machine).lock.sha256,
             "architecture": result.machine,
+            "any_cpu": result.portable,
         },
         "model": {
             "sha256": sha256_file(model),

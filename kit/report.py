@@ -81,6 +81,8 @@ def _rows(built: Built) -> Iterator[Row]:
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",
     )
+    if not result.portable:
+        yield "note", "the order of float sums could not be fixed here: on another type of CPU, bytes may differ"
 
 
 def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:

@@ -21,7 +21,7 @@ def recipe(checks: Checks, scheme: Scheme = "int8") -> Recipe:
 
 def result(*measures: OutputMeasure) -> Result:
     """Return what the worker measured."""
-    return Result((), (), measures, 100, "checks", 10, "keras 3.15.1", "2.19.1", "x86_64")
+    return Result((), (), measures, 100, "checks", 10, "keras 3.15.1", "2.19.1", "x86_64", portable=True)
 
 
 def digit(agreement: float | None = 1.0, before: float | None = None, after: float | None = None) -> OutputMeasure:

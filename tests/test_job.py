@@ -46,6 +46,7 @@ RESULT = Result(
     loader="keras 3.15.1",
     tensorflow="2.19.1",
     machine="x86_64",
+    portable=True,
 )
 BARE = Job("m.h5", True, False, "float32", "float32", (), (), False, False)
 

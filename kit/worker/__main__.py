@@ -37,7 +37,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.npz import save_npz
     from kit.worker import blocking, convert, data, measure, product, source
 
-    blocking.fix_cache_sizes()
+    portable = blocking.fix_cache_sizes()
     progress.stage("load the model")
     model = source.load(folder / job.model, job)
     source.check_names(job, model)
@@ -71,6 +71,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         model.loader,
         tf.__version__,
         platform.machine(),
+        portable,
     )
 
 

@@ -4,7 +4,7 @@ Eigen, which TensorFlow's and TFLite's float kernels multiply with, asks the CPU
 long sums into blocks that fit. Another block is another order of additions, another last bit, and in the end another
 quantization scale: a product over 400 values differs between a CPU with 32 KB of L1 cache and one with 48. Eigen's own
 cure, setCpuCacheSizes, is not exported from TensorFlow's libraries; the three numbers that it sets are found here by
-what they hold, replaced, and the calibrator is shown to obey before anything is converted.
+what they hold and replaced, and whether the calibrator obeys is tried before anything is converted.
 """
 
 from __future__ import annotations
@@ -23,8 +23,6 @@ import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.python.optimize import calibrator
 
-from kit.worker.job import JobError
-
 # L1, L2 and L3 in bytes. Any would do; these are common, so that no CPU is made much slower.
 SIZES = (32 << 10, 512 << 10, 16 << 20)
 _TINY = (2 << 10, 512 << 10, 16 << 20)
@@ -33,13 +31,13 @@ _UNKNOWN = (32 << 10, 256 << 10, 2 << 20)  # what Eigen takes where the CPU does
 Sizes = tuple[int, int, int]
 
 
-def fix_cache_sizes() -> None:
-    """Make Eigen block for SIZES in this process, whatever the CPU. Raises JobError where that has no effect.
+def fix_cache_sizes() -> bool:
+    """Make Eigen block for SIZES in this process, whatever the CPU. Return whether that is so.
 
     Elsewhere than on x86-64 Eigen asks no CPU: its sizes are compiled in.
     """
     if platform.machine() != "x86_64":
-        return
+        return True
     model = _probe()
     _calibrate(model)
     _run(model)
@@ -47,12 +45,7 @@ def fix_cache_sizes() -> None:
     _set(places, _TINY)
     other = _calibrate(model)
     _set(places, SIZES)
-    if not places or other == _calibrate(model):
-        raise JobError(
-            "engine",
-            f"TensorFlow {tf.__version__}: Eigen's cache sizes could not be set, so the file would depend on the CPU",
-            "please report it, with the TensorFlow version and the CPU type",
-        )
+    return bool(places) and other != _calibrate(model)
 
 
 def _set(places: list[Any], sizes: Sizes) -> None:

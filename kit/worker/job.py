@@ -98,6 +98,7 @@ class Result:
     loader: str  # "keras 3.15.1", "tf_keras 2.19.0"
     tensorflow: str
     machine: str  # the architecture that it ran on: "x86_64"
+    portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
     format: int = FORMAT
 
 
