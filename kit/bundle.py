@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kit import __version__
 from kit.checks import Verdict
 from kit.files import json_text, sha256_file, tree_digests
-from kit.manifest import FORMAT, LOCK, MANIFEST, PROVENANCE, SAMPLES
+from kit.manifest import FORMAT, MANIFEST, PROVENANCE, SAMPLES
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
@@ -58,7 +58,8 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
     # What `verify` needs to build the same model again, beside the model file.
     (folder / PROVENANCE).mkdir()
-    (folder / LOCK).write_text(parts.toolchain.lock.text, "utf-8", newline="\n")
+    lock = parts.toolchain.on(parts.result.machine).lock
+    (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
@@ -95,7 +96,7 @@ def write_manifest(
             "python": parts.toolchain.python,
             "keras": parts.toolchain.keras,
             "legacy_keras": parts.toolchain.legacy_keras,
-            "lock_sha256": parts.toolchain.lock.sha256,
+            "lock_sha256": parts.toolchain.on(result.machine).lock.sha256,
             "architecture": result.machine,
         },
         "model": {

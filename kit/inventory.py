@@ -5,30 +5,34 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 from kit.container.client import probe
 from kit.files import cache_dir
-from kit.toolchain import runtimes, toolchains
-from kit.venv import venv_folder
+from kit.toolchain import LOCKS, runtimes, toolchains
+from kit.venv import venv_folder, venv_size
 
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
 
 
 def toolchain_rows() -> list[dict[str, Any]]:
-    """Return one row for each pinned toolchain and runtime."""
+    """Return one row for each pinned toolchain and runtime, with the sizes in bytes of what is here; 0 is not here."""
+    images = _image_sizes()
     rows: list[dict[str, Any]] = []
     for t in toolchains().values():
-        folder = venv_folder(t.id, t.lock, t.python)
+        locks = [t.on(machine).lock for machine in LOCKS]
         rows.append(
             {
                 "name": t.id,
                 "keras": t.keras,
+                "legacy_keras": t.legacy_keras or None,
                 "python": t.python,
                 "packages": len(t.lock.pins),
                 "lock": t.lock.sha256[:12],
-                "venv_bytes": _size(folder),
+                "loads": dict(t.loads),
+                "cannot": list(t.cannot),
+                "venv_bytes": venv_size(venv_folder(t.id, t.lock, t.python)),
+                "image_bytes": max(images.get(lock.sha256, 0) for lock in locks),
             }
         )
     for r in runtimes().values():
@@ -36,11 +40,9 @@ def toolchain_rows() -> list[dict[str, Any]]:
         rows.append(
             {
                 "name": r.name,
-                "keras": None,
-                "python": None,
                 "packages": len(lock.pins),
                 "lock": lock.sha256[:12],
-                "venv_bytes": _size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable)),
+                "venv_bytes": venv_size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable)),
             }
         )
     return rows
@@ -53,12 +55,29 @@ def print_toolchains(rows: list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD)
-    for heading in ("name", "keras", "python", "packages", "lock", "local venv"):
-        table.add_column(heading)
+    for heading in ("name", "keras", "tf-keras", "lock", "venv", "image"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
-        size = f"{row['venv_bytes'] / 1e6:,.0f} MB" if row["venv_bytes"] else "-"
-        table.add_row(row["name"], row["keras"] or "-", row["python"] or "-", str(row["packages"]), row["lock"], size)
+        words = [row.get(key) or "-" for key in ("keras", "legacy_keras")]
+        sizes = [f"{row[key] / 1e6:,.0f} MB" if row.get(key) else "-" for key in ("venv_bytes", "image_bytes")]
+        table.add_row(row["name"], *words, row["lock"], *sizes)
     Console(soft_wrap=True).print(table)
+
+
+def _image_sizes() -> dict[str, int]:
+    """Return the size in bytes of each toolchain's image in the engine, by the digest of its lock. Builds none."""
+    from docker.errors import DockerException
+
+    client = probe()
+    if isinstance(client, str):
+        return {}
+    try:
+        found = client.images.list(filters={"label": "dropkit.lock"})
+        return {image.labels["dropkit.lock"]: int(image.attrs["Size"]) for image in found}
+    except DockerException:
+        return {}
+    finally:
+        client.close()
 
 
 def health() -> list[dict[str, Any]]:
@@ -79,9 +98,3 @@ def health() -> list[dict[str, Any]]:
         {"what": "python", "found": platform.python_version(), "ok": True},
         {"what": "cache", "found": f"{cache} ({free / 1e9:.0f} GB free)", "ok": free > NEEDED},
     ]
-
-
-def _size(folder: Path) -> int:
-    if not (folder / ".complete").exists():
-        return 0
-    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -15,7 +15,6 @@ from kit.files import sha256_file, tree_digests
 FORMAT = 1
 MANIFEST = "bundle.json"
 PROVENANCE = Path("provenance")
-LOCK = PROVENANCE / "requirements.lock"
 SAMPLES = PROVENANCE / "samples.npz"
 
 

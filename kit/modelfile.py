@@ -14,6 +14,7 @@ from typing import Any
 
 from kit.errors import ModelError
 from kit.hdf5 import read_hdf5
+from kit.savedmodel import read_writer
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -40,7 +41,7 @@ class ModelFile:
 def read_model_file(path: Path) -> ModelFile:
     """Read a model file's description. Raises ModelError where it is not a whole saved Keras model."""
     if path.is_dir():
-        raise ModelError(f"{path}: a folder, and only .keras and .h5 files are taken yet", _SAVE_AGAIN)
+        raise ModelError(f"{path}: {_folder(path)}, and only .keras and .h5 files are taken yet", _SAVE_AGAIN)
     try:
         with path.open("rb") as file:
             magic = file.read(8)
@@ -52,6 +53,15 @@ def read_model_file(path: Path) -> ModelFile:
         return _from_hdf5(path)
     kind = "empty" if not magic else "neither a zip (.keras) nor an HDF5 (.h5) file"
     raise ModelError(f"{path}: not a Keras model: it is {kind}", _SAVE_AGAIN)
+
+
+def _folder(path: Path) -> str:
+    """Say what a folder is: a SavedModel and who wrote it, or no model at all."""
+    writer = read_writer(path)
+    if writer is None:
+        return "a folder without a readable saved_model.pb"
+    keras = f" and Keras {writer.keras}" if writer.keras else ""
+    return f"a SavedModel of TensorFlow {writer.tensorflow or '(it does not say which)'}{keras}"
 
 
 def _from_zip(path: Path) -> ModelFile:

@@ -81,6 +81,19 @@ def venv_folder(name: str, lock: Lock, python: str) -> Path:
     return cache_dir() / "venvs" / f"{name}-{lock.sha256[:16]}-py{tag}"
 
 
+def venv_size(folder: Path) -> int:
+    """Return the bytes that a venv takes, 0 where it is not whole."""
+    try:
+        noted = (folder / ".complete").read_text("utf-8")
+    except OSError:
+        return 0
+    return int(noted) if noted.strip() else _count_bytes(folder)
+
+
+def _count_bytes(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
 def _ensure(name: str, lock: Lock, python: str, fill: Callable[[Path, Path], None]) -> Path:
     folder = venv_folder(name, lock, python)
     executable = folder / "bin" / "python"
@@ -109,7 +122,8 @@ def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], Non
             f"Python {python} for {name}",
         )
         fill(folder / "bin" / "python", scratch)
-        (folder / ".complete").touch()
+        # Its size, counted while it is in the page cache: later that takes seconds for each.
+        (folder / ".complete").write_text(f"{_count_bytes(folder)}\n", "utf-8")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -17,7 +17,7 @@ from kit.convert import Data, convert
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
 from kit.files import sha256_file, tree_digests
-from kit.manifest import LOCK, MANIFEST, PROVENANCE, SAMPLES, read_manifest
+from kit.manifest import MANIFEST, PROVENANCE, SAMPLES, read_manifest
 from kit.modelfile import read_model_file
 from kit.pins import read_lock
 from kit.plan import Plan
@@ -110,8 +110,8 @@ def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
     lines = [f"changed: {name}" for name in sorted(listed) if name in there and there[name] != listed[name]]
     lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
     lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
-    if not lines and read_lock(bundle / LOCK).sha256 != manifest["toolchain"]["lock_sha256"]:
-        lines = [f"{LOCK} is not the lock that {MANIFEST} names"]
+    if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest["toolchain"]["lock_sha256"]:
+        lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
     return Rung("files", not lines, tuple(lines) or (f"{len(listed)} files are as {MANIFEST} has them",))
 
 
@@ -132,10 +132,7 @@ def _source(model: Path, manifest: Mapping[str, Any]) -> Rung:
 
 def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
     recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
-    made = manifest["toolchain"]
-    toolchain = Toolchain(
-        made["tensorflow"], made["python"], made["keras"], made["legacy_keras"], "", bundle / PROVENANCE
-    )
+    toolchain = _toolchain(bundle, manifest)
     signature = manifest["signature"]
     assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
     labels = {
@@ -144,7 +141,25 @@ def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
         if output.get("labels")
     }
     runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
-    return Plan(recipe, toolchain, read_model_file(model), runtime_lock, labels, str(manifest["key"]))
+    return Plan(
+        recipe, toolchain, "the bundle's own", read_model_file(model), runtime_lock, labels, str(manifest["key"])
+    )
+
+
+def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
+    """Return the toolchain that the bundle carries: its own lock, whatever this kit pins."""
+    made = manifest["toolchain"]
+    return Toolchain(
+        made["tensorflow"],
+        made["python"],
+        made["keras"],
+        made["legacy_keras"],
+        cutoff="",
+        loads={},
+        cannot=(),
+        folder=bundle / PROVENANCE,
+        machine=made["architecture"],
+    )
 
 
 def _data(bundle: Path, recipe: Recipe) -> Data:

@@ -31,14 +31,16 @@ ARROWS = {
     "progress": "",
     "render": "",
     "hdf5": "",
+    "savedmodel": "",
     "files": "errors",
     "pins": "errors",
     "explain": "errors",
     "tflite": "errors",
     "tflite_diff": "tflite",
     "recipe": "errors explain",
-    "modelfile": "errors hdf5",
+    "modelfile": "errors hdf5 savedmodel",
     "toolchain": "errors pins",
+    "choice": "errors modelfile toolchain",
     "key": "files",
     "manifest": "errors files",
     "wheels": "errors files pins",
@@ -49,10 +51,11 @@ ARROWS = {
     "engine": "container errors files process progress toolchain venv worker.job",
     "bundle": "checks files kit manifest modelfile npz pins recipe render samples toolchain worker.job",
     "emulate": "errors pins toolchain venv",
-    "plan": "modelfile pins recipe samples toolchain",
+    "plan": "choice modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors plan progress samples worker.job",
-    "pipeline": "bundle checks convert emulate engine errors files manifest plan progress recipe samples worker.job",
+    "pipeline": "bundle checks choice convert emulate engine errors files manifest plan progress recipe samples"
+    " worker.job",
     "verify": "convert engine errors files manifest modelfile pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "report": "bundle checks pipeline worker.job",
@@ -68,7 +71,7 @@ ARROWS = {
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
     "worker.job": "",
-    "worker": "numpy tensorflow keras tf_keras",
+    "worker": "numpy flatbuffers tensorflow keras tf_keras",
     "npz": "numpy",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container

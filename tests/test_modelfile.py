@@ -140,7 +140,7 @@ def test_a_file_that_only_has_the_name_is_refused(tmp_path: Path, name: str, con
 def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(tmp_path / "m.keras").message
     (tmp_path / "saved_model").mkdir()
-    assert "a folder, and only .keras and .h5 files are taken yet" in refusal(tmp_path / "saved_model").message
+    assert "a folder without a readable saved_model.pb, and only .keras and .h5 files are taken yet" in refusal(tmp_path / "saved_model").message
 
 
 def test_a_keras_file_that_was_cut_short_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:

@@ -447,6 +447,7 @@ def test_a_path_without_a_model_is_refused_with_the_reason(tmp_path: Path) -> No
 def written(
     content: bytes = b"\1\2\3\4",
     dtype: int = 0,
+    *,
     scales: tuple[float, ...] = (),
     axis: int = 0,
     name: str = "x",
