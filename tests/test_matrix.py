@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worlds import DIGITS, ROOT, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 
 from kit.cells import Cell, Failure, Wish, built_cell, make_wish, parse_versions, read_failure
 from kit.errors import RecipeError
@@ -34,7 +34,6 @@ from kit.toolchain import toolchains
 LOCAL = ("--engine", "local")
 MADE = "2.19.1"
 TOO_OLD = "2.15.1"  # its Keras cannot load the example's file, which is of Keras 3
-needs_old = pytest.mark.skipif(TOO_OLD not in toolchains(), reason=f"TensorFlow {TOO_OLD} is not pinned")
 
 
 def run_matrix(recipe: Path, versions: str, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -43,9 +42,9 @@ def run_matrix(recipe: Path, versions: str, out: Path, *options: str) -> subproc
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the folder of a matrix of the digits example: one version that builds it, and where pinned one that cannot."""
+    """Give the folder of a matrix of the digits example: one version that builds it, and one that cannot."""
     out = tmp_path_factory.mktemp("matrix")
-    made = run_matrix(DIGITS, f"{TOO_OLD},{MADE}" if TOO_OLD in toolchains() else MADE, out)
+    made = run_matrix(DIGITS, f"{TOO_OLD},{MADE}", out)
     assert made.returncode == 0, made.stderr
     assert f"{MADE}  " in made.stderr, "a line of progress for each cell, on stderr"
     assert "matrix.html" in made.stdout
@@ -84,7 +83,7 @@ def test_a_recipe_that_cannot_be_read_is_refused_before_anything_runs(tmp_path: 
 def test_all_is_every_pinned_version_once_and_in_order() -> None:
     assert [t.tensorflow for t in parse_versions("all")] == list(toolchains())
     assert [t.tensorflow for t in parse_versions(f" {MADE} ,{MADE},")] == [MADE]
-    with pytest.raises(RecipeError, match="2.19.0"):
+    with pytest.raises(RecipeError, match=r"2\.19\.0"):
         parse_versions(f"{MADE},2.19.0")
 
 
@@ -122,7 +121,6 @@ def test_a_second_run_rebuilds_nothing_and_says_unchanged(digits: Path) -> None:
     assert "building" not in told
 
 
-@needs_old
 def test_a_version_that_cannot_load_the_model_is_a_row_with_its_cause(digits: Path) -> None:
     matrix, _ = again(digits)
     cell = next(cell for cell in matrix["cells"] if cell["tensorflow"] == TOO_OLD)
@@ -202,7 +200,7 @@ def test_an_interrupt_ends_every_cell_and_leaves_nothing(tmp_path: Path, number:
     assert "interrupted" in message
     assert "Traceback" not in message
     wait_for(lambda: not workers_below(tmp_path), seconds=5)
-    assert not list(tmp_path.rglob("*")), "no half-written file, no empty folder, no job folder"
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"], "no half-written file, no cell's folder, no job folder"
 
 
 def wait_for(condition: Any, seconds: float = 120) -> None:
@@ -212,14 +210,7 @@ def wait_for(condition: Any, seconds: float = 120) -> None:
         time.sleep(0.1)
 
 
-def workers_below(folder: Path) -> list[str]:
-    """Return the command lines of the running workers whose job folder is below folder."""
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if "-m kit.worker" in line and str(folder) in line]
-
-
 @pytest.mark.slow
-@needs_old
 def test_one_model_by_several_versions_differs_by_a_step_at_most(tmp_path: Path) -> None:
     done = run_matrix(DIGITS / "keras2.toml", f"{TOO_OLD},2.16.2,{MADE}", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
