@@ -154,7 +154,7 @@ def _known(wish: Wish, toolchain: Toolchain) -> Cell | None:
     key = found[1] if found else ""
     bundle = wish.bundle(version)
     if is_intact(bundle, key) and has_answers(bundle, key, wish.answers(version)):
-        return _built(wish, toolchain, unchanged=True)
+        return built_cell(wish, toolchain, unchanged=True)
     try:
         told = json.loads((wish.folder / version / REFUSAL).read_text("utf-8"))
         if told["key"] == key and told["limits"] == _limits(wish):
@@ -175,7 +175,7 @@ def _finished(wish: Wish, toolchain: Toolchain, ended: Ended) -> Cell:
     refusal = wish.folder / version / REFUSAL
     if ended.status == 0:
         refusal.unlink(missing_ok=True)
-        return _built(wish, toolchain, unchanged=False)
+        return built_cell(wish, toolchain, unchanged=False)
     failure = read_failure(ended)
     facts = _json(ended.stdout)
     seconds = round(ended.seconds, 1)
@@ -192,7 +192,8 @@ def _lasting(failure: Failure) -> bool:
     return failure.code in {3, 4} and "killed" not in failure.cause and "--engine" not in failure.hint
 
 
-def _built(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
+def built_cell(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
+    """Return the cell of a bundle that is there."""
     bundle = wish.bundle(toolchain.tensorflow)
     manifest, record = read_manifest(bundle), read_record(bundle)
     file = read_tflite(bundle / "src" / "main" / "assets" / wish.recipe.model.id / MODEL)

@@ -7,13 +7,12 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from models import keras3_model
-from worlds import DIGITS, ROOT, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 
 from kit.files import tree_digests
 
@@ -190,13 +189,6 @@ def test_an_interrupted_build_keeps_the_old_bundle_and_leaves_no_process(
     assert tree_digests(out) == before
     assert not workers_below(tmp_path), "the worker must not outlive its build"
     assert not list(tmp_path.glob("dropkit-*")), "nor its job folder"
-
-
-def workers_below(folder: Path) -> list[str]:
-    """Return the command lines of the running workers whose job folder is below folder, a moment later."""
-    time.sleep(0.2)
-    listing = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in listing.splitlines() if "-m kit.worker" in line and str(folder) in line]
 
 
 def test_a_folder_that_is_no_bundle_is_never_replaced(tmp_path: Path) -> None:

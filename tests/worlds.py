@@ -52,3 +52,11 @@ def write_recipe(folder: Path, **changes: str) -> Path:
     path = folder / "recipe.toml"
     path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
+
+
+def workers_below(folder: Path) -> list[str]:
+    """Return the command lines of the running workers whose job folder is below folder."""
+    # -ww: without it a listing may be cut to 80 columns, as it is under pytest, and no folder is ever found in it.
+    argv = ["ps", "-eww", "-o", "args"]
+    listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    return [line for line in listing.splitlines() if "-m kit.worker" in line and str(folder) in line]
