@@ -206,7 +206,9 @@ def cases(folder: Path, version: str) -> list[Case]:
     digits.mkdir()
     shutil.copyfile(ROOT / "examples" / "digits" / "digits.keras", digits / "model.keras")
     shutil.copyfile(ROOT / "examples" / "digits" / "samples.npz", digits / "samples.npz")
-    return [_case(folder / model, scheme, version) for model in ("digits", "mobilenet", "attention") for scheme in SCHEMES]
+    return [
+        _case(folder / model, scheme, version) for model in ("digits", "mobilenet", "attention") for scheme in SCHEMES
+    ]
 
 
 def _case(model: Path, scheme: str, version: str) -> Case:
@@ -224,8 +226,8 @@ def _case(model: Path, scheme: str, version: str) -> Case:
 
 def measure(version: str) -> str:
     """Build everything and return the table, in Markdown. Says each result as it comes."""
-    with TemporaryDirectory(prefix="dropkit-bench-") as name:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="dropkit-bench-") as root:
+        folder = Path(root)
         folder.chmod(0o755)
         work = cases(folder / "cases", version)
         first = {case: by_command()(case, fresh(folder)) for case in work}
@@ -241,7 +243,13 @@ def measure(version: str) -> str:
             cells.append(_count([again[c].golden == first[c].golden for c in work]))
             lines.append(f"| {row.name} | {' | '.join(cells)} |")
             print(lines[-1], flush=True)
-        lines += ["", f"sha256 of model.tflite ({platform.machine()}):", "", f"| | {' | '.join(SCHEMES)} |", "|---|---|---|---|"]
+        lines += [
+            "",
+            f"sha256 of model.tflite ({platform.machine()}):",
+            "",
+            f"| | {' | '.join(SCHEMES)} |",
+            "|---|---|---|---|",
+        ]
         for name in names:
             shas = [first[case].model[:16] for case in work if case.model == name]
             lines.append(f"| {name} | {' | '.join(f'`{sha}`' for sha in shas)} |")

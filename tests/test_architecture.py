@@ -58,7 +58,7 @@ ARROWS = {
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
     "worker.job": "",
-    "worker": "numpy tensorflow keras tf_keras",
+    "worker": "flatbuffers numpy tensorflow keras tf_keras",
     "npz": "numpy",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container

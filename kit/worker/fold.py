@@ -72,8 +72,8 @@ def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
     if node.op == "Identity":
         return _constant(inputs[0], nodes)
     if node.op == "Rsqrt":
-        values = _constant(inputs[0], nodes)
-        return None if values is None else np.asarray(1 / np.sqrt(values))
+        below = _constant(inputs[0], nodes)
+        return None if below is None else np.asarray(1 / np.sqrt(below))
     if node.op in _ARITHMETIC:
         left, right = (_constant(i, nodes) for i in inputs)
         return None if left is None or right is None else np.asarray(_ARITHMETIC[node.op](left, right))
