@@ -226,8 +226,8 @@ def _case(model: Path, scheme: str, version: str) -> Case:
 
 def measure(version: str) -> str:
     """Build everything and return the table, in Markdown. Says each result as it comes."""
-    with TemporaryDirectory(prefix="dropkit-bench-") as name:
-        folder = Path(name)
+    with TemporaryDirectory(prefix="dropkit-bench-") as root:
+        folder = Path(root)
         folder.chmod(0o755)
         work = cases(folder / "cases", version)
         first = {case: by_command()(case, fresh(folder)) for case in work}

@@ -60,6 +60,6 @@ if __name__ == "__main__":
         target = Path(sys.argv[1]) / build.__name__
         target.mkdir(parents=True)
         made.save(target / "model.keras")
-        name, shape = made.inputs[0].name.partition(":")[0], made.inputs[0].shape[1:]
+        name, shape = made.layers[0].name, made.inputs[0].shape[1:]
         values = np.random.default_rng(7).uniform(-1, 1, (samples, *shape)).astype(np.float32)
-        np.savez(target / "samples.npz", **{name: values})
+        np.savez(target / "samples.npz", **{name: values})  # type: ignore[arg-type]

@@ -403,9 +403,14 @@ def fmt(ctx: Context, debug: bool = False) -> None:
 
 
 @command
-def bench(ctx: Context, debug: bool = False) -> None:
-    """Measure the kit against a bare script, as ratios within one run (in a checkout)."""
-    _workshop([sys.executable, "-m", "benchmarks"])
+def bench(ctx: Context, reproducibility: bool = False, tensorflow: str = "", debug: bool = False) -> None:
+    """Measure the kit against a bare script, as ratios within one run (in a checkout).
+
+    --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
+    takes about an hour; with --tensorflow V it prints that version's table.
+    """
+    which = ["benchmarks.reproducibility", *([tensorflow] if tensorflow else [])] if reproducibility else ["benchmarks"]
+    _workshop([sys.executable, "-m", *which])
 
 
 @command

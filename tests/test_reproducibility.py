@@ -1,0 +1,79 @@
+"""The same bytes under other circumstances. The whole table is `inv bench --reproducibility`; here is what is quick."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from worlds import DIGITS, ROOT, run_kit
+
+from benchmarks import reproducibility as circumstances
+from kit.files import tree_digests
+
+
+def test_a_strange_place_one_core_and_another_person_s_settings_change_no_byte(
+    digits_bundle: Path, tmp_path: Path
+) -> None:
+    source, out = tmp_path / "quelle ö 模型", tmp_path / "ziel ß"
+    shutil.copytree(DIGITS, source)
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})  # what is started here inherits it
+    umask = os.umask(0o077)
+    try:
+        env = {**os.environ, **circumstances.STRANGE}
+        built = run_kit("build", str(source), "--engine", "local", "--out", str(out), env=env)
+    finally:
+        os.umask(umask)
+        os.sched_setaffinity(0, cores)
+    assert built.returncode == 0, built.stderr
+    assert tree_digests(out / "digits") == tree_digests(digits_bundle)
+
+
+# Runs in a toolchain. A CPU with other caches is played by the numbers that Eigen took from it.
+OTHER_CPU = """
+from kit.worker import blocking
+
+probe = blocking._probe()
+blocking.fix_cache_sizes()
+ours = blocking._calibrate(probe)
+places = list(blocking._places(blocking.SIZES))
+blocking._set(places, (64 << 10, 1 << 20, 64 << 20))
+print("ranges of another CPU:", "ours" if blocking._calibrate(probe) == ours else "its own")
+blocking._asked = lambda: (64 << 10, 1 << 20, 64 << 20)
+blocking.fix_cache_sizes()
+print("ranges when fixed:", "ours" if blocking._calibrate(probe) == ours else "its own")
+blocking._asked = lambda: (1, 2, 3)
+blocking.fix_cache_sizes()
+"""
+
+
+def test_calibrated_ranges_follow_the_cpu_s_caches_until_we_fix_them(toolchain_python: Path) -> None:
+    told = _in_toolchain(toolchain_python, OTHER_CPU)
+    assert "ranges of another CPU: its own" in told.stdout, told.stderr
+    assert "ranges when fixed: ours" in told.stdout, told.stderr
+
+
+def test_a_tensorflow_whose_blocking_cannot_be_set_is_refused(toolchain_python: Path) -> None:
+    told = _in_toolchain(toolchain_python, OTHER_CPU)
+    assert told.returncode == 1
+    assert "cache sizes could not be set, so the file would depend on the CPU" in told.stderr
+
+
+def _in_toolchain(python: Path, code: str) -> subprocess.CompletedProcess[str]:
+    env = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "CUDA_VISIBLE_DEVICES": "-1"}
+    return subprocess.run([str(python), "-c", code], env=env, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["digits", "attention", "mobilenet"])
+def test_a_cpu_of_another_type_calibrates_to_the_same_bytes(model: str, tmp_path: Path) -> None:
+    row = next(row for row in circumstances.rows() if row.name == "CPU type max")
+    if row.missing:
+        pytest.skip(f"needs {row.missing}")
+    cases = circumstances.cases(tmp_path / "cases", circumstances.VERSION)
+    case = next(case for case in cases if (case.model, case.scheme) == (model, "int8"))
+    here = circumstances.by_command()(case, circumstances.fresh(tmp_path))
+    assert row.build(case, circumstances.fresh(tmp_path)).model == here.model
