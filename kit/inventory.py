@@ -73,6 +73,7 @@ def _image_sizes() -> dict[str, int]:
         return {}
     try:
         found = client.images.list(filters={"label": "dropkit.lock"})
+        found.sort(key=lambda image: int(image.labels.get("dropkit.layout", 0)))  # of one lock, the newest layout
         return {image.labels["dropkit.lock"]: int(image.attrs["Size"]) for image in found}
     except DockerException:
         return {}

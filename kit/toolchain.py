@@ -103,7 +103,9 @@ def find_toolchain(version: str) -> Toolchain:
         return newest_toolchain()
     known = toolchains()
     if version not in known:
-        raise RecipeError(f"TensorFlow {version} is not pinned", _one_of(version, list(known)))
+        near = [pinned for pinned in known if _version(pinned)[:2] == _version(version)[:2]]
+        hint = (f"did you mean '{near[0]}'? " if near else "") + f"there is: {', '.join(known)}"
+        raise RecipeError(f"TensorFlow {version} is not pinned", hint)
     return known[version]
 
 

@@ -26,12 +26,12 @@ def keras3_model(python: Path, path: Path, kind: str) -> Path:
 
     maker = Path(__file__)
     key = hashlib.sha256(maker.read_bytes() + os.fsencode(python)).hexdigest()[:16]
-    cached = cache_folder() / "models" / key / (f"{kind}.h5" if kind == "keras2_h5" else f"{kind}.keras")
+    cached = cache_folder() / "models" / key / (f"{kind}.h5" if kind.endswith("_h5") else f"{kind}.keras")
     if not cached.exists():
         cached.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=cached.parent) as folder:
             fresh = Path(folder) / cached.name
-            _run([str(python), str(maker), kind, str(fresh)], legacy=kind == "keras2_h5")
+            _run([str(python), str(maker), kind, str(fresh)], legacy=kind.startswith("keras2"))
             fresh.replace(cached)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(cached.read_bytes())
@@ -98,8 +98,14 @@ def hungry() -> Any:
 
 
 def keras2() -> Any:
-    """Return `image` [N, 8, 8, 1] -> `digit` [N, 10] of Keras 2; Keras 3 cannot read its DepthwiseConv2D."""
-    import tf_keras
+    """Return `image` [N, 8, 8, 1] -> `digit` [N, 10] of Keras 2; Keras 3 cannot read its DepthwiseConv2D.
+
+    Keras 2 is tf_keras beside Keras 3, and `keras` itself up to TensorFlow 2.15.
+    """
+    try:
+        import tf_keras
+    except ModuleNotFoundError:
+        import keras as tf_keras
 
     tf_keras.utils.set_random_seed(7)
     image = tf_keras.Input((8, 8, 1), name="image")
@@ -137,12 +143,16 @@ def _scores(x: Any) -> Any:
 
 KINDS: dict[str, Callable[[], Any]] = {
     "tiny": tiny,
+    "tiny_h5": tiny,
     "two_in_three_out": two_in_three_out,
     "lambda": with_lambda,
     "crash": crash,
     "hungry": hungry,
     "keras2_h5": keras2,
+    "keras2_zip": keras2,
+    "keras2_v3": keras2,
 }
 
 if __name__ == "__main__":
-    KINDS[sys.argv[1]]().save(sys.argv[2])
+    # What TensorFlow 2.12 calls its first zip format; save("x.keras") alone writes HDF5 there.
+    KINDS[sys.argv[1]]().save(sys.argv[2], **({"save_format": "keras_v3"} if sys.argv[1] == "keras2_v3" else {}))

@@ -1,0 +1,249 @@
+"""Ten TensorFlows as data: what is pinned, which one a model file gets and why, and that each of them converts."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from models import keras3_model
+from third_party import fetch
+from worlds import DIGITS, run_kit, write_recipe
+
+from kit.choice import choose_toolchain
+from kit.errors import EngineError, ModelError, RecipeError
+from kit.modelfile import ModelFile, read_model_file
+from kit.pins import read_lock
+from kit.toolchain import LOCKS, find_toolchain, toolchains
+from kit.venv import toolchain_venv
+
+PINNED = tuple(toolchains())
+NEVER_IMPORTED = {"grpcio", "jax", "jaxlib", "libclang", "scipy", "tensorboard", "tensorflow-estimator", "wheel"}
+
+
+def model_file(suffix: str, keras: str) -> ModelFile:
+    """Return what a file says that this Keras wrote."""
+    return ModelFile(Path(f"model{suffix}"), suffix, keras, {}, ())
+
+
+def test_every_tensorflow_from_2_12_to_2_21_is_pinned_oldest_first() -> None:
+    assert [".".join(version.split(".")[:2]) for version in PINNED] == [f"2.{minor}" for minor in range(12, 22)]
+
+
+@pytest.mark.parametrize("machine", LOCKS)
+@pytest.mark.parametrize("version", PINNED)
+def test_a_lock_has_hashes_for_the_tensorflow_and_keras_that_the_toolchain_names(version: str, machine: str) -> None:
+    toolchain = find_toolchain(version).on(machine)
+    pins = {pin.name: pin for pin in toolchain.lock.pins}
+    assert all(pin.sha256 for pin in pins.values())
+    tensorflows = [pin for name, pin in pins.items() if name in {"tensorflow", "tensorflow-cpu", "tensorflow-cpu-aws"}]
+    assert [pin.version for pin in tensorflows] == [version]
+    assert pins["keras"].version == toolchain.keras
+    assert ("tf-keras" in pins) == bool(toolchain.legacy_keras) == toolchain.keras.startswith("3")
+    assert not NEVER_IMPORTED & set(pins)
+
+
+def test_a_pin_without_a_hash_is_refused(tmp_path: Path) -> None:
+    whole = find_toolchain("2.12.1").lock
+    cut = "\n".join(line for line in whole.text.splitlines() if not line.startswith("    --hash"))
+    (tmp_path / "requirements.lock").write_text(cut.replace(" \\", ""), "utf-8")
+    with pytest.raises(EngineError, match="not an exact version with its sha256: 'absl-py=="):
+        read_lock(tmp_path / "requirements.lock")
+
+
+def test_a_machine_without_a_lock_is_told_where_it_runs() -> None:
+    with pytest.raises(EngineError, match=r"not pinned for riscv64(.|\n)*x86_64 and aarch64"):
+        _ = find_toolchain("2.19.1").on("riscv64").lock
+
+
+@pytest.mark.parametrize(
+    ("suffix", "keras", "tensorflow"),
+    [
+        (".h5", "2.0.5", "2.21.0"),
+        (".h5", "2.2.4-tf", "2.21.0"),
+        (".h5", "2.21.0", "2.21.0"),
+        (".h5", "3.4.1", "2.21.0"),
+        (".keras", "2.12.0", "2.12.1"),
+        (".keras", "2.13.1", "2.14.1"),
+        (".keras", "2.14.0", "2.14.1"),
+        (".keras", "2.15.0", "2.21.0"),
+        (".keras", "3.15.1", "2.21.0"),
+    ],
+)
+def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, keras: str, tensorflow: str) -> None:
+    choice = choose_toolchain("auto", model_file(suffix, keras))
+    assert choice.toolchain.tensorflow == tensorflow
+    assert choice.reason == f"the newest that loads a {suffix} file of Keras {keras}"
+
+
+@pytest.mark.parametrize(
+    ("wish", "suffix", "keras", "instead"),
+    [
+        ("2.15.1", ".keras", "3.15.1", "2.21.0"),
+        ("2.15.1", ".h5", "3.15.1", "2.21.0"),
+        ("2.15.1", ".keras", "2.16.0", "2.21.0"),
+        ("2.19.1", ".keras", "2.14.0", "2.14.1"),
+        ("2.19.1", ".h5", "2.21.0", "2.21.0"),
+        ("2.12.1", ".keras", "2.13.1", "2.14.1"),
+    ],
+)
+def test_a_version_that_cannot_load_the_file_names_one_that_can(
+    wish: str, suffix: str, keras: str, instead: str
+) -> None:
+    with pytest.raises(ModelError) as refused:
+        choose_toolchain(wish, model_file(suffix, keras))
+    assert f"{suffix} file of Keras {keras}, which TensorFlow {wish} (Keras " in refused.value.message
+    assert f'tensorflow = "{instead}" or "auto"' in refused.value.hint
+
+
+@pytest.mark.parametrize("wish", ["auto", "2.12.1"])
+def test_a_file_that_no_toolchain_loads_says_how_to_save_it(wish: str) -> None:
+    with pytest.raises(ModelError, match=r"model\.save\('name\.h5'\)"):
+        choose_toolchain(wish, model_file(".keras", "2.11.0"))
+
+
+def test_a_keras_newer_than_any_pinned_one_is_tried_with_a_warning() -> None:
+    choice = choose_toolchain("auto", model_file(".keras", "3.99.0"))
+    assert "newer than the pinned Keras 3.15.1, and may not load" in choice.reason
+
+
+def test_a_version_that_is_not_pinned_is_a_fault_of_the_recipe() -> None:
+    with pytest.raises(RecipeError, match=r"2\.15\.0 is not pinned(.|\n)*did you mean '2\.15\.1'"):
+        choose_toolchain("2.15.0", model_file(".h5", "2.15.0"))
+
+
+def test_a_build_with_the_wrong_version_ends_before_any_engine_starts(tmp_path: Path) -> None:
+    built = run_kit("build", str(DIGITS), "--tensorflow", "2.15.1", "--engine", "local", "--out", str(tmp_path))
+    assert built.returncode == 3
+    assert "it loads in 2.21.0, 2.20.0, 2.19.1, 2.18.1, 2.17.1, 2.16.2" in built.stderr
+    assert "start TensorFlow" not in built.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_toolchains_lists_pins_and_sizes() -> None:
+    rows = {row["name"]: row for row in json.loads(run_kit("toolchains", "--json").stdout)}
+    assert {f"tensorflow-{version}" for version in PINNED} < set(rows)
+    newest = rows[f"tensorflow-{PINNED[-1]}"]
+    assert newest["loads"] == {".keras": ">=2.15", ".h5": ">=2"}
+    assert {"venv_bytes", "image_bytes", "lock", "cannot"} <= set(newest)
+
+
+def build_digits(out: Path, version: str) -> dict[str, Any]:
+    """Build the digits from their Keras 2 file with one TensorFlow, and return the manifest."""
+    recipe = str(DIGITS / "keras2.toml")
+    built = run_kit("build", recipe, "--tensorflow", version, "--engine", "local", "--out", str(out), "--json")
+    assert built.returncode == 0, built.stderr
+    manifest: dict[str, Any] = json.loads(built.stdout)
+    return manifest
+
+
+def is_as_good_as_keras_3(manifest: dict[str, Any], digits_bundle: Path) -> bool:
+    """Say whether it was measured on as many samples, with the same accuracies, as the example's Keras 3 file."""
+    theirs = json.loads((digits_bundle / "bundle.json").read_text("utf-8"))["measures"]
+    ours = manifest["measures"]
+    keys = ("agreement", "float_accuracy", "accuracy")
+    return ours["samples"] == theirs["samples"] and all(
+        ours["outputs"][0][key] == theirs["outputs"][0][key] for key in keys
+    )
+
+
+QUICK = ("2.12.1", "2.15.1")
+EACH = [version if version in QUICK else pytest.param(version, marks=pytest.mark.slow) for version in PINNED]
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_it_builds_the_digits_on_the_local_engine(version: str, tmp_path: Path, digits_bundle: Path) -> None:
+    manifest = build_digits(tmp_path, version)
+    assert manifest["toolchain"]["tensorflow"] == version
+    assert manifest["toolchain"]["loader"].split()[1].startswith("2."), "Keras 2 loads what Keras 2 wrote"
+    assert manifest["emulation"]["verdict"] == "pass"
+    assert is_as_good_as_keras_3(manifest, digits_bundle)
+
+
+def test_the_oldest_gives_the_same_bytes_twice(tmp_path: Path) -> None:
+    assert build_digits(tmp_path / "a", PINNED[0]) == build_digits(tmp_path / "b", PINNED[0])
+
+
+def keras2_recipe(folder: Path, model: str) -> Path:
+    """Write a recipe for a model of tests.models with `image` and `digit`, its toolchain "auto"."""
+    return write_recipe(folder, model_path=f"'{model}'", toolchain_tensorflow="'auto'")
+
+
+def built_by_auto(recipe: Path) -> tuple[str, str]:
+    """Build, and return who loaded the model and the line that says why."""
+    built = run_kit("build", str(recipe), "--engine", "local", "--out", str(recipe.parent / "out"), "--json")
+    assert built.returncode == 0, built.stderr
+    (why,) = [line for line in built.stderr.splitlines() if line.startswith("toolchain: ")]
+    return json.loads(built.stdout)["toolchain"]["loader"], why
+
+
+def quiet(_line: str) -> None:
+    pass
+
+
+def test_auto_builds_a_zip_of_keras_2(tmp_path: Path) -> None:
+    keras3_model(toolchain_venv(find_toolchain("2.15.1"), quiet), tmp_path / "m.keras", "keras2_zip")
+    assert read_model_file(tmp_path / "m.keras").keras == "2.15.0"
+    assert built_by_auto(keras2_recipe(tmp_path, "m.keras")) == (
+        "tf_keras 2.21.0",
+        "toolchain: TensorFlow 2.21.0 (the newest that loads a .keras file of Keras 2.15.0)",
+    )
+
+
+def test_auto_builds_the_keras_3_digits(tmp_path: Path) -> None:
+    loader, why = built_by_auto(write_recipe(tmp_path, toolchain_tensorflow="'auto'"))
+    assert loader == "keras 3.15.1"
+    assert "of Keras 3.15.1)" in why
+
+
+def test_auto_knows_a_file_of_keras_2_0_5(tmp_path: Path) -> None:
+    choice = choose_toolchain("auto", read_model_file(fetch("fer")))  # tests/test_emotion.py builds it
+    assert "a .h5 file of Keras 2.0.5" in choice.reason
+
+
+def test_what_a_keras_file_is_decides_its_content_not_its_name(tmp_path: Path) -> None:
+    """TensorFlow 2.12 writes HDF5 for save("x.keras"); 2.15 and 2.21 load it all the same."""
+    keras3_model(toolchain_venv(find_toolchain("2.12.1"), quiet), tmp_path / "m.keras", "keras2_zip")
+    assert read_model_file(tmp_path / "m.keras").suffix == ".h5"
+    assert built_by_auto(keras2_recipe(tmp_path, "m.keras"))[0] == "tf_keras 2.21.0"
+
+
+WRITTEN = (
+    *((writer, kind) for writer in PINNED for kind in ("keras2_h5", "keras2_zip")),
+    ("2.12.1", "keras2_v3"),
+    ("2.16.2", "tiny"),
+    ("2.21.0", "tiny_h5"),
+)
+LOAD_ALL = """
+import json, sys
+def load(path, legacy):
+    try:
+        import tf_keras as keras2
+    except ModuleNotFoundError:
+        import keras as keras2
+    import keras
+    try:
+        (keras2 if legacy else keras).models.load_model(path, compile=False)
+    except Exception:
+        return False
+    return True
+print(json.dumps([load(path, legacy) for path, legacy in json.loads(sys.argv[1])]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", PINNED)
+def test_what_the_data_says_of_a_toolchain_is_what_its_keras_loads(reader: str, tmp_path: Path) -> None:
+    files = []
+    for writer, kind in WRITTEN:
+        python = toolchain_venv(find_toolchain(writer), quiet)
+        content = keras3_model(python, tmp_path / "written", kind)
+        sniffed = read_model_file(content)
+        files.append(read_model_file(content.rename(tmp_path / f"{writer}-{kind}{sniffed.suffix}")))
+    wish = json.dumps([(str(file.path), file.legacy) for file in files])
+    argv = [str(toolchain_venv(find_toolchain(reader), quiet)), "-s", "-c", LOAD_ALL, wish]
+    loaded = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
+    said = [find_toolchain(reader).can_load(file.suffix, file.keras) for file in files]
+    assert dict(zip(WRITTEN, loaded, strict=True)) == dict(zip(WRITTEN, said, strict=True))
