@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from models import keras3_model
 from third_party import fetch
-from worlds import DIGITS, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from kit.choice import choose_toolchain
 from kit.errors import EngineError, ModelError, RecipeError
@@ -128,6 +128,14 @@ def test_toolchains_lists_pins_and_sizes() -> None:
     newest = rows[f"tensorflow-{PINNED[-1]}"]
     assert newest["loads"] == {".keras": ">=2.15", ".h5": ">=2"}
     assert {"venv_bytes", "image_bytes", "lock", "cannot"} <= set(newest)
+
+
+def test_the_docs_table_says_what_the_data_says() -> None:
+    text = (ROOT / "docs" / "toolchains.md").read_text("utf-8")
+    for t in toolchains().values():
+        numpy = next(pin.version for pin in t.on("x86_64").lock.pins if pin.name == "numpy")
+        cells = (t.tensorflow, t.keras, t.legacy_keras or "-", numpy, f"`{t.loads['.keras']}`", f"`{t.loads['.h5']}`")
+        assert f"| {' | '.join(cells)} |" in text
 
 
 def build_digits(out: Path, version: str) -> dict[str, Any]:
