@@ -83,7 +83,7 @@ def write_manifest(
             "tensorflow": result.tensorflow,
             "loader": result.loader,
             "python": parts.toolchain.python,
-            "lock_sha256": parts.toolchain.lock.sha256,
+            "lock_sha256": parts.toolchain.on(result.machine).lock.sha256,
             "architecture": result.machine,
         },
         "model": {

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.bundle import Parts, write_bundle, write_manifest
 from kit.checks import Verdict, failures, judge
+from kit.choice import ASKED
 from kit.emulate import replay_golden
 from kit.engine import Engine, Limits, Order, choose_engine, run_job
 from kit.errors import ModelError
@@ -57,6 +58,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     with writable(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
     calibration, evaluation = representative(recipe, plan.source), test_data(recipe, plan.source)
+    if plan.reason != ASKED:
+        reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)

@@ -174,9 +174,10 @@ def image(ctx: Context, version: str = "", debug: bool = False) -> None:
     from kit.container.client import connect
     from kit.container.image import ensure_image
     from kit.progress import Reporter
-    from kit.toolchain import find_toolchain
+    from kit.toolchain import find_toolchain, newest_toolchain
 
-    made = ensure_image(connect(), find_toolchain(version or "auto"), Reporter().note)
+    toolchain = find_toolchain(version) if version else newest_toolchain()
+    made = ensure_image(connect(), toolchain, Reporter().note)
     sys.stdout.write(f"{made.id}  {made.reference}  {made.size / 1e6:,.0f} MB  on {made.base}\n")
 
 

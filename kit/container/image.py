@@ -70,7 +70,7 @@ def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Call
     then, and after an interrupt, nothing is left in the engine or the cache but what was downloaded.
     """
     platform = machine(client)
-    wanted = _Wanted(toolchain, platform, sources(platform))
+    wanted = _Wanted(toolchain.on(platform), platform, sources(platform))
     found = _find(client, wanted)
     if found:
         return found
