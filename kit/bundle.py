@@ -95,7 +95,7 @@ def write_manifest(
             "python": parts.toolchain.python,
             "keras": parts.toolchain.keras,
             "legacy_keras": parts.toolchain.legacy_keras,
-            "lock_sha256": parts.toolchain.lock.sha256,
+            "lock_sha256": parts.toolchain.on(result.machine).lock.sha256,
             "architecture": result.machine,
         },
         "model": {

@@ -10,6 +10,7 @@ from typing import Any
 
 from kit.bundle import Parts, write_bundle, write_manifest
 from kit.checks import Verdict, failures, judge
+from kit.choice import ASKED
 from kit.convert import Data, convert
 from kit.emulate import replay_golden
 from kit.engine import Limits, choose_engine
@@ -55,6 +56,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     with writable(options.out):
         options.out.mkdir(parents=True, exist_ok=True)
     calibration, evaluation = representative(recipe, plan.source), test_data(recipe, plan.source)
+    if plan.reason != ASKED:
+        reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)
     started = time.time()
     data, asked = Data(calibration, evaluation), options.answers is not None

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import difflib
+import platform
+import re
 import tomllib
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kit.errors import RecipeError
+from kit.errors import EngineError, RecipeError
 from kit.pins import Lock, compile_lock, read_lock
 
 TOOLCHAINS = Path(__file__).parent / "toolchains"
 RUNTIMES = Path(__file__).parent / "runtimes"
+
+# The lock of each machine. They differ in TensorFlow's own wheel: tensorflow-cpu has none for aarch64.
+LOCKS = {"x86_64": "requirements.lock", "aarch64": "requirements-aarch64.lock"}
+_ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
 
 
 @dataclass(frozen=True)
@@ -22,19 +28,38 @@ class Toolchain:
     tensorflow: str
     python: str
     keras: str
-    legacy_keras: str
+    legacy_keras: str  # tf-keras, where `keras` is Keras 3; "" where `keras` itself is Keras 2
     cutoff: str
+    loads: Mapping[
+        str, str
+    ]  # by format (".h5"), which Keras' files: "<3", ">=2.15,<3", ">=3", or two of them: "<3 | >=3"
+    cannot: tuple[str, ...]  # what else it cannot do, in sentences
     folder: Path
+    machine: str = field(default_factory=platform.machine)
 
     @property
     def id(self) -> str:
         """Return its name in tables, paths and tags: "tensorflow-2.19.1"."""
         return f"tensorflow-{self.tensorflow}"
 
-    @cached_property
+    @property
     def lock(self) -> Lock:
-        """Return its hashed lock."""
-        return read_lock(self.folder / "requirements.lock")
+        """Return its hashed lock for its machine. Raises EngineError for a machine that has none."""
+        machine = _ALIASES.get(self.machine.lower(), self.machine)
+        if machine not in LOCKS:
+            raise EngineError(
+                f"{self.id} is not pinned for {self.machine}",
+                f"it runs on {' and '.join(LOCKS)}: use a container there",
+            )
+        return read_lock(self.folder / LOCKS[machine])
+
+    def on(self, machine: str) -> Toolchain:
+        """Return the same toolchain for another machine, such as the one that a container engine runs on."""
+        return replace(self, machine=machine)
+
+    def can_load(self, suffix: str, keras: str) -> bool:
+        """Say whether it loads a file of that format (".h5") that this version of Keras wrote."""
+        return any(_within(keras, span) for span in self.loads.get(suffix, "").split("|") if span.strip())
 
 
 @dataclass(frozen=True)
@@ -68,14 +93,22 @@ def runtimes() -> dict[str, Runtime]:
     return {r.name: r for r in sorted(found, key=lambda r: (r.id, _version(r.version)))}
 
 
+def newest_toolchain() -> Toolchain:
+    """Return the toolchain of the newest pinned TensorFlow."""
+    return list(toolchains().values())[-1]
+
+
 def find_toolchain(version: str) -> Toolchain:
-    """Return the toolchain of a TensorFlow version; "auto" is the newest. Raises RecipeError for one not pinned."""
+    """Return the toolchain of a TensorFlow version. Raises RecipeError for one that is not pinned."""
     known = toolchains()
-    if version == "auto":
-        return list(known.values())[-1]
     if version not in known:
         raise RecipeError(f"TensorFlow {version} is not pinned", _one_of(version, list(known)))
     return known[version]
+
+
+def newer(version: str, than: str) -> bool:
+    """Say whether a version such as "3.16.0" is newer than another in its first two numbers."""
+    return _version(version)[:2] > _version(than)[:2]
 
 
 def find_runtime(name: str) -> Runtime:
@@ -90,17 +123,14 @@ def relock() -> list[Path]:
     """Regenerate every lock from its .in file and cut-off date. Needs a package index. Return what was written."""
     written = []
     for toolchain in toolchains().values():
-        target = toolchain.folder / "requirements.lock"
-        arguments = [
-            "--python-version",
-            toolchain.python,
-            "--python-platform",
-            "x86_64-manylinux_2_36",
-            "--override",
-            str(TOOLCHAINS / "overrides.txt"),
-        ]
-        compile_lock(toolchain.folder / "requirements.in", target, arguments, toolchain.cutoff)
-        written.append(target)
+        for machine, name in LOCKS.items():
+            compile_lock(
+                toolchain.folder / "requirements.in",
+                toolchain.folder / name,
+                lock_arguments(toolchain.python, machine),
+                toolchain.cutoff,
+            )
+            written.append(toolchain.folder / name)
     cutoff = max(t.cutoff for t in toolchains().values())
     for runtime in runtimes().values():
         for source in sorted(runtime.folder.glob("*.in")):
@@ -110,12 +140,38 @@ def relock() -> list[Path]:
     return written
 
 
+def lock_arguments(python: str, machine: str) -> list[str]:
+    """Return uv's arguments that resolve for a machine, without what conversion never imports."""
+    overrides = [TOOLCHAINS / "overrides.txt", TOOLCHAINS / f"overrides-{machine}.txt"]
+    return [
+        "--python-version",
+        python,
+        "--python-platform",
+        f"{machine}-manylinux_2_36",
+        *(word for path in overrides if path.exists() for word in ("--override", str(path))),
+    ]
+
+
 def _read(path: Path) -> Toolchain:
-    return Toolchain(folder=path.parent, **tomllib.loads(path.read_text("utf-8")))
+    raw = tomllib.loads(path.read_text("utf-8"))
+    return Toolchain(folder=path.parent, cannot=tuple(raw.pop("cannot", ())), **raw)
+
+
+def _within(keras: str, span: str) -> bool:
+    """Say whether a version such as "2.2.4-tf" lies in a span such as ">=2.13,<3"."""
+    version = _version(keras)
+    for bound in span.split(","):
+        limit = _version(bound)
+        below = version[: len(limit)] < limit
+        if below != bound.strip().startswith("<"):
+            return False
+    return True
 
 
 def _version(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.split("."))
+    """Return the numbers that a version begins with: (2, 2, 4) of "2.2.4-tf"."""
+    found = re.search(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def _one_of(wanted: str, known: list[str]) -> str:

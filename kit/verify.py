@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.choice import ASKED
 from kit.convert import Data, convert
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
@@ -134,7 +135,7 @@ def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
     recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
     made = manifest["toolchain"]
     toolchain = Toolchain(
-        made["tensorflow"], made["python"], made["keras"], made["legacy_keras"], "", bundle / PROVENANCE
+        made["tensorflow"], made["python"], made["keras"], made["legacy_keras"], "", {}, (), bundle / PROVENANCE
     )
     signature = manifest["signature"]
     assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
@@ -144,7 +145,7 @@ def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
         if output.get("labels")
     }
     runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
-    return Plan(recipe, toolchain, read_model_file(model), runtime_lock, labels, str(manifest["key"]))
+    return Plan(recipe, toolchain, ASKED, read_model_file(model), runtime_lock, labels, str(manifest["key"]))
 
 
 def _data(bundle: Path, recipe: Recipe) -> Data:

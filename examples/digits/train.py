@@ -5,15 +5,17 @@
 #     "numpy==2.1.3",
 #     "scikit-learn==1.9.1",
 #     "tensorflow-cpu==2.19.1",
+#     "tf-keras==2.19.0",
 # ]
 #
 # [tool.uv]
 # exclude-newer = "2026-11-20T00:00:00Z"
+# override-dependencies = ["tensorflow ; sys_platform == 'never'"]  # tf-keras asks for it; tensorflow-cpu is it
 # ///
 """Train the example's model: `uv run examples/digits/train.py`. Knows the digits and Keras, not the kit.
 
-What it writes (digits.keras, samples.npz, test.npz, labels.txt, seven.png) is committed beside it, so nobody
-needs to run it. On one machine it writes the same bytes every time; another kind of CPU may round the
+What it writes (digits.keras, digits_keras2.h5, samples.npz, test.npz, labels.txt, seven.png) is committed beside
+it, so nobody needs to run it. On one machine it writes the same bytes every time; another kind of CPU may round the
 training differently, and then the weights differ.
 """
 
@@ -25,13 +27,14 @@ import re
 import tempfile
 import zipfile
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read at import; real errors still raise
 
 import keras
 import numpy as np
 import tensorflow as tf
+import tf_keras
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
@@ -76,8 +79,11 @@ def scale(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / np.float32(255)
 
 
-def build_model() -> keras.Model:
-    """Return the untrained CNN: `image` float32 [N, 8, 8, 1] in 0..1 -> `digit`, probabilities [N, 10]."""
+def build_model(keras: Any = keras) -> keras.Model:
+    """Return the untrained CNN: `image` float32 [N, 8, 8, 1] in 0..1 -> `digit`, probabilities [N, 10].
+
+    keras is the Keras to build it with, 3 or 2.
+    """
     image = keras.Input((8, 8, 1), name="image")
     x = image
     for number, filters in enumerate((16, 32, 64), start=1):
@@ -114,6 +120,14 @@ def write_keras(path: Path, model: keras.Model) -> None:
         with zipfile.ZipFile(dated) as source, zipfile.ZipFile(path, "w") as target:
             for name in sorted(source.namelist()):
                 target.writestr(zipfile.ZipInfo(name, EPOCH_1980), without_chance(name, source.read(name)))
+
+
+def write_keras2(path: Path, model: keras.Model) -> None:
+    """Write the same network, with the same weights, as Keras 2 did: a .h5 that every TensorFlow since 2.12 loads."""
+    old = build_model(tf_keras)
+    for layer in model.layers:
+        old.get_layer(layer.name).set_weights(layer.get_weights())
+    old.save(path, save_format="h5")
 
 
 def without_chance(name: str, data: bytes) -> bytes:
@@ -156,6 +170,7 @@ def main() -> None:
     probability = model.predict(scale(split.test_image), verbose=0)
     right = int((probability.argmax(axis=1) == split.test_y).sum())
     write_keras(HERE / "digits.keras", model)
+    write_keras2(HERE / "digits_keras2.h5", model)
     write_data(split)
     write_picture(split, probability)
     print(f"held-out accuracy {right / len(split.test_y):.4f} ({right} of {len(split.test_y)})")

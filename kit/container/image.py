@@ -102,7 +102,7 @@ def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Call
     cache but what was downloaded.
     """
     platform = machine(client)
-    return _ensure(client, Wanted(toolchain, platform, sources(platform)), notify)
+    return _ensure(client, Wanted(toolchain.on(platform), platform, sources(platform)), notify)
 
 
 def ensure_pinned(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
@@ -130,7 +130,7 @@ def pin_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callabl
 def debian_image(client: docker.DockerClient, toolchain: Toolchain) -> Wanted:
     """Return what a toolchain's image on Debian is made of: the one base that is at hand without a registry."""
     platform = machine(client)
-    return Wanted(toolchain, platform, (DebianSource(platform),))
+    return Wanted(toolchain.on(platform), platform, (DebianSource(platform),))
 
 
 def remember(wanted: Wanted, source: Source, image: Image) -> None:

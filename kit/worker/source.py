@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,10 +111,12 @@ def nearest(wanted: str, names: list[str]) -> str:
 
 
 def _keras(*, legacy: bool) -> Any:
+    """Return Keras 3, or for a legacy file Keras 2: tf_keras beside Keras 3, and `keras` itself before that."""
     if legacy:
-        import tf_keras
+        with suppress(ModuleNotFoundError):
+            import tf_keras
 
-        return tf_keras
+            return tf_keras
     import keras
 
     return keras
