@@ -568,6 +568,31 @@ def test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason(
 
 
 @pytest.mark.container
+@pytest.mark.parametrize("change", [{"type": tarfile.SYMTYPE}, {"mode": 0o777}, {"uname": "me"}, {"mtime": 7}])
+def test_an_exported_image_with_another_header_is_refused(
+    world: World, exported: Path, docker_client: docker.DockerClient, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    changed = tmp_path / "changed.tar"
+    shutil.copy(exported, changed)
+    with tarfile.open(exported) as tar:
+        info = tar.getmembers()[-1]
+    offset = info.offset
+    for key, value in change.items():
+        setattr(info, key, value)
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[124:136] = b"%011o\0" % info.size  # a link's size is written as none
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    with changed.open("r+b") as file:
+        file.seek(offset)
+        file.write(block)
+    done = world.image("--import", str(changed))
+    assert done.returncode == 5, done.stderr
+    assert "is not what `inv image V --export` writes" in done.stderr
+    assert images(docker_client) == []
+
+
+@pytest.mark.container
 def test_a_part_of_an_exported_image_and_a_stranger_s_image_are_refused(
     world: World, exported: Path, docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:
