@@ -277,12 +277,16 @@ def image(
     from kit.container.image import ensure_image, pin_image
     from kit.errors import RecipeError
     from kit.progress import Reporter
-    from kit.toolchain import find_toolchain
+    from kit.toolchain import find_toolchain, newest_toolchain
     from kit.toolchain import toolchains as pinned
 
     if (bool(export) + bool(import_) + pin) > 1 or (export and version == "all"):
         raise RecipeError("image: --export, --import and --pin go one at a time, --export with one version", "pick one")
-    chosen = list(pinned().values()) if version == "all" else [find_toolchain(version)]
+    chosen = (
+        list(pinned().values())
+        if version == "all"
+        else [newest_toolchain() if version == "auto" else find_toolchain(version)]
+    )
     client, notify = connect(), Reporter().note
     if import_:
         toolchain, made = exchange.import_image(client, chosen, Path(import_), notify)

@@ -9,6 +9,7 @@ import io
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -38,8 +39,8 @@ from kit.wheels import fetch_wheels
 if TYPE_CHECKING:
     import docker
 
-# A toolchain with one small package: real, and built in seconds.
-VERSION = "0.0.1"
+# A toolchain with one small package: real, and built in seconds. Other test runs may use the same engine.
+VERSION = f"0.0.{os.getpid()}"
 PACKAGE = "six"
 ORIGIN = Origin("1" * 64, "2" * 64, "2-aa")
 A, B, C, D = (f"sha256:{digit * 64}" for digit in "abcd")
@@ -75,7 +76,7 @@ def test_every_toolchain_s_image_is_pinned_with_the_locks_as_they_are(version: s
 
 
 def test_a_lock_that_changed_without_its_image_being_pinned_again_is_refused(tmp_path: Path) -> None:
-    toolchain = copied(find_toolchain("auto"), tmp_path / "t")
+    toolchain = copied(find_toolchain("2.19.1"), tmp_path / "t")
     assert wanted(toolchain).pin(DebianSource("x86_64"))
     lock = toolchain.folder / "requirements.lock"
     lock.write_text(lock.read_text("utf-8") + "\n", "utf-8")
@@ -86,7 +87,7 @@ def test_a_lock_that_changed_without_its_image_being_pinned_again_is_refused(tmp
 
 
 def test_a_lock_of_an_older_kit_in_a_bundle_is_just_not_pinned(tmp_path: Path) -> None:
-    old = copied(find_toolchain("auto"), tmp_path / "bundle")
+    old = copied(find_toolchain("2.19.1"), tmp_path / "bundle")
     (old.folder / NAME).unlink()
     assert wanted(old).pin(DebianSource("x86_64")), "the same lock, at another place"
     lock = old.folder / "requirements.lock"
@@ -265,7 +266,7 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
 
 def little(folder: Path) -> Toolchain:
     """Write a toolchain of one package into folder."""
-    newest = find_toolchain("auto")
+    newest = find_toolchain("2.19.1")
     text = newest.lock.text.replace("\\\n", " ")
     line = next(line for line in text.splitlines() if line.startswith(f"{PACKAGE}=="))
     folder.mkdir(parents=True)
@@ -277,7 +278,7 @@ def little(folder: Path) -> Toolchain:
 
 def little_cache(toolchain: Toolchain, cache: Path) -> Path:
     """Make a cache that has only downloads: Debian's packages, and a copy of the toolchain's wheel."""
-    newest = find_toolchain("auto")
+    newest = find_toolchain("2.19.1")
     wheels = fetch_wheels(newest.lock, newest.python, "x86_64", print)
     folder = cache / "wheels" / f"{toolchain.lock.sha256[:16]}-{toolchain.python}-x86_64"
     folder.mkdir(parents=True)
@@ -342,17 +343,18 @@ def remove(client: docker.DockerClient) -> None:
                 client.images.remove(tag, force=True)
 
 
-def tags(client: docker.DockerClient) -> set[str]:
-    return {tag for image in client.images.list() for tag in image.tags or [str(image.id)]}
+def images(client: docker.DockerClient) -> list[str]:
+    """Return the small toolchain's images in the engine, with a tag or without."""
+    labelled = {"label": f"dropkit.toolchain=tensorflow-{VERSION}"}
+    return [str(image.id) for image in client.images.list(all=True, filters=labelled)]
 
 
-def ours(client: docker.DockerClient) -> list[str]:
-    """Return the containers and passing images that are in the engine, of whatever process."""
+def left_by(client: docker.DockerClient, process: subprocess.Popen[str]) -> list[str]:
+    """Return the containers and passing images of one process that are in the engine."""
     labelled = {"label": OWNER_LABEL}
-    return [
-        *(str(c["Id"]) for c in client.api.containers(all=True, filters=labelled)),
-        *(str(image.id) for image in client.images.list(filters=labelled)),
-    ]
+    containers, passing = client.api.containers(all=True, filters=labelled), client.api.images(filters=labelled)
+    whose = f"{socket.gethostname()}/{process.pid}/"
+    return [str(each["Id"]) for each in [*containers, *passing] if each["Labels"][OWNER_LABEL].startswith(whose)]
 
 
 @pytest.fixture(scope="module")
@@ -373,7 +375,7 @@ def world(pinned: World, tmp_path: Path, docker_client: docker.DockerClient) -> 
     copy = World(tmp_path / "w")
     copy.empty_cache()
     remove(docker_client)
-    assert ours(docker_client) == []
+    assert images(docker_client) == []
     return copy
 
 
@@ -411,13 +413,12 @@ def test_a_build_that_is_not_the_pinned_one_says_which_layer_and_leaves_nothing(
     other = f"sha256:{hashlib.sha256(layer.encode()).hexdigest()}"
     changes = {layer: other, "id": other}
     write_pin(world.toolchain, "amd64", "debian", origin, dataclasses.replace(pin, **changes))
-    before = tags(docker_client)
     built = world.image()
     assert built.returncode == 5, built.stderr
     role = {"bytecode": "byte-code"}.get(layer, layer)
     assert f"{role}: pinned {other}, found {getattr(pin, layer)}" in built.stderr
     assert built.stderr.count(": pinned ") == 1, "the other layers are right"
-    assert tags(docker_client) == before
+    assert images(docker_client) == []
     assert world.records == []
 
 
@@ -445,22 +446,20 @@ def test_a_lock_with_one_hash_changed_is_refused(
         (world.toolchain / NAME).unlink()
         wheels = world.cache / "wheels"
         shutil.copytree(wheels / f"{old}-3.11-x86_64", wheels / f"{sha256_file(lock)[:16]}-3.11-x86_64")
-    before = tags(docker_client)
     built = world.image()
     assert built.returncode == 5, built.stderr
     assert ("requirements.lock is not the one" if pinned_too else f"no wheel for {PACKAGE}==") in built.stderr
-    assert tags(docker_client) == before
+    assert images(docker_client) == []
 
 
 @pytest.mark.container
 def test_a_tampered_wheel_is_refused(world: World, docker_client: docker.DockerClient) -> None:
     (wheel,) = (world.cache / "wheels").glob(f"*/{PACKAGE}-*.whl")
     flip(wheel, wheel.stat().st_size // 2)
-    before = tags(docker_client)
     built = world.image()
     assert built.returncode == 5, built.stderr
     assert f"no wheel for {PACKAGE}==" in built.stderr
-    assert tags(docker_client) == before
+    assert images(docker_client) == []
 
 
 @pytest.mark.container
@@ -471,7 +470,7 @@ def test_two_builds_of_one_image_at_once_take_turns(world: World, docker_client:
     assert len({out for out, _ in ends}) == 1
     assert sum("compiling" in err for _, err in ends) == 1
     assert sum("waiting for another dropkit" in err for _, err in ends) == 2
-    assert ours(docker_client) == []
+    assert [left_by(docker_client, process) for process in processes] == [[], [], []]
 
 
 @pytest.mark.container
@@ -480,19 +479,20 @@ def test_a_build_that_is_cut_off_leaves_nothing_or_what_the_next_one_sweeps(
     world: World, docker_client: docker.DockerClient, number: signal.Signals
 ) -> None:
     process = world.start("image", VERSION)
-    wait_for(lambda: bool(docker_client.containers.list(filters={"label": OWNER_LABEL})), process)
+    # The container of byte-code, and the image that it stands on.
+    wait_for(lambda: len(left_by(docker_client, process)) == 2, process)
     process.send_signal(number)
     process.communicate(timeout=60)
     if number == signal.SIGKILL:
-        assert len(ours(docker_client)) == 2, "a container and the image that it stood on"
+        assert len(left_by(docker_client, process)) == 2
         assert len(world.records) == 1
     else:
         assert process.returncode == 130
-        assert ours(docker_client) == []
+        assert left_by(docker_client, process) == []
         assert world.records == []
     again = world.image()
     assert again.returncode == 0, again.stderr
-    assert ours(docker_client) == []
+    assert left_by(docker_client, process) == []
     assert [name for name in world.records if not name.endswith(".json")] == []
 
 
@@ -555,7 +555,6 @@ def places(path: Path) -> dict[str, int]:
 def test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason(
     world: World, exported: Path, docker_client: docker.DockerClient, tmp_path: Path
 ) -> None:
-    before = tags(docker_client)
     for reason, offset in places(exported).items():
         changed = tmp_path / "changed.tar"
         shutil.copy(exported, changed)
@@ -564,8 +563,33 @@ def test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason(
         assert done.returncode == 5, done.stderr
         assert reason in done.stderr
         assert "refused, and nothing was loaded" in done.stderr
-    assert tags(docker_client) == before
+    assert images(docker_client) == []
     assert world.records == []
+
+
+@pytest.mark.container
+@pytest.mark.parametrize("change", [{"type": tarfile.SYMTYPE}, {"mode": 0o777}, {"uname": "me"}, {"mtime": 7}])
+def test_an_exported_image_with_another_header_is_refused(
+    world: World, exported: Path, docker_client: docker.DockerClient, tmp_path: Path, change: dict[str, Any]
+) -> None:
+    changed = tmp_path / "changed.tar"
+    shutil.copy(exported, changed)
+    with tarfile.open(exported) as tar:
+        info = tar.getmembers()[-1]
+    offset = info.offset
+    for key, value in change.items():
+        setattr(info, key, value)
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[124:136] = b"%011o\0" % info.size  # a link's size is written as none
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    with changed.open("r+b") as file:
+        file.seek(offset)
+        file.write(block)
+    done = world.image("--import", str(changed))
+    assert done.returncode == 5, done.stderr
+    assert "is not what `inv image V --export` writes" in done.stderr
+    assert images(docker_client) == []
 
 
 @pytest.mark.container
@@ -577,12 +601,12 @@ def test_a_part_of_an_exported_image_and_a_stranger_s_image_are_refused(
     layer = write_layer(tmp_path / "l.tar", [file_entry("hello", b"hello", "test")], "test")
     stranger = tmp_path / "stranger.tar"
     stranger.write_bytes(b"".join(image_archive(image_config("amd64", [layer], {}), [layer], "dropkit/tensorflow:x")))
-    before = tags(docker_client)
     for path, reason in {part: "its end is missing", stranger: "is not a pinned one"}.items():
         done = world.image("--import", str(path))
         assert done.returncode == 5, done.stderr
         assert reason in done.stderr
-    assert tags(docker_client) == before
+    assert images(docker_client) == []
+    assert docker_client.images.list(name="dropkit/tensorflow:x") == []
 
 
 IN_TMPFS = (
