@@ -101,6 +101,9 @@ def test_every_scheme_and_border_type_runs_and_agrees(tmp_path: Path, scheme: st
     assert manifest["signature"]["outputs"][0]["dtype"] == io
     assert manifest["measures"]["outputs"][0]["agreement"] >= 0.99
     assert manifest["emulation"]["verdict"] == "pass"
+    if scheme == "int8" and io == "float32":
+        with np.load(tmp_path / "out" / "digits" / "emulate" / "golden.npz") as golden:
+            assert float(golden["tolerance/digit"]) < 0.005, "one step of 1/256, not a whole probability"
     if scheme == "float32":
         assert manifest["measures"]["outputs"][0]["worst_error"] < 1e-5
 

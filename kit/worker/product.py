@@ -18,6 +18,7 @@ class Product:
     def __init__(self, content: bytes, inputs: Sequence[str], outputs: Sequence[str]) -> None:
         try:
             interpreter = tf.lite.Interpreter(model_content=content)
+            hidden = _hidden_steps(interpreter)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
             # kernels that an app runs: int8 answers were up to six steps off.
             interpreter.allocate_tensors()
@@ -25,7 +26,12 @@ class Product:
         except (ValueError, RuntimeError) as error:
             raise JobError("model", f"the produced file cannot be run: {str(error)[:300]}", _REPORT) from error
         self.inputs = _specs(self._runner.get_input_details(), inputs)
-        self.outputs = _specs(self._runner.get_output_details(), outputs)
+        details = self._runner.get_output_details()
+        self.outputs = _specs(details, outputs)
+        # Of float outputs that an int8 file dequantizes itself: what one quantization step is, in real values.
+        self.hidden_steps = {
+            name: hidden[details[name]["index"]] for name in outputs if details[name]["index"] in hidden
+        }
 
     def ask(self, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run once on raw arrays of the file's own shapes and types; return raw outputs by name."""
@@ -65,6 +71,13 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _REPORT = "try another scheme or TensorFlow version; the log has the whole message"
+
+
+def _hidden_steps(interpreter: Any) -> dict[int, float]:
+    """Return the scale under each tensor that a DEQUANTIZE makes, by the tensor's index."""
+    scales = {tensor["index"]: float(tensor["quantization"][0]) for tensor in interpreter.get_tensor_details()}
+    made = [op for op in interpreter._get_ops_details() if op["op_name"] == "DEQUANTIZE"]
+    return {int(op["outputs"][0]): scales[int(op["inputs"][0])] for op in made}
 
 
 def _specs(details: Mapping[str, Any], names: Sequence[str]) -> tuple[TensorSpec, ...]:
