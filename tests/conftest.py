@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,10 @@ from kit.venv import runtime_venv, toolchain_venv
 
 if TYPE_CHECKING:
     import docker
+
+
+# A shell starts its background jobs with Ctrl-C ignored; what they start inherits it. Tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _quiet(_line: str) -> None:

@@ -22,7 +22,7 @@ _UNKNOWN = "unknown"
 _PATIENCE = 3600
 
 
-def connect(timeout: int = 5) -> docker.DockerClient:
+def connect(timeout: int = 15) -> docker.DockerClient:
     """Return a client of the engine on this machine. Raises EngineError with the reason if there is none."""
     found = probe(timeout)
     if isinstance(found, str):
@@ -30,7 +30,7 @@ def connect(timeout: int = 5) -> docker.DockerClient:
     return found
 
 
-def probe(timeout: int = 5) -> docker.DockerClient | str:
+def probe(timeout: int = 15) -> docker.DockerClient | str:
     """Return a client of the engine on this machine, or one sentence on why none can be used.
 
     The engine is the one that the docker command would take: $DOCKER_HOST, $DOCKER_CONTEXT, the current
