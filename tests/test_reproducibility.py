@@ -46,7 +46,7 @@ blocking._asked = lambda: (64 << 10, 1 << 20, 64 << 20)
 blocking.fix_cache_sizes()
 print("ranges when fixed:", "ours" if blocking._calibrate(probe) == ours else "its own")
 blocking._asked = lambda: (1, 2, 3)
-blocking.fix_cache_sizes()
+print("fixed on a CPU that says otherwise:", blocking.fix_cache_sizes())
 """
 
 
@@ -56,10 +56,9 @@ def test_calibrated_ranges_follow_the_cpu_s_caches_until_we_fix_them(toolchain_p
     assert "ranges when fixed: ours" in told.stdout, told.stderr
 
 
-def test_a_tensorflow_whose_blocking_cannot_be_set_is_refused(toolchain_python: Path) -> None:
+def test_a_cpu_whose_blocking_cannot_be_set_is_noticed(toolchain_python: Path) -> None:
     told = _in_toolchain(toolchain_python, OTHER_CPU)
-    assert told.returncode == 1
-    assert "cache sizes could not be set, so the file would depend on the CPU" in told.stderr
+    assert "fixed on a CPU that says otherwise: False" in told.stdout, told.stderr
 
 
 def _in_toolchain(python: Path, code: str) -> subprocess.CompletedProcess[str]:
