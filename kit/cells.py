@@ -161,7 +161,7 @@ def _known(wish: Wish, toolchain: Toolchain) -> Cell | None:
             failure = Failure(**told["failure"])
             return _failed(toolchain, failure, told["seconds"], told["facts"], unchanged=True)
     except (OSError, ValueError, KeyError, TypeError):
-        pass
+        return None  # no refusal is remembered, or none that can be read
     return None
 
 

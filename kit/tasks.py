@@ -311,7 +311,8 @@ def _print_image(name: str, made: Image) -> None:
 def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) -> None:
     """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite."""
     from kit.modelfile import read_model_file
-    from kit.tflite import describe, is_tflite, read_tflite, to_json
+    from kit.tflite import is_tflite, read_tflite, to_json
+    from kit.tflite_text import describe
 
     if is_tflite(Path(file)):
         model = read_tflite(Path(file))

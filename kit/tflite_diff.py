@@ -20,10 +20,8 @@ from kit.tflite import (
     Subgraph,
     Tensor,
     TfliteFile,
-    escaped,
-    quoted,
-    tensor_type,
 )
+from kit.tflite_text import escaped, quoted, tensor_type
 
 if TYPE_CHECKING:
     import numpy as np

@@ -36,7 +36,8 @@ ARROWS = {
     "pins": "errors",
     "explain": "errors",
     "tflite": "errors",
-    "tflite_diff": "tflite",
+    "tflite_text": "tflite",
+    "tflite_diff": "tflite tflite_text",
     "recipe": "errors explain",
     "modelfile": "errors hdf5 savedmodel",
     "toolchain": "errors pins",
@@ -64,7 +65,8 @@ ARROWS = {
     "matrix_report": "cells matrix",
     "matrix_page": "cells kit matrix matrix_report render",
     "tasks": "cells checks container emulate engine errors files inventory key manifest matrix matrix_page"
-    " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff toolchain verify",
+    " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff"
+    " tflite_text toolchain verify",
     "__main__": "kit tasks",
 }
 

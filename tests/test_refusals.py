@@ -19,7 +19,7 @@ from kit.files import tree_digests
 LOCAL = ("--engine", "local")
 
 
-def refuse(recipe: Path, code: int, *words: str, options: tuple[str, ...] = LOCAL) -> str:
+def check_refused(recipe: Path, code: int, *words: str, options: tuple[str, ...] = LOCAL) -> str:
     """Build into an empty folder beside the recipe, and check how it was refused; return the message."""
     out = recipe.parent / "out"
     built = run_kit("build", str(recipe), "--out", str(out), *options)
@@ -34,34 +34,36 @@ def refuse(recipe: Path, code: int, *words: str, options: tuple[str, ...] = LOCA
 def test_a_truncated_keras_file(tmp_path: Path) -> None:
     content = (DIGITS / "digits.keras").read_bytes()
     (tmp_path / "cut.keras").write_bytes(content[: len(content) // 2])
-    refuse(write_recipe(tmp_path, model_path="'cut.keras'"), 3, "cut.keras", "cut short")
+    check_refused(write_recipe(tmp_path, model_path="'cut.keras'"), 3, "cut.keras", "cut short")
 
 
 def test_a_text_file_named_h5(tmp_path: Path) -> None:
     (tmp_path / "text.h5").write_text("not a model\n")
-    refuse(write_recipe(tmp_path, model_path="'text.h5'"), 3, "text.h5", "not a Keras model")
+    check_refused(write_recipe(tmp_path, model_path="'text.h5'"), 3, "text.h5", "not a Keras model")
 
 
 def test_a_lambda_layer_in_the_local_engine_without_allow_code(tmp_path: Path, toolchain_python: Path) -> None:
     keras3_model(toolchain_python, tmp_path / "l.keras", "lambda")
-    refuse(write_recipe(tmp_path, model_path="'l.keras'"), 3, "Python code", "allow_code")
+    check_refused(write_recipe(tmp_path, model_path="'l.keras'"), 3, "Python code", "allow_code")
 
 
 def test_a_recipe_with_a_typo(tmp_path: Path) -> None:
     recipe = write_recipe(tmp_path)
     recipe.write_text(recipe.read_text().replace("scheme", "sceme"))
-    refuse(recipe, 2, "line", "did you mean 'scheme'?")
+    check_refused(recipe, 2, "line", "did you mean 'scheme'?")
 
 
 def test_a_wrong_number_of_labels(tmp_path: Path) -> None:
     (tmp_path / "nine.txt").write_text("".join(f"{i}\n" for i in range(9)))
-    refuse(write_recipe(tmp_path, outputs_labels="'nine.txt'"), 2, "9 labels for 10 classes")
+    check_refused(write_recipe(tmp_path, outputs_labels="'nine.txt'"), 2, "9 labels for 10 classes")
 
 
 def test_calibration_data_with_a_misnamed_input(tmp_path: Path) -> None:
     with np.load(DIGITS / "samples.npz") as samples:
         np.savez(tmp_path / "s.npz", imgae=samples["image"].astype(np.float32) / 255)
-    refuse(write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "'imgae' is no input", "did you mean 'image'?")
+    check_refused(
+        write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "'imgae' is no input", "did you mean 'image'?"
+    )
 
 
 def test_calibration_data_with_a_missing_input(tmp_path: Path, toolchain_python: Path) -> None:
@@ -69,22 +71,22 @@ def test_calibration_data_with_a_missing_input(tmp_path: Path, toolchain_python:
     np.savez(tmp_path / "s.npz", context=np.zeros((5, 4), np.float32))
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[model]\npath='m.keras'\nid='m'\n[quantize]\nscheme='int8'\nrepresentative='s.npz'\n")
-    refuse(recipe, 2, "input 'picture' is missing")
+    check_refused(recipe, 2, "input 'picture' is missing")
 
 
 def test_calibration_data_that_was_not_normalized(tmp_path: Path) -> None:
     with np.load(DIGITS / "samples.npz") as samples:
         np.savez(tmp_path / "s.npz", image=samples["image"].astype(np.float32))
-    refuse(write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "0..255", "0..1")
+    check_refused(write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "0..255", "0..1")
 
 
 def test_samples_of_another_shape(tmp_path: Path) -> None:
     np.savez(tmp_path / "s.npz", image=np.zeros((5, 9, 9, 1), np.uint8))
-    refuse(write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "[9, 9, 1]", "[8, 8, 1]")
+    check_refused(write_recipe(tmp_path, quantize_representative="'s.npz'"), 2, "[9, 9, 1]", "[8, 8, 1]")
 
 
 def test_an_output_that_the_model_does_not_have(tmp_path: Path) -> None:
-    refuse(write_recipe(tmp_path, outputs_name="'digits'"), 2, "did you mean 'digit'?")
+    check_refused(write_recipe(tmp_path, outputs_name="'digits'"), 2, "did you mean 'digit'?")
 
 
 def test_an_output_folder_below_a_file(tmp_path: Path) -> None:
@@ -121,7 +123,7 @@ def test_an_output_folder_without_permission(tmp_path: Path) -> None:
     if os.geteuid() == 0:
         pytest.skip("root may write everywhere; the read-only test stands for it")
     (tmp_path / "out").mkdir(mode=0o555)
-    refuse(write_recipe(tmp_path), 2, "no permission")
+    check_refused(write_recipe(tmp_path), 2, "no permission")
 
 
 def test_a_full_disk(tmp_path: Path) -> None:
@@ -135,17 +137,17 @@ def test_a_full_disk(tmp_path: Path) -> None:
 def test_a_model_that_crashes_its_process_names_the_cause_and_the_log(tmp_path: Path, toolchain_python: Path) -> None:
     keras3_model(toolchain_python, tmp_path / "c.keras", "crash")
     recipe = write_recipe(tmp_path, model_path="'c.keras'", model_allow_code="true")
-    message = refuse(recipe, 3, "died", "SIGABRT", "whole log:")
+    message = check_refused(recipe, 3, "died", "SIGABRT", "whole log:")
     assert "  | " in message, "the last lines of the log are quoted"
 
 
 def test_a_conversion_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    refuse(write_recipe(tmp_path), 3, "out of time", options=(*LOCAL, "--timeout", "1"))
+    check_refused(write_recipe(tmp_path), 3, "out of time", options=(*LOCAL, "--timeout", "1"))
 
 
 def test_an_unknown_engine_and_an_unpinned_tensorflow(tmp_path: Path) -> None:
-    refuse(write_recipe(tmp_path), 2, "podman", options=("--engine", "podman"))
-    refuse(write_recipe(tmp_path), 2, "2.19.1", options=(*LOCAL, "--tensorflow", "2.19.0"))
+    check_refused(write_recipe(tmp_path), 2, "podman", options=("--engine", "podman"))
+    check_refused(write_recipe(tmp_path), 2, "2.19.1", options=(*LOCAL, "--tensorflow", "2.19.0"))
 
 
 def test_docker_asked_for_where_no_engine_answers(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def flip(file: Path, at: int) -> None:
     file.write_bytes(bytes(content))
 
 
-def refused(bundle: Path, *words: str) -> str:
+def check_refused(bundle: Path, *words: str) -> str:
     """Verify, and check that it is refused with 6 and these words; return what was printed."""
     done = run_kit("verify", str(bundle), *LOCAL, cwd=bundle.parent)
     assert done.returncode == 6, done.stdout + done.stderr
@@ -51,23 +51,23 @@ def test_a_fresh_bundle_is_built_again_to_the_same_bytes_from_itself_and_its_mod
 
 def test_another_model_is_not_the_one(bundle: Path) -> None:
     flip(bundle.parent / "digits.keras", 5000)
-    refused(bundle, "source", "another model")
+    check_refused(bundle, "source", "another model")
 
 
 def test_a_changed_lock_is_named(bundle: Path) -> None:
     flip(bundle / "provenance" / "requirements.lock", 20)
-    refused(bundle, "files", "changed: provenance/requirements.lock")
+    check_refused(bundle, "files", "changed: provenance/requirements.lock")
 
 
 def test_a_changed_tflite_is_named(bundle: Path) -> None:
     flip(bundle / TFLITE, 20_000)
-    refused(bundle, "files", f"changed: {TFLITE}")
+    check_refused(bundle, "files", f"changed: {TFLITE}")
 
 
 def test_a_missing_and_a_foreign_file_are_named(bundle: Path) -> None:
     (bundle / "emulate" / "golden.npz").unlink()
     (bundle / "extra.txt").write_text("")
-    printed = refused(bundle, "missing: emulate/golden.npz")
+    printed = check_refused(bundle, "missing: emulate/golden.npz")
     assert "not of the bundle: extra.txt" in printed
 
 
@@ -79,7 +79,7 @@ def test_a_tflite_that_was_exchanged_with_its_digest_is_found_by_building_again(
     manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
     manifest["files"][TFLITE] = sha256_file(bundle / TFLITE)
     (bundle / "bundle.json").write_text(json.dumps(manifest), "utf-8")
-    printed = refused(bundle, "bytes", "1 of them differ")
+    printed = check_refused(bundle, "bytes", "1 of them differ")
     assert "structure" in printed
     assert "numbers" in printed
 
