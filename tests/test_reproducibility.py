@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from worlds import DIGITS, ROOT, run_kit
+from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from benchmarks import reproducibility as circumstances
 from kit.files import tree_digests
@@ -30,6 +30,23 @@ def test_a_strange_place_one_core_and_another_person_s_settings_change_no_byte(
         os.sched_setaffinity(0, cores)
     assert built.returncode == 0, built.stderr
     assert tree_digests(out / "digits") == tree_digests(digits_bundle)
+
+
+def test_the_float_reference_does_not_follow_the_number_of_cores(tmp_path: Path) -> None:
+    recipe = write_recipe(
+        tmp_path, quantize_scheme="'float32'", quantize_io="", quantize_representative="", checks_data=""
+    )
+    cores = os.sched_getaffinity(0)
+    made: list[dict[str, str]] = []
+    for allowed in (cores, {min(cores)}):
+        os.sched_setaffinity(0, allowed)
+        try:
+            built = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / str(len(made))))
+        finally:
+            os.sched_setaffinity(0, cores)
+        assert built.returncode == 0, built.stderr
+        made.append(tree_digests(tmp_path / str(len(made)) / "digits"))
+    assert made[0] == made[1]
 
 
 # Runs in a toolchain. A CPU with other caches is played by the numbers that Eigen took from it.

@@ -68,5 +68,8 @@ def worker_env(pythonpath: str) -> dict[str, str]:
         "TF_CPP_MIN_LOG_LEVEL": "1",
         # Off: its kernels choose by CPU type, and calibration would follow.
         "TF_ENABLE_ONEDNN_OPTS": "0",
+        # One thread: float kernels cut their sums by the number of threads, and so by the number of cores.
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
         "TZ": "UTC",
     }
