@@ -13,90 +13,18 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from desk import Desk, assert_one_clear_line, clean_environment
 from PIL import Image
+from worlds import DIGITS, run_kit, write_recipe
 
-Arrays = dict[str, NDArray[Any]]
+from kit.toolchain import find_runtime, runtimes
+
 PACKAGES = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
-
-
-@dataclass(frozen=True)
-class Desk:
-    """A copy of a bundle, the Python that runs its harness, and a folder for inputs."""
-
-    python: Path
-    bundle: Path
-    inputs: Path
-
-    @property
-    def emulate(self) -> Path:
-        return self.bundle / "emulate"
-
-    @property
-    def assets(self) -> Path:
-        (folder,) = (self.bundle / "src" / "main" / "assets").iterdir()
-        return folder
-
-    @property
-    def golden(self) -> Arrays:
-        with np.load(self.emulate / "golden.npz") as file:
-            return dict(file)
-
-    def argv(self, *arguments: object) -> list[str]:
-        return [str(self.python), str(self.emulate / "emulate.py"), *map(str, arguments)]
-
-    def run(self, *arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-        # Not beside the bundle: it must find its own files from anywhere.
-        return subprocess.run(
-            self.argv(*arguments),
-            cwd=self.inputs,
-            env=clean_environment() | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-
-    def answer(self, *arguments: object) -> dict[str, Any]:
-        """Return what --json printed, from a run that went well and said nothing else."""
-        done = self.run(*arguments, "--json")
-        assert (done.returncode, done.stderr) == (0, "")
-        document: dict[str, Any] = json.loads(done.stdout)
-        return document
-
-    def top(self, *arguments: object) -> list[dict[str, Any]]:
-        """Return the best class of each sample."""
-        return [one["outputs"]["digit"]["top"][0] for one in self.answer(*arguments)["results"]]
-
-    def save(self, name: str, **arrays: Any) -> Path:
-        path = self.inputs / name
-        if path.suffix == ".npy":
-            np.save(path, *arrays.values())
-        else:
-            np.savez(path, **arrays)
-        return path
-
-    def picture(self, index: int, name: str = "digit.png") -> Path:
-        """Save the picture of a golden vector."""
-        Image.fromarray(self.golden["pixels/image"][index, :, :, 0]).save(self.inputs / name)
-        return self.inputs / name
-
-    def change_golden(self, **changes: Any) -> None:
-        """Replace arrays of golden.npz, by their key with _ for /; None takes one away."""
-        arrays = self.golden | {key.replace("_", "/"): value for key, value in changes.items()}
-        np.savez(self.emulate / "golden.npz", **{k: v for k, v in arrays.items() if v is not None})
-
-    def change_signature(self, change: Callable[[dict[str, Any]], object]) -> None:
-        path = self.assets / "signature.json"
-        signature = json.loads(path.read_text("utf-8"))
-        change(signature)
-        path.write_text(json.dumps(signature), "utf-8")
 
 
 @pytest.fixture
@@ -104,18 +32,6 @@ def desk(tmp_path: Path, digits_bundle: Path, runtime_python: Path) -> Desk:
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     return Desk(runtime_python, shutil.copytree(digits_bundle, tmp_path / "bundle"), inputs)
-
-
-def clean_environment() -> dict[str, str]:
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    return ours | {"PYTHONDONTWRITEBYTECODE": "1"}
-
-
-def assert_one_clear_line(done: subprocess.CompletedProcess[str], code: int, message: str) -> None:
-    """An error is one line on stderr, `emulate: what; next step`, and nothing on stdout."""
-    assert (done.returncode, done.stdout) == (code, ""), done
-    assert re.fullmatch(r"emulate: [^\n]+; [^\n]+\n", done.stderr), done.stderr
-    assert re.search(message, done.stderr), done.stderr
 
 
 def classes_of_golden(desk: Desk) -> list[int]:
@@ -202,6 +118,30 @@ def test_a_wrong_mean_fails_at_the_pixels_and_not_at_the_outputs(desk: Desk) -> 
 def test_a_bundle_runs_from_a_folder_with_spaces_and_letters_of_any_alphabet(desk: Desk) -> None:
     moved = desk.bundle.rename(desk.bundle.with_name("ein Ordner für 数字"))
     assert Desk(desk.python, moved, desk.inputs).answer()["verdict"] == "pass"
+
+
+@pytest.mark.parametrize("runtime", runtimes())
+def test_the_kit_runs_a_bundle_on_every_pinned_runtime_pictures_included(digits_bundle: Path, runtime: str) -> None:
+    if runtime.startswith("tflite:") and sys.version_info >= (3, 12):
+        pytest.skip("tflite-runtime has no wheel for this Python")
+    more = ("--", "--golden", str(DIGITS / "seven.png"))
+    ran = run_kit("emulate", str(digits_bundle), "--runtime", runtime, "--json", *more)
+    assert ran.returncode == 0, ran.stderr
+    answer = json.loads(ran.stdout)
+    assert answer["verdict"] == "pass"
+    used = f"{answer['runtime']['name']}=={answer['runtime']['version']} "
+    assert used in find_runtime(runtime).lock(pictures=True).text
+    assert answer["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime has no wheel for this Python")
+def test_a_recipe_may_name_an_older_runtime_and_the_bundle_is_run_on_it(tmp_path: Path) -> None:
+    recipe = write_recipe(tmp_path)
+    recipe.write_text(recipe.read_text("utf-8") + "[android]\nruntime = 'tflite:2.14.0'\n", "utf-8")
+    built = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"), "--json")
+    assert built.returncode == 0, built.stderr
+    assert json.loads(built.stdout)["emulation"]["runtime"]["name"] == "tflite-runtime"
+    assert "tflite-runtime==2.14.0" in (tmp_path / "dist/digits/emulate/requirements.txt").read_text("utf-8")
 
 
 # ---------------------------------------------------------------- inputs
