@@ -28,7 +28,7 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
     """
     # An unknown key comes first: it is often the missing one, mistyped.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    loc, value = first["loc"], first["input"]
+    loc, value = _place_of(first["loc"]), first["input"]
     if first["type"] == "extra_forbidden":
         what = "table" if len(loc) == 1 and isinstance(value, dict | list) else "key"
         message, hint = f" unknown {what} '{loc[-1]}'{spot(loc[:-1])}", _near_key(loc, tables)
@@ -43,6 +43,11 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
     else:
         message, hint = f"{spot(loc)} = {_toml(value)}: it must be {_wanted(first)}", _described(loc, tables)
     return RecipeError(f"{path}{place(loc, text)}:{message}", hint)
+
+
+def _place_of(loc: Loc) -> Loc:
+    """Return the place without pydantic's names for the ways in which a value may be right: text, or a list of text."""
+    return tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
 
 
 def _near_key(loc: Loc, tables: Tables) -> str:

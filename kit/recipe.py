@@ -22,6 +22,8 @@ Fraction = Annotated[float, Field(ge=0, le=1)]
 Name = Annotated[str, Field(min_length=1)]
 Pixel = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]  # far beyond 0..255, and whole in float32
 Axis = Annotated[int, Field(ge=1, le=2**31 - 1)]  # TFLite counts in int32
+DYNAMIC = -1
+OpenAxis = Annotated[int, Field(ge=DYNAMIC, le=2**31 - 1)]
 
 
 class _Table(BaseModel):
@@ -29,9 +31,12 @@ class _Table(BaseModel):
 
 
 class Model(_Table):
-    """The trained model and what the bundle is called."""
+    """The trained model, what the bundle is called, and which of its inputs and outputs the file gets."""
 
-    path: Name = Field(description="a .keras, .h5 or .hdf5 file, relative to the recipe")
+    path: Name | list[Name] = Field(
+        description="a .keras, .h5 or .hdf5 file or a SavedModel folder, relative to the recipe; "
+        "a list joins models end to end, by the names at each joint"
+    )
     id: str = Field(
         pattern=r"^[a-z][a-z0-9_]*$",
         max_length=100,
@@ -42,10 +47,59 @@ class Model(_Table):
         pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         description="the bundle's own version, as in 1.0.0 or 1.0.0-rc.1",
     )
+    code: Name | None = Field(
+        default=None,
+        description="a .py file with the model's own layers and functions: CUSTOM_OBJECTS = {name: object}, "
+        "and for a file of weights alone build_model()",
+    )
+    structure: Name | None = Field(
+        default=None, description="for a file of weights alone: the model as JSON, as model.to_json() writes it"
+    )
     allow_code: bool = Field(
         default=False,
-        description="let the model run code on load in the local engine, which is no sandbox (a container always may)",
+        description="let the model and its code run in the local engine, which is no sandbox (a container always may)",
     )
+    allow_flex: bool = Field(
+        default=False,
+        description="take TensorFlow's own kernels where TFLite has none; the app has to link select-tf-ops",
+    )
+    signatures: list[Name] = Field(
+        default=[], description="SavedModel: which signatures the file gets, the app's main one first (default: all)"
+    )
+    inputs: list[Name] = Field(default=[], description="the order of the inputs (default: the model's)")
+    outputs: list[Name] = Field(
+        default=[],
+        description="which outputs the file gives, in this order: the model's, or tensors inside it by their layer "
+        "(default: the model's, then the [[outputs]] that lie inside)",
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=DYNAMIC,
+        le=65536,
+        description="samples in one call (default: the model's where that is fixed, else 1); -1: any number",
+    )
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the model files in the order in which they are joined: mostly one."""
+        return [self.path] if isinstance(self.path, str) else self.path
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.paths:
+            raise ValueError("path names no model")
+        if self.batch == 0:
+            raise ValueError("batch 0 is no batch: 1 or more, or -1 for any number")
+        for key in ("signatures", "inputs", "outputs"):
+            names = getattr(self, key)
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{key} names '{name}' twice")
+        if len(self.paths) > 1 and (self.signatures or self.structure):
+            raise ValueError(
+                f"{'signatures' if self.signatures else 'structure'} is for one model, and path has several"
+            )
+        return self
 
 
 class ToolchainChoice(_Table):
@@ -83,12 +137,23 @@ class Quantize(_Table):
 
 
 class Input(_Table):
-    """One input of the model, by the model's own name, and how the app fills it."""
+    """One input, and how the app fills it."""
 
-    name: Name
+    name: Name = Field(description="the name in the file, in the data and in the app")
+    source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
     kind: Literal["image", "tensor"] = "tensor"
-    shape: list[Axis] | None = Field(
-        default=None, description="without the batch axis; needed where the model leaves an axis open"
+    shape: list[OpenAxis] | None = Field(
+        default=None,
+        description="without the batch axis; needed where the model leaves an axis open; -1 leaves it open for the app",
+    )
+    dtype: Literal["int32"] | None = Field(
+        default=None, description="take whole numbers where the model takes them as floats: ids of an embedding"
+    )
+    range: list[Pixel] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="lowest and highest value: of the random samples that stand in where the recipe has no data",
     )
     mean: list[Pixel] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
     std: list[Pixel] = Field(default=[], description="image: model value = (pixel - mean) / std")
@@ -101,6 +166,10 @@ class Input(_Table):
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        if self.shape is not None and 0 in self.shape:
+            raise ValueError(f"shape {self.shape} of input '{self.name}' has an empty axis: -1 is one left open")
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
         if self.kind != "image":
             for key in ("mean", "std", "color", "resize"):
                 if getattr(self, key):
@@ -115,9 +184,13 @@ class Input(_Table):
 
 
 class Output(_Table):
-    """One output of the model, by the model's own name, and how the app reads it."""
+    """One output, and how the app reads it."""
 
-    name: Name
+    name: Name = Field(description="the name in the file and in the app")
+    source: Name | None = Field(
+        default=None,
+        description="the model's own name for it, where that is another, or the layer inside that gives it",
+    )
     kind: Literal["classes", "tensor"] = "tensor"
     labels: Name | None = Field(default=None, description="classes: a text file, one label a line")
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(
@@ -129,6 +202,30 @@ class Output(_Table):
         for key in ("labels", "activation"):
             if self.kind != "classes" and getattr(self, key):
                 raise ValueError(f"'{key}' is for kind 'classes', and output '{self.name}' is a '{self.kind}'")
+        return self
+
+
+class Train(_Table):
+    """A signature `train` that takes a step on the kept variables: inputs and the right answer in, the loss out."""
+
+    loss: Literal["mean_squared_error", "binary_crossentropy", "categorical_crossentropy"]
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(default=0.01, gt=0, le=1e3, allow_inf_nan=False)
+    batch: int = Field(default=1, ge=1, le=65536, description="samples in one step")
+
+
+class Variables(_Table):
+    """Which of the model's variables stay variables on the device."""
+
+    keep: list[Name] = Field(
+        default=[], description="patterns such as 'head/*': an app can read and assign these by name"
+    )
+    train: Train | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.train is not None and not self.keep:
+            raise ValueError("[variables.train] changes kept variables, and keep names none")
         return self
 
 
@@ -163,6 +260,7 @@ class Recipe(_Table):
     quantize: Quantize = Quantize()
     inputs: list[Input] = []
     outputs: list[Output] = []
+    variables: Variables = Variables()
     android: Android = Android()
     checks: Checks = Checks()
     _path: Path = PrivateAttr(default=Path("recipe.toml"))
@@ -218,6 +316,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "quantize": Quantize,
     "inputs": Input,
     "outputs": Output,
+    "variables": Variables,
     "android": Android,
     "checks": Checks,
 }
@@ -228,8 +327,8 @@ def load_recipe(path: Path) -> Recipe:
     text, raw = _read(path)
     try:
         # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write. A date has no place
-        # in a recipe: a list is refused wherever a date could stand, where its text might be taken for a name.
-        recipe = Recipe.model_validate_json(json.dumps(raw, default=lambda date: [str(date)]))
+        # in a recipe: a list of lists is refused wherever a date could stand, where its text might be taken for a name.
+        recipe = Recipe.model_validate_json(json.dumps(raw, default=lambda date: [[str(date)]]))
     except ValidationError as error:
         raise explain(error, TABLES, path, text) from error
     except (ValueError, RecursionError) as error:
@@ -268,8 +367,11 @@ def schema() -> dict[str, Any]:
 
 
 def _check_files(recipe: Recipe, text: str) -> None:
-    named: list[tuple[Loc, str | None]] = [
-        (("model", "path"), recipe.model.path),
+    paths = recipe.model.paths
+    named: list[tuple[Loc, str | None]] = [(("model", "path"), name) for name in paths]
+    named += [
+        (("model", "code"), recipe.model.code),
+        (("model", "structure"), recipe.model.structure),
         (("quantize", "representative"), recipe.quantize.representative),
         (("checks", "data"), recipe.checks.data),
     ]

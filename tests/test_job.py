@@ -13,32 +13,55 @@ from kit.worker.job import (
     InputWish,
     Job,
     JobError,
+    ModelPart,
     OutputMeasure,
     OutputWish,
     Refusal,
     Result,
+    SignatureSpec,
     TensorSpec,
+    TrainWish,
+    VariableFate,
     dump,
     load_job,
     load_result,
 )
 
 JOB = Job(
-    model="model.keras",
-    legacy_keras=False,
+    parts=(ModelPart("model.keras", ".keras", False, "pre.keras"), ModelPart("model1", "SavedModel", False, "net")),
     allow_code=True,
     scheme="int8",
     io="uint8",
-    inputs=(InputWish("image", picture=True, shape=(8, 8, 1)), InputWish("context")),
-    outputs=(OutputWish("digit", classes=True, labels=10, activation="softmax"), OutputWish("box")),
+    inputs=(
+        InputWish("image", "input_1", picture=True, shape=(8, 8, 1)),
+        InputWish("ids", shape=(-1,), dtype="int32", range=(0.0, 99.0)),
+        InputWish("context"),
+    ),
+    outputs=(OutputWish("digit", "dense_3", classes=True, labels=10, activation="softmax"), OutputWish("box")),
     calibrate=True,
     evaluate=False,
     golden=3,
+    code=True,
+    structure=True,
+    allow_flex=True,
+    signatures=("serving_default", "embed"),
+    input_order=("ids", "image"),
+    output_order=("box", "digit"),
+    batch=-1,
+    keep=("head/*",),
+    train=TrainWish("mean_squared_error", "adam", 0.1 + 0.2, 4),
     seed=11,
 )
+IMAGE = TensorSpec("image", (1, 8, 8, 1), "uint8", 0.1 + 0.2, 128, origin="input_1")
+DIGIT = TensorSpec("digit", (1, 10), "uint8", 1 / 256, 0)
 RESULT = Result(
-    inputs=(TensorSpec("image", (1, 8, 8, 1), "uint8", 0.1 + 0.2, 128), TensorSpec("context", (1, -1), "float32")),
-    outputs=(TensorSpec("digit", (1, 10), "uint8", 1 / 256, 0),),
+    signature=SignatureSpec("serving_default", (IMAGE, TensorSpec("context", (1, -1), "float32")), (DIGIT,)),
+    others=(SignatureSpec("embed", (), (TensorSpec("sum", (), "float32", batched=False),)),),
+    kept=(TensorSpec("head/kernel", (16, 10), "float32", batched=False),),
+    train=SignatureSpec("train", (IMAGE,), ()),
+    variables=(VariableFate("head/kernel", (16, 10), "float32", "kept"),),
+    flex=("FlexErf",),
+    notes=("a note",),
     measures=(OutputMeasure("digit", 0.25, 1e-17, 3.5, 0.99, 0.98, 0.97), OutputMeasure("box", 0.0, 0.0)),
     samples=360,
     measured_on="checks",
@@ -48,7 +71,7 @@ RESULT = Result(
     machine="x86_64",
     portable=True,
 )
-BARE = Job("m.h5", True, False, "float32", "float32", (), (), False, False)
+BARE = Job((ModelPart("m.h5", ".h5", True),), False, "float32", "float32", (), (), False, False)
 
 
 @pytest.mark.parametrize("whole", [JOB, BARE])
@@ -73,23 +96,24 @@ def test_the_text_is_the_same_for_the_same_value() -> None:
 
 @pytest.mark.parametrize("names", ["ü", "a\nb", '"', "\u2028", "𝄞"])
 def test_any_name_survives(names: str) -> None:
-    wish = Job("m", False, False, "float32", "float32", (InputWish(names),), (OutputWish(names),), False, False)
+    parts = (ModelPart("m", names, False, names),)
+    wish = Job(parts, False, "float32", "float32", (InputWish(names),), (OutputWish(names),), False, False)
     assert load_job(dump(wish)) == wish
 
 
-@pytest.mark.parametrize("number", [0, 2, "1", None])
+@pytest.mark.parametrize("number", [0, 1, 3, "2", None])
 def test_another_format_is_refused(number: Any) -> None:
     for value, load in ((JOB, load_job), (RESULT, load_result)):
         raw = json.loads(dump(value))
         next(iter(raw.values()))["format"] = number
-        with pytest.raises(ValueError, match=f"format {number!r} is not 1"):
+        with pytest.raises(ValueError, match=f"format {number!r} is not 2"):
             load(json.dumps(raw))
 
 
 def test_a_key_of_a_later_worker_is_refused_and_not_lost() -> None:
     raw = json.loads(dump(RESULT))
     raw["result"]["novelty"] = 1
-    with pytest.raises(TypeError, match="novelty"):
+    with pytest.raises(KeyError, match="novelty"):
         load_result(json.dumps(raw))
 
 
@@ -100,5 +124,15 @@ def test_an_error_in_the_worker_becomes_a_refusal_of_a_kind_that_the_host_knows(
 
 
 def test_the_files_of_a_job_have_names_of_their_own() -> None:
-    names = [job.JOB, job.RESULT, job.MODEL, job.GOLDEN, job.CALIBRATION, job.EVALUATION]
+    names = [
+        job.JOB,
+        job.RESULT,
+        job.MODEL,
+        job.GOLDEN,
+        job.CALIBRATION,
+        job.EVALUATION,
+        job.ANSWERS,
+        job.CODE,
+        job.STRUCTURE,
+    ]
     assert len(set(names)) == len(names)

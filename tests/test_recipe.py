@@ -26,7 +26,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/recipe.toml"))
 
 def write(folder: Path, text: str | bytes) -> Path:
     """Write a recipe, and beside it empty files of every name that the recipes here use."""
-    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt"):
+    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt", "layers.py", "net.json"):
         (folder / name).touch()
     path = folder / "recipe.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -81,14 +81,14 @@ def test_files_are_relative_to_the_recipe_wherever_the_kit_runs(
     path = write(tmp_path, MODEL)
     monkeypatch.chdir(tmp_path.parent)
     recipe = load_recipe(path.relative_to(tmp_path.parent))
-    assert recipe.file(recipe.model.path).resolve() == tmp_path / "digits.keras"
+    assert recipe.file(recipe.model.paths[0]).resolve() == tmp_path / "digits.keras"
 
 
 def test_an_absolute_path_stays_what_it_is(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.keras"
     elsewhere.touch()
     recipe = read(tmp_path, f"[model]\npath = '{elsewhere}'\nid = 'digits'\n")
-    assert recipe.file(recipe.model.path) == elsewhere
+    assert recipe.file(recipe.model.paths[0]) == elsewhere
 
 
 @pytest.mark.parametrize("text", ["\ufeff" + MODEL, MODEL.replace("\n", "\r\n")])
@@ -147,7 +147,7 @@ def test_a_key_in_capitals_is_near_too(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_like_no_other_gets_the_whole_list(tmp_path: Path) -> None:
-    assert "there is: path, id, version, allow_code" in refusal(tmp_path, MODEL + "zzz = 1\n").hint
+    assert "there is: path, id, version, code, structure, allow_code" in refusal(tmp_path, MODEL + "zzz = 1\n").hint
 
 
 def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
@@ -281,27 +281,57 @@ VALUES = {
     "long": "'" + "x" * 5000 + "'",
 }
 WHOLE = {
-    "model": {"path": "'digits.keras'", "id": "'digits'", "version": "'1.0.0'", "allow_code": "false"},
+    "model": {
+        "path": "'digits.keras'",
+        "id": "'digits'",
+        "version": "'1.0.0'",
+        "code": "'layers.py'",
+        "structure": "'net.json'",
+        "allow_code": "false",
+        "allow_flex": "false",
+        "signatures": "['serving_default']",
+        "inputs": "['image']",
+        "outputs": "['digit']",
+        "batch": "4",
+    },
     "toolchain": {"tensorflow": "'auto'"},
     "quantize": {"scheme": "'int8'", "io": "'uint8'", "representative": "'samples.npz'", "count": "9"},
     "inputs": {
         "name": "'image'",
+        "source": "'input_1'",
         "kind": "'image'",
         "shape": "[8, 8, 1]",
+        "dtype": "'int32'",
+        "range": "[0, 1.5]",
         "mean": "[0.0]",
         "std": "[255]",
         "color": "'grayscale'",
         "resize": "'crop'",
     },
-    "outputs": {"name": "'digit'", "kind": "'classes'", "labels": "'labels.txt'", "activation": "'softmax'"},
+    "outputs": {
+        "name": "'digit'",
+        "source": "'dense'",
+        "kind": "'classes'",
+        "labels": "'labels.txt'",
+        "activation": "'softmax'",
+    },
+    "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
     "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'"},
     "checks": {"data": "'test.npz'", "min_agreement": "0.9", "max_drop": "0", "max_bytes": "9_000"},
 }
-ANY_TEXT = {("inputs", "name"), ("outputs", "name"), ("android", "runtime")}
+ANY_TEXT = {
+    ("inputs", "name"),
+    ("inputs", "source"),
+    ("outputs", "name"),
+    ("outputs", "source"),
+    ("android", "runtime"),
+}
 RIGHT = {
     ("quantize", "count", "whole number"),
     ("checks", "max_bytes", "whole number"),
     ("model", "allow_code", "truth"),
+    ("model", "allow_flex", "truth"),
+    ("model", "batch", "whole number"),
     ("android", "runtime", "nothing"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
@@ -351,7 +381,12 @@ def test_a_value_in_the_place_of_a_table_is_refused(tmp_path: Path, table: str) 
         ("version = '1.0'\n", 'line 4: [model] version = "1.0": it must be text that matches'),
         (IMAGE + "mean = 0.5\nstd = [1]\n", "line 7: [[inputs]] number 1 mean = 0.5: it must be a list: [...]"),
         (IMAGE + "mean = [nan]\nstd = [1]\n", "[[inputs]] number 1 mean[0] = NaN: it must be a finite number"),
-        (IMAGE + "shape = [8, 0]\n", "[[inputs]] number 1 shape[1] = 0: it must be 1 or more"),
+        (
+            IMAGE + "shape = [8, 0]\n",
+            "[[inputs]] number 1 shape [8, 0] of input 'image' has an empty axis: -1 is one left open",
+        ),
+        (IMAGE + "shape = [8, -2]\n", "[[inputs]] number 1 shape[1] = -2: it must be -1 or more"),
+        ("batch = 0\n", "line 1: [model] batch 0 is no batch: 1 or more, or -1 for any number"),
         (DIGIT + "[checks]\nmax_drop = 1.5\n", "line 8: [checks] max_drop = 1.5: it must be 1.0 or less"),
         ("[inputs]\nname = 'a'\n", 'line 4: [inputs] = {"name": "a"}: it must be a list of tables: write [[inputs]]'),
         ("[[checks]]\nmax_bytes = 9\n", 'line 4: [checks] = [{"max_bytes": 9}]: it must be one table: write [checks]'),
@@ -433,7 +468,8 @@ def test_every_recipe_in_the_manual_is_one(tmp_path: Path) -> None:
     manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
     blocks = [block.split("```", 1)[0] for block in manual.split("```toml\n")[1:]]
     assert len(blocks) >= len(TABLES)
-    for name in ("cnn.keras", "calibration", "photos", "held-out", "held-out.npz"):
-        (tmp_path / name).mkdir(exist_ok=True)
+    files = ("cnn.keras", "net.keras", "preprocess.keras", "net.weights.h5", "net.json", "layers.py", "export/flowers")
+    for name in (*files, "calibration", "photos", "held-out", "held-out.npz"):
+        (tmp_path / name).mkdir(exist_ok=True, parents=True)
     for block in blocks:
         read(tmp_path, block if "[model]" in block else MODEL + block)

@@ -10,40 +10,69 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-FORMAT = 1
+FORMAT = 2
 JOB, RESULT = "job.json", "result.json"
 MODEL, GOLDEN, ANSWERS = "model.tflite", "golden.npz", "answers.npz"
 CALIBRATION, EVALUATION = "calibration.npz", "evaluation.npz"
+# What a freezing job writes, beside result.json.
+FROZEN, SAVED_MODEL, FROZEN_WEIGHTS, FROZEN_STRUCTURE = "frozen.pb", "saved_model.zip", "weights.npz", "model.json"
+CODE, STRUCTURE = "custom.py", "structure.json"
 SIGNATURE = "serving_default"
+READ, ASSIGN, TRAIN = "read_variables", "assign_variables", "train"  # the signatures of kept variables
+DYNAMIC = -1  # an axis or a batch of any size
 
 
 @dataclass(frozen=True)
 class InputWish:
     """What the recipe says of an input. `shape` is without the batch axis, None where the model decides."""
 
-    name: str
+    name: str  # in the product
+    source: str = ""  # in the model; "" where it is the same
     picture: bool = False
-    shape: tuple[int, ...] | None = None
+    shape: tuple[int, ...] | None = None  # -1: an axis that stays open
+    dtype: str = ""  # of the product, where it is not the model's
+    range: tuple[float, float] | None = None  # of random samples
 
 
 @dataclass(frozen=True)
 class OutputWish:
     """What the recipe says of an output. `labels` is the number of labels, None where there are none."""
 
-    name: str
+    name: str  # in the product
+    source: str = ""  # in the model, or the layer that gives it; "" where it is the same
     classes: bool = False
     labels: int | None = None
     activation: str = "none"
 
 
 @dataclass(frozen=True)
+class ModelPart:
+    """One of the files that are joined to the source model: mostly the only one."""
+
+    file: str  # a file, or a SavedModel's folder, in the job's input folder
+    format: str  # ".keras", ".h5", "SavedModel", or "weights": without structure
+    legacy_keras: bool  # load it with Keras 2 (tf_keras)
+    name: str = ""  # what the person's file is called: the prefix of names inside, where several are joined
+
+
+@dataclass(frozen=True)
+class TrainWish:
+    """The signature that takes a step of training on the kept variables."""
+
+    loss: str
+    optimizer: str
+    learning_rate: float
+    batch: int
+
+
+@dataclass(frozen=True)
 class Job:
     """One conversion. File names are relative to the job's input folder."""
 
-    model: str  # a copy of the source model
-    legacy_keras: bool  # load it with Keras 2 (tf_keras)
+    parts: tuple[ModelPart, ...]
     allow_code: bool  # the model may run Python code of its own on load
     scheme: str  # float32 float16 dynamic int8
     io: str  # float32 uint8 int8
@@ -54,6 +83,16 @@ class Job:
     pixels: bool = False  # golden.npz gets the pictures behind the vectors: pixels/<name>
     golden: int = 8  # how many golden vectors
     answers: bool = False  # also write answers.npz: what the file answers to every evaluation sample
+    code: bool = False  # custom.py is there: the model's own layers and functions
+    structure: bool = False  # structure.json is there: the model as JSON, for a file of weights alone
+    allow_flex: bool = False
+    freeze: bool = False  # write the formats beside .tflite instead
+    signatures: tuple[str, ...] = ()  # which of a SavedModel's, the main one first; () is all
+    input_order: tuple[str, ...] = ()  # () is the model's
+    output_order: tuple[str, ...] = ()  # which outputs, in this order; () is the model's, then inner ones
+    batch: int | None = None  # None: the model's where it is fixed, else 1
+    keep: tuple[str, ...] = ()  # patterns of variables that stay variables
+    train: TrainWish | None = None
     seed: int = 7
     format: int = FORMAT
 
@@ -62,11 +101,33 @@ class Job:
 class TensorSpec:
     """An input or output of the produced file. real = scale * (q - zero_point); both None for a float tensor."""
 
-    name: str  # the name that the source model gave it
-    shape: tuple[int, ...]  # with the batch axis; -1 marks a dynamic axis
+    name: str
+    shape: tuple[int, ...]  # with the batch axis, where it has one; -1 marks a dynamic axis
     dtype: str  # numpy name: "uint8"
     scale: float | None = None
     zero_point: int | None = None
+    batched: bool = True  # axis 0 counts samples
+    origin: str = ""  # what the source model calls it, where that is another name
+
+
+@dataclass(frozen=True)
+class SignatureSpec:
+    """A named way to call the produced file, its tensors in the order of the contract."""
+
+    key: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+
+
+@dataclass(frozen=True)
+class VariableFate:
+    """What became of one variable of the source model."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    fate: str  # "kept", "constant", "folded", "unused"
+    where: str = ""  # the ops that read it, or that it is folded into; why it is unused
 
 
 @dataclass(frozen=True)
@@ -89,8 +150,13 @@ class OutputMeasure:
 class Result:
     """What the worker made and measured."""
 
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
+    signature: SignatureSpec  # the main one
+    others: tuple[SignatureSpec, ...]  # further ones for inference
+    kept: tuple[TensorSpec, ...]  # variables that stayed variables
+    train: SignatureSpec | None
+    variables: tuple[VariableFate, ...]  # every one of the source model's
+    flex: tuple[str, ...]  # TensorFlow's own kernels that the file needs
+    notes: tuple[str, ...]  # what a person should know, a sentence each
     measures: tuple[OutputMeasure, ...]
     samples: int  # how many samples the measures are of
     measured_on: str  # "checks", "representative" or "random"
@@ -126,36 +192,38 @@ def dump(value: Job | Result | Refusal) -> str:
 
 def load_job(text: str) -> Job:
     """Read job.json. Raises ValueError for another format's."""
-    raw = _checked(json.loads(text)["job"])
-    raw["inputs"] = tuple(InputWish(**{**item, "shape": _tuple(item["shape"])}) for item in raw["inputs"])
-    raw["outputs"] = tuple(_build(OutputWish, item) for item in raw["outputs"])
-    return Job(**raw)
+    return _build(Job, _checked(json.loads(text)["job"]))
 
 
 def load_result(text: str) -> Result | Refusal:
-    """Read result.json. Raises ValueError for another format's."""
+    """Read result.json. Raises ValueError for another format's, and TypeError or KeyError for what is none."""
     raw = json.loads(text)
     if "refusal" in raw:
         return Refusal(**raw["refusal"])
-    raw = _checked(raw["result"])
-    for key in ("inputs", "outputs"):
-        raw[key] = tuple(TensorSpec(**{**item, "shape": tuple(item["shape"])}) for item in raw[key])
-    raw["measures"] = tuple(_build(OutputMeasure, item) for item in raw["measures"])
-    return Result(**raw)
+    return _build(Result, _checked(raw["result"]))
 
 
 T = TypeVar("T")
 
 
-def _build(kind: type[T], item: dict[str, Any]) -> T:
-    return kind(**item)
+def _build(kind: type[T], raw: dict[str, Any]) -> T:
+    """Return the dataclass of a mapping, its fields by their types: tuples and dataclasses in it, too."""
+    types = get_type_hints(kind)
+    return kind(**{name: _value(types[name], value) for name, value in raw.items()})
+
+
+def _value(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if get_origin(kind) in {Union, UnionType}:
+        kind = next(each for each in get_args(kind) if each is not type(None))
+    if get_origin(kind) is tuple:
+        inner = get_args(kind)[0]
+        return tuple(_value(inner, item) for item in value)
+    return _build(kind, value) if isinstance(kind, type) and dataclasses.is_dataclass(kind) else value
 
 
 def _checked(raw: dict[str, Any]) -> dict[str, Any]:
     if raw.get("format") != FORMAT:
         raise ValueError(f"format {raw.get('format')!r} is not {FORMAT}")
     return raw
-
-
-def _tuple(value: list[int] | None) -> tuple[int, ...] | None:
-    return None if value is None else tuple(value)
