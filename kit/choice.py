@@ -1,14 +1,15 @@
-"""Which toolchain converts a model file, and why: the one that was asked for, or the newest that loads it.
+"""Which toolchain converts the model files, and why: the one that was asked for, or the newest that loads them.
 
-Knows who wrote the file and what each toolchain loads, both as data; runs nothing.
+Knows who wrote each file and what each toolchain loads, both as data; runs nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kit.errors import ModelError
-from kit.modelfile import ModelFile
+from kit.modelfile import SAVED_MODEL, ModelFile
 from kit.toolchain import Toolchain, find_toolchain, newer, newest_toolchain, toolchains
 
 ASKED = "asked for"
@@ -22,33 +23,45 @@ class Choice:
     reason: str
 
 
-def choose_toolchain(wish: str, source: ModelFile) -> Choice:
-    """Return the toolchain of a TensorFlow version, or for "auto" the newest that loads the file.
+def choose_toolchain(wish: str, sources: Sequence[ModelFile]) -> Choice:
+    """Return the toolchain of a TensorFlow version, or for "auto" the newest that loads every one of the files.
 
-    Raises RecipeError for a version that is not pinned, ModelError where it cannot load the file: that names
+    Raises RecipeError for a version that is not pinned, ModelError where it cannot load a file: that names
     the ones that can.
     """
-    able = [t for t in toolchains().values() if t.can_load(source.suffix, source.keras)]
-    what = f"a {source.suffix} file of Keras {source.keras}"
+    able = [t for t in toolchains().values() if all(_loads(t, source) for source in sources)]
+    what = " and ".join(dict.fromkeys(source.what for source in sources))
     if wish == "auto":
         if not able:
-            raise ModelError(f"{source.path}: no pinned TensorFlow loads {what}", _SAVE_ELSEWHERE)
-        return Choice(able[-1], f"the newest that loads {what}{_doubt(source)}")
+            path = next((s.path for s in sources if not any(_loads(t, s) for t in toolchains().values())), None)
+            where, which = (path, "loads") if path else (sources[0].path, "loads all of:")
+            raise ModelError(f"{where}: no pinned TensorFlow {which} {what}", _SAVE_ELSEWHERE)
+        return Choice(able[-1], f"the newest that loads {what}{_doubt(sources)}")
     asked = find_toolchain(wish)
     if asked not in able:
+        source = next(source for source in sources if not _loads(asked, source))
         raise ModelError(
-            f"{source.path}: it is {what}, which TensorFlow {wish} ({_kerases(asked)}) cannot load", _remedy(able)
+            f"{source.path}: it is {source.what}, which TensorFlow {wish} ({_kerases(asked)}) cannot load",
+            _remedy(able),
         )
-    return Choice(asked, f"{ASKED}{_doubt(source)}")
+    return Choice(asked, f"{ASKED}{_doubt(sources)}")
 
 
 _SAVE_ELSEWHERE = "load it with the Keras that wrote it, and save it as .h5: model.save('name.h5')"
 
 
-def _doubt(source: ModelFile) -> str:
+def _loads(toolchain: Toolchain, source: ModelFile) -> bool:
+    return toolchain.can_load(source.suffix, source.keras)
+
+
+def _doubt(sources: Sequence[ModelFile]) -> str:
     newest = newest_toolchain()
-    pinned = newest.legacy_keras if source.legacy else newest.keras
-    return f"; it is newer than the pinned Keras {pinned}, and may not load" if newer(source.keras, pinned) else ""
+    for source in sources:
+        pinned = newest.legacy_keras if source.legacy else newest.keras
+        # A SavedModel does not need the Keras that wrote it.
+        if source.suffix != SAVED_MODEL and source.keras and newer(source.keras, pinned):
+            return f"; it is newer than the pinned Keras {pinned}, and may not load"
+    return ""
 
 
 def _kerases(toolchain: Toolchain) -> str:

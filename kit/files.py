@@ -40,6 +40,11 @@ def sha256_tree(path: Path) -> str:
     return digest.hexdigest()
 
 
+def size_of(path: Path) -> int:
+    """Return the bytes of a file, or of all files below a folder."""
+    return sum(each.stat().st_size for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())
+
+
 def tree_digests(root: Path) -> dict[str, str]:
     """Return the SHA-256 of every file below root, by POSIX path relative to it, sorted."""
     files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())

@@ -42,8 +42,11 @@ def build_key(recipe: Path, tensorflow: str) -> tuple[str, str] | None:
 
 def _named(raw: dict[str, Any]) -> list[str]:
     """Return the files that a recipe names."""
+    model = raw["model"]
     names = [
-        raw["model"]["path"],
+        *(model["path"] if isinstance(model["path"], list) else [model["path"]]),
+        model.get("code"),
+        model.get("structure"),
         raw.get("quantize", {}).get("representative"),
         raw.get("checks", {}).get("data"),
     ]

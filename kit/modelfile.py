@@ -1,4 +1,4 @@
-"""What a model file says of itself, read without TensorFlow: its format, the Keras that wrote it, its inputs.
+"""What a model file or folder says of itself, read without TensorFlow: its format, who wrote it, its inputs.
 
 Opens the file and reads its description only; runs nothing of it.
 """
@@ -20,6 +20,10 @@ _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
 _MEMBERS = _CONFIG, _VERSION = "config.json", "metadata.json"
 _SAVE_AGAIN = "save the whole model again: model.save('name.keras')"
+SAVED_MODEL = "SavedModel"
+WEIGHTS, NEW_WEIGHTS = "weights", ".weights.h5"  # the second's layout follows the Keras that wrote it
+_OLD_WEIGHTS = "layer_names"
+_MAIN = "serving_default"
 
 
 @dataclass(frozen=True)
@@ -27,21 +31,35 @@ class ModelFile:
     """A source model as its file describes it."""
 
     path: Path
-    suffix: str  # what its content is, whatever its name: ".keras" or ".h5"
-    keras: str  # the version that wrote it: "3.15.1", "2.0.5"
+    suffix: str  # what its content is, whatever its name: ".keras", ".h5", "SavedModel", "weights" or ".weights.h5"
+    keras: str  # the version that wrote it: "3.15.1", "2.0.5"; "" where it does not say
     inputs: dict[str, tuple[int | None, ...]]  # shapes without the batch axis, where the file says them
     code: tuple[str, ...]  # layers that carry Python code of their own
+    tensorflow: str = ""  # the version that wrote a SavedModel
 
     @property
     def legacy(self) -> bool:
-        """Say whether Keras 2 wrote it."""
-        return not self.keras.startswith("3")
+        """Say whether Keras 2 wrote it, as far as is known."""
+        return self.keras.startswith("2")
+
+    @property
+    def what(self) -> str:
+        """Return what it is, with an article: "a .h5 file of Keras 2.0.5"."""
+        keras = f"Keras {self.keras}" if self.keras else ""
+        tensorflow = f"TensorFlow {self.tensorflow}" if self.tensorflow else ""
+        kind = {SAVED_MODEL: "SavedModel", WEIGHTS: "file of weights"}.get(self.suffix, f"{self.suffix} file")
+        writers = " and ".join(filter(None, (tensorflow, keras)))
+        return f"a {kind} of {writers}" if writers else f"a {kind}"
 
 
-def read_model_file(path: Path) -> ModelFile:
-    """Read a model file's description. Raises ModelError where it is not a whole saved Keras model."""
+def read_model_file(path: Path, structure: Path | None = None, *, built: bool = False) -> ModelFile:
+    """Read a model file's or folder's description.
+
+    A file of weights alone is taken where its structure comes from elsewhere: from a file of JSON, or built by the
+    model's own code. Raises ModelError where it is not a whole saved model.
+    """
     if path.is_dir():
-        raise ModelError(f"{path}: {_folder(path)}, and only .keras and .h5 files are taken yet", _SAVE_AGAIN)
+        return _from_folder(path)
     try:
         with path.open("rb") as file:
             magic = file.read(8)
@@ -50,18 +68,19 @@ def read_model_file(path: Path) -> ModelFile:
     if magic.startswith(_ZIP):
         return _from_zip(path)
     if magic == _HDF5:
-        return _from_hdf5(path)
+        return _from_hdf5(path, structure, built)
     kind = "empty" if not magic else "neither a zip (.keras) nor an HDF5 (.h5) file"
     raise ModelError(f"{path}: not a Keras model: it is {kind}", _SAVE_AGAIN)
 
 
-def _folder(path: Path) -> str:
-    """Say what a folder is: a SavedModel and who wrote it, or no model at all."""
+def _from_folder(path: Path) -> ModelFile:
     writer = read_writer(path)
     if writer is None:
-        return "a folder without a readable saved_model.pb"
-    keras = f" and Keras {writer.keras}" if writer.keras else ""
-    return f"a SavedModel of TensorFlow {writer.tensorflow or '(it does not say which)'}{keras}"
+        raise ModelError(f"{path}: a folder without a readable saved_model.pb", "name a model file or a SavedModel")
+    signatures = writer.signatures
+    main = signatures.get(_MAIN) or next(iter(signatures.values()), {})
+    inputs = {name: shape[1:] for name, shape in sorted(main.items())}
+    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow)
 
 
 def _from_zip(path: Path) -> ModelFile:
@@ -84,22 +103,43 @@ def _from_zip(path: Path) -> ModelFile:
         ) from error
 
 
-def _from_hdf5(path: Path) -> ModelFile:
+def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
     try:
         root = read_hdf5(path)
     except ValueError as error:
         raise ModelError(f"{path}: not a whole HDF5 file: {error}", "copy or save it again") from error
-    if "model_config" not in root.names and root.names & {"layer_names", "layers"}:
-        raise ModelError(
-            f"{path}: it holds weights only, not the model's structure",
-            "build the model in Python, load_weights, and model.save('name.keras')",
-        )
+    if "model_config" not in root.names:
+        kind = WEIGHTS if _OLD_WEIGHTS in root.names else NEW_WEIGHTS
+        if structure is not None:
+            return _weights(path, kind, structure)
+        if built:
+            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, ())
+        if root.names & {_OLD_WEIGHTS, "layers"}:
+            raise ModelError(f"{path}: it holds weights only, not the model's structure", _STRUCTURE)
     if "model_config" not in root.texts:
         raise ModelError(f"{path}: an HDF5 file, but no Keras model: no model_config in it", _SAVE_AGAIN)
     try:
         return _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"])
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its model_config cannot be read: {error}", _SAVE_AGAIN) from error
+
+
+_STRUCTURE = (
+    "give its structure: [model] structure = 'model.json', which model.to_json() writes, or [model] code with "
+    "build_model(); or build the model in Python, load_weights, and model.save('name.keras')"
+)
+
+
+def _weights(path: Path, kind: str, structure: Path) -> ModelFile:
+    """Describe a file of weights by its structure's JSON: Keras 2 writes its version there, and Keras 3 does not."""
+    try:
+        text = structure.read_text("utf-8")
+        keras = str(json.loads(text).get("keras_version") or "3")
+        return _model_file(path, kind, keras, text)
+    except OSError as error:
+        raise ModelError(f"{structure}: cannot be read: {error.strerror}", "check the file") from error
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ModelError(f"{structure}: no model's structure: {error}", "write it with model.to_json()") from error
 
 
 def _model_file(path: Path, suffix: str, keras: str, text: str | bytes) -> ModelFile:
@@ -131,8 +171,12 @@ def _code(config: Any, inside: str = "model") -> Iterator[str]:
         if config.get("class_name") in ("Lambda", "__lambda__") or config.get("function_type") == "lambda":
             yield str(name)
             return
-        for value in config.values():
-            yield from _code(value, str(name))
+        value = config.get("value")
+        if set(config) == {"value"} and isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+            yield str(name)  # an activation's: [byte-code, defaults, closure]
+            return
+        for each in config.values():
+            yield from _code(each, str(name))
     elif isinstance(config, list):
-        for value in config:
-            yield from _code(value, inside)
+        for each in config:
+            yield from _code(each, inside)

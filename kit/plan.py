@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kit.choice import choose_toolchain
-from kit.modelfile import ModelFile, read_model_file
+from kit.errors import RecipeError
+from kit.modelfile import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
 from kit.pins import Lock
 from kit.recipe import Recipe
 from kit.samples import read_labels
@@ -20,7 +22,9 @@ class Plan:
     recipe: Recipe
     toolchain: Toolchain
     reason: str  # why that toolchain: half a sentence
-    source: ModelFile
+    sources: tuple[ModelFile, ...]  # joined in this order; mostly one
+    code: Path | None  # the model's own layers and functions
+    structure: Path | None  # the JSON of the model, for a file of weights alone
     runtime_lock: Lock
     labels: Mapping[str, int]
     key: str
@@ -28,9 +32,20 @@ class Plan:
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
     """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.key."""
-    source = read_model_file(recipe.file(recipe.model.path))
-    choice = choose_toolchain(recipe.toolchain.tensorflow, source)
+    code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
+    sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
+    choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
     pictures = any(tensor.kind == "image" for tensor in recipe.inputs)
     runtime_lock = find_runtime(recipe.android.runtime).lock(pictures=pictures)
     labels = {o.name: len(read_labels(recipe.file(o.labels))) for o in recipe.outputs if o.labels}
-    return Plan(recipe, choice.toolchain, choice.reason, source, runtime_lock, labels, key)
+    return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
+
+
+def read_sources(paths: Sequence[Path], code: Path | None, structure: Path | None) -> tuple[ModelFile, ...]:
+    """Read what each model file says of itself. Raises ModelError for none, RecipeError for a structure of no use."""
+    sources = tuple(read_model_file(path, structure, built=code is not None) for path in paths)
+    if structure is not None and not any(source.suffix in {WEIGHTS, NEW_WEIGHTS} for source in sources):
+        raise RecipeError(
+            f"[model] structure: {paths[0]} is {sources[0].what}, which holds its own", "leave structure out"
+        )
+    return sources

@@ -30,7 +30,7 @@ class Toolchain:
     keras: str
     legacy_keras: str  # tf-keras, where `keras` is Keras 3; "" where `keras` itself is Keras 2
     cutoff: str
-    # By format (".h5"), which Keras' files: "<3", ">=2.15,<3", ">=3", or two of them: "<3 | >=3".
+    # By format (".h5", "SavedModel", "weights"), which Keras' files: "<3", ">=2.15,<3", ">=3", or two: "<3 | >=3".
     loads: Mapping[str, str]
     cannot: tuple[str, ...]  # what else it cannot do, in sentences
     folder: Path
@@ -57,8 +57,9 @@ class Toolchain:
         return replace(self, machine=machine)
 
     def can_load(self, suffix: str, keras: str) -> bool:
-        """Say whether it loads a file of that format (".h5") that this version of Keras wrote."""
-        return any(_within(keras, span) for span in self.loads.get(suffix, "").split("|") if span.strip())
+        """Say whether it loads a file of that format (".h5") that this version of Keras wrote; "" is any."""
+        spans = [span for span in self.loads.get(suffix, "").split("|") if span.strip()]
+        return any(not keras or _within(keras, span) for span in spans)
 
 
 @dataclass(frozen=True)

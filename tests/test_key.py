@@ -78,6 +78,20 @@ def test_a_picture_more_less_or_renamed_counts(recipe: Path) -> None:
     assert len(set(keys)) == 4
 
 
+def test_each_of_several_models_their_code_and_structure_count(recipe: Path) -> None:
+    more = {"net/saved_model.pb": "graph", "net/variables/data": "1", "ours.py": "x = 1", "m.json": "{}"}
+    for name, text in more.items():
+        (recipe.parent / name).parent.mkdir(parents=True, exist_ok=True)
+        (recipe.parent / name).write_text(text, "utf-8")
+    change(recipe, 'path = "m.keras"', 'path = ["m.keras", "net"]\ncode = "ours.py"\nstructure = "m.json"')
+    keys = [key(recipe)]
+    for name in ("m.keras", *more):
+        (recipe.parent / name).write_text("other", "utf-8")
+        keys.append(key(recipe))
+    keys.append(key(change(recipe, '["m.keras", "net"]', '["net", "m.keras"]')))
+    assert len(set(keys)) == len(keys)
+
+
 def test_every_value_of_the_recipe_counts(recipe: Path) -> None:
     before = key(recipe)
     assert key(change(recipe, 'kind = "classes"', 'kind = "classes"\nactivation = "softmax"')) != before

@@ -104,9 +104,10 @@ def test_the_inputs_of_a_model_inside_the_model_are_not_its_own(tmp_path: Path) 
         layer("Lambda", "trick", function=["4wEAAAA=", None, None], function_type="lambda"),
         layer("OurOwnLambda", "trick", function=["4wEAAAA=", None, None], function_type="lambda"),
         layer("Activation", "trick", activation={"class_name": "__lambda__", "config": {"value": "4wEAAAA="}}),
+        layer("Dense", "trick", activation={"value": ["4wEAAAA=", None, None]}),
         functional(layer("TimeDistributed", "each", layer=layer("Lambda", "trick"))),
     ],
-    ids=["keras 3", "keras 2", "a subclass", "a lambda given to another layer", "deep inside"],
+    ids=["keras 3", "keras 2", "a subclass", "a lambda given to another layer", "an activation", "deep inside"],
 )
 def test_a_layer_that_carries_python_code_is_named(tmp_path: Path, hidden: dict[str, Any]) -> None:
     config = functional(IMAGE, hidden, layer("Dense", "dense"))
@@ -140,10 +141,7 @@ def test_a_file_that_only_has_the_name_is_refused(tmp_path: Path, name: str, con
 def test_no_file_and_a_folder_are_refused(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in refusal(tmp_path / "m.keras").message
     (tmp_path / "saved_model").mkdir()
-    assert (
-        "a folder without a readable saved_model.pb, and only .keras and .h5 files are taken yet"
-        in refusal(tmp_path / "saved_model").message
-    )
+    assert "a folder without a readable saved_model.pb" in refusal(tmp_path / "saved_model").message
 
 
 def test_a_keras_file_that_was_cut_short_is_refused_wherever_it_was_cut(tmp_path: Path) -> None:
@@ -202,7 +200,43 @@ def test_a_file_that_kills_or_stalls_the_hdf5_library_is_refused(
 def test_weights_alone_are_told_from_a_model(tmp_path: Path) -> None:
     error = refusal(h5_file(tmp_path / "m.weights.h5", layer_names=[b"dense"]))
     assert "it holds weights only" in error.message
-    assert "model.save" in error.hint
+    for way in ("[model] structure", "build_model()", "model.save"):
+        assert way in error.hint
+
+
+def test_weights_alone_are_taken_with_a_structure_which_says_the_keras_and_the_inputs(tmp_path: Path) -> None:
+    path = h5_file(tmp_path / "m.weights.h5", layer_names=[b"dense"], keras_version="2.12.0")
+    config = functional(IMAGE, layer("Lambda", "trick"))
+    structure = tmp_path / "m.json"
+    for extra, keras, legacy in (({"keras_version": "2.15.0"}, "2.15.0", True), ({"module": "keras"}, "3", False)):
+        structure.write_text(json.dumps({**config, **extra}), "utf-8")
+        read = read_model_file(path, structure)
+        assert read == ModelFile(path, "weights", keras, {"image": (8, 8, 1)}, ("trick",))
+        assert (read.legacy, read.what) == (legacy, f"a file of weights of Keras {keras}")
+
+
+@pytest.mark.parametrize(("attributes", "suffix"), [({"layer_names": [b"dense"]}, "weights"), ({}, ".weights.h5")])
+def test_weights_alone_are_taken_with_code_that_builds_the_model(
+    tmp_path: Path, attributes: dict[str, Any], suffix: str
+) -> None:
+    path = h5_file(tmp_path / "m.h5", **attributes)
+    assert read_model_file(path, built=True) == ModelFile(path, suffix, "", {}, ())
+    path = h5_file(tmp_path / "n.h5", keras_version="2.3.1", **attributes)
+    assert read_model_file(path, built=True).keras == "2.3.1"
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", "3", '{"class_name": 3}', "\udcff"])
+def test_a_structure_that_is_none_is_refused(tmp_path: Path, text: str) -> None:
+    path = h5_file(tmp_path / "m.h5", layer_names=[b"dense"])
+    (tmp_path / "m.json").write_text(text, "utf-8", errors="surrogateescape")
+    with pytest.raises(ModelError, match=r"m\.json: no model's structure(.|\n)*to_json"):
+        read_model_file(path, tmp_path / "m.json")
+
+
+def test_a_whole_model_is_itself_whatever_structure_is_given(tmp_path: Path) -> None:
+    (tmp_path / "m.json").write_text("{", "utf-8")
+    path = h5_file(tmp_path / "m.h5", model_config=json.dumps(functional(IMAGE)))
+    assert read_model_file(path, tmp_path / "m.json", built=True).suffix == ".h5"
 
 
 def test_a_zip_and_an_hdf5_of_something_else_are_refused(tmp_path: Path) -> None:

@@ -73,7 +73,7 @@ def test_a_machine_without_a_lock_is_told_where_it_runs() -> None:
     ],
 )
 def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, keras: str, tensorflow: str) -> None:
-    choice = choose_toolchain("auto", model_file(suffix, keras))
+    choice = choose_toolchain("auto", [model_file(suffix, keras)])
     assert choice.toolchain.tensorflow == tensorflow
     assert choice.reason == f"the newest that loads a {suffix} file of Keras {keras}"
 
@@ -93,7 +93,7 @@ def test_a_version_that_cannot_load_the_file_names_one_that_can(
     wish: str, suffix: str, keras: str, instead: str
 ) -> None:
     with pytest.raises(ModelError) as refused:
-        choose_toolchain(wish, model_file(suffix, keras))
+        choose_toolchain(wish, [model_file(suffix, keras)])
     assert f"{suffix} file of Keras {keras}, which TensorFlow {wish} (Keras " in refused.value.message
     assert f'tensorflow = "{instead}" or "auto"' in refused.value.hint
 
@@ -101,17 +101,55 @@ def test_a_version_that_cannot_load_the_file_names_one_that_can(
 @pytest.mark.parametrize("wish", ["auto", "2.12.1"])
 def test_a_file_that_no_toolchain_loads_says_how_to_save_it(wish: str) -> None:
     with pytest.raises(ModelError, match=r"model\.save\('name\.h5'\)"):
-        choose_toolchain(wish, model_file(".keras", "2.11.0"))
+        choose_toolchain(wish, [model_file(".keras", "2.11.0")])
 
 
 def test_a_keras_newer_than_any_pinned_one_is_tried_with_a_warning() -> None:
-    choice = choose_toolchain("auto", model_file(".keras", "3.99.0"))
+    choice = choose_toolchain("auto", [model_file(".keras", "3.99.0")])
     assert "newer than the pinned Keras 3.15.1, and may not load" in choice.reason
+
+
+def test_a_saved_model_loads_in_all_of_them_whoever_wrote_it() -> None:
+    for keras in ("", "2.15.0", "3.99.0"):
+        saved = ModelFile(Path("saved"), "SavedModel", keras, {}, (), "2.15.1")
+        choice = choose_toolchain("auto", [saved])
+        wrote = f" and Keras {keras}" if keras else ""
+        assert choice.reason == f"the newest that loads a SavedModel of TensorFlow 2.15.1{wrote}"
+        assert all(choose_toolchain(version, [saved]).toolchain.tensorflow == version for version in PINNED)
+
+
+def test_weights_load_where_the_keras_of_their_structure_does() -> None:
+    assert (
+        choose_toolchain("auto", [model_file("weights", "3")]).reason
+        == "the newest that loads a file of weights of Keras 3"
+    )
+    with pytest.raises(ModelError, match=r"a file of weights of Keras 3, which TensorFlow 2\.15\.1"):
+        choose_toolchain("2.15.1", [model_file("weights", "3")])
+    assert choose_toolchain("2.12.1", [model_file("weights", "")]).toolchain.tensorflow == "2.12.1", "it does not say"
+
+
+@pytest.mark.parametrize(
+    ("keras", "tensorflow"), [("2.12.0", "2.13.1"), ("2.14.0", "2.14.1"), ("2.15.0", "2.21.0"), ("3", "2.21.0")]
+)
+def test_the_layout_of_newer_weights_follows_the_keras_that_wrote_them(keras: str, tensorflow: str) -> None:
+    assert choose_toolchain("auto", [model_file(".weights.h5", keras)]).toolchain.tensorflow == tensorflow
+
+
+def test_several_files_need_a_toolchain_that_loads_them_all() -> None:
+    old, new, older = model_file(".h5", "2.0.5"), model_file(".keras", "3.15.1"), model_file(".keras", "2.13.1")
+    choice = choose_toolchain("auto", [old, new])
+    assert choice.toolchain.tensorflow == PINNED[-1]
+    assert choice.reason == "the newest that loads a .h5 file of Keras 2.0.5 and a .keras file of Keras 3.15.1"
+    assert choose_toolchain("auto", [old, older]).toolchain.tensorflow == "2.14.1"
+    with pytest.raises(ModelError, match=r"\.keras: it is a \.keras file of Keras 3\.15\.1, which TensorFlow 2\.15\.1"):
+        choose_toolchain("2.15.1", [old, new])
+    with pytest.raises(ModelError, match=r"no pinned TensorFlow loads all of: a \.keras file of Keras 3\.15\.1 and a"):
+        choose_toolchain("auto", [new, older])
 
 
 def test_a_version_that_is_not_pinned_is_a_fault_of_the_recipe() -> None:
     with pytest.raises(RecipeError, match=r"2\.15\.0 is not pinned(.|\n)*did you mean '2\.15\.1'"):
-        choose_toolchain("2.15.0", model_file(".h5", "2.15.0"))
+        choose_toolchain("2.15.0", [model_file(".h5", "2.15.0")])
 
 
 def test_a_build_with_the_wrong_version_ends_before_any_engine_starts(tmp_path: Path) -> None:
@@ -126,7 +164,13 @@ def test_toolchains_lists_pins_and_sizes() -> None:
     rows = {row["name"]: row for row in json.loads(run_kit("toolchains", "--json").stdout)}
     assert {f"tensorflow-{version}" for version in PINNED} < set(rows)
     newest = rows[f"tensorflow-{PINNED[-1]}"]
-    assert newest["loads"] == {".keras": ">=2.15", ".h5": ">=2"}
+    assert newest["loads"] == {
+        ".keras": ">=2.15",
+        ".h5": ">=2",
+        "weights": ">=2",
+        ".weights.h5": ">=2.15",
+        "SavedModel": ">=2",
+    }
     assert {"venv_bytes", "image_bytes", "lock", "cannot"} <= set(newest)
 
 
@@ -207,7 +251,7 @@ def test_auto_builds_the_keras_3_digits(tmp_path: Path) -> None:
 
 
 def test_auto_knows_a_file_of_keras_2_0_5(tmp_path: Path) -> None:
-    choice = choose_toolchain("auto", read_model_file(fetch("fer")))  # tests/test_emotion.py builds it
+    choice = choose_toolchain("auto", [read_model_file(fetch("fer"))])  # tests/test_emotion.py builds it
     assert "a .h5 file of Keras 2.0.5" in choice.reason
 
 

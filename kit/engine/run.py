@@ -47,12 +47,12 @@ def choose_engine(wish: str, notify: Callable[[str], None]) -> Engine:
 
 @dataclass(frozen=True)
 class Order:
-    """A job with all that it needs: the model's file, and .npz files to lay beside it as arrays by file name."""
+    """A job with all that it needs, by its name in the job's folder: files and folders, and .npz files as arrays."""
 
     name: str
     toolchain: Toolchain
     job: Job
-    model: Path
+    files: Mapping[str, Path]
     arrays: Mapping[str, Mapping[str, np.ndarray]]
 
 
@@ -80,7 +80,9 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
     shutil.copytree(KIT / "worker", code / "worker", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("__init__.py", "npz.py", "preprocess.py"):
         shutil.copyfile(KIT / name, code / name)
-    shutil.copyfile(order.model, folder.inputs / order.job.model)
+    for name, path in order.files.items():
+        copy = shutil.copytree if path.is_dir() else shutil.copyfile
+        copy(path, folder.inputs / name)
     for name, content in order.arrays.items():
         np.savez(folder.inputs / name, **content)  # type: ignore[arg-type]
     (folder.inputs / JOB).write_text(dump(order.job), "utf-8")

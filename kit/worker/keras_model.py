@@ -1,0 +1,291 @@
+"""A Keras model as a Source: loaded by the Keras that wrote it, called by names, its layers' tensors at hand."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
+
+from kit.worker.custom import Custom, described
+from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
+from kit.worker.lambdas import LAMBDA, Renamed, renamed_file
+from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
+from kit.worker.subclassed import Feed, feed_of, outputs_of
+
+
+def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool) -> Source:
+    """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot."""
+    keras = keras_of(legacy=part.legacy_keras)
+    loader = f"{keras.__name__} {keras.__version__}"
+    with tempfile.TemporaryDirectory() as scratch:
+        changed = Path(scratch) / f"model{part.format}"
+        renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
+        file = changed if renamed.changed else path
+        try:
+            # The scope, too: Keras 2 forgets the argument inside an .h5.
+            with keras.utils.custom_object_scope(renamed.objects):
+                model = keras.models.load_model(
+                    file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
+                )
+        except Exception as error:
+            model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
+            if model is None:
+                raise cannot(keras, "load the model", error, renamed.left) from error
+        source = describe(model, loader, wishes)
+        if getattr(model, "inputs", None):
+            return source
+        # A subclassed model may have got its layers only in that call, and then its weights were passed over.
+        call_once(source)
+        try:
+            model.load_weights(str(file))
+        except Exception as error:
+            raise cannot(keras, "load the model's weights", error) from error
+        return describe(model, loader, wishes)
+
+
+def _unbuilt(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
+    """Return a subclassed model of Keras's description without its weights, None where that is no way either.
+
+    Keras cannot build one whose call takes several tensors.
+    """
+    config = json.loads(renamed.text)
+    if config.get("class_name") in {"Functional", "Sequential", "Model"}:
+        return None
+    config.pop("build_config", None)
+    with suppress(Exception), keras.utils.custom_object_scope(renamed.objects):
+        return keras.saving.deserialize_keras_object(config, renamed.objects, safe_mode=not allow_code)
+    return None
+
+
+def call_once(source: Source) -> None:
+    """Call the main signature with zeros, so that a subclassed model makes its variables."""
+    main = source.signatures[0]
+    main.call({port.name: tf.zeros([n or 1 for n in port.shape], port.dtype) for port in main.inputs})
+
+
+def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Source:
+    """Return a Keras model as a Source. wishes describe the inputs of one that does not do it itself."""
+    if getattr(model, "inputs", None):
+        feed = _feed(model)
+        outputs = tuple(_port(*pair) for pair in _named(_structure(model, "outputs"), _output_names(model)))
+    else:
+        feed = feed_of(model, wishes)
+        try:
+            outputs = outputs_of(model, feed)
+        except Exception as error:
+            told = ", ".join(f"{port.name} {list(port.shape)} {port.dtype}" for port in feed.inputs)
+            raise JobError(
+                "model",
+                f"the model cannot be called with {told}: {described(error)}",
+                "it does not say what it takes: give each input, in its order, as [[inputs]] with name and shape",
+            ) from error
+    layers = dict(_layers(model))
+
+    def call(feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+        args, kwargs = feed.pack({port.name: feeds[port.name] for port in feed.inputs})
+        for name in inner:
+            if _layer_of(name) not in layers:
+                raise JobError("recipe", f"the model has no layer '{name}'", nearest(name, tuple(layers)))
+        with _recorded({_layer_of(name): layers[_layer_of(name)] for name in inner}) as found, _autograph():
+            answers = tf.nest.flatten(model(*args, **kwargs))
+        named = dict(zip([port.name for port in outputs], answers, strict=True))
+        return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
+
+    main = Signature(SIGNATURE, feed.inputs, outputs, call)
+    return Source((main,), _variables(model), tuple(layers), loader, structure=_json(model))
+
+
+def _json(model: Any) -> str:
+    """Return the model's structure as JSON, "" where it cannot say it: a subclassed one, or one with code."""
+    with suppress(Exception):
+        return str(model.to_json())
+    return ""
+
+
+def keras_of(*, legacy: bool) -> Any:
+    """Return Keras 3, or for a legacy file Keras 2: tf_keras beside Keras 3, and `keras` itself before that."""
+    if legacy:
+        with suppress(ModuleNotFoundError):
+            import tf_keras
+
+            return tf_keras
+    import keras
+
+    return keras
+
+
+def cannot(keras: Any, what: str, error: Exception, nameless: Sequence[str] = ()) -> JobError:
+    """Return Keras's refusal as an error with what to do. nameless are layers with a function that has no name."""
+    hint = _remedy(error)
+    if nameless:
+        hint = (
+            f"layer '{nameless[0]}' has a function without a name, stored as Python code: give it in [model] code, "
+            f"CUSTOM_OBJECTS = {{'{nameless[0]}/{LAMBDA}': ...}}, or let that code run: in a container "
+            "(--engine docker), or with [model] allow_code = true"
+        )
+    return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
+
+
+def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every layer with its path: "head", and "backbone/conv1" for one of a model inside.
+
+    An InputLayer is none: nothing ever calls it.
+    """
+    # Keras 3 has operations such as x + y beside the layers.
+    for layer in getattr(model, "operations", None) or getattr(model, "layers", None) or ():
+        if type(layer).__name__ != "InputLayer":
+            yield prefix + layer.name, layer
+            yield from _layers(layer, f"{prefix}{layer.name}/")
+
+
+def _layer_of(name: str) -> str:
+    """Return the layer of "encoder:1"."""
+    head, _, tail = name.rpartition(":")
+    return head if head and tail.isdigit() else name
+
+
+def _inner(found: Sequence[Any], name: str) -> Any:
+    """Return which of a layer's tensors a name means: the second for "encoder:1", the first for "encoder"."""
+    layer = _layer_of(name)
+    index = 0 if layer == name else int(name.rpartition(":")[2])
+    if not found:
+        raise JobError("recipe", f"the layer '{layer}' is not on the way from inputs to outputs", "name another layer")
+    if index >= len(found):
+        raise JobError(
+            "recipe",
+            f"the layer '{layer}' gives {len(found)} tensors, and '{name}' would be one more",
+            f"name one from '{layer}' to '{layer}:{len(found) - 1}'",
+        )
+    tensor = found[index]
+    symbolic = not isinstance(tensor, tf.__internal__.EagerTensor)
+    if symbolic and tensor.graph is not tf.compat.v1.get_default_graph():
+        raise JobError(
+            "recipe",
+            f"the layer '{layer}' runs inside a loop or a branch, where no output can be taken from",
+            "name the layer around it",
+        )
+    return tensor
+
+
+@contextmanager
+def _recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
+    """Give a mapping that fills up with what each of these layers returns, call after call, during the block."""
+    found: dict[str, list[Any]] = {name: [] for name in layers}
+
+    def watch(name: str, layer: Any) -> None:
+        original, own = layer.call, "call" in vars(layer)  # a layer made of a function has a `call` of its own
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            answer = original(*args, **kwargs)
+            found[name].extend(tf.nest.flatten(answer))
+            return answer
+
+        # Past Keras's own __setattr__, which would track it.
+        object.__setattr__(layer, "call", call)
+        if own:
+            stack.callback(object.__setattr__, layer, "call", original)
+        else:
+            stack.callback(object.__delattr__, layer, "call")
+
+    with ExitStack() as stack:
+        for name, layer in layers.items():
+            watch(name, layer)
+        yield found
+
+
+def _autograph() -> Any:
+    """Let Keras 2 turn a layer's own `if` on a tensor into a graph's, as it does when it calls the model itself."""
+    return ag_ctx.ControlStatusCtx(status=ag_ctx.Status.ENABLED)
+
+
+def _variables(model: Any) -> tuple[Variable, ...]:
+    """Return the model's variables by their layer's path, the same in each Keras: "head/kernel"."""
+    listed = list(getattr(model, "variables", model.weights))
+    named: dict[int, tuple[int, str]] = {}  # the innermost layer that has it gives the name
+    for path, layer in _layers(model):
+        depth = path.count("/")
+        for each in getattr(layer, "variables", ()):
+            if named.get(id(each), (-1, ""))[0] < depth:
+                named[id(each)] = (depth, _variable_name(path, layer.name, each))
+    values = [getattr(each, "_value", each) for each in listed]  # Keras 3 wraps a tf.Variable
+    names = [named.get(id(each), (0, _own_name(each)))[1] for each in listed]
+    return tuple(Variable(name, value) for name, value in zip(unique(names), values, strict=True))
+
+
+def _own_name(variable: Any) -> str:
+    return str(getattr(variable, "path", variable.name)).removesuffix(":0")
+
+
+def _variable_name(path: str, layer: str, variable: Any) -> str:
+    """Return "backbone/conv/kernel" for the variable "conv/kernel" of the layer "backbone/conv"."""
+    parts = _own_name(variable).split("/")
+    below = parts[parts.index(layer) + 1 :] if layer in parts else parts
+    return "/".join([path, *below])
+
+
+def _feed(model: Any) -> Feed:
+    nest = _structure(model, "inputs")
+    ports = tuple(_port(*pair) for pair in _named(nest, _input_names(model)))
+
+    def pack(feeds: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        return [tf.nest.pack_sequence_as(nest, list(feeds.values()))], {"training": False}
+
+    return Feed(ports, pack)
+
+
+def _structure(model: Any, which: str) -> Any:
+    """Return the nest of symbolic tensors that the model was built from: a tensor, a list or a dict."""
+    for attribute in (f"_{which}_struct", f"_nested_{which}"):  # Keras 3, Keras 2
+        nest = getattr(model, attribute, None)
+        if nest is not None:
+            return nest
+    flat = list(getattr(model, which))
+    return flat[0] if len(flat) == 1 else flat
+
+
+def _input_names(model: Any) -> list[str]:
+    names = getattr(model, "input_names", None)
+    return list(names) if names else [tensor.name for tensor in model.inputs]
+
+
+def _output_names(model: Any) -> list[str]:
+    names = getattr(model, "output_names", None)
+    if names:
+        return list(names)
+    return [tensor._keras_history.operation.name for tensor in model.outputs]
+
+
+def _named(nest: Any, names: list[str]) -> list[tuple[str, Any]]:
+    """Pair each tensor of a nest, in tf.nest's order, with its name: a dict's key, else the model's name for it."""
+    flat = tf.nest.flatten(nest)
+    if isinstance(nest, dict) and len(nest) == len(flat):
+        return sorted(nest.items())
+    return list(
+        zip(
+            unique(names if len(names) == len(flat) else [f"output_{i}" for i in range(len(flat))]),
+            flat,
+            strict=True,
+        )
+    )
+
+
+def _port(name: str, tensor: Any) -> Port:
+    return Port(name, tuple(tensor.shape), np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype).name)
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    if any(words in text for words in ("Unknown layer", "Unknown activation", "Unknown object", "Could not locate")):
+        return "give what it does not know in [model] code: CUSTOM_OBJECTS = {name in the file: object}"
+    if "lambda" in text.lower() or "safe_mode" in text:
+        return (
+            "it runs Python code on load: build it in a container (--engine docker), or set [model] allow_code = true"
+        )
+    return "load it with the Keras that wrote it and save it again; the log has the whole message"

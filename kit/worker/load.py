@@ -1,0 +1,29 @@
+"""From the job's model files to a Source: which loader each file needs, and how several are joined."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kit.worker import keras_model, saved_model, weights
+from kit.worker.custom import Custom, load_custom
+from kit.worker.job import STRUCTURE, Job, ModelPart
+from kit.worker.joined import join
+from kit.worker.source import Source
+
+
+def load(folder: Path, job: Job) -> Source:
+    """Load the job's model files. Raises JobError (kind "model") where one cannot be loaded."""
+    custom = load_custom(folder, job)
+    sources = [_load(folder, job, part, custom, first=i == 0) for i, part in enumerate(job.parts)]
+    return sources[0] if len(sources) == 1 else join(sources, [part.name or part.file for part in job.parts])
+
+
+def _load(folder: Path, job: Job, part: ModelPart, custom: Custom, *, first: bool) -> Source:
+    path = folder / part.file
+    if part.format == "SavedModel":
+        return saved_model.load(path, job.signatures, only_main=len(job.parts) > 1, allow_code=job.allow_code)
+    wishes = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
+    if part.format == "weights":
+        structure = (folder / STRUCTURE).read_text("utf-8") if job.structure else None
+        return weights.load(path, part, structure, custom, wishes, allow_code=job.allow_code)
+    return keras_model.load(path, part, custom, wishes, allow_code=job.allow_code)

@@ -1,0 +1,476 @@
+"""Every kind of model file: what the worker makes of it is what the model itself answers, by the same names."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from source_models import EXPECTED, written
+from worlds import ROOT
+
+from kit.toolchain import find_toolchain
+from kit.venv import toolchain_venv
+from kit.worker.job import InputWish, Job, JobError, ModelPart, dump
+from kit.worker.lambdas import Renamed
+
+NEW, OLD = "2.19.1", "2.15.1"
+PLAIN = Job((), False, "float32", "float32", (), (), False, False)
+CODE = replace(PLAIN, code=True, allow_code=True)
+EACH = [NEW, pytest.param(OLD, marks=pytest.mark.slow)]
+
+
+@cache
+def python(version: str) -> Path:
+    """Return the Python of a toolchain."""
+    return toolchain_venv(find_toolchain(version), lambda _line: None)
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A job's folder with model files, written by the Keras that `version` is about: Keras 2 up to 2.15."""
+
+    path: Path
+    version: str
+    legacy: bool
+
+    def load(self, job: Job, *parts: str, inner: Sequence[str] = (), reader: str = "") -> dict[str, Any]:
+        """Load these parts ("format file") with a toolchain, and return what came of it."""
+        named = [part.split(" ") for part in parts]
+        whole = replace(job, parts=tuple(ModelPart(file, kind, self.legacy, file) for kind, file in named))
+        (self.path / "job.json").write_text(dump(whole), "utf-8")
+        (self.path / "inner.json").write_text(json.dumps(list(inner)), "utf-8")
+        argv = [str(python(reader or self.version)), "-s", str(ROOT / "tests" / "load_source.py"), str(self.path)]
+        env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
+        done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600)
+        assert done.returncode == 0, done.stderr[-3000:]
+        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return told
+
+    def answers(self, job: Job, *parts: str, expected: str = EXPECTED, reader: str = "") -> dict[str, Any]:
+        """Load, and check that every output and tensor inside is the model's own answer."""
+        if expected != EXPECTED:
+            shutil.copyfile(self.path / expected, self.path / EXPECTED)
+        told = self.load(job, *parts, reader=reader)
+        assert "refusal" not in told, told
+        assert told["worst"], "nothing was compared"
+        assert max(told["worst"].values()) < 1e-6
+        assert told["unknown_captures"] == 0, "each variable that it uses is listed"
+        return told
+
+    def refusal(self, job: Job, *parts: str, inner: Sequence[str] = ()) -> list[str]:
+        """Load, and return the kind, the message and the hint of the refusal."""
+        (self.path / EXPECTED).unlink(missing_ok=True)
+        told = self.load(job, *parts, inner=inner)
+        assert "refusal" in told, told
+        refused: list[str] = told["refusal"]
+        assert refused[2], "there is a next step"
+        return refused
+
+
+def folder(path: Path, kind: str, version: str) -> Folder:
+    """Write a kind of tests.source_models with the Keras of a TensorFlow."""
+    legacy = version <= OLD
+    return Folder(written(python(version), f"2:{kind}" if legacy else kind, path), version, legacy)
+
+
+# ---------------------------------------------------------------- Keras
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
+def test_a_functional_model_has_its_layers_at_hand_and_its_variables_by_their_path(
+    tmp_path: Path, version: str, file: str
+) -> None:
+    told = folder(tmp_path, "functional", version).answers(PLAIN, file)
+    assert told["signatures"] == {
+        "serving_default": [
+            [["image", [None, 8, 8, 1], "float32", True]],
+            [["digit", [None, 3], "float32", True], ["box", [None, 2], "float32", True]],
+        ]
+    }
+    assert {"backbone/conv", "backbone/conv:1", "shared"} - {*told["inner"]} == {"backbone/conv:1"}
+    assert "image" not in told["inner"], "an input layer is never called"
+    names = ["backbone/conv/kernel", "backbone/bn/moving_mean", "narrow/bias", "shared/kernel", "digit/kernel"]
+    assert {*names} <= {*told["variables"]}
+    assert told["loader"].split()[1] == {NEW: "3.15.1", OLD: "2.15.0"}[version]
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_layer_that_is_not_there_or_gives_less_is_refused(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "functional", version)
+    kind, message, hint = made.refusal(PLAIN, ".keras model.keras", inner=["shard"])
+    assert (kind, message) == ("recipe", "the model has no layer 'shard'")
+    assert "did you mean 'shared'?" in hint
+    assert (
+        "gives 2 tensors, and 'shared:2' would be one more"
+        in made.refusal(PLAIN, ".keras model.keras", inner=["shared:2"])[1]
+    )
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_layer_in_a_loop_gives_no_output(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "looped", version)
+    made.answers(CODE, ".keras model.keras")
+    refused = made.refusal(CODE, ".keras model.keras", inner=["step:1"])
+    assert refused[:2] == [
+        "recipe",
+        "the layer 'step' runs inside a loop or a branch, where no output can be taken from",
+    ]
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_sequential_model_with_recurrent_layers(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "sequential", version)
+    assert "lstm/lstm_cell/kernel" in made.answers(PLAIN, ".keras model.keras")["variables"]
+
+
+# ---------------------------------------------------------------- code of the model's own
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
+def test_layers_and_functions_of_the_models_own_come_from_its_code(tmp_path: Path, version: str, file: str) -> None:
+    """One of them registered as "ours>Shift", and given as "Shift"."""
+    folder(tmp_path, "custom_layers", version).answers(CODE, file)
+
+
+def test_without_its_code_such_a_model_says_what_to_give(tmp_path: Path) -> None:
+    kind, message, hint = folder(tmp_path, "custom_layers", NEW).refusal(PLAIN, ".keras model.keras")
+    assert kind == "model"
+    assert "Could not locate class 'Scale'" in message
+    assert "[model] code: CUSTOM_OBJECTS" in hint
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
+def test_functions_without_a_name_run_where_code_may(tmp_path: Path, version: str, file: str) -> None:
+    """An activation's, too, which Keras writes and does not read."""
+    folder(tmp_path, "lambdas", version).answers(replace(PLAIN, allow_code=True), file)
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
+def test_functions_without_a_name_can_be_given_by_their_layers(tmp_path: Path, version: str, file: str) -> None:
+    made = folder(tmp_path, "lambdas", version)
+    objects = "{'dense/<lambda>': lambda t: t * t + 1.0, 'minus/<lambda>': lambda t: t - 3.0}"
+    (tmp_path / "custom.py").write_text(f"CUSTOM_OBJECTS = {objects}\n", "utf-8")
+    made.answers(CODE, file)
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_one_function_without_a_name_needs_no_layer(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "one_lambda", version)
+    (tmp_path / "custom.py").write_text("CUSTOM_OBJECTS = {'<lambda>': lambda t: t * t}\n", "utf-8")
+    made.answers(CODE, ".h5 model.h5")
+
+
+def test_functions_without_a_name_are_refused_where_no_code_may_run(tmp_path: Path) -> None:
+    hint = folder(tmp_path, "one_lambda", NEW).refusal(PLAIN, ".keras model.keras")[2]
+    assert "CUSTOM_OBJECTS = {'dense/<lambda>': ...}" in hint
+    assert "allow_code = true" in hint
+
+
+def test_one_name_for_two_functions_is_refused() -> None:
+    config = {"layers": [lambda_layer("a", "AAAA"), lambda_layer("b", "BBBB")]}
+    with pytest.raises(JobError, match="stands for several functions without a name, one in 'b'"):
+        Renamed(json.dumps(config), {"<lambda>": abs}, legacy=False, allow_code=True)
+    given = Renamed(json.dumps(config), {"<lambda>": abs, "b/<lambda>": max}, legacy=True, allow_code=True)
+    assert [layer["config"]["activation"] for layer in json.loads(given.text)["layers"]] == ["<lambda>", "b/<lambda>"]
+
+
+def lambda_layer(name: str, code: str) -> dict[str, Any]:
+    """Return a layer whose activation has no name."""
+    return {"class_name": "Dense", "config": {"name": name, "activation": {"value": [code, None, None]}}}
+
+
+def test_what_keras_2_calls_a_lambda_without_its_code_can_be_given_too() -> None:
+    config = {"class_name": "Dense", "config": {"name": "dense", "activation": "<lambda>"}}
+    assert Renamed(json.dumps(config), {}, legacy=True, allow_code=True).left == ["dense"]
+    given = Renamed(json.dumps(config), {"dense/<lambda>": abs}, legacy=True, allow_code=True)
+    assert json.loads(given.text)["config"]["activation"] == "dense/<lambda>"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = 1\nx +\n", "custom.py, line 2: SyntaxError: invalid syntax"),
+        ("\n\nraise ValueError('no licence')\n", "custom.py, line 3: ValueError: no licence"),
+        ("def f():\n    return 1 / 0\nf()\n", "custom.py, line 2: ZeroDivisionError: division by zero"),
+        ("raise SystemExit\n", "custom.py, line 1: SystemExit"),
+        ("x = 1\n", "custom.py: it defines no CUSTOM_OBJECTS"),
+        ("CUSTOM_OBJECTS = [1]\n", "custom.py: CUSTOM_OBJECTS is not a dict of names"),
+        ("build_model = 3\n", "custom.py: build_model is no function"),
+    ],
+)
+def test_an_error_in_the_code_names_its_line(tmp_path: Path, text: str, message: str) -> None:
+    from kit.worker.custom import load_custom
+
+    (tmp_path / "custom.py").write_text(text, "utf-8")
+    with pytest.raises(JobError) as caught:
+        load_custom(tmp_path, CODE)
+    assert caught.value.refusal.kind == "model"
+    assert caught.value.refusal.message == f"[model] code: {message}"
+
+
+def test_code_is_never_run_where_it_may_not(tmp_path: Path) -> None:
+    from kit.worker.custom import load_custom
+
+    (tmp_path / "custom.py").write_text("raise ValueError('it ran')\n", "utf-8")
+    with pytest.raises(JobError, match="may not run here"):
+        load_custom(tmp_path, replace(PLAIN, code=True))
+
+
+def test_an_error_in_a_layers_own_call_names_its_line(tmp_path: Path) -> None:
+    made = folder(tmp_path, "custom_layers", NEW)
+    code = (tmp_path / "custom.py").read_text("utf-8").replace("return x * self.factor", "return x * self.fcator")
+    (tmp_path / "custom.py").write_text(code, "utf-8")
+    message = made.refusal(CODE, ".keras model.keras")[1]
+    line = code[: code.index("fcator")].count("\n") + 1
+    assert f"custom.py, line {line}" in message
+    assert "fcator" in message
+
+
+# ---------------------------------------------------------------- subclassed models
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_subclassed_model_takes_what_it_was_built_with_and_names_what_it_returns(
+    tmp_path: Path, version: str
+) -> None:
+    told = folder(tmp_path, "subclassed", version).answers(CODE, ".keras model.keras")
+    assert told["signatures"]["serving_default"] == [
+        [["x", [None, 5], "float32", True]],
+        [["features", [None, 4], "float32", True], ["score", [None, 3], "float32", True]],
+    ]
+    assert [*told["variables"]] == ["hidden/kernel", "hidden/bias", "score/kernel", "score/bias"]
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "subclassed_pair", version)
+    wishes = (InputWish("photo", "left", shape=(5,)), InputWish("right", shape=(2,)))
+    told = made.answers(replace(CODE, inputs=wishes), ".keras model.keras")
+    assert told["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
+    kind, message, hint = made.refusal(CODE, ".keras model.keras")
+    assert (kind, message) == ("recipe", "the model does not say what its inputs are, and neither does the recipe")
+    assert "its call takes left, right" in hint
+
+
+def test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes(tmp_path: Path) -> None:
+    wishes = (InputWish("left", shape=(5,)), InputWish("right", shape=(7,)))
+    message = folder(tmp_path, "subclassed_pair", NEW).refusal(replace(CODE, inputs=wishes), ".keras model.keras")[1]
+    assert "cannot be called with left [None, 5] float32, right [None, 7] float32" in message
+
+
+# ---------------------------------------------------------------- weights alone
+
+
+@pytest.mark.parametrize(
+    ("version", "file"),
+    [
+        (NEW, "model.weights.h5"),
+        pytest.param(OLD, "model.weights.h5", marks=pytest.mark.slow),
+        pytest.param(OLD, "legacy.h5", marks=pytest.mark.slow),
+    ],
+)
+def test_weights_alone_get_their_structure_from_json_or_from_code(tmp_path: Path, version: str, file: str) -> None:
+    made = folder(tmp_path, "weights", version)
+    for job in (CODE, replace(CODE, structure=True)):
+        assert made.answers(job, f"weights {file}")["variables"] == {
+            "scale/factor": [5],
+            "score/kernel": [5, 2],
+            "score/bias": [2],
+        }
+
+
+def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
+    made = folder(tmp_path, "weights", NEW)
+    assert "the weights are not this model's" in made.refusal(CODE, "weights longer.weights.h5")[1]
+    shutil.copyfile(tmp_path / "other.json", tmp_path / "structure.json")
+    assert (
+        "the weights are not this model's"
+        in made.refusal(replace(PLAIN, structure=True), "weights model.weights.h5")[1]
+    )
+
+
+def test_more_weights_than_the_model_takes_are_refused(tmp_path: Path) -> None:
+    """Keras itself takes the first two layers, and is silent."""
+    made = folder(tmp_path, "weights", NEW)
+    (tmp_path / "custom.py").write_text(
+        "import keras\ndef build_model():\n"
+        "    return keras.Sequential([keras.Input((5,)), keras.layers.Dense(5), keras.layers.Dense(2)])\n",
+        "utf-8",
+    )
+    message = made.refusal(CODE, "weights longer.weights.h5")[1]
+    assert "the file holds 48 numbers, and the model takes 42" in message
+
+
+def test_weights_alone_without_a_structure_say_what_to_give(tmp_path: Path) -> None:
+    hint = folder(tmp_path, "weights", NEW).refusal(PLAIN, "weights model.weights.h5")[2]
+    assert "structure = 'model.json'" in hint
+    assert "build_model()" in hint
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("return 3", "build_model() returns builtins.int"),
+        ("raise KeyError('units')", "build_model() fails: custom.py, line 2: KeyError"),
+    ],
+)
+def test_code_that_builds_no_model_is_refused(tmp_path: Path, body: str, message: str) -> None:
+    made = folder(tmp_path, "weights", NEW)
+    (tmp_path / "custom.py").write_text(f"def build_model():\n    {body}\n", "utf-8")
+    assert message in made.refusal(CODE, "weights model.weights.h5")[1]
+
+
+# ---------------------------------------------------------------- SavedModels
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_what_keras_exports_loads_with_its_names_and_variables(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "saved", version)
+    told = made.answers(PLAIN, "SavedModel exported")
+    assert told["signatures"] == {
+        "serving_default": [
+            [["image", [None, 8, 8, 1], "float32", True]],
+            [["output_0", [None, 3], "float32", True], ["output_1", [None, 2], "float32", True]],
+        ]
+    }
+    assert "'serve' is left out" in told["notes"][0]
+    assert told["loader"] == f"SavedModel of TensorFlow {version}"
+    assert told["parameters"] >= 20
+    both = made.answers(replace(PLAIN, signatures=("serve", "serving_default")), "SavedModel exported")
+    assert [*both["signatures"]] == ["serve", "serving_default"]
+
+
+@pytest.mark.slow
+def test_what_keras_2_saves_loads_with_its_layers_operations(tmp_path: Path) -> None:
+    told = folder(tmp_path, "saved", OLD).answers(PLAIN, "SavedModel saved", expected="saved.npz")
+    assert "net/narrow/BiasAdd" in told["inner"]
+    assert told["variables"]["narrow/kernel"] == [72, 4]
+
+
+def test_signatures_are_as_they_are_and_the_recipe_picks_and_orders_them(tmp_path: Path) -> None:
+    made = folder(tmp_path, "signatures", NEW)
+    told = made.answers(replace(PLAIN, signatures=("many", "scale")), "SavedModel module")
+    assert [*told["signatures"]] == ["many", "scale"]
+    assert [port[0] for port in told["signatures"]["many"][1]] == [f"output_{i}" for i in range(11)]
+    assert told["signatures"]["scale"] == [
+        [["by", [], "float32", False], ["v", [3], "float32", False]],
+        [["scaled", [3], "float32", False], ["sum", [], "float32", False]],
+    ]
+    assert told["variables"] == {"w": [3, 3], "w_1": [3]}
+    kind, message, hint = made.refusal(replace(PLAIN, signatures=("manny",)), "SavedModel module")
+    assert (kind, message) == ("recipe", "[model] signatures: the SavedModel has no 'manny'")
+    assert hint == "did you mean 'many'? there is: loop, many, scale"
+
+
+def test_a_tensor_in_a_loop_or_nowhere_gives_no_output(tmp_path: Path) -> None:
+    made = folder(tmp_path, "signatures", NEW)
+    loop = replace(PLAIN, signatures=("loop",))
+    assert "'inside' runs inside a loop or a branch" in made.refusal(loop, "SavedModel module", inner=["inside"])[1]
+    many = replace(PLAIN, signatures=("many",))
+    assert "did you mean 'hidden'?" in made.refusal(many, "SavedModel module", inner=["hiden"])[2]
+
+
+@pytest.mark.parametrize(
+    ("file", "message", "hint"),
+    [
+        ("text", "input 'text' of signature 'text' is text", "signatures = ['many', 'scale', 'loop']"),
+        ("text", "LookupTableFindV2, in 'vocabulary/", "do the lookup in the app and feed ids"),
+        ("unsigned", "no signatures", "model.export(folder)"),
+        ("python", "a Python function that is not in the file (operation PyFunc", "do it in the app"),
+        ("reads", "reads or writes files when it runs (operation ReadFile", "allow_code = true"),
+    ],
+)
+def test_what_no_app_can_run_is_refused(tmp_path: Path, file: str, message: str, hint: str) -> None:
+    refused = folder(tmp_path, "signatures", NEW).refusal(PLAIN, f"SavedModel {file}")
+    assert refused[0] == "model"
+    assert message in refused[1]
+    assert hint in refused[2]
+
+
+def test_a_saved_model_as_tensorflow_1_wrote_it(tmp_path: Path) -> None:
+    told = folder(tmp_path, "ancient", NEW).answers(PLAIN, "SavedModel ancient")
+    assert told["variables"] == {"layer/w": [3, 2]}
+    assert "layer/relu" in told["inner"]
+
+
+WRITERS = ("2.12.1", "2.15.1", "2.16.2", "2.21.0")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", WRITERS)
+def test_every_tensorflow_loads_what_every_other_saved(reader: str, tmp_path: Path) -> None:
+    for writer in WRITERS:
+        made = folder(tmp_path / writer, "saved", writer)
+        assert made.answers(PLAIN, "SavedModel exported", reader=reader)["loader"].endswith(writer)
+        if made.legacy:
+            made.answers(PLAIN, "SavedModel saved", expected="saved.npz", reader=reader)
+        made = folder(tmp_path / f"{writer}-module", "signatures", writer)
+        made.answers(replace(PLAIN, signatures=("many", "scale")), "SavedModel module", reader=reader)
+        folder(tmp_path / f"{writer}-ancient", "ancient", writer).answers(PLAIN, "SavedModel ancient", reader=reader)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("reader", ["2.12.1", "2.13.1", "2.16.2", "2.21.0"])
+def test_what_keras_2_wrote_with_code_loads_in_every_keras_2(reader: str, tmp_path: Path) -> None:
+    folder(tmp_path / "a", "custom_layers", OLD).answers(CODE, ".h5 model.h5", reader=reader)
+    folder(tmp_path / "b", "lambdas", OLD).answers(replace(PLAIN, allow_code=True), ".h5 model.h5", reader=reader)
+    folder(tmp_path / "c", "functional", OLD).answers(PLAIN, ".h5 model.h5", reader=reader)
+    made = folder(tmp_path / "d", "weights", OLD)
+    for job in (CODE, replace(CODE, structure=True)):
+        made.answers(job, "weights legacy.h5", reader=reader)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("writer", ["2.12.1", "2.13.1", "2.14.1", "2.15.1"])
+def test_the_newer_weights_of_keras_2_load_where_the_data_says(writer: str, tmp_path: Path) -> None:
+    made = folder(tmp_path, "weights", writer)
+    keras = find_toolchain(writer).keras
+    for reader in ("2.12.1", "2.13.1", "2.14.1", "2.15.1", "2.21.0"):
+        if find_toolchain(reader).can_load(".weights.h5", keras):
+            made.answers(CODE, "weights model.weights.h5", reader=reader)
+
+
+# ---------------------------------------------------------------- several models
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_models_join_by_the_names_at_the_joint(tmp_path: Path, version: str) -> None:
+    """The second takes them in another order than the first gives them."""
+    made = folder(tmp_path, "parts", version)
+    told = made.answers(PLAIN, ".keras pre.keras", ".keras net.keras")
+    assert told["signatures"]["serving_default"] == [
+        [["x", [None, 4], "float32", True]],
+        [["score", [None, 2], "float32", True]],
+    ]
+    assert {"pre/left/kernel", "net/score/kernel"} <= {*told["variables"]}
+    assert "net/both" in told["inner"]
+
+
+def test_one_output_and_one_input_join_whatever_their_names(tmp_path: Path) -> None:
+    made = folder(tmp_path, "parts", NEW)
+    told = made.answers(PLAIN, ".keras pre.keras", ".keras net.keras", ".keras tail.keras", expected="tail.npz")
+    assert [port[0] for port in told["signatures"]["serving_default"][1]] == ["final"]
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("misnamed.keras", "'features' has nothing to feed it"), ("short.keras", "'left' does not fit 'left'")],
+)
+def test_a_joint_that_does_not_fit_tells_both_sides(tmp_path: Path, file: str, what: str) -> None:
+    kind, message, _ = folder(tmp_path, "parts", NEW).refusal(PLAIN, ".keras pre.keras", f".keras {file}")
+    assert kind == "recipe"
+    assert what in message
+    assert "pre.keras gives left float32[any, 3], right float32[any, 2]" in message
+    assert f"{file} takes right float32[any, 2], " in message
