@@ -1,4 +1,4 @@
-"""What an HDF5 file says of itself: its root's attributes. Knows nothing of Keras.
+"""What an HDF5 file says of itself: its root's attributes, and its arrays. Knows nothing of Keras.
 
 Read by a process of its own, which runs this same file: the HDF5 library can crash, or never end, on a damaged one.
 """
@@ -25,8 +25,19 @@ class Hdf5:
 
 def read_hdf5(path: Path) -> Hdf5:
     """Read a file's root. Raises ValueError, with the library's own words, for one that is not whole."""
+    answer = json.loads(_apart(str(path)))
+    return Hdf5(answer["texts"], frozenset(answer["names"]))
+
+
+def copy_arrays(path: Path, target: Path) -> None:
+    """Write every array of numbers in a file to an .npz, by its path in the file. Raises ValueError as read_hdf5."""
+    _apart(str(path), str(target))
+
+
+def _apart(*arguments: str) -> str:
+    """Run this file in a process of its own; return what it prints. Raises ValueError."""
     # -P: the folder of this file is no place to import from.
-    argv = [sys.executable, "-P", __file__, str(path)]
+    argv = [sys.executable, "-P", __file__, *arguments]
     try:
         done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -35,8 +46,30 @@ def read_hdf5(path: Path) -> Hdf5:
         raise ValueError("the HDF5 library crashes on it")
     if done.returncode > 0:
         raise ValueError((done.stderr.strip().splitlines() or ["the HDF5 library cannot read it"])[-1])
-    answer = json.loads(done.stdout)
-    return Hdf5(answer["texts"], frozenset(answer["names"]))
+    return done.stdout
+
+
+def _copy(path: str, target: str) -> None:
+    import h5py
+    import numpy as np
+
+    arrays: dict[str, Any] = {}
+
+    def visit(name: str, node: Any) -> None:
+        if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiub":
+            arrays["/".join([*told(node.parent, name.split("/")[:-1]), name.rpartition("/")[2]])] = node[()]
+
+    def told(group: Any, parts: list[str]) -> list[str]:
+        """Return a group's path. Keras 3 numbers layers by their class, and has their names beside their `vars`."""
+        if not parts:
+            return []
+        if parts[-1] == "vars" and isinstance(group.attrs.get("name"), str):
+            return [*told(group.parent.parent, parts[:-2]), str(group.attrs["name"])]
+        return [*told(group.parent, parts[:-1]), parts[-1]]
+
+    with h5py.File(path, "r") as file:
+        file.visititems(visit)
+    np.savez(target, **arrays)
 
 
 def _read(path: str) -> dict[str, Any]:
@@ -51,7 +84,10 @@ def _read(path: str) -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
-        sys.stdout.write(json.dumps(_read(sys.argv[1])))
+        if len(sys.argv) > 2:
+            _copy(sys.argv[1], sys.argv[2])
+        else:
+            sys.stdout.write(json.dumps(_read(sys.argv[1])))
     except Exception as error:  # noqa: BLE001 - whatever the library raises is the answer
         sys.stderr.write(" ".join(str(error).split()) or type(error).__name__)
         raise SystemExit(1) from None
