@@ -147,7 +147,7 @@ def as_worker(engine: Under) -> Callable[[Case, Path], Made]:
     def build(case: Case, _folder: Path) -> Made:
         recipe = load_recipe(case.recipe)
         plan = make_plan(recipe, "")
-        data = Data(representative(recipe, plan.source), None)
+        data = Data(representative(recipe, plan.sources[0]), None)
         with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (_, files):
             return _made(files / "model.tflite", files)
 

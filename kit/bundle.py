@@ -5,20 +5,20 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from kit import __version__
 from kit.checks import Verdict
-from kit.files import json_text, sha256_file, tree_digests
-from kit.manifest import FORMAT, MANIFEST, PROVENANCE, SAMPLES
+from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
+from kit.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
 from kit.render import render_tree
 from kit.samples import image_facts, read_labels
 from kit.toolchain import Toolchain
-from kit.worker.job import GOLDEN, MODEL, SIGNATURE, Result, TensorSpec
+from kit.worker.job import ASSIGN, GOLDEN, MODEL, READ, Result, SignatureSpec, TensorSpec
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,12 +30,14 @@ class Parts:
 
     recipe: Recipe
     toolchain: Toolchain
-    source: ModelFile
+    sources: tuple[ModelFile, ...]
     result: Result
     files: Path
     runtime_lock: Lock
     key: str
     samples: Mapping[str, np.ndarray]
+    code: Path | None = None
+    structure: Path | None = None
 
 
 def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
@@ -56,11 +58,14 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     shutil.copyfile(parts.files / GOLDEN, emulate / GOLDEN)
     shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
-    # What `verify` needs to build the same model again, beside the model file.
+    # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
     lock = parts.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
+    for place, path in ((PROVENANCE_CODE, parts.code), (PROVENANCE_STRUCTURE, parts.structure)):
+        if path is not None:
+            shutil.copyfile(path, folder / place)
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
     return signature
@@ -74,7 +79,7 @@ def write_manifest(
     emulation: Mapping[str, Any],
 ) -> None:
     """Write bundle.json: what made the bundle, what was measured and judged, and the SHA-256 of every other file."""
-    recipe, result, source = parts.recipe, parts.result, parts.source
+    recipe, result = parts.recipe, parts.result
     model = next(folder.glob(f"src/main/assets/*/{MODEL}"))
     manifest = {
         "format": FORMAT,
@@ -83,13 +88,7 @@ def write_manifest(
         "kit": __version__,
         "key": parts.key,
         "recipe": recipe.model_dump(mode="json", exclude_none=True),
-        "source": {
-            "file": source.path.name,
-            "sha256": sha256_file(source.path),
-            "bytes": source.path.stat().st_size,
-            "keras": source.keras,
-            "parameters": result.parameters,
-        },
+        "source": {"files": _sources(parts), "parameters": result.parameters},
         "toolchain": {
             "tensorflow": result.tensorflow,
             "loader": result.loader,
@@ -107,12 +106,29 @@ def write_manifest(
             "io": recipe.io,
         },
         "signature": signature,
+        "variables": [asdict(fate) for fate in result.variables],
+        "notes": list(result.notes),
         "measures": measures(result),
         "checks": [{"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed} for v in verdicts],
         "emulation": emulation,
         "files": tree_digests(folder),
     }
     (folder / MANIFEST).write_text(json_text(manifest), "utf-8", newline="\n")
+
+
+def _sources(parts: Parts) -> list[dict[str, Any]]:
+    """Return what is known of each model file or folder, by the name that the recipe has for it."""
+    return [
+        {
+            "file": PurePath(name).name,
+            "format": source.suffix,
+            "sha256": sha256_tree(source.path),
+            "bytes": size_of(source.path),
+            "keras": source.keras,
+            "tensorflow": source.tensorflow,
+        }
+        for name, source in zip(parts.recipe.model.paths, parts.sources, strict=True)
+    ]
 
 
 def measures(result: Result) -> dict[str, Any]:
@@ -138,24 +154,54 @@ def _label_files(recipe: Recipe) -> dict[str, str]:
 def _signature(recipe: Recipe, result: Result, labels: Mapping[str, str]) -> dict[str, Any]:
     inputs = {tensor.name: tensor for tensor in recipe.inputs}
     outputs = {tensor.name: tensor for tensor in recipe.outputs}
-    return {
+    main = result.signature
+    facts: dict[str, Any] = {
         "format": FORMAT,
         "id": recipe.model.id,
         "version": recipe.model.version,
         "model": MODEL,
-        "signature": SIGNATURE,
-        "inputs": [_input(spec, inputs.get(spec.name)) for spec in result.inputs],
-        "outputs": [_output(spec, outputs.get(spec.name), labels) for spec in result.outputs],
+        "signature": main.key,
+        "inputs": [_input(spec, inputs.get(spec.name)) for spec in main.inputs],
+        "outputs": [_output(spec, outputs.get(spec.name), labels) for spec in main.outputs],
+    }
+    if result.others:
+        facts["others"] = [_plain(signature) for signature in result.others]
+    if result.kept:
+        tensors = [{"name": v.name, "shape": list(v.shape), "dtype": v.dtype} for v in result.kept]
+        facts["variables"] = {"read": READ, "assign": ASSIGN, "tensors": tensors}
+    if result.train:
+        facts["train"] = _plain(result.train)
+    if result.flex:
+        facts["flex"] = list(result.flex)
+    return facts
+
+
+def _plain(signature: SignatureSpec) -> dict[str, Any]:
+    """Return a signature that the recipe says nothing of."""
+    return {
+        "signature": signature.key,
+        "inputs": [_input(spec, None) for spec in signature.inputs],
+        "outputs": [_output(spec, None, {}) for spec in signature.outputs],
     }
 
 
+def _facts(spec: TensorSpec, kind: str) -> dict[str, Any]:
+    """Return a tensor's facts; what is as ever stays unsaid: a batch axis, the model's own name."""
+    facts = asdict(spec) | {"kind": kind}
+    if spec.batched:
+        del facts["batched"]
+    if not spec.origin:
+        del facts["origin"]
+    return facts
+
+
 def _input(spec: TensorSpec, wish: Input | None) -> dict[str, Any]:
-    facts = asdict(spec) | {"kind": wish.kind if wish else "tensor"}
+    facts = _facts(spec, wish.kind if wish else "tensor")
     return facts | image_facts(wish, spec.shape[1:]) if wish and wish.kind == "image" else facts
 
 
 def _output(spec: TensorSpec, wish: Output | None, labels: Mapping[str, str]) -> dict[str, Any]:
-    facts = asdict(spec) | {"kind": wish.kind if wish else "tensor"}
+    facts = _facts(spec, wish.kind if wish else "tensor")
     if wish is None or wish.kind != "classes":
         return facts
     return facts | {"labels": labels.get(spec.name), "activation": wish.activation or "none"}

@@ -5,15 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from kit.engine import Engine, Limits, Order, run_job
 from kit.errors import ModelError
+from kit.modelfile import NEW_WEIGHTS, SAVED_MODEL, WEIGHTS
 from kit.plan import Plan
 from kit.progress import Reporter
+from kit.recipe import Input
 from kit.samples import Samples
-from kit.worker.job import CALIBRATION, EVALUATION, InputWish, Job, OutputWish, Result
+from kit.worker.job import (
+    CALIBRATION,
+    CODE,
+    EVALUATION,
+    STRUCTURE,
+    InputWish,
+    Job,
+    ModelPart,
+    OutputWish,
+    Result,
+    TrainWish,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,46 +57,101 @@ class Data:
 
 @contextmanager
 def convert(
-    plan: Plan, engine: Engine, data: Data, limits: Limits, reporter: Reporter, *, answers: bool = False
+    plan: Plan,
+    engine: Engine,
+    data: Data,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    answers: bool = False,
+    freeze: bool = False,
 ) -> Iterator[tuple[Result, Path]]:
     """Make the toolchain ready, run the job, and give its result with the folder of its files for this block.
 
-    answers asks for answers.npz, too. Raises a KitError where the engine, the model or the data refuses.
+    answers asks for answers.npz, too; freeze for the formats beside .tflite instead of one. Raises a KitError
+    where the engine, the model or the data refuses.
     """
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
-    job = replace(_job(plan, engine, data), answers=answers)
-    order = Order(plan.recipe.model.id, plan.toolchain, job, plan.source.path, _arrays(data))
+    job = replace(_job(plan, engine, data), answers=answers, freeze=freeze)
+    extra = {CODE: plan.code, STRUCTURE: plan.structure}
+    files = {part.file: source.path for part, source in zip(job.parts, plan.sources, strict=True)}
+    files |= {name: path for name, path in extra.items() if path is not None}
+    order = Order(plan.recipe.model.id, plan.toolchain, job, files, _arrays(data))
     with run_job(engine, order, limits, reporter) as made:
         yield made
 
 
 def _refuse_code(plan: Plan, engine: Engine) -> None:
-    code = plan.source.code
-    if code and not engine.isolated and not plan.recipe.model.allow_code:
+    """Refuse Python code that came with the model where neither a sandbox nor the recipe allows it."""
+    if engine.isolated or plan.recipe.model.allow_code:
+        return
+    hint = "build it in a container (--engine docker), or trust it: [model] allow_code = true"
+    if plan.code is not None:
         raise ModelError(
-            f"{plan.source.path}: it carries Python code that runs when it is loaded (in {', '.join(code[:5])}), "
-            "and the local engine is no sandbox",
-            "build it in a container (--engine docker), or trust it: [model] allow_code = true",
+            f"{plan.code}: [model] code runs while the model is loaded, and the local engine is no sandbox", hint
         )
+    for source in plan.sources:
+        if source.code:
+            raise ModelError(
+                f"{source.path}: it carries Python code that runs when it is loaded (in {', '.join(source.code[:5])}), "
+                "and the local engine is no sandbox",
+                hint,
+            )
 
 
 def _job(plan: Plan, engine: Engine, data: Data) -> Job:
-    recipe = plan.recipe
+    recipe, model, train = plan.recipe, plan.recipe.model, plan.recipe.variables.train
     return Job(
-        model=f"model{plan.source.suffix}",
-        legacy_keras=plan.source.legacy,
-        allow_code=engine.isolated or recipe.model.allow_code,
+        parts=_parts(plan),
+        allow_code=engine.isolated or model.allow_code,
         scheme=recipe.quantize.scheme,
         io=recipe.io,
-        inputs=tuple(InputWish(t.name, t.kind == "image", tuple(t.shape) if t.shape else None) for t in recipe.inputs),
+        inputs=tuple(_input(tensor) for tensor in recipe.inputs),
         outputs=tuple(
-            OutputWish(t.name, t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
+            OutputWish(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
             for t in recipe.outputs
         ),
         calibrate=data.calibration is not None,
         evaluate=data.evaluation is not None,
         golden=GOLDEN_VECTORS,
+        code=plan.code is not None,
+        structure=plan.structure is not None,
+        allow_flex=model.allow_flex,
+        signatures=tuple(model.signatures),
+        input_order=tuple(model.inputs),
+        output_order=tuple(model.outputs),
+        batch=model.batch,
+        keep=tuple(recipe.variables.keep),
+        train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
+    )
+
+
+_ENDINGS = {SAVED_MODEL: "", WEIGHTS: ".weights.h5"}
+
+
+def _parts(plan: Plan) -> tuple[ModelPart, ...]:
+    """Return the model files as the job has them: under names of ours, with the recipe's for what is told."""
+    return tuple(
+        ModelPart(
+            f"model{i or ''}{_ENDINGS.get(source.suffix, source.suffix)}",
+            WEIGHTS if source.suffix == NEW_WEIGHTS else source.suffix,
+            # A file of weights may not say which Keras wrote it: then it is the toolchain's own.
+            source.legacy or (not source.keras and not plan.toolchain.legacy_keras),
+            PurePath(name).name,
+        )
+        for i, (name, source) in enumerate(zip(plan.recipe.model.paths, plan.sources, strict=True))
+    )
+
+
+def _input(tensor: Input) -> InputWish:
+    return InputWish(
+        tensor.name,
+        tensor.source or "",
+        tensor.kind == "image",
+        None if tensor.shape is None else tuple(tensor.shape),
+        tensor.dtype or "",
+        (tensor.range[0], tensor.range[1]) if tensor.range else None,
     )
 
 

@@ -16,6 +16,7 @@ FORMAT = 1
 MANIFEST = "bundle.json"
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
+PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "structure.json"
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:

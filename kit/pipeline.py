@@ -55,7 +55,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     recipe = plan.recipe
     target = options.out / recipe.model.id
     _check_place(options.out, target)
-    calibration, evaluation = representative(recipe, plan.source), test_data(recipe, plan.source)
+    calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
     if plan.reason != ASKED:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)
@@ -66,13 +66,24 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         verdicts = judge(recipe, result, size)
         if failures(verdicts):
             return Built(recipe, None, None, verdicts, result, size, engine.name)
-        parts = Parts(recipe, plan.toolchain, plan.source, result, files, plan.runtime_lock, plan.key, data.raw())
+        parts = Parts(
+            recipe,
+            plan.toolchain,
+            plan.sources,
+            result,
+            files,
+            plan.runtime_lock,
+            plan.key,
+            data.raw(),
+            plan.code,
+            plan.structure,
+        )
         _write(target, parts, verdicts, reporter)
         if options.answers is not None:
             with writable(options.answers.parent):
                 write_whole(options.answers, (files / ANSWERS).read_bytes())
     record = {"engine": engine.name, "started": int(started), "seconds": round(time.time() - started, 1)}
-    record |= {"model": str(plan.source.path.resolve()), "key": plan.key}
+    record |= {"models": [str(source.path.resolve()) for source in plan.sources], "key": plan.key}
     if options.answers is not None:
         record["answers"] = sha256_file(options.answers)
     with writable(options.out):
@@ -97,7 +108,17 @@ def _write(target: Path, parts: Parts, verdicts: tuple[Verdict, ...], reporter: 
     with replacing(target) as staging:
         reporter.stage("write the bundle")
         signature = write_bundle(staging, parts)
-        reporter.stage(f"run it on {parts.recipe.android.runtime}")
-        emulation = replay_golden(staging, parts.recipe.android.runtime, reporter.note)
+        emulation = _emulate(staging, parts, reporter)
         write_manifest(staging, parts, signature, verdicts, emulation)
     reporter.close()
+
+
+def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:
+    """Replay the golden vectors on the app's runtime, but for a file that no runtime from pip can run."""
+    runtime = parts.recipe.android.runtime
+    if flex := parts.result.flex:
+        ops = ", ".join(flex)
+        reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")
+        return {"verdict": "not run", "why": f"needs select-tf-ops: {ops}"}
+    reporter.stage(f"run it on {runtime}")
+    return replay_golden(staging, runtime, reporter.note)

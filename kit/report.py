@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -14,8 +15,9 @@ from rich.table import Table
 
 from kit.bundle import measures
 from kit.checks import Verdict
+from kit.files import size_of
 from kit.pipeline import Built
-from kit.worker.job import OutputMeasure
+from kit.worker.job import ASSIGN, READ, OutputMeasure, Result
 
 Row = tuple[str, str]
 
@@ -59,11 +61,11 @@ def _rows(built: Built) -> Iterator[Row]:
     result, recipe = built.result, built.recipe
     if result is None:
         return
-    before = recipe.file(recipe.model.path).stat().st_size
+    before = sum(size_of(recipe.file(name)) for name in recipe.model.paths)
     yield (
         "size",
-        f"{_bytes(before)} {recipe.model.path} -> {_bytes(built.size)} model.tflite (x{built.size / before:.2f}), "
-        f"{recipe.quantize.scheme}, {recipe.io} in and out",
+        f"{_bytes(before)} {' + '.join(recipe.model.paths)} -> {_bytes(built.size)} model.tflite "
+        f"(x{built.size / before:.2f}), {recipe.quantize.scheme}, {recipe.io} in and out",
     )
     for measure in result.measures:
         yield from _measured(measure, len(result.measures) > 1)
@@ -81,8 +83,21 @@ def _rows(built: Built) -> Iterator[Row]:
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",
     )
+    if result.kept:
+        yield "variables", _variables(result)
+    for note in result.notes:
+        yield "note", note
     if not result.portable:
         yield "note", "the order of float sums could not be fixed here: on another type of CPU, bytes may differ"
+
+
+def _variables(result: Result) -> str:
+    """Say what stayed a variable, and what became of the rest: "2 kept (head/kernel, head/bias), 10 constant"."""
+    kept = ", ".join(spec.name for spec in result.kept)
+    counts = Counter(fate.fate for fate in result.variables if fate.fate != "kept")
+    rest = "".join(f", {count} {fate}" for fate, count in sorted(counts.items()))
+    train = f"; signature {result.train.key}" if result.train else ""
+    return f"{len(result.kept)} kept ({kept}){rest}; signatures {READ}, {ASSIGN}{train}"
 
 
 def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
@@ -100,6 +115,8 @@ def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
 
 
 def _emulated(report: dict[str, Any]) -> str:
+    if "why" in report:
+        return f"{report['verdict']}: {report['why']}"
     outputs = report.get("outputs", {})
     parts = []
     for name, facts in outputs.items():

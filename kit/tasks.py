@@ -141,6 +141,39 @@ def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: boo
 
 
 @command
+def freeze(
+    ctx: Context,
+    recipe: str,
+    engine: str = "auto",
+    tensorflow: str = "",
+    out: str = "dist",
+    memory: str = "8g",
+    timeout: int = 3600,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Write a recipe's model as frozen GraphDef, SavedModel, weights (.npz) and structure (JSON) to OUT/<id>.frozen.
+
+    Names, picks, tensors inside and kept variables are those of the recipe; nothing is quantized. docs/formats.md says
+    how each is loaded again. Exit codes: 0 done, 2 recipe, 3 model, 5 engine, 130 interrupted.
+    """
+    from kit.engine import Limits
+    from kit.frozen import freeze, lines
+    from kit.plan import make_plan
+    from kit.progress import Reporter
+    from kit.recipe import load_recipe
+
+    read = load_recipe(_recipe(recipe))
+    plan = make_plan(read.with_tensorflow(tensorflow) if tensorflow else read, "")
+    reporter = Reporter()
+    try:
+        folder, facts = freeze(plan, engine, Path(out), Limits(_bytes(memory), _positive(timeout)), reporter)
+    finally:
+        reporter.close()
+    _print_json(facts) if json else sys.stdout.writelines(f"{line}\n" for line in lines(folder, facts))
+
+
+@command
 def emulate(
     ctx: Context,
     bundle: str,
@@ -149,11 +182,18 @@ def emulate(
     json: bool = False,
     top: int = 0,
     benchmark: bool = False,
+    signature: str = "",
+    variables: bool = False,
+    load: str = "",
+    save: str = "",
     debug: bool = False,
 ) -> None:
     """Run a bundle on a LiteRT interpreter: on its golden vectors, or on files.
 
     Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png b.png
+    --signature KEY runs them through another signature. --variables shows the variables that the model keeps;
+    --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
+    --runtime is any that `toolchains` lists; by default the recipe's.
     """
     import shlex
 
@@ -169,6 +209,10 @@ def emulate(
         *(["--json"] if json else []),
         *(["--top", str(top)] if top else []),
         *(["--benchmark"] if benchmark else []),
+        *(["--signature", signature] if signature else []),
+        *(["--variables"] if variables else []),
+        *(["--load", load] if load else []),
+        *(["--save", save] if save else []),
     ]
     code = run_harness(folder, runtime, arguments, Reporter().note)
     if code:
@@ -179,7 +223,7 @@ def emulate(
 def verify(
     ctx: Context,
     bundle: str,
-    model: str = "",
+    model: list[str] = [],
     engine: str = "auto",
     memory: str = "8g",
     timeout: int = 3600,
@@ -188,18 +232,19 @@ def verify(
 ) -> None:
     """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
 
-    Needs the bundle and the source model alone. Exit code 6 names the first rung that fails.
+    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand. Exit code 6
+    names the first rung that fails.
     """
     from kit.engine import Limits, choose_engine
     from kit.errors import DifferenceError
     from kit.progress import Reporter
-    from kit.verify import find_model, verify
+    from kit.verify import find_models, verify
 
     folder, reporter = Path(bundle), Reporter()
-    source = find_model(folder, model)
+    sources = find_models(folder, model)
     limits = Limits(_bytes(memory), _positive(timeout))
     try:
-        ladder = verify(folder, source, choose_engine(engine, reporter.note), limits, reporter)
+        ladder = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter)
     finally:
         reporter.close()
     if json:
@@ -308,12 +353,21 @@ def _print_image(name: str, made: Image) -> None:
 
 
 @command
-def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite."""
+def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
+    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite.
+
+    --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
+    """
     from kit.modelfile import read_model_file
     from kit.tflite import is_tflite, read_tflite, to_json
     from kit.tflite_text import describe
 
+    if weights:
+        from kit.weights import find_weights, lines
+
+        found = find_weights(Path(file), weights)
+        _print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
+        return
     if is_tflite(Path(file)):
         model = read_tflite(Path(file))
         _print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
@@ -323,7 +377,7 @@ def inspect(ctx: Context, file: str, json: bool = False, debug: bool = False) ->
         _print_json(facts)
     else:
         for key, value in facts.items():
-            sys.stdout.write(f"{key:8} {value}\n")
+            sys.stdout.write(f"{key:10} {value}\n")
 
 
 @command
@@ -475,6 +529,7 @@ def _print_json(value: Any) -> None:
 namespace = Collection(
     build,
     emulate,
+    freeze,
     verify,
     matrix,
     toolchains,

@@ -1,14 +1,14 @@
 """Build a bundle's model again from the bundle's own lock and samples, and say on which rung it still holds.
 
-The rungs: files (as bundle.json has them), source (the model file is the one), bytes, structure, numbers. Needs the
-bundle and the source model, nothing else that a person wrote.
+The rungs: files (as bundle.json has them), source (the model files are the ones), bytes, structure, numbers. Needs
+the bundle and the source model, nothing else that a person wrote.
 """
 
 from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,18 @@ from typing import TYPE_CHECKING, Any
 from kit.convert import Data, convert
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
-from kit.files import sha256_file, tree_digests
-from kit.manifest import MANIFEST, PROVENANCE, SAMPLES, read_manifest
-from kit.modelfile import read_model_file
+from kit.files import sha256_file, sha256_tree, tree_digests
+from kit.manifest import (
+    MANIFEST,
+    PROVENANCE,
+    PROVENANCE_CODE,
+    PROVENANCE_STRUCTURE,
+    SAMPLES,
+    read_manifest,
+    read_record,
+)
 from kit.pins import read_lock
-from kit.plan import Plan
+from kit.plan import Plan, read_sources
 from kit.progress import Reporter
 from kit.recipe import Recipe
 from kit.samples import from_raw
@@ -47,7 +54,7 @@ class Rung:
         """Return the next step where this rung fails."""
         return {
             "files": "restore the bundle, or build it again",
-            "source": "name the model that the bundle was made of: --model PATH",
+            "source": "name the model that the bundle was made of: --model PATH, once for each of several",
         }.get(self.name, "build it anew and look at what changed: kit diff A B")
 
 
@@ -63,13 +70,13 @@ class Ladder:
         return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
 
 
-def verify(bundle: Path, model: Path, engine: Engine, limits: Limits, reporter: Reporter) -> Ladder:
+def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits, reporter: Reporter) -> Ladder:
     """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises."""
     manifest = read_manifest(bundle)
-    rungs = [_files(bundle, manifest), _source(model, manifest)]
+    rungs = [_files(bundle, manifest), _source(models, manifest)]
     if not all(rung.holds for rung in rungs):
         return Ladder(tuple(rungs))
-    plan = _plan(bundle, model, manifest)
+    plan = _plan(bundle, models, manifest)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
         same = sha256_file(here) == sha256_file(files / MODEL)
@@ -82,26 +89,37 @@ def verify(bundle: Path, model: Path, engine: Engine, limits: Limits, reporter: 
     return Ladder(tuple(rungs))
 
 
-def find_model(bundle: Path, named: str) -> Path:
-    """Return the source model's file: the named one, else one of its name near the bundle or here."""
+def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
+    """Return the source model's files, in their order: the named ones, else those of its names near the bundle or here.
+
+    Raises RecipeError where one is not at hand, or where not as many are named as the bundle was made of.
+    """
+    names = [str(each["file"]) for each in read_manifest(bundle)["source"]["files"]]
+    if named and len(named) != len(names):
+        raise RecipeError(
+            f"{bundle}: it was made of {len(names)} models, and {len(named)} are named",
+            "name each in its order: " + " ".join(f"--model path/to/{name}" for name in names),
+        )
     if named:
-        return Path(named)
-    name = str(read_manifest(bundle)["source"]["file"])
-    nearby = [bundle.parent / name, Path(name)]
-    with_record = _recorded(bundle)
-    found = next((path for path in [*with_record, *nearby] if path.exists()), None)
-    if found is None:
-        raise RecipeError(f"{bundle}: its source model {name} is not at hand", f"name it: --model path/to/{name}")
+        return [Path(name) for name in named]
+    recorded = _recorded(bundle)
+    found = []
+    for i, name in enumerate(names):
+        places = [*recorded[i : i + 1], bundle.parent / name, Path(name)]
+        path = next((place for place in places if place.exists()), None)
+        if path is None:
+            raise RecipeError(
+                f"{bundle}: its source model {name} is not at hand",
+                "name it: " + " ".join(f"--model path/to/{each}" for each in names),
+            )
+        found.append(path)
     return found
 
 
 def _recorded(bundle: Path) -> list[Path]:
-    """Return where the build record beside the bundle says that the model was."""
-    try:
-        record = json.loads((bundle.parent / f"{bundle.name}.build.json").read_text("utf-8"))
-        return [Path(record["model"])]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
+    """Return where the build record beside the bundle says that the models were."""
+    models = read_record(bundle).get("models")
+    return [Path(str(name)) for name in models] if isinstance(models, list) else []
 
 
 def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
@@ -115,22 +133,25 @@ def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
     return Rung("files", not lines, tuple(lines) or (f"{len(listed)} files are as {MANIFEST} has them",))
 
 
-def _source(model: Path, manifest: Mapping[str, Any]) -> Rung:
-    wanted = manifest["source"]["sha256"]
-    try:
-        found = sha256_file(model)
-    except OSError as error:
-        raise RecipeError(
-            f"{model}: the source model cannot be read: {error.strerror}", "name it with --model"
-        ) from error
-    if found == wanted:
-        return Rung("source", True, (f"{model} is the model that it was made of",))
-    return Rung(
-        "source", False, (f"{model} is another model: sha256 {found[:16]}..., the bundle's is {wanted[:16]}...",)
-    )
+def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
+    same, others = [], []
+    for model, made_of in zip(models, manifest["source"]["files"], strict=True):
+        wanted = made_of["sha256"]
+        try:
+            model.stat()
+            found = sha256_tree(model)
+        except OSError as error:
+            raise RecipeError(
+                f"{model}: the source model cannot be read: {error.strerror}", "name it with --model"
+            ) from error
+        if found == wanted:
+            same.append(f"{model} is the model that it was made of")
+        else:
+            others.append(f"{model} is another model: sha256 {found[:16]}..., the bundle's is {wanted[:16]}...")
+    return Rung("source", not others, (*others, *same))
 
 
-def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
+def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any]) -> Plan:
     recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
     toolchain = _toolchain(bundle, manifest)
     signature = manifest["signature"]
@@ -141,9 +162,11 @@ def _plan(bundle: Path, model: Path, manifest: Mapping[str, Any]) -> Plan:
         if output.get("labels")
     }
     runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
-    return Plan(
-        recipe, toolchain, "the bundle's own", read_model_file(model), runtime_lock, labels, str(manifest["key"])
-    )
+    code = bundle / PROVENANCE_CODE if recipe.model.code else None
+    structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
+    sources = read_sources(models, code, structure)
+    key = str(manifest["key"])
+    return Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
 
 
 def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:

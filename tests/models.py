@@ -116,6 +116,133 @@ def keras2() -> Any:
     return tf_keras.Model(image, digit, name="keras2")
 
 
+def many() -> Any:
+    """Return `zeta`, `alpha`, `mid`, `beta` [N, 6] -> six outputs [N, 4]: all of one shape, in no order of names."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    inputs = [keras.Input((6,), name=name) for name in ("zeta", "alpha", "mid", "beta")]
+    # A layer of its own for each: they weigh differently in every output.
+    both = keras.layers.Concatenate(name="both")(
+        [keras.layers.Dense(5, activation="tanh", name=f"take_{i}")(x) for i, x in enumerate(inputs)]
+    )
+    hidden = keras.layers.Dense(4, activation="tanh", name="hidden")(both)
+    names = ("out_z", "out_a", "out_10", "out_m", "out_9", "out_b")
+    return keras.Model(inputs, [keras.layers.Dense(4, name=name)(hidden) for name in names], name="many")
+
+
+def hostile() -> Any:
+    """Return inputs `my input é`, `class` [N, 6] -> outputs `0digit`, `fun.1` [N, 3]: names that no language takes."""
+    import keras
+
+    keras.utils.set_random_seed(7)
+    first, second = keras.Input((6,), name="my input é"), keras.Input((6,), name="class")
+    outputs = [keras.layers.Dense(3, name="0digit")(second), keras.layers.Dense(3, name="fun.1")(first)]
+    return keras.Model([first, second], outputs, name="hostile")
+
+
+def head() -> Any:
+    """Return `image` [N, 8, 8, 1] -> `digit` [N, 10]: a convolution with batch normalization, and a head `digit`."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    image = keras.Input((8, 8, 1), name="image")
+    x = keras.layers.Conv2D(8, 3, use_bias=False, name="conv")(image)
+    x = keras.layers.BatchNormalization(name="norm")(x)
+    x = keras.layers.Dropout(0.5, name="drop")(keras.layers.ReLU(name="relu")(x))
+    digit = keras.layers.Dense(10, activation="softmax", name="digit")(keras.layers.Flatten(name="flat")(x))
+    return keras.Model(image, digit, name="head")
+
+
+def gru() -> Any:
+    """Return `sequence` [N, any, 5] -> `score` [N, 3] through a bidirectional GRU."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    sequence = keras.Input((None, 5), name="sequence")
+    x = keras.layers.Bidirectional(keras.layers.GRU(8), name="both_ways")(sequence)
+    return keras.Model(sequence, keras.layers.Dense(3, name="score")(x), name="gru")
+
+
+def stateful() -> Any:
+    """Return `step` [1, 1, 5] -> `score` [1, 3] through an LSTM that remembers from call to call."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    step = keras.Input(batch_shape=(1, 1, 5), name="step")
+    x = keras.layers.LSTM(8, stateful=True, name="memory")(step)
+    return keras.Model(step, keras.layers.Dense(3, name="score")(x), name="stateful")
+
+
+def typed() -> Any:
+    """Return `ids` [N, 4] int32, `amount` [N, 1], `flags` [N, 2] bool -> `score` [N, 3]."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    ids = keras.Input((4,), dtype="int32", name="ids")
+    amount, flags = keras.Input((1,), name="amount"), keras.Input((2,), dtype="bool", name="flags")
+    words = keras.layers.Flatten(name="flat")(keras.layers.Embedding(1000, 8, name="words")(ids))
+    parts = [words, amount, keras.ops.cast(flags, "float32")]
+    return keras.Model([ids, amount, flags], keras.layers.Dense(3, name="score")(keras.layers.Concatenate()(parts)))
+
+
+def float_ids() -> Any:
+    """Return `ids` [N, 4] float32 -> `score` [N, 3]: an Embedding behind an Input that was given no dtype."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    ids = keras.Input((4,), name="ids")
+    words = keras.layers.Flatten(name="flat")(keras.layers.Embedding(1000, 8, name="words")(ids))
+    return keras.Model(ids, keras.layers.Dense(3, name="score")(words), name="float_ids")
+
+
+def erf() -> Any:
+    """Return `x` [N, 6] -> `gauss` [N, 4] through an op that TFLite lacks, in a Lambda layer."""
+    import keras
+
+    keras.utils.set_random_seed(7)
+    x = keras.Input((6,), name="x")
+    h = keras.layers.Dense(4, activation="sigmoid", name="squash")(x)
+    gauss = keras.layers.Lambda(lambda t: __import__("tensorflow").math.erf(t + 0.0), output_shape=(4,), name="gauss")(
+        h
+    )
+    return keras.Model(x, gauss, name="erf")
+
+
+def onet() -> Any:
+    """Return mtcnn's O-Net with its trained weights: `face` [N, 48, 48, 3] -> `box`, `landmarks`, `score`.
+
+    The weights are in the .npz that DROPKIT_TEST_WEIGHTS names: arrays 0, 1, ... in the order of the layers.
+    """
+    import numpy as np
+
+    keras = _keras()
+    layers = keras.layers
+    face = x = keras.Input((48, 48, 3), name="face")
+    for at, (filters, size, pool, padding) in enumerate(
+        [(32, 3, 3, "same"), (64, 3, 3, "valid"), (64, 3, 2, "same"), (128, 2, 0, "")], 1
+    ):
+        x = layers.Conv2D(filters, size, name=f"conv{at}")(x)
+        x = layers.PReLU(shared_axes=[1, 2], name=f"prelu{at}")(x)
+        if pool:
+            x = layers.MaxPooling2D(pool, 2, padding=padding, name=f"pool{at}")(x)
+    x = layers.Flatten(name="flat")(layers.Permute((2, 1, 3), name="permute")(x))
+    x = layers.PReLU(name="prelu5")(layers.Dense(256, name="dense5")(x))
+    outputs = [layers.Dense(4, name="box")(x), layers.Dense(10, name="landmarks")(x)]
+    model = keras.Model(face, [*outputs, layers.Dense(2, activation="softmax", name="score")(x)], name="onet")
+    with np.load(os.environ["DROPKIT_TEST_WEIGHTS"]) as arrays:
+        model.set_weights([arrays[str(i)] for i in range(len(arrays.files))])
+    return model
+
+
+def _keras() -> Any:
+    """Return Keras 3, or Keras 2 where this process is to write with that."""
+    if os.environ.get("TF_USE_LEGACY_KERAS") == "1":
+        try:
+            import tf_keras
+        except ModuleNotFoundError:
+            pass
+        else:
+            return tf_keras
+    import keras
+
+    return keras
+
+
 def _behind_lambda(function: Callable[[Any], Any]) -> Any:
     import keras
 
@@ -151,6 +278,21 @@ KINDS: dict[str, Callable[[], Any]] = {
     "keras2_h5": keras2,
     "keras2_zip": keras2,
     "keras2_v3": keras2,
+    "erf": erf,
+    "keras2_onet_h5": onet,
+    "typed": typed,
+    "hostile": hostile,
+    **{
+        f"{prefix}{name}{suffix}": make
+        for prefix, suffix in (("", ""), ("keras2_", "_h5"))
+        for name, make in {
+            "many": many,
+            "head": head,
+            "gru": gru,
+            "stateful": stateful,
+            "float_ids": float_ids,
+        }.items()
+    },
 }
 
 if __name__ == "__main__":

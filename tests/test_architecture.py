@@ -52,32 +52,34 @@ ARROWS = {
     "engine": "container errors files process progress toolchain venv worker.job",
     "bundle": "checks files kit manifest modelfile npz pins recipe render samples toolchain worker.job",
     "emulate": "errors pins toolchain venv",
-    "plan": "choice modelfile pins recipe samples toolchain",
+    "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
-    "convert": "engine errors plan progress samples worker.job",
+    "convert": "engine errors modelfile plan progress recipe samples worker.job",
     "pipeline": "bundle checks choice convert emulate engine errors files manifest plan progress recipe samples"
     " worker.job",
-    "verify": "convert engine errors files manifest modelfile pins plan progress recipe samples tflite tflite_diff"
+    "verify": "convert engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
-    "report": "bundle checks pipeline worker.job",
+    "frozen": "convert engine errors files kit plan progress worker.job",
+    "weights": "errors hdf5 tflite",
+    "report": "bundle checks files pipeline worker.job",
     "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
     "matrix": "cells errors manifest recipe",
     "matrix_report": "cells matrix",
     "matrix_page": "cells kit matrix matrix_report render",
-    "tasks": "cells checks container emulate engine errors files inventory key manifest matrix matrix_page"
+    "tasks": "cells checks container emulate engine errors files frozen inventory key manifest matrix matrix_page"
     " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff"
-    " tflite_text toolchain verify",
+    " tflite_text toolchain verify weights",
     "__main__": "kit tasks",
 }
 
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
     "worker.job": "",
-    "worker": "numpy flatbuffers tensorflow keras tf_keras",
+    "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "npz": "numpy",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
-    "hdf5": "h5py",  # a script that runs in a process of its own
+    "hdf5": "h5py numpy",  # a script that runs in a process of its own
 }
 
 NEVER_ON_THE_HOST = {"tensorflow", "keras", "tf_keras"}
@@ -295,7 +297,7 @@ def test_a_host_module_that_imports_tensorflow_is_found(tmp_path: Path) -> None:
         ("worker/convert.py", "from kit.files import json_text", "'worker' imports 'files', and may only import"),
         ("preprocess.py", "import tensorflow", "'preprocess' imports 'tensorflow', and may only import"),
         ("preprocess.py", "import kit.errors", "'preprocess' imports 'errors', and may only import: nothing"),
-        ("hdf5.py", "import numpy", "'hdf5' imports 'numpy', and may only import: the standard library h5py"),
+        ("hdf5.py", "import pydantic", "'hdf5' imports 'pydantic', and may only import: the standard library h5py"),
     ],
 )
 def test_what_runs_elsewhere_imports_only_what_is_there(tmp_path: Path, file: str, line: str, sentence: str) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from kit.checks import Verdict, failures, judge
 from kit.recipe import Checks, Model, Output, Quantize, Recipe, Scheme
-from kit.worker.job import OutputMeasure, Result
+from kit.worker.job import OutputMeasure, Result, SignatureSpec
 
 
 def recipe(checks: Checks, scheme: Scheme = "int8") -> Recipe:
@@ -21,7 +21,23 @@ def recipe(checks: Checks, scheme: Scheme = "int8") -> Recipe:
 
 def result(*measures: OutputMeasure) -> Result:
     """Return what the worker measured."""
-    return Result((), (), measures, 100, "checks", 10, "keras 3.15.1", "2.19.1", "x86_64", portable=True)
+    return Result(
+        signature=SignatureSpec("serving_default", (), ()),
+        others=(),
+        kept=(),
+        train=None,
+        variables=(),
+        flex=(),
+        notes=(),
+        measures=measures,
+        samples=100,
+        measured_on="checks",
+        parameters=10,
+        loader="keras 3.15.1",
+        tensorflow="2.19.1",
+        machine="x86_64",
+        portable=True,
+    )
 
 
 def digit(agreement: float | None = 1.0, before: float | None = None, after: float | None = None) -> OutputMeasure:

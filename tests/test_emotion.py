@@ -44,7 +44,7 @@ def bundle(recipe: Path) -> Path:
 
 def test_int8_agrees_with_the_float_model_on_97_of_100_faces(bundle: Path) -> None:
     manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
-    assert manifest["source"]["keras"] == "2.0.5"
+    assert manifest["source"]["files"][0]["keras"] == "2.0.5"
     assert manifest["toolchain"]["loader"].startswith("tf_keras")
     assert manifest["measures"]["samples"] == 100
     assert manifest["measures"]["outputs"][0]["agreement"] >= 0.97

@@ -105,11 +105,11 @@ def test_what_is_read_is_what_the_runtime_itself_says(
 
 def test_a_signature_keeps_the_order_of_its_names(many: bytes) -> None:
     (signature,) = read_tflite(many).signatures
-    # The converter sorts them; the model's own order is in the bundle's signature.json.
-    assert list(signature.inputs) == ["context", "picture"]
-    assert list(signature.outputs) == ["box", "digit", "embedding"]
+    # The model's own order: the worker puts back what the converter sorted.
+    assert list(signature.inputs) == ["picture", "context"]
+    assert list(signature.outputs) == ["digit", "box", "embedding"]
     (swapped,) = read_tflite(swapped_order(many)).signatures
-    assert list(swapped.outputs) == ["digit", "box", "embedding"]
+    assert list(swapped.outputs) == ["box", "digit", "embedding"]
 
 
 def test_versions_options_metadata_and_sizes_of_an_int8_file(int8: bytes) -> None:
@@ -253,7 +253,7 @@ def swapped_tensors(data: bytes) -> bytes:
 
 def test_two_outputs_of_a_signature_in_another_order_are_seen(many: bytes) -> None:
     diff = compare(read_tflite(many), read_tflite(swapped_order(many)))
-    expected = "'serving_default' outputs: 'box', 'digit', 'embedding' -> 'digit', 'box', 'embedding'"
+    expected = "'serving_default' outputs: 'digit', 'box', 'embedding' -> 'box', 'digit', 'embedding'"
     assert diff.lines() == [f"signatures: {expected}"]
     assert not diff.same_structure
 
@@ -261,10 +261,10 @@ def test_two_outputs_of_a_signature_in_another_order_are_seen(many: bytes) -> No
 def test_two_outputs_of_a_signature_with_exchanged_tensors_are_seen(many: bytes) -> None:
     diff = compare(read_tflite(many), read_tflite(swapped_tensors(many)))
     assert [line.partition(" is ")[0] for line in diff.lines()] == [
-        "signatures: 'serving_default' outputs: 'box'",
         "signatures: 'serving_default' outputs: 'digit'",
+        "signatures: 'serving_default' outputs: 'box'",
     ]
-    assert "float32[1,4] -> " in diff.lines()[0]
+    assert "float32[1,10] -> " in diff.lines()[0]
     assert not diff.same_structure
 
 
@@ -392,7 +392,7 @@ def test_diff_prints_a_table_and_ends_with_6_where_files_differ(many: bytes, tmp
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].startswith(f"A {tmp_path / 'a.tflite'}  {len(many):,} bytes  sha256 ")
-    assert any(line.startswith("signatures  'serving_default' outputs: 'box', 'digit'") for line in lines)
+    assert any(line.startswith("signatures  'serving_default' outputs: 'digit', 'box'") for line in lines)
     assert lines[-1] == "another structure, other bytes"
 
 

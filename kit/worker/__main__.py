@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 import platform
 import sys
-import tempfile
 import traceback
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.worker.job import ANSWERS, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
 from kit.worker.progress import Progress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kit.worker.contract import Contract
+    from kit.worker.source import Source
 
 
 def main(folder: Path, out: Path) -> None:
@@ -30,48 +36,83 @@ def main(folder: Path, out: Path) -> None:
 
 
 def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
-    """Load, convert, run what was produced, measure; return what to tell the host."""
+    """Load, convert, run what was produced, prove and measure it; return what to tell the host."""
     progress.stage("start TensorFlow")
     import tensorflow as tf
 
     from kit.npz import save_npz
-    from kit.worker import blocking, convert, data, measure, product, source
+    from kit.worker import blocking, data, measure
+    from kit.worker.contract import resolve
+    from kit.worker.load import load
+    from kit.worker.make import make
 
     portable = blocking.fix_cache_sizes()
     progress.stage("load the model")
-    model = source.load(folder / job.model, job)
-    source.check_names(job, model)
-    shapes = source.fix_shapes(model, {wish.name: wish for wish in job.inputs})
-    arrays = data.read(folder, job, model, shapes)
+    source = load(folder, job)
+    contracts = resolve(job, source)
+    if job.freeze:
+        return _frozen(job, source, contracts, out, progress)
+    arrays = data.read(folder, job, contracts)
 
     progress.stage(f"convert to {job.scheme}")
-    with tempfile.TemporaryDirectory() as exported:
-        convert.export(model, shapes, Path(exported))
-        content = convert.convert(Path(exported), job, arrays.calibration)
+    made = make(job, source, contracts, arrays)
 
     progress.stage("run the float model")
-    floats = measure.reference(model, arrays.evaluation)
+    floats = made.reference(contracts, arrays.evaluation)
     progress.stage("run the converted model")
-    made = product.Product(content, [p.name for p in model.inputs], [p.name for p in model.outputs])
-    fed, answers = made.ask_all(arrays.evaluation, progress.advance)
-    measures = measure.measure(job, arrays, made, floats, answers)
+    checked = made.check(contracts, arrays.evaluation, floats, progress.advance)
 
-    (out / MODEL).write_bytes(content)
-    save_npz(out / GOLDEN, measure.golden(job, arrays, made, fed, answers, floats))
+    main = contracts[0].key
+    answers = checked.answers[main]
+    measures = measure.measure(job, arrays, made.product.signatures[main], floats[main], answers)
+    (out / MODEL).write_bytes(made.content)
+    save_npz(out / GOLDEN, made.golden(job, contracts, arrays, checked, floats))
     if job.answers:
-        save_npz(out / ANSWERS, measure.answered(job, made, answers))
-    samples = len(next(iter(arrays.evaluation.values())))
+        save_npz(out / ANSWERS, measure.answered(job, made.product.signatures[main], answers))
+    signatures = [made.product.signatures[contract.key] for contract in contracts]
     return Result(
-        made.inputs,
-        made.outputs,
+        signatures[0],
+        tuple(signatures[1:]),
+        made.kept,
+        None if made.train is None else made.train.signature,
+        made.fates,
+        made.product.flex,
+        (*source.notes, *made.notes, *checked.notes),
         measures,
-        samples,
+        len(next(iter(arrays.evaluation[main].values()), ())),
         arrays.measured_on,
-        model.parameters,
-        model.loader,
+        source.parameters,
+        source.loader,
         tf.__version__,
         platform.machine(),
         portable,
+    )
+
+
+def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, progress: Progress) -> Result:
+    """Write the other formats; a result without a product has no measures."""
+    import tensorflow as tf
+
+    from kit.worker.formats import write
+
+    progress.stage("freeze")
+    made = write(job, source, contracts, out, progress.advance)
+    return Result(
+        signature=made.signatures[0],
+        others=made.signatures[1:],
+        kept=made.kept,
+        train=None,
+        variables=made.fates,
+        flex=(),
+        notes=(*source.notes, *made.notes),
+        measures=(),
+        samples=job.golden,
+        measured_on="random",
+        parameters=source.parameters,
+        loader=source.loader,
+        tensorflow=tf.__version__,
+        machine=platform.machine(),
+        portable=True,
     )
 
 

@@ -1,104 +1,112 @@
-"""From a loaded model to the bytes of a .tflite file. Knows the converter's options; measures nothing."""
+"""From an exported SavedModel to the bytes of a .tflite file. Knows the converter's options; measures nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from kit.worker.fold import fold_normalization
-from kit.worker.job import SIGNATURE, Job, JobError
-from kit.worker.source import Source
+from kit.worker.export import Exported
+from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.job import Job, JobError
+from kit.worker.signatures import settle
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def export(source: Source, shapes: Mapping[str, tuple[int, ...]], folder: Path) -> None:
-    """Write a SavedModel whose one signature has the model's own names, its weights frozen to constants.
+@dataclass(frozen=True)
+class Origin:
+    """Where an op that the converter refuses comes from: the graphs that were exported, and the model's layers."""
 
-    Frozen first: saved any other way, a Keras 3 model can lose its weights and only fail on the device.
+    graphs: Sequence[Frozen]
+    layers: Sequence[str]
+
+    def placed(self, op: str) -> str:
+        """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)"."""
+        nodes = (node.name for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op == op)
+        places = [self._place(name) for name in dict.fromkeys(nodes)]
+        return f"{op} (in {', '.join(places[:3])})" if places else op
+
+    def _place(self, node: str) -> str:
+        for word in node.split("/"):
+            for layer in (word, re.sub(r"_\d+$", "", word)):  # Keras 3 numbers the scopes of a model that it loads
+                if layer in self.layers:
+                    return f"layer '{layer}': {node}"
+        return node
+
+
+def convert(
+    folder: Path, job: Job, exported: Sequence[Exported], calibration: Mapping[str, Sequence[Arrays]], source: Origin
+) -> bytes:
+    """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
+
+    calibration has what single calls take, by signature. Raises JobError (kind "model") where the
+    converter refuses.
     """
-    ports = {port.name: port for port in source.inputs}
-    specs = {name: tf.TensorSpec(shape, ports[name].dtype) for name, shape in shapes.items()}
-    names = list(specs)
-    outputs = [port.name for port in source.outputs]
-
-    # Positional and flat, so that no order is left to chance: names come back in the signature below.
-    def flat(*tensors: Any) -> list[Any]:
-        answers = source.call(dict(zip(names, tensors, strict=True)))
-        # identity: an output that is an input, or the same tensor twice, still gets a tensor of its own
-        return [tf.identity(answers[name]) for name in outputs]
-
-    frozen = convert_variables_to_constants_v2(
-        tf.function(flat, autograph=False).get_concrete_function(*specs.values()), lower_control_flow=False
-    )
-    left = [op.name for op in frozen.graph.get_operations() if op.type in {"VarHandleOp", "ReadVariableOp"}]
-    if left:
-        raise JobError(
-            "model",
-            f"{len(left)} variables could not be frozen: {', '.join(left[:3])}",
-            "this model keeps state between calls, which is not supported yet",
-        )
-
-    graph = fold_normalization(frozen.graph.as_graph_def())
-    taken, given = [tensor.name for tensor in frozen.inputs], [tensor.name for tensor in frozen.outputs]
-
-    def serve(**feeds: Any) -> dict[str, Any]:
-        feed = dict(zip(taken, [feeds[name] for name in names], strict=True))
-        answers = tf.graph_util.import_graph_def(graph, input_map=feed, return_elements=given, name="")
-        return dict(zip(outputs, answers, strict=True))
-
-    module = tf.Module()
-    module.serve = tf.function(serve, autograph=False)
-    named = {name: tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in specs.items()}
-    tf.saved_model.save(module, str(folder), signatures={SIGNATURE: module.serve.get_concrete_function(**named)})
-
-
-def convert(folder: Path, job: Job, calibration: Arrays) -> bytes:
-    """Convert an exported SavedModel to the job's scheme; calibration maps input names to [N, ...] arrays.
-
-    Raises JobError (kind "model") where the converter refuses.
-    """
-    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[SIGNATURE])
+    converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
+    if len(exported) > 1:
+        converter.experimental_enable_resource_variables = True
     if job.scheme != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
     if job.scheme == "float16":
         converter.target_spec.supported_types = [tf.float16]
+    builtins = tf.lite.OpsSet.TFLITE_BUILTINS
     if job.scheme == "int8":
-        converter.representative_dataset = lambda: _rows(calibration)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        words = {each.key: {name: word for word, name in each.inputs} for each in exported}
+        converter.representative_dataset = lambda: _rows(calibration, words)
+        builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
+    converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
-        return bytes(converter.convert())
+        content = bytes(converter.convert())
     except Exception as error:
-        raise _refusal(error, job.scheme) from error
+        raise _refusal(error, job, source) from error
+    return settle(content, exported)
 
 
-def _rows(arrays: Arrays) -> Iterator[dict[str, np.ndarray]]:
-    """Yield one sample at a time, batch 1, by input name: the converter's order of inputs is not the model's."""
-    for row in range(len(next(iter(arrays.values())))):
-        yield {name: array[row : row + 1] for name, array in arrays.items()}
+def _rows(
+    calibration: Mapping[str, Sequence[Arrays]], words: Mapping[str, Mapping[str, str]]
+) -> Iterator[dict[str, np.ndarray] | tuple[str, dict[str, np.ndarray]]]:
+    """Yield one call at a time by input name: the converter's order of inputs is not the model's."""
+    for key, calls in calibration.items():
+        for call in calls:
+            feeds = {words[key][name]: array for name, array in call.items()}
+            yield feeds if len(words) == 1 else (key, feeds)
 
 
-def _refusal(error: Exception, scheme: str) -> JobError:
+def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
     text = str(error)
     ops = sorted(set(re.findall(r"tf\.(\w+)' op is neither a custom op nor a flex op", text)))
+    if job.train and any("Grad" in op or "Backprop" in op for op in ops):
+        return JobError(
+            "recipe",
+            f"[variables.train]: TFLite has no gradient of what lies behind the kept variables: {', '.join(ops)}",
+            "keep only variables that come after it, such as the last layer's; or leave [variables.train] out",
+        )
     if ops:
         return JobError(
             "model",
-            f"no TFLite builtin does what the model needs: {', '.join(ops)}",
-            "replace the layer that uses it by one that TFLite has",
+            f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op) for op in ops)}",
+            "replace the layer that uses it by one that TFLite has"
+            if job.allow_flex
+            else "replace the layer that uses it by one that TFLite has; or set [model] allow_flex = true, "
+            "and the app has to link select-tf-ops",
+        )
+    if "element_shape to be static" in text:
+        return JobError(
+            "model",
+            "a recurrent layer cannot be converted with this open axis: TFLite's lists need a fixed batch",
+            "give [model] batch = 1, or leave it out; an open axis of the sequence alone often works",
         )
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
     hint = (
         'try scheme = "float32" to see whether quantization is the cause'
-        if scheme != "float32"
+        if job.scheme != "float32"
         else "the log has the whole message"
     )
     return JobError("model", f"the converter refused the model: {telling[:300]}", hint)

@@ -2,39 +2,77 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from kit.worker.job import CALIBRATION, EVALUATION, Job, JobError
-from kit.worker.source import Source, nearest
-
-Shapes = Mapping[str, tuple[int, ...]]
+from kit.worker.contract import Contract
+from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, InputWish, Job, JobError, TensorSpec
+from kit.worker.source import nearest
 
 
 @dataclass(frozen=True)
 class Data:
-    """Arrays [N, ...] by input name, in the model's own real values. `y` is [N] or [N, positions], or None."""
+    """Arrays [N, ...] by signature and input name, in the model's own real values. N fits the signature's batch.
 
-    calibration: dict[str, np.ndarray]
-    evaluation: dict[str, np.ndarray]
+    `y` is [N] or [N, positions], or None; it and `pixels` belong to the main signature.
+    """
+
+    calibration: dict[str, dict[str, np.ndarray]]
+    evaluation: dict[str, dict[str, np.ndarray]]
     pixels: dict[str, np.ndarray]
     y: np.ndarray | None
     measured_on: str
 
 
-def read(folder: Path, job: Job, source: Source, shapes: Shapes) -> Data:
+def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
     """Read and check the job's arrays. Without any, a seeded random sample stands in for the evaluation."""
-    calibration = _by_name(_arrays(folder / CALIBRATION), source, shapes, "representative") if job.calibrate else {}
-    if not job.evaluate:
-        evaluation = calibration or _random(source, shapes, job)
-        pixels = _pixels(_arrays(folder / CALIBRATION)) if job.calibrate else {}
-        return Data(calibration, evaluation, pixels, None, "representative" if calibration else "random")
-    arrays = _arrays(folder / EVALUATION)
-    evaluation = _by_name(arrays, source, shapes, "checks data")
-    return Data(calibration, evaluation, _pixels(arrays), arrays.get("y"), "checks")
+    main = contracts[0].key
+    given = _arrays(folder / CALIBRATION) if job.calibrate else {}
+    calibration = _by_name(given, contracts, "representative") if job.calibrate else {}
+    if job.scheme == "int8":
+        for contract in contracts:
+            _refuse_unmeasured(contract, calibration)
+    samples = {contract.key: random_samples(contract, job) for contract in contracts} | calibration
+    arrays = _arrays(folder / EVALUATION) if job.evaluate else {}
+    if job.evaluate:
+        samples |= _by_name(arrays, contracts, "checks data")
+    pixels, y = _pixels(arrays or given), arrays.get("y")
+    count = len(next(iter(samples[main].values()))) if samples[main] else 0
+    whole = {contract.key: _whole(samples[contract.key], contract) for contract in contracts}
+    if pixels:
+        pixels = _whole(pixels, contracts[0])
+    if y is not None and len(y) == count:
+        y = _whole({"y": y}, contracts[0])["y"]
+    calibration = {
+        contract.key: _whole(calibration[contract.key], contract)
+        for contract in contracts
+        if contract.key in calibration
+    }
+    on = "checks" if job.evaluate else "representative" if main in calibration else "random"
+    return Data(calibration, whole, pixels, y, on)
+
+
+def _refuse_unmeasured(contract: Contract, calibration: Mapping[str, object]) -> None:
+    if contract.inputs and contract.key not in calibration:
+        names = ", ".join(f"'{contract.key}/{spec.name}'" for spec in contract.inputs)
+        raise JobError(
+            "recipe",
+            f"representative: nothing for the signature '{contract.key}', and int8 measures its ranges, too",
+            f"add the arrays {names}; or choose signatures: [model] signatures",
+        )
+
+
+def _whole(arrays: Mapping[str, np.ndarray], contract: Contract) -> dict[str, np.ndarray]:
+    """Return samples that fill whole calls of a fixed batch: the rest is left out, or repeated to fill one call."""
+    batch = contract.batch
+    if batch is None or batch <= 1 or not arrays:
+        return dict(arrays)
+    count = len(next(iter(arrays.values())))
+    rows = np.arange(max(count // batch, 1) * batch) % count
+    return {name: array[rows] for name, array in arrays.items()}
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
@@ -46,29 +84,41 @@ def _pixels(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {name.removeprefix("pixels/"): array for name, array in arrays.items() if name.startswith("pixels/")}
 
 
-def _by_name(arrays: Mapping[str, np.ndarray], source: Source, shapes: Shapes, what: str) -> dict[str, np.ndarray]:
+def _by_name(
+    arrays: Mapping[str, np.ndarray], contracts: Sequence[Contract], what: str
+) -> dict[str, dict[str, np.ndarray]]:
+    """Return the arrays of each signature that has any: the main one's by input name, the others' as "key/name"."""
     given = {name.removeprefix("input/"): array for name, array in arrays.items() if name.startswith("input/")}
-    names = [port.name for port in source.inputs]
+    wanted = {
+        (spec.name if contract is contracts[0] else f"{contract.key}/{spec.name}"): (contract, spec)
+        for contract in contracts
+        for spec in contract.inputs
+    }
     for name in given:
-        if name not in names:
-            raise JobError("recipe", f"{what}: '{name}' is no input of the model", nearest(name, names))
-    found = {}
-    for port in source.inputs:
-        if port.name not in given:
+        if name not in wanted:
+            raise JobError("recipe", f"{what}: '{name}' is no input of the model", nearest(name, list(wanted)))
+    main = {spec.name for spec in contracts[0].inputs}
+    found: dict[str, dict[str, np.ndarray]] = {}
+    for name, (contract, spec) in wanted.items():
+        begun = any(wanted[each][0] is contract for each in given)
+        if name not in given and (name in main or begun):
             raise JobError(
                 "recipe",
-                f"{what}: the model's input '{port.name}' is missing",
+                f"{what}: the model's input '{name}' is missing",
                 f"there is: {', '.join(given) or 'nothing'}",
             )
-        found[port.name] = _fit(given[port.name], shapes[port.name][1:], port.dtype, f"{what}: '{port.name}'")
+        if name in given:
+            found.setdefault(contract.key, {})[spec.name] = _fit(given[name], spec, f"{what}: '{name}'")
     return found
 
 
-def _fit(array: np.ndarray, inner: tuple[int, ...], dtype: str, where: str) -> np.ndarray:
+def _fit(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
     """Return the array in the model's type and shape. A missing or extra axis of length 1 is no difference."""
+    inner, dtype = spec.shape[1:] if spec.batched else spec.shape, spec.dtype
     if array.ndim < 1 or not len(array):
         raise JobError("recipe", f"{where} holds no samples", "give an array of shape [N, ...]")
-    if tuple(n for n in array.shape[1:] if n != 1) != tuple(n for n in inner if n != 1):
+    shape = _shape(array.shape[1:], inner)
+    if shape is None:
         raise JobError(
             "recipe",
             f"{where} has samples of shape {list(array.shape[1:])}, the model takes {list(inner)}",
@@ -84,18 +134,33 @@ def _fit(array: np.ndarray, inner: tuple[int, ...], dtype: str, where: str) -> n
             f"{where} holds values that {dtype} cannot, and the model takes {dtype}",
             "give whole numbers in its range",
         )
-    return cast.reshape(len(array), *inner)
+    return cast.reshape(len(array), *shape)
 
 
-def _random(source: Source, shapes: Shapes, job: Job) -> dict[str, np.ndarray]:
+def _shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...] | None:
+    """Return the shape that samples get, None where they do not fit."""
+    if DYNAMIC in wanted:
+        fits = len(given) == len(wanted) and all(b in (DYNAMIC, a) for a, b in zip(given, wanted, strict=True))
+        return given if fits else None
+    return wanted if [n for n in given if n != 1] == [n for n in wanted if n != 1] else None
+
+
+ANY = 5  # how long an open axis is in random samples
+
+
+def random_samples(contract: Contract, job: Job) -> dict[str, np.ndarray]:
+    """Return seeded random samples [N, ...] by input name, in the recipe's ranges."""
     rng = np.random.default_rng(job.seed)
-    pictures = {wish.name for wish in job.inputs if wish.picture}
+    wishes = {wish.name: wish for wish in job.inputs}
     values = {}
-    for port in source.inputs:
-        shape = (job.golden, *shapes[port.name][1:])
-        if np.dtype(port.dtype).kind == "f":
-            low = 0.0 if port.name in pictures else -1.0
-            values[port.name] = rng.uniform(low, 1.0, shape).astype(port.dtype)
+    for spec in contract.inputs:
+        inner = spec.shape[1:] if spec.batched else spec.shape
+        shape = (job.golden, *(ANY if n == DYNAMIC else n for n in inner))
+        wish = wishes.get(spec.name, InputWish(spec.name))
+        if np.dtype(spec.dtype).kind == "f":
+            low, high = wish.range or (0.0 if wish.picture else -1.0, 1.0)
+            values[spec.name] = rng.uniform(low, high, shape).astype(spec.dtype)
         else:
-            values[port.name] = rng.integers(0, 2, shape).astype(port.dtype)
+            low, high = wish.range or (0, 1)
+            values[spec.name] = rng.integers(round(low), round(high) + 1, shape).astype(spec.dtype)
     return values

@@ -1,4 +1,4 @@
-"""The produced file against the float Keras model: golden vectors, errors, agreement, accuracy. Judges nothing."""
+"""The produced file against the float model: golden vectors, errors, agreement, accuracy. Judges nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 import tensorflow as tf
 
 from kit.preprocess import apply_activation
+from kit.worker.contract import Contract
 from kit.worker.data import Data
-from kit.worker.job import Job, JobError, OutputMeasure, OutputWish, TensorSpec
-from kit.worker.product import Product, real
-from kit.worker.source import Source
+from kit.worker.job import Job, JobError, OutputMeasure, OutputWish, SignatureSpec, TensorSpec
+from kit.worker.product import Product, calls, joined, real
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -22,21 +22,25 @@ ABSOLUTE = {"float32": 1e-4, "float16": 1e-3, "dynamic": 5e-3}
 BATCH = 64
 
 
-def reference(source: Source, samples: Arrays) -> dict[str, np.ndarray]:
-    """Return the float Keras model's answers [N, ...] to samples [N, ...], by name, as float32."""
-    count = len(next(iter(samples.values())))
-    fixed = source.inputs[0].shape[0]
-    step = fixed or BATCH
-
-    call = tf.function(source.call, autograph=False)
-    rows = [call({name: tf.constant(a[at : at + step]) for name, a in samples.items()}) for at in range(0, count, step)]
+def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
+    """Return the float source model's answers [N, ...] to samples [N, ...], by name, as float32."""
+    flexible = contract.loose and not stateful and all(spec.batched for spec in contract.outputs)
+    call = tf.function(contract.call, autograph=False)
+    if flexible:
+        count = len(next(iter(samples.values())))
+        feeds = [{name: a[at : at + BATCH] for name, a in samples.items()} for at in range(0, count, BATCH)]
+    else:
+        feeds = calls(contract.inputs, samples)
+    rows = [call({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
     return {
-        port.name: np.concatenate([np.asarray(row[port.name], np.float32) for row in rows]) for port in source.outputs
+        spec.name: joined([np.asarray(row[spec.name], np.float32) for row in rows], spec) for spec in contract.outputs
     }
 
 
-def measure(job: Job, data: Data, product: Product, floats: Arrays, answers: Arrays) -> tuple[OutputMeasure, ...]:
-    """Return one measure per output, on all of the evaluation data."""
+def measure(
+    job: Job, data: Data, signature: SignatureSpec, floats: Arrays, answers: Arrays
+) -> tuple[OutputMeasure, ...]:
+    """Return one measure per output of the main signature, on all of the evaluation data."""
     wishes = {wish.name: wish for wish in job.outputs}
     first = next((wish.name for wish in job.outputs if wish.classes), None)
     if data.y is not None and first is None:
@@ -53,46 +57,44 @@ def measure(job: Job, data: Data, product: Product, floats: Arrays, answers: Arr
             wishes.get(spec.name),
             data.y if spec.name == first else None,
         )
-        for spec in product.outputs
+        for spec in signature.outputs
     )
 
 
-def golden(
-    job: Job, data: Data, product: Product, fed: Arrays, answers: Arrays, floats: Arrays
-) -> dict[str, np.ndarray]:
-    """Return the arrays of golden.npz: the first vectors of the evaluation, by key."""
-    rows = slice(0, job.golden)
+def golden(job: Job, product: Product, key: str, fed: Arrays, answers: Arrays, floats: Arrays) -> dict[str, np.ndarray]:
+    """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key."""
+    signature = product.signatures[key]
+    batch = next((max(spec.shape[0], 1) for spec in signature.inputs if spec.batched), 1)
+    rows = slice(0, -(-job.golden // batch) * batch)
     arrays: dict[str, np.ndarray] = {f"input/{name}": array[rows] for name, array in fed.items()}
-    for spec in product.outputs:
+    for spec in signature.outputs:
         answer, exact = answers[spec.name][rows], floats[spec.name][rows]
-        off = float(np.max(np.abs(real(answer, spec) - exact)))
+        off = float(np.max(np.abs(real(answer, spec) - exact), initial=0.0))
         arrays[f"output/{spec.name}"] = answer
         arrays[f"float/{spec.name}"] = exact
-        arrays[f"tolerance/{spec.name}"] = np.array(_tolerance(job, spec, product))
+        arrays[f"tolerance/{spec.name}"] = np.array(_tolerance(job, spec, product, key))
         arrays[f"drift/{spec.name}"] = np.array(off if spec.scale is None else off / spec.scale)
-    for name, pictures in data.pixels.items():
-        arrays[f"pixels/{name}"] = pictures[rows]
     return arrays
 
 
-def _tolerance(job: Job, spec: TensorSpec, product: Product) -> float:
+def _tolerance(job: Job, spec: TensorSpec, product: Product, key: str) -> float:
     """Return what another runtime may differ by: in steps for integers, in real values for floats."""
     if spec.scale is not None:
         return STEPS
     if job.scheme == "int8":
         # The file computes in integers and dequantizes at the end: one step of what it dequantizes.
-        return STEPS * 1.01 * product.hidden_steps.get(spec.name, 0.0) + ABSOLUTE["float32"]
+        return STEPS * 1.01 * product.hidden_steps.get((key, spec.name), 0.0) + ABSOLUTE["float32"]
     return ABSOLUTE[job.scheme]
 
 
-def answered(job: Job, product: Product, answers: Arrays) -> dict[str, np.ndarray]:
+def answered(job: Job, signature: SignatureSpec, answers: Arrays) -> dict[str, np.ndarray]:
     """Return the arrays of answers.npz: what the file answered to the whole evaluation data, to compare files by.
 
     real/<name> [N, ...] float32 real values; for an output of classes also top1/<name> [N, ...] int64.
     """
     wishes = {wish.name: wish for wish in job.outputs}
     arrays = {}
-    for spec in product.outputs:
+    for spec in signature.outputs:
         arrays[f"real/{spec.name}"] = values = real(answers[spec.name], spec)
         wish = wishes.get(spec.name)
         if wish is not None and wish.classes:
@@ -110,7 +112,7 @@ def _measure(
             'try scheme = "float32" to see whether quantization is the cause',
         )
     off = np.abs(got - exact)
-    worst = float(off.max())
+    worst = float(off.max(initial=0.0))
     steps = None if spec.scale is None else worst / spec.scale
     if wish is None or not wish.classes:
         return OutputMeasure(spec.name, worst, float(off.mean()), steps)

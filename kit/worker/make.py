@@ -1,0 +1,218 @@
+"""One conversion, from the source's contracts to a product that was run and proved. Each step lives elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kit.worker import measure
+from kit.worker.contract import Contract
+from kit.worker.convert import Origin, convert
+from kit.worker.data import Data
+from kit.worker.export import Module, export
+from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids, with_hidden
+from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
+from kit.worker.product import Product, calls
+from kit.worker.prove import prove
+from kit.worker.signatures import resources
+from kit.worker.source import Source, Variable
+from kit.worker.train import Train
+from kit.worker.variables import fates, kept
+
+Arrays = Mapping[str, np.ndarray]
+BySignature = Mapping[str, Arrays]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the product was fed and answered, raw, by signature and name; and what could not be proved."""
+
+    fed: dict[str, Arrays]
+    answers: dict[str, Arrays]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A product with what went into it."""
+
+    content: bytes
+    product: Product
+    keep: tuple[Variable, ...]  # the source's, as they are in the source
+    initial: dict[str, np.ndarray]  # of every kept variable, those of an optimizer, too
+    train: Train | None
+    fates: tuple[VariableFate, ...]
+    stateful: frozenset[str]  # signatures that change a kept variable
+    notes: tuple[str, ...]
+
+    @property
+    def kept(self) -> tuple[TensorSpec, ...]:
+        """Return the kept variables as the product has them."""
+        return tuple(TensorSpec(n, a.shape, a.dtype.name, batched=False) for n, a in self.initial.items())
+
+    def reset(self) -> None:
+        """Set every kept variable to its initial value, in the product and in the source."""
+        if self.initial:
+            self.product.plain(ASSIGN)(**self.initial)
+        for variable in self.keep:
+            variable.value.assign(self.initial[variable.name])
+
+    def reference(self, contracts: Sequence[Contract], samples: BySignature) -> dict[str, dict[str, np.ndarray]]:
+        """Return the float source's answers by signature."""
+        floats = {}
+        for contract in contracts:
+            stateful = contract.key in self.stateful
+            floats[contract.key] = measure.reference(contract, samples[contract.key], stateful=stateful)
+            self.reset()
+        return floats
+
+    def check(
+        self,
+        contracts: Sequence[Contract],
+        samples: BySignature,
+        floats: BySignature,
+        advance: Callable[[int, int], None],
+    ) -> Checked:
+        """Run the product on all samples, and prove that its names are the source's.
+
+        Raises JobError (kind "model") where they are not, or the variables do not do what they are for.
+        """
+        checked = Checked({}, {}, ())
+        notes: list[str] = []
+        self._check_variables()
+        for contract in contracts:
+            fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
+            self.reset()
+            checked.fed[contract.key], checked.answers[contract.key] = fed, answers
+            if contract.key not in self.stateful:
+                notes += prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
+        return Checked(checked.fed, checked.answers, tuple(notes))
+
+    def _check_variables(self) -> None:
+        """Read, assign, read, and put back: bit for bit."""
+        if not self.initial:
+            return
+        read, assign = self.product.plain(READ), self.product.plain(ASSIGN)
+        other = {name: array + np.ones((), array.dtype) for name, array in self.initial.items()}
+        _compare(read(), self.initial)
+        for values in (other, self.initial):
+            assign(**values)
+            _compare(read(), values)
+
+    def golden(
+        self, job: Job, contracts: Sequence[Contract], data: Data, checked: Checked, floats: BySignature
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
+        arrays: dict[str, np.ndarray] = {}
+        for at, contract in enumerate(contracts):
+            key = contract.key
+            own = measure.golden(job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
+            arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
+        rows = len(next(iter(arrays.values()), ()))
+        arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
+        arrays |= {f"variable/{name}": array for name, array in self.initial.items()}
+        if self.train is not None:
+            arrays |= {f"signature/{self.train.key}/{k}": v for k, v in self._lesson(contracts[0], checked).items()}
+        return arrays
+
+    def _lesson(self, contract: Contract, checked: Checked) -> dict[str, np.ndarray]:
+        """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss."""
+        assert self.train is not None
+        *inputs, target = self.train.signature.inputs
+        rows = np.arange(self.train.wish.batch) % len(next(iter(checked.fed[contract.key].values())))
+        feeds = {spec.name: checked.fed[contract.key][spec.name][rows].astype(spec.dtype) for spec in inputs}
+        classes = target.shape[-1]
+        feeds[target.name] = np.broadcast_to(np.eye(classes, dtype=np.float32)[0], target.shape).copy()
+        step = self.product.plain(self.train.key)
+        losses = [float(step(**feeds)["loss"]) for _ in range(10)]
+        self.reset()
+        if not np.isfinite(losses).all() or losses[-1] >= losses[0]:
+            raise JobError(
+                "model",
+                f"the train signature does not learn: ten steps take the loss from {losses[0]:.4g} to {losses[-1]:.4g}",
+                "try a smaller [variables.train] learning_rate",
+            )
+        return {f"input/{name}": array for name, array in feeds.items()} | {
+            "output/loss": np.array([losses[0]], np.float32)
+        }
+
+
+def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
+    """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
+    variables = with_hidden(source.variables, [contract.traced for contract in contracts])
+    keep = kept(variables, job.keep)
+    names = {variable.name for variable in keep}
+    initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
+    frozen = [freeze(contract.traced, variables, names) for contract in contracts]
+    for contract, graph in zip(contracts, frozen, strict=True):
+        _refuse_ids(job, contract, graph)
+    module = Module(keep)
+    train = _train(job, contracts[0], variables, names) if job.train else None
+    with tempfile.TemporaryDirectory() as folder:
+        exported = export(list(zip(contracts, frozen, strict=True)), module, train, Path(folder))
+        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
+        calibration = {c.key: calls(c.inputs, data.calibration[c.key]) for c in contracts if c.key in data.calibration}
+        content = convert(Path(folder), job, exported, calibration, Origin(frozen, source.inner))
+    product = Product(content, contracts, exact=job.scheme == "float32")
+    _check_resources(content, list(initial))
+    stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
+    told = fates(variables, frozen, keep)
+    return Made(content, product, keep, initial, train, told, stateful, tuple(_notes(job, contracts, frozen)))
+
+
+def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: set[str]) -> Train:
+    assert job.train is not None
+    if job.scheme == "int8":
+        raise JobError(
+            "recipe",
+            "[variables.train] needs float arithmetic, and scheme is 'int8'",
+            'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
+        )
+    softmax = any(wish.name == contract.outputs[0].name and wish.activation == "softmax" for wish in job.outputs)
+    return Train(contract, freeze(contract.retraced(job.train.batch), variables, names), job.train, softmax)
+
+
+def _refuse_ids(job: Job, contract: Contract, frozen: Frozen) -> None:
+    """Refuse int8 for a float input whose numbers are ids: 256 steps would make other ids of them."""
+    for spec, name in zip(contract.inputs, frozen.inputs, strict=True):
+        if job.scheme == "int8" and spec.dtype.startswith("float") and takes_ids(frozen, name):
+            raise JobError(
+                "recipe",
+                f"the input '{spec.name}' holds ids, which the model takes as {spec.dtype} and casts to whole numbers: "
+                "int8 would round them to other ids",
+                f'let the app feed whole numbers: [[inputs]] name = "{spec.name}" and dtype = "int32"',
+            )
+
+
+def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) -> list[str]:
+    loops = any(node.op in {"While", "StatelessWhile"} for frozen in graphs for node in nodes_of(frozen.graph))
+    if job.batch is None and contracts[0].loose and loops:
+        return ["one sample in each call: TFLite's own ops need a fixed batch for recurrent layers ([model] batch)"]
+    return []
+
+
+def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
+    """Refuse a product with other variables than were asked for: a converter may leave or lose one."""
+    held = resources(content)
+    if len(held) != len(wanted):
+        raise JobError(
+            "model",
+            f"the produced file holds {len(held)} variables ({', '.join(held) or 'none'}), "
+            f"and {len(wanted)} are to be kept ({', '.join(wanted) or 'none'})",
+            "the converter lost or left one: try another TensorFlow version",
+        )
+
+
+def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
+    for name, array in wanted.items():
+        if not np.array_equal(got[name], array):
+            raise JobError(
+                "model",
+                f"the kept variable '{name}' does not hold what is assigned to it",
+                "the converter mixed up the variables: try another TensorFlow version",
+            )
