@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,11 @@ class Contract:
     call: Callable[[Mapping[str, Any]], dict[str, Any]]
     traced: Any  # a ConcreteFunction: the inputs in order -> the outputs in order
     loose: bool  # the source takes any number of samples in a call
+
+    @cached_property
+    def graph(self) -> Any:
+        """Return `call` as a function that is traced once for each shape, however often it is called."""
+        return tf.function(self.call, autograph=False)
 
     @property
     def batch(self) -> int | None:

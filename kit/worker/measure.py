@@ -25,13 +25,12 @@ BATCH = 64
 def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
     """Return the float source model's answers [N, ...] to samples [N, ...], by name, as float32."""
     flexible = contract.loose and not stateful and all(spec.batched for spec in contract.outputs)
-    call = tf.function(contract.call, autograph=False)
     if flexible:
         count = len(next(iter(samples.values())))
         feeds = [{name: a[at : at + BATCH] for name, a in samples.items()} for at in range(0, count, BATCH)]
     else:
         feeds = calls(contract.inputs, samples)
-    rows = [call({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
+    rows = [contract.graph({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
     return {
         spec.name: joined([np.asarray(row[spec.name], np.float32) for row in rows], spec) for spec in contract.outputs
     }
