@@ -290,3 +290,28 @@ def _swapped(model: Path, python: Path, folder: Path, *arguments: str) -> dict[s
     done = subprocess.run(script, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+SAVE = """
+import sys, numpy as np, tensorflow as tf
+class Net(tf.Module):
+    def __init__(self):
+        self.weight = tf.Variable(np.ones((3, 2), np.float32), name="weight")
+    @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+    def score(self, x):
+        return {"y": x @ self.weight}
+    @tf.function(input_signature=[])
+    def about(self):
+        return {"weight": self.weight.read_value()}
+net = Net()
+tf.saved_model.save(net, sys.argv[1], signatures={"serving_default": net.score, "about": net.about})
+"""
+
+
+def test_a_signature_without_inputs_is_refused_with_the_others(toolchain_python: Path, tmp_path: Path) -> None:
+    argv = [str(toolchain_python), "-c", SAVE, str(tmp_path / "saved")]
+    subprocess.run(argv, check=True, capture_output=True)
+    message = refused(recipe(tmp_path, tmp_path / "saved"), "--tensorflow", "2.19.1")
+    assert "'about' takes no input" in message and "signatures = ['serving_default']" in message
+    manifest = build(recipe(tmp_path, tmp_path / "saved", model_keys="signatures = ['serving_default']"))
+    assert manifest["signature"]["outputs"][0]["name"] == "y"

@@ -49,6 +49,15 @@ def resolve(job: Job, source: Source) -> tuple[Contract, ...]:
     Raises JobError (kind "recipe") where the recipe names what the model lacks, or does not fit it.
     """
     main, *others = source.signatures
+    if empty := [each.key for each in source.signatures if not each.inputs]:
+        useful = [each.key for each in source.signatures if each.inputs]
+        raise JobError(
+            "recipe",
+            f"the signature '{empty[0]}' takes no input: there is nothing to run it on",
+            f"choose others: [model] signatures = {useful}"
+            if useful
+            else "export the model with a function of its inputs",
+        )
     first = _contract(main, job, source, job.inputs, job.outputs)
     _check_wishes(job, first)
     bare = tuple(_contract(each, job, source, (), (), picked=False) for each in others)
