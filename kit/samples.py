@@ -251,7 +251,7 @@ def _picture_input(recipe: Recipe, where: str) -> Input:
 
 def _shape(tensor: Input, model: ModelFile, where: str) -> tuple[int, ...]:
     shape = tuple(tensor.shape) if tensor.shape else model.inputs.get(tensor.source or tensor.name, ())
-    if not shape or None in shape:
+    if not shape or any(n is None or n < 1 for n in shape):
         raise RecipeError(
             f"{where}: the size of pictures for '{tensor.name}' is not known from the model file",
             "add shape = [height, width, channels] to that [[inputs]]",

@@ -371,6 +371,20 @@ def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
         assert "shape = [height, width, channels]" in caught.value.hint
 
 
+def test_the_size_of_an_input_with_another_name_is_the_models_own(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "1.png", 1)
+    tables = IMAGE.replace("'image'\n", "'photo'\nsource = 'image'\n", 1)
+    found = samples.representative(recipe(tmp_path, "photos", tables=tables), MODEL)
+    assert found is not None
+    assert found.values["photo"].shape == (1, 4, 4, 1)
+
+
+def test_an_axis_that_stays_open_is_no_size(tmp_path: Path) -> None:
+    picture(tmp_path / "photos" / "1.png", 1)
+    error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [-1, -1, 1]\n")
+    assert "the size of pictures for 'image' is not known" in error.message
+
+
 def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [100000000, 100000000]\n")
