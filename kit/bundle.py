@@ -23,6 +23,8 @@ from kit.worker.job import ASSIGN, GOLDEN, MODEL, READ, Result, SignatureSpec, T
 if TYPE_CHECKING:
     import numpy as np
 
+SIGNATURE_FORMAT = 1  # of signature.json, which the harness reads, too: keys may come, none goes
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -156,7 +158,7 @@ def _signature(recipe: Recipe, result: Result, labels: Mapping[str, str]) -> dic
     outputs = {tensor.name: tensor for tensor in recipe.outputs}
     main = result.signature
     facts: dict[str, Any] = {
-        "format": FORMAT,
+        "format": SIGNATURE_FORMAT,
         "id": recipe.model.id,
         "version": recipe.model.version,
         "model": MODEL,

@@ -12,7 +12,7 @@ from typing import Any
 from kit.errors import RecipeError
 from kit.files import sha256_file, tree_digests
 
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "bundle.json"
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
