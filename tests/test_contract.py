@@ -16,7 +16,8 @@ from third_party import fetch
 from worlds import ROOT, run_kit
 
 from kit.tflite import read_tflite, tflite_path
-from kit.toolchain import toolchains
+from kit.toolchain import find_runtime, toolchains
+from kit.venv import runtime_venv
 from kit.worker.job import InputWish, Job, ModelPart, dump
 
 INPUTS = ["zeta", "alpha", "mid", "beta"]
@@ -215,6 +216,24 @@ def test_a_dynamic_batch_is_resized(many: Mapping[str, Path], tmp_path: Path) ->
     path = recipe(tmp_path, many["3"], model_keys="batch = -1")
     manifest = build(path, "--tensorflow", "2.19.1")
     assert {tuple(tensor["shape"]) for tensor in manifest["signature"]["inputs"]} == {(-1, 6)}
+    runtime = find_runtime("litert:2.3.0")
+    python = runtime_venv(runtime, runtime.lock(pictures=False), lambda _line: None)
+    model = tflite_path(tmp_path / "dist" / "m")
+    done = subprocess.run([str(python), "-c", RESIZE, str(model)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert json.loads(done.stdout.splitlines()[-1]) == {"shape": [3, 4], "same": True}
+
+
+RESIZE = """
+import json, sys, numpy as np
+from ai_edge_litert.interpreter import Interpreter
+run = Interpreter(model_path=sys.argv[1]).get_signature_runner("serving_default")
+rng = np.random.default_rng(3)
+feeds = {name: rng.normal(size=(3, 6)).astype("float32") for name in run.get_input_details()}
+whole = run(**feeds)["out_z"]
+single = [run(**{name: rows[i : i + 1] for name, rows in feeds.items()})["out_z"][0] for i in range(3)]
+print(json.dumps({"shape": list(whole.shape), "same": bool(np.allclose(whole, single, atol=1e-5))}))
+"""
 
 
 def test_flex_ops_are_refused_by_layer_unless_allowed(toolchain_python: Path, tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from kit.worker.contract import Contract
 from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, InputWish, Job, JobError, TensorSpec
 from kit.worker.source import nearest
 
+ANY = 5  # how long an open axis is in random samples
+
 
 @dataclass(frozen=True)
 class Data:
@@ -145,17 +147,14 @@ def _shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...] |
     return wanted if [n for n in given if n != 1] == [n for n in wanted if n != 1] else None
 
 
-ANY = 5  # how long an open axis is in random samples
-
-
-def random_samples(contract: Contract, job: Job) -> dict[str, np.ndarray]:
-    """Return seeded random samples [N, ...] by input name, in the recipe's ranges."""
+def random_samples(contract: Contract, job: Job, axis: int = ANY) -> dict[str, np.ndarray]:
+    """Return seeded random samples [N, ...] by input name, in the recipe's ranges. axis is how long open axes are."""
     rng = np.random.default_rng(job.seed)
     wishes = {wish.name: wish for wish in job.inputs}
     values = {}
     for spec in contract.inputs:
         inner = spec.shape[1:] if spec.batched else spec.shape
-        shape = (job.golden, *(ANY if n == DYNAMIC else n for n in inner))
+        shape = (job.golden, *(axis if n == DYNAMIC else n for n in inner))
         wish = wishes.get(spec.name, InputWish(spec.name))
         if np.dtype(spec.dtype).kind == "f":
             low, high = wish.range or (0.0 if wish.picture else -1.0, 1.0)

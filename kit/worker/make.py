@@ -18,7 +18,7 @@ from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids, with_hidden
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.product import Product, calls
-from kit.worker.prove import prove
+from kit.worker.prove import prove, resized
 from kit.worker.signatures import resources
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
@@ -41,6 +41,7 @@ class Checked:
 class Made:
     """A product with what went into it."""
 
+    job: Job
     content: bytes
     product: Product
     keep: tuple[Variable, ...]  # the source's, as they are in the source
@@ -90,6 +91,7 @@ class Made:
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
+                resized(contract, self.product, self.job)
                 notes += prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
         return Checked(checked.fed, checked.answers, tuple(notes))
 
@@ -162,7 +164,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    return Made(content, product, keep, initial, train, told, stateful, tuple(_notes(job, contracts, frozen)))
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(_notes(job, contracts, frozen)))
 
 
 def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: set[str]) -> Train:

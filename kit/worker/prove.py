@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+import tensorflow as tf
 
 from kit.worker.contract import Contract
-from kit.worker.job import JobError, TensorSpec
+from kit.worker.data import random_samples
+from kit.worker.job import DYNAMIC, Job, JobError, TensorSpec
 from kit.worker.measure import reference
-from kit.worker.product import Product, real
+from kit.worker.product import Product, raw, real
 
 Arrays = Mapping[str, np.ndarray]
 PROBES = 8  # calls' worth of samples for the inputs
@@ -32,6 +34,43 @@ def prove(contract: Contract, product: Product, samples: Arrays, floats: Arrays,
     if product.exact:
         _refuse_other(got, floats)
     return notes
+
+
+def resized(contract: Contract, product: Product, job: Job) -> None:
+    """Run a signature with open axes at two more sizes: the app resizes it. Raises JobError where it fails there.
+
+    The shapes have to be the source's, and the values, too, where the file is float32.
+    """
+    if not any(DYNAMIC in spec.shape for spec in contract.inputs):
+        return
+    for size in SIZES:
+        samples = random_samples(contract, job, axis=size)
+        samples = (
+            {name: array[:size] for name, array in samples.items()}
+            if contract.batch == DYNAMIC
+            else {name: array[: max(contract.batch or 1, 1)] for name, array in samples.items()}
+        )
+        whole = {spec.name: samples[spec.name] if spec.batched else samples[spec.name][0] for spec in contract.inputs}
+        specs = product.signatures[contract.key]
+        answers = product.ask(contract.key, {spec.name: raw(whole[spec.name], spec) for spec in specs.inputs})
+        wanted = {
+            name: np.asarray(value, np.float32)
+            for name, value in contract.graph({name: tf.constant(array) for name, array in whole.items()}).items()
+        }
+        got = {spec.name: real(answers[spec.name], spec) for spec in specs.outputs}
+        for name, array in wanted.items():
+            if got[name].shape != array.shape:
+                raise JobError(
+                    "model",
+                    f"with other sizes of its open axes the output '{name}' has the shape {list(got[name].shape)}, "
+                    f"and the model's has {list(array.shape)}",
+                    "give the sizes in the recipe: [[inputs]] shape, [model] batch",
+                )
+        if product.exact:
+            _refuse_other(got, wanted)
+
+
+SIZES = (2, 3)  # of each open axis: others than calibration and measures have
 
 
 def _refuse_other(got: Arrays, wanted: Arrays) -> None:
