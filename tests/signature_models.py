@@ -22,7 +22,7 @@ def write_model(python: Path, folder: Path) -> None:
     """Write MODEL, EDGES (that signature alone) and VECTORS into folder with a toolchain's Python.
 
     VECTORS has, as TensorFlow itself answers, for each signature KEY/input/<name> and KEY/output/<name>, as golden.npz
-    has them, and variable/<name>. Raises RuntimeError with the end of the log.
+    has them, edges/pixels/picture, and variable/<name>. Raises RuntimeError with the end of the log.
     """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
     argv = [str(python), "-s", __file__, str(folder)]
@@ -70,12 +70,16 @@ def _answers(kept: dict[str, Any]) -> Functions:
     def count(x: Any) -> dict[str, Any]:
         return {"y": x * tf.cast(kept["seen"].assign_add(1), tf.float32)}
 
+    def tell(x: Any) -> dict[str, Any]:
+        return {"y": x * tf.cast(kept["seen"], tf.float32)}
+
     return {
         "classify": (classify, [_spec("x", None, 3), _spec("gain")]),
         "encode": (encode, [_spec("steps", 1, None, 3)]),
         "edges": (edges, [_spec("picture", None, None, None, 3)]),
         "four": (four, [_spec("x", 4, 3)]),
         "count": (count, [_spec("x", 1)]),
+        "tell": (tell, [_spec("x", 1)]),
     }
 
 
@@ -143,6 +147,7 @@ def _vectors() -> dict[str, dict[str, Any]]:
         "edges": {"picture": (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)},
         "four": {"x": normal(4, 3)},
         "count": {"x": normal(1)},
+        "tell": {"x": normal(1)},
         "train": {"x": normal(4, 3), "label": rng.integers(0, 2, (VECTORS_EACH, 4)).astype(np.int32)},
     }
 
@@ -172,6 +177,7 @@ def _write(folder: Path) -> None:
         for kind, by_name in (("input", inputs), ("output", outputs)):
             for name, rows in by_name.items():
                 arrays[f"{key}/{kind}/{name}"] = (np.stack if (key, name) in WHOLE else np.concatenate)(list(rows))
+    arrays["edges/pixels/picture"] = np.rint(arrays["edges/input/picture"] * 127.5 + 127.5).astype(np.uint8)
     np.savez(folder / VECTORS, **arrays)
     for name, variable in kept.items():
         variable.assign(built[name])

@@ -49,6 +49,7 @@ SIGNATURES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
     "edges": ([PICTURE], [tensor("map", -1, -1, -1, 2)]),
     "four": ([tensor("x", 4, 3)], [tensor("y", 4, 2)]),
     "count": ([tensor("x", 1)], [tensor("y", 1)]),
+    "tell": ([tensor("x", 1)], [tensor("y", 1)]),
     "train": ([tensor("x", 4, 3), tensor("label", 4, dtype="int32")], [scalar("loss")]),
 }
 KEPT = [("dense/kernel", [3, 2], "float32"), ("bias", [2], "float32"), ("seen", [], "int32")]
@@ -347,11 +348,13 @@ def test_a_signature_that_the_file_lacks_is_found_before_anything_runs(made: Mad
 
 
 def test_the_golden_vectors_are_replayed_with_the_variables_as_built(made: Made) -> None:
-    """`count` changes its variable with every call: only from the built value it gives the golden answers."""
-    desk = made.bundle("count", "classify", learns=True)
-    assert desk.answer()["outputs"]["y"]["pass"]
-    state = desk.save("state.npz", **without_prefix(desk.golden) | {"seen": np.int32(50)})
+    """`count` changes with every call the variable that `tell` answers with."""
+    desk = made.bundle("count", "tell", learns=True)
     one = desk.save("one.npy", x=np.float32(1))
+    answer = desk.answer("--golden", one, one)
+    assert answer["verdict"] == "pass"
+    assert [result["outputs"]["y"]["values"] for result in answer["results"]] == [[3.0], [4.0]]
+    state = desk.save("state.npz", **without_prefix(desk.golden) | {"seen": np.int32(50)})
     answer = desk.answer("--golden", "--load", state, one, one)
     assert answer["verdict"] == "pass"
     assert [result["outputs"]["y"]["values"] for result in answer["results"]] == [[51.0], [52.0]]
