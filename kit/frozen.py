@@ -13,7 +13,7 @@ from typing import Any
 from kit import __version__
 from kit.convert import Data, convert
 from kit.engine import Limits, choose_engine
-from kit.errors import ModelError
+from kit.errors import ModelError, OutputError
 from kit.files import json_text, replacing, tree_digests, writable
 from kit.plan import Plan
 from kit.progress import Reporter
@@ -29,8 +29,7 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
     Raises a KitError where something refuses.
     """
     target = out / f"{plan.recipe.model.id}.frozen"
-    with writable(out):
-        out.mkdir(parents=True, exist_ok=True)
+    _check_place(out, target)
     chosen = choose_engine(engine, reporter.note)
     with (
         convert(plan, chosen, Data(None, None), limits, reporter, freeze=True) as (result, files),
@@ -43,6 +42,18 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
         facts = {**_facts(plan, result), "files": tree_digests(staging)}
         (staging / CONTRACT).write_text(json_text(facts), "utf-8", newline="\n")
     return target, facts
+
+
+def _check_place(out: Path, target: Path) -> None:
+    """Make the output folder; refuse to take the place of anything but an older frozen model."""
+    with writable(out):
+        out.mkdir(parents=True, exist_ok=True)
+        strange = target.exists() and not (target / CONTRACT).exists()
+        if strange and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(
+                f"{target}: something that is no frozen model is in the way",
+                "choose another folder with --out, or another [model] id, or remove it",
+            )
 
 
 def lines(folder: Path, facts: Mapping[str, Any]) -> Iterator[str]:
@@ -88,6 +99,7 @@ def _facts(plan: Plan, result: Result) -> Mapping[str, Any]:
             }
             for each in signatures
         ],
+        "weights": list(result.weights),
         "kept": [spec.name for spec in result.kept],
         "variables": [asdict(fate) for fate in result.variables],
         "notes": list(result.notes),

@@ -21,10 +21,14 @@ def probes(folder: Path) -> dict[str, Any]:
         return {name.removeprefix("input/"): file[name] for name in file.files}
 
 
+def contract(folder: Path) -> dict[str, Any]:
+    """Return what contract.json says."""
+    return dict(json.loads((folder / "contract.json").read_text()))
+
+
 def outputs(folder: Path) -> list[str]:
     """Return the outputs' names, in order."""
-    contract = json.loads((folder / "contract.json").read_text())
-    return [tensor["name"] for tensor in contract["signatures"][0]["outputs"]]
+    return [tensor["name"] for tensor in contract(folder)["signatures"][0]["outputs"]]
 
 
 def from_graph(folder: Path, kept: bool = False) -> list[dict[str, Any]]:
@@ -65,8 +69,7 @@ def rebuilt(folder: Path) -> list[Any]:
         import keras
     model = keras.models.model_from_json(text)
     with np.load(folder / "weights.npz") as weights:
-        for variable in model.weights:
-            variable.assign(weights[getattr(variable, "path", variable.name).removesuffix(":0")])
+        model.set_weights([weights[name] for name in contract(folder)["weights"]])
     fed = list(probes(folder).values())
     answer = model(fed[0] if len(fed) == 1 else fed, training=False)
     return [np.asarray(value).tolist() for value in tf.nest.flatten(answer)]

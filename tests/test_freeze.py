@@ -108,6 +108,32 @@ def test_the_same_bytes_twice(toolchain_python: Path, tmp_path: Path) -> None:
     assert tree_digests(frozen(path, "2.19.1", "one")) == tree_digests(frozen(path, "2.19.1", "two"))
 
 
+def test_the_same_bytes_twice_of_a_model_with_random_layers(toolchain_python: Path, tmp_path: Path) -> None:
+    """Keras 3 gives the dropout in it another seed on every load."""
+    path = recipe(tmp_path, keras3_model(toolchain_python, tmp_path / "m.keras", "head"))
+    assert tree_digests(frozen(path, "2.19.1", "one")) == tree_digests(frozen(path, "2.19.1", "two"))
+
+
+@pytest.mark.parametrize("keras", ["3", "2"])
+def test_a_wrapped_layer_gets_its_weights_again(toolchain_python: Path, tmp_path: Path, keras: str) -> None:
+    """Keras names the weights of a bidirectional layer otherwise than where they lie."""
+    kind, suffix, version = {"3": ("gru", ".keras", "2.19.1"), "2": ("keras2_gru_h5", ".h5", "2.15.1")}[keras]
+    model = keras3_model(toolchain_python, tmp_path / f"gru{suffix}", kind)
+    folder = frozen(recipe(tmp_path, model, "[[inputs]]\nname = 'sequence'\nshape = [7, 5]\n"), version)
+    probes = np.random.default_rng(3).normal(size=(2, 7, 5)).astype(np.float32)
+    np.savez(folder / "probes.npz", **{"input/sequence": probes})  # type: ignore[arg-type]
+    (answer,) = in_tensorflow(version, folder, "rebuild")
+    assert np.allclose(answer, in_tensorflow("2.19.1", folder, "pb")["score"], atol=1e-5)
+
+
+def test_what_is_no_frozen_model_is_not_replaced(tmp_path: Path) -> None:
+    diary = tmp_path / "digits.frozen" / "diary.txt"
+    diary.parent.mkdir()
+    diary.write_text("mine")
+    done = run_kit("freeze", str(DIGITS), "--engine", "local", "--out", str(tmp_path))
+    assert done.returncode == 2 and "is in the way" in done.stderr and diary.read_text() == "mine"
+
+
 @pytest.mark.parametrize(
     ("file", "pattern", "name"),
     [

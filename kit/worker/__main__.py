@@ -113,6 +113,7 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
         tensorflow=tf.__version__,
         machine=platform.machine(),
         portable=True,
+        weights=source.weights,
     )
 
 

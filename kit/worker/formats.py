@@ -14,7 +14,7 @@ import tensorflow as tf
 from kit.npz import save_npz
 from kit.worker.contract import Contract
 from kit.worker.data import random_samples
-from kit.worker.export import Module, export
+from kit.worker.export import Module, export, plain
 from kit.worker.freeze import Frozen, freeze, with_hidden
 from kit.worker.graphdef import INIT, Named, named_graph
 from kit.worker.job import (
@@ -52,7 +52,7 @@ def write(
 ) -> Written:
     """Write every format into out. Raises JobError where a graph does not give the model's own answers."""
     variables = with_hidden(source.variables, [contract.traced for contract in contracts])
-    keep = kept(variables, job.keep)
+    keep = kept([each for each in variables if each.name not in source.states], job.keep)
     names = {variable.name for variable in keep}
     initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
     opened = [_opened(contract, job) for contract in contracts]
@@ -60,7 +60,7 @@ def write(
     notes = []
     for at, (contract, frozen) in enumerate(zip(opened, graphs, strict=True)):
         named = named_graph(contract, frozen, initial)
-        name = FROZEN if at == 0 else FROZEN.replace(".pb", f".{contract.key}.pb")
+        name = FROZEN if at == 0 else FROZEN.replace(".pb", f".{plain(contract.key)}.pb")
         content = named.graph.SerializeToString(deterministic=True)
         (out / name).write_bytes(content)
         _prove(contract, frozen, named, content, job)
@@ -69,7 +69,8 @@ def write(
         notes += _bent(contract, named)
         advance(at + 1, len(opened))
     _write_saved_model(out / SAVED_MODEL, opened, graphs, Module(keep))
-    save_npz(out / FROZEN_WEIGHTS, {each.name: np.asarray(each.value.read_value()) for each in variables})
+    weights = [each for each in variables if each.name not in source.states]
+    save_npz(out / FROZEN_WEIGHTS, {each.name: np.asarray(each.value.read_value()) for each in weights})
     if source.structure:
         (out / FROZEN_STRUCTURE).write_text(source.structure, "utf-8")
     return Written(

@@ -165,6 +165,7 @@ class Result:
     tensorflow: str
     machine: str  # the architecture that it ran on: "x86_64"
     portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
+    weights: tuple[str, ...] = ()  # of a freezing job: names in the order of Keras's model.weights
     format: int = FORMAT
 
 

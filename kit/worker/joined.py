@@ -44,6 +44,11 @@ def join(sources: Sequence[Source], names: Sequence[str]) -> Source:
         tuple(f"{prefix}/{name}" for source, prefix in zip(sources, prefixes, strict=True) for name in source.inner),
         " + ".join(dict.fromkeys(source.loader for source in sources)),
         tuple(note for source in sources for note in source.notes),
+        weights=tuple(
+            f"{prefix}/{name}" for source, prefix in zip(sources, prefixes, strict=True) for name in source.weights
+        )
+        if all(source.weights for source in sources)
+        else (),
     )
 
 

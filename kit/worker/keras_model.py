@@ -99,7 +99,10 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
         return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
 
     main = Signature(SIGNATURE, feed.inputs, outputs, call)
-    return Source((main,), _variables(model), tuple(layers), loader, structure=_json(model))
+    variables = _variables(model)
+    names = {id(variable.value): variable.name for variable in variables}
+    weights = tuple(names[id(getattr(each, "_value", each))] for each in model.weights)
+    return Source((main,), variables, tuple(layers), loader, structure=_json(model), weights=weights)
 
 
 def _json(model: Any) -> str:

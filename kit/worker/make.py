@@ -147,7 +147,8 @@ class Made:
 def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
     """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
     variables = with_hidden(source.variables, [contract.traced for contract in contracts])
-    keep = kept(variables, job.keep)
+    # What random layers draw from is new on every load: kept, it would give other bytes each time.
+    keep = kept([each for each in variables if each.name not in source.states], job.keep)
     names = {variable.name for variable in keep}
     initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]

@@ -58,6 +58,12 @@ class Source:
     loader: str  # "keras 3.15.1", "tf_keras 2.19.0", "SavedModel of TensorFlow 2.15.1"
     notes: tuple[str, ...] = field(default=())
     structure: str = ""  # as JSON, where Keras can say it
+    weights: tuple[str, ...] = ()  # variables in the order of Keras's model.weights; () where Keras does not say
+
+    @property
+    def states(self) -> frozenset[str]:
+        """Return the variables that Keras counts not among the weights: what random layers draw from, new each time."""
+        return frozenset(each.name for each in self.variables if self.weights) - frozenset(self.weights)
 
     @property
     def parameters(self) -> int:
