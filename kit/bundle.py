@@ -206,7 +206,8 @@ def _output(spec: TensorSpec, wish: Output | None, labels: Mapping[str, str]) ->
     facts = _facts(spec, wish.kind if wish else "tensor")
     if wish is None or wish.kind != "classes":
         return facts
-    return facts | {"labels": labels.get(spec.name), "activation": wish.activation or "none"}
+    facts |= {"labels": labels.get(spec.name), "activation": wish.activation or "none"}
+    return facts if wish.threshold is None else facts | {"threshold": wish.threshold}
 
 
 def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,6 +47,9 @@ class Model(_Table):
         pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
         description="the bundle's own version, as in 1.0.0 or 1.0.0-rc.1",
     )
+    description: Name | None = Field(default=None, description="a sentence on what the model does, for its metadata")
+    author: Name | None = Field(default=None, description="who made the model, for its metadata")
+    license: Name | None = Field(default=None, description="the model's own licence, for its metadata")
     code: Name | None = Field(
         default=None,
         description="a .py file with the model's own layers and functions: CUSTOM_OBJECTS = {name: object}, "
@@ -142,6 +145,7 @@ class Input(_Table):
     name: Name = Field(description="the name in the file, in the data and in the app")
     source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
     kind: Literal["image", "tensor"] = "tensor"
+    description: Name | None = Field(default=None, description="a sentence on what goes in, for the model's metadata")
     shape: list[OpenAxis] | None = Field(
         default=None,
         description="without the batch axis; needed where the model leaves an axis open; -1 leaves it open for the app",
@@ -192,15 +196,17 @@ class Output(_Table):
         description="the model's own name for it, where that is another, or the layer inside that gives it",
     )
     kind: Literal["classes", "tensor"] = "tensor"
+    description: Name | None = Field(default=None, description="a sentence on what comes out, for the model's metadata")
     labels: Name | None = Field(default=None, description="classes: a text file, one label a line")
     activation: Literal["none", "softmax", "sigmoid"] | None = Field(
         default=None, description="classes: what the app applies to the model's values (none by default)"
     )
+    threshold: Pixel | None = Field(default=None, description="classes: lower scores are not reported")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        for key in ("labels", "activation"):
-            if self.kind != "classes" and getattr(self, key):
+        for key in ("labels", "activation", "threshold"):
+            if self.kind != "classes" and getattr(self, key) is not None:
                 raise ValueError(f"'{key}' is for kind 'classes', and output '{self.name}' is a '{self.kind}'")
         return self
 
@@ -235,7 +241,7 @@ class Android(_Table):
     package: str | None = Field(
         default=None,
         pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$",
-        description="the Kotlin package of the generated code, as in com.example.app",
+        description="the Kotlin package of the generated code, as in com.example.app (default: com.example.<id>)",
     )
     runtime: str = Field(default="litert:2.3.0", description="the interpreter that the app links")
 
