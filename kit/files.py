@@ -76,6 +76,18 @@ def replacing(target: Path) -> Iterator[Path]:
         shutil.rmtree(staging, ignore_errors=True)
 
 
+def check_place(target: Path, marker: str, what: str) -> None:
+    """Make target's folder; refuse to take the place of anything but an older `what`, which has a file `marker`."""
+    with writable(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        strange = target.exists() and not (target / marker).exists()
+        if strange and (not target.is_dir() or any(target.iterdir())):
+            raise OutputError(
+                f"{target}: something that is no {what} is in the way",
+                "choose another folder with --out, or another [model] id, or remove it",
+            )
+
+
 def write_whole(target: Path, data: bytes) -> None:
     """Write a file beside target, flush it to disk and rename it into place."""
     with writing_whole(target) as file:

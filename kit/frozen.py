@@ -13,8 +13,8 @@ from typing import Any
 from kit import __version__
 from kit.convert import Data, convert
 from kit.engine import Limits, choose_engine
-from kit.errors import ModelError, OutputError
-from kit.files import json_text, replacing, tree_digests, writable
+from kit.errors import ModelError
+from kit.files import check_place, json_text, replacing, tree_digests
 from kit.plan import Plan
 from kit.progress import Reporter
 from kit.worker.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result
@@ -29,7 +29,7 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
     Raises a KitError where something refuses.
     """
     target = out / f"{plan.recipe.model.id}.frozen"
-    _check_place(out, target)
+    check_place(target, CONTRACT, "frozen model")
     chosen = choose_engine(engine, reporter.note)
     with (
         convert(plan, chosen, Data(None, None), limits, reporter, freeze=True) as (result, files),
@@ -42,18 +42,6 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
         facts = {**_facts(plan, result), "files": tree_digests(staging)}
         (staging / CONTRACT).write_text(json_text(facts), "utf-8", newline="\n")
     return target, facts
-
-
-def _check_place(out: Path, target: Path) -> None:
-    """Make the output folder; refuse to take the place of anything but an older frozen model."""
-    with writable(out):
-        out.mkdir(parents=True, exist_ok=True)
-        strange = target.exists() and not (target / CONTRACT).exists()
-        if strange and (not target.is_dir() or any(target.iterdir())):
-            raise OutputError(
-                f"{target}: something that is no frozen model is in the way",
-                "choose another folder with --out, or another [model] id, or remove it",
-            )
 
 
 def lines(folder: Path, facts: Mapping[str, Any]) -> Iterator[str]:

@@ -14,8 +14,7 @@ from kit.choice import ASKED
 from kit.convert import Data, convert
 from kit.emulate import replay_golden
 from kit.engine import Limits, choose_engine
-from kit.errors import OutputError
-from kit.files import json_text, replacing, sha256_file, writable, write_whole
+from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
 from kit.manifest import MANIFEST, read_manifest, record_path
 from kit.plan import Plan
 from kit.progress import Reporter
@@ -54,7 +53,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     """
     recipe = plan.recipe
     target = options.out / recipe.model.id
-    _check_place(options.out, target)
+    check_place(target, MANIFEST, "bundle")
     calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
     if plan.reason != ASKED:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
@@ -89,18 +88,6 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     with writable(options.out):
         write_whole(record_path(target), json_text(record).encode())
     return Built(recipe, target, read_manifest(target), verdicts, result, size, engine.name)
-
-
-def _check_place(out: Path, target: Path) -> None:
-    """Make the output folder; refuse to take the place of anything but an older bundle."""
-    with writable(out):
-        out.mkdir(parents=True, exist_ok=True)
-        strange = target.exists() and not (target / MANIFEST).exists()
-        if strange and (not target.is_dir() or any(target.iterdir())):
-            raise OutputError(
-                f"{target}: something that is no bundle is in the way",
-                "choose another folder with --out, or another [model] id, or remove it",
-            )
 
 
 def _write(target: Path, parts: Parts, verdicts: tuple[Verdict, ...], reporter: Reporter) -> None:

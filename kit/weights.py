@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+import math
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -60,10 +61,7 @@ def lines(weights: list[Weight]) -> Iterator[str]:
         if each.min is not None:
             spread = f"min {each.min:.6g}  max {each.max:.6g}  mean {each.mean:.6g}  std {each.std:.6g}"
             yield f"    {spread}  zeros {each.zeros:.1%}"
-        count = 1
-        for axis in each.shape:
-            count *= axis
-        if each.values is not None and count <= FEW:
+        if each.values is not None and math.prod(each.shape) <= FEW:
             yield f"    {each.values}"
 
 

@@ -102,11 +102,7 @@ def keras2() -> Any:
 
     Keras 2 is tf_keras beside Keras 3, and `keras` itself up to TensorFlow 2.15.
     """
-    try:
-        import tf_keras
-    except ModuleNotFoundError:
-        import keras as tf_keras
-
+    tf_keras = keras_of(legacy=True)
     tf_keras.utils.set_random_seed(7)
     image = tf_keras.Input((8, 8, 1), name="image")
     x = tf_keras.layers.DepthwiseConv2D(3, depth_multiplier=8, activation="relu", name="depthwise")(image)
@@ -231,7 +227,12 @@ def onet() -> Any:
 
 def _keras() -> Any:
     """Return Keras 3, or Keras 2 where this process is to write with that."""
-    if os.environ.get("TF_USE_LEGACY_KERAS") == "1":
+    return keras_of(legacy=os.environ.get("TF_USE_LEGACY_KERAS") == "1")
+
+
+def keras_of(*, legacy: bool) -> Any:
+    """Return Keras 2 or 3: tf_keras beside Keras 3, `keras` itself elsewhere."""
+    if legacy:
         try:
             import tf_keras
         except ModuleNotFoundError:

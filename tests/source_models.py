@@ -44,20 +44,6 @@ def written(python: Path, kind: str, folder: Path) -> Path:
 # ---------------------------------------------------------------- what a kind is made of
 
 
-def keras_of(kind: str) -> Any:
-    """Return Keras 2 for "2:...", else Keras 3."""
-    if kind.startswith("2:"):
-        try:
-            import tf_keras
-        except ModuleNotFoundError:
-            pass
-        else:
-            return tf_keras
-    import keras
-
-    return keras
-
-
 def expect(folder: Path, inputs: dict[str, Any], outputs: dict[str, Any], inner: dict[str, Any] | None = None) -> None:
     """Keep what a model answers."""
     import numpy as np
@@ -427,6 +413,8 @@ KINDS: dict[str, Write] = {
 
 if __name__ == "__main__":
     kind, folder = sys.argv[1], Path(sys.argv[2])
-    chosen = keras_of(kind)
+    from models import keras_of
+
+    chosen = keras_of(legacy=kind.startswith("2:"))
     chosen.utils.set_random_seed(7)
     KINDS[kind.removeprefix("2:")](folder, chosen)

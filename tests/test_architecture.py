@@ -55,8 +55,7 @@ ARROWS = {
     "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
-    "pipeline": "bundle checks choice convert emulate engine errors files manifest plan progress recipe samples"
-    " worker.job",
+    "pipeline": "bundle checks choice convert emulate engine files manifest plan progress recipe samples worker.job",
     "verify": "convert engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",

@@ -147,7 +147,10 @@ def test_a_key_in_capitals_is_near_too(tmp_path: Path) -> None:
 
 
 def test_a_key_that_is_like_no_other_gets_the_whole_list(tmp_path: Path) -> None:
-    assert "there is: path, id, version, code, structure, allow_code" in refusal(tmp_path, MODEL + "zzz = 1\n").hint
+    assert (
+        "there is: path, id, version, description, author, license, code,"
+        in refusal(tmp_path, MODEL + "zzz = 1\n").hint
+    )
 
 
 def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
@@ -285,6 +288,9 @@ WHOLE = {
         "path": "'digits.keras'",
         "id": "'digits'",
         "version": "'1.0.0'",
+        "description": "'Tells digits.'",
+        "author": "'A. Person'",
+        "license": "'Apache-2.0'",
         "code": "'layers.py'",
         "structure": "'net.json'",
         "allow_code": "false",
@@ -300,6 +306,7 @@ WHOLE = {
         "name": "'image'",
         "source": "'input_1'",
         "kind": "'image'",
+        "description": "'A digit.'",
         "shape": "[8, 8, 1]",
         "dtype": "'int32'",
         "range": "[0, 1.5]",
@@ -314,12 +321,19 @@ WHOLE = {
         "kind": "'classes'",
         "labels": "'labels.txt'",
         "activation": "'softmax'",
+        "description": "'Which digit.'",
+        "threshold": "0.5",
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
     "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'"},
     "checks": {"data": "'test.npz'", "min_agreement": "0.9", "max_drop": "0", "max_bytes": "9_000"},
 }
 ANY_TEXT = {
+    ("model", "description"),
+    ("model", "author"),
+    ("model", "license"),
+    ("inputs", "description"),
+    ("outputs", "description"),
     ("inputs", "name"),
     ("inputs", "source"),
     ("outputs", "name"),
@@ -329,6 +343,8 @@ ANY_TEXT = {
 RIGHT = {
     ("quantize", "count", "whole number"),
     ("checks", "max_bytes", "whole number"),
+    ("outputs", "threshold", "whole number"),
+    ("outputs", "threshold", "number"),
     ("model", "allow_code", "truth"),
     ("model", "allow_flex", "truth"),
     ("model", "batch", "whole number"),

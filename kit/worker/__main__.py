@@ -66,7 +66,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     answers = checked.answers[main]
     measures = measure.measure(job, arrays, made.product.signatures[main], floats[main], answers)
     (out / MODEL).write_bytes(made.content)
-    save_npz(out / GOLDEN, made.golden(job, contracts, arrays, checked, floats))
+    save_npz(out / GOLDEN, made.golden(contracts, arrays, checked, floats))
     if job.answers:
         save_npz(out / ANSWERS, measure.answered(job, made.product.signatures[main], answers))
     signatures = [made.product.signatures[contract.key] for contract in contracts]

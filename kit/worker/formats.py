@@ -15,7 +15,7 @@ from kit.npz import save_npz
 from kit.worker.contract import Contract
 from kit.worker.data import random_samples
 from kit.worker.export import Module, export, plain
-from kit.worker.freeze import Frozen, freeze, with_hidden
+from kit.worker.freeze import Frozen, freeze
 from kit.worker.graphdef import INIT, Named, named_graph
 from kit.worker.job import (
     DYNAMIC,
@@ -32,7 +32,7 @@ from kit.worker.job import (
 from kit.worker.measure import reference
 from kit.worker.product import calls
 from kit.worker.source import Source
-from kit.worker.variables import fates, kept
+from kit.worker.variables import fates, keeping
 
 EXACT = 1e-5  # what a graph may differ by from the model, of the largest value: the same kernels, in another order
 
@@ -51,10 +51,8 @@ def write(
     job: Job, source: Source, contracts: Sequence[Contract], out: Path, advance: Callable[[int, int], None]
 ) -> Written:
     """Write every format into out. Raises JobError where a graph does not give the model's own answers."""
-    variables = with_hidden(source.variables, [contract.traced for contract in contracts])
-    keep = kept([each for each in variables if each.name not in source.states], job.keep)
-    names = {variable.name for variable in keep}
-    initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
+    stay = keeping(source, contracts, job.keep)
+    variables, keep, names, initial = stay.variables, stay.keep, stay.names, stay.initial
     opened = [_opened(contract, job) for contract in contracts]
     graphs = [_in_order(freeze(contract.traced, variables, names)) for contract in opened]
     notes = []

@@ -15,14 +15,14 @@ from kit.worker.contract import Contract
 from kit.worker.convert import Origin, convert
 from kit.worker.data import Data
 from kit.worker.export import Module, export
-from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids, with_hidden
+from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.product import Product, calls
 from kit.worker.prove import prove, resized
 from kit.worker.signatures import resources
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
-from kit.worker.variables import fates, kept
+from kit.worker.variables import fates, keeping
 
 Arrays = Mapping[str, np.ndarray]
 BySignature = Mapping[str, Arrays]
@@ -34,7 +34,7 @@ class Checked:
 
     fed: dict[str, Arrays]
     answers: dict[str, Arrays]
-    notes: tuple[str, ...]
+    notes: list[str]
 
 
 @dataclass(frozen=True)
@@ -83,8 +83,7 @@ class Made:
 
         Raises JobError (kind "model") where they are not, or the variables do not do what they are for.
         """
-        checked = Checked({}, {}, ())
-        notes: list[str] = []
+        checked = Checked({}, {}, [])
         self._check_variables()
         for contract in contracts:
             fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
@@ -92,8 +91,10 @@ class Made:
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
                 resized(contract, self.product, self.job)
-                notes += prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
-        return Checked(checked.fed, checked.answers, tuple(notes))
+                checked.notes.extend(
+                    prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
+                )
+        return checked
 
     def _check_variables(self) -> None:
         """Read, assign, read, and put back: bit for bit."""
@@ -107,13 +108,13 @@ class Made:
             _compare(read(), values)
 
     def golden(
-        self, job: Job, contracts: Sequence[Contract], data: Data, checked: Checked, floats: BySignature
+        self, contracts: Sequence[Contract], data: Data, checked: Checked, floats: BySignature
     ) -> dict[str, np.ndarray]:
         """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
         arrays: dict[str, np.ndarray] = {}
         for at, contract in enumerate(contracts):
             key = contract.key
-            own = measure.golden(job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
+            own = measure.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
             arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
         rows = len(next(iter(arrays.values()), ()))
         arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
@@ -146,11 +147,8 @@ class Made:
 
 def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
     """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
-    variables = with_hidden(source.variables, [contract.traced for contract in contracts])
-    # What random layers draw from is new on every load: kept, it would give other bytes each time.
-    keep = kept([each for each in variables if each.name not in source.states], job.keep)
-    names = {variable.name for variable in keep}
-    initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
+    stay = keeping(source, contracts, job.keep)
+    variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
     for contract, graph in zip(contracts, frozen, strict=True):
         _refuse_ids(job, contract, graph)

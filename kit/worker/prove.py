@@ -19,6 +19,7 @@ from kit.worker.product import Product, raw, real
 
 Arrays = Mapping[str, np.ndarray]
 PROBES = 8  # calls' worth of samples for the inputs
+SIZES = (2, 3)  # of each open axis, when it is run again: others than calibration and measures have
 EXACT = 1e-3  # what float32 kernels may differ by, of the largest value
 
 
@@ -45,12 +46,10 @@ def resized(contract: Contract, product: Product, job: Job) -> None:
         return
     for size in SIZES:
         samples = random_samples(contract, job, axis=size)
-        samples = (
-            {name: array[:size] for name, array in samples.items()}
-            if contract.batch == DYNAMIC
-            else {name: array[: max(contract.batch or 1, 1)] for name, array in samples.items()}
-        )
-        whole = {spec.name: samples[spec.name] if spec.batched else samples[spec.name][0] for spec in contract.inputs}
+        rows = size if contract.batch == DYNAMIC else max(contract.batch or 1, 1)
+        whole = {
+            spec.name: samples[spec.name][:rows] if spec.batched else samples[spec.name][0] for spec in contract.inputs
+        }
         specs = product.signatures[contract.key]
         answers = product.ask(contract.key, {spec.name: raw(whole[spec.name], spec) for spec in specs.inputs})
         wanted = {
@@ -68,9 +67,6 @@ def resized(contract: Contract, product: Product, job: Job) -> None:
                 )
         if product.exact:
             _refuse_other(got, wanted)
-
-
-SIZES = (2, 3)  # of each open axis: others than calibration and measures have
 
 
 def _refuse_other(got: Arrays, wanted: Arrays) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.contract import Contract
+from kit.worker.freeze import Frozen, nodes_of, with_hidden
 from kit.worker.job import JobError, VariableFate
-from kit.worker.source import Variable, nearest
+from kit.worker.source import Source, Variable, nearest
 
 # What only hands a value on.
 _THROUGH = {"Identity", "Cast", "Reshape", "Transpose", "ExpandDims", "Squeeze", "ReadVariableOp", "StopGradient"}
@@ -20,8 +22,29 @@ _LINEAR = {"Conv2D", "Conv3D", "DepthwiseConv2dNative", "Conv2DBackpropInput", "
 _ARITHMETIC = {"Add", "AddV2", "Sub", "Mul", "RealDiv", "Rsqrt", "Sqrt", "Square", "Neg", "Maximum", "BiasAdd"}
 
 
-def kept(variables: Sequence[Variable], patterns: Sequence[str]) -> tuple[Variable, ...]:
-    """Return the variables that a pattern such as "head/*" names. Raises JobError for a pattern that names none."""
+@dataclass(frozen=True)
+class Keeping:
+    """The variables of a source with what its functions use beside them, and which of them stay variables."""
+
+    variables: tuple[Variable, ...]
+    keep: tuple[Variable, ...]
+    initial: dict[str, np.ndarray]  # the kept ones' values
+
+    @property
+    def names(self) -> set[str]:
+        """Return the names of those that stay."""
+        return set(self.initial)
+
+
+def keeping(source: Source, contracts: Sequence[Contract], patterns: Sequence[str]) -> Keeping:
+    """Return what stays a variable. Raises JobError for a pattern such as "head/*" that names none."""
+    variables = with_hidden(source.variables, [contract.traced for contract in contracts])
+    # What random layers draw from is new on every load: kept, it would give other bytes each time.
+    keep = _named([each for each in variables if each.name not in source.states], patterns)
+    return Keeping(variables, keep, {each.name: np.asarray(each.value.read_value()) for each in keep})
+
+
+def _named(variables: Sequence[Variable], patterns: Sequence[str]) -> tuple[Variable, ...]:
     names = [variable.name for variable in variables]
     for pattern in patterns:
         if not fnmatch.filter(names, pattern):

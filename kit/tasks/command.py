@@ -1,0 +1,89 @@
+"""What every command is made of: its errors as one message and an exit code, and how its options read."""
+
+from __future__ import annotations
+
+import functools
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from kit.errors import INTERRUPTED, KitError, RecipeError
+
+
+def command(function: Callable[..., Any]) -> Any:
+    """Make a task of a function, with our errors as one message and their exit code instead of a traceback."""
+
+    @functools.wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with _terminating():
+                return function(*args, **kwargs)
+        except KitError as error:
+            if kwargs.get("debug"):
+                raise
+            raise Exit(f"{error.title}: {error}", code=error.code) from None
+        except KeyboardInterrupt:
+            raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
+        except (SystemExit, Exit):
+            raise
+        except OSError as error:
+            if kwargs.get("debug"):
+                raise
+            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
+        except Exception as error:
+            if kwargs.get("debug"):
+                raise
+            raise Exit(
+                f"bug: {type(error).__name__}: {error}\n  next: please report it with the output of --debug",
+                code=1,
+            ) from None
+
+    return task(wrapped)
+
+
+class _terminating:  # noqa: N801 - reads as a word in `with`
+    """While it holds, SIGTERM ends like Ctrl-C: with containers and partial files cleared away."""
+
+    def __enter__(self) -> None:
+        self._old = signal.signal(signal.SIGTERM, _interrupt)
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGTERM, self._old)
+
+
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def recipe_file(name: str) -> Path:
+    """Return the recipe's file; a folder stands for the recipe.toml in it."""
+    return Path(name) / "recipe.toml" if Path(name).is_dir() else Path(name)
+
+
+def memory_bytes(text: str) -> int:
+    """Return the bytes of --memory: "512m", "8g". Raises RecipeError."""
+    units = {"k": 10, "m": 20, "g": 30}
+    number, unit = (text[:-1], text[-1].lower()) if text[-1:].lower() in units else (text, "")
+    if not number.isdigit() or int(number) == 0:
+        raise RecipeError(f"--memory {text!r} is not a size", "write 512m or 8g")
+    return int(number) << units.get(unit, 0)
+
+
+def seconds(timeout: int) -> float:
+    """Return --timeout in seconds. Raises RecipeError for one that is not above 0."""
+    if timeout <= 0:
+        raise RecipeError(f"--timeout {timeout} is not a time", "give a number of seconds above 0")
+    return float(timeout)
+
+
+def print_json(value: Any) -> None:
+    """Write a value to stdout as JSON, the same text for the same value."""
+    from kit.files import json_text
+
+    sys.stdout.write(json_text(value))

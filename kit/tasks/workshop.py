@@ -1,0 +1,62 @@
+"""For the people who work on dropkit, in a checkout: test, check, fmt, bench."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+
+from kit.errors import RecipeError
+from kit.tasks.command import command
+
+
+@command
+def test(ctx: Context, all: bool = False, k: str = "", debug: bool = False) -> None:
+    """Run the tests (in a checkout). --all runs the slow ones, too; -k picks by name."""
+    arguments = [] if all else ["-m", "not slow"]
+    _workshop([sys.executable, "-m", "pytest", *arguments, *(["-k", k] if k else [])])
+
+
+@command
+def check(ctx: Context, debug: bool = False) -> None:
+    """Lint and type-check (in a checkout)."""
+    _workshop(
+        [sys.executable, "-m", "ruff", "check"],
+        [sys.executable, "-m", "ruff", "format", "--check"],
+        [sys.executable, "-m", "mypy"],
+    )
+
+
+@command
+def fmt(ctx: Context, debug: bool = False) -> None:
+    """Format the code (in a checkout)."""
+    _workshop(
+        [sys.executable, "-m", "ruff", "check", "--fix-only", "--quiet"],
+        [sys.executable, "-m", "ruff", "format"],
+    )
+
+
+@command
+def bench(ctx: Context, reproducibility: bool = False, tensorflow: str = "", debug: bool = False) -> None:
+    """Measure the kit against a bare script, as ratios within one run (in a checkout).
+
+    --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
+    takes about an hour; with --tensorflow V it prints that version's table.
+    """
+    which = ["benchmarks.reproducibility", *([tensorflow] if tensorflow else [])] if reproducibility else ["benchmarks"]
+    _workshop([sys.executable, "-m", *which])
+
+
+def _workshop(*commands: list[str]) -> None:
+    """Run commands that need the project's own files, at its root; stop at the first that fails."""
+    root = Path(__file__).parent.parent.parent
+    if not (root / "pyproject.toml").exists():
+        raise RecipeError(
+            "this command is for a checkout of dropkit, and this is an installed one", "clone the repository"
+        )
+    for argv in commands:
+        code = subprocess.run(argv, cwd=root, check=False).returncode
+        if code:
+            raise SystemExit(code)
