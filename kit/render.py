@@ -28,11 +28,12 @@ def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
 
 
 def render_text(name: str, values: Mapping[str, Any]) -> str:
-    """Return the text of templates/<name>. In a .html.j2 every value is escaped.
+    """Return the text of templates/<name>. In a .html.j2 every value is escaped; templates of Android have Kotlin's filters.
 
     Raises jinja2.UndefinedError where the template wants a value that is not there.
     """
-    return _environment().get_template(name).render(values)
+    environment = _kotlin() if name.startswith("android/") else _environment()
+    return environment.get_template(name).render(values)
 
 
 def templates() -> Path:
@@ -52,4 +53,14 @@ def _environment() -> jinja2.Environment:
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
     environment.filters["py"] = repr
+    return environment
+
+
+@cache
+def _kotlin() -> jinja2.Environment:
+    """Return the environment for Kotlin: a line that holds a tag alone leaves no line behind."""
+    from kit.android.names import comment, literal
+
+    environment = _environment().overlay(trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {"kt": literal, "kdoc": comment}
     return environment
