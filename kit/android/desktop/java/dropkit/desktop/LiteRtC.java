@@ -107,6 +107,4 @@ public final class LiteRtC {
 
   static native int LiteRtRunCompiledModel(
       long compiled, long signature, long inputCount, long inputs, long outputCount, long outputs);
-
-  static native String LiteRtGetStatusString(int status);
 }
