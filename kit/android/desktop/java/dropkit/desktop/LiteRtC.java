@@ -44,6 +44,10 @@ public final class LiteRtC {
 
   static native int LiteRtGetSignatureKey(long signature, long[] text);
 
+  static native int LiteRtGetSignatureSubgraph(long signature, long[] subgraph);
+
+  static native int LiteRtGetModelSubgraph(long model, long index, long[] subgraph);
+
   static native int LiteRtGetNumSignatureInputs(long signature, long[] count);
 
   static native int LiteRtGetSignatureInputName(long signature, long index, long[] text);

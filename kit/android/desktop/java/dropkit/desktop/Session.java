@@ -14,9 +14,11 @@ public final class Session {
     public final String key;
     public final TensorInfo[] inputs;
     public final TensorInfo[] outputs;
+    public final boolean first; // it calls the file's first subgraph
 
-    Signature(String key, TensorInfo[] inputs, TensorInfo[] outputs) {
+    Signature(String key, TensorInfo[] inputs, TensorInfo[] outputs, boolean first) {
       this.key = key;
+      this.first = first;
       this.inputs = inputs;
       this.outputs = outputs;
     }
@@ -138,11 +140,15 @@ public final class Session {
     long[] cell = new long[1];
     Failure.check(LiteRtC.LiteRtGetNumModelSignatures(model, cell), "Failed to count signatures");
     Signature[] all = new Signature[(int) cell[0]];
+    Failure.check(LiteRtC.LiteRtGetModelSubgraph(model, 0, cell), "Failed to get the first subgraph");
+    long subgraph = cell[0];
     for (int i = 0; i < all.length; i++) {
       Failure.check(LiteRtC.LiteRtGetModelSignature(model, i, cell), "Failed to get a signature");
       long signature = cell[0];
       Failure.check(LiteRtC.LiteRtGetSignatureKey(signature, cell), "Failed to get a signature's key");
-      all[i] = new Signature(text(cell[0]), inputs(signature), outputs(signature));
+      String key = text(cell[0]);
+      Failure.check(LiteRtC.LiteRtGetSignatureSubgraph(signature, cell), "Failed to get a signature's subgraph");
+      all[i] = new Signature(key, inputs(signature), outputs(signature), cell[0] == subgraph);
     }
     return all;
   }

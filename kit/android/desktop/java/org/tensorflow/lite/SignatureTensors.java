@@ -59,6 +59,10 @@ final class SignatureTensors {
   }
 
   void checkNames(Map<String, Object> in, Map<String, Object> out) {
+    // The published one has another way for the file's first subgraph, and that way asks again.
+    if (session.signatures[index].first && in.size() == 0) {
+      throw new IllegalArgumentException("Input error: Inputs should not be null or empty.");
+    }
     if (inputs.length < in.size() || holds(in, inputs) != in.size()) {
       in.keySet().forEach(this::input);
     }
