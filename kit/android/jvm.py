@@ -46,14 +46,19 @@ def compile_glue(glue: Glue, scratch: Path, notify: Notify) -> Compiled:
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
-    compile_kotlin(glue.sources, classpath, compiled.main, notify)
+    compile_kotlin(glue.sources, classpath, compiled.main, notify, module=glue.module)
     runner = scratch / "Runner.kt"
     text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
     for word, name in (("BUNDLE_PACKAGE", glue.package), ("BUNDLE_MODEL", glue.model), ("BUNDLE_TEST", glue.test)):
         text = text.replace(word, name)
     runner.write_text(text, "utf-8")
     compile_kotlin(
-        [*glue.tests, runner], [compiled.main, *classpath], compiled.tests, notify, friends=[compiled.main]
+        [*glue.tests, runner],
+        [compiled.main, *classpath],
+        compiled.tests,
+        notify,
+        friends=[compiled.main],
+        module=glue.module,
     )
     return compiled
 

@@ -31,8 +31,11 @@ def compile_kotlin(
     notify: Notify,
     *,
     friends: Sequence[Path] = (),
+    module: str = "dropkit",
 ) -> None:
     """Compile files and folders into a folder of classes. Classes of `friends` show their internal members, too.
+
+    The module names a file in META-INF: two libraries of one app need two names.
 
     Raises CheckError with what the compiler said, a warning included.
     """
@@ -40,7 +43,7 @@ def compile_kotlin(
     argv = [
         *(str(find_java()), *_JVM, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
         *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
-        *("-module-name", "bundle", "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
+        *("-module-name", module, "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
         *([f"-Xfriend-paths={','.join(map(str, friends))}"] if friends else []),
         *map(str, sources),
     ]

@@ -23,6 +23,11 @@ class Glue:
     test: str
 
     @property
+    def jvm_package(self) -> str:
+        """Return the package as the JVM and Maven have it."""
+        return self.package.replace("`", "")
+
+    @property
     def sources(self) -> list[Path]:
         """Return the app's files, sorted."""
         return sorted((self.bundle / MAIN).rglob("*.kt"))
@@ -36,6 +41,11 @@ class Glue:
     def id(self) -> str:
         """Return the bundle's id, which its assets' folder is named after."""
         return next(path.parent.name for path in sorted(self.bundle.glob("src/main/assets/*/model.tflite")))
+
+    @property
+    def module(self) -> str:
+        """Return a name of Kotlin's module that no other bundle has."""
+        return f"{self.jvm_package}.{self.id}"
 
     @property
     def assets(self) -> list[Path]:

@@ -1,0 +1,110 @@
+"""Golden vectors as an app reads them: golden.bin, written from golden.npz. Knows the format, judges nothing.
+
+Little endian: "DKGOLD1\\n", the CRC-32 of everything after these 12 bytes, the number of sections; for each section
+its name (16-bit length, UTF-8), numpy's name of its dtype (the same), its rank (8 bits), as many 32-bit sizes, a
+64-bit number of bytes, and those bytes. A name is "<signature>/<input|output|pixels>/<tensor>"; the first axis of a
+shape counts vectors, and what follows is the shape that one call takes or gives.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kit.errors import ModelError
+from kit.files import write_whole
+
+MAGIC = b"DKGOLD1\n"
+GOLDEN_BIN = "golden.bin"
+_AGAIN = "build the bundle again"
+
+
+def write_golden(path: Path, signature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write golden.bin of golden.npz's arrays. Raises ModelError where an array is missing or of another form."""
+    write_whole(path, golden_bytes(golden_sections(signature, arrays)))
+
+
+def golden_sections(signature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the sections by name, each [vectors, *shape of one call]: the main signature's, the others', training's.
+
+    The variables as built are what the signature that reads them gives in its one vector.
+    """
+    sections: dict[str, np.ndarray] = {}
+    for entry, prefix in _signatures(signature):
+        tensors = [("input", one) for one in entry["inputs"]] + [("output", one) for one in entry["outputs"]]
+        tensors += [("pixels", one) for one in entry["inputs"]]
+        for kind, tensor in tensors:
+            array = arrays.get(f"{prefix}{kind}/{tensor['name']}")
+            if array is not None:
+                _add(sections, f"{entry['signature']}/{kind}/{tensor['name']}", _by_call(tensor, array))
+    kept = signature.get("variables") or {"tensors": []}
+    for tensor in kept["tensors"]:
+        array = arrays.get(f"variable/{tensor['name']}")
+        if array is None:
+            raise ModelError(f"golden.npz has no variable {tensor['name']!r}", _AGAIN)
+        _add(sections, f"{kept['read']}/output/{tensor['name']}", array[None])
+    return sections
+
+
+def golden_bytes(sections: Mapping[str, np.ndarray]) -> bytes:
+    """Return golden.bin of sections by name."""
+    body = struct.pack("<I", len(sections)) + b"".join(_section(name, sections[name]) for name in sections)
+    return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
+
+
+def read_golden(content: bytes) -> dict[str, np.ndarray]:
+    """Return the sections of golden.bin by name. Raises ValueError where it is damaged."""
+    if content[:8] != MAGIC or len(content) < 16:
+        raise ValueError("it is no golden.bin")
+    if zlib.crc32(content[12:]) != struct.unpack_from("<I", content, 8)[0]:
+        raise ValueError("its checksum does not hold")
+    (count,), place, sections = struct.unpack_from("<I", content, 12), 16, {}
+    for _ in range(count):
+        name, place = _text(content, place)
+        dtype, place = _text(content, place)
+        rank = content[place]
+        shape = struct.unpack_from(f"<{rank}I", content, place + 1)
+        (size,) = struct.unpack_from("<Q", content, place + 1 + 4 * rank)
+        place += 9 + 4 * rank
+        raw = content[place : place + size]
+        sections[name] = np.frombuffer(raw, np.dtype(dtype).newbyteorder("<")).reshape(shape)
+        place += size
+    return sections
+
+
+def _signatures(signature: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
+    own = [*(signature.get("others") or []), *([signature["train"]] if signature.get("train") else [])]
+    return [(signature, ""), *((entry, f"signature/{entry['signature']}/") for entry in own)]
+
+
+def _by_call(tensor: Mapping[str, Any], array: np.ndarray) -> np.ndarray:
+    """Return [vectors, *shape of one call] of golden.npz's [vectors * rows, ...], rows the file's own batch."""
+    if not tensor.get("batched", True):
+        return array
+    rows = max(int(tensor["shape"][0]), 1)
+    if not array.ndim or len(array) % rows:
+        raise ModelError(f"golden.npz has {list(array.shape)} for {tensor['name']!r}: {rows} a call", _AGAIN)
+    return array.reshape(len(array) // rows, rows, *array.shape[1:])
+
+
+def _add(sections: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:
+    if name in sections:
+        raise ModelError(f"two tensors are both {name!r} in golden.bin", "give one of them another name")
+    sections[name] = array
+
+
+def _section(name: str, array: np.ndarray) -> bytes:
+    texts = b"".join(struct.pack("<H", len(raw)) + raw for raw in (name.encode(), array.dtype.name.encode()))
+    raw = array.astype(array.dtype.newbyteorder("<")).tobytes()
+    shape = struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)
+    return texts + shape + struct.pack("<Q", len(raw)) + raw
+
+
+def _text(content: bytes, place: int) -> tuple[str, int]:
+    (size,) = struct.unpack_from("<H", content, place)
+    return content[place + 2 : place + 2 + size].decode(), place + 2 + size
