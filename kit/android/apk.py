@@ -66,7 +66,12 @@ def _aligned(content: bytes) -> bytes:
     """Return the APK with every stored entry on 4 bytes, and the stored assets on a page: zipalign knows no such."""
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         entries = {info.filename: archive.read(info) for info in archive.infolist()}
-        deflated = {info.filename for info in archive.infolist() if info.compress_type != zipfile.ZIP_STORED}
+        # The rest is stored: what a zlib makes of it hangs on its version.
+        deflated = {
+            info.filename
+            for info in archive.infolist()
+            if info.compress_type != zipfile.ZIP_STORED and info.filename.endswith(STORED)
+        }
     return zip_bytes(
         entries,
         first=("AndroidManifest.xml",),
@@ -101,9 +106,7 @@ def _run(argv: Sequence[str]) -> list[str]:
     """Run a tool and return its lines. Raises EngineError with what it said."""
     tool = Path(argv[0]).name
     try:
-        done = subprocess.run(
-            list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT
-        )
+        done = subprocess.run(list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{tool} did not end in {LIMIT:.0f} s", "try again on a free machine") from error
     if done.returncode:

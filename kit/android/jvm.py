@@ -110,7 +110,9 @@ def run_golden(
 def _frame(scratch: Path) -> str:
     """Return where the process crashed, as the JVM's own report has it."""
     report = scratch / "crash.log"
-    found = re.search(r"# Problematic frame:\n# (.*)", report.read_text("utf-8", "replace")) if report.exists() else None
+    found = (
+        re.search(r"# Problematic frame:\n# (.*)", report.read_text("utf-8", "replace")) if report.exists() else None
+    )
     return f" in {found[1].strip()}" if found else ""
 
 
@@ -175,7 +177,9 @@ def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping
         worst = max(worst, float(off_by.max()) if off_by.size else 0.0)
     if missing:
         name, vector = min(missing)
-        raise CheckError(f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)")
+        raise CheckError(
+            f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)"
+        )
     total = sum(len(array) for array in harness.values())
     return f"{total} outputs as in the Python harness" + (f", floats within {worst:.1g}" if worst else ", bit for bit")
 

@@ -84,7 +84,9 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
             ]
             _compile(argv, "Java")
         except CheckError as error:
-            raise EngineError(f"the desktop's own classes: {error.message}", "report this with the line above") from error
+            raise EngineError(
+                f"the desktop's own classes: {error.message}", "report this with the line above"
+            ) from error
         write_whole(jar, jar_bytes(classes))
 
 
@@ -95,7 +97,9 @@ def _compile(argv: Sequence[str], language: str) -> None:
             list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT, env=environment
         )
     except subprocess.TimeoutExpired as error:
-        raise EngineError(f"the {language} compiler did not end in {LIMIT:.0f} s", "try again on a free machine") from error
+        raise EngineError(
+            f"the {language} compiler did not end in {LIMIT:.0f} s", "try again on a free machine"
+        ) from error
     if done.returncode:
         lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         raise CheckError(f"{language} does not compile:\n  " + "\n  ".join(lines[:12]), "build the bundle again")

@@ -15,9 +15,10 @@ _AGAIN = "build the bundle again"
 
 @dataclass(frozen=True)
 class Glue:
-    """The class of a bundle's model and its test."""
+    """The class of a bundle's model and its test. Its Kotlin may lie in another folder than the bundle's assets."""
 
     bundle: Path
+    kotlin: Path
     package: str  # as Kotlin writes it, with backticks where a part is a keyword
     model: str
     test: str
@@ -30,12 +31,12 @@ class Glue:
     @property
     def sources(self) -> list[Path]:
         """Return the app's files, sorted."""
-        return sorted((self.bundle / MAIN).rglob("*.kt"))
+        return sorted((self.kotlin / MAIN).rglob("*.kt"))
 
     @property
     def tests(self) -> list[Path]:
         """Return the files of the instrumented test, sorted."""
-        return sorted((self.bundle / TEST).rglob("*.kt"))
+        return sorted((self.kotlin / TEST).rglob("*.kt"))
 
     @property
     def id(self) -> str:
@@ -53,12 +54,16 @@ class Glue:
         return [self.bundle / "src/main/assets", self.bundle / "src/debug/assets"]
 
 
-def find_glue(bundle: Path) -> Glue:
-    """Return a bundle's glue. Raises CheckError where there is none, or the test is not of the class."""
-    for test in sorted((bundle / TEST).rglob("*GoldenTest.kt")):
+def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
+    """Return a bundle's glue, or that below another folder with the same layout.
+
+    Raises CheckError where there is none, or the test is not of the class.
+    """
+    kotlin = kotlin or bundle
+    for test in sorted((kotlin / TEST).rglob("*GoldenTest.kt")):
         model = test.stem.removesuffix("GoldenTest")
-        for source in sorted((bundle / MAIN).rglob(f"{model}.kt")):
+        for source in sorted((kotlin / MAIN).rglob(f"{model}.kt")):
             named = re.search(r"^package\s+(\S+)", source.read_text("utf-8"), re.MULTILINE)
             if named:
-                return Glue(bundle, named[1], model, test.stem)
-    raise CheckError(f"{bundle}: there is no Kotlin class with its golden test in src", _AGAIN)
+                return Glue(bundle, kotlin, named[1], model, test.stem)
+    raise CheckError(f"{kotlin}: there is no Kotlin class with its golden test in src", _AGAIN)

@@ -122,7 +122,9 @@ def _fetch_kotlin(folder: Path, notify: Notify) -> None:
                 "check the network and npm's registry settings",
             )
         if b64encode(sha512(packed.read_bytes()).digest()).decode() != KOTLIN_SHA512:
-            raise EngineError(f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may answer: npm ping")
+            raise EngineError(
+                f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may answer: npm ping"
+            )
         unpacked = Path(scratch) / "unpacked"
         with tarfile.open(packed) as archive:
             archive.extractall(unpacked, filter="data")
