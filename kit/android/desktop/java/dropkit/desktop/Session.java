@@ -1,0 +1,293 @@
+package dropkit.desktop;
+
+import com.sun.jna.Memory;
+import com.sun.jna.Native;
+import com.sun.jna.NativeLibrary;
+import com.sun.jna.Pointer;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+
+/** One compiled model of the C library with its signatures. Both APIs stand on it; it knows neither. */
+public final class Session {
+  /** A signature: the order of its inputs and outputs is the file's. */
+  public static final class Signature {
+    public final String key;
+    public final TensorInfo[] inputs;
+    public final TensorInfo[] outputs;
+    public final boolean first; // it calls the file's first subgraph
+
+    Signature(String key, TensorInfo[] inputs, TensorInfo[] outputs, boolean first) {
+      this.key = key;
+      this.first = first;
+      this.inputs = inputs;
+      this.outputs = outputs;
+    }
+
+    public int input(String name) {
+      return find(inputs, name);
+    }
+
+    public int output(String name) {
+      return find(outputs, name);
+    }
+
+    private static int find(TensorInfo[] tensors, String name) {
+      for (int i = 0; i < tensors.length; i++) {
+        if (tensors[i].name.equals(name)) {
+          return i;
+        }
+      }
+      return -1;
+    }
+  }
+
+  private static final int LAYOUT_BYTES = 68;
+
+  public final Signature[] signatures;
+
+  private final long environment;
+  private final long model;
+  private final long options;
+  private final long compiled;
+  // The library reads the model where it lies: keep it as long as the model.
+  private final Object kept;
+  private final Memory inputHandles;
+  private final Memory outputHandles;
+  private final long inputAddress;
+  private final long outputAddress;
+
+  private Session(long environment, long model, Object kept, int accelerators, String cpuOptions) {
+    this.environment = environment;
+    this.model = model;
+    this.kept = kept;
+    this.options = options(accelerators, cpuOptions);
+    long[] handle = new long[1];
+    int status = LiteRtC.LiteRtCreateCompiledModel(environment, model, options, handle);
+    if (status != 0) {
+      LiteRtC.LiteRtDestroyModel(model);
+      LiteRtC.LiteRtDestroyOptions(options);
+      throw new Failure(status, "Failed to compile model");
+    }
+    this.compiled = handle[0];
+    this.signatures = readSignatures(model);
+    int most = 1;
+    for (Signature each : signatures) {
+      most = Math.max(most, Math.max(each.inputs.length, each.outputs.length));
+    }
+    this.inputHandles = new Memory(8L * most);
+    this.outputHandles = new Memory(8L * most);
+    this.inputAddress = Pointer.nativeValue(inputHandles);
+    this.outputAddress = Pointer.nativeValue(outputHandles);
+  }
+
+  public static long createEnvironment() {
+    long[] handle = new long[1];
+    Failure.check(LiteRtC.LiteRtCreateEnvironment(0, 0, handle), "Failed to create environment");
+    return handle[0];
+  }
+
+  public static void destroyEnvironment(long environment) {
+    LiteRtC.LiteRtDestroyEnvironment(environment);
+  }
+
+  /** Returns the hardware of every registered accelerator, as bits: 1 CPU, 2 GPU, 4 NPU. */
+  public static int hardware(long environment) {
+    long[] count = new long[1];
+    Failure.check(LiteRtC.LiteRtGetNumAccelerators(environment, count), "Failed to get available accelerators");
+    int all = 0;
+    for (long i = 0; i < count[0]; i++) {
+      long[] accelerator = new long[1];
+      int[] bits = new int[1];
+      Failure.check(LiteRtC.LiteRtGetAccelerator(environment, i, accelerator), "Failed to get an accelerator");
+      Failure.check(LiteRtC.LiteRtGetAcceleratorHardwareSupport(accelerator[0], bits), "Failed to ask an accelerator");
+      all |= bits[0];
+    }
+    return all;
+  }
+
+  public static Session fromFile(long environment, String path, int accelerators, String cpuOptions) {
+    long[] model = new long[1];
+    Failure.check(LiteRtC.LiteRtCreateModelFromFile(environment, path, model), "Failed to load model from file");
+    return new Session(environment, model[0], null, accelerators, cpuOptions);
+  }
+
+  public static Session fromBytes(long environment, ByteBuffer bytes, int accelerators, String cpuOptions) {
+    long[] model = new long[1];
+    Pointer start = Native.getDirectBufferPointer(bytes);
+    int status =
+        LiteRtC.LiteRtCreateModelFromBuffer(environment, Pointer.nativeValue(start), bytes.capacity(), model);
+    Failure.check(status, "Failed to load model from buffer");
+    return new Session(environment, model[0], bytes, accelerators, cpuOptions);
+  }
+
+  private static long options(int accelerators, String cpuOptions) {
+    long[] options = new long[1];
+    Failure.check(LiteRtC.LiteRtCreateOptions(options), "Failed to create options");
+    Failure.check(LiteRtC.LiteRtSetOptionsHardwareAccelerators(options[0], accelerators), "Failed to set accelerators");
+    if (!cpuOptions.isEmpty()) {
+      byte[] text = (cpuOptions + "\0").getBytes(StandardCharsets.UTF_8);
+      long payload = Native.malloc(text.length);
+      new Pointer(payload).write(0, text, 0, text.length);
+      long free = Pointer.nativeValue(NativeLibrary.getProcess().getFunction("free"));
+      long[] opaque = new long[1];
+      Failure.check(LiteRtC.LiteRtCreateOpaqueOptions("xnnpack", payload, free, opaque), "Failed to set CPU options");
+      Failure.check(LiteRtC.LiteRtAddOpaqueOptions(options[0], opaque[0]), "Failed to set CPU options");
+    }
+    return options[0];
+  }
+
+  private static Signature[] readSignatures(long model) {
+    long[] cell = new long[1];
+    Failure.check(LiteRtC.LiteRtGetNumModelSignatures(model, cell), "Failed to count signatures");
+    Signature[] all = new Signature[(int) cell[0]];
+    Failure.check(LiteRtC.LiteRtGetModelSubgraph(model, 0, cell), "Failed to get the first subgraph");
+    long subgraph = cell[0];
+    for (int i = 0; i < all.length; i++) {
+      Failure.check(LiteRtC.LiteRtGetModelSignature(model, i, cell), "Failed to get a signature");
+      long signature = cell[0];
+      Failure.check(LiteRtC.LiteRtGetSignatureKey(signature, cell), "Failed to get a signature's key");
+      String key = text(cell[0]);
+      Failure.check(LiteRtC.LiteRtGetSignatureSubgraph(signature, cell), "Failed to get a signature's subgraph");
+      all[i] = new Signature(key, inputs(signature), outputs(signature), cell[0] == subgraph);
+    }
+    return all;
+  }
+
+  private static TensorInfo[] inputs(long signature) {
+    long[] cell = new long[1];
+    Failure.check(LiteRtC.LiteRtGetNumSignatureInputs(signature, cell), "Failed to count inputs");
+    TensorInfo[] all = new TensorInfo[(int) cell[0]];
+    for (int i = 0; i < all.length; i++) {
+      Failure.check(LiteRtC.LiteRtGetSignatureInputName(signature, i, cell), "Failed to get an input's name");
+      String name = text(cell[0]);
+      Failure.check(LiteRtC.LiteRtGetSignatureInputTensorByIndex(signature, i, cell), "Failed to get an input");
+      all[i] = TensorInfo.of(name, cell[0]);
+    }
+    return all;
+  }
+
+  private static TensorInfo[] outputs(long signature) {
+    long[] cell = new long[1];
+    Failure.check(LiteRtC.LiteRtGetNumSignatureOutputs(signature, cell), "Failed to count outputs");
+    TensorInfo[] all = new TensorInfo[(int) cell[0]];
+    for (int i = 0; i < all.length; i++) {
+      Failure.check(LiteRtC.LiteRtGetSignatureOutputName(signature, i, cell), "Failed to get an output's name");
+      String name = text(cell[0]);
+      Failure.check(LiteRtC.LiteRtGetSignatureOutputTensorByIndex(signature, i, cell), "Failed to get an output");
+      all[i] = TensorInfo.of(name, cell[0]);
+    }
+    return all;
+  }
+
+  static String text(long address) {
+    return new Pointer(address).getString(0, "UTF-8");
+  }
+
+  /** Returns the sizes that an input has now, after any resizing. */
+  public int[] inputSizes(int signature, int index) {
+    Memory layout = new Memory(LAYOUT_BYTES);
+    int status =
+        LiteRtC.LiteRtGetCompiledModelInputTensorLayout(compiled, signature, index, Pointer.nativeValue(layout));
+    return status == 0 ? TensorInfo.sizes(layout, 0) : signatures[signature].inputs[index].declared;
+  }
+
+  /** Returns the sizes that an output has now. */
+  public int[] outputSizes(int signature, int index) {
+    int count = signatures[signature].outputs.length;
+    Memory layouts = new Memory((long) LAYOUT_BYTES * count);
+    Failure.check(
+        LiteRtC.LiteRtGetCompiledModelOutputTensorLayouts(
+            compiled, signature, count, Pointer.nativeValue(layouts), (byte) 1),
+        "Failed to get output layouts");
+    return TensorInfo.sizes(layouts, (long) LAYOUT_BYTES * index);
+  }
+
+  public void resizeInput(int signature, int index, int[] sizes, boolean strict) {
+    int status =
+        strict
+            ? LiteRtC.LiteRtCompiledModelResizeInputTensor(compiled, signature, index, sizes, sizes.length)
+            : LiteRtC.LiteRtCompiledModelResizeInputTensorNonStrict(compiled, signature, index, sizes, sizes.length);
+    Failure.check(status, "Failed to resize input " + signatures[signature].inputs[index].name);
+  }
+
+  public HostBuffer createInput(int signature, int index) {
+    return create(signatures[signature].inputs[index], inputSizes(signature, index), inputRequirements(signature, index));
+  }
+
+  public HostBuffer createOutput(int signature, int index) {
+    int[] sizes = outputSizes(signature, index);
+    return create(signatures[signature].outputs[index], sizes, outputRequirements(signature, index));
+  }
+
+  private HostBuffer create(TensorInfo info, int[] sizes, long requirements) {
+    Memory type = new Memory(4 + LAYOUT_BYTES);
+    type.clear();
+    type.setInt(0, info.elementType);
+    type.setByte(4, (byte) sizes.length);
+    type.write(8, sizes, 0, sizes.length);
+    long[] buffer = new long[1];
+    Failure.check(
+        LiteRtC.LiteRtCreateManagedTensorBufferFromRequirements(
+            environment, Pointer.nativeValue(type), requirements, buffer),
+        "Failed to create a buffer for " + info.name);
+    return new HostBuffer(buffer[0], info, sizes);
+  }
+
+  private long inputRequirements(int signature, int index) {
+    long[] handle = new long[1];
+    Failure.check(
+        LiteRtC.LiteRtGetCompiledModelInputBufferRequirements(compiled, signature, index, handle),
+        "Failed to get input buffer requirements");
+    return handle[0];
+  }
+
+  private long outputRequirements(int signature, int index) {
+    long[] handle = new long[1];
+    Failure.check(
+        LiteRtC.LiteRtGetCompiledModelOutputBufferRequirements(compiled, signature, index, handle),
+        "Failed to get output buffer requirements");
+    return handle[0];
+  }
+
+  /** Returns {size in bytes, type of buffer, ...} that an input or output needs. */
+  public int[] requirements(int signature, int index, boolean input) {
+    long handle = input ? inputRequirements(signature, index) : outputRequirements(signature, index);
+    int[] count = new int[1];
+    Failure.check(LiteRtC.LiteRtGetNumTensorBufferRequirementsSupportedBufferTypes(handle, count), "Failed to ask");
+    long[] size = new long[1];
+    Failure.check(LiteRtC.LiteRtGetTensorBufferRequirementsBufferSize(handle, size), "Failed to ask");
+    int[] all = new int[1 + count[0]];
+    all[0] = (int) size[0];
+    int[] type = new int[1];
+    for (int i = 0; i < count[0]; i++) {
+      Failure.check(
+          LiteRtC.LiteRtGetTensorBufferRequirementsSupportedTensorBufferType(handle, i, type), "Failed to ask");
+      all[1 + i] = type[0];
+    }
+    return all;
+  }
+
+  /** Sets the buffer of one input for the next run; 0 stands for none. */
+  public void setInput(int index, long handle) {
+    inputHandles.setLong(8L * index, handle);
+  }
+
+  public void setOutput(int index, long handle) {
+    outputHandles.setLong(8L * index, handle);
+  }
+
+  /** Runs a signature on the buffers that were set. Makes no object. */
+  public void run(int signature, int inputs, int outputs) {
+    int status =
+        LiteRtC.LiteRtRunCompiledModel(compiled, signature, inputs, inputAddress, outputs, outputAddress);
+    if (status != 0) {
+      throw new Failure(status, "Failed to invoke the compiled model");
+    }
+  }
+
+  public void destroy() {
+    LiteRtC.LiteRtDestroyCompiledModel(compiled);
+    LiteRtC.LiteRtDestroyModel(model);
+    LiteRtC.LiteRtDestroyOptions(options);
+  }
+}

@@ -1,0 +1,69 @@
+"""The Kotlin of a bundle, found by its layout. Reads package and class names, compiles nothing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.errors import CheckError
+
+MAIN = Path("src/main/kotlin")
+TEST = Path("src/androidTest/kotlin")
+_AGAIN = "build the bundle again"
+
+
+@dataclass(frozen=True)
+class Glue:
+    """The class of a bundle's model and its test. Its Kotlin may lie in another folder than the bundle's assets."""
+
+    bundle: Path
+    kotlin: Path
+    package: str  # as Kotlin writes it, with backticks where a part is a keyword
+    model: str
+    test: str
+
+    @property
+    def jvm_package(self) -> str:
+        """Return the package as the JVM and Maven have it."""
+        return self.package.replace("`", "")
+
+    @property
+    def sources(self) -> list[Path]:
+        """Return the app's files, sorted."""
+        return sorted((self.kotlin / MAIN).rglob("*.kt"))
+
+    @property
+    def tests(self) -> list[Path]:
+        """Return the files of the instrumented test, sorted."""
+        return sorted((self.kotlin / TEST).rglob("*.kt"))
+
+    @property
+    def id(self) -> str:
+        """Return the bundle's id, which its assets' folder is named after."""
+        return next(path.parent.name for path in sorted(self.bundle.glob("src/main/assets/*/model.tflite")))
+
+    @property
+    def module(self) -> str:
+        """Return a name of Kotlin's module that no other bundle has."""
+        return f"{self.jvm_package}.{self.id}"
+
+    @property
+    def assets(self) -> list[Path]:
+        """Return the folders that a debug app packs as assets: the app's own, then the golden vectors."""
+        return [self.bundle / "src/main/assets", self.bundle / "src/debug/assets"]
+
+
+def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
+    """Return a bundle's glue, or that below another folder with the same layout.
+
+    Raises CheckError where there is none, or the test is not of the class.
+    """
+    kotlin = kotlin or bundle
+    for test in sorted((kotlin / TEST).rglob("*GoldenTest.kt")):
+        model = test.stem.removesuffix("GoldenTest")
+        for source in sorted((kotlin / MAIN).rglob(f"{model}.kt")):
+            named = re.search(r"^package\s+(\S+)", source.read_text("utf-8"), re.MULTILINE)
+            if named:
+                return Glue(bundle, kotlin, named[1], model, test.stem)
+    raise CheckError(f"{kotlin}: there is no Kotlin class with its golden test in src", _AGAIN)

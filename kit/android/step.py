@@ -1,0 +1,36 @@
+"""One step of the proof and how it ended. Knows no tool and no bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from kit.errors import CheckError, EngineError
+
+Notify = Callable[[str], None]
+Outcome = Literal["pass", "fail", "missing"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step found. "missing" says in its hint how to get the tool that is not on this machine."""
+
+    name: str
+    verdict: Outcome
+    detail: str
+    hint: str = ""
+
+
+class MissingTool(EngineError):
+    """A tool that a step needs is not on this machine; the hint says how to get it."""
+
+
+def step(name: str, work: Callable[[], str]) -> Step:
+    """Return the step that work is: its text where it passes, what it raised where a check or a tool is amiss."""
+    try:
+        return Step(name, "pass", work())
+    except MissingTool as missing:
+        return Step(name, "missing", missing.message, missing.hint)
+    except (CheckError, EngineError) as error:
+        return Step(name, "fail", error.message, error.hint)
