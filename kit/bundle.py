@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from kit import __version__
+from kit.android.write import write_android
 from kit.checks import Verdict
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
 from kit.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
@@ -60,6 +61,16 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     shutil.copyfile(parts.files / GOLDEN, emulate / GOLDEN)
     shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
+    write_android(
+        folder,
+        id=recipe.model.id,
+        version=recipe.model.version,
+        package=recipe.android.package,
+        runtime=recipe.android.runtime,
+        signature=signature,
+        labels={output: _labels(recipe, output) for output in labels},
+        golden=emulate / GOLDEN,
+    )
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
     lock = parts.toolchain.on(parts.result.machine).lock

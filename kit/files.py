@@ -30,6 +30,11 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_bytes(data: bytes) -> str:
+    """Return the SHA-256 of bytes in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
 def sha256_tree(path: Path) -> str:
     """Return one SHA-256 in hex for a file, or for every relative path and content of a folder."""
     if path.is_file():

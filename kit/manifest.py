@@ -6,10 +6,11 @@ Beside a bundle lies the record of its build, <id>.build.json: what is not the s
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kit.errors import RecipeError
+from kit.errors import CheckError, RecipeError
 from kit.files import sha256_file, tree_digests
 
 FORMAT = 2
@@ -36,14 +37,32 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return dict(manifest)
 
 
+def faults(folder: Path, manifest: Mapping[str, Any]) -> list[str]:
+    """Return a line for each file that is not as the manifest has it: changed, missing, or none of the bundle's."""
+    there = {name: sha for name, sha in tree_digests(folder).items() if name != MANIFEST}
+    listed = manifest.get("files") or {}
+    lines = [f"changed: {name}" for name in sorted(listed) if name in there and there[name] != listed[name]]
+    lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
+    lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
+    return lines
+
+
+def read_intact(folder: Path) -> dict[str, Any]:
+    """Return a bundle's manifest. Raises CheckError where a file is not as it was built."""
+    manifest = read_manifest(folder)
+    if lines := faults(folder, manifest):
+        more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
+        raise CheckError(f"{folder} is not as it was built: {', '.join(lines[:3])}{more}", "build it again")
+    return manifest
+
+
 def is_intact(folder: Path, key: str) -> bool:
     """Say whether a bundle of that key is there and every file in it is as it was written."""
     try:
         manifest = read_manifest(folder)
     except RecipeError:
         return False
-    files = {name: sha for name, sha in tree_digests(folder).items() if name != MANIFEST}
-    return manifest.get("key") == key and manifest.get("files") == files
+    return manifest.get("key") == key and not faults(folder, manifest)
 
 
 def record_path(bundle: Path) -> Path:

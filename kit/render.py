@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,12 +27,16 @@ def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
             place.write_bytes(source.read_bytes())
 
 
-def render_text(name: str, values: Mapping[str, Any]) -> str:
-    """Return the text of templates/<name>. In a .html.j2 every value is escaped; templates of Android have Kotlin's filters.
+def render_text(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] | None = None) -> str:
+    """Return the text of templates/<name>. In a .html.j2 every value is escaped.
 
+    filters are a target language's own; with them, a line that holds a tag alone leaves no line behind.
     Raises jinja2.UndefinedError where the template wants a value that is not there.
     """
-    environment = _kotlin() if name.startswith("android/") else _environment()
+    environment = _environment()
+    if filters:
+        environment = environment.overlay(trim_blocks=True, lstrip_blocks=True)
+        environment.filters = {**environment.filters, **filters}
     return environment.get_template(name).render(values)
 
 
@@ -53,14 +57,4 @@ def _environment() -> jinja2.Environment:
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
     )
     environment.filters["py"] = repr
-    return environment
-
-
-@cache
-def _kotlin() -> jinja2.Environment:
-    """Return the environment for Kotlin: a line that holds a tag alone leaves no line behind."""
-    from kit.android.names import comment, literal
-
-    environment = _environment().overlay(trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"kt": literal, "kdoc": comment}
     return environment

@@ -16,13 +16,14 @@ from typing import TYPE_CHECKING, Any
 from kit.convert import Data, convert
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
-from kit.files import sha256_file, sha256_tree, tree_digests
+from kit.files import sha256_file, sha256_tree
 from kit.manifest import (
     MANIFEST,
     PROVENANCE,
     PROVENANCE_CODE,
     PROVENANCE_STRUCTURE,
     SAMPLES,
+    faults,
     read_manifest,
     read_record,
 )
@@ -123,14 +124,10 @@ def _recorded(bundle: Path) -> list[Path]:
 
 
 def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
-    there = {name: sha for name, sha in tree_digests(bundle).items() if name != MANIFEST}
-    listed = manifest["files"]
-    lines = [f"changed: {name}" for name in sorted(listed) if name in there and there[name] != listed[name]]
-    lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
-    lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
+    lines = faults(bundle, manifest)
     if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest["toolchain"]["lock_sha256"]:
         lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
-    return Rung("files", not lines, tuple(lines) or (f"{len(listed)} files are as {MANIFEST} has them",))
+    return Rung("files", not lines, tuple(lines) or (f"{len(manifest['files'])} files are as {MANIFEST} has them",))
 
 
 def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:

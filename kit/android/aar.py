@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from kit.android.api import COROUTINES
 from kit.android.jar import jar_bytes, zip_bytes
 from kit.android.kotlin import compile_kotlin, desktop_classpath
 from kit.android.source import Glue
 from kit.android.step import Notify
-from kit.android.tools import COROUTINES, KOTLIN
+from kit.android.tools import KOTLIN
 from kit.errors import CheckError
 from kit.files import write_whole
 
@@ -77,7 +78,7 @@ def pom_text(glue: Glue, version: str, runtime: str) -> str:
     needs = [
         runtime,
         f"org.jetbrains.kotlin:kotlin-stdlib:{KOTLIN}",
-        f"org.jetbrains.kotlinx:kotlinx-coroutines-core:{COROUTINES}",
+        COROUTINES,
     ]
     dependencies = "\n".join(_DEPENDENCY.format(*map(escape, need.split(":"))) for need in needs)
     return _POM.format(

@@ -10,6 +10,9 @@ Api = Literal["compiled-model", "interpreter"]
 APIS: tuple[Api, ...] = ("compiled-model", "interpreter")
 COMPILED_MODEL, INTERPRETER = APIS
 
+# What the suspending functions need: the version that they are compiled against here.
+COROUTINES = "org.jetbrains.kotlinx:kotlinx-coroutines-core:1.8.0"
+
 _GROUPS = {"litert": "com.google.ai.edge.litert:litert", "tflite": "org.tensorflow:tensorflow-lite"}
 _HINT = "name one as litert:2.3.0, litert:1.4.0 or tflite:2.14.0: `kit toolchains` lists them"
 

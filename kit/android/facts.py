@@ -12,23 +12,9 @@ from kit.android.golden import GOLDEN_BIN, read_golden
 from kit.android.names import literal
 from kit.android.source import Glue
 from kit.errors import CheckError
-from kit.files import tree_digests
-from kit.manifest import MANIFEST
 from kit.tflite import Tensor, TfliteFile, read_tflite
 
 _AGAIN = "build the bundle again"
-
-
-def check_intact(bundle: Path, manifest: Mapping[str, Any]) -> str:
-    """Return how many files are as they were written. Raises CheckError with those that are not."""
-    written: Mapping[str, str] = manifest["files"]
-    found = {name: sha256 for name, sha256 in tree_digests(bundle).items() if name != MANIFEST}
-    faults = [f"{name} is missing" for name in sorted(set(written) - set(found))]
-    faults += [f"{name} is not of the build" for name in sorted(set(found) - set(written))]
-    faults += [f"{name} was changed" for name in sorted(written) if name in found and found[name] != written[name]]
-    if faults:
-        raise CheckError("\n  ".join(faults[:8]), _AGAIN)
-    return f"{len(written)} files as they were written"
 
 
 def check_facts(bundle: Path, glue: Glue) -> str:

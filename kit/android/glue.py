@@ -269,7 +269,15 @@ class _Reader:
         return Variables(str(entry["read"]), str(entry["assign"]), tensors, read_tensor(done, "", "", self.api))
 
     def _call(  # noqa: PLR0913
-        self, entry: Mapping[str, Any], const: str, ident: str, verb: str, outputs: str, prefix: str, *, train: bool = False
+        self,
+        entry: Mapping[str, Any],
+        const: str,
+        ident: str,
+        verb: str,
+        outputs: str,
+        prefix: str,
+        *,
+        train: bool = False,
     ) -> Call:
         key = str(entry["signature"])
         if len(entry["inputs"]) > MOST_PARAMETERS:
@@ -307,7 +315,9 @@ class _Reader:
 
     def _outputs(self, entry: Mapping[str, Any], prefix: str) -> tuple[Output, ...]:
         scope = Scope([*MEMBERS, "copy"])
-        return tuple(self._output(one, f"{entry['signature']}/{one['name']}", prefix, scope) for one in entry["outputs"])
+        return tuple(
+            self._output(one, f"{entry['signature']}/{one['name']}", prefix, scope) for one in entry["outputs"]
+        )
 
     def _output(self, entry: Mapping[str, Any], place: str, prefix: str, scope: Scope) -> Output:
         name = str(entry["name"])

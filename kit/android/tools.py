@@ -22,7 +22,6 @@ from kit.files import cache_dir
 KOTLIN = "2.4.20"
 # What `npm view kotlin-compiler@2.4.20 dist.integrity` says.
 KOTLIN_SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
-COROUTINES = "1.8.0"  # what that package of npm holds
 OLDEST_JAVA = 17
 
 # In order of use. Debian's and Ubuntu's names of packages.

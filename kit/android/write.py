@@ -11,7 +11,7 @@ import numpy as np
 from kit.android.api import Api, api_of
 from kit.android.glue import Glue, Output, read_glue
 from kit.android.golden import GOLDEN_BIN, write_golden
-from kit.android.names import Scope, camel
+from kit.android.names import Scope, camel, comment, literal
 from kit.android.tensors import STORAGE, Tensor
 from kit.errors import ModelError
 from kit.files import write_whole
@@ -21,6 +21,7 @@ KOTLIN = Path("src") / "main" / "kotlin"
 GOLDEN_TEST = Path("src") / "androidTest" / "kotlin"
 DEBUG_ASSETS = Path("src") / "debug" / "assets"
 RULES = "consumer-rules.pro"
+FILTERS = {"kt": literal, "kdoc": comment}
 
 _LOOKUPS = {"float32": "FloatLookup", "uint8": "ByteLookup", "int8": "SignedByteLookup", "int16": "ShortLookup"}
 _NARROW = {"ByteArray": ".toByte()", "ShortArray": ".toShort()", "IntArray": ""}
@@ -64,7 +65,7 @@ _OTHER_THAN = {
 }
 
 
-def write_android(  # noqa: PLR0913
+def write_android(
     folder: Path,
     *,
     id: str,  # noqa: A002
@@ -81,13 +82,15 @@ def write_android(  # noqa: PLR0913
     or Kotlin cannot hold.
     """
     api = api_of(runtime)
-    render_glue(folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden)
+    render_glue(
+        folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden
+    )
     with np.load(golden, allow_pickle=False) as arrays:
         write_golden(folder / DEBUG_ASSETS / id / GOLDEN_BIN, signature, {name: arrays[name] for name in arrays.files})
-    write_whole(folder / RULES, render_text("android/consumer-rules.pro.j2", {"api": api}).encode())
+    write_whole(folder / RULES, render_text("android/consumer-rules.pro.j2", {"api": api}, FILTERS).encode())
 
 
-def render_glue(  # noqa: PLR0913
+def render_glue(
     folder: Path,
     *,
     id: str,  # noqa: A002
@@ -104,7 +107,7 @@ def render_glue(  # noqa: PLR0913
     )
     values = _values(glue)
     for root, name, template in ((KOTLIN, glue.name, "model"), (GOLDEN_TEST, f"{glue.name}GoldenTest", "golden_test")):
-        text = render_text(f"android/{template}.kt.j2", values)
+        text = render_text(f"android/{template}.kt.j2", values, FILTERS)
         write_whole(folder / root / glue.package_path / f"{name}.kt", _tidy(text).encode())
     return glue
 

@@ -2,6 +2,7 @@
 
 from invoke.collection import Collection
 
+from kit.tasks.app import android, drop
 from kit.tasks.build import build, freeze, matrix, verify
 from kit.tasks.look import diff, emulate, inspect
 from kit.tasks.machine import clean, doctor, image, lock, schema, toolchains
@@ -13,6 +14,8 @@ namespace = Collection(
     freeze,
     verify,
     matrix,
+    android,
+    drop,
     toolchains,
     image,
     inspect,

@@ -1,0 +1,92 @@
+package dropkit.stub
+
+import android.app.Activity
+import android.content.Intent
+import android.graphics.Bitmap
+import android.graphics.BitmapFactory
+import android.os.Bundle
+import android.view.ViewGroup.LayoutParams.MATCH_PARENT
+import android.view.ViewGroup.LayoutParams.WRAP_CONTENT
+import android.widget.Button
+import android.widget.ImageView
+import android.widget.LinearLayout
+import android.widget.ScrollView
+import android.widget.TextView
+import java.util.concurrent.Executors
+
+/** Shows each dropped bundle with two buttons: run its self-test, or run it on a picture. */
+class MainActivity : Activity() {
+    private val worker = Executors.newSingleThreadExecutor()
+    private lateinit var picture: ImageView
+    private lateinit var result: TextView
+    private var asking: DroppedBundle? = null
+
+    override fun onCreate(savedInstanceState: Bundle?) {
+        super.onCreate(savedInstanceState)
+        picture = ImageView(this).apply { adjustViewBounds = true }
+        result = TextView(this).apply { setTextIsSelectable(true) }
+        val column = LinearLayout(this).apply { orientation = LinearLayout.VERTICAL }
+        if (BUNDLES.isEmpty()) result.setText(R.string.empty)
+        for (bundle in BUNDLES) column.addView(row(bundle), MATCH_PARENT, WRAP_CONTENT)
+        column.addView(picture, MATCH_PARENT, WRAP_CONTENT)
+        column.addView(result, MATCH_PARENT, WRAP_CONTENT)
+        setContentView(
+            ScrollView(this).apply {
+                fitsSystemWindows = true
+                addView(column)
+            },
+        )
+    }
+
+    override fun onDestroy() {
+        worker.shutdown()
+        super.onDestroy()
+    }
+
+    private fun row(bundle: DroppedBundle) = LinearLayout(this).apply {
+        addView(TextView(context).apply { text = getString(R.string.bundle, bundle.id, bundle.version) })
+        addView(button(R.string.self_test) { run { bundle.selfTest(this@MainActivity) } })
+        if (bundle.picture != null) addView(button(R.string.picture) { choose(bundle) })
+    }
+
+    private fun button(label: Int, action: () -> Unit) = Button(this).apply {
+        setText(label)
+        setOnClickListener { action() }
+    }
+
+    /** Runs [work] off the main thread and shows what it returns, or why it failed. */
+    private fun run(work: () -> String) {
+        result.text = ""
+        worker.execute {
+            val text = runCatching(work).getOrElse { error -> error.toString() }
+            runOnUiThread { result.text = text }
+        }
+    }
+
+    private fun choose(bundle: DroppedBundle) {
+        asking = bundle
+        val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
+        @Suppress("DEPRECATION") // its successor needs a library, and this app has none
+        startActivityForResult(intent, PICTURE)
+    }
+
+    @Deprecated("Android's own word on it; see choose()")
+    override fun onActivityResult(requestCode: Int, resultCode: Int, data: Intent?) {
+        @Suppress("DEPRECATION")
+        super.onActivityResult(requestCode, resultCode, data)
+        val uri = data?.data
+        val bundle = asking
+        if (requestCode != PICTURE || resultCode != RESULT_OK || uri == null || bundle == null) return
+        val bitmap: Bitmap? = contentResolver.openInputStream(uri)?.use(BitmapFactory::decodeStream)
+        if (bitmap == null) {
+            result.setText(R.string.unreadable)
+            return
+        }
+        picture.setImageBitmap(bitmap)
+        run { bundle.picture?.invoke(this, bitmap).orEmpty() }
+    }
+
+    private companion object {
+        const val PICTURE = 1
+    }
+}

@@ -1,0 +1,209 @@
+"""Bundles in and out of an app's project: what a person finds there afterwards, and what is never touched."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from worlds import ROOT
+
+from kit.android.drop import drop, find_module, remove
+from kit.errors import CheckError, KitError, OutputError, RecipeError
+from kit.files import json_text, tree_digests
+
+KTS = 'plugins { id("com.android.application") }\n'
+
+
+def bundle(
+    folder: Path, name: str = "digits", package: str = "com.example.digits", runtime: str = "litert:2.3.0"
+) -> Path:
+    """Write a bundle of the layout that `build` writes, with short files in it."""
+    place = folder / name
+    files = {
+        f"src/main/assets/{name}/model.tflite": "model of " + name,
+        f"src/main/kotlin/{package.replace('.', '/')}/{name.capitalize()}.kt": f"package {package}\n",
+        f"src/debug/assets/{name}/golden.bin": "golden",
+        "consumer-rules.pro": "-keep class x\n",
+        "README.md": "not for the app\n",
+    }
+    for path, text in files.items():
+        (place / path).parent.mkdir(parents=True, exist_ok=True)
+        (place / path).write_text(text)
+    return seal(place, runtime, package)
+
+
+def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example.digits") -> Path:
+    """Write the manifest of what is in the folder."""
+    (place / "bundle.json").unlink(missing_ok=True)
+    manifest = {
+        "format": 2,
+        "id": place.name,
+        "version": "1.0.0",
+        "recipe": {"model": {"id": place.name}, "android": {"package": package, "runtime": runtime}},
+        "signature": {"signature": "serving_default", "inputs": [], "outputs": []},
+        "files": tree_digests(place),
+    }
+    (place / "bundle.json").write_text(json_text(manifest))
+    return place
+
+
+def app(folder: Path, text: str = KTS, name: str = "build.gradle.kts") -> Path:
+    module = folder / "project" / "app"
+    module.mkdir(parents=True)
+    (module / name).write_text(text)
+    return module
+
+
+def refusal(kind: type[KitError], *arguments: Path) -> KitError:
+    with pytest.raises(kind) as caught:
+        drop(*arguments)
+    return caught.value
+
+
+def test_a_bundle_is_copied_and_twice_is_the_same_as_once(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    done = drop(bundle(tmp_path), module)
+    first = tree_digests(module)
+    assert (module / "src/main/assets/digits/model.tflite").read_text() == "model of digits"
+    assert (module / "dropkit/digits.pro").read_text() == "-keep class x\n"
+    assert not (module / "README.md").exists()
+    assert len(done.written) == 5
+    again = drop(tmp_path / "digits", module)
+    assert (again.written, again.removed, tree_digests(module)) == ((), (), first)
+
+
+def test_remove_leaves_the_project_as_it_was(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    before = tree_digests(module)
+    drop(bundle(tmp_path), module)
+    remove("digits", module)
+    assert tree_digests(module) == before
+
+
+def test_remove_leaves_an_empty_script_where_the_build_file_applies_it(tmp_path: Path) -> None:
+    module = app(tmp_path, KTS + 'apply(from = "dropkit.gradle")\n')
+    drop(bundle(tmp_path), module)
+    remove("digits", module)
+    assert "implementation" not in (module / "dropkit.gradle").read_text()
+    assert tree_digests(module).keys() == {"build.gradle.kts", "dropkit.gradle"}
+    assert drop(tmp_path / "digits", module).needs == ()
+
+
+def test_two_bundles_live_side_by_side_and_go_one_by_one(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    alone = tree_digests(module)
+    drop(bundle(tmp_path, "faces", "com.example.faces"), module)
+    gradle = (module / "dropkit.gradle").read_text()
+    assert gradle.count("com.google.ai.edge.litert:litert:2.3.0") == 1
+    assert "dropkit/digits.pro" in gradle
+    assert "dropkit/faces.pro" in gradle
+    remove("faces", module)
+    assert tree_digests(module) == alone
+
+
+def test_a_changed_file_is_neither_overwritten_nor_removed(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    kotlin = module / "src/main/kotlin/com/example/digits/Digits.kt"
+    kotlin.write_text("// mine\n")
+    (tmp_path / "digits/src/main/kotlin/com/example/digits/Digits.kt").write_text("// newer\n")
+    seal(tmp_path / "digits")
+    before = tree_digests(module)
+    assert "Digits.kt" in refusal(OutputError, tmp_path / "digits", module).message
+    with pytest.raises(OutputError, match=r"Digits\.kt"):
+        remove("digits", module)
+    assert tree_digests(module) == before
+
+
+def test_a_file_that_was_there_before_is_never_taken_for_the_bundles(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    place = module / "src/main/assets/digits/model.tflite"
+    place.parent.mkdir(parents=True)
+    place.write_text("someone's own")
+    assert "model.tflite" in refusal(OutputError, bundle(tmp_path), module).message
+    assert tree_digests(module).keys() == {"build.gradle.kts", "src/main/assets/digits/model.tflite"}
+
+
+def test_a_newer_bundle_takes_away_what_it_no_longer_has(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    shutil.rmtree(tmp_path / "digits/src/debug")
+    done = drop(seal(tmp_path / "digits"), module)
+    assert done.removed == ("src/debug/assets/digits/golden.bin",)
+    assert not (module / "src/debug").exists()
+
+
+def test_a_bundle_that_was_changed_after_its_build_is_refused(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    place = bundle(tmp_path)
+    (place / "src/main/assets/digits/model.tflite").write_text("tampered")
+    assert "model.tflite" in refusal(CheckError, place, module).message
+    assert tree_digests(module).keys() == {"build.gradle.kts"}
+
+
+def test_two_runtimes_in_one_app_are_refused(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    other = bundle(tmp_path, "faces", "com.example.faces", runtime="tflite:2.14.0")
+    error = refusal(CheckError, other, module)
+    assert "tflite:2.14.0" in error.message
+    assert "litert:2.3.0" in error.message
+
+
+def test_two_bundles_with_the_same_class_are_refused(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    other = bundle(tmp_path, "faces")
+    (other / "src/main/kotlin/com/example/digits/Digits.kt").write_text("package com.example.digits\n")
+    assert "comes from the bundle digits, too" in refusal(OutputError, seal(other), module).message
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "line"),
+    [
+        ("build.gradle.kts", "plugins { alias(libs.plugins.android.application) }\n", 'apply(from = "dropkit.gradle")'),
+        ("build.gradle", "apply plugin: 'com.android.library'\n", "apply from: 'dropkit.gradle'"),
+    ],
+)
+def test_the_line_that_the_build_file_lacks_is_told_in_its_language(
+    tmp_path: Path, name: str, text: str, line: str
+) -> None:
+    module = app(tmp_path, text, name)
+    assert line in drop(bundle(tmp_path), tmp_path / "project").needs[0]
+    (module / name).write_text(text + line + "\n")
+    assert drop(tmp_path / "digits", module).needs == ()
+
+
+def test_what_is_no_android_module_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib/build.gradle").write_text("apply plugin: 'java'\n")
+    for place in (tmp_path / "lib", tmp_path / "none", tmp_path):
+        with pytest.raises(RecipeError, match="no Android module"):
+            find_module(place)
+
+
+def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    (module / "dropkit.json").write_text('{"format": 1, "bund')
+    assert "version control" in refusal(RecipeError, tmp_path / "digits", module).hint
+
+
+def test_a_bundle_that_is_not_in_is_not_removed(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    with pytest.raises(RecipeError, match="no bundle 'faces'"):
+        remove("faces", module)
+
+
+def test_the_stub_lists_what_was_dropped_and_is_again_as_in_the_repository(tmp_path: Path) -> None:
+    stub = tmp_path / "android_stub"
+    shutil.copytree(ROOT / "android_stub", stub)
+    before = tree_digests(stub)
+    drop(bundle(tmp_path), stub)
+    listed = (stub / "app/src/main/kotlin/dropkit/stub/Bundles.kt").read_text()
+    assert "com.example.digits.Digits.create(context)" in listed
+    remove("digits", stub)
+    assert tree_digests(stub) == before
