@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kit.android.fit import check_fit
 from kit.bundle import Parts, write_bundle, write_manifest
 from kit.checks import Verdict, failures, judge
 from kit.choice import ASKED
@@ -20,7 +21,7 @@ from kit.plan import Plan
 from kit.progress import Reporter
 from kit.recipe import Recipe
 from kit.samples import representative, test_data
-from kit.worker.job import ANSWERS, Result
+from kit.worker.job import ANSWERS, MODEL, Result
 
 
 @dataclass(frozen=True)
@@ -61,10 +62,12 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     started = time.time()
     data, asked = Data(calibration, evaluation), options.answers is not None
     with convert(plan, engine, data, options.limits, reporter, answers=asked) as (result, files):
-        size = (files / "model.tflite").stat().st_size
+        size = (files / MODEL).stat().st_size
         verdicts = judge(recipe, result, size)
         if failures(verdicts):
             return Built(recipe, None, None, verdicts, result, size, engine.name)
+        # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
+        check_fit(files / MODEL, recipe.android.runtime)
         parts = Parts(
             recipe,
             plan.toolchain,

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import flatbuffers
 
+from kit.android.fit import TABLE
 from kit.errors import EngineError
 from kit.files import json_text, write_whole
-from kit.toolchain import RUNTIMES, Runtime, runtimes
+from kit.toolchain import Runtime, runtimes
 from kit.venv import runtime_venv
 
-TABLE = RUNTIMES / "operators.json"
 NEWEST = 32  # no operator has come further than 13 in ten years
 SCRIPT = Path(__file__).parent / "probe_runtime.py"
 
