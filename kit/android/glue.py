@@ -51,6 +51,19 @@ class Labels:
     entries: tuple[Label, ...]
     enum: bool
 
+    @property
+    def reader(self) -> str:
+        """Return the function that reads the asset."""
+        return f"read{self.name[:1].upper()}{self.name[1:]}"
+
+    @property
+    def read(self) -> str:
+        return f"{self.reader}(assets)"
+
+    @property
+    def parameter(self) -> str:
+        return f"private val {self.name}: List<String>"
+
 
 @dataclass(frozen=True)
 class Output:
@@ -62,6 +75,10 @@ class Output:
     labels: Labels | None = None
     threshold: str = ""  # a Float; "" without
     threshold_const: str = ""
+
+    @property
+    def scored(self) -> bool:
+        return self.form == "scores"
 
     @property
     def label_type(self) -> str:
@@ -102,6 +119,11 @@ class Call:
     prefix: str = ""  # of its outputs in what selfTest records
     train: bool = False
     consts: tuple[Tensor, ...] = ()  # whose names have no constant yet
+
+    @property
+    def lists(self) -> list[Labels]:
+        """Return the labels that are too many for an enum."""
+        return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
 
     @property
     def raw(self) -> tuple[Tensor, ...]:
