@@ -138,14 +138,14 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     runtime = find_runtime(RUNTIME)
     python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
     out = scratch / "harness.npz"
-    # A copy: the interpreter must not leave its cache in the bundle.
+    # -B: the interpreter must not leave its cache in the bundle.
     argv = [str(python), "-B", str(DESKTOP / "harness_outputs.py"), str(bundle), str(out)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=LIMIT)
     if done.returncode or not out.exists():
         raise EngineError(f"the bundle's harness does not run:\n  {done.stderr.strip()[-600:]}", "run `kit doctor`")
     with np.load(out, allow_pickle=False) as arrays:
-        return {str(name): arrays[f"array{index}"] for index, name in enumerate(arrays["names"])}
+        return {str(name): arrays[f"arr_{index}"] for index, name in enumerate(arrays["names"])}
 
 
 def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping[str, np.ndarray]) -> str:
