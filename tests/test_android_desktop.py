@@ -69,7 +69,7 @@ import java.nio.ByteOrder
 import org.tensorflow.lite.Interpreter
 
 fun <T> told(name: String, block: () -> T) =
-    println(name + " = " + try { block().toString() } catch (e: Exception) { e.javaClass.simpleName + ": " + e.message })
+    println("$name = " + try { "${block()}" } catch (e: Exception) { e.javaClass.simpleName + ": " + e.message })
 
 fun main(args: Array<String>) {
     val assets = DesktopAssets.of(args[0], "digits/labels.txt")

@@ -77,6 +77,15 @@ def test_every_step_passes_and_two_proofs_keep_the_same_bytes(bundle: Path, andr
     judge(again)
 
 
+@pytest.mark.slow
+def test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing(bundle: Path, android_tools: None) -> None:
+    before = tree_digests(bundle)
+    proof = prove(bundle, quiet, api="interpreter")
+    assert (proof.api, set(_verdicts(proof).values()), proof.out) == ("interpreter", {"pass"}, None)
+    assert tree_digests(bundle) == before
+    assert list(bundle.parent.iterdir()) == [bundle]
+
+
 def test_a_proof_that_fails_keeps_nothing_and_says_why(
     bundle: Path, android_tools: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -230,7 +239,10 @@ def test_an_app_whose_model_is_not_on_a_page_is_refused(glue: Glue, tmp_path: Pa
 
 
 def test_outputs_unlike_the_harness_are_refused() -> None:
-    harness = {"f/output/y": np.array([[1, 2]], np.uint8), "f/output/z": np.array([[0.5]], np.float32)}
+    harness: dict[str, np.ndarray] = {
+        "f/output/y": np.array([[1, 2]], np.uint8),
+        "f/output/z": np.array([[0.5]], np.float32),
+    }
     same = [("f/output/y", 0, b"\1\2"), ("f/output/z", 0, np.float32(0.5).tobytes())]
     assert compare_outputs(same, harness) == "2 outputs as in the Python harness, bit for bit"
     for wrong, told in (

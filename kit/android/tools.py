@@ -98,7 +98,7 @@ def _find_file(relative: Path) -> Path:
 def kotlin(notify: Notify) -> Kotlin:
     """Return the pinned Kotlin compiler, fetched by npm into the cache where it is missing.
 
-    Raises MissingToolError where npm is not here, EngineError where it cannot fetch or what it fetched is not the pinned.
+    Raises MissingToolError where npm is not here, EngineError where it cannot fetch the pinned one.
     """
     folder = cache_dir() / "kotlin" / KOTLIN
     lib = folder / "package" / "lib"
