@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from android_world import require_tools
 from worlds import DIGITS, run_kit
 
 from kit.container.client import probe
@@ -48,6 +49,12 @@ def runtime_python(digits_bundle: Path) -> Path:
     """Give a Python with the bundle's emulate/requirements.txt and nothing else."""
     lock = read_lock(digits_bundle / "emulate" / "requirements.txt")
     return runtime_venv(find_runtime("litert:2.3.0"), lock, _quiet)
+
+
+@pytest.fixture(scope="session")
+def android_tools() -> None:
+    """Skip the test with the reason where a tool of the Android proof is missing, but never in CI."""
+    require_tools()
 
 
 @pytest.fixture(scope="session")

@@ -34,7 +34,7 @@ _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 
 
 def build_apk(glue: Glue, target: Path, scratch: Path, *, stored: Sequence[str] = STORED) -> None:
-    """Write a signed APK with the bundle's assets of a debug app. Raises MissingTool, EngineError."""
+    """Write a signed APK with the bundle's assets of a debug app. Raises MissingToolError, EngineError."""
     find_java()
     linked, aligned, signed = (scratch / f"{name}.apk" for name in ("linked", "aligned", "signed"))
     manifest = scratch / "AndroidManifest.xml"

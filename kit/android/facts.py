@@ -18,7 +18,10 @@ _AGAIN = "build the bundle again"
 
 
 def check_facts(bundle: Path, glue: Glue) -> str:
-    """Return what was counted. Raises CheckError where signature.json, labels, vectors or Kotlin do not fit the model."""
+    """Return what was counted.
+
+    Raises CheckError where signature.json, labels, golden vectors or Kotlin do not fit the model.
+    """
     assets = bundle / "src/main/assets" / glue.id
     facts = json.loads((assets / "signature.json").read_text("utf-8"))
     file = read_tflite(assets / "model.tflite")
@@ -50,7 +53,7 @@ def _signatures(facts: Mapping[str, Any], file: TfliteFile) -> Iterator[str]:
                 yield f"{kind} of {entry['signature']}: {sorted(told)}, and in the model file {sorted(indices)}"
             for name in sorted(set(told) & set(indices)):
                 yield from _tensor(told[name], tensors[indices[name]])
-    kept = facts.get("variables")
+    kept = facts.get("variables") or {}
     for role in ("read", "assign") if kept else ():
         if kept[role] not in known:
             yield f"signature.json names {kept[role]!r} for the variables, and the model file has none"

@@ -81,7 +81,8 @@ def run_golden(
     `deflated` are asset names that cannot be opened as a descriptor. Raises CheckError with the first failure.
     """
     record, log = scratch / "outputs.bin", scratch / "jvm.log"
-    record.unlink(missing_ok=True)
+    for old in (record, scratch / "crash.log"):
+        old.unlink(missing_ok=True)
     lines: list[str] = []
     tool = kotlin(notify)
     jars = [desktop_jar(notify), *map(find_jar, ("junit", "hamcrest", "jna")), tool.stdlib, tool.coroutines]
@@ -100,20 +101,23 @@ def run_golden(
     if ended.status == 4 and failed:
         raise CheckError("\n  ".join(failed[:4]), "the bundle does not do on a JVM what it did when it was built")
     if ended.status or not told:
-        raise CheckError(f"the JVM ended: {ended.cause}{_frame(scratch)}\n  {tail(log, 8)}", "see the last lines above")
+        crash = _crash(scratch / "crash.log")
+        how = f"crashed: {crash}" if crash else f"ended: {ended.cause}"
+        raise CheckError(f"the JVM {how}\n  {tail(log, 8)}", "see the last lines above")
     count = int(told.split()[1])
     if count == 0:
         raise CheckError("the golden test holds no test", "build the bundle again")
     return count, _read_record(record)
 
 
-def _frame(scratch: Path) -> str:
-    """Return where the process crashed, as the JVM's own report has it."""
-    report = scratch / "crash.log"
-    found = (
-        re.search(r"# Problematic frame:\n# (.*)", report.read_text("utf-8", "replace")) if report.exists() else None
+def _crash(report: Path) -> str:
+    """Return the signal and where it came from, as the JVM's own report has them; "" where there is none."""
+    text = report.read_text("utf-8", "replace") if report.exists() else ""
+    signal = re.search(r"# +(SIG\w+)", text)
+    frame = re.search(r"# Problematic frame:\n# (.*)", text)
+    return (
+        f"{signal[1] if signal else 'a fault'} in {frame[1].strip() if frame else 'an unknown place'}" if text else ""
     )
-    return f" in {found[1].strip()}" if found else ""
 
 
 def _read_record(path: Path) -> list[tuple[str, int, bytes]]:
@@ -138,14 +142,14 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     runtime = find_runtime(RUNTIME)
     python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
     out = scratch / "harness.npz"
-    # A copy: the interpreter must not leave its cache in the bundle.
+    # -B: the interpreter must not leave its cache in the bundle.
     argv = [str(python), "-B", str(DESKTOP / "harness_outputs.py"), str(bundle), str(out)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=LIMIT)
     if done.returncode or not out.exists():
         raise EngineError(f"the bundle's harness does not run:\n  {done.stderr.strip()[-600:]}", "run `kit doctor`")
     with np.load(out, allow_pickle=False) as arrays:
-        return {str(name): arrays[f"array{index}"] for index, name in enumerate(arrays["names"])}
+        return {str(name): arrays[f"arr_{index}"] for index, name in enumerate(arrays["names"])}
 
 
 def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping[str, np.ndarray]) -> str:

@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.aar import check_consumer, write_maven
-from kit.android.api import api_of, coordinate_of
+from kit.android.api import Api, api_of, coordinate_of
 from kit.android.apk import build_apk, check_apk
 from kit.android.facts import check_facts
 from kit.android.golden import GOLDEN_BIN
 from kit.android.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fresh, harness_outputs, run_golden
+from kit.android.other import render_other
 from kit.android.source import Glue, find_glue
 from kit.android.step import Notify, Step, step
 from kit.android.tools import KOTLIN
@@ -53,28 +54,30 @@ def prove(
     bundle: Path,
     notify: Notify,
     *,
-    api: str | None = None,
-    kotlin: Path | None = None,
+    api: Api | None = None,
     checks: Sequence[Check] = (),
     keep: bool = True,
 ) -> Proof:
     """Run every step and return what each found.
 
-    api and kotlin name another glue: the API, and the folder that holds its src. checks are steps that need no
-    compiler, run after the bundle's own. With keep, <bundle>.android gets the library, the APK and proof.json, unless
-    a step failed. Raises RecipeError where the folder is no bundle.
+    With another api than the bundle's own, that API's glue is rendered from the bundle's facts and proved in its
+    place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
+    <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
+    folder is no bundle.
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
     runtime = str(manifest["recipe"]["android"]["runtime"])
-    api = api or api_of(runtime)
+    own = api_of(runtime)
+    api = api or own
     # Interpreter is in every library that has CompiledModel, and not the other way round.
-    linked = runtime if api in (api_of(runtime), "interpreter") else RUNTIME
+    linked = runtime if api in (own, "interpreter") else RUNTIME
     with tempfile.TemporaryDirectory(prefix="dropkit-android-") as scratch:
         result = fresh(Path(scratch) / "result")
+        kotlin = None if api == own else render_other(bundle, manifest, api, Path(scratch) / "other")
         work = _Work(bundle, kotlin, manifest, coordinate_of(linked), Path(scratch), result, notify)
         proof = Proof(str(manifest["id"]), api, tuple(_steps(work, checks, notify)), None)
-        if not keep or proof.failed:
+        if not keep or kotlin or proof.failed:
             return proof
         (result / "proof.json").write_text(json_text(to_json(proof)), "utf-8", newline="\n")
         out = bundle.with_name(f"{bundle.name}.android")
@@ -157,7 +160,7 @@ def _flipped(work: _Work) -> str:
     try:
         run_golden(work.compiled, [glue.assets[0], folder], work.scratch, work.notify)
     except CheckError as refused:
-        if refused.message.startswith("the JVM ended"):
+        if refused.message.startswith("the JVM "):
             raise
         return f"refused: {refused.message.splitlines()[0][:120]}"
     raise CheckError("the golden test passes on vectors with a flipped byte", "build the bundle again")

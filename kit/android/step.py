@@ -22,7 +22,7 @@ class Step:
     hint: str = ""
 
 
-class MissingTool(EngineError):
+class MissingToolError(EngineError):
     """A tool that a step needs is not on this machine; the hint says how to get it."""
 
 
@@ -30,7 +30,7 @@ def step(name: str, work: Callable[[], str]) -> Step:
     """Return the step that work is: its text where it passes, what it raised where a check or a tool is amiss."""
     try:
         return Step(name, "pass", work())
-    except MissingTool as missing:
+    except MissingToolError as missing:
         return Step(name, "missing", missing.message, missing.hint)
     except (CheckError, EngineError) as error:
         return Step(name, "fail", error.message, error.hint)

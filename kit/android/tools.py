@@ -15,7 +15,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from kit.android.step import MissingTool, Notify
+from kit.android.step import MissingToolError, Notify
 from kit.errors import EngineError
 from kit.files import cache_dir
 
@@ -24,11 +24,11 @@ KOTLIN = "2.4.20"
 KOTLIN_SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
 OLDEST_JAVA = 17
 
-# In order of use. Debian's and Ubuntu's names of packages.
-PACKAGES = (
-    "default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res".split()
+# All at once: Debian's and Ubuntu's names of packages.
+INSTALL = (
+    "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner"
+    " android-framework-res"
 )
-INSTALL = "apt-get install " + " ".join(PACKAGES)
 _JARS = {"jna": "jna.jar", "junit": "junit4.jar", "hamcrest": "hamcrest.jar"}
 _FRAMEWORK = Path("usr/share/android-framework-res/framework-res.apk")
 
@@ -56,46 +56,48 @@ class Kotlin:
 
 
 def find_program(name: str) -> Path:
-    """Return the path of a program. Raises MissingTool."""
+    """Return the path of a program. Raises MissingToolError."""
     found = shutil.which(name)
     if found is None:
-        raise MissingTool(f"{name} is not on this machine", INSTALL)
+        raise MissingToolError(f"{name} is not on this machine", INSTALL)
     return Path(found)
 
 
 def find_java(program: str = "java") -> Path:
-    """Return java or javac of a JDK that is new enough: $JAVA_HOME's, else the PATH's. Raises MissingTool."""
+    """Return java or javac of a JDK that is new enough: $JAVA_HOME's, else the PATH's. Raises MissingToolError."""
     home = os.environ.get("JAVA_HOME", "")
     own = Path(home) / "bin" / program
     path = own if home and own.exists() else find_program(program)
     told = subprocess.run([str(path), "-version"], capture_output=True, text=True, check=False)
     number = re.search(r"(\d+)(?:\.\d+)*", told.stdout + told.stderr)
     if number is None or int(number[1]) < OLDEST_JAVA:
-        raise MissingTool(f"{path} is older than Java {OLDEST_JAVA}", f"{INSTALL}, or set JAVA_HOME to a newer JDK")
+        raise MissingToolError(
+            f"{path} is older than Java {OLDEST_JAVA}", f"{INSTALL}, or set JAVA_HOME to a newer JDK"
+        )
     return path
 
 
 def find_jar(name: str) -> Path:
-    """Return a jar of a Java library by its key: jna, junit or hamcrest. Raises MissingTool."""
+    """Return a jar of a Java library by its key: jna, junit or hamcrest. Raises MissingToolError."""
     return _find_file(Path("usr/share/java") / _JARS[name])
 
 
 def find_framework() -> Path:
-    """Return Android's own resources, which aapt2 links against. Raises MissingTool."""
+    """Return Android's own resources, which aapt2 links against. Raises MissingToolError."""
     return _find_file(_FRAMEWORK)
 
 
 def _find_file(relative: Path) -> Path:
     path = Path("/") / relative
     if not path.exists():
-        raise MissingTool(f"{path} is not on this machine", INSTALL)
+        raise MissingToolError(f"{path} is not on this machine", INSTALL)
     return path
 
 
 def kotlin(notify: Notify) -> Kotlin:
     """Return the pinned Kotlin compiler, fetched by npm into the cache where it is missing.
 
-    Raises MissingTool where npm is not here, EngineError where it cannot fetch or what it fetched is not the pinned.
+    Raises MissingToolError where npm is not here, EngineError where it cannot fetch the pinned one.
     """
     folder = cache_dir() / "kotlin" / KOTLIN
     lib = folder / "package" / "lib"

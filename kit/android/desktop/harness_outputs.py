@@ -4,6 +4,7 @@ Usage: harness_outputs.py BUNDLE OUT.npz. The names are golden.bin's: "<signatur
 counts calls. Variables are as built before each signature.
 """
 
+import importlib
 import sys
 from pathlib import Path
 
@@ -12,8 +13,9 @@ def main() -> int:
     """Run every signature that has golden inputs."""
     bundle, out = Path(sys.argv[1]), Path(sys.argv[2])
     sys.path.insert(0, str(bundle / "emulate"))
-    import emulate
     import numpy as np
+
+    emulate = importlib.import_module("emulate")
 
     model = emulate.read_model()
     runner = emulate.load_runner(model, 1)
@@ -37,7 +39,7 @@ def main() -> int:
         emulate.assign(kept, runner, built)
         read = emulate.ask(runner, kept.read, {})
         arrays |= {f"{kept.read.key}/output/{name}": read[name][None] for name in kept.tensors}
-    np.savez(out, **{f"array{index}": array for index, array in enumerate(arrays.values())}, names=np.array([*arrays]))
+    np.savez(out, *arrays.values(), names=np.array([*arrays]))
     return 0
 
 

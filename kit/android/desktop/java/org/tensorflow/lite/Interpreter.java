@@ -116,7 +116,11 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
       throw new IllegalArgumentException("Input error: Outputs should not be null.");
     }
     signature.checkNames(inputs, outputs);
-    signature.write(inputs);
+    try {
+      signature.write(inputs);
+    } catch (Failure failure) {
+      throw new IllegalArgumentException("Internal error: Failed to resize or allocate: " + failure.getMessage());
+    }
     long start = System.nanoTime();
     try {
       signature.run();

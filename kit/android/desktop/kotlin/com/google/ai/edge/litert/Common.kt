@@ -1,6 +1,5 @@
 package com.google.ai.edge.litert
 
-import dropkit.desktop.Failure
 import java.util.concurrent.atomic.AtomicBoolean
 
 /** The hardware that a model can run on. */
@@ -38,10 +37,3 @@ abstract class JniHandle internal constructor(internal val handle: Long) : AutoC
         }
     }
 }
-
-internal inline fun <T> asLiteRt(block: () -> T): T =
-    try {
-        block()
-    } catch (failure: Failure) {
-        throw LiteRtException(failure.status, failure.message ?: "")
-    }

@@ -3,6 +3,7 @@ package com.google.ai.edge.litert
 import android.content.res.AssetManager
 import dropkit.desktop.Session
 import dropkit.desktop.TensorInfo
+import dropkit.desktop.asLiteRt
 import java.io.IOException
 import java.nio.ByteBuffer
 

@@ -2,6 +2,7 @@ package com.google.ai.edge.litert
 
 import android.content.Context
 import dropkit.desktop.Session
+import dropkit.desktop.asLiteRt
 
 /** The native library's environment. Its options name vendors' libraries, which a desktop does not have. */
 class Environment private constructor(handle: Long) : JniHandle(handle) {

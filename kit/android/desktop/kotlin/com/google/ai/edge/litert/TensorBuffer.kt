@@ -1,6 +1,7 @@
 package com.google.ai.edge.litert
 
 import dropkit.desktop.HostBuffer
+import dropkit.desktop.asLiteRt
 
 /**
  * The memory of one input or output. As the published one: a write that is too short leaves the rest as it was and

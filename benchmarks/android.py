@@ -1,0 +1,48 @@
+"""The generated Kotlin against the bare C library, in one process of the JVM: time and bytes of a call."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from kit.android.jvm import litert_library
+from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.source import find_glue
+from kit.android.tools import find_jar, find_java, kotlin
+from kit.process import run, tail
+
+PROGRAM = Path(__file__).parent / "android.kt"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One call in the steady state. Bytes are those that the JVM's thread allocated."""
+
+    bare_ns: float  # write, run and read through the C functions
+    kotlin_ns: float  # the generated class on the same bytes
+    own_bytes: float  # of the generated class, without what the API's own read returns
+    picture_bytes: float  # the same, from a Bitmap
+    read_bytes: float  # the array that TensorBuffer.readX() returns: the API's, on every call
+
+
+def measure_frame(bundle: Path) -> Frame:
+    """Compile the digits bundle's Kotlin and measure a call of it."""
+    glue = find_glue(bundle)
+    with TemporaryDirectory() as folder:
+        classes = Path(folder) / "classes"
+        jars = [desktop_jar(print), find_jar("jna"), kotlin(print).stdlib, kotlin(print).coroutines]
+        compile_kotlin([*glue.sources, PROGRAM], desktop_classpath(print), classes, print)
+        argv = [
+            *(str(find_java()), "-XX:+UseSerialGC", "-cp", os.pathsep.join(map(str, [classes, *jars]))),
+            *(f"-Ddropkit.litert={litert_library(print)}", f"-Ddropkit.assets={glue.assets[0]}"),
+            *("AndroidKt", str(glue.assets[0] / "digits/model.tflite")),
+        ]
+        lines: list[str] = []
+        log = Path(folder) / "log"
+        ended = run(argv, env=os.environ, cwd=Path(folder), log=log, on_line=lines.append, timeout=300)
+        if ended.status:
+            raise SystemExit(f"{ended.cause}\n{tail(log)}")
+    told = dict(line.split(" ", 1) for line in lines)
+    return Frame(*(float(told[name]) for name in ("bare", "kotlin", "own", "picture", "read")))
