@@ -23,12 +23,13 @@ def android(ctx: Context, bundle: str, api: str = "", json: bool = False, debug:
     --api compiled-model or interpreter proves the glue for that API instead of the recipe's.
     Exit codes: 0 all proved, 2 usage, 4 a step failed, 5 a step could not run here: it says what is missing.
     """
+    from kit.android.api import check_api
     from kit.android.proof import judge, print_proof, prove, to_json
     from kit.progress import Reporter
 
     reporter = Reporter()
     try:
-        proof = prove(Path(bundle), reporter.stage, api=api or None)
+        proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None)
     finally:
         reporter.close()
     print_json(to_json(proof)) if json else print_proof(proof)
