@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.android import measure_frame
+from kit.android.step import MissingToolError
 from kit.toolchain import find_toolchain
 from kit.venv import toolchain_venv
 
@@ -38,6 +40,7 @@ def main() -> int:
     compileall.compile_path(quiet=1)
     with TemporaryDirectory() as folder:
         ratios = measure(python, Path(folder))
+        ratios += on_a_phone(Path(folder) / "warm" / "digits")
     print(f"{'benchmark':58} {'ratio':>8} {'bound':>8}")
     for ratio in ratios:
         verdict = "ok" if ratio.value <= ratio.bound else "ABOVE"
@@ -60,6 +63,22 @@ def measure(python: Path, folder: Path) -> list[Ratio]:
     return [
         Ratio("cold build / bare script in the same venv", middle(cold) / middle(bare), 1.25),
         Ratio("unchanged build / cold build", middle(unchanged) / middle(cold), 1 / 20),
+    ]
+
+
+def on_a_phone(bundle: Path) -> list[Ratio]:
+    """Measure the generated Kotlin; nothing where a tool for it is missing."""
+    try:
+        frame = measure_frame(bundle)
+    except MissingToolError as missing:
+        print(f"left out: {missing}")
+        return []
+    print(f"one call: {frame.bare_ns / 1000:.1f} us bare, {frame.kotlin_ns / 1000:.1f} us in Kotlin; ", end="")
+    print(f"LiteRT's own read makes {frame.read_bytes:.0f} B, which are not counted as ours")
+    return [
+        Ratio("a call of the Kotlin / the bare C library, same JVM", frame.kotlin_ns / frame.bare_ns, 1.1),
+        Ratio("bytes that a call of the Kotlin makes", frame.own_bytes, 0),
+        Ratio("bytes that a call with a picture makes", frame.picture_bytes, 0),
     ]
 
 

@@ -52,6 +52,7 @@ ARROWS = {
     "engine": "container errors files process progress toolchain venv worker.job",
     "bundle": "checks files kit manifest modelfile npz pins recipe render samples toolchain worker.job",
     "emulate": "errors pins toolchain venv",
+    "android": "errors files manifest process render tflite toolchain venv",
     "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
@@ -78,6 +79,7 @@ LIBRARIES = {
     "npz": "numpy",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
+    "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
     "hdf5": "h5py numpy",  # a script that runs in a process of its own
 }
 
