@@ -136,11 +136,21 @@ def _read(module: Module, quantizable: bool) -> tuple[str, Any, Exported]:
     outputs = plain_names(module.names)
 
     def read(**_: Any) -> dict[str, Any]:
-        return {word: value.read_value() for (word, _), value in zip(outputs, module.kept, strict=True)}
+        return {word: _value(variable) for (word, _), variable in zip(outputs, module.kept, strict=True)}
 
     nothing = {NOTHING: tf.TensorSpec((), tf.int32, name=NOTHING)} if quantizable else {}
     function = tf.function(read, autograph=False).get_concrete_function(**nothing)
     return READ, function, Exported(READ, (), tuple(outputs))
+
+
+def _value(variable: Any) -> Any:
+    """Return what a variable holds, as CompiledModel can give it to an app.
+
+    READ_VARIABLE allocates a scalar while it runs, and CompiledModel has no buffer for such an output: so a scalar is
+    taken out of a pair, which no optimizer sees through.
+    """
+    value = variable.read_value()
+    return value if value.shape.rank != 0 else tf.gather(tf.stack([value, value]), 0)
 
 
 def _assign(module: Module) -> tuple[str, Any, Exported]:
