@@ -13,6 +13,8 @@ from kit.android.write import write_android
 from kit.checks import Verdict
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
 from kit.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
+from kit.metadata.content import about
+from kit.metadata.write import write_metadata
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
@@ -29,13 +31,14 @@ SIGNATURE_FORMAT = 1  # of signature.json, which the harness reads, too: keys ma
 
 @dataclass(frozen=True)
 class Parts:
-    """What a bundle is made of. `files` is the folder of the worker's files."""
+    """What a bundle is made of. `files` is the folder of the worker's files, `model` the .tflite with its metadata."""
 
     recipe: Recipe
     toolchain: Toolchain
     sources: tuple[ModelFile, ...]
     result: Result
     files: Path
+    model: bytes
     runtime_lock: Lock
     key: str
     samples: Mapping[str, np.ndarray]
@@ -50,10 +53,10 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     recipe = parts.recipe
     assets = folder / "src" / "main" / "assets" / recipe.model.id
     assets.mkdir(parents=True)
-    shutil.copyfile(parts.files / MODEL, assets / MODEL)
-    labels = _label_files(recipe)
-    for output, file in labels.items():
-        (assets / file).write_text("".join(f"{label}\n" for label in _labels(recipe, output)), "utf-8", newline="\n")
+    (assets / MODEL).write_bytes(parts.model)
+    for file, content in label_files(recipe).items():
+        (assets / file).write_bytes(content)
+    labels = _label_names(recipe)
     signature = _signature(recipe, parts.result, labels)
     (assets / "signature.json").write_text(json_text(signature), "utf-8", newline="\n")
     render_tree("bundle", folder, _values(parts, signature))
@@ -158,7 +161,18 @@ def _labels(recipe: Recipe, output: str) -> list[str]:
     return read_labels(recipe.file(str(name)))
 
 
-def _label_files(recipe: Recipe) -> dict[str, str]:
+def label_files(recipe: Recipe) -> dict[str, bytes]:
+    """Return each labels file's content by its asset name: one label a line."""
+    names = _label_names(recipe).items()
+    return {file: "".join(f"{label}\n" for label in _labels(recipe, output)).encode() for output, file in names}
+
+
+def finish_model(recipe: Recipe, result: Result, model: bytes, labels: Mapping[str, bytes]) -> bytes:
+    """Return the worker's model as the bundle has it: with metadata. labels: what label_files gives."""
+    return write_metadata(model, _signature(recipe, result, _label_names(recipe)), about(recipe), labels)
+
+
+def _label_names(recipe: Recipe) -> dict[str, str]:
     """Return the asset name of each labelled output: labels.txt for the first, labels_2.txt for the second."""
     labelled = [output.name for output in recipe.outputs if output.labels]
     return {name: "labels.txt" if i == 0 else f"labels_{i + 1}.txt" for i, name in enumerate(labelled)}

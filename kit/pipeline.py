@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.fit import check_fit
-from kit.bundle import Parts, write_bundle, write_manifest
+from kit.bundle import Parts, finish_model, label_files, write_bundle, write_manifest
 from kit.checks import Verdict, failures, judge
 from kit.choice import ASKED
 from kit.convert import Data, convert
@@ -62,7 +62,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     started = time.time()
     data, asked = Data(calibration, evaluation), options.answers is not None
     with convert(plan, engine, data, options.limits, reporter, answers=asked) as (result, files):
-        size = (files / MODEL).stat().st_size
+        model = finish_model(recipe, result, (files / MODEL).read_bytes(), label_files(recipe))
+        size = len(model)
         verdicts = judge(recipe, result, size)
         if failures(verdicts):
             return Built(recipe, None, None, verdicts, result, size, engine.name)
@@ -74,6 +75,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
             plan.sources,
             result,
             files,
+            model,
             plan.runtime_lock,
             plan.key,
             data.raw(),

@@ -155,6 +155,12 @@ class TfliteFile:
         """Bytes in all buffers: constants and metadata."""
         return sum(buffer.size for buffer in self.buffers)
 
+    def attached(self, name: str) -> memoryview | None:
+        """Return the bytes of a named buffer in the metadata, None where the file has none of that name."""
+        entry = next((each for each in self.metadata if each.name == name and each.size), None)
+        buffer = next((each for each in self.buffers if entry and each.sha256 == entry.sha256), None)
+        return memoryview(self.data)[buffer.offset : buffer.offset + buffer.size] if buffer else None
+
     def content(self, tensor: Tensor) -> memoryview:
         """Return a constant's bytes, as they are in the file; empty for another tensor."""
         buffer = self.buffers[tensor.buffer]

@@ -21,7 +21,7 @@ from kit.tflite import (
     Tensor,
     TfliteFile,
 )
-from kit.tflite_text import escaped, quoted, tensor_type
+from kit.tflite_text import escaped, metadata_rows, quoted, tensor_type
 
 if TYPE_CHECKING:
     import numpy as np
@@ -365,6 +365,14 @@ def _metadata(a: TfliteFile, b: TfliteFile) -> Iterator[Difference]:
             before, after = (", ".join(map(_entry, each)) or "absent" for each in entries)
             text = _change(before, after) if before != after else f"other content ({before})"
             yield Difference("metadata", f"{quoted(name)}: {text}", False)
+    yield from _said(a, b)
+
+
+def _said(a: TfliteFile, b: TfliteFile) -> Iterator[Difference]:
+    """Tell what two files say of themselves, line by line."""
+    before, after = ([" ".join(row) for row in metadata_rows(file)] for file in (a, b))
+    yield from (Difference("metadata", f"only in A: {line}", False) for line in before if line not in after)
+    yield from (Difference("metadata", f"only in B: {line}", False) for line in after if line not in before)
 
 
 def _entry(entry: Metadata) -> str:

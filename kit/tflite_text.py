@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kit.errors import ModelError
+from kit.metadata.decode import read_metadata
+from kit.metadata.note import TensorNote
 from kit.tflite import Operator, Quantization, Tensor, TfliteFile
 
 
@@ -22,6 +25,8 @@ def describe(file: TfliteFile) -> list[str]:
             *(("operator", f"{escaped(code.name)} v{code.version} x{code.count}") for code in file.operator_codes),
         ]
     )
+    if noted := metadata_rows(file):
+        lines += ["", *columns(noted)]
     for signature in file.signatures:
         lines += ["", f"signature {quoted(signature.key)} of subgraph {signature.subgraph}"]
         rows = [("in", *pair) for pair in signature.inputs.items()] + [("out", *p) for p in signature.outputs.items()]
@@ -33,6 +38,36 @@ def describe(file: TfliteFile) -> list[str]:
         lines += ["", f"tensors of subgraph {index}"]
         lines += columns([_tensor_row(file, n, tensor) for n, tensor in enumerate(graph.tensors)])
     return lines
+
+
+def metadata_rows(file: TfliteFile) -> list[tuple[str, ...]]:
+    """Return what a file says of itself: the model's own words, then each input and output of each subgraph."""
+    try:
+        metadata = read_metadata(file)
+    except ModelError as error:
+        return [("metadata", escaped(error.message))]  # the rest of the file may be whole
+    if metadata is None:
+        return []
+    said = ("name", "version", "description", "author", "license")
+    rows = [(f"model {word}", quoted(getattr(metadata, word))) for word in said if getattr(metadata, word)]
+    for graph in metadata.subgraphs:
+        rows += [("metadata in", _note(each)) for each in graph.inputs]
+        rows += [("metadata out", _note(each)) for each in graph.outputs]
+    return list(rows)
+
+
+def _note(note: TensorNote) -> str:
+    words = [quoted(note.name), note.description and quoted(note.description), note.content]
+    words += [note.color] if note.content == "image" else []
+    if note.std:
+        words.append(f"mean {_numbers(note.mean)} std {_numbers(note.std)}")
+    words += [f"{escaped(each.kind)} {quoted(each.name)}" for each in note.files]
+    words += [] if note.threshold is None else [f"threshold {note.threshold:.7g}"]
+    return " ".join(word for word in words if word)
+
+
+def _numbers(values: Sequence[float]) -> str:
+    return ",".join(f"{value:.7g}" for value in values)
 
 
 def _operator_row(index: int, operator: Operator) -> tuple[str, ...]:

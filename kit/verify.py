@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.bundle import finish_model
 from kit.convert import Data, convert
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
@@ -80,11 +81,13 @@ def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits,
     plan = _plan(bundle, models, manifest)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
-        same = sha256_file(here) == sha256_file(files / MODEL)
+        # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
+        again = finish_model(plan.recipe, result, (files / MODEL).read_bytes(), _labels(here.parent, manifest))
+        same = here.read_bytes() == again
         other = result.machine != manifest["toolchain"]["architecture"]
-        rungs.append(_bytes(here, files / MODEL, promised=not other))
+        rungs.append(_bytes(here, again, promised=not other))
         if not same:
-            difference = compare(read_tflite(here), read_tflite(files / MODEL))
+            difference = compare(read_tflite(here), read_tflite(again))
             rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
         rungs.append(_numbers(bundle / "emulate" / GOLDEN, files / GOLDEN, exact=same))
     return Ladder(tuple(rungs))
@@ -194,8 +197,14 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
     return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
 
 
-def _bytes(here: Path, again: Path, *, promised: bool) -> Rung:
-    ours, theirs = here.read_bytes(), again.read_bytes()
+def _labels(assets: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the content of each labels file of the bundle."""
+    names = [output["labels"] for output in manifest["signature"]["outputs"] if output.get("labels")]
+    return {name: (assets / name).read_bytes() for name in names}
+
+
+def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
+    ours = here.read_bytes()
     if ours == theirs:
         return Rung("bytes", True, (f"{MODEL}: sha256 {sha256_file(here)}, {len(ours):,} bytes, built again the same",))
     differing = sum(a != b for a, b in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
