@@ -28,7 +28,11 @@ IMAGE = {
     "color": "grayscale",
     "resize": "stretch",
 }
-SIGNATURE = {"signature": "s", "inputs": [IMAGE], "outputs": [{"name": "y", "shape": [1, 2], "dtype": "float32", "kind": "tensor"}]}
+SIGNATURE = {
+    "signature": "s",
+    "inputs": [IMAGE],
+    "outputs": [{"name": "y", "shape": [1, 2], "dtype": "float32", "kind": "tensor"}],
+}
 
 Case = tuple[np.ndarray, tuple[int, int], int, int, int]  # RGBA, (width, height), colour, crop, rotation
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from kit.android.step import Step, step
 from kit.errors import CheckError
+from kit.manifest import read_manifest
 from kit.tflite import read_tflite
 from kit.toolchain import RUNTIMES
 
@@ -65,6 +67,13 @@ def check_fit(model: Path, runtime: str) -> str:
             "`kit matrix` shows what each version writes",
         )
     return f"{len(needed)} operators, each in a version that {runtime} has"
+
+
+def fit_step(bundle: Path) -> Step:
+    """Return how the model's operators stand to the runtime that the bundle was built for."""
+    manifest = read_manifest(bundle)
+    model = bundle / "src/main/assets" / str(manifest["id"]) / "model.tflite"
+    return step("operators", lambda: check_fit(model, str(manifest["recipe"]["android"]["runtime"])))
 
 
 @cache

@@ -16,8 +16,10 @@ from kit.android.aar import check_consumer, write_maven
 from kit.android.api import Api, api_of, coordinate_of
 from kit.android.apk import build_apk, check_apk
 from kit.android.facts import check_facts
+from kit.android.fit import fit_step
 from kit.android.golden import GOLDEN_BIN
 from kit.android.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fresh, harness_outputs, run_golden
+from kit.android.metadata import metadata_step
 from kit.android.other import render_other
 from kit.android.source import Glue, find_glue
 from kit.android.step import Notify, Step, step
@@ -28,6 +30,7 @@ from kit.manifest import read_intact, read_manifest
 
 Check = Callable[[Path], Step]
 COMPILES = "Kotlin compiles"
+CHECKS: tuple[Check, ...] = (metadata_step, fit_step)
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ def prove(
     notify: Notify,
     *,
     api: Api | None = None,
-    checks: Sequence[Check] = (),
+    checks: Sequence[Check] = CHECKS,
     keep: bool = True,
 ) -> Proof:
     """Run every step and return what each found.

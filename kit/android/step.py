@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from kit.errors import CheckError, EngineError
+from kit.errors import EngineError, KitError
 
 Notify = Callable[[str], None]
 Outcome = Literal["pass", "fail", "missing"]
@@ -32,5 +32,5 @@ def step(name: str, work: Callable[[], str]) -> Step:
         return Step(name, "pass", work())
     except MissingToolError as missing:
         return Step(name, "missing", missing.message, missing.hint)
-    except (CheckError, EngineError) as error:
+    except KitError as error:
         return Step(name, "fail", error.message, error.hint)
