@@ -28,7 +28,7 @@ def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
 
 
 def render_text(name: str, values: Mapping[str, Any]) -> str:
-    """Return the text of templates/<name>. In a .html.j2 every value is escaped; templates of Android have Kotlin's filters.
+    """Return the text of templates/<name>. In a .html.j2 every value is escaped; android/ has Kotlin's filters.
 
     Raises jinja2.UndefinedError where the template wants a value that is not there.
     """

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from kit.android.api import Api, api_of
-from kit.android.glue import Glue, Output, read_glue
+from kit.android.glue import read_glue
 from kit.android.golden import GOLDEN_BIN, write_golden
 from kit.android.names import Scope, camel
 from kit.android.tensors import STORAGE, Tensor
+from kit.android.values import Glue, Output
 from kit.errors import ModelError
 from kit.files import write_whole
 from kit.render import render_text
@@ -53,8 +54,7 @@ _VALUE_AT = {
     "int16": "bytes.getShort(at).toDouble()",
 }
 _OTHER_THAN = {
-    "float32": "{ val value = bytes.getFloat(at); bytes.putFloat(at, if ((value + 1f).isFinite() && value + 1f != value)"
-    " value + 1f else 0f) }",
+    "float32": "bytes.putFloat(at, otherThan(bytes.getFloat(at)))",
     "int32": "bytes.putInt(at, bytes.getInt(at) + 1)",
     "int64": "bytes.putLong(at, bytes.getLong(at) + 1)",
     "uint8": "bytes.put(at, (bytes.get(at) + 1).toByte())",
@@ -64,7 +64,7 @@ _OTHER_THAN = {
 }
 
 
-def write_android(  # noqa: PLR0913
+def write_android(
     folder: Path,
     *,
     id: str,  # noqa: A002
@@ -81,13 +81,15 @@ def write_android(  # noqa: PLR0913
     or Kotlin cannot hold.
     """
     api = api_of(runtime)
-    render_glue(folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden)
+    render_glue(
+        folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden
+    )
     with np.load(golden, allow_pickle=False) as arrays:
         write_golden(folder / DEBUG_ASSETS / id / GOLDEN_BIN, signature, {name: arrays[name] for name in arrays.files})
     write_whole(folder / RULES, render_text("android/consumer-rules.pro.j2", {"api": api}).encode())
 
 
-def render_glue(  # noqa: PLR0913
+def render_glue(
     folder: Path,
     *,
     id: str,  # noqa: A002
@@ -129,7 +131,7 @@ def _values(glue: Glue) -> dict[str, Any]:
     compiled = glue.api == "compiled-model"
     outputs = [output for call in glue.calls for output in call.outputs]
     kept = glue.variables
-    affines = bool(glue.quantizable or any(picture.tensor.affine for picture in glue.pictures))
+    affines = bool(glue.quantizers or any(picture.tensor.affine for picture in glue.pictures))
     tests = Scope(["goldenVectorsHold", "variablesComeBackAsAssigned", "model", "context"])
     return {
         "g": glue,
