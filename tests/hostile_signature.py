@@ -100,7 +100,7 @@ def hostile_signature(*, int16: bool) -> tuple[dict[str, Any], dict[str, list[st
     others = [
         {
             "signature": key,
-            "inputs": [tensor("x"), tensor("bytes", "uint8", scale=0.5, zero_point=1)],
+            "inputs": [tensor("x"), tensor("bytes", "int8", scale=0.5)],
             "outputs": [tensor("y"), tensor("z", "bool")],
         }
         for key in (

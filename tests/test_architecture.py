@@ -39,7 +39,7 @@ ARROWS = {
     "tflite": "errors",
     "tflite_text": "tflite",
     "tflite_diff": "tflite tflite_text",
-    "android": "errors files render",
+    "android": "android.names errors files render",
     "recipe": "errors explain",
     "modelfile": "errors hdf5 savedmodel",
     "toolchain": "errors pins",

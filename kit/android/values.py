@@ -1,4 +1,4 @@
-"""What the Kotlin templates are filled with: a bundle's signatures, tensors, labels and variables, every name chosen."""
+"""What fills the Kotlin templates: a bundle's signatures, tensors, labels and variables, every name chosen."""
 
 from __future__ import annotations
 
