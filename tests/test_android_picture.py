@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from kit.android.write import render_glue
+from kit.npz import save_npz
 from kit.preprocess import load_picture
 
 kotlin = pytest.importorskip("kit.android.kotlin", reason="the proof's Kotlin compiler is not here")
@@ -77,7 +78,7 @@ def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
     from kit.android.tools import find_java
     from kit.android.tools import kotlin as kotlin_tool
 
-    np.savez(folder / "golden.npz", **{"tolerance/y": np.array(0.0)})
+    save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
     render_glue(
         folder,
         id="p",

@@ -13,18 +13,32 @@ from collections.abc import Iterable, Sequence
 
 LONGEST = 48  # letters of a cleaned name: the original text stays beside it as a constant
 
-HARD = frozenset(
-    "as break class continue do else false for fun if in interface is null object package return super this throw"
-    " true try typealias typeof val var when while".split()
+
+def words_of(text: str) -> frozenset[str]:
+    """Return the words of a text."""
+    return frozenset(text.split())
+
+
+HARD = words_of(
+    """
+    as break class continue do else false for fun if in interface is null object package return super this throw
+    true try typealias typeof val var when while
+    """
 )
-SOFT = frozenset(
-    "abstract actual annotation by catch companion const constructor crossinline data delegate dynamic enum expect"
-    " external field file final finally get import infix init inline inner internal it lateinit noinline open operator"
-    " out override param private property protected public receiver reified sealed set setparam suspend tailrec value"
-    " vararg where".split()
+SOFT = words_of(
+    """
+    abstract actual annotation by catch companion const constructor crossinline data delegate dynamic enum expect
+    external field file final finally get import infix init inline inner internal it lateinit noinline open operator
+    out override param private property protected public receiver reified sealed set setparam suspend tailrec value
+    vararg where
+    """
 )
 # Of kotlin.Any, and of java.lang.Object, which it is on a device: a property `class` would have the getter getClass().
-ANY = frozenset("clone copy equals finalize getClass hashCode notify notifyAll toString wait".split())
+ANY = words_of(
+    """
+    clone copy equals finalize getClass hashCode notify notifyAll toString wait
+    """
+)
 WORDS = HARD | SOFT | ANY
 
 # Shown as they are in a literal or a comment: printable ASCII, and letters and signs above it that cannot turn or hide

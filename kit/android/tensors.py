@@ -87,9 +87,7 @@ class Tensor:
         return f"{text}, real = {self.affine.scale.removesuffix('f')} * {minus}"
 
 
-def read_tensor(
-    entry: Mapping[str, Any], const: str, ident: str, api: Api, *, batched: bool = True, allowed: float = 0.0
-) -> Tensor:
+def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, allowed: float = 0.0) -> Tensor:
     """Return a tensor of signature.json. Raises ModelError or RecipeError for what that API cannot hold."""
     name, dtype = str(entry["name"]), str(entry["dtype"])
     shape = tuple(int(size) for size in entry["shape"])

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from kit.android.api import Api, api_of
-from kit.android.glue import Glue, Output, read_glue
+from kit.android.glue import read_glue
 from kit.android.golden import GOLDEN_BIN, write_golden
 from kit.android.names import Scope, camel, comment, literal
 from kit.android.tensors import STORAGE, Tensor
+from kit.android.values import Glue, Output
 from kit.errors import ModelError
 from kit.files import write_whole
 from kit.render import render_text
@@ -54,8 +55,7 @@ _VALUE_AT = {
     "int16": "bytes.getShort(at).toDouble()",
 }
 _OTHER_THAN = {
-    "float32": "{ val value = bytes.getFloat(at); bytes.putFloat(at, if ((value + 1f).isFinite() && value + 1f != value)"
-    " value + 1f else 0f) }",
+    "float32": "bytes.putFloat(at, otherThan(bytes.getFloat(at)))",
     "int32": "bytes.putInt(at, bytes.getInt(at) + 1)",
     "int64": "bytes.putLong(at, bytes.getLong(at) + 1)",
     "uint8": "bytes.put(at, (bytes.get(at) + 1).toByte())",
@@ -132,7 +132,7 @@ def _values(glue: Glue) -> dict[str, Any]:
     compiled = glue.api == "compiled-model"
     outputs = [output for call in glue.calls for output in call.outputs]
     kept = glue.variables
-    affines = bool(glue.quantizable or any(picture.tensor.affine for picture in glue.pictures))
+    affines = bool(glue.quantizers or any(picture.tensor.affine for picture in glue.pictures))
     tests = Scope(["goldenVectorsHold", "variablesComeBackAsAssigned", "model", "context"])
     return {
         "g": glue,

@@ -1,0 +1,360 @@
+"""Kotlin from a bundle's signature: names that compile, literals, golden.bin, and text that is the same twice."""
+
+from __future__ import annotations
+
+import random
+import re
+import unicodedata
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hostile_signature import NASTY, hostile_signature, picture, tensor
+
+from kit.android.api import APIS, Api, api_of, check_api, coordinate_of
+from kit.android.glue import MOST_CONSTANTS, class_name, read_glue
+from kit.android.golden import golden_bytes, golden_sections, read_golden
+from kit.android.names import WORDS, Scope, camel, comment, literal, package_name, upper_camel, upper_snake
+from kit.android.tensors import float_literal
+from kit.android.write import render_glue, write_android
+from kit.errors import KitError, ModelError, RecipeError
+from kit.npz import save_npz
+
+IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+SIMPLE = {"signature": "serve", "inputs": [tensor("x")], "outputs": [tensor("y")]}
+
+
+def nasty_texts() -> list[str]:
+    """Give the hand-made traps, and texts of letters that mean something to Kotlin, drawn with a fixed seed."""
+    rng = random.Random(5)  # noqa: S311
+    letters = "aZ09_$\"'`\\/*{}[]@\n\r\t\0 .-éßΣЖ漢😀\u202e\ud800\u0301"
+    drawn = ["".join(rng.choices(letters, k=rng.randrange(12))) for _ in range(2000)]
+    return [*NASTY, *sorted(WORDS), *drawn]
+
+
+def unescaped(text: str) -> str:
+    """Return what Kotlin's compiler reads in a string literal, by its own grammar."""
+    assert text[0] == text[-1] == '"'
+    out, inner = "", text[1:-1]
+    escape = re.compile(r'\\(?:u([0-9a-f]{4})|([tbnr\'"\\$]))|([^"\\$\n\r])')
+    plain = {"t": "\t", "b": "\b", "n": "\n", "r": "\r"}
+    place = 0
+    while place < len(inner):
+        match = escape.match(inner, place)
+        assert match, f"{text!r} is no literal from {place} on"
+        out += chr(int(match[1], 16)) if match[1] else plain.get(match[2], match[2]) if match[2] else match[3]
+        place = match.end()
+    return out.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+
+
+# ---------------------------------------------------------------- runtimes
+
+
+@pytest.mark.parametrize(
+    ("runtime", "api", "coordinate"),
+    [
+        ("litert:2.3.0", "compiled-model", "com.google.ai.edge.litert:litert:2.3.0"),
+        ("litert:1.4.0", "interpreter", "com.google.ai.edge.litert:litert:1.4.0"),
+        ("tflite:2.14.0", "interpreter", "org.tensorflow:tensorflow-lite:2.14.0"),
+        ("litert:10.0.0", "compiled-model", "com.google.ai.edge.litert:litert:10.0.0"),
+    ],
+)
+def test_a_runtime_says_its_api_and_its_coordinate(runtime: str, api: str, coordinate: str) -> None:
+    assert (api_of(runtime), coordinate_of(runtime)) == (api, coordinate)
+
+
+@pytest.mark.parametrize("runtime", ["litert", "litert:", "onnx:1.0", "litert:²", ""])
+def test_what_is_no_runtime_is_refused_with_those_there_are(runtime: str) -> None:
+    with pytest.raises(RecipeError, match="is no runtime") as error:
+        api_of(runtime)
+    assert "litert:2.3.0" in error.value.hint
+
+
+def test_an_unknown_api_is_refused() -> None:
+    assert check_api("interpreter") == "interpreter"
+    with pytest.raises(RecipeError, match="--api 'both'"):
+        check_api("both")
+
+
+# ---------------------------------------------------------------- names
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("image", "image"),
+        ("my input é", "myInputE"),
+        ("digit/kernel", "digitKernel"),
+        ("RGBImage2", "rgbImage2"),
+        ("class", "classValue"),
+        ("getClass", "getClassValue"),
+        ("0digit", "input0digit"),
+        ("", "input"),
+        ("😀", "u1f600"),
+        ("$x", "x"),
+    ],
+)
+def test_a_tensor_has_a_readable_name_in_camel_case(text: str, name: str) -> None:
+    assert camel(text, "input") == name
+
+
+@pytest.mark.parametrize(
+    ("text", "name"), [("7", "DIGIT_7"), ("golden retriever", "GOLDEN_RETRIEVER"), ("zwölf", "ZWOLF"), ("!", "DIGIT")]
+)
+def test_a_label_is_an_upper_case_constant(text: str, name: str) -> None:
+    assert upper_snake(text, "DIGIT") == name
+
+
+@pytest.mark.parametrize(
+    ("bundle", "name"),
+    [("digits", "Digits"), ("face_mood2", "FaceMood2"), ("string", "StringModel"), ("context", "ContextModel")],
+)
+def test_a_class_is_named_after_the_bundle_but_never_as_one_of_kotlins(bundle: str, name: str) -> None:
+    assert class_name(bundle) == name
+
+
+def test_every_text_becomes_an_identifier_that_needs_no_backticks() -> None:
+    for text in nasty_texts():
+        for name in (camel(text, "input"), upper_camel(text, "Output"), upper_snake(text, "LABEL")):
+            assert IDENTIFIER.fullmatch(name) and len(name) < 70, (text, name)
+        assert camel(text, "input") not in WORDS
+
+
+def test_no_two_texts_meet_in_one_scope_and_their_order_decides() -> None:
+    texts = nasty_texts()
+    scopes = [Scope(["main"]), Scope(["main"])]
+    first, second = ([scope.take(camel(text, "input"), ("Top",)) for text in texts] for scope in scopes)
+    assert first == second
+    taken = [name.casefold() for name in first] + [f"{name}Top".casefold() for name in first]
+    assert len(set(taken)) == len(taken) and "main" not in taken
+
+
+def test_a_package_with_a_word_of_kotlin_stands_between_backticks() -> None:
+    assert package_name("com.example.in.object") == "com.example.`in`.`object`"
+
+
+# ---------------------------------------------------------------- literals and comments
+
+
+def test_a_literal_reads_back_as_the_text_and_shows_nothing_hidden() -> None:
+    for text in nasty_texts():
+        written = literal(text)
+        assert unescaped(written) == text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+        assert not any(unicodedata.category(char) in ("Cc", "Cf", "Cs", "Zl", "Zp") for char in written), written
+
+
+def test_a_literal_keeps_letters_of_any_alphabet() -> None:
+    assert literal("名前 é 😀") == '"名前 é 😀"'
+    assert literal('$a\n"') == '"\\$a\\n\\""'
+
+
+def test_a_comment_can_neither_end_nor_begin_inside_a_comment() -> None:
+    for text in nasty_texts():
+        line = f" * `{comment(text)}`*/"
+        assert line.count("*/") == 1 and "/*" not in line and "\n" not in line, line
+
+
+def test_a_float_is_written_in_its_fewest_digits() -> None:
+    assert [float_literal(value) for value in (0.003921568859368563, 255.0, 1e-7)] == [
+        "0.003921569f",
+        "255.0f",
+        "1e-07f",
+    ]
+    with pytest.raises(ModelError):
+        float_literal(float("inf"))
+
+
+# ---------------------------------------------------------------- golden.bin
+
+
+def golden_of(signature: dict[str, Any], calls: int = 2) -> dict[str, np.ndarray]:
+    """Return arrays as golden.npz has them for a signature, of the right dtypes and shapes."""
+    rng = np.random.default_rng(3)
+    arrays: dict[str, np.ndarray] = {}
+    entries = [(signature, ""), *((one, f"signature/{one['signature']}/") for one in signature.get("others", []))]
+    entries += [(signature["train"], "signature/train/")] if "train" in signature else []
+    for entry, prefix in entries:
+        for kind, tensors in (("input", entry["inputs"]), ("output", entry["outputs"])):
+            for one in tensors:
+                shape = (
+                    [calls * one["shape"][0], *one["shape"][1:]] if one.get("batched", True) else [calls, *one["shape"]]
+                )
+                arrays[f"{prefix}{kind}/{one['name']}"] = rng.integers(0, 2, shape).astype(one["dtype"])
+                if kind == "output":
+                    arrays[f"{prefix}tolerance/{one['name']}"] = np.array(1.0 if one["scale"] else 0.001)
+    for one in signature.get("variables", {}).get("tensors", []):
+        arrays[f"variable/{one['name']}"] = rng.integers(0, 2, one["shape"]).astype(one["dtype"])
+    return arrays
+
+
+def test_golden_bin_gives_back_every_array_by_call() -> None:
+    signature = SIMPLE | {"inputs": [tensor("x", "int8", (4, 3)), tensor("gain", shape=(2,), batched=False)]}
+    arrays = golden_of(signature, calls=3)
+    sections = read_golden(golden_bytes(golden_sections(signature, arrays)))
+    assert {name: array.shape for name, array in sections.items()} == {
+        "serve/input/x": (3, 4, 3),
+        "serve/input/gain": (3, 2),
+        "serve/output/y": (3, 1, 3),
+    }
+    assert sections["serve/input/x"].dtype == np.int8
+    assert np.array_equal(sections["serve/input/x"].reshape(12, 3), arrays["input/x"])
+
+
+def test_golden_bin_has_the_variables_as_what_their_signature_gives() -> None:
+    signature, _ = hostile_signature(int16=True)
+    sections = golden_sections(signature, golden_of(signature))
+    assert sections["read_variables/output/class"].shape == (1, 2)
+    assert "train/input/x" in sections and "train/output/loss" not in sections
+
+
+def test_one_flipped_byte_of_golden_bin_is_seen() -> None:
+    content = bytearray(golden_bytes(golden_sections(SIMPLE, golden_of(SIMPLE))))
+    for place in range(len(content)):
+        content[place] ^= 1
+        with pytest.raises(ValueError, match=r"golden\.bin|checksum"):
+            read_golden(bytes(content))
+        content[place] ^= 1
+    assert int.from_bytes(content[8:12], "little") == zlib.crc32(content[12:])
+
+
+def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
+    signature = SIMPLE | {"variables": {"read": "r", "assign": "a", "tensors": [tensor("w", shape=(2,))]}}
+    with pytest.raises(ModelError, match="no variable 'w'"):
+        golden_sections(signature, golden_of(SIMPLE))
+
+
+# ---------------------------------------------------------------- what the templates say
+
+
+def glue_of(
+    signature: dict[str, Any], api: Api = "compiled-model", labels: dict[str, Sequence[str]] | None = None
+) -> Any:
+    return read_glue(signature, id="m", version="1.0.0", package=None, api=api, labels=labels or {}, allowed={})
+
+
+def test_outputs_are_what_the_recipe_says_of_them() -> None:
+    outputs = [
+        tensor("scores", "uint8", (1, 3), kind="classes", labels=None, activation="softmax", scale=0.5, zero_point=1),
+        tensor("sure", shape=(1, 1), kind="classes", labels=None, activation="sigmoid"),
+        tensor("rows", shape=(1, 7, 3), kind="classes", labels=None, activation="none"),
+        tensor("box", "int8", scale=0.5, zero_point=1),
+    ]
+    call = glue_of(SIMPLE | {"outputs": outputs}).main
+    assert [output.form for output in call.outputs] == ["scores", "yes", "plain", "quantized"]
+    assert call.verb == "classify" and glue_of(SIMPLE).main.verb == "run"
+
+
+def test_labels_beyond_what_an_enum_can_hold_are_read_from_their_asset() -> None:
+    def labels(count: int) -> Any:
+        output = tensor("y", shape=(1, count), kind="classes", labels="labels.txt", activation="none")
+        return glue_of(SIMPLE | {"outputs": [output]}, labels={"y": [f"l{i}" for i in range(count)]}).labels[0]
+
+    assert labels(MOST_CONSTANTS).enum and not labels(MOST_CONSTANTS + 1).enum
+
+
+def test_labels_that_are_not_as_many_as_classes_are_refused() -> None:
+    output = tensor("y", shape=(1, 3), kind="classes", labels="labels.txt", activation="none")
+    with pytest.raises(ModelError, match="3 classes and 2 labels"):
+        glue_of(SIMPLE | {"outputs": [output]}, labels={"y": ["a", "b"]})
+
+
+@pytest.mark.parametrize(
+    ("bad", "api", "what"),
+    [
+        (tensor("x", "float16"), "interpreter", "float16"),
+        (tensor("x", "int16"), "compiled-model", "CompiledModel cannot hold"),
+        (tensor("x", shape=(1, -1)), "compiled-model", "one size"),
+        (tensor("x", shape=(-1, 3)), "interpreter", "one size"),
+        (tensor("x", shape=(1, 2**16, 2**16)), "interpreter", "an array of the JVM ends"),
+    ],
+)
+def test_what_kotlin_cannot_hold_is_refused_by_name(bad: dict[str, Any], api: Api, what: str) -> None:
+    with pytest.raises(KitError, match=what) as error:
+        glue_of(SIMPLE | {"inputs": [bad]}, api)
+    assert "'x'" in error.value.message
+
+
+def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become() -> None:
+    inputs = [
+        picture("a", "uint8", "rgb", "crop"),
+        picture("b", "uint8", "rgb", "crop") | {"shape": [4, 6, 4, 3]},
+        picture("c", "uint8", "rgb", "crop") | {"scale": None},
+    ]
+    assert [one.tensor.name for one in glue_of(SIMPLE | {"inputs": inputs}).pictures] == ["a"]
+
+
+# ---------------------------------------------------------------- the files
+
+
+def written(folder: Path, runtime: str) -> dict[str, bytes]:
+    signature, labels = hostile_signature(int16=api_of(runtime) == "interpreter")
+    folder.mkdir(parents=True, exist_ok=True)
+    save_npz(folder / "golden.npz", golden_of(signature))
+    write_android(
+        folder / "out",
+        id="string",
+        version="1.0.0",
+        package="com.example.in",
+        runtime=runtime,
+        signature=signature,
+        labels=labels,
+        golden=folder / "golden.npz",
+    )
+    files = (path for path in (folder / "out").rglob("*") if path.is_file())
+    return {path.relative_to(folder / "out").as_posix(): path.read_bytes() for path in files}
+
+
+@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
+def test_a_bundle_gets_its_class_its_test_its_vectors_and_its_rules(tmp_path: Path, runtime: str) -> None:
+    files = written(tmp_path, runtime)
+    assert sorted(files) == [
+        "consumer-rules.pro",
+        "src/androidTest/kotlin/com/example/in/StringModelGoldenTest.kt",
+        "src/debug/assets/string/golden.bin",
+        "src/main/kotlin/com/example/in/StringModel.kt",
+    ]
+    keeps = b"-keep class com.google.ai.edge.litert.**" in files["consumer-rules.pro"]
+    assert keeps == (runtime == "litert:2.3.0")
+    kotlin = files["src/main/kotlin/com/example/in/StringModel.kt"].decode()
+    imported = "com.google.ai.edge.litert.CompiledModel" if keeps else "org.tensorflow.lite.Interpreter"
+    assert f"import {imported}\n" in kotlin and "package com.example.`in`\n" in kotlin
+    assert kotlin.endswith("}\n") and "\r" not in kotlin and not re.search(r"[ \t]$", kotlin, re.MULTILINE)
+
+
+@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
+def test_every_file_is_the_same_twice(tmp_path: Path, runtime: str) -> None:
+    assert written(tmp_path / "one", runtime) == written(tmp_path / "two", runtime)
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
+    signature, labels = hostile_signature(int16=False)
+    save_npz(tmp_path / "golden.npz", golden_of(signature))
+    render_glue(
+        tmp_path,
+        id="m",
+        version="1.0.0",
+        package=None,
+        api=api,
+        signature=signature,
+        labels=labels,
+        golden=tmp_path / "golden.npz",
+    )
+    text = (tmp_path / "src/main/kotlin/com/example/m/M.kt").read_text("utf-8")
+    constants = dict(re.findall(r"^ +const val ([A-Z0-9_]+) = (\".*\")$", text, re.MULTILINE))
+    found = {unescaped(value) for value in constants.values()}
+    wanted = {one["name"] for one in (*signature["inputs"], *signature["outputs"], *signature["variables"]["tensors"])}
+    assert wanted <= found
+    assert len(constants) == len(re.findall(r"^ +const val [A-Z0-9_]+ = \"", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
+def test_the_hostile_signature_compiles_with_warnings_as_errors(tmp_path: Path, runtime: str) -> None:
+    kotlin = pytest.importorskip("kit.android.kotlin", reason="the proof's Kotlin compiler is not here")
+    written(tmp_path, runtime)
+    classpath = kotlin.desktop_classpath(print)
+    sources = [tmp_path / "out" / "src" / part / "kotlin" for part in ("main", "androidTest")]
+    kotlin.compile_kotlin(sources, classpath, tmp_path / "classes", print)
