@@ -55,6 +55,7 @@ public final class Session {
   private final Memory outputHandles;
   private final long inputAddress;
   private final long outputAddress;
+  private boolean resized;
 
   private Session(long environment, long model, Object kept, int accelerators, String cpuOptions) {
     this.environment = environment;
@@ -194,12 +195,23 @@ public final class Session {
   /** Returns the sizes that an output has now. */
   public int[] outputSizes(int signature, int index) {
     int count = signatures[signature].outputs.length;
+    // Only where a size is open, as the published API does it: an update makes outputs that read variables dynamic.
+    boolean update = resized || isOpen(signatures[signature].outputs[index].declared);
     Memory layouts = new Memory((long) LAYOUT_BYTES * count);
     Failure.check(
         LiteRtC.LiteRtGetCompiledModelOutputTensorLayouts(
-            compiled, signature, count, Pointer.nativeValue(layouts), (byte) 1),
+            compiled, signature, count, Pointer.nativeValue(layouts), (byte) (update ? 1 : 0)),
         "Failed to get output layouts");
     return TensorInfo.sizes(layouts, (long) LAYOUT_BYTES * index);
+  }
+
+  private static boolean isOpen(int[] sizes) {
+    for (int size : sizes) {
+      if (size < 0) {
+        return true;
+      }
+    }
+    return false;
   }
 
   public void resizeInput(int signature, int index, int[] sizes, boolean strict) {
@@ -208,6 +220,7 @@ public final class Session {
             ? LiteRtC.LiteRtCompiledModelResizeInputTensor(compiled, signature, index, sizes, sizes.length)
             : LiteRtC.LiteRtCompiledModelResizeInputTensorNonStrict(compiled, signature, index, sizes, sizes.length);
     Failure.check(status, "Failed to resize input " + signatures[signature].inputs[index].name);
+    resized = true;
   }
 
   public HostBuffer createInput(int signature, int index) {
