@@ -52,12 +52,14 @@ ARROWS = {
     "container": "errors files toolchain wheels",
     "engine": "container errors files process progress toolchain venv worker.job",
     "android": "errors files manifest metadata process recipe render tflite toolchain venv",
-    "bundle": "android checks files kit manifest metadata modelfile npz pins recipe render samples toolchain worker.job",
+    "bundle": "android checks files kit manifest metadata modelfile npz pins recipe render samples toolchain"
+    " worker.job",
     "emulate": "errors pins toolchain venv",
     "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
-    "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe samples worker.job",
+    "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
+    " samples worker.job",
     "verify": "bundle convert engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
@@ -67,7 +69,8 @@ ARROWS = {
     "matrix": "cells errors manifest recipe",
     "matrix_report": "cells matrix",
     "matrix_page": "cells kit matrix matrix_report render",
-    "tasks": "android cells checks container emulate engine errors files frozen inventory key manifest matrix matrix_page"
+    "tasks": "android cells checks container emulate engine errors files frozen inventory key manifest matrix"
+    " matrix_page"
     " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff"
     " tflite_text toolchain verify weights",
     "__main__": "kit tasks",

@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kit.android.api import COROUTINES, api_of, coordinate_of
-from kit.android.glue import Call, read_glue
+from kit.android.glue import read_glue
+from kit.android.values import Call
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
 from kit.manifest import read_intact
