@@ -48,7 +48,7 @@ def _check(bundle: Path) -> str:
     if found is None:
         raise CheckError(f"{model.name} has no metadata", _AGAIN)
     inside = read_files(model)
-    faults = [*_differences(found, describe(file, facts, about(recipe))), *_recipe(found, recipe)]
+    faults = [*_differences(found, describe(file, facts, about(recipe))), *_recipe(found, recipe, str(facts["signature"]))]
     faults += _files(inside, assets, facts)
     if faults:
         raise CheckError("\n  ".join(dict.fromkeys(faults)), _AGAIN)
@@ -77,9 +77,11 @@ def _fields(found: Any, wanted: Any, what: str, where: str, skip: frozenset[str]
     return [f"{what}: {name} {a} in the metadata, {b} in {where}" for name, a, b in pairs if a != b]
 
 
-def _recipe(found: Metadata, recipe: Recipe) -> Iterator[str]:
+def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
     """Yield where the recipe's own numbers are not the metadata's: signature.json may be wrong in the same way."""
-    notes: dict[str, TensorNote] = {note.name: note for graph in found.subgraphs for note in graph.inputs}
+    # The recipe speaks of the main signature; another one may take the same picture as plain numbers.
+    graphs = [graph for graph in found.subgraphs if graph.name == main]
+    notes: dict[str, TensorNote] = {note.name: note for graph in graphs for note in graph.inputs}
     for tensor in recipe.inputs:
         note = notes.get(tensor.name)
         if note is None or not tensor.std:
