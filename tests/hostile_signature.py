@@ -59,8 +59,8 @@ def picture(name: str, dtype: str, color: str, resize: str) -> dict[str, Any]:
     return tensor(name, dtype, (1, 6, 4, channels), **more, **affine)
 
 
-def hostile_signature(*, int16: bool) -> tuple[dict[str, Any], dict[str, list[str]]]:
-    """Return (signature, labels by output). int16 is for the Interpreter alone."""
+def hostile_signature(*, int16: bool, opened: bool = False) -> tuple[dict[str, Any], dict[str, list[str]]]:
+    """Return (signature, labels by output). int16 and open axes are for the Interpreter alone."""
     dtypes = ["float32", "int32", "int64", "uint8", "int8", "bool", *(["int16"] if int16 else [])]
     inputs = [
         picture("photo", "uint8", "rgb", "crop"),
@@ -133,4 +133,7 @@ def hostile_signature(*, int16: bool) -> tuple[dict[str, Any], dict[str, list[st
             "tensors": [tensor(name, dtypes[i % len(dtypes)], (2,)) for i, name in enumerate(NASTY)],
         },
     }
+    if opened:
+        for one in (inputs[-1], inputs[5], outputs[-1], outputs[4], others[0]["inputs"][0], others[0]["outputs"][1]):
+            one["shape"] = [1, -1]
     return signature, {"many": [f"label {i}" for i in range(2500)], "few": list(NASTY)}

@@ -267,7 +267,6 @@ def test_labels_that_are_not_as_many_as_classes_are_refused() -> None:
         (tensor("x", "float16"), "interpreter", "float16"),
         (tensor("x", "int16"), "compiled-model", "CompiledModel cannot hold"),
         (tensor("x", shape=(1, -1)), "compiled-model", "one size"),
-        (tensor("x", shape=(-1, 3)), "interpreter", "one size"),
         (tensor("x", shape=(1, 2**16, 2**16)), "interpreter", "an array of the JVM ends"),
     ],
 )
@@ -275,6 +274,15 @@ def test_what_kotlin_cannot_hold_is_refused_by_name(bad: dict[str, Any], api: Ap
     with pytest.raises(KitError, match=what) as error:
         glue_of(SIMPLE | {"inputs": [bad]}, api)
     assert "'x'" in error.value.message
+
+
+def test_an_open_axis_is_refused_with_the_runtime_that_takes_it_and_taken_there() -> None:
+    signature = SIMPLE | {"inputs": [tensor("x", shape=(1, -1, 3))]}
+    with pytest.raises(RecipeError) as error:
+        glue_of(signature)
+    assert "litert:1.4.0" in error.value.hint
+    (taken,) = glue_of(signature, "interpreter").main.inputs
+    assert taken.parameters == "x: FloatArray, xShape: IntArray"
 
 
 def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become() -> None:
@@ -289,8 +297,8 @@ def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become
 # ---------------------------------------------------------------- the files
 
 
-def written(folder: Path, runtime: str) -> dict[str, bytes]:
-    signature, labels = hostile_signature(int16=api_of(runtime) == "interpreter")
+def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, bytes]:
+    signature, labels = hostile_signature(int16=api_of(runtime) == "interpreter", opened=opened)
     folder.mkdir(parents=True, exist_ok=True)
     save_npz(folder / "golden.npz", golden_of(signature))
     write_android(
@@ -351,10 +359,12 @@ def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
     assert len(constants) == len(re.findall(r"^ +const val [A-Z0-9_]+ = \"", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
-def test_the_hostile_signature_compiles_with_warnings_as_errors(tmp_path: Path, runtime: str) -> None:
+@pytest.mark.parametrize(
+    ("runtime", "opened"), [("litert:2.3.0", False), ("litert:1.4.0", False), ("litert:1.4.0", True)]
+)
+def test_the_hostile_signature_compiles_with_warnings_as_errors(tmp_path: Path, runtime: str, opened: bool) -> None:
     kotlin = pytest.importorskip("kit.android.kotlin", reason="the proof's Kotlin compiler is not here")
-    written(tmp_path, runtime)
+    written(tmp_path, runtime, opened=opened)
     classpath = kotlin.desktop_classpath(print)
     sources = [tmp_path / "out" / "src" / part / "kotlin" for part in ("main", "androidTest")]
     kotlin.compile_kotlin(sources, classpath, tmp_path / "classes", print)

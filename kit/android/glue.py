@@ -146,7 +146,7 @@ class _Reader:
             read_tensor(
                 one,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(one['name'], 'OF')}"),
-                parameters.take(camel(one["name"], "input"), ("Picture", "Lookup", "Rotation")),
+                parameters.take(camel(one["name"], "input"), ("Picture", "Lookup", "Rotation", "Shape")),
                 self.api,
             )
             for one in entry["inputs"]
@@ -175,7 +175,7 @@ class _Reader:
     def _output(self, entry: Mapping[str, Any], place: str, prefix: str, scope: Scope) -> Output:
         name = str(entry["name"])
         const = self.consts.take(f"{prefix}OUTPUT_{upper_snake(name, 'OF')}")
-        suffixes = ("Real", "Scores", "Score", "Top", "Ranking", "Yes")
+        suffixes = ("Real", "Scores", "Score", "Top", "Ranking", "Yes", "Shape")
         ident = scope.take(camel(name, "output"), suffixes)
         tensor = read_tensor(entry, const, ident, self.api, allowed=self.allowed.get(place, 0.0))
         labels = self._labels(entry, tensor) if entry.get("labels") and name in self.texts else None
@@ -207,7 +207,8 @@ class _Reader:
 
 def _form(entry: Mapping[str, Any], tensor: Tensor) -> str:
     """Return what an output's values are. Several rows of scores are numbers for the app, as emulate.py has it."""
-    if entry["kind"] == "classes" and tensor.dtype != "bool" and tensor.shape and tensor.count == tensor.shape[-1]:
+    scores = entry["kind"] == "classes" and tensor.dtype != "bool" and not tensor.open and tensor.shape
+    if scores and tensor.count == tensor.shape[-1]:
         return "yes" if tensor.count == 1 else "scores"
     return "quantized" if tensor.affine else "plain"
 
@@ -217,7 +218,7 @@ def _pictures(entry: Mapping[str, Any], tensors: Sequence[Tensor]) -> tuple[Pict
     images = [
         (one, tensor)
         for one, tensor in zip(entry["inputs"], tensors, strict=True)
-        if one.get("kind") == "image" and tensor.shape[0] == 1 and _fillable(tensor)
+        if one.get("kind") == "image" and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
     ]
     pictures = []
     for one, tensor in images:

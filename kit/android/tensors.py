@@ -70,12 +70,34 @@ class Tensor:
         return self.storage.array
 
     @property
+    def open(self) -> bool:
+        """Whether an axis takes any size."""
+        return OPEN in self.shape
+
+    @property
     def count(self) -> int:
+        """Return its values in one call; of an open one nothing that can be used."""
         return math.prod(self.shape)
+
+    @property
+    def parameters(self) -> str:
+        """Return it as the parameters of a function."""
+        return f"{self.ident}: {self.array}" + (f", {self.ident}Shape: IntArray" if self.open else "")
+
+    @property
+    def arguments(self) -> str:
+        return f"{self.ident}, {self.ident}Shape" if self.open else self.ident
 
     @property
     def dims(self) -> str:
         return ", ".join(map(str, self.shape))
+
+    @property
+    def size_text(self) -> str:
+        """Say how many values there are, for a comment."""
+        if self.open:
+            return f"as many values as `{self.ident}Shape` says, which is this shape with a size for each -1"
+        return f"{self.count} values, neither more nor fewer"
 
     @property
     def about(self) -> str:
@@ -101,10 +123,10 @@ def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, a
             f"{name!r} is {dtype}, which LiteRT's CompiledModel cannot hold in Kotlin",
             'take the Interpreter: [android] runtime = "litert:1.4.0"',
         )
-    if OPEN in shape:
+    if OPEN in shape and api == "compiled-model":
         raise RecipeError(
-            f"{name!r} is {list(shape)}, and the generated Kotlin has buffers of one size: -1 leaves an axis open",
-            "give it a fixed size: [[inputs]] shape, [model] batch",
+            f"{name!r} is {list(shape)}, and LiteRT's CompiledModel has buffers of one size: -1 leaves an axis open",
+            'give it a fixed size ([[inputs]] shape, [model] batch), or take [android] runtime = "litert:1.4.0"',
         )
     if math.prod(shape) > LARGEST:
         raise ModelError(f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}")

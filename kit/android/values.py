@@ -155,6 +155,11 @@ class Glue:
         return sorted({tensor.storage for tensor in self.tensors}, key=lambda storage: storage.array)
 
     @property
+    def open(self) -> bool:
+        """Whether some tensor has an open axis."""
+        return any(tensor.open for tensor in self.tensors)
+
+    @property
     def pictures(self) -> list[Picture]:
         return [picture for call in self.calls for picture in call.pictures]
 
@@ -177,7 +182,7 @@ class Glue:
     def quantizers(self) -> list[tuple[str, Tensor]]:
         """Return the inputs that an app quantizes, numbers and not pictures, each behind its function's name."""
         scope = Scope()
-        numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine]
+        numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine and not tensor.open]
         return [(scope.take(f"quantize{upper_camel(one.const.replace('INPUT_', ''), 'Of')}"), one) for one in numbers]
 
     @property

@@ -28,22 +28,22 @@ _LOOKUPS = {"float32": "FloatLookup", "uint8": "ByteLookup", "int8": "SignedByte
 _NARROW = {"ByteArray": ".toByte()", "ShortArray": ".toShort()", "IntArray": ""}
 # bytes is a ByteBuffer in little endian
 _FROM_RAW = {
-    "float32": "FloatArray(tensor.count) { bytes.getFloat(4 * it) }",
-    "int32": "IntArray(tensor.count) { bytes.getInt(4 * it) }",
-    "int64": "LongArray(tensor.count) { bytes.getLong(8 * it) }",
+    "float32": "FloatArray(count) { bytes.getFloat(4 * it) }",
+    "int32": "IntArray(count) { bytes.getInt(4 * it) }",
+    "int64": "LongArray(count) { bytes.getLong(8 * it) }",
     "uint8": "raw",
     "int8": "raw",
-    "bool": "BooleanArray(tensor.count) { raw[it].toInt() != 0 }",
-    "int16": "ShortArray(tensor.count) { bytes.getShort(2 * it) }",
+    "bool": "BooleanArray(count) { raw[it].toInt() != 0 }",
+    "int16": "ShortArray(count) { bytes.getShort(2 * it) }",
 }
 _TO_RAW = {
-    "float32": "for (value in FloatArray(tensor.count).also { read(it) }) bytes.putFloat(value)",
-    "int32": "for (value in IntArray(tensor.count).also { read(it) }) bytes.putInt(value)",
-    "int64": "for (value in LongArray(tensor.count).also { read(it) }) bytes.putLong(value)",
+    "float32": "for (value in FloatArray(count).also { read(it) }) bytes.putFloat(value)",
+    "int32": "for (value in IntArray(count).also { read(it) }) bytes.putInt(value)",
+    "int64": "for (value in LongArray(count).also { read(it) }) bytes.putLong(value)",
     "uint8": "read(bytes.array())",
     "int8": "read(bytes.array())",
-    "bool": "for (value in BooleanArray(tensor.count).also { read(it) }) bytes.put(if (value) 1 else 0)",
-    "int16": "for (value in ShortArray(tensor.count).also { read(it) }) bytes.putShort(value)",
+    "bool": "for (value in BooleanArray(count).also { read(it) }) bytes.put(if (value) 1 else 0)",
+    "int16": "for (value in ShortArray(count).also { read(it) }) bytes.putShort(value)",
 }
 _VALUE_AT = {
     "float32": "bytes.getFloat(at).toDouble()",
@@ -163,6 +163,7 @@ def _values(glue: Glue) -> dict[str, Any]:
         "to_raw": _TO_RAW,
         "value_at": _VALUE_AT,
         "other_than": _OTHER_THAN,
+        "elements": {dtype: STORAGE[dtype].array.removesuffix("Array") for dtype in glue.dtypes},
         "widths": {dtype: STORAGE[dtype].width for dtype in glue.dtypes},
     }
 
@@ -205,6 +206,7 @@ def _imports(glue: Glue, *, affines: bool) -> list[str]:
             "java.io.IOException",
             "java.nio.channels.FileChannel",
             "org.tensorflow.lite.Interpreter",
+            *(["org.tensorflow.lite.Tensor as InterpreterTensor"] if glue.open else []),
         }
     )
     return sorted(
