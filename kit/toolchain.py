@@ -15,6 +15,7 @@ from kit.pins import Lock, compile_lock, read_lock
 
 TOOLCHAINS = Path(__file__).parent / "toolchains"
 RUNTIMES = Path(__file__).parent / "runtimes"
+MEDIAPIPE = Path(__file__).parent / "android" / "mediapipe_tasks"
 
 # The lock of each machine. They differ in TensorFlow's own wheel: tensorflow-cpu has none for aarch64.
 LOCKS = {"x86_64": "requirements.lock", "aarch64": "requirements-aarch64.lock"}
@@ -136,10 +137,12 @@ def relock() -> list[Path]:
             )
             written.append(toolchain.folder / name)
     cutoff = max(t.cutoff for t in toolchains().values())
-    for runtime in runtimes().values():
-        for source in sorted(runtime.folder.glob("*.in")):
-            # The harness runs on the Python that a person has, so its lock covers them all.
-            compile_lock(source, source.with_suffix(".lock"), ["--universal", "--python-version", "3.11"], cutoff)
+    for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE):
+        overrides = ["--override", "overrides.txt"] if (folder / "overrides.txt").exists() else []
+        for source in sorted(folder.glob("*.in")):
+            # What runs there runs on the Python that a person has, so its lock covers them all.
+            arguments = ["--universal", "--python-version", "3.11", *overrides]
+            compile_lock(source, source.with_suffix(".lock"), arguments, cutoff)
             written.append(source.with_suffix(".lock"))
     return written
 

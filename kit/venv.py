@@ -52,9 +52,14 @@ def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
 
 def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
     """Return the Python of a venv with the locked interpreter, on the Python that runs dropkit."""
+    return locked_venv(f"{runtime.id}-{runtime.version}", f"the runtime {runtime.name}", lock, notify)
+
+
+def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
+    """Return the Python of a venv with a lock's wheels and nothing else, on the Python that runs dropkit."""
 
     def fill(python: Path, _scratch: Path) -> None:
-        notify(f"installing the runtime {runtime.name} (once)")
+        notify(f"installing {what} (once)")
         argv = [
             sys.executable,
             "-m",
@@ -70,9 +75,9 @@ def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
             "--requirement",
             str(lock.path),
         ]
-        _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, runtime.name)
+        _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
 
-    return _ensure(f"{runtime.id}-{runtime.version}", lock, sys.executable, fill)
+    return _ensure(name, lock, sys.executable, fill)
 
 
 def venv_folder(name: str, lock: Lock, python: str) -> Path:

@@ -74,6 +74,19 @@ def two_in_three_out() -> Any:
     return keras.Model([picture, context], [digit, box, embedding], name="two_in_three_out")
 
 
+def digits_rgb() -> Any:
+    """Return `image` [N, 8, 8, 3] -> `digit` [N, 10]: the trained digits, behind the mean of three colours."""
+    import keras
+    import numpy as np
+
+    trained = keras.saving.load_model(Path(__file__).parent.parent / "examples" / "digits" / "digits.keras")
+    image = keras.Input((8, 8, 3), name="image")
+    gray = keras.layers.Conv2D(1, 1, use_bias=False, name="gray")
+    scores = trained(gray(image))
+    gray.set_weights([np.full((1, 1, 3, 1), 1 / 3, np.float32)])
+    return keras.Model(image, keras.layers.Identity(name="digit_of_rgb")(scores), name="digits_rgb")
+
+
 def with_lambda() -> Any:
     """Return the tiny model behind a harmless Lambda layer: loading it still runs code from the file."""
     return _behind_lambda(lambda x: x * 2.0)
@@ -272,6 +285,7 @@ def _scores(x: Any) -> Any:
 KINDS: dict[str, Callable[[], Any]] = {
     "tiny": tiny,
     "tiny_h5": tiny,
+    "digits_rgb": digits_rgb,
     "two_in_three_out": two_in_three_out,
     "lambda": with_lambda,
     "crash": crash,

@@ -51,7 +51,7 @@ ARROWS = {
     "checks": "recipe worker.job",
     "container": "errors files toolchain wheels",
     "engine": "container errors files process progress toolchain venv worker.job",
-    "android": "errors files manifest metadata process recipe render tflite toolchain venv",
+    "android": "errors files manifest metadata pins process recipe render tflite toolchain venv",
     "bundle": "android checks files kit manifest metadata modelfile npz pins recipe render samples toolchain"
     " worker.job",
     "emulate": "errors pins toolchain venv",
@@ -84,6 +84,7 @@ LIBRARIES = {
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
+    "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv
     "hdf5": "h5py numpy",  # a script that runs in a process of its own
 }
 

@@ -129,7 +129,7 @@ def test_a_threshold_is_written_where_readers_hold_it_against_the_apps_own_score
     assert digit.threshold == (0.25 if written else None)
     assert digit.sigmoid == (activation == "sigmoid")
     calibration = read_files(model).get("calibration_labels.txt")
-    assert calibration == (b"1,1,0\n" * 10 if activation == "sigmoid" else None)
+    assert calibration == (b"\n".join([b"1,1,0"] * 10) if activation == "sigmoid" else None)
 
 
 def test_a_colour_that_the_format_does_not_have_is_unknown_and_float_ends_are_normalized(

@@ -19,6 +19,7 @@ from kit.android.facts import check_facts
 from kit.android.fit import fit_step
 from kit.android.golden import GOLDEN_BIN
 from kit.android.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fresh, harness_outputs, run_golden
+from kit.android.mediapipe import mediapipe_step
 from kit.android.metadata import metadata_step
 from kit.android.other import render_other
 from kit.android.source import Glue, find_glue
@@ -30,7 +31,7 @@ from kit.manifest import read_intact, read_manifest
 
 Check = Callable[[Path], Step]
 COMPILES = "Kotlin compiles"
-CHECKS: tuple[Check, ...] = (metadata_step, fit_step)
+CHECKS: tuple[Check, ...] = (metadata_step, fit_step, mediapipe_step)
 
 
 @dataclass(frozen=True)

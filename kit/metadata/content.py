@@ -58,7 +58,8 @@ def describe(file: TfliteFile, facts: Mapping[str, Any], told: About) -> Metadat
 def calibrations(facts: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the files that make readers apply a sigmoid: scale 1, slope 1, offset 0 in a line for each class."""
     outputs = [output for output in facts["outputs"] if _sigmoid(output)]
-    return {_calibration(output): b"1,1,0\n" * int(output["shape"][-1]) for output in outputs}
+    # No newline at the end: MediaPipe takes what is behind it for one class more.
+    return {_calibration(output): b"\n".join([b"1,1,0"] * int(output["shape"][-1])) for output in outputs}
 
 
 def _subgraph(
