@@ -48,7 +48,10 @@ def _check(bundle: Path) -> str:
     if found is None:
         raise CheckError(f"{model.name} has no metadata", _AGAIN)
     inside = read_files(model)
-    faults = [*_differences(found, describe(file, facts, about(recipe))), *_recipe(found, recipe, str(facts["signature"]))]
+    faults = [
+        *_differences(found, describe(file, facts, about(recipe))),
+        *_recipe(found, recipe, str(facts["signature"])),
+    ]
     faults += _files(inside, assets, facts)
     if faults:
         raise CheckError("\n  ".join(dict.fromkeys(faults)), _AGAIN)
