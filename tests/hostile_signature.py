@@ -97,7 +97,7 @@ def hostile_signature(*, int16: bool, opened: bool = False) -> tuple[dict[str, A
         tensor("alone", "int64", (), batched=False),
         *(tensor(name, dtypes[-1 - i % len(dtypes)]) for i, name in enumerate(NASTY)),
     ]
-    others = [
+    others: list[dict[str, Any]] = [
         {
             "signature": key,
             "inputs": [tensor("x"), tensor("bytes", "int8", scale=0.5)],

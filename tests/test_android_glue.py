@@ -179,9 +179,8 @@ def golden_of(signature: dict[str, Any], calls: int = 2) -> dict[str, np.ndarray
     for entry, prefix in entries:
         for kind, tensors in (("input", entry["inputs"]), ("output", entry["outputs"])):
             for one in tensors:
-                shape = (
-                    [calls * one["shape"][0], *one["shape"][1:]] if one.get("batched", True) else [calls, *one["shape"]]
-                )
+                sizes = [abs(size) for size in one["shape"]]
+                shape = [calls * sizes[0], *sizes[1:]] if one.get("batched", True) else [calls, *sizes]
                 arrays[f"{prefix}{kind}/{one['name']}"] = rng.integers(0, 2, shape).astype(one["dtype"])
                 if kind == "output":
                     arrays[f"{prefix}tolerance/{one['name']}"] = np.array(1.0 if one["scale"] else 0.001)
