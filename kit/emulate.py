@@ -16,6 +16,7 @@ from kit.toolchain import Runtime, find_runtime
 from kit.venv import runtime_venv
 
 HARNESS = Path("emulate") / "emulate.py"
+CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
 PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # by the runtime's id
 
 
@@ -39,7 +40,7 @@ def run_harness(bundle: Path, runtime: str, arguments: Sequence[str], notify: Ca
     argv = harness_argv(bundle, find_runtime(runtime), arguments, notify)
     code = subprocess.run(argv, check=False, env=_environment()).returncode
     if code < 0:
-        raise _crashed(runtime, code)
+        raise _crashed(bundle, runtime, code)
     return code
 
 
@@ -48,7 +49,7 @@ def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> 
     argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
     done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_environment())
     if done.returncode < 0:
-        raise _crashed(runtime, done.returncode)
+        raise _crashed(bundle, runtime, done.returncode)
     try:
         report = json.loads(done.stdout)
     except ValueError as error:
@@ -73,12 +74,23 @@ def _failed(report: dict[str, Any]) -> dict[str, Any]:
     return {name: one for name, one in parts.items() if not one["pass"]}
 
 
-def _crashed(runtime: str, code: int) -> EngineError:
+def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
     """Return the error for an interpreter that took the process down with it, as LiteRT 1 does on a bad size."""
+    ended = f"the interpreter of {runtime} ended with {signal.Signals(-code).name}"
+    if runtime in CRASH_ON_VARIABLES and _has_variables(bundle):
+        return EngineError(
+            f"{ended}: this bundle has variables, which it may crash on",
+            "name a newer runtime: --runtime litert:1.1.2, or [android] runtime in the recipe",
+        )
     return EngineError(
-        f"the interpreter of {runtime} ended with {signal.Signals(-code).name}",
+        ended,
         "give inputs of another size, or run it on a newer runtime: --runtime, or [android] runtime in the recipe",
     )
+
+
+def _has_variables(bundle: Path) -> bool:
+    facts = [json.loads(path.read_text("utf-8")) for path in bundle.glob("src/main/assets/*/signature.json")]
+    return any(each.get("variables") for each in facts)
 
 
 def _environment() -> dict[str, str]:
