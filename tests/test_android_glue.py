@@ -17,6 +17,7 @@ from hostile_signature import NASTY, hostile_signature, picture, tensor
 from kit.android.api import APIS, Api, api_of, check_api, coordinate_of
 from kit.android.glue import MOST_CONSTANTS, class_name, read_glue
 from kit.android.golden import golden_bytes, golden_sections, read_golden
+from kit.android.kotlin import compile_kotlin, desktop_classpath
 from kit.android.names import WORDS, Scope, camel, comment, literal, package_name, upper_camel, upper_snake
 from kit.android.tensors import float_literal
 from kit.android.write import render_glue, write_android
@@ -359,11 +360,16 @@ def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("runtime", "opened"), [("litert:2.3.0", False), ("litert:1.4.0", False), ("litert:1.4.0", True)]
+    ("runtime", "opened"),
+    [
+        ("litert:2.3.0", False),
+        *(pytest.param("litert:1.4.0", opened, marks=pytest.mark.slow) for opened in (False, True)),
+    ],
 )
-def test_the_hostile_signature_compiles_with_warnings_as_errors(tmp_path: Path, runtime: str, opened: bool) -> None:
-    kotlin = pytest.importorskip("kit.android.kotlin", reason="the proof's Kotlin compiler is not here")
+def test_the_hostile_signature_compiles_with_warnings_as_errors(
+    tmp_path: Path, runtime: str, opened: bool, android_tools: None
+) -> None:
     written(tmp_path, runtime, opened=opened)
-    classpath = kotlin.desktop_classpath(print)
+    classpath = desktop_classpath(print)
     sources = [tmp_path / "out" / "src" / part / "kotlin" for part in ("main", "androidTest")]
-    kotlin.compile_kotlin(sources, classpath, tmp_path / "classes", print)
+    compile_kotlin(sources, classpath, tmp_path / "classes", print)

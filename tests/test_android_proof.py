@@ -96,7 +96,7 @@ def test_a_proof_that_fails_keeps_nothing_and_says_why(
     assert "labels.txt was changed" in capsys.readouterr().out
     assert not (bundle.parent / "digits.android").exists()
     assert to_json(proof)["steps"][0]["verdict"] == "fail"
-    with pytest.raises(CheckError, match="refused by: files, names and counts"):
+    with pytest.raises(CheckError, match="refused by: files, names and counts, metadata"):
         judge(proof)
 
 
@@ -120,6 +120,9 @@ def test_checks_of_others_stand_in_the_table(bundle: Path, monkeypatch: pytest.M
 
 
 # ---------------------------------------------------------------- faults, each found by the step that should
+
+
+BOTH = ["names and counts", "metadata"]
 
 
 def _swap_labels(bundle: Path) -> None:
@@ -153,24 +156,24 @@ def _rescale(bundle: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "steps", "told"),
     [
-        (_swap_labels, "labels.txt: .* is not in that order in the Kotlin"),
-        (_drop_label, "labels.txt: 9 labels, and digit has 10 units"),
-        (_flip, "golden.bin: its checksum does not hold"),
-        (_rename, r"outputs of serving_default: \['number'\], and in the model file \['digit'\]"),
-        (_rescale, "digit: scale and zero point are not the model file's"),
+        (_swap_labels, BOTH, "labels.txt: .* is not in that order in the Kotlin"),
+        (_drop_label, BOTH, "labels.txt: 9 labels, and digit has 10 units"),
+        (_flip, BOTH[:1], "golden.bin: its checksum does not hold"),
+        (_rename, BOTH, r"outputs of serving_default: \['number'\], and in the model file \['digit'\]"),
+        (_rescale, BOTH[:1], "digit: scale and zero point are not the model file's"),
     ],
 )
 def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None], told: str
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None], steps: list[str], told: str
 ) -> None:
     _without_a_compiler(monkeypatch)
     fault(bundle)
     assert _verdicts(prove(bundle, quiet))["files"] == "fail"
     _as_built(bundle)
     proof = prove(bundle, quiet)
-    assert [each.name for each in proof.failed] == ["names and counts"]
+    assert [each.name for each in proof.failed] == steps
     with pytest.raises(CheckError, match=told):
         judge(proof)
 

@@ -108,6 +108,7 @@ def test_it_labels_digits_right_from_the_metadata_of_a_uint8_file(uint8_bundle: 
     assert "labels 8 pictures as the harness does" in step.detail
 
 
+@pytest.mark.slow
 def test_it_labels_digits_right_from_the_normalization_of_a_float_file(digits_rgb: World, tmp_path: Path) -> None:
     float32 = digits_rgb.build("float32", quantize_scheme="'float32'", quantize_io="'float32'")
     assert right_of(float32, digits_rgb) >= 0.95
