@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from kit.errors import RecipeError
 
@@ -25,6 +26,18 @@ def api_of(runtime: str) -> Api:
     """
     kind, version = _split(runtime)
     return "compiled-model" if kind == "litert" and int(version.split(".")[0]) >= 2 else "interpreter"
+
+
+def api_for(runtime: str, signature: Mapping[str, Any]) -> Api:
+    """Return the API of a bundle's own glue: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
+
+    signature is signature.json. LiteRT 2.3's CompiledModel has buffers of one size and no int16 in Kotlin; the same
+    library brings Interpreter, too. Raises RecipeError as api_of.
+    """
+    entries = [signature, *(signature.get("others") or []), *([signature["train"]] if signature.get("train") else [])]
+    tensors = [tensor for entry in entries for kind in ("inputs", "outputs") for tensor in entry[kind]]
+    loose = any(-1 in tensor["shape"] or tensor["dtype"] == "int16" for tensor in tensors)
+    return INTERPRETER if loose else api_of(runtime)
 
 
 def coordinate_of(runtime: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from kit.android.api import COROUTINES, api_of, coordinate_of
+from kit.android.api import COROUTINES, api_for, coordinate_of
 from kit.android.glue import read_glue
 from kit.android.values import Call
 from kit.errors import CheckError, OutputError, RecipeError
@@ -119,7 +119,7 @@ def _facts(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str,
         id=manifest["id"],
         version=manifest["version"],
         package=android.get("package"),
-        api=api_of(android["runtime"]),
+        api=api_for(android["runtime"], manifest["signature"]),
         labels={},
         allowed={},
     )

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.aar import check_consumer, write_maven
-from kit.android.api import Api, api_of, coordinate_of
+from kit.android.api import Api, api_for, coordinate_of
 from kit.android.apk import build_apk, check_apk
 from kit.android.facts import check_facts
 from kit.android.fit import fit_step
@@ -72,7 +72,7 @@ def prove(
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
     runtime = str(manifest["recipe"]["android"]["runtime"])
-    own = api_of(runtime)
+    own = api_for(runtime, manifest["signature"])
     api = api or own
     # Interpreter is in every library that has CompiledModel, and not the other way round.
     linked = runtime if api in (own, "interpreter") else RUNTIME

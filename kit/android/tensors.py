@@ -126,7 +126,8 @@ def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, a
     if OPEN in shape and api == "compiled-model":
         raise RecipeError(
             f"{name!r} is {list(shape)}, and LiteRT's CompiledModel has buffers of one size: -1 leaves an axis open",
-            'give it a fixed size ([[inputs]] shape, [model] batch), or take [android] runtime = "litert:1.4.0"',
+            "give it a fixed size ([[inputs]] shape, [model] batch), or take the Interpreter: "
+            '[android] runtime = "litert:1.4.0"',
         )
     if math.prod(shape) > LARGEST:
         raise ModelError(f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.android.api import Api, api_of
+from kit.android.api import Api, api_for
 from kit.android.glue import read_glue
 from kit.android.golden import GOLDEN_BIN, write_golden
 from kit.android.names import Scope, camel, comment, literal
@@ -81,7 +81,7 @@ def write_android(
     labels: the texts by output name; golden: golden.npz. Raises RecipeError or ModelError for what the runtime's API
     or Kotlin cannot hold.
     """
-    api = api_of(runtime)
+    api = api_for(runtime, signature)
     render_glue(
         folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden
     )
