@@ -9,6 +9,8 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from kit import __version__
+from kit.android.api import COROUTINES, coordinate_of
+from kit.android.glue import class_name
 from kit.android.write import write_android
 from kit.checks import Verdict
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
@@ -242,6 +244,9 @@ def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:
         "version": recipe.model.version,
         "assets": f"../src/main/assets/{recipe.model.id}",
         "runtime": recipe.android.runtime,
+        "coordinate": coordinate_of(recipe.android.runtime),
+        "coroutines": COROUTINES,
+        "class_name": class_name(recipe.model.id),
         "kit_version": __version__,
         "tensorflow": parts.result.tensorflow,
         "scheme": recipe.quantize.scheme,

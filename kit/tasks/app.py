@@ -50,7 +50,7 @@ def drop(
 
     from kit.android import drop as dropping
 
-    name = Path(bundle).name
+    name = Path(bundle).resolve().name
     done = dropping.remove(name, Path(into)) if remove else dropping.drop(Path(bundle), Path(into))
     print_json(asdict(done) | {"module": str(done.module)}) if json else sys.stdout.writelines(_lines(done, remove))
 
