@@ -41,7 +41,7 @@ def print_built(built: Built) -> None:
         # Outside of the table: a path that is wrapped cannot be copied.
         sys.stdout.write(f"bundle: {built.bundle}\n")
         sys.stdout.write(
-            f"next:   kit android {built.bundle} proves its Kotlin; kit drop {built.bundle} --into YOUR_APP puts it there\n"
+            f"next:   kit android {built.bundle} proves its Kotlin, kit drop {built.bundle} --into YOUR_APP copies it\n"
         )
 
 
