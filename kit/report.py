@@ -41,7 +41,8 @@ def print_built(built: Built) -> None:
         # Outside of the table: a path that is wrapped cannot be copied.
         sys.stdout.write(f"bundle: {built.bundle}\n")
         sys.stdout.write(
-            f"next:   kit android {built.bundle} proves its Kotlin, kit drop {built.bundle} --into YOUR_APP copies it\n"
+            f"next:   python {built.bundle}/emulate/emulate.py tries it on a desktop\n"
+            f"        kit android {built.bundle} proves its Kotlin, kit drop {built.bundle} --into YOUR_APP copies it\n"
         )
 
 

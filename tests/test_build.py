@@ -67,6 +67,8 @@ def test_a_build_prints_sizes_accuracies_gates_and_where_to_go_on(tmp_path: Path
         "max_bytes",
         "pass",
         "emulate.py",
+        "kit android",
+        "kit drop",
     ):
         assert word in built.stdout
     assert "convert to int8" in built.stderr, "progress goes to stderr"
