@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from desk import Desk, assert_one_clear_line, clean_environment
 from PIL import Image
-from worlds import DIGITS, run_kit, write_recipe
+from worlds import DIGITS, on, run_kit, write_recipe
 
 from kit.toolchain import find_runtime, runtimes
 
@@ -120,7 +120,7 @@ def test_a_bundle_runs_from_a_folder_with_spaces_and_letters_of_any_alphabet(des
     assert Desk(desk.python, moved, desk.inputs).answer()["verdict"] == "pass"
 
 
-@pytest.mark.parametrize("runtime", runtimes())
+@pytest.mark.parametrize("runtime", on(runtimes()))
 def test_the_kit_runs_a_bundle_on_every_pinned_runtime_pictures_included(digits_bundle: Path, runtime: str) -> None:
     if runtime.startswith("tflite:") and sys.version_info >= (3, 12):
         pytest.skip("tflite-runtime has no wheel for this Python")

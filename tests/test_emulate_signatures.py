@@ -20,7 +20,7 @@ import pytest
 from desk import Arrays, Desk, assert_one_clear_line
 from PIL import Image
 from signature_models import EDGES, MODEL, VECTORS, VECTORS_EACH, write_model
-from worlds import ROOT, run_kit
+from worlds import ROOT, on, run_kit
 
 from kit.emulate import CRASH_ON_VARIABLES, replay_golden, run_harness
 from kit.errors import CheckError, EngineError
@@ -139,7 +139,7 @@ def change_golden(desk: Desk, key: str, change: Callable[[Any], Any]) -> None:
 # ---------------------------------------------------------------- on every runtime
 
 
-@pytest.mark.parametrize("runtime", KEEPING)
+@pytest.mark.parametrize("runtime", on(KEEPING))
 def test_all_that_a_bundle_may_hold_passes_on_every_pinned_runtime(made: Made, runtime: str) -> None:
     desk = made.bundle("classify", "encode", "edges", "four", "count", learns=True, runtime=runtime)
     answer = desk.answer()
@@ -152,7 +152,7 @@ def test_all_that_a_bundle_may_hold_passes_on_every_pinned_runtime(made: Made, r
     assert answer["train"]["last"] < answer["train"]["first"] == pytest.approx(answer["train"]["as_built"], rel=1e-5)
 
 
-@pytest.mark.parametrize("runtime", KEEPING)
+@pytest.mark.parametrize("runtime", on(KEEPING))
 def test_what_was_trained_is_saved_and_loaded_on_every_pinned_runtime(made: Made, runtime: str) -> None:
     desk = made.bundle("classify", learns=True, runtime=runtime)
     golden, state = desk.golden, desk.inputs / "state.npz"
@@ -171,7 +171,7 @@ def test_what_was_trained_is_saved_and_loaded_on_every_pinned_runtime(made: Made
     assert desk.answer("--load", state, "--variables")["variables"] == trained["variables"]
 
 
-@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("runtime", on(RUNTIMES))
 def test_a_model_of_open_axes_alone_runs_where_a_size_of_one_would_end_the_process(made: Made, runtime: str) -> None:
     assert made.bundle("edges", file=EDGES, runtime=runtime).answer()["verdict"] == "pass"
 

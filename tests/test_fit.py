@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from worlds import run_kit, write_recipe
+from worlds import on, run_kit, write_recipe
 
 from kit.android.fit import check_fit, misfits, table, versions_needed
 from kit.android.probe import ask, file_with, operators
@@ -25,8 +25,6 @@ interpreter = Interpreter(sys.argv[1])
 interpreter.allocate_tensors()
 interpreter.invoke()
 """
-RARE = [pytest.param(name, marks=pytest.mark.slow) for name in ("litert:1.0.1", "litert:1.1.2")]
-COMMON = [name for name in runtimes() if name not in ("litert:1.0.1", "litert:1.1.2")]
 
 
 def runtime_python(name: str) -> Path:
@@ -48,7 +46,7 @@ def test_the_table_has_every_pinned_runtime() -> None:
     assert set(table()) == set(runtimes())
 
 
-@pytest.mark.parametrize("name", [*COMMON, *RARE])
+@pytest.mark.parametrize("name", on(runtimes()))
 def test_the_table_is_what_the_real_runtime_answers(name: str) -> None:
     has = table()[name]
     wanted = {operator: {1, *has.get(operator, ()), has.get(operator, (0, 0))[1] + 1} for operator in operators()}
@@ -70,7 +68,7 @@ def test_an_operator_that_a_runtime_does_not_know_at_all_is_a_misfit() -> None:
     assert str(misfit) == "STABLEHLO_SHIFT_LEFT v1, and it knows no such operator"
 
 
-@pytest.mark.parametrize("name", [*COMMON, *RARE])
+@pytest.mark.parametrize("name", on(runtimes()))
 def test_dynamic_range_is_refused_for_just_the_runtimes_that_refuse_it(dynamic: Path, name: str) -> None:
     assert versions_needed(dynamic)["FULLY_CONNECTED"] == 12
     argv = [str(runtime_python(name)), "-c", LOAD, str(dynamic)]

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from models import keras3_model
 from test_contract import build, file_of, recipe, refused
-from worlds import DIGITS, run_kit
+from worlds import DIGITS, on, run_kit
 
 from kit.toolchain import find_runtime, runtimes, toolchains
 from kit.venv import runtime_venv
@@ -60,7 +60,7 @@ def kept(
     return request.param, path
 
 
-@pytest.mark.parametrize("runtime", list(runtimes()))
+@pytest.mark.parametrize("runtime", on(runtimes()))
 def test_a_head_is_read_assigned_stored_and_restored(kept: tuple[str, Path], tmp_path: Path, runtime: str) -> None:
     scheme, path = kept
     seen = on_runtime(runtime, path, tmp_path / "state.npz", "learn")

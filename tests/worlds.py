@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"
+RARE = {"litert:1.0.1", "litert:1.1.2"}
+
+
+def on(runtimes: Iterable[str]) -> list[Any]:
+    """Return runtimes as parameters of a test: those that few apps still link with `inv test --all` alone."""
+    return [pytest.param(name, marks=pytest.mark.slow) if name in RARE else name for name in runtimes]
 
 
 def run_kit(
