@@ -6,11 +6,12 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from android_world import require_tools
 from worlds import DIGITS, run_kit
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
 from kit.pins import read_lock
@@ -67,6 +68,22 @@ def docker_client() -> Iterator[docker.DockerClient]:
         pytest.skip(f"needs a Docker engine: {found}")
     yield found
     found.close()
+
+
+class _ByFile(LoadScopeScheduling):  # type: ignore[misc]
+    """Keep a file's tests in one process, for they share what it made, and all files that use the engine in one.
+
+    Two of the latter at once would see each other's containers.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "engine" if "mark.container" in (Path(__file__).parent.parent / file).read_text("utf-8") else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
+    """Say which tests go together where several processes share them."""
+    return _ByFile(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

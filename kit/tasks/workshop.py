@@ -11,12 +11,15 @@ from invoke.context import Context
 from kit.errors import RecipeError
 from kit.tasks.command import command
 
+# By files, in as many processes as there are cores. More than four would need the memory of as many TensorFlows.
+_SPREAD = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope", "--no-loadscope-reorder")
+
 
 @command
 def test(ctx: Context, all: bool = False, k: str = "", debug: bool = False) -> None:
     """Run the tests (in a checkout). --all runs the slow ones, too; -k picks by name."""
-    arguments = [] if all else ["-m", "not slow"]
-    _workshop([sys.executable, "-m", "pytest", *arguments, *(["-k", k] if k else [])])
+    which = ([] if all else ["-m", "not slow"]) + (["-k", k] if k else [])
+    _workshop([sys.executable, "-m", "pytest", *_SPREAD, *which])
 
 
 @command
