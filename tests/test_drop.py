@@ -6,58 +6,17 @@ import shutil
 from pathlib import Path
 
 import pytest
+from projects import KTS, app, bundle, seal
 from worlds import ROOT
 
 from kit.android.drop import drop, find_module, remove
 from kit.errors import CheckError, KitError, OutputError, RecipeError
-from kit.files import json_text, tree_digests
-
-KTS = 'plugins { id("com.android.application") }\n'
+from kit.files import tree_digests
 
 
-def bundle(
-    folder: Path, name: str = "digits", package: str = "com.example.digits", runtime: str = "litert:2.3.0"
-) -> Path:
-    """Write a bundle of the layout that `build` writes, with short files in it."""
-    place = folder / name
-    files = {
-        f"src/main/assets/{name}/model.tflite": "model of " + name,
-        f"src/main/kotlin/{package.replace('.', '/')}/{name.capitalize()}.kt": f"package {package}\n",
-        f"src/debug/assets/{name}/golden.bin": "golden",
-        "consumer-rules.pro": "-keep class x\n",
-        "README.md": "not for the app\n",
-    }
-    for path, text in files.items():
-        (place / path).parent.mkdir(parents=True, exist_ok=True)
-        (place / path).write_text(text)
-    return seal(place, runtime, package)
-
-
-def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example.digits") -> Path:
-    """Write the manifest of what is in the folder."""
-    (place / "bundle.json").unlink(missing_ok=True)
-    manifest = {
-        "format": 2,
-        "id": place.name,
-        "version": "1.0.0",
-        "recipe": {"model": {"id": place.name}, "android": {"package": package, "runtime": runtime}},
-        "signature": {"signature": "serving_default", "inputs": [], "outputs": []},
-        "files": tree_digests(place),
-    }
-    (place / "bundle.json").write_text(json_text(manifest))
-    return place
-
-
-def app(folder: Path, text: str = KTS, name: str = "build.gradle.kts") -> Path:
-    module = folder / "project" / "app"
-    module.mkdir(parents=True)
-    (module / name).write_text(text)
-    return module
-
-
-def refusal(kind: type[KitError], *arguments: Path) -> KitError:
+def refusal(kind: type[KitError], place: Path, into: Path) -> KitError:
     with pytest.raises(kind) as caught:
-        drop(*arguments)
+        drop(place, into)
     return caught.value
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from kit.android.api import COROUTINES, api_for, coordinate_of
 from kit.android.glue import read_glue
+from kit.android.pack import pack_name, pack_needs, plan_pack
 from kit.android.values import Call
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
@@ -55,18 +56,24 @@ class _State:
         return files | self.generated
 
 
-def drop(bundle: Path, into: Path) -> Dropped:
+def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -> Dropped:
     """Copy a bundle into the app module at `into`; what an older drop of it had and it has not goes.
 
-    Raises CheckError where the bundle is not as it was built, or another one in the app needs another runtime;
-    OutputError where a file of the person's own is in the way, with nothing written.
+    With variants, other bundles by device group, the models go into a Play AI pack beside the module; an empty mapping
+    is a pack of this bundle alone. Raises CheckError where a bundle is not as it was built, or another one in the app
+    needs another runtime; RecipeError as plan_pack; OutputError where a file of the person's own is in the way, with
+    nothing written.
     """
     manifest = read_intact(bundle)
     module = find_module(into)
     state = _read_state(module)
     files = _contents(bundle, manifest)
+    if variants is not None:
+        files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest["id"])
     after = _State({**state.bundles}, dict(state.generated))
     after.bundles[manifest["id"]] = _facts(manifest, files)
+    if variants is not None:
+        after.bundles[manifest["id"]]["groups"] = sorted(variants)
     return _apply(module, state, after, files, manifest["id"])
 
 
@@ -159,8 +166,14 @@ def _apply(module: Path, before: _State, after: _State, files: Mapping[str, byte
             (module / path).unlink()
             _remove_empty((module / path).parent, module)
         _write_state(module, after)
-    needs = () if not after.bundles else _needs(module)
-    return Dropped(name, module, tuple(written), tuple(removed), len(files) - len(set(written) & set(files)), needs)
+    return Dropped(
+        name,
+        module,
+        tuple(written),
+        tuple(removed),
+        len(files) - len(set(written) & set(files)),
+        _needs(module, before, after),
+    )
 
 
 def _check_runtimes(state: _State, name: str) -> None:
@@ -213,7 +226,9 @@ def _generated(module: Path, dropped: Mapping[str, Mapping[str, Any]]) -> dict[s
     bundles = [{"id": key, **dropped[key]} for key in sorted(dropped)]
     libraries = sorted({coordinate_of(bundle["runtime"]) for bundle in bundles} | ({COROUTINES} if bundles else set()))
     rules = [str(RULES / f"{bundle['id']}.pro") for bundle in bundles]
-    gradle = render_text("drop/dropkit.gradle.j2", {"libraries": libraries, "rules": rules})
+    packs = _packs(dropped)
+    facts = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
+    gradle = render_text("drop/dropkit.gradle.j2", facts)
     files = {GRADLE: gradle.encode()}
     if (module / REGISTRY).parent.is_dir():
         files[str(REGISTRY)] = render_text("drop/Bundles.kt.j2", {"bundles": bundles}).encode()
@@ -229,18 +244,27 @@ def _applies(module: Path) -> bool:
     return GRADLE in _build_file(module).read_text("utf-8", "replace")
 
 
-def _needs(module: Path) -> tuple[str, ...]:
-    """Return the line that the module's build file lacks, as that file's language writes it."""
-    if _applies(module):
-        return ()
+def _packs(bundles: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
+    """Return the AI packs by name, and whether each has variants."""
+    return {pack_name(key): bool(bundles[key]["groups"]) for key in sorted(bundles) if "groups" in bundles[key]}
+
+
+def _needs(module: Path, before: _State, after: _State) -> tuple[str, ...]:
+    """Return the lines that the project lacks: the module's own as its build file's language writes it."""
+    there = _packs(after.bundles)
+    gone = next((name for name in _packs(before.bundles) if name not in there), None)
+    needs = pack_needs(module, there, gone)
+    if not after.bundles or _applies(module):
+        return needs
     file = _build_file(module)
     line = f'apply(from = "{GRADLE}")' if file.suffix == ".kts" else f"apply from: '{GRADLE}'"
-    return (f"{file}: add at its end: {line}",)
+    return (f"{file}: add at its end: {line}", *needs)
 
 
 def _remove_empty(folder: Path, module: Path) -> None:
-    """Remove a folder and those above it that are empty, up to the module's src."""
-    while folder not in (module, module / "src") and not any(folder.iterdir()):
+    """Remove a folder and those above it that are empty, up to the module's src, or the project of an AI pack."""
+    folder, module = folder.resolve(), module.resolve()
+    while folder not in (module, module / "src", *module.parents) and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent
 

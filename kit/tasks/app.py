@@ -38,20 +38,30 @@ def android(ctx: Context, bundle: str, api: str = "", json: bool = False, debug:
 
 @command
 def drop(
-    ctx: Context, bundle: str, into: str = "android_stub", remove: bool = False, json: bool = False, debug: bool = False
+    ctx: Context,
+    bundle: str,
+    into: str = "android_stub",
+    remove: bool = False,
+    ai_pack: bool = False,
+    variants: str = "",
+    json: bool = False,
+    debug: bool = False,
 ) -> None:
     """Copy a bundle into an Android project; with --remove take it out again (BUNDLE may then be its id).
 
     --into is a Gradle module or a project with one; twice is the same as once, and several bundles live side by side.
-    A file that a person has changed is never overwritten or removed. Exit codes: 0 done, 2 a file is in the way or
-    the module is none, 4 the bundle is not as it was built, or the app links another runtime.
+    A file that a person has changed is never overwritten or removed. --ai-pack puts the model into a Play AI pack,
+    with --variants GROUP=BUNDLE,... another bundle's for each group of devices. Exit codes: 0 done, 2 a file is in
+    the way or the module is none, 4 a bundle is not as it was built, or the app links another runtime.
     """
     from dataclasses import asdict
 
     from kit.android import drop as dropping
+    from kit.android.pack import parse_variants
 
     name = Path(bundle).resolve().name
-    done = dropping.remove(name, Path(into)) if remove else dropping.drop(Path(bundle), Path(into))
+    others = parse_variants(variants) if variants or ai_pack else None
+    done = dropping.remove(name, Path(into)) if remove else dropping.drop(Path(bundle), Path(into), others)
     print_json(asdict(done) | {"module": str(done.module)}) if json else sys.stdout.writelines(_lines(done, remove))
 
 
