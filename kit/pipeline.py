@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kit.android.api import api_of
 from kit.android.fit import check_fit
 from kit.bundle import Parts, finish_model, label_files, write_bundle, write_manifest
 from kit.checks import Verdict, failures, judge
@@ -21,6 +22,7 @@ from kit.plan import Plan
 from kit.progress import Reporter
 from kit.recipe import Recipe
 from kit.samples import representative, test_data
+from kit.toolchain import find_runtime
 from kit.worker.job import ANSWERS, MODEL, Result
 
 
@@ -55,6 +57,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     recipe = plan.recipe
     target = options.out / recipe.model.id
     check_place(target, MANIFEST, "bundle")
+    api_of(recipe.android.runtime)  # refused before anything is converted
     calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
     if plan.reason != ASKED:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
@@ -107,7 +110,7 @@ def _write(target: Path, parts: Parts, verdicts: tuple[Verdict, ...], reporter: 
 
 def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:
     """Replay the golden vectors on the app's runtime, but for a file that no runtime from pip can run."""
-    runtime = parts.recipe.android.runtime
+    runtime = find_runtime(parts.recipe.android.runtime).name
     if flex := parts.result.flex:
         ops = ", ".join(flex)
         reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")

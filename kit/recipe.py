@@ -243,7 +243,10 @@ class Android(_Table):
         pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$",
         description="the Kotlin package of the generated code, as in com.example.app (default: com.example.<id>)",
     )
-    runtime: str = Field(default="litert:2.3.0", description="the interpreter that the app links")
+    runtime: str = Field(
+        default="litert:2.3.0",
+        description="the interpreter that the app links, or play:16.5.0 for Google Play services' own",
+    )
 
 
 class Checks(_Table):

@@ -17,6 +17,7 @@ from kit.bundle import measures
 from kit.checks import Verdict
 from kit.files import size_of
 from kit.pipeline import Built
+from kit.toolchain import find_runtime
 from kit.worker.job import ASSIGN, READ, OutputMeasure, Result
 
 Row = tuple[str, str]
@@ -79,7 +80,9 @@ def _rows(built: Built) -> Iterator[Row]:
         }[result.measured_on],
     )
     if built.manifest:
-        yield "on " + recipe.android.runtime, _emulated(built.manifest["emulation"])
+        runtime = find_runtime(recipe.android.runtime).name
+        stands = "" if runtime == recipe.android.runtime else f"; it stands for {recipe.android.runtime}"
+        yield f"on {runtime}", _emulated(built.manifest["emulation"]) + stands
     yield (
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",

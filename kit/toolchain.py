@@ -16,6 +16,8 @@ from kit.pins import Lock, compile_lock, read_lock
 TOOLCHAINS = Path(__file__).parent / "toolchains"
 RUNTIMES = Path(__file__).parent / "runtimes"
 MEDIAPIPE = Path(__file__).parent / "android" / "mediapipe_tasks"
+# Google Play services update their runtime on the phone: no version of it is known here, and pip has none of it.
+PLAY_STAND_IN = "litert:1.4.0"
 
 # The lock of each machine. They differ in TensorFlow's own wheel: tensorflow-cpu has none for aarch64.
 LOCKS = {"x86_64": "requirements.lock", "aarch64": "requirements-aarch64.lock"}
@@ -117,8 +119,13 @@ def newer(version: str, than: str) -> bool:
 
 
 def find_runtime(name: str) -> Runtime:
-    """Return the runtime of a name such as "litert:2.3.0". Raises RecipeError for one that is not pinned."""
+    """Return the runtime of a name such as "litert:2.3.0"; of "play:16.5.0" the one that stands for it here.
+
+    Raises RecipeError for one that is not pinned.
+    """
     known = runtimes()
+    if name.startswith("play:"):
+        return known[PLAY_STAND_IN]
     if name not in known:
         raise RecipeError(f"the runtime {name!r} is not pinned", _one_of(name, list(known)))
     return known[name]

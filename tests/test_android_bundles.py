@@ -165,7 +165,7 @@ RECIPES: dict[str, Callable[[Path, Path], str]] = {
     "emotion": _emotion,
 }
 # In CI's time (test_android_proof has the digits on CompiledModel); the rest with `inv test --all`.
-QUICK = {("kept", "interpreter")}
+QUICK = {("kept", "interpreter"), ("digits", "play-services")}
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hostile_signature import NASTY, hostile_signature, picture, tensor
 
-from kit.android.api import APIS, Api, api_of, check_api, coordinate_of
+from kit.android.api import APIS, Api, api_for, api_of, check_api, coordinate_of, runtime_for
 from kit.android.glue import MOST_CONSTANTS, class_name, read_glue
 from kit.android.golden import golden_bytes, golden_sections, read_golden
 from kit.android.kotlin import compile_kotlin, desktop_classpath
@@ -61,17 +61,46 @@ def unescaped(text: str) -> str:
         ("litert:1.4.0", "interpreter", "com.google.ai.edge.litert:litert:1.4.0"),
         ("tflite:2.14.0", "interpreter", "org.tensorflow:tensorflow-lite:2.14.0"),
         ("litert:10.0.0", "compiled-model", "com.google.ai.edge.litert:litert:10.0.0"),
+        ("play:16.5.0", "play-services", "com.google.android.gms:play-services-tflite-java:16.5.0"),
     ],
 )
 def test_a_runtime_says_its_api_and_its_coordinate(runtime: str, api: str, coordinate: str) -> None:
     assert (api_of(runtime), coordinate_of(runtime)) == (api, coordinate)
 
 
-@pytest.mark.parametrize("runtime", ["litert", "litert:", "onnx:1.0", "litert:²", ""])
+@pytest.mark.parametrize("runtime", ["litert", "litert:", "onnx:1.0", "litert:²", "play:new", ""])
 def test_what_is_no_runtime_is_refused_with_those_there_are(runtime: str) -> None:
     with pytest.raises(RecipeError, match="is no runtime") as error:
         api_of(runtime)
     assert "litert:2.3.0" in error.value.hint
+
+
+def test_a_client_of_play_services_without_signatures_is_refused() -> None:
+    assert api_of("play:16.5.0") == "play-services"
+    with pytest.raises(RecipeError, match=r"play:16\.4\.0 cannot run a model by its names") as error:
+        api_of("play:16.4.0")
+    assert "play:16.5.0" in error.value.hint
+
+
+def test_play_services_have_no_tensorflow_operators() -> None:
+    with pytest.raises(RecipeError, match="no TensorFlow operators, and the model needs FlexErf"):
+        api_for("play:16.5.0", SIMPLE | {"flex": ["FlexErf"]})
+    assert api_for("tflite:2.14.0", SIMPLE | {"flex": ["FlexErf"]}) == "interpreter"
+
+
+@pytest.mark.parametrize(
+    ("api", "own", "linked"),
+    [
+        ("compiled-model", "litert:2.3.0", "litert:2.3.0"),
+        ("interpreter", "litert:2.3.0", "litert:2.3.0"),
+        ("compiled-model", "litert:1.4.0", "litert:2.3.0"),
+        ("interpreter", "play:16.6.0", "litert:2.3.0"),
+        ("play-services", "play:16.6.0", "play:16.6.0"),
+        ("play-services", "litert:1.4.0", "play:16.5.0"),
+    ],
+)
+def test_glue_of_another_api_links_a_library_that_has_it(api: Api, own: str, linked: str) -> None:
+    assert runtime_for(api, own, api_of(own)) == linked
 
 
 def test_an_unknown_api_is_refused() -> None:
@@ -298,7 +327,7 @@ def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become
 
 
 def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, bytes]:
-    signature, labels = hostile_signature(int16=api_of(runtime) == "interpreter", opened=opened)
+    signature, labels = hostile_signature(int16=api_of(runtime) != "compiled-model", opened=opened)
     folder.mkdir(parents=True, exist_ok=True)
     save_npz(folder / "golden.npz", golden_of(signature))
     write_android(
@@ -315,7 +344,7 @@ def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, by
     return {path.relative_to(folder / "out").as_posix(): path.read_bytes() for path in files}
 
 
-@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
+@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0", "play:16.5.0"])
 def test_a_bundle_gets_its_class_its_test_its_vectors_and_its_rules(tmp_path: Path, runtime: str) -> None:
     files = written(tmp_path, runtime)
     assert sorted(files) == [
@@ -327,12 +356,18 @@ def test_a_bundle_gets_its_class_its_test_its_vectors_and_its_rules(tmp_path: Pa
     keeps = b"-keep class com.google.ai.edge.litert.**" in files["consumer-rules.pro"]
     assert keeps == (runtime == "litert:2.3.0")
     kotlin = files["src/main/kotlin/com/example/in/StringModel.kt"].decode()
-    imported = "com.google.ai.edge.litert.CompiledModel" if keeps else "org.tensorflow.lite.Interpreter"
-    assert f"import {imported}\n" in kotlin and "package com.example.`in`\n" in kotlin
+    classes = {"com.google.ai.edge.litert.CompiledModel", *(f"org.tensorflow.lite.Interpreter{x}" for x in ("", "Api"))}
+    imported = {
+        "litert:2.3.0": "com.google.ai.edge.litert.CompiledModel",
+        "litert:1.4.0": "org.tensorflow.lite.Interpreter",
+        "play:16.5.0": "org.tensorflow.lite.InterpreterApi",
+    }
+    assert {one for one in classes if f"import {one}\n" in kotlin} == {imported[runtime]}
+    assert "package com.example.`in`\n" in kotlin
     assert kotlin.endswith("}\n") and "\r" not in kotlin and not re.search(r"[ \t]$", kotlin, re.MULTILINE)
 
 
-@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0"])
+@pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0", "play:16.5.0"])
 def test_every_file_is_the_same_twice(tmp_path: Path, runtime: str) -> None:
     assert written(tmp_path / "one", runtime) == written(tmp_path / "two", runtime)
 
@@ -363,7 +398,11 @@ def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
     ("runtime", "opened"),
     [
         ("litert:2.3.0", False),
-        *(pytest.param("litert:1.4.0", opened, marks=pytest.mark.slow) for opened in (False, True)),
+        *(
+            pytest.param(runtime, opened, marks=pytest.mark.slow)
+            for runtime in ("litert:1.4.0", "play:16.5.0")
+            for opened in (False, True)
+        ),
     ],
 )
 def test_the_hostile_signature_compiles_with_warnings_as_errors(

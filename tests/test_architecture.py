@@ -59,12 +59,12 @@ ARROWS = {
     "inventory": "container files toolchain venv",
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
     "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
-    " samples worker.job",
+    " samples toolchain worker.job",
     "verify": "bundle convert engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
     "weights": "errors hdf5 tflite",
-    "report": "bundle checks files pipeline worker.job",
+    "report": "bundle checks files pipeline toolchain worker.job",
     "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
     "matrix": "cells errors manifest recipe",
     "matrix_report": "cells matrix",

@@ -58,6 +58,11 @@ def test_the_table_is_what_the_real_runtime_answers(name: str) -> None:
     assert answers == {operator: versions for operator, versions in told.items() if versions}
 
 
+def test_play_services_are_held_against_the_oldest_runtime(dynamic: Path) -> None:
+    with pytest.raises(CheckError, match=r"^play:16\.5\.0 \(tflite:2\.14\.0 stands for it\) cannot run this model"):
+        check_fit(dynamic, "play:16.5.0")
+
+
 def test_a_probing_file_is_read_as_what_it_asks_for() -> None:
     codes = read_tflite(file_with(operators()["FULLY_CONNECTED"], 12)).operator_codes
     assert [(code.name, code.version) for code in codes] == [("FULLY_CONNECTED", 12)]

@@ -18,6 +18,7 @@ from kit.tflite import read_tflite
 from kit.toolchain import RUNTIMES
 
 TABLE = RUNTIMES / "operators.json"
+_OLDEST = "tflite:2.14.0"
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,11 @@ def versions_needed(model: Path) -> dict[str, int]:
 
 
 def misfits(needed: Mapping[str, int], runtime: str) -> list[Misfit]:
-    """Return what a pinned runtime such as "litert:2.3.0" lacks, by operator."""
-    there = table()[runtime]
+    """Return what a pinned runtime such as "litert:2.3.0" lacks, by operator.
+
+    Google Play services ("play:16.5.0") bring what a phone happens to have: they have what the oldest pinned one has.
+    """
+    there = table()[_held_against(runtime)]
     found = [Misfit(operator, version, there.get(operator)) for operator, version in sorted(needed.items())]
     return [each for each in found if each.has is None or not each.has[0] <= each.needed <= each.has[1]]
 
@@ -61,12 +65,13 @@ def check_fit(model: Path, runtime: str) -> str:
     if lacking:
         able = [name for name in table() if not misfits(needed, name)]
         other = f'[android] runtime = "{able[0]}" has it; ' if able else ""
+        which = f" ({_held_against(runtime)} stands for it)" if _held_against(runtime) != runtime else ""
         raise CheckError(
-            f"{runtime} cannot run this model: it needs {'; '.join(map(str, lacking))}",
+            f"{runtime}{which} cannot run this model: it needs {'; '.join(map(str, lacking))}",
             f"{other}another [quantize] scheme or an older [toolchain] tensorflow may need less: "
             "`kit matrix` shows what each version writes",
         )
-    return f"{len(needed)} operators, each in a version that {runtime} has"
+    return f"{len(needed)} operators, each in a version that {_held_against(runtime)} has"
 
 
 def fit_step(bundle: Path) -> Step:
@@ -74,6 +79,10 @@ def fit_step(bundle: Path) -> Step:
     manifest = read_manifest(bundle)
     model = bundle / "src/main/assets" / str(manifest["id"]) / "model.tflite"
     return step("operators", lambda: check_fit(model, str(manifest["recipe"]["android"]["runtime"])))
+
+
+def _held_against(runtime: str) -> str:
+    return _OLDEST if runtime.startswith("play:") else runtime
 
 
 @cache

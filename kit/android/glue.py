@@ -19,11 +19,11 @@ CLASSES = words_of(
     """
     Accelerator AbstractList AbstractMap Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
     BooleanArray Buffer Byte ByteArray ByteBuffer ByteOrder CRC32 Call Char Check Color Companion CompiledModel
-    Context Dispatchers Double DoubleArray Engine Entry Environment Exception FileChannel FileInputStream Float
-    FloatArray Golden IllegalArgumentException IllegalStateException Int IntArray Interpreter IOException List Long
-    LongArray Lookup Map NoInputs Nothing Number Object Options Pair Picture Ranking Resampler ReentrantLock Score
-    Section SelfTest Set Short ShortArray Slot Spec String System Tensor TensorBuffer Test Throwable Triple Unit
-    Variables
+    Context Dispatchers Double DoubleArray Engine Entry Environment Exception ExecutionException FileChannel
+    FileInputStream Float FloatArray Golden IllegalArgumentException IllegalStateException Int IntArray Interpreter
+    InterpreterApi IOException List Long LongArray Lookup Map NoInputs Nothing Number Object Options Pair Picture
+    Ranking Resampler ReentrantLock Score Section SelfTest Set Short ShortArray Slot Spec String System Tasks Tensor
+    TensorBuffer Test TfLite Throwable TimeoutException TimeUnit Triple Unit Variables
     """
 )
 MEMBERS = words_of(

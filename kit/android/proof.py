@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.aar import check_consumer, write_maven
-from kit.android.api import Api, api_for, coordinate_of
+from kit.android.api import Api, api_for, coordinate_of, runtime_for
 from kit.android.apk import build_apk, check_apk
 from kit.android.facts import check_facts
 from kit.android.fit import fit_step
@@ -74,8 +74,7 @@ def prove(
     runtime = str(manifest["recipe"]["android"]["runtime"])
     own = api_for(runtime, manifest["signature"])
     api = api or own
-    # Interpreter is in every library that has CompiledModel, and not the other way round.
-    linked = runtime if api in (own, "interpreter") else RUNTIME
+    linked = runtime_for(api, runtime, own)
     with tempfile.TemporaryDirectory(prefix="dropkit-android-") as scratch:
         result = fresh(Path(scratch) / "result")
         kotlin = None if api == own else render_other(bundle, manifest, api, Path(scratch) / "other")

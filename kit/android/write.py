@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.android.api import Api, api_for
+from kit.android.api import COMPILED_MODEL, PLAY_SERVICES, Api, api_for
 from kit.android.glue import read_glue
 from kit.android.golden import GOLDEN_BIN, write_golden
 from kit.android.names import Scope, camel, comment, literal
@@ -129,7 +129,7 @@ def _allowed(signature: Mapping[str, Any], golden: Path) -> dict[str, float]:
 
 
 def _values(glue: Glue) -> dict[str, Any]:
-    compiled = glue.api == "compiled-model"
+    compiled = glue.api == COMPILED_MODEL
     outputs = [output for call in glue.calls for output in call.outputs]
     kept = glue.variables
     affines = bool(glue.quantizers or any(picture.tensor.affine for picture in glue.pictures))
@@ -148,6 +148,7 @@ def _values(glue: Glue) -> dict[str, Any]:
         ),
         "cpu": "Accelerator.CPU" if compiled else f"{glue.name}.Accelerator.XNNPACK",
         "label_tests": [tests.take(f"{camel(labels.output, 'output')}LabelsMatch") for labels in glue.labels],
+        "interpreter": "InterpreterApi" if glue.api == PLAY_SERVICES else "Interpreter",
         "engine_part": f"android/parts/engine_{'compiled' if compiled else 'interpreter'}.kt.j2",
         "create_part": f"android/parts/create_{'compiled' if compiled else 'interpreter'}.kt.j2",
         "affines": affines,
@@ -197,21 +198,9 @@ def _imports(glue: Glue, *, affines: bool) -> list[str]:
         math |= {"kotlin.math.ceil"}
     if glue.activations & {"softmax", "sigmoid"}:
         math |= {"kotlin.math.exp"}
-    litert = "com.google.ai.edge.litert"
-    own = (
-        {f"{litert}.{name}" for name in ("Accelerator", "CompiledModel", "Environment", "TensorBuffer")}
-        if glue.api == "compiled-model"
-        else {
-            "java.io.FileInputStream",
-            "java.io.IOException",
-            "java.nio.channels.FileChannel",
-            "org.tensorflow.lite.Interpreter",
-            *(["org.tensorflow.lite.Tensor as InterpreterTensor"] if glue.open else []),
-        }
-    )
     return sorted(
         math
-        | own
+        | _runtime_imports(glue)
         | ({"android.graphics.Bitmap"} if glue.pictures else set())
         | {
             "android.content.Context",
@@ -228,6 +217,20 @@ def _imports(glue: Glue, *, affines: bool) -> list[str]:
             "kotlinx.coroutines.withContext",
         }
     )
+
+
+def _runtime_imports(glue: Glue) -> set[str]:
+    """Return what the runtime's own library brings, and what it takes to load a model with it."""
+    litert, gms = "com.google.ai.edge.litert", "com.google.android.gms"
+    if glue.api == COMPILED_MODEL:
+        return {f"{litert}.{name}" for name in ("Accelerator", "CompiledModel", "Environment", "TensorBuffer")}
+    files = {"java.io.FileInputStream", "java.io.IOException", "java.nio.channels.FileChannel"}
+    opened = {"org.tensorflow.lite.Tensor as InterpreterTensor"} if glue.open else set()
+    if glue.api != PLAY_SERVICES:
+        return files | opened | {"org.tensorflow.lite.Interpreter"}
+    waiting = {f"java.util.concurrent.{name}" for name in ("ExecutionException", "TimeUnit", "TimeoutException")}
+    play = {f"{gms}.tasks.Tasks", f"{gms}.tflite.java.TfLite", "org.tensorflow.lite.InterpreterApi"}
+    return files | opened | waiting | play
 
 
 def _tidy(text: str) -> str:

@@ -20,7 +20,7 @@ def android(ctx: Context, bundle: str, api: str = "", json: bool = False, debug:
 
     The Kotlin is compiled and its golden test runs on a JVM against the real LiteRT library; metadata is read back,
     MediaPipe runs it where a task fits, and the model is taken out of a signed APK and run again.
-    --api compiled-model or interpreter proves the glue for that API instead of the recipe's.
+    --api compiled-model, interpreter or play-services proves the glue for that API instead of the recipe's.
     Exit codes: 0 all proved, 2 usage, 4 a step failed, 5 a step could not run here: it says what is missing.
     """
     from kit.android.api import check_api

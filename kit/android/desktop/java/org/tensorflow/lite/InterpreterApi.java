@@ -1,5 +1,7 @@
 package org.tensorflow.lite;
 
+import dropkit.desktop.PlayServices;
+import java.nio.ByteBuffer;
 import java.util.Map;
 
 /** The part of the published interface that runs by signature. Runs by index are left out: generated code has none. */
@@ -61,6 +63,18 @@ public interface InterpreterApi extends AutoCloseable {
     public boolean getUseXNNPACK() {
       return useXNNPACK == null || useXNNPACK;
     }
+  }
+
+  /**
+   * Makes an interpreter of the runtime that the options name. The system's is there once Play services were
+   * initialized; here it is the same library as the app's.
+   */
+  static InterpreterApi create(ByteBuffer byteBuffer, Options options) {
+    if (options != null && options.runtime == Options.TfLiteRuntime.FROM_SYSTEM_ONLY && !PlayServices.ready()) {
+      throw new IllegalStateException(
+          "Couldn't find TensorFlow Lite's system implementation: was TfLite.initialize(...) awaited?");
+    }
+    return new Interpreter(byteBuffer, options == null ? null : new Interpreter.Options(options));
   }
 
   void allocateTensors();
