@@ -2,8 +2,6 @@ package dropkit.stub
 
 import android.app.Activity
 import android.content.Intent
-import android.graphics.Bitmap
-import android.graphics.BitmapFactory
 import android.os.Bundle
 import android.view.ViewGroup.LayoutParams.MATCH_PARENT
 import android.view.ViewGroup.LayoutParams.WRAP_CONTENT
@@ -19,10 +17,11 @@ class MainActivity : Activity() {
     private val worker = Executors.newSingleThreadExecutor()
     private lateinit var picture: ImageView
     private lateinit var result: TextView
-    private var asking: DroppedBundle? = null
+    private var asking: String? = null // the id of the bundle that a picture is chosen for
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
+        asking = savedInstanceState?.getString(ASKING)
         picture = ImageView(this).apply { adjustViewBounds = true }
         result = TextView(this).apply { setTextIsSelectable(true) }
         val column = LinearLayout(this).apply { orientation = LinearLayout.VERTICAL }
@@ -36,6 +35,11 @@ class MainActivity : Activity() {
                 addView(column)
             },
         )
+    }
+
+    override fun onSaveInstanceState(outState: Bundle) {
+        super.onSaveInstanceState(outState)
+        outState.putString(ASKING, asking)
     }
 
     override fun onDestroy() {
@@ -64,7 +68,7 @@ class MainActivity : Activity() {
     }
 
     private fun choose(bundle: DroppedBundle) {
-        asking = bundle
+        asking = bundle.id
         val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
         @Suppress("DEPRECATION") // its successor needs a library, and this app has none
         startActivityForResult(intent, PICTURE)
@@ -75,18 +79,17 @@ class MainActivity : Activity() {
         @Suppress("DEPRECATION")
         super.onActivityResult(requestCode, resultCode, data)
         val uri = data?.data
-        val bundle = asking
-        if (requestCode != PICTURE || resultCode != RESULT_OK || uri == null || bundle == null) return
-        val bitmap: Bitmap? = contentResolver.openInputStream(uri)?.use(BitmapFactory::decodeStream)
-        if (bitmap == null) {
-            result.setText(R.string.unreadable)
-            return
+        val look = BUNDLES.find { it.id == asking }?.picture
+        if (requestCode != PICTURE || resultCode != RESULT_OK || uri == null || look == null) return
+        run {
+            val bitmap = readPicture(contentResolver, uri) ?: return@run getString(R.string.unreadable)
+            runOnUiThread { picture.setImageBitmap(bitmap) }
+            look(this, bitmap)
         }
-        picture.setImageBitmap(bitmap)
-        run { bundle.picture?.invoke(this, bitmap).orEmpty() }
     }
 
     private companion object {
         const val PICTURE = 1
+        const val ASKING = "asking"
     }
 }

@@ -1,0 +1,6 @@
+package android.os;
+
+/** Android's, to compile against. */
+public final class Bundle extends BaseBundle {
+  public Bundle() {}
+}

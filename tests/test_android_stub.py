@@ -1,0 +1,177 @@
+"""android_stub with bundles in it: compiled with warnings as errors, and what its buttons call run on a JVM.
+
+Its views are compiled against classes of Android's published shape (tests/android_ui); nothing draws them here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from android_world import quiet, rerun_kotlin
+from java_members import members
+from PIL import Image
+from worlds import DIGITS, ROOT, run_kit, write_recipe
+
+from kit.android.apk import STORED
+from kit.android.drop import drop, remove
+from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.tools import find_framework, find_jar, find_java, find_program, kotlin
+from kit.errors import CheckError
+
+pytestmark = pytest.mark.usefixtures("android_tools")
+
+UI = Path(__file__).parent / "android_ui"
+PUBLISHED = Path(__file__).parent / "published"
+PROGRAM = """
+import android.graphics.Bitmap
+import dropkit.desktop.DesktopContext
+import dropkit.stub.BUNDLES
+
+fun main(args: Array<String>) {
+    val context = DesktopContext("dropkit.assets")
+    val (width, height) = args.map { it.toInt() }
+    val colors = args.drop(2).map { it.toInt() }.toIntArray()
+    val bitmap = Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
+    for (bundle in BUNDLES) {
+        println("${bundle.id} ${bundle.selfTest(context).lines().last()}")
+        println("${bundle.id} sees ${bundle.picture?.invoke(context, bitmap)}")
+    }
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def ui(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the compiled classes of tests/android_ui."""
+    out = tmp_path_factory.mktemp("ui")
+    javac(sorted(UI.rglob("*.java")), [desktop_jar(quiet)], out)
+    return out
+
+
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give another bundle, to live beside the digits."""
+    folder = tmp_path_factory.mktemp("second")
+    recipe = write_recipe(folder, model_id="'second'", quantize_scheme="'dynamic'", quantize_io="")
+    built = run_kit("build", str(recipe), "--engine", "local", "--out", str(folder / "dist"))
+    assert built.returncode == 0, built.stderr
+    return folder / "dist" / "second"
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> Path:
+    """Give the app's module of a copy of android_stub."""
+    shutil.copytree(ROOT / "android_stub", tmp_path / "project")
+    return tmp_path / "project" / "app"
+
+
+def javac(sources: list[Path], classpath: list[Path], out: Path) -> None:
+    argv = [str(find_java("javac")), "-Xlint:all,-serial,-deprecation", "-Werror", "-proc:none", "--release", "17"]
+    argv += ["-d", str(out), "-cp", os.pathsep.join(map(str, classpath)), *map(str, sources)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def link(module: Path, out: Path) -> Path:
+    """Link the app's resources, manifest and assets by aapt2; return the APK, with R.java beside it."""
+    main = module / "src" / "main"
+    out.mkdir(parents=True)
+    # Gradle writes the namespace and the SDKs into the manifest.
+    (namespace,) = re.findall(r'namespace = "(.+)"', (module / "build.gradle.kts").read_text())
+    manifest = out / "AndroidManifest.xml"
+    text = (main / "AndroidManifest.xml").read_text("utf-8")
+    manifest.write_text(text.replace("<manifest ", f'<manifest package="{namespace}" ', 1), "utf-8")
+    aapt2, resources, apk = str(find_program("aapt2")), out / "res.zip", out / "app.apk"
+    assets = [folder for folder in (main / "assets", module / "src" / "debug" / "assets") if folder.is_dir()]
+    subprocess.run([aapt2, "compile", "--dir", str(main / "res"), "-o", str(resources)], check=True)
+    argv = [aapt2, "link", "--manifest", str(manifest), "-I", str(find_framework()), "--java", str(out / "java")]
+    argv += ["--min-sdk-version", "24", "--target-sdk-version", "29", "-o", str(apk), str(resources)]
+    argv += [word for folder in assets for word in ("-A", str(folder))] + [w for end in STORED for w in ("-0", end)]
+    subprocess.run(argv, check=True)
+    return apk
+
+
+def compiled(module: Path, ui: Path, out: Path) -> Path:
+    """Compile the app, and a program that presses its buttons; return the folder for rerun_kotlin."""
+    link(module, out / "linked")
+    classes = out / "classes"
+    javac(sorted((out / "linked" / "java").rglob("R.java")), [], classes)
+    program = out / "Program.kt"
+    program.write_text(PROGRAM, "utf-8")
+    sources = [module / "src" / "main" / "kotlin", program]
+    compile_kotlin(sources, [classes, ui, *desktop_classpath(quiet)], classes, quiet)
+    return out
+
+
+def pressed(app: Path, module: Path) -> list[str]:
+    """Return what the buttons of every bundle give for a picture of a seven."""
+    picture = Image.open(DIGITS / "seven.png").convert("RGBA")
+    red, green, blue, alpha = np.moveaxis(np.asarray(picture).astype(np.uint32), -1, 0)
+    colors = (alpha << 24 | red << 16 | green << 8 | blue).astype(np.int32).ravel()
+    assets = os.pathsep.join(str(module / "src" / part / "assets") for part in ("main", "debug"))
+    told = rerun_kotlin(app, *map(str, [*picture.size, *colors]), properties={"dropkit.assets": assets})
+    return told.splitlines()
+
+
+def test_each_view_has_the_published_shape(ui: Path) -> None:
+    ours = [path.relative_to(ui).with_suffix("").as_posix().replace("/", ".") for path in ui.rglob("*.class")]
+    classpath = os.pathsep.join(map(str, [ui, desktop_jar(quiet), find_jar("junit"), kotlin(quiet).stdlib]))
+    found = members(find_java("javap"), classpath, [name for name in ours if not name.startswith("android.annotation")])
+    published = {
+        line
+        for name in ("android-36.txt", "android-36-ui.txt")
+        for line in (PUBLISHED / name).read_text("utf-8").splitlines()
+    }
+    assert len(found) > 60
+    assert found - published == set()
+
+
+def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
+    module: Path, ui: Path, digits_bundle: Path, second: Path, tmp_path: Path
+) -> None:
+    drop(digits_bundle, module)
+    drop(second, module)
+    app = compiled(module, ui, tmp_path / "two")
+    lines = pressed(app, module)
+    assert [line for line in lines if line.endswith("pass")] == [
+        "digits digits 1.0.0, CPU: runs: pass",
+        "second second 1.0.0, CPU: runs: pass",
+    ]
+    assert [line.split()[:3] for line in lines if " sees " in line] == [
+        [name, "sees", "[7"] for name in ("digits", "second")
+    ]
+    with zipfile.ZipFile(app / "linked" / "app.apk") as apk:
+        stored = {info.filename for info in apk.infolist() if info.compress_type == zipfile.ZIP_STORED}
+    assert {
+        f"assets/{bundle}/{name}" for bundle in ("digits", "second") for name in ("model.tflite", "golden.bin")
+    } <= stored
+    remove("second", module)
+    assert [line.split()[0] for line in pressed(compiled(module, ui, tmp_path / "one"), module)] == ["digits"] * 2
+    remove("digits", module)
+    assert pressed(compiled(module, ui, tmp_path / "none"), module) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "told"),
+    [
+        ("MainActivity.kt", "setContentView(", "setContentVeiw(", "unresolved reference 'setContentVeiw'"),
+        ("Bundles.kt", "listOf(", "listOf(com.example.Absent(),", "unresolved reference 'example'"),
+        ("MainActivity.kt", "uri == null || ", "", "argument type mismatch"),
+    ],
+)
+def test_a_fault_in_the_stub_does_not_compile(
+    module: Path, ui: Path, tmp_path: Path, file: str, old: str, new: str, told: str
+) -> None:
+    source = module / "src/main/kotlin/dropkit/stub" / file
+    text = source.read_text("utf-8")
+    assert text.count(old) == 1
+    source.write_text(text.replace(old, new), "utf-8")
+    with pytest.raises(CheckError, match=re.escape(told)):
+        compiled(module, ui, tmp_path / "fault")
