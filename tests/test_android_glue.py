@@ -412,3 +412,5 @@ def test_the_hostile_signature_compiles_with_warnings_as_errors(
     classpath = desktop_classpath(print)
     sources = [tmp_path / "out" / "src" / part / "kotlin" for part in ("main", "androidTest")]
     compile_kotlin(sources, classpath, tmp_path / "classes", print)
+    package = tmp_path / "classes" / "com" / "example" / "in"
+    assert {"StringModel.class", "StringModelGoldenTest.class"} <= {path.name for path in package.iterdir()}
