@@ -24,19 +24,21 @@ def written(python: Path, kind: str, folder: Path) -> Path:
 
     Made once for each Python and each content of this module, then copied.
     """
+    from filelock import FileLock
     from models import _run
     from third_party import cache_folder
 
     maker = Path(__file__)
     key = hashlib.sha256(maker.read_bytes() + os.fsencode(python)).hexdigest()[:16]
     cached = cache_folder() / "source-models" / key / kind.replace(":", "-")
-    if not cached.exists():
-        cached.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
-            fresh = Path(scratch) / "made"
-            fresh.mkdir()
-            _run([str(python), str(maker), kind, str(fresh)], legacy=kind.startswith("2:"))
-            fresh.replace(cached)
+    cached.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{cached}.lock"):  # another process of the same test run may want it, too
+        if not cached.exists():
+            with tempfile.TemporaryDirectory(dir=cached.parent) as scratch:
+                fresh = Path(scratch) / "made"
+                fresh.mkdir()
+                _run([str(python), str(maker), kind, str(fresh)], legacy=kind.startswith("2:"))
+                fresh.replace(cached)
     shutil.copytree(cached, folder, dirs_exist_ok=True)
     return folder
 
