@@ -1,8 +1,8 @@
 """Small graphs, one for each kind of operator that Keras models contain, converted to int8 as the kit does it.
 
 Runs in a toolchain: `python operator_graphs.py FOLDER CASE...`, with kit on PYTHONPATH. A case is KIND/CONTEXT. Writes
-FOLDER/KIND/CONTEXT/{model.tflite, arrays.npz} (with kind/context/plain below FOLDER/plain where `--plain` leaves the
-kit's rewriting out) and prints one JSON line a case. A conversion may end the process: whoever called starts it again.
+FOLDER/KIND/CONTEXT/{model.tflite, arrays.npz} and prints one JSON line a case; `--plain` before the first case leaves out
+what the kit changes for int8. A conversion may end the process: whoever called starts it again.
 """
 
 from __future__ import annotations
@@ -38,7 +38,6 @@ class Kind:
     shape: tuple[int, ...]  # of one sample
     draw: Draw
     ids: bool = False  # takes int32
-    same: bool = True  # the output's range follows from the input's: contexts may change the input's scale
 
 
 # ---------------------------------------------------------------- values
@@ -75,6 +74,11 @@ def ids(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return rng.integers(0, 4, shape).astype(np.int32)
 
 
+def thousand(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return int32 in 0..999."""
+    return rng.integers(0, 1000, shape).astype(np.int32)
+
+
 # ---------------------------------------------------------------- kinds
 
 IMAGE, ROW, SERIES = (4, 4, 8), (8,), (4, 8)
@@ -105,6 +109,7 @@ def _floats(build: Build, draw: Draw, shape: tuple[int, ...] = IMAGE) -> Kind:
     return Kind(lambda x: tf.cast(build(x), tf.float32), shape, draw)
 
 
+_CAUSAL = tf.constant([[True] * 5 + [False] * 3])
 _TABLE = _constant(4, 8)
 COPYING = {
     "REVERSE_V2": _image(lambda x: tf.reverse(x, [1])),
@@ -162,6 +167,7 @@ COPYING = {
     "RESIZE_NEAREST_NEIGHBOR": _image(lambda x: tf.image.resize(x, [8, 8], "nearest")),
     "MAXIMUM": _image(lambda x: tf.maximum(x, 0.25)),
     "MAXIMUM of two": _image(lambda x: tf.maximum(x, x[:, ::1] * -0.5)),
+    "MAXIMUM, leaky": _image(lambda x: tf.maximum(x, 0.1 * x)),
     "MINIMUM": _image(lambda x: tf.minimum(x, 0.25)),
     "MINIMUM of two": _image(lambda x: tf.minimum(x, x * -0.5)),
     "CUMSUM": _series(lambda x: tf.cumsum(x, 1)),
@@ -229,6 +235,9 @@ REDUCING = {
     "SOFTMAX": _row(lambda x: tf.nn.softmax(x * 4.0)),
     "SOFTMAX of a sentinel": _row(lambda x: tf.nn.softmax(tf.where(tf.constant([True] * 6 + [False] * 2), x, -1e9))),
     "SOFTMAX behind + -1e9": _row(lambda x: tf.nn.softmax(x * 4.0 + tf.constant([0.0] * 6 + [-1e9] * 2))),
+    "SOFTMAX of a computed mask": _row(
+        lambda x: tf.nn.softmax(x * 4.0 + (1.0 - tf.cast(tf.tile(x[:, :1] > 0.0, [1, 8]) | _CAUSAL, tf.float32)) * -1e9)
+    ),
     "LOG_SOFTMAX": _row(lambda x: tf.nn.log_softmax(x * 4.0)),
     "L2_NORMALIZATION": _row(lambda x: tf.math.l2_normalize(x, -1)),
     "LAYER_NORM": _series(
@@ -253,6 +262,16 @@ OF_IDS = {
     "ONE_HOT axis 0": _of_ids(lambda x: tf.one_hot(x, 4, axis=1)),
     "EMBEDDING": _of_ids(lambda x: tf.gather(_TABLE, x)),
     "CAST of ids": _of_ids(lambda x: tf.cast(x, tf.float32)),
+    "ONE_HOT of a computed value": _of_ids(lambda x: tf.one_hot(x, 4, tf.reduce_max(tf.cast(x, tf.float32)) + 1.0, 0.5)),
+    "ONE_HOT of uint8, some none": _of_ids(lambda x: tf.one_hot(tf.cast(x, tf.uint8) + 253, 255)[..., -4:]),
+    "CAST there and back": Kind(
+        lambda x: tf.gather(
+            _constant(1000, 4), tf.cast(tf.reshape(tf.cast(x, tf.float32), [1, 2, 2]), tf.int64)
+        ),
+        (4,),
+        thousand,
+        ids=True,
+    ),
     "ids = constant": _of_ids(lambda x: tf.cast(tf.equal(x, 2), tf.float32)),
     "BINCOUNT": _of_ids(lambda x: tf.reduce_max(tf.one_hot(x, 4), 1)),
     "SEQUENCE_MASK": _of_ids(lambda x: tf.sequence_mask(x, 5, tf.float32)),
@@ -406,8 +425,8 @@ def _worst(got: np.ndarray, wanted: np.ndarray) -> float:
 def convert(case: Case, mend: bool) -> bytes:
     """Convert a case as kit.worker.convert does, with float inputs and outputs."""
     frozen = freeze(case.model, [], [])
-    graph = for_int8(frozen.graph) if mend else frozen.graph
     names = list(case.test[0])
+    graph = for_int8(frozen, case.calibration, names).graph if mend else frozen.graph
 
     def serve(**feeds: Any) -> dict[str, Any]:
         inputs = dict(zip(frozen.inputs, [feeds[name] for name in names], strict=True))
@@ -439,7 +458,7 @@ def written(name: str, folder: Path, mend: bool) -> dict[str, Any]:
         content = convert(case, mend)
     except Exception as error:  # noqa: BLE001 - whatever the converter raises is a refusal
         lines = [line for line in str(error).splitlines() if "error:" in line] or str(error).splitlines()
-        return {"case": name, "cost": case.cost, "refused": lines[0][:200] if lines else type(error).__name__}
+        return {"case": name, "cost": case.cost, "fault": lines[0][:200] if lines else type(error).__name__}
     (place / "model.tflite").write_bytes(content)
     return {"case": name, "cost": case.cost}
 

@@ -46,5 +46,5 @@ if __name__ == "__main__":
         try:
             found = errors(Path(sys.argv[1]) / case.replace(" ", "_"))
         except (RuntimeError, ValueError) as error:
-            found = {"failed": str(error).strip()[:200]}
+            found = {"fault": str(error).strip()[:200]}
         print(json.dumps({"case": case, **found}), flush=True)

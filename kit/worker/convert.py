@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kit.worker.export import Exported
 from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.int8_file import mended
 from kit.worker.job import Job, JobError
 from kit.worker.signatures import settle
 
@@ -65,7 +66,7 @@ def convert(
         content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
-    return settle(content, exported)
+    return settle(mended(content) if job.scheme == "int8" else content, exported)
 
 
 def _rows(

@@ -73,6 +73,14 @@ class Affine:
             self.scale, other.scale
         )
 
+    def limit(self) -> tuple[str, float]:
+        """Return the operator and its constant that move such numbers off zero, by half a step at the most."""
+        if self.zero_point == -128:
+            return "MAXIMUM", self.scale / 2
+        if self.zero_point == 127:
+            return "MINIMUM", -self.scale / 2
+        return "ADD", self.scale / 4
+
 
 def mended(content: bytes) -> bytes:
     """Return the file with every operator that copies or fills right; the very same bytes where nothing is wrong.
@@ -90,6 +98,8 @@ class _Graph:
     def __init__(self, model: Any, graph: Any) -> None:
         self.model, self.graph = model, graph
         self.changes = 0
+        # Float tensors that come out of 8 bits: the operator and the number that keep each away from zero.
+        self._limits: dict[int, tuple[str, float]] = {}
 
     def mend(self) -> int:
         """Go through the operators; return how many were changed."""
@@ -99,15 +109,29 @@ class _Graph:
             # What the schema's code reads is read-only.
             operator.inputs = [] if operator.inputs is None else [int(at) for at in operator.inputs]
             operator.outputs = [] if operator.outputs is None else [int(at) for at in operator.outputs]
+            self._remember(operator)
             before, behind = self._mended(operator)
             self.graph.operators += [*before, operator, *behind]
             self.changes += bool(before or behind)
         return self.changes
 
+    def _remember(self, operator: Any) -> None:
+        """Note what a float tensor behind a DEQUANTIZE may not be, through a square root and another shape, too."""
+        name, taken = _name(self.model, operator), operator.inputs[0] if operator.inputs else -1
+        affine, limit = self._affine(taken), self._limits.get(taken)
+        if name == "DEQUANTIZE" and affine is not None and not self._constant(taken):
+            self._limits[operator.outputs[0]] = affine.limit()
+        elif name == "RESHAPE" and limit is not None:
+            self._limits[operator.outputs[0]] = limit
+        elif name == "SQRT" and limit is not None and limit[0] == "MAXIMUM":
+            self._limits[operator.outputs[0]] = "MAXIMUM", limit[1] ** 0.5
+
     def _mended(self, operator: Any) -> tuple[list[Any], list[Any]]:
         """Return the operators to put before and behind one; change what it reads and writes to fit them."""
         name = _name(self.model, operator)
         outputs = [at for at in operator.outputs if self._affine(at)]
+        if name == "DIV":
+            return self._divided(operator)
         if name in _IN_FLOAT and outputs:
             return self._in_float(operator, _IN_FLOAT[name])
         if name not in _COPIED or not outputs:
@@ -164,6 +188,36 @@ class _Graph:
                 behind.append(self._convert("QUANTIZE", operator.outputs[at], tensor))
         return before, behind
 
+    def _divided(self, operator: Any) -> tuple[list[Any], list[Any]]:
+        """Divide in float, by no denominator that 8 bits made zero.
+
+        The int8 kernel is missing up to TensorFlow 2.19, refuses the byte 0 in 2.20 and 2.21, and a true zero in LiteRT.
+        """
+        before, behind = self._in_float(operator, (0, 1))
+        if behind:
+            # The int8 kernel has a version of its own; the float one has two, by rank.
+            rank = len(self.graph.tensors[operator.outputs[0]].shape)
+            operator.opcodeIndex = _opcode(self.model, "DIV", 1 if rank <= 4 else 2)
+        denominator = operator.inputs[1]
+        if denominator in self._limits:
+            before.append(self._off_zero(denominator, *self._limits[denominator]))
+            operator.inputs[1] = before[-1].outputs[0]
+        return before, behind
+
+    def _off_zero(self, tensor: int, name: str, number: float) -> Any:
+        """Return an operator that moves a float tensor away from zero."""
+        limit = self._tensor(self.graph.tensors[tensor], "limit", None, self._buffer(np.float32(number)))
+        self.graph.tensors[limit].shape, self.graph.tensors[limit].shapeSignature = [], None
+        made = schema.OperatorT()
+        made.opcodeIndex = _opcode(self.model, name, 1)
+        made.inputs, made.outputs = [tensor, limit], [self._like(tensor, "float32", tensor)]
+        if name == "ADD":
+            made.builtinOptionsType, made.builtinOptions = schema.BuiltinOptions.AddOptions, schema.AddOptionsT()
+        else:
+            made.builtinOptionsType = schema.BuiltinOptions.MaximumMinimumOptions
+            made.builtinOptions = schema.MaximumMinimumOptionsT()
+        return made
+
     def _refuse(self, operator: Any) -> None:
         raise JobError(
             "model",
@@ -194,10 +248,13 @@ class _Graph:
         source = self.graph.tensors[tensor]
         numbers = np.asarray(self.model.buffers[source.buffer].data, np.uint8).view(np.int8).astype(np.float64)
         steps = np.round((numbers - have.zero_point) * have.scale / wanted.scale) + wanted.zero_point
-        buffer = schema.BufferT()
-        buffer.data = np.clip(steps, -128, 127).astype(np.int8).view(np.uint8)
-        self.model.buffers.append(buffer)
-        return self._tensor(source, "requantized", wanted, len(self.model.buffers) - 1)
+        return self._tensor(source, "requantized", wanted, self._buffer(np.clip(steps, -128, 127).astype(np.int8)))
+
+    def _buffer(self, values: Any) -> int:
+        made = schema.BufferT()
+        made.data = np.frombuffer(values.tobytes(), np.uint8)
+        self.model.buffers.append(made)
+        return len(self.model.buffers) - 1
 
     def _like(self, tensor: int, dtype: str, scaled: int) -> int:
         """Return a new tensor of a tensor's shape: float32, or int8 with the scale of another."""
@@ -221,6 +278,7 @@ class _Graph:
         # The schema's version of each kernel: the first DEQUANTIZE knew uint8 alone.
         made.opcodeIndex = _opcode(self.model, name, 2 if name == "DEQUANTIZE" else 1)
         made.inputs, made.outputs = [source], [target]
+        self._remember(made)
         return made
 
 

@@ -16,6 +16,7 @@ from kit.worker.convert import Origin, convert
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
+from kit.worker.int8_graph import for_int8
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.product import Product, calls
 from kit.worker.prove import prove, resized
@@ -155,9 +156,15 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        exported = export(list(zip(contracts, frozen, strict=True)), module, train, Path(folder))
-        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         calibration = {c.key: calls(c.inputs, data.calibration[c.key]) for c in contracts if c.key in data.calibration}
+        ready = [
+            for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
+            if job.scheme == "int8"
+            else graph
+            for contract, graph in zip(contracts, frozen, strict=True)
+        ]
+        exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
+        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         content = convert(Path(folder), job, exported, calibration, Origin(frozen, source.inner))
     product = Product(content, contracts, exact=job.scheme == "float32")
     _check_resources(content, list(initial))
