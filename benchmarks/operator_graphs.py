@@ -1,8 +1,8 @@
 """Small graphs, one for each kind of operator that Keras models contain, converted to int8 as the kit does it.
 
 Runs in a toolchain: `python operator_graphs.py FOLDER CASE...`, with kit on PYTHONPATH. A case is KIND/CONTEXT. Writes
-FOLDER/KIND/CONTEXT/{model.tflite, arrays.npz} and prints one JSON line a case; `--plain` before the first case leaves out
-what the kit changes for int8. A conversion may end the process: whoever called starts it again.
+FOLDER/KIND/CONTEXT/{model.tflite, arrays.npz} and prints one JSON line a case; `--plain` before the first case leaves
+out what the kit changes for int8. A conversion may end the process: whoever called starts it again.
 """
 
 from __future__ import annotations
@@ -45,7 +45,8 @@ class Kind:
 
 def signed(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     """Return values in -1..1."""
-    return rng.uniform(-1, 1, shape).astype(np.float32)
+    values: np.ndarray = rng.uniform(-1, 1, shape).astype(np.float32)
+    return values
 
 
 def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -58,9 +59,10 @@ def halves(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
     return (rng.integers(-3, 3, shape) + 0.5).astype(np.float32)
 
 
-def quarters(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Return whole numbers and a quarter: far from where round() changes its result."""
-    return (rng.integers(-3, 3, shape) + rng.choice([0.0, 0.2], shape)).astype(np.float32)
+def fifths(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Return whole numbers and a fifth: far from where round() changes its result."""
+    values: np.ndarray = (rng.integers(-3, 3, shape) + rng.choice([0.0, 0.2], shape)).astype(np.float32)
+    return values
 
 
 def apart(rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -210,7 +212,7 @@ ONE_BY_ONE = {
     "MUL": _image(lambda x: x * (x + 1.0)),
     "ADD_N": _image(lambda x: tf.add_n([x, x * 0.5, x * 0.1])),
     "SIGN": _image(tf.sign, halves),
-    "ROUND": _image(tf.round, quarters),
+    "ROUND": _image(tf.round, fifths),
     "FLOOR": _image(tf.floor, halves),
     "CEIL": _image(tf.math.ceil, halves),
     "CAST to int": _floats(lambda x: tf.cast(x, tf.int32), halves),
@@ -241,19 +243,17 @@ REDUCING = {
     "LOG_SOFTMAX": _row(lambda x: tf.nn.log_softmax(x * 4.0)),
     "L2_NORMALIZATION": _row(lambda x: tf.math.l2_normalize(x, -1)),
     "LAYER_NORM": _series(
-        lambda x: (x - tf.reduce_mean(x, -1, keepdims=True))
-        * tf.math.rsqrt(tf.math.reduce_variance(x, -1, keepdims=True) + 1e-3)
+        lambda x: (
+            (x - tf.reduce_mean(x, -1, keepdims=True))
+            * tf.math.rsqrt(tf.math.reduce_variance(x, -1, keepdims=True) + 1e-3)
+        )
     ),
     "BATCH_MATMUL": _series(lambda x: tf.matmul(x, x * 0.5, transpose_b=True)),
     "EINSUM": _series(lambda x: tf.einsum("bij,bkj->bik", x, x * 0.5)),
     "FULLY_CONNECTED": _row(lambda x: tf.matmul(x, _constant(8, 4)) + _constant(4)),
     "CONV_2D": _image(lambda x: tf.nn.conv2d(x, _constant(3, 3, 8, 4), 1, "SAME")),
-    "DEPTHWISE_CONV_2D": _image(
-        lambda x: tf.nn.depthwise_conv2d(x, _constant(3, 3, 8, 1), [1, 1, 1, 1], "SAME")
-    ),
-    "TRANSPOSE_CONV": _image(
-        lambda x: tf.nn.conv2d_transpose(x, _constant(3, 3, 4, 8), [1, 8, 8, 4], 2, "SAME")
-    ),
+    "DEPTHWISE_CONV_2D": _image(lambda x: tf.nn.depthwise_conv2d(x, _constant(3, 3, 8, 1), [1, 1, 1, 1], "SAME")),
+    "TRANSPOSE_CONV": _image(lambda x: tf.nn.conv2d_transpose(x, _constant(3, 3, 4, 8), [1, 8, 8, 4], 2, "SAME")),
     "CONV_3D": Kind(lambda x: tf.nn.conv3d(x, _constant(2, 2, 2, 4, 3), [1] * 5, "SAME"), (3, 3, 3, 4), signed),
 }
 OF_IDS = {
@@ -262,12 +262,12 @@ OF_IDS = {
     "ONE_HOT axis 0": _of_ids(lambda x: tf.one_hot(x, 4, axis=1)),
     "EMBEDDING": _of_ids(lambda x: tf.gather(_TABLE, x)),
     "CAST of ids": _of_ids(lambda x: tf.cast(x, tf.float32)),
-    "ONE_HOT of a computed value": _of_ids(lambda x: tf.one_hot(x, 4, tf.reduce_max(tf.cast(x, tf.float32)) + 1.0, 0.5)),
+    "ONE_HOT of a computed value": _of_ids(
+        lambda x: tf.one_hot(x, 4, tf.reduce_max(tf.cast(x, tf.float32)) + 1.0, 0.5)
+    ),
     "ONE_HOT of uint8, some none": _of_ids(lambda x: tf.one_hot(tf.cast(x, tf.uint8) + 253, 255)[..., -4:]),
     "CAST there and back": Kind(
-        lambda x: tf.gather(
-            _constant(1000, 4), tf.cast(tf.reshape(tf.cast(x, tf.float32), [1, 2, 2]), tf.int64)
-        ),
+        lambda x: tf.gather(_constant(1000, 4), tf.cast(tf.reshape(tf.cast(x, tf.float32), [1, 2, 2]), tf.int64)),
         (4,),
         thousand,
         ids=True,
@@ -353,7 +353,15 @@ def added(kind: Kind, x: Any, z: Any, q: Build) -> list[Any]:
     return [q(q(kind.build(q(x))) + q(z))]
 
 
-CONTEXTS = {"alone": alone, "concat": concatenated, "computed": computed, "coarse": coarse, "shared": shared, "forked": forked, "add": added}
+CONTEXTS = {
+    "alone": alone,
+    "concat": concatenated,
+    "computed": computed,
+    "coarse": coarse,
+    "shared": shared,
+    "forked": forked,
+    "add": added,
+}
 
 
 def cases() -> list[str]:
@@ -406,9 +414,7 @@ def make(name: str) -> Case:
     rounding.measuring = False
     cost = [_worst(a, b) for a, b in zip(_rows(asked, test), wanted, strict=True)]
     specs = [tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in rows[0].items()]
-    function = tf.function(
-        lambda *feeds: [tf.identity(out) for out in call(exact)(*feeds)], autograph=False
-    )
+    function = tf.function(lambda *feeds: [tf.identity(out) for out in call(exact)(*feeds)], autograph=False)
     return Case(function.get_concrete_function(*specs), rows, test, wanted, cost)
 
 

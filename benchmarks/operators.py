@@ -1,7 +1,7 @@
 """What int8 does to each kind of operator: convert small graphs, run them, compare with float, write the table.
 
-Run as `inv bench --operators`: it writes the table into docs/quantization.md. With --tensorflow V it prints the table of
-another version. Names of cases (KIND/CONTEXT) behind that limit it to those.
+Run as `inv bench --operators`: it writes the table into docs/quantization.md. With --tensorflow V it prints the table
+of another version. As a module it also takes names of cases (KIND/CONTEXT), and keeps to those.
 """
 
 from __future__ import annotations

@@ -1,21 +1,24 @@
 """Keras models with the operators that int8 gets wrong, built by the worker and compared with Keras.
 
 Runs inside a toolchain, with kit on PYTHONPATH: `python int8_models.py FOLDER 3|2 with|without KIND...` writes
-FOLDER/found.json: by kind the largest error of the int8 file as a share of the output's range, and the file's operators.
+FOLDER/found.json: by kind the largest error of the int8 file as a share of the output's range, and its operators.
 `without` leaves out what the kit changes for int8.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.lite.python import schema_py_generated as schema
 
+from kit.npz import save_npz
 from kit.worker import __main__ as worker
 from kit.worker import convert, make
 from kit.worker.job import CALIBRATION, Job, ModelPart
@@ -143,7 +146,7 @@ def scattered(k: Any) -> Made:
 
 def selected(k: Any) -> Made:
     """One of two tensors, by a comparison."""
-    return _of_floats(k, (4,), lambda x: tf.where(x > 0.0, x * 0.1, tf.zeros_like(x)), (4,))
+    return _of_floats(k, (4,), lambda x: tf.where(x > 0.0, x, x * 0.25), (4,))
 
 
 def leaky_by_maximum(k: Any) -> Made:
@@ -169,6 +172,27 @@ def masked_softmax(k: Any) -> Made:
     return k.Model([x, mask], k.layers.Softmax(name="y")(x, mask=mask)), {"x": _floats(6, scale=4.0), "mask": keep}
 
 
+def scaled_mask(k: Any) -> Made:
+    """Scores that a mask is added to before they are scaled."""
+    x, mask = k.Input((6,), name="x"), k.Input((6,), name="mask")
+
+    def function(t: Any) -> Any:
+        return tf.nn.softmax((t[0] + (1.0 - t[1]) * -1e9) * 0.125)
+
+    keep = (rng().uniform(0, 1, (SAMPLES, 6)) < 0.6).astype(np.float32)
+    keep[:, 0] = 1
+    y = k.layers.Activation("linear", name="y")(_call(k, function, [x, mask], (6,)))
+    return k.Model([x, mask], y), {"x": _floats(6, scale=16.0), "mask": keep}
+
+
+def masked_maximum(k: Any) -> Made:
+    """The largest of what a mask leaves: what the kit cannot make right, and says."""
+    x, mask = k.Input((6,), name="x"), k.Input((6,), name="mask")
+    y = _call(k, lambda t: tf.reduce_max(t[0] + (1.0 - t[1]) * -1e9, -1, keepdims=True), [x, mask], (1,))
+    keep = np.tile(np.array([1, 1, 0, 1, 1, 0], np.float32), (SAMPLES, 1))
+    return k.Model([x, mask], k.layers.Activation("linear", name="y")(y)), {"x": _floats(6), "mask": keep}
+
+
 def causal_attention(k: Any) -> Made:
     """Attention that sees no later step."""
     x = k.Input((6, 8), name="x")
@@ -182,6 +206,14 @@ def divided(k: Any) -> Made:
     y = _call(k, lambda t: tf.tanh(t[0] / tf.nn.leaky_relu(t[1], 0.1)), [x, by], (4,))
     values = {"x": np.sign(_floats(4)), "by": rng().choice([0.05, 50, 100], (SAMPLES, 4)).astype(np.float32)}
     return k.Model([x, by], k.layers.Activation("linear", name="y")(y)), values
+
+
+def nothing_wrong(k: Any) -> Made:
+    """A convolution, a pooling and a softmax: nothing that the kit has to change."""
+    x = k.Input((8, 8, 1), name="x")
+    seen = k.layers.MaxPooling2D()(k.layers.Conv2D(4, 3, activation="relu")(x))
+    y = k.layers.Dense(3, activation="softmax", name="y")(k.layers.Flatten()(seen))
+    return k.Model(x, y), {"x": _floats(8, 8, 1)}
 
 
 KINDS: dict[str, Callable[[Any], Made]] = {
@@ -201,8 +233,11 @@ KINDS: dict[str, Callable[[Any], Made]] = {
         largest_of_two,
         clipped,
         masked_softmax,
+        scaled_mask,
+        masked_maximum,
         causal_attention,
         divided,
+        nothing_wrong,
     )
 }
 
@@ -216,7 +251,7 @@ def built(kind: str, legacy: bool, folder: Path) -> dict[str, Any]:
     model, samples = KINDS[kind](k)
     folder.mkdir(parents=True)
     part = _saved(model, legacy, folder)
-    np.savez(folder / CALIBRATION, **{f"input/{name}": values for name, values in samples.items()})
+    save_npz(folder / CALIBRATION, {f"input/{name}": values for name, values in samples.items()})
     job = Job((part,), True, "int8", "float32", (), (), calibrate=True, evaluate=False, answers=True)
     result = worker.work(job, folder, folder, Progress())
     wanted = model(samples if len(samples) > 1 else next(iter(samples.values())), training=False)
@@ -228,7 +263,16 @@ def built(kind: str, legacy: bool, folder: Path) -> dict[str, Any]:
         "error": [float(np.abs(a - b).max()) / float(b.max() - b.min()) for a, b in zip(got, wanted, strict=True)],
         "operators": [op["op_name"] for op in interpreter._get_ops_details()],
         "notes": list(result.notes),
+        "sha256": hashlib.sha256((folder / "model.tflite").read_bytes()).hexdigest(),
+        "places": _places((folder / "model.tflite").read_bytes()),
     }
+
+
+def _places(content: bytes) -> list[int]:
+    """Return where the file's constants begin."""
+    model = schema.Model.GetRootAs(content, 0)
+    tables = [model.Buffers(i)._tab for i in range(model.BuffersLength())]
+    return [table.Vector(table.Offset(4)) for table in tables if table.Offset(4)]
 
 
 def _saved(model: Any, legacy: bool, folder: Path) -> ModelPart:
@@ -244,8 +288,8 @@ def _saved(model: Any, legacy: bool, folder: Path) -> ModelPart:
 def main(folder: Path, keras: str, changes: str, kinds: list[str]) -> dict[str, Any]:
     """Build each kind."""
     if changes == "without":
-        make.for_int8 = lambda frozen, _calls, _names: frozen
-        convert.mended = lambda content: content
+        setattr(make, "for_int8", lambda frozen, _calls, _names: frozen)  # noqa: B010 - make only imports it
+        setattr(convert, "mended", lambda content: content)  # noqa: B010
     found = {}
     for kind in kinds:
         try:
@@ -256,5 +300,5 @@ def main(folder: Path, keras: str, changes: str, kinds: list[str]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    told = main(Path(sys.argv[1]), *sys.argv[2:4], sys.argv[4:] or list(KINDS))
+    told = main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] or list(KINDS))
     (Path(sys.argv[1]) / "found.json").write_text(json.dumps(told), "utf-8")

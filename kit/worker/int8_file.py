@@ -1,8 +1,8 @@
 """Mend operators of an int8 file that copy bytes from one scale to another, or fill with a zero that is no zero.
 
-TensorFlow's quantizer gives every tensor a scale of its own, and some kernels take no notice of it: REVERSE_V2 copies the
-bytes of its input, so it is right only where both have one scale. Here the scales are made one (a QUANTIZE more, as the
-quantizer itself puts before a CONCATENATION), or the operator computes in float. Everything else of the file stays.
+TensorFlow's quantizer gives every tensor a scale of its own, and some kernels take no notice of it: REVERSE_V2 copies
+the bytes of its input, so it is right only where both have one scale. Here the scales are made one (a QUANTIZE more, as
+the quantizer itself puts before a CONCATENATION), or the operator computes in float. Everything else of the file stays.
 docs/quantization.md has the operators, `inv bench --operators` finds them.
 """
 
@@ -14,8 +14,6 @@ from typing import Any
 import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
-
-from kit.worker.job import JobError
 
 _OPERATORS = schema.BuiltinOperator
 # Whose kernels copy bytes: which inputs hold them.
@@ -83,10 +81,7 @@ class Affine:
 
 
 def mended(content: bytes) -> bytes:
-    """Return the file with every operator that copies or fills right; the very same bytes where nothing is wrong.
-
-    Raises JobError (kind "model") for an operator that is wrong and cannot be mended.
-    """
+    """Return the file with every operator right that copies, fills or divides; the very same bytes where all are."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     changes = sum(_Graph(model, graph).mend() for graph in model.subgraphs)
     return _packed(model) if changes else content
@@ -150,13 +145,12 @@ class _Graph:
         for at in copied:
             tensor = operator.inputs[at]
             have = self._affine(tensor)
-            if have is None:
-                self._refuse(operator)
-            elif self._constant(tensor):
-                if not have.near(wanted):
-                    operator.inputs[at] = self._requantized(tensor, have, wanted)
-                    self.changes += 1
-            elif not have.near(wanted):
+            if have is None or have.near(wanted):
+                continue
+            if self._constant(tensor):
+                operator.inputs[at] = self._requantized(tensor, have, wanted)
+                self.changes += 1
+            else:
                 operator.inputs[at] = self._like(tensor, "int8", output)
                 made.append(self._convert("QUANTIZE", tensor, operator.inputs[at]))
         return made
@@ -164,12 +158,9 @@ class _Graph:
     def _behind(self, operator: Any, tensor: int, outputs: list[int]) -> list[Any]:
         """Let the outputs have the input's scale, and give each its own behind."""
         have, made = self._affine(tensor), []
-        if have is None:
-            self._refuse(operator)
-            return []
         for at, output in enumerate(operator.outputs):
             wanted = self._affine(output)
-            if output in outputs and wanted is not None and not have.near(wanted):
+            if output in outputs and have is not None and wanted is not None and not have.near(wanted):
                 operator.outputs[at] = self._like(output, "int8", tensor)
                 made.append(self._convert("QUANTIZE", operator.outputs[at], output))
         return made
@@ -191,7 +182,8 @@ class _Graph:
     def _divided(self, operator: Any) -> tuple[list[Any], list[Any]]:
         """Divide in float, by no denominator that 8 bits made zero.
 
-        The int8 kernel is missing up to TensorFlow 2.19, refuses the byte 0 in 2.20 and 2.21, and a true zero in LiteRT.
+        The int8 kernel is missing up to TensorFlow 2.19, refuses the byte 0 in 2.20 and 2.21, and a real zero in
+        LiteRT 2.3.0; a float one gives infinity.
         """
         before, behind = self._in_float(operator, (0, 1))
         if behind:
@@ -217,17 +209,6 @@ class _Graph:
             made.builtinOptionsType = schema.BuiltinOptions.MaximumMinimumOptions
             made.builtinOptions = schema.MaximumMinimumOptionsT()
         return made
-
-    def _refuse(self, operator: Any) -> None:
-        raise JobError(
-            "model",
-            f"int8: {_name(self.model, operator)} writes {self._named(operator.outputs[0])} in 8 bits and takes "
-            "something that is not quantized: the converter lost a scale",
-            'try another TensorFlow version, or scheme = "dynamic"',
-        )
-
-    def _named(self, tensor: int) -> str:
-        return repr(bytes(self.graph.tensors[tensor].name or b"").decode("utf-8", "replace"))
 
     def _affine(self, tensor: int) -> Affine | None:
         """Return an int8 tensor's scale, None for what is no int8 or has a scale for each channel."""
@@ -289,7 +270,7 @@ def _name(model: Any, operator: Any) -> str:
     return _NAMES.get(number, "")
 
 
-_NAMES = {number: name for name, number in vars(_OPERATORS).items() if name.isupper()}
+_NAMES: dict[int, str] = {number: name for name, number in vars(_OPERATORS).items() if name.isupper()}
 
 
 def _opcode(model: Any, name: str, version: int) -> int:

@@ -1,8 +1,8 @@
 """What has to change in a frozen graph before TensorFlow's quantizer sees it, so that 8 bits are enough for it.
 
-An operator may lay its output's range on what it takes, which then is cut off for everything else that uses it; and beside
-a mask's -1e9 before a softmax, 256 steps leave nothing of the scores. `int8_file` mends what is wrong in the file itself.
-docs/quantization.md has both, measured.
+An operator may lay its output's range on what it takes, which then is cut off for everything else that uses it; ids
+that are cast to float and back become other ids; and beside a mask's -1e9 before a softmax, 256 steps leave nothing of
+the scores. `int8_file` mends what is wrong in the file itself. docs/quantization.md has all of it, measured.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ _NARROWING = {"Select": (1, 2), "SelectV2": (1, 2), "Maximum": (0, 1), "Minimum"
 _CARRYING: dict[str, tuple[int, ...] | None] = {
     **dict.fromkeys(
         (
-            "BroadcastTo BatchToSpaceND DepthToSpace ExpandDims GatherV2 GatherNd Identity MaxPool MirrorPad Pad PadV2"
-            " Reshape ResizeNearestNeighbor ReverseV2 Slice SpaceToBatchND SpaceToDepth SplitV Squeeze StridedSlice Tile"
-            " Transpose Unpack Max Min"
+            "BatchToSpaceND BroadcastTo DepthToSpace ExpandDims GatherNd GatherV2 Identity Max MaxPool Min MirrorPad"
+            " Pad PadV2 Reshape ResizeNearestNeighbor ReverseV2 Slice SpaceToBatchND SpaceToDepth SplitV Squeeze"
+            " StridedSlice Tile Transpose Unpack"
         ).split(),
         (0,),
     ),
@@ -40,6 +40,7 @@ _CARRYING: dict[str, tuple[int, ...] | None] = {
 }
 _ALMOST_ONE = np.float32(1 + 2**-22)  # a factor of exactly 1 is folded away
 _LARGE = 1e4  # from here on a negative constant before a softmax is a mask's
+_CALLS = 128  # so many of the calibration's show the scores' range
 _UNMEASURED = -32.0  # where the scores cannot be looked at: behind kept variables
 _LITTLE = 8.0  # exp(-8) of the largest is less than a tenth of a softmax's step in 8 bits
 
@@ -104,7 +105,7 @@ def _carried(node: Any) -> list[str]:
 
 
 def _leaky(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
-    """Make max(x, a * x) the leaky ReLU that it is: one operator, with a scale for what it takes and one for what it gives."""
+    """Make max(x, a * x) the leaky ReLU that it is: one operator, whose output has a scale of its own."""
     nodes = {node.name: node for node in graph.node}
     made = graph_pb2.GraphDef()
     made.CopyFrom(graph)
@@ -174,24 +175,45 @@ def _is_whole(number: int) -> bool:
 
 def _bounded(frozen: Frozen, calls: Sequence[Sequence[np.ndarray]]) -> graph_pb2.GraphDef:
     """Return the graph with each mask's constant as small as its softmax can do with, by the calibration's scores."""
-    graph = frozen.graph
-    nodes = {node.name: node for node in graph.node}
+    nodes = {node.name: node for node in frozen.graph.node}
     masks: dict[str, set[str]] = {}  # the tensors that softmaxes take, by the constant that masks them
-    for node in graph.node:
+    for node in frozen.graph.node:
         if node.op == "Softmax":
             for constant in _masks(node.input[0], nodes):
                 masks.setdefault(constant, set()).add(node.input[0])
     taken = sorted(set[str]().union(*masks.values()))
-    floors = _floors(frozen, taken, calls) if taken and calls and not frozen.kept else dict.fromkeys(taken, _UNMEASURED)
+    if not taken or not calls or frozen.kept:
+        return _with_masks(frozen.graph, dict.fromkeys(masks, _UNMEASURED))
+    run = _function(frozen, frozen.graph, taken)
+    floors = _floors(run, taken, calls)
+    # What is added may be scaled before it comes to the softmax: then more of it is needed.
+    for times in (1, 4, 16, 64, 256):
+        made = _with_masks(frozen.graph, {name: times * min(floors[t] for t in masks[name]) for name in masks})
+        if _same(run, _function(frozen, made, taken), calls):
+            return made
+    return frozen.graph
+
+
+def _with_masks(graph: graph_pb2.GraphDef, floors: Mapping[str, float]) -> graph_pb2.GraphDef:
     made = graph_pb2.GraphDef()
     made.CopyFrom(graph)
     for node in made.node:
-        if node.name in masks:
-            floor = min(floors[name] for name in masks[node.name])
+        if node.name in floors:
             values = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
-            bounded = np.where(values <= -_LARGE, np.float32(floor), values)
+            bounded = np.where(values <= -_LARGE, np.float32(floors[node.name]), values)
             node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(bounded.astype(np.float32)))
     return made
+
+
+def _same(run: Any, other: Any, calls: Sequence[Sequence[np.ndarray]]) -> bool:
+    """Say whether softmaxes of two graphs are the same within a step of 8 bits, but for rows that are all masked."""
+    for call in calls[:_CALLS]:
+        feeds = [tf.constant(array) for array in call]
+        for before, after in zip(run(*feeds), other(*feeds), strict=True):
+            rows = np.asarray(before).max(axis=-1) > -_LARGE / 2
+            if np.abs(tf.nn.softmax(before).numpy() - tf.nn.softmax(after).numpy())[rows].max(initial=0) > 1 / 256:
+                return False
+    return True
 
 
 def _masks(name: str, nodes: Mapping[str, Any]) -> Iterator[str]:
@@ -216,15 +238,14 @@ _MASKING = set(
 )
 
 
-def _floors(frozen: Frozen, taken: Sequence[str], calls: Sequence[Sequence[np.ndarray]]) -> dict[str, float]:
+def _floors(run: Any, taken: Sequence[str], calls: Sequence[Sequence[np.ndarray]]) -> dict[str, float]:
     """Return for each softmax's input what a masked score may have added: its row's largest is far above it.
 
     The largest score of all rows stands for what a masked one was: that is not to be seen behind -1e9.
     """
     largest = [-np.inf] * len(taken)
     least = [np.inf] * len(taken)  # of the rows' largest
-    run = _function(frozen, taken)
-    for call in calls:
+    for call in calls[:_CALLS]:
         for at, scores in enumerate(run(*(tf.constant(array) for array in call))):
             rows = np.asarray(scores, np.float64).max(axis=-1)
             rows = rows[rows > -_LARGE / 2]  # a row that is masked throughout means nothing
@@ -236,13 +257,43 @@ def _floors(frozen: Frozen, taken: Sequence[str], calls: Sequence[Sequence[np.nd
     }
 
 
-def _function(frozen: Frozen, taken: Sequence[str]) -> Any:
+def _function(frozen: Frozen, graph: graph_pb2.GraphDef, taken: Sequence[str]) -> Any:
     def imported(*feeds: Any) -> list[Any]:
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
         names = [name if ":" in name else f"{name}:0" for name in taken]
-        return list(tf.graph_util.import_graph_def(frozen.graph, input_map=inputs, return_elements=names, name=""))
+        return list(tf.graph_util.import_graph_def(graph, input_map=inputs, return_elements=names, name=""))
 
     return tf.function(imported, autograph=False)
+
+
+def large(frozen: Frozen) -> list[str]:
+    """Return a sentence for each place where a number remains that is far larger than what it stands beside."""
+    nodes = {node.name: node for node in frozen.graph.node}
+    found = {}
+    for node in frozen.graph.node:
+        if node.op not in _ADDING:
+            continue
+        for name in node.input[1:] if node.op in _PUTTING else node.input[:2]:
+            value = _added(name, nodes)
+            if value is not None and np.abs(value).max(initial=0) >= _LARGE:
+                found[node.name] = float(value.flat[np.abs(value).argmax()])
+    return [
+        f"int8: '{name}' brings in {number:.3g}, and 256 steps over such a range leave little of smaller numbers"
+        for name, number in found.items()
+    ]
+
+
+_PUTTING = {"PadV2", "Select", "SelectV2"}
+_ADDING = {"Add", "AddV2", "Sub"} | _PUTTING
+
+
+def _added(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
+    """Return a constant, or that of a mask's product (1 - mask) * -1e9, else None."""
+    node = nodes[_base(name)]
+    if node.op == "Mul":
+        values = [_value(each, nodes) for each in node.input[:2]]
+        return next((value for value in values if value is not None), None)
+    return _value(name, nodes)
 
 
 # ---------------------------------------------------------------- nodes

@@ -16,7 +16,7 @@ from kit.worker.convert import Origin, convert
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
-from kit.worker.int8_graph import for_int8
+from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.product import Product, calls
 from kit.worker.prove import prove, resized
@@ -170,7 +170,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(_notes(job, contracts, frozen)))
+    notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
 
 
 def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: set[str]) -> Train:
