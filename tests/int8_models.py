@@ -69,6 +69,17 @@ def category_encoding(k: Any) -> Made:
     return _beside_large(k, (1,), "int32", _ids(1), layer)
 
 
+def multi_hot(k: Any) -> Made:
+    """Several ids at once, by the layer."""
+    layer = k.layers.CategoryEncoding(num_tokens=3, output_mode="multi_hot")
+    return _beside_large(k, (2,), "int32", _ids(2), layer)
+
+
+def counted(k: Any) -> Made:
+    """How often each id is there, by the layer."""
+    return _beside_large(k, (4,), "int32", _ids(4), k.layers.CategoryEncoding(num_tokens=3, output_mode="count"))
+
+
 def one_hot_of_keras(k: Any) -> Made:
     """One-hot ids by Keras's own function, into a layer."""
     one_hot = k.ops.one_hot if hasattr(k, "ops") else k.backend.one_hot
@@ -220,6 +231,8 @@ KINDS: dict[str, Callable[[Any], Made]] = {
     each.__name__: each
     for each in (
         category_encoding,
+        multi_hot,
+        counted,
         one_hot_of_keras,
         one_hot_of_tensorflow,
         discretized,

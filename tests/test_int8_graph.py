@@ -15,8 +15,10 @@ from kit.toolchain import find_toolchain
 from kit.venv import toolchain_venv
 
 RIGHT = 0.05  # of the output's range
-KERAS_3 = [
+KINDS = [
     "category_encoding",
+    "multi_hot",
+    "counted",
     "one_hot_of_keras",
     "one_hot_of_tensorflow",
     "discretized",
@@ -34,8 +36,6 @@ KERAS_3 = [
     "causal_attention",
     "divided",
 ]
-# Keras 2's CategoryEncoding counts with an operator that TFLite lacks, in every scheme.
-KERAS_2 = [kind for kind in KERAS_3 if kind not in {"category_encoding", "discretized"}]
 OTHERS = [("2", "2.12.1"), ("2", "2.15.1"), ("3", "2.16.2"), ("2", "2.19.1"), ("3", "2.21.0")]
 
 
@@ -62,13 +62,13 @@ def without_changes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return converted(tmp_path_factory.mktemp("without") / "made", "2.19.1", "3", "without")
 
 
-@pytest.mark.parametrize("kind", KERAS_3)
+@pytest.mark.parametrize("kind", KINDS)
 def test_int8_is_right(with_changes: dict[str, Any], kind: str) -> None:
     assert "refused" not in with_changes[kind], with_changes[kind]
     assert max(with_changes[kind]["error"]) <= RIGHT, with_changes[kind]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KERAS_3 if kind != "divided"])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "divided"])
 def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str) -> None:
     # Where this fails, TensorFlow has mended the operator, and the kit need not.
     assert max(without_changes[kind]["error"]) > RIGHT, without_changes[kind]
@@ -77,7 +77,7 @@ def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str
 @pytest.mark.slow
 @pytest.mark.parametrize(("keras", "version"), OTHERS)
 def test_int8_is_right_in_every_toolchain(tmp_path: Path, keras: str, version: str) -> None:
-    found = converted(tmp_path / "made", version, keras, "with", *(KERAS_3 if keras == "3" else KERAS_2))
+    found = converted(tmp_path / "made", version, keras, "with", *KINDS)
     wrong = {kind: told for kind, told in found.items() if "refused" in told or max(told["error"]) > RIGHT}
     assert wrong == {}
 
@@ -100,7 +100,7 @@ def test_a_number_that_8_bits_cannot_hold_beside_others_is_told(with_changes: di
     told = with_changes["masked_maximum"]
     assert max(told["error"]) > RIGHT
     assert any("brings in -1e+09" in note for note in told["notes"]), told["notes"]
-    assert not any("brings in" in note for kind in KERAS_3 for note in with_changes[kind]["notes"])
+    assert not any("brings in" in note for kind in KINDS for note in with_changes[kind]["notes"])
 
 
 def test_a_file_with_nothing_wrong_keeps_its_bytes(

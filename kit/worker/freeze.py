@@ -13,6 +13,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
+from kit.worker.bincount import without_bincount
 from kit.worker.fold import fold_normalization
 from kit.worker.job import JobError
 from kit.worker.source import Variable, unique
@@ -22,7 +23,7 @@ from kit.worker.source import Variable, unique
 class Frozen:
     """A flat graph. Tensors by name ("x:0"), operations by name ("x")."""
 
-    graph: graph_pb2.GraphDef  # batch normalization folded
+    graph: graph_pb2.GraphDef  # batch normalization folded, and no operator that TFLite lacks and others can replace
     unfolded: graph_pb2.GraphDef
     inputs: tuple[str, ...]  # in the order of the contract
     outputs: tuple[str, ...]
@@ -64,7 +65,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     whole = function.graph.as_graph_def()
     resources = {f"{placeholder}:0" for placeholder in kept.values()}
     return Frozen(
-        fold_normalization(whole),
+        fold_normalization(without_bincount(whole)),
         whole,
         tuple(tensor.name for tensor in function.inputs if tensor.name not in resources),
         tuple(tensor.name for tensor in function.outputs),
