@@ -43,12 +43,13 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.npz import save_npz
     from kit.worker import blocking, data, measure
     from kit.worker.contract import resolve
+    from kit.worker.front import start_behind
     from kit.worker.load import load
     from kit.worker.make import make
 
     portable = blocking.fix_cache_sizes()
     progress.stage("load the model")
-    source = load(folder, job)
+    source = start_behind(load(folder, job), job)
     contracts = resolve(job, source)
     if job.freeze:
         return _frozen(job, source, contracts, out, progress)
@@ -58,9 +59,9 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     made = make(job, source, contracts, arrays)
 
     progress.stage("run the float model")
-    floats = made.reference(contracts, arrays.evaluation)
+    floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
     progress.stage("run the converted model")
-    checked = made.check(contracts, arrays.evaluation, floats, progress.advance)
+    checked = made.check(contracts, arrays.evaluation, floats, arrays.sizes, progress.advance)
 
     main = contracts[0].key
     answers = checked.answers[main]

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tensorflow.python.autograph.core import ag_ctx  # the public module does no
 from kit.worker.custom import Custom, described
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
 from kit.worker.lambdas import LAMBDA, Renamed, renamed_file
+from kit.worker.precision import precision_note
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.subclassed import Feed, feed_of, outputs_of
 
@@ -38,7 +40,7 @@ def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish
             model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
             if model is None:
                 raise cannot(keras, "load the model", error, renamed.left) from error
-        source = describe(model, loader, wishes)
+        source = with_precision(describe(model, loader, wishes), renamed)
         if getattr(model, "inputs", None):
             return source
         # A subclassed model may have got its layers only in that call, and then its weights were passed over.
@@ -47,7 +49,14 @@ def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish
             model.load_weights(str(file))
         except Exception as error:
             raise cannot(keras, "load the model's weights", error) from error
-        return describe(model, loader, wishes)
+        return with_precision(describe(model, loader, wishes), renamed)
+
+
+def with_precision(source: Source, renamed: Renamed) -> Source:
+    """Return the source with a note on the precision that it was trained in, where that is not float32."""
+    if not renamed.precisions:
+        return source
+    return replace(source, notes=(*source.notes, precision_note(renamed.precisions)))
 
 
 def _unbuilt(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
@@ -88,13 +97,18 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             ) from error
     layers = dict(_layers(model))
 
-    def call(feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def call(
+        feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         args, kwargs = feed.pack({port.name: feeds[port.name] for port in feed.inputs})
-        for name in inner:
+        given = given or {}
+        for name in (*inner, *given):
             if _layer_of(name) not in layers:
                 raise JobError("recipe", f"the model has no layer '{name}'", nearest(name, tuple(layers)))
-        with _recorded({_layer_of(name): layers[_layer_of(name)] for name in inner}) as found, _autograph():
+        watched = {_layer_of(name): layers[_layer_of(name)] for name in (*inner, *given)}
+        with _recorded(watched, given) as found, _autograph():
             answers = tf.nest.flatten(model(*args, **kwargs))
+        _refuse_given(found, given)
         named = dict(zip([port.name for port in outputs], answers, strict=True))
         return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
 
@@ -177,16 +191,54 @@ def _inner(found: Sequence[Any], name: str) -> Any:
     return tensor
 
 
+def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> None:
+    """Raise JobError for a layer that no tensor can stand in for: one that also makes a mask, or runs several times."""
+    for name, tensor in given.items():
+        layer = _layer_of(name)
+        if any(getattr(each, "_keras_mask", None) is not None for each in (tensor, *found[layer])):
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer also makes a mask of what comes before it, and the layers "
+                "behind it use that",
+                "name the layer before it, or one behind those that use the mask",
+            )
+        if sum(each is tensor for each in found[layer]) != 1:
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer is not run once in a call of the model",
+                "name a layer that runs once on the way to the outputs",
+            )
+
+
+def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
+    """Return a layer's answer with the tensors that are given for it in their places."""
+    if not any(_layer_of(each) == name for each in given):
+        return answer
+    flat = tf.nest.flatten(answer)
+    for each, tensor in given.items():
+        if _layer_of(each) == name:
+            at = 0 if each == name else int(each.rpartition(":")[2])
+            if at >= len(flat):
+                raise JobError(
+                    "recipe", f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors", "0 is the first"
+                )
+            flat[at] = tensor
+    return tf.nest.pack_sequence_as(answer, flat)
+
+
 @contextmanager
-def _recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
-    """Give a mapping that fills up with what each of these layers returns, call after call, during the block."""
+def _recorded(layers: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
+    """Give a mapping that fills up with what each of these layers returns, call after call, during the block.
+
+    A layer returns what is given for it.
+    """
     found: dict[str, list[Any]] = {name: [] for name in layers}
 
     def watch(name: str, layer: Any) -> None:
         original, own = layer.call, "call" in vars(layer)  # a layer made of a function has a `call` of its own
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            answer = original(*args, **kwargs)
+            answer = _replaced(original(*args, **kwargs), name, given)
             found[name].extend(tf.nest.flatten(answer))
             return answer
 

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.worker.job import JobError, ModelPart
+from kit.worker.precision import float_config
 
 LAMBDA = "<lambda>"
 _CONFIG = "config.json"
@@ -32,7 +33,9 @@ class Renamed:
         self._bodies: dict[str, str] = {}  # byte-code by the name that was given
         self.changed = False
         self.left: list[str] = []  # layers with a function that stays as it is stored
-        config = self._walk(json.loads(text), "model")
+        self.precisions: set[str] = set()  # policies and types of half and double precision, which became float32
+        config = float_config(self._walk(json.loads(text), "model"), self.precisions)
+        self.changed |= bool(self.precisions)
         self.text = json.dumps(config) if self.changed else text
         for name in [*objects]:
             for full in _registered(config):
@@ -127,7 +130,10 @@ def _code(value: dict[str, Any]) -> list[Any]:
     elif set(value) != {"value"}:
         return []
     triple = inner.get("value")
-    return triple if isinstance(triple, list) and len(triple) == 3 and isinstance(triple[0], str) else []
+    if not isinstance(triple, list) or len(triple) != 3 or not isinstance(triple[0], str):
+        return []
+    # [layer, 0, 0] is where a call's argument named `value` comes from.
+    return [] if any(isinstance(each, int) for each in triple[1:]) else triple
 
 
 def _revived(code: list[Any], layer: str) -> Any:

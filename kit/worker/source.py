@@ -23,9 +23,12 @@ class Port:
 class Call(Protocol):
     """Runs a signature: input tensors by name -> output tensors by name, in inference mode."""
 
-    def __call__(self, feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def __call__(
+        self, feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return every output, and beside them the tensors inside that `inner` names.
 
+        given: tensors by names inside, which take the place of what the model computes there.
         Raises JobError (kind "recipe") for a name inside that a call does not come by.
         """
 
