@@ -30,8 +30,13 @@ def main(folder: Path, out: Path) -> None:
         outcome = error.refusal
     except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into an answer
         traceback.print_exc()
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        outcome = Refusal("model", f"{type(error).__name__}: {first}", "the log has the whole message")
+        from kit.worker.custom import described
+
+        outcome = Refusal(
+            "model",
+            f"the worker does not know what to make of this model: {described(error)}",
+            "try another TensorFlow version: [toolchain] tensorflow; where each ends so, tell dropkit's makers",
+        )
     (out / RESULT).write_text(dump(outcome), "utf-8")
 
 

@@ -14,12 +14,14 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
+from kit.worker.float_graph import float_graph, other_precisions
 from kit.worker.fold import fold_normalization
 from kit.worker.job import JobError
 from kit.worker.lookup import tables_of, with_plain_lookups
 from kit.worker.needed import base, pruned
-from kit.worker.precision import HALVES, float_graph, other_precisions
+from kit.worker.precision import HALVES
 from kit.worker.random_ops import random_outputs, with_builtin_random
+from kit.worker.slices import with_plain_slices
 from kit.worker.source import Variable, unique
 
 
@@ -55,6 +57,8 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=data)
     changed = _changed(graph)
     plain = with_plain_lookups(float_graph(graph), tables_of(traced, graph))
+    if any(tensor.shape.rank is None or None in tensor.shape for tensor in _arguments(traced)):
+        plain = with_plain_slices(plain)
     graph = _needed(with_builtin_random(plain, changed), traced, kept)
     left = {node.name for node in graph.node}
     for name, placeholder in taken.items():
@@ -94,12 +98,20 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     )
 
 
+def _arguments(traced: Any) -> list[Any]:
+    """Return a function's own inputs, without what it captures."""
+    return list(traced.inputs[: len(traced.inputs) - len(traced.graph.captures)])
+
+
 def _needed(graph: graph_pb2.GraphDef, traced: Any, kept: Mapping[str, str]) -> graph_pb2.GraphDef:
     """Return what the outputs and the kept variables' changes need of a graph."""
-    inputs = traced.inputs[: len(traced.inputs) - len(traced.graph.captures)]
     holders = set(kept.values())
     changes = [node.name for node in graph.node if node.op in ASSIGNS and _origin(graph, node) in holders]
-    return pruned(graph, [*(tensor.name for tensor in traced.outputs), *changes], [*(t.name for t in inputs), *holders])
+    return pruned(
+        graph,
+        [*(tensor.name for tensor in traced.outputs), *changes],
+        [*(tensor.name for tensor in _arguments(traced)), *holders],
+    )
 
 
 ASSIGNS = {"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}

@@ -17,7 +17,7 @@ import tensorflow as tf
 from kit.worker.contract import output_origins
 from kit.worker.job import InputWish, Job, JobError
 from kit.worker.needed import upstream
-from kit.worker.source import Port, Signature, Source
+from kit.worker.source import Port, Signature, Source, layer_of
 
 TEXT = "object"  # numpy's name for the type of text
 
@@ -179,7 +179,7 @@ def _readers(graph: Any, layers: Sequence[str]) -> list[str]:
     for node in graph.node:
         reads = any(name.removeprefix("^").partition(":")[0] in text for name in node.input)
         if reads and node.name not in text and node.op not in {"Shape", "StaticRegexReplace"}:
-            place = _place(node.name, layers)
+            place = layer_of(node.name, layers)
             if place:
                 found[place] = None
     return list(found)
@@ -192,13 +192,3 @@ def _gives(node: Any) -> Any:
         key = "T" if "T" in node.attr else "dtype"
     by_name = node.op in {"StaticRegexReplace", "StringLower", "StringUpper", "StringStrip", "AsString", "StringJoin"}
     return tf.string.as_datatype_enum if by_name or node.op == "RegexReplace" else node.attr[key].type
-
-
-def _place(node: str, layers: Sequence[str]) -> str:
-    """Return the layer that a node's name has in its path, "" for none."""
-    words = node.split("/")
-    for i in range(len(words)):
-        for word in (words[i], re.sub(r"_\d+$", "", words[i])):
-            if word in layers:
-                return word
-    return ""

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.worker import measure
+from kit.worker.calibration import calibration_calls
 from kit.worker.contract import Contract
 from kit.worker.convert import Origin, convert
 from kit.worker.custom import described
@@ -19,8 +20,9 @@ from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
+from kit.worker.limits import refuse_lengths
 from kit.worker.precision import precision_note
-from kit.worker.product import Product, calls
+from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import resources
 from kit.worker.sizes import Size
@@ -103,7 +105,7 @@ class Made:
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
-                checked.notes.extend(resized(contract, self.product, self.job, sizes.get(contract.key, ())))
+                checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
                 checked.notes.extend(
                     prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
                 )
@@ -166,13 +168,19 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
     for contract, graph in zip(contracts, frozen, strict=True):
         _refuse_ids(job, contract, graph)
+    origin = Origin(frozen, source.inner)
+    refuse_lengths(origin)
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
         exported = export(list(zip(contracts, frozen, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        calibration = {c.key: calls(c.inputs, data.calibration[c.key]) for c in contracts if c.key in data.calibration}
-        content = convert(Path(folder), job, exported, calibration, Origin(frozen, source.inner))
+        calibration = {
+            contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
+            for contract in contracts
+            if contract.key in data.calibration
+        }
+        content = convert(Path(folder), job, exported, calibration, origin)
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     product = Product(content, contracts, bound=bound, random=random)

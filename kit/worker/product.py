@@ -126,7 +126,7 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
-_REPORT = "try another scheme or TensorFlow version; the log has the whole message"
+_REPORT = "try another scheme, or another TensorFlow version: [toolchain] tensorflow"
 
 
 def _hidden_steps(interpreter: Any) -> dict[int, float]:

@@ -13,10 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from kit.worker.contract import Contract
-from kit.worker.job import DYNAMIC, Job, JobError, TensorSpec
+from kit.worker.job import DYNAMIC, JobError, TensorSpec
 from kit.worker.measure import reference
 from kit.worker.product import Product, raw, real
-from kit.worker.sizes import Size, one_call
+from kit.worker.sizes import Size, first_call, fitted
 
 Arrays = Mapping[str, np.ndarray]
 PROBES = 8  # calls' worth of samples for the inputs
@@ -44,8 +44,10 @@ def prove(contract: Contract, product: Product, samples: Arrays, floats: Arrays,
     return notes
 
 
-def resized(contract: Contract, product: Product, job: Job, sizes: Sequence[Size]) -> tuple[str, ...]:
+def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequence[Size]) -> tuple[str, ...]:
     """Run a signature with open axes at other sizes: the app resizes it. Raises JobError where it fails there.
+
+    samples: [N, ...] by name, which are cut or continued to each size.
 
     The shapes have to be the source's, and the values, too, where the file is float32. Returns a sentence for each
     size at which the outputs of another file are far from the source's.
@@ -55,7 +57,7 @@ def resized(contract: Contract, product: Product, job: Job, sizes: Sequence[Size
     specs, drawn = product.signatures[contract.key], product.random.get(contract.key, ())
     notes = []
     for at, size in enumerate(sizes):
-        feeds = one_call(contract, job, size, rows=at + 2)
+        feeds = first_call(contract, fitted(samples, contract, size), rows=at + 2)
         answers = product.ask(contract.key, {spec.name: raw(feeds[spec.name], spec) for spec in specs.inputs})
         outputs = contract.graph({name: tf.constant(array) for name, array in feeds.items()})
         wanted = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
@@ -170,7 +172,7 @@ class _Probe:
         return _follows(self._product(turned), right, before)
 
     def _source(self, feeds: Arrays) -> Arrays | None:
-        """Return the source's outputs, None where it fails on these feeds or gives no numbers: the probe is at fault."""
+        """Return the source's outputs, None where it fails on these feeds or gives no numbers: the probe.s fault."""
         try:
             answers = reference(self.contract, feeds)
         except (tf.errors.OpError, JobError):

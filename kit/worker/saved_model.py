@@ -43,7 +43,7 @@ def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool
         raise JobError(
             "model",
             f"TensorFlow {tf.__version__} cannot load the SavedModel: {first}",
-            "try the version that wrote it: [toolchain] tensorflow; the log has the whole message",
+            "try the version that wrote it: [toolchain] tensorflow",
         ) from error
     functions = {key: each for key, each in loaded.signatures.items() if not key.startswith("__saved_model")}
     keys, notes = _choose(functions, wanted)

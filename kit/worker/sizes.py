@@ -59,13 +59,13 @@ _REMEDY = 'give sizes that it can take: [[inputs]] name = "{}" and sizes = [[...
 
 def run_once(contract: Contract, job: Job, size: Size) -> dict[str, np.ndarray]:
     """Return the source's outputs, as float32, to one call with random samples of a size."""
-    outputs = contract.graph({name: tf.constant(array) for name, array in one_call(contract, job, size).items()})
+    feeds = first_call(contract, random_samples(contract, job, size))
+    outputs = contract.graph({name: tf.constant(array) for name, array in feeds.items()})
     return {name: np.asarray(value, np.float32) for name, value in outputs.items()}
 
 
-def one_call(contract: Contract, job: Job, size: Size, rows: int = 1) -> dict[str, np.ndarray]:
-    """Return random arrays for one call, by input name; rows: how many samples where the app may choose."""
-    samples = random_samples(contract, job, size)
+def first_call(contract: Contract, samples: Mapping[str, np.ndarray], rows: int = 1) -> dict[str, np.ndarray]:
+    """Return the arrays for one call out of samples [N, ...]; rows: how many of them where the app may choose."""
     count = rows if contract.batch == DYNAMIC else max(contract.batch or 1, 1)
     return {
         spec.name: samples[spec.name][:count] if spec.batched else samples[spec.name][0] for spec in contract.inputs
@@ -89,6 +89,18 @@ def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.nda
             low, high = wish.range or (0, 1)
             values[spec.name] = rng.integers(round(low), round(high) + 1, shape).astype(spec.dtype)
     return values
+
+
+def fitted(samples: Mapping[str, np.ndarray], contract: Contract, size: Size) -> dict[str, np.ndarray]:
+    """Return samples [N, ...] with their open axes cut to a size, or continued to it by going back and forth."""
+    result = dict(samples)
+    for spec in contract.inputs:
+        axes = [i for i, n in enumerate(spec.shape[1:] if spec.batched else spec.shape, 1) if n == DYNAMIC]
+        for axis, length in zip(axes, size.get(spec.name, ()), strict=False):
+            own = result[spec.name].shape[axis]
+            turn = np.concatenate([np.arange(own), np.arange(own)[::-1]])
+            result[spec.name] = np.take(result[spec.name], turn[np.arange(length) % len(turn)], axis=axis)
+    return result
 
 
 def _open(shape: Sequence[int]) -> int:
