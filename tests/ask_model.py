@@ -24,7 +24,8 @@ def main(model: str, inputs: str, outputs: str) -> None:
     for i in range(len(next(iter(samples.values())))):
         answers = run(**{name: _raw(value[i : i + 1], takes[name]) for name, value in samples.items()})
         rows.append({name: _real(value, gives[name]) for name, value in answers.items()})
-    np.savez(outputs, **{name: np.concatenate([row[name] for row in rows]) for name in gives})
+    found: Any = {name: np.concatenate([row[name] for row in rows]) for name in gives}
+    np.savez(outputs, **found)
 
 
 def _raw(value: Any, detail: Any) -> Any:

@@ -1,7 +1,7 @@
 """Models as people train them, that a converter stumbles over; each with what Keras itself answers.
 
-Runs inside a toolchain's Python: `python trained_models.py KIND FOLDER`, as source_models.written does it. A kind "2:..."
-runs with Keras 2 as tf.keras.
+Runs inside a toolchain's Python: `python trained_models.py KIND FOLDER`, as source_models.written does it. A kind
+"2:..." is of Keras 2.
 """
 
 from __future__ import annotations
@@ -32,17 +32,22 @@ def save(folder: Path, model: Any, inputs: Arrays, calibration: Arrays | None = 
         outputs = {names[0]: np.concatenate([np.asarray(row) for row in rows])}
     else:
         outputs = {name: np.concatenate([np.asarray(row[at]) for row in rows]) for at, name in enumerate(names)}
-    arrays = {f"input/{name}": value for name, value in inputs.items()}
+    arrays: dict[str, Any] = {f"input/{name}": value for name, value in inputs.items()}
     np.savez(folder / "expected.npz", **arrays, **{f"output/{name}": value for name, value in outputs.items()})
     if calibration is not None:
         np.savez(folder / "calibration.npz", **calibration)
-    model.save(folder / ("model.h5" if keras().__version__.startswith("2") else "model.keras"))
+    model.save(folder / ("model.h5" if sys.argv[1].startswith("2:") else "model.keras"))
 
 
 def keras() -> Any:
-    import tensorflow as tf
+    """Return the Keras of the kind that the command line names."""
+    if sys.argv[1].startswith("2:"):
+        import tf_keras
 
-    return tf.keras
+        return tf_keras
+    import keras
+
+    return keras
 
 
 def images(count: int, height: int, width: int, seed: int) -> Any:
@@ -86,7 +91,7 @@ def precision(folder: Path, policy: str) -> None:
     model, plain = _halves(policy), _halves("float32")
     plain.set_weights([weight.astype("float32") for weight in model.get_weights()])
     save(folder, model, {"image": images(6, 16, 16, 1)}, {"image": images(64, 16, 16, 2)}, plain)
-    if not keras().__version__.startswith("2"):
+    if not sys.argv[1].startswith("2:"):
         model.export(str(folder / "exported"))
 
 
@@ -100,7 +105,7 @@ def ids(folder: Path) -> None:
     towers = [layers.Flatten()(layers.Embedding(n, 4)(x)) for n, x in zip(sizes.values(), inputs, strict=True)]
     model = keras().Model(inputs, layers.Dense(1, activation="sigmoid", name="score")(layers.Concatenate()(towers)))
     rng = np.random.default_rng(3)
-    data = {name: rng.integers(0, n, (24, 1)).astype(np.int32) for name, n in sizes.items()}
+    data: dict[str, Any] = {name: rng.integers(0, n, (24, 1)).astype(np.int32) for name, n in sizes.items()}
     save(folder, model, data, data)
     np.savez(folder / "beyond.npz", **{**data, "item": data["item"] + 10})
 
@@ -114,7 +119,7 @@ def apart(folder: Path) -> None:
     towers = [layers.Flatten()(layers.Embedding(10, 4)(low)), layers.Flatten()(layers.Embedding(1010, 4)(high))]
     model = keras().Model([low, high], layers.Dense(2, name="score")(layers.Concatenate()(towers)))
     rng = np.random.default_rng(3)
-    data = {name: (rng.integers(0, 10, (24, 1)) + base).astype(np.int32) for name, base in (("low", 0), ("high", 1000))}
+    data = {name: (rng.integers(0, 10, (24, 1)) + at).astype(np.int32) for name, at in (("low", 0), ("high", 1000))}
     save(folder, model, data, data)
 
 
@@ -134,7 +139,8 @@ def text(folder: Path) -> None:
     outputs = np.concatenate([np.asarray(model([reviews[i : i + 1], numbers[i : i + 1]])) for i in range(4)])
     model.save(folder / "model.keras")
     inside = np.asarray(words(reviews)).astype(np.int64)
-    np.savez(folder / "expected.npz", **{"input/words": inside, "input/stars": numbers, "output/mood": outputs})
+    arrays: dict[str, Any] = {"input/words": inside, "input/stars": numbers, "output/mood": outputs}
+    np.savez(folder / "expected.npz", **arrays)
 
 
 def keys(folder: Path) -> None:
@@ -150,8 +156,19 @@ def keys(folder: Path) -> None:
     save(folder, model, {"country": known}, {"country": known})
 
 
+def flags(folder: Path) -> None:
+    """`tags`, four of six numbers -> `y`: a multi-hot CategoryEncoding, which counts."""
+    import numpy as np
+
+    layers = keras().layers
+    tags = layers.Input((4,), dtype="int32", name="tags")
+    code = layers.CategoryEncoding(6, output_mode="multi_hot", name="code")(tags)
+    model = keras().Model(tags, layers.Dense(3, name="y")(code))
+    save(folder, model, data := {"tags": np.random.default_rng(3).integers(0, 6, (40, 4)).astype(np.int32)}, data)
+
+
 def drawing(folder: Path) -> None:
-    """`image` -> `again`, which a sampling layer draws, and `mean`, which it does not. The layer's code is layers.py."""
+    """`image` -> `again`, which a sampling layer draws, and `mean`, which it does not. layers.py has the layer."""
     library = keras()
     layers = library.layers
     library.utils.set_random_seed(7)
@@ -259,6 +276,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "apart": apart,
     "text": text,
     "keys": keys,
+    "flags": flags,
     "drawing": drawing,
     "counting": counting,
     "mirrored": mirrored,

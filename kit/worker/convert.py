@@ -27,9 +27,12 @@ class Origin:
     graphs: Sequence[Frozen]
     layers: Sequence[str]
 
-    def placed(self, op: str) -> str:
-        """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)"."""
-        nodes = (node.name for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op == op)
+    def placed(self, op: str, named: Sequence[str]) -> str:
+        """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)".
+
+        named: the nodes that the converter names; where it names none, all nodes that have the op.
+        """
+        nodes = named or [node.name for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op == op]
         places = [self._place(name) for name in dict.fromkeys(nodes)]
         return f"{op} (in {', '.join(places[:3])})" if places else op
 
@@ -37,10 +40,9 @@ class Origin:
         """Return the layer that a node belongs to by its name, "" for none."""
         return layer_of(node, self.layers)
 
-    def layers_with(self, ops: Sequence[str]) -> list[str]:
-        """Return the layers in which one of these operations is."""
-        nodes = (node for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op in ops)
-        return list(dict.fromkeys(filter(None, (self.layer_of(node.name) for node in nodes))))
+    def layers_of(self, nodes: Sequence[str]) -> list[str]:
+        """Return the layers that nodes belong to, each once."""
+        return list(dict.fromkeys(filter(None, map(self.layer_of, nodes))))
 
     @staticmethod
     def cut(layer: str) -> str:
@@ -93,6 +95,12 @@ def _rows(
             yield feeds if len(words) == 1 else (key, feeds)
 
 
+def _named(op: str, text: str) -> list[str]:
+    """Return the nodes of an op that the converter's message names, in its order."""
+    lines = [line for line in text.splitlines() if f"'tf.{op}' op is neither" in line]
+    return list(dict.fromkeys(re.findall(rf'fused\["{op}:", "([^"@]+)', "\n".join(lines))))
+
+
 def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
     text = str(error)
     ops = sorted(set(re.findall(r"tf\.(\w+)' op is neither a custom op nor a flex op", text)))
@@ -103,10 +111,11 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "keep only variables that come after it, such as the last layer's; or leave [variables.train] out",
         )
     if ops:
-        layers = source.layers_with(ops)
+        named = {op: _named(op, text) for op in ops}
+        layers = source.layers_of([node for nodes in named.values() for node in nodes])
         return JobError(
             "model",
-            f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op) for op in ops)}",
+            f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op, named[op]) for op in ops)}",
             "replace the layer that uses it by one that TFLite has"
             + (f"; where it only prepares the input, let the app do it: {source.cut(layers[-1])}" if layers else "")
             + ("" if job.allow_flex else "; or set [model] allow_flex = true, and the app has to link select-tf-ops"),

@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
+from kit.worker.counts import with_plain_counts
 from kit.worker.float_graph import float_graph, other_precisions
 from kit.worker.fold import fold_normalization
 from kit.worker.job import JobError
@@ -56,7 +57,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     )
     graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=data)
     changed = _changed(graph)
-    plain = with_plain_lookups(float_graph(graph), tables_of(traced, graph))
+    plain = with_plain_counts(with_plain_lookups(float_graph(graph), tables_of(traced, graph)))
     if any(tensor.shape.rank is None or None in tensor.shape for tensor in _arguments(traced)):
         plain = with_plain_slices(plain)
     graph = _needed(with_builtin_random(plain, changed), traced, kept)

@@ -16,6 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, types_pb2
 
 from kit.worker.needed import base
+from kit.worker.subgraph import grafted
 
 LARGEST = 100_000  # keys: beyond it, comparing with each takes longer than an app waits
 _INTEGERS = {types_pb2.DT_INT32, types_pb2.DT_INT64}
@@ -74,12 +75,4 @@ def _compared(node: Any, table: Table) -> list[Any]:
         index = tf.argmax(tf.cast(equal, tf.int32), axis=-1, output_type=tf.int32)
         hit = tf.equal(tf.gather(known, index), keys)
         tf.where(hit, tf.gather(tf.constant(table.values), index), default, name="found")
-    renamed = {"keys": node.input[1], "default": node.input[2], "found": node.name}
-    nodes = []
-    for part in graph.as_graph_def().node:
-        if part.op == "Placeholder":
-            continue
-        part.name = renamed.get(part.name, f"{node.name}/{part.name}")
-        part.input[:] = [renamed.get(name, f"{node.name}/{name}") for name in part.input]
-        nodes.append(part)
-    return nodes
+    return grafted(graph, {"keys": node.input[1], "default": node.input[2], "found": node.name}, node.name)
