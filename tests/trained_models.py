@@ -29,7 +29,7 @@ def save(folder: Path, model: Any, inputs: Arrays, calibration: Arrays | None = 
         rows.append(source(row[0] if len(row) == 1 else row, training=False))
     names = model.output_names
     if len(names) == 1:
-        outputs = {names[0]: np.concatenate([np.asarray(row) for row in rows])}
+        outputs: dict[str, Any] = {names[0]: np.concatenate([np.asarray(row) for row in rows])}
     else:
         outputs = {name: np.concatenate([np.asarray(row[at]) for row in rows]) for at, name in enumerate(names)}
     arrays: dict[str, Any] = {f"input/{name}": value for name, value in inputs.items()}
