@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kit.worker.job import JobError, load_job
-from kit.worker.load import load
+from kit.worker.keras_choice import choose_keras
 
 
-def told(folder: Path) -> dict[str, Any]:
-    """Return what a test wants to know."""
+def told(folder: Path, *, chosen: bool = False) -> dict[str, Any]:
+    """Return what a test wants to know. chosen: this process has chosen its Keras already."""
     job = load_job((folder / "job.json").read_text("utf-8"))
+    if not chosen:
+        choose_keras(job)
+    from kit.worker.load import load
+
     try:
         source = load(folder, job)
         worst, unknown = _compared(source, folder / "expected.npz") if (folder / "expected.npz").exists() else ({}, 0)
@@ -50,6 +53,8 @@ def told(folder: Path) -> dict[str, Any]:
 
 
 def _compared(source: Any, path: Path) -> tuple[dict[str, float], int]:
+    import tensorflow as tf
+
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
     feeds = {name[6:]: value for name, value in arrays.items() if name.startswith("input/")}
@@ -67,6 +72,8 @@ def _compared(source: Any, path: Path) -> tuple[dict[str, float], int]:
 
 def _called(source: Any, feeds: dict[str, Any], inner: list[str]) -> tuple[dict[str, Any], int]:
     """Trace the main signature as the conversion does, run it, and count captures that are no known variable."""
+    import tensorflow as tf
+
     names = list(feeds)
 
     def flat(*tensors: Any) -> Any:

@@ -229,6 +229,17 @@ def custom_layers(folder: Path, k: Any) -> None:
     model.save(folder / "model.keras")
 
 
+def forms(folder: Path, k: Any) -> None:
+    """Write a model with one layer of its own, registered as "ours>Shift", as whole files and as weights."""
+    ours = code(folder, k)
+    x = k.Input((5,), name="x")
+    model, fed = k.Model(x, k.layers.Dense(3, name="score")(ours.Shift(0.5, name="shift")(x))), numbers(3, 5)
+    expect(folder, {"x": fed}, {"score": model(fed)})
+    model.save(folder / "model.h5")
+    model.save(folder / "model.keras")
+    model.save_weights(folder / "model.weights.h5")
+
+
 def lambdas(folder: Path, k: Any) -> None:
     """Write a model with functions without a name: an activation, and a Lambda layer."""
     x = k.Input((5,), name="x")
@@ -238,6 +249,60 @@ def lambdas(folder: Path, k: Any) -> None:
     expect(folder, {"x": fed}, {"minus": model(fed)}, {"dense": dense})
     model.save(folder / "model.h5")
     model.save(folder / "model.keras")
+
+
+def written_elsewhere(text: str, **module: Any) -> Any:
+    """Return a function as a person's own module has it: the names in it are that module's."""
+    return eval(text, module)  # noqa: S307 - a constant of this file
+
+
+def lambda_names(folder: Path, k: Any) -> None:
+    """Write Lambda layers that use names of their module, closures and defaults, two of which Keras cannot read."""
+    import math
+
+    import numpy as np
+    import tensorflow as tf
+
+    def enlarge(t: Any, by: float = 3.0) -> Any:
+        return t * by
+
+    scale, row, inside = 1.5, numbers(5), written_elsewhere("lambda t: tf.abs(t) + 1.0", tf=tf)
+    functions = {
+        "tensorflow": written_elsewhere("lambda t: tf.nn.relu(t) + 0.5", tf=tf),
+        "numpy": written_elsewhere("lambda t: t * np.float32(2.0)", np=np),
+        "math": written_elsewhere("lambda t: t * math.pi", math=math),
+        "backend": written_elsewhere(
+            "lambda t: K.square(t)", K=k.backend if k.__version__.startswith("2") else tf.keras.backend
+        ),
+        "keras": written_elsewhere("lambda t: keras.activations.tanh(t)", keras=k),
+        "closure": lambda t, by=2.0, also=(1.0, 4.0): t * scale + by + also[1],
+        "array": lambda t: t + row,
+        "both": lambda t: inside(t) * 0.5,
+        "named": enlarge,
+    }
+    x = y = k.Input((5,), name="x")
+    for name, function in functions.items():
+        y = k.layers.Lambda(function, output_shape=lambda shape: shape, name=name)(y)
+    model, fed = k.Model(x, y), numbers(3, 5)
+    expect(folder, {"x": fed}, {"named": model(fed)})
+    model.save(folder / "model.h5")
+    model.save(folder / "model.keras")
+
+
+def lambda_misses(folder: Path, k: Any) -> None:
+    """Write models with a function that uses a name of its own module: when it runs, and where it never does."""
+
+    def halve(t: Any) -> Any:
+        return t * 0.5
+
+    uses = written_elsewhere("lambda value: halve(value)", halve=halve)
+    never = written_elsewhere("lambda value: theano(value) if value is None else value * 0.5", theano=halve)
+    for file, function, shape in (("known", uses, (5,)), ("open", uses, None), ("never", never, (5,))):
+        x = k.Input((5,), name="x")
+        model, fed = k.Model(x, k.layers.Lambda(function, output_shape=shape, name="half")(x)), numbers(3, 5)
+        model.save(folder / f"{file}.h5")
+        model.save(folder / f"{file}.keras")
+    expect(folder, {"x": fed}, {"half": model(fed)})
 
 
 def one_lambda(folder: Path, k: Any) -> None:
@@ -400,7 +465,10 @@ KINDS: dict[str, Write] = {
         functional,
         sequential,
         custom_layers,
+        forms,
         lambdas,
+        lambda_names,
+        lambda_misses,
         one_lambda,
         subclassed,
         subclassed_pair,

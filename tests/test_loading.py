@@ -178,6 +178,83 @@ def test_functions_without_a_name_are_refused_where_no_code_may_run(tmp_path: Pa
     assert "allow_code = true" in hint
 
 
+LAMBDAS = replace(PLAIN, allow_code=True)
+FILES = [".keras", ".h5"]
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+def test_byte_code_finds_the_usual_names_and_what_it_was_written_with(tmp_path: Path, version: str, file: str) -> None:
+    made = folder(tmp_path, "lambda_names", version)
+    if version == NEW:  # Keras 2 writes the byte-code of a function with a name, Keras 3 its name
+        kind, message, hint = made.load(LAMBDAS, f"{file} model{file}")["refusal"]
+        assert (kind, hint) == ("model", "give it in [model] code: CUSTOM_OBJECTS = {'enlarge': enlarge}")
+        assert "'enlarge'" in message
+        (tmp_path / "custom.py").write_text(
+            f"def enlarge(t):\n    return t * 3.0\n{hint.partition(': ')[2]}\n", "utf-8"
+        )
+    made.answers(CODE if version == NEW else LAMBDAS, f"{file} model{file}")
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("shape", ["known", "open"])
+def test_byte_code_that_misses_a_name_says_which_and_what_to_write(
+    tmp_path: Path, version: str, file: str, shape: str
+) -> None:
+    """Keras calls a Lambda layer of a known shape only after the model is loaded."""
+    made = folder(tmp_path, "lambda_misses", version)
+    kind, message, hint = made.load(LAMBDAS, f"{file} {shape}{file}")["refusal"]
+    assert kind == "model"
+    assert message.startswith("the function of layer 'half' uses 'halve': ")
+    helper, whole = hint.partition("code: ")[2].split("; or the whole function: ")
+    assert whole == "CUSTOM_OBJECTS = {'half/<lambda>': lambda value: ...}"
+    for line in (f"def halve(t):\n    return t * 0.5\n{helper}\n", whole.replace("...", "value * 0.5") + "\n"):
+        (tmp_path / "custom.py").write_text(line, "utf-8")
+        made.answers(CODE, f"{file} {shape}{file}")
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_name_that_byte_code_never_comes_by_is_not_missed(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "lambda_misses", version)
+    for file in FILES:
+        made.answers(LAMBDAS, f"{file} never{file}")
+
+
+# lambda value: tf.nn.relu(value), as Python 2.7, 3.8, 3.12 and 3.13 dump it.
+OTHER_PYTHONS = {
+    "2.7": (
+        "YwEAAAABAAAAAgAAAEMAAABzEAAAAHQAAGoBAGoCAHwAAIMBAFMoAQAAAE4oAwAAAHQCAAAAdGZ0AgAAAG5udAQAAA"
+        "ByZWx1KAEAAAB0BQAAAHZhbHVlKAAAAAAoAAAAAHMIAAAAPHN0cmluZz50CAAAADxsYW1iZGE+AQAAAHQAAAAA"
+    ),
+    "3.8": (
+        "4wEAAAAAAAAAAAAAAAEAAAADAAAAQwAAAHMMAAAAdABqAaACfAChAVMAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YW"
+        "x1ZakAcgUAAADaCDxzdHJpbmc+2gg8bGFtYmRhPgEAAADzAAAAAA=="
+    ),
+    "3.12": (
+        "4wEAAAAAAAAAAAAAAAMAAAADAAAA80AAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoFAAAAAAAAAA"
+        "AAAAAAAAAAAAAAfACrAQAAAAAAAFMAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YWx1ZXMBAAAAIPoIPHN0cmluZz76"
+        "CDxsYW1iZGE+cgcAAAABAAAAcxMAAACAAKRip2WhZadqoWqwFdMmN4AA8wAAAAA="
+    ),
+    "3.13": (
+        "4wEAAAAAAAAAAAAAAAMAAAADAAAA80AAAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIFAAAAAAAAAA"
+        "AAAAAAAAAAAAAAVQA1AQAAAAAAACQAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YWx1ZXMBAAAAINoIPHN0cmluZz7a"
+        "CDxsYW1iZGE+cgcAAAABAAAAcxEAAACAAKRip2WhZadqoWqwFdQmN/MAAAAA"
+    ),
+}
+
+
+@pytest.mark.parametrize("writer", OTHER_PYTHONS)
+def test_byte_code_of_another_python_is_refused_with_what_to_write(writer: str) -> None:
+    config = lambda_layer("half", OTHER_PYTHONS[writer])
+    with pytest.raises(JobError) as caught:
+        Renamed(json.dumps(config), {}, legacy=True, allow_code=True)
+    assert caught.value.refusal.message.startswith("layer 'half' has a function as byte-code that this Python 3.")
+    assert "CUSTOM_OBJECTS = {'half/<lambda>': lambda " in caught.value.refusal.hint
+    given = Renamed(json.dumps(config), {"half/<lambda>": abs}, legacy=True, allow_code=True)
+    assert json.loads(given.text)["config"]["activation"] == "half/<lambda>"
+
+
 def test_one_name_for_two_functions_is_refused() -> None:
     config = {"layers": [lambda_layer("a", "AAAA"), lambda_layer("b", "BBBB")]}
     with pytest.raises(JobError, match="stands for several functions without a name, one in 'b'"):
@@ -193,7 +270,7 @@ def lambda_layer(name: str, code: str) -> dict[str, Any]:
 
 def test_what_keras_2_calls_a_lambda_without_its_code_can_be_given_too() -> None:
     config = {"class_name": "Dense", "config": {"name": "dense", "activation": "<lambda>"}}
-    assert Renamed(json.dumps(config), {}, legacy=True, allow_code=True).left == ["dense"]
+    assert Renamed(json.dumps(config), {}, legacy=True, allow_code=True).lost == ["dense"]
     given = Renamed(json.dumps(config), {"dense/<lambda>": abs}, legacy=True, allow_code=True)
     assert json.loads(given.text)["config"]["activation"] == "dense/<lambda>"
 

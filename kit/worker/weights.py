@@ -13,8 +13,10 @@ import h5py
 
 from kit.worker.custom import Custom, described
 from kit.worker.job import InputWish, JobError, ModelPart
-from kit.worker.keras_model import call_once, cannot, describe, keras_of
+from kit.worker.keras_choice import keras_of
+from kit.worker.keras_model import call_once, describe
 from kit.worker.lambdas import Renamed
+from kit.worker.refused import cannot
 from kit.worker.source import Source
 
 _LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
@@ -29,15 +31,21 @@ def load(
     """
     keras = keras_of(legacy=part.legacy_keras)
     if structure is not None:
-        model = _from_json(keras, structure, custom, part, allow_code=allow_code)
-    elif custom.build_model is not None:
-        model = _from_code(keras, custom)
-    else:
-        raise JobError(
-            "model",
-            f"{part.name or part.file} holds weights only, and nothing says the model's structure",
-            "give it: [model] structure = 'model.json', as model.to_json() writes it, or build_model() in [model] code",
-        )
+        renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
+        with renamed.proved():
+            source = _weighted(keras, _from_json(keras, renamed, allow_code=allow_code), path, wishes)
+            renamed.try_out(source)
+        return source
+    if custom.build_model is not None:
+        return _weighted(keras, _from_code(keras, custom), path, wishes)
+    raise JobError(
+        "model",
+        f"{part.name or part.file} holds weights only, and nothing says the model's structure",
+        "give it: [model] structure = 'model.json', as model.to_json() writes it, or build_model() in [model] code",
+    )
+
+
+def _weighted(keras: Any, model: Any, path: Path, wishes: Sequence[InputWish]) -> Source:
     loader = f"{keras.__name__} {keras.__version__}"
     source = describe(model, loader, wishes)
     if not getattr(model, "inputs", None):  # a subclassed model has its weights only once it has been called
@@ -47,13 +55,12 @@ def load(
     return source
 
 
-def _from_json(keras: Any, structure: str, custom: Custom, part: ModelPart, *, allow_code: bool) -> Any:
-    renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
+def _from_json(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
     try:
         with _unsafe(keras, allow_code), keras.utils.custom_object_scope(renamed.objects):
             return keras.models.model_from_json(renamed.text, custom_objects=renamed.objects)
     except Exception as error:
-        raise cannot(keras, "build the model of [model] structure", error, renamed.left) from error
+        raise cannot(keras, "build the model of [model] structure", error, renamed) from error
 
 
 def _from_code(keras: Any, custom: Custom) -> Any:

@@ -1,0 +1,69 @@
+"""Why Keras cannot load a model, as an error with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from kit.worker.custom import described
+from kit.worker.job import JobError
+from kit.worker.lambdas import LAMBDA, Renamed
+
+# How the two Keras say that a file names what they do not know: "Unknown layer: 'Scale'", "Could not locate class".
+_UNKNOWN = re.compile(
+    r"Unknown (?:layer|activation function|object|initializer|regularizer|constraint|loss function):? '?([\w.>]+)"
+    r"|Could not (?:locate|find) (?:class|function) '([^']+)'"
+    r"|Could not interpret (?:activation|initializer|regularizer)[\w ]*:? '?([\w.>]+)"
+)
+_RUN = "let that code run: in a container (--engine docker), or with [model] allow_code = true"
+
+
+def cannot(keras: Any, what: str, error: Exception, renamed: Renamed | None = None) -> JobError:
+    """Return Keras's refusal as an error with what to do."""
+    hint = (renamed and _nameless(renamed)) or (renamed and _other_keras(keras, renamed.objects)) or _remedy(error)
+    return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
+
+
+def _nameless(renamed: Renamed) -> str:
+    """Return what to do about functions without a name that did not become objects, "" where there are none."""
+    for layer in renamed.lost:
+        return (
+            f"layer '{layer}' has a function without a name, of which the file has nothing: give it in [model] code, "
+            f"CUSTOM_OBJECTS = {{'{layer}/{LAMBDA}': lambda x: ...}}"
+        )
+    for layer in renamed.left:
+        return (
+            f"layer '{layer}' has a function without a name, stored as Python code: give it in [model] code, "
+            f"CUSTOM_OBJECTS = {{'{layer}/{LAMBDA}': ...}}, or {_RUN}"
+        )
+    return ""
+
+
+def _other_keras(keras: Any, objects: Mapping[str, Any]) -> str:
+    """Return what to do where the code's classes are of another Keras than the file, "" where they are not."""
+    own = keras.__name__.partition(".")[0]
+    for name, given in objects.items():
+        modules = [base.__module__ for base in getattr(given, "__mro__", ())]
+        if any(module.startswith("tensorflow.python.keras") for module in modules):
+            return (
+                f"'{name}' in [model] code is of tensorflow.python.keras, a Keras of its own: import tensorflow.keras"
+            )
+        roots = {module.partition(".")[0] for module in modules} & {"keras", "tf_keras"}
+        if roots and own not in roots:
+            return (
+                f"'{name}' in [model] code is a class of {roots.pop()}, and the file is of Keras {keras.__version__}: "
+                f"write `import {own}` in the code for what is in this file"
+            )
+    return ""
+
+
+def _remedy(error: Exception) -> str:
+    text = str(error)
+    unknown = _UNKNOWN.search(text)
+    if unknown:
+        name = next(group for group in unknown.groups() if group).rpartition(">")[2]
+        return f"give it in [model] code: CUSTOM_OBJECTS = {{'{name}': {name}}}"
+    if "lambda" in text.lower() or "safe_mode" in text:
+        return f"it runs Python code on load: {_RUN}"
+    return "load it with the Keras that wrote it, and save it again: model.export(folder), and path = that folder"
