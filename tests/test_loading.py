@@ -215,6 +215,18 @@ def test_byte_code_that_misses_a_name_says_which_and_what_to_write(
 
 
 @pytest.mark.parametrize("version", EACH)
+def test_byte_code_that_uses_another_function_has_it_in_a_keras_file_alone(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "lambda_in_lambda", version)
+    made.answers(LAMBDAS, ".keras model.keras")
+    _, message, hint = made.load(LAMBDAS, ".h5 model.h5")["refusal"]
+    assert "layer 'both' " in message
+    assert "of another function that it uses the file has nothing" in message
+    line = hint.partition("code: ")[2].replace("...", "(abs(t) + 1.0) * 0.5")
+    (tmp_path / "custom.py").write_text(f"{line}\n", "utf-8")
+    made.answers(CODE, ".h5 model.h5")
+
+
+@pytest.mark.parametrize("version", EACH)
 def test_a_name_that_byte_code_never_comes_by_is_not_missed(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "lambda_misses", version)
     for file in FILES:

@@ -83,7 +83,7 @@ def _said(text: str) -> str:
     for line, after in itertools.pairwise(lines):
         if line.startswith("Exception encountered when calling ") or line.endswith("Error encountered:"):
             return _said("\n".join(lines[lines.index(after) :]))
-    for line in lines:
+    for line in reversed(lines):  # each object inside another puts its own before it
         if line.startswith("Exception encountered: "):
             return line.removeprefix("Exception encountered: ")
     if lines and lines[0] == "in user code:":  # a stack trace as text

@@ -117,7 +117,7 @@ class Renamed:
         made = {}
         for key, each in value.items():
             inside = f"{layer}/{key}" if key in _BESIDE and _code(each if isinstance(each, dict) else {}) else layer
-            made[key] = self._walk(each, inside)
+            made[key] = each if value.get(f"{key}_type") == "lambda" else self._walk(each, inside)
         return self._keras2(made, layer)
 
     def _keras2(self, config: dict[str, Any], layer: str) -> dict[str, Any]:
@@ -196,6 +196,8 @@ class Renamed:
 
     def _value(self, value: Any, layer: str, module: str) -> Any:
         """Return a default or a value of a closure, which Keras has written as JSON."""
+        if value == LAMBDA:
+            raise ValueError("of another function that it uses the file has nothing")
         if not isinstance(value, dict) or "class_name" not in value:
             return value
         code = _code(value)
