@@ -7,6 +7,7 @@ module is standard library only.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
@@ -251,7 +252,7 @@ def lambdas(folder: Path, k: Any) -> None:
     model.save(folder / "model.keras")
 
 
-def written_elsewhere(text: str, **module: Any) -> Any:
+def written_elsewhere(text: str, **module: object) -> Any:
     """Return a function as a person's own module has it: the names in it are that module's."""
     return eval(text, module)  # noqa: S307 - a constant of this file
 
@@ -290,6 +291,7 @@ def lambda_names(folder: Path, k: Any) -> None:
 
 def lambda_in_lambda(folder: Path, k: Any) -> None:
     """Write a function without a name that uses another one: an .h5 has nothing of that."""
+    inside: Any
     (inside,) = (lambda t: abs(t) + 1.0,)
     x = k.Input((5,), name="x")
     model, fed = k.Model(x, k.layers.Lambda(lambda t: inside(t) * 0.5, name="both")(x)), numbers(3, 5)
@@ -360,6 +362,96 @@ def weights(folder: Path, k: Any) -> None:
     (folder / "other.json").write_text(other.to_json(), "utf-8")
     longer = k.Sequential([k.Input((5,)), k.layers.Dense(5), k.layers.Dense(2), k.layers.Dense(2)])
     longer.save_weights(folder / "longer.weights.h5")
+
+
+def old(folder: Path, k: Any) -> None:
+    """Write .h5 files as Keras 2.0 to 2.2 laid them out, each with its own <name>.npz: of Keras 2 alone."""
+    import h5py
+
+    def write(name: str, model: Any, change: Callable[[dict[str, Any]], dict[str, Any]], fed: Any) -> None:
+        model.save(folder / f"{name}.h5")
+        with h5py.File(folder / f"{name}.h5", "r+") as file:
+            file.attrs["model_config"] = json.dumps(change(json.loads(file.attrs["model_config"])))
+            del file.attrs["keras_version"]
+            del file["model_weights"].attrs["keras_version"]
+        first = model.input_names[0]
+        expect(folder, {first: fed}, {model.output_names[0]: model(fed)})
+        (folder / EXPECTED).rename(folder / f"{name}.npz")
+
+    # Before 2.2: a list of layers, the first of which says the shape, and no InputLayer.
+    dense = k.Sequential([k.layers.Dense(4, input_shape=(5,), name="first"), k.layers.Dense(2, name="score")])
+    dense.compile("adam", "mse")
+    dense.fit(numbers(8, 5), numbers(8, 2), verbose=0)
+    write(
+        "listed",
+        dense,
+        lambda config: {"class_name": "Sequential", "config": config["config"]["layers"][1:]},
+        numbers(3, 5),
+    )
+
+    x = k.Input((5,), name="x")
+    shared = k.layers.Dense(5, name="shared")
+    functional = k.Model(x, k.layers.Add(name="both")([shared(x), shared(shared(x))]))
+
+    def plain(config: dict[str, Any]) -> dict[str, Any]:  # without the keywords of each call, and the class is "Model"
+        for layer in config["config"]["layers"]:
+            layer["inbound_nodes"] = [[edge[:3] for edge in node] for node in layer["inbound_nodes"]]
+            layer["config"].pop("dtype", None)
+        return {"class_name": "Model", "config": config["config"]}
+
+    write("model", functional, plain, numbers(3, 5))
+
+
+def cudnn(folder: Path, k: Any) -> None:
+    """Write CuDNNLSTM and CuDNNGRU layers as Keras 2.2 wrote them, from LSTM and GRU: of Keras 2 alone."""
+    import importlib
+
+    import h5py
+
+    converted = importlib.import_module(f"{k.__name__}.src.saving.legacy.hdf5_format")._convert_rnn_weights
+    for kind, more in (("LSTM", {}), ("GRU", {"reset_after": True})):
+        inner = getattr(k.layers, kind)(3, name="inner", return_sequences=True, **more)
+        model = k.Sequential([k.Input((6, 4), name="series"), k.layers.Bidirectional(inner, name="both")])
+        model.add(getattr(k.layers, kind)(3, name="last", **more))
+        model.set_weights([numbers(*weight.shape) for weight in model.get_weights()])
+        fake = type(f"CuDNN{kind}", (), {"units": 3, "name": "fake"})()
+        weights = model.get_weights()
+        model.save(folder / f"{kind}.h5")
+        with h5py.File(folder / f"{kind}.h5", "r+") as file:
+            text = file.attrs["model_config"].replace(f'"class_name": "{kind}"', f'"class_name": "CuDNN{kind}"')
+            config = json.loads(text)
+            for layer in config["config"]["layers"]:
+                own = layer["config"].get("layer", layer)["config"]
+                for key in (
+                    "activation",
+                    "recurrent_activation",
+                    "use_bias",
+                    "reset_after",
+                    "dropout",
+                    "implementation",
+                ):
+                    own.pop(key, None)
+            file.attrs["model_config"] = json.dumps(config)
+            groups = file["model_weights"]
+            for at, layer in ((0, "both"), (3, "both"), (6, "last")):
+                values = converted(fake, weights[at : at + 3])
+                paths = [p.decode() if isinstance(p, bytes) else p for p in groups[layer].attrs["weight_names"]]
+                for path, value in zip(paths[at % 6 : at % 6 + 3], values, strict=True):
+                    del groups[layer][path]
+                    groups[layer][path] = value
+        fed = numbers(3, 6, 4)
+        expect(folder, {"series": fed}, {"last": model(fed)})
+        (folder / EXPECTED).rename(folder / f"{kind}.npz")
+
+
+def unopened(folder: Path, k: Any) -> None:
+    """Write a Sequential model without an input layer, built by its first call."""
+    model = k.Sequential([k.layers.Dense(4, name="first"), k.layers.Dense(2, name="score")])
+    fed = numbers(3, 5)
+    answer = model(fed)
+    expect(folder, {"only": fed}, {"score": answer})
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
 
 
 def saved(folder: Path, k: Any) -> None:
@@ -484,6 +576,9 @@ KINDS: dict[str, Write] = {
         subclassed_pair,
         looped,
         weights,
+        old,
+        cudnn,
+        unopened,
         saved,
         signatures,
         ancient,

@@ -6,6 +6,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.worker.custom import Custom, described
+from kit.worker.dequantized import with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.lambdas import Renamed, renamed_file
@@ -31,9 +33,10 @@ def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish
         file = changed if renamed.changed else path
         with renamed.proved():
             model = _model(keras, file, part, renamed, allow_code=allow_code)
+            model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
             source = _described(keras, model, file, wishes)
             renamed.try_out(source)
-        return source
+        return replace(source, notes=(*source.notes, note)) if note else source
 
 
 def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_code: bool) -> Any:

@@ -21,6 +21,7 @@ from typing import Any
 from kit.worker.function_code import PYTHON, Builtins, names_of, read_code, revive
 from kit.worker.job import JobError, ModelPart
 from kit.worker.keras_choice import keras_of
+from kit.worker.operations import named_operations
 from kit.worker.source import Source
 
 LAMBDA = "<lambda>"
@@ -257,7 +258,11 @@ def renamed_file(path: Path, part: ModelPart, objects: Mapping[str, Any], to: Pa
     with h5py.File(path, "r") as file:
         raw = file.attrs["model_config"]
     text = raw.decode() if isinstance(raw, bytes) else str(raw)
-    made = Renamed(text, objects, legacy=part.legacy_keras, allow_code=allow_code)
+    more: dict[str, Any] = {}
+    if not part.legacy_keras:
+        text, more = named_operations(keras_of(legacy=False), text)
+    made = Renamed(text, {**objects, **more}, legacy=part.legacy_keras, allow_code=allow_code)
+    made.changed |= bool(more)
     if made.changed:
         shutil.copyfile(path, to)
         with h5py.File(to, "r+") as file:

@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 
 from kit.worker.custom import Custom, described
+from kit.worker.dequantized import with_float_weights
 from kit.worker.job import InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.keras_model import call_once, describe
@@ -33,7 +35,11 @@ def load(
     if structure is not None:
         renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
         with renamed.proved():
-            source = _weighted(keras, _from_json(keras, renamed, allow_code=allow_code), path, wishes)
+            model = _from_json(keras, renamed, allow_code=allow_code)
+            source = _weighted(keras, model, path, wishes)
+            model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
+            if note:
+                source = replace(describe(model, source.loader, wishes), notes=(note,))
             renamed.try_out(source)
         return source
     if custom.build_model is not None:
