@@ -389,6 +389,18 @@ def old(folder: Path, k: Any) -> None:
         numbers(3, 5),
     )
 
+    def listed(config: dict[str, Any]) -> dict[str, Any]:
+        return {"class_name": "Sequential", "config": config["config"]["layers"][1:]}
+
+    def deferred(config: dict[str, Any]) -> dict[str, Any]:  # 2.2, built by its first call
+        config["config"]["layers"] = config["config"]["layers"][1:]
+        del config["config"]["layers"][0]["config"]["batch_input_shape"]
+        config["config"]["build_input_shape"] = [None, 5]
+        return config
+
+    write("listed", dense, listed, numbers(3, 5))
+    write("deferred", dense, deferred, numbers(3, 5))
+
     x = k.Input((5,), name="x")
     shared = k.layers.Dense(5, name="shared")
     functional = k.Model(x, k.layers.Add(name="both")([shared(x), shared(shared(x))]))
@@ -400,6 +412,12 @@ def old(folder: Path, k: Any) -> None:
         return {"class_name": "Model", "config": config["config"]}
 
     write("model", functional, plain, numbers(3, 5))
+
+
+CUDNN_HAS_NOT = (
+    "activation recurrent_activation use_bias reset_after dropout recurrent_dropout implementation unroll time_major "
+    "zero_output_for_mask"
+).split()
 
 
 def cudnn(folder: Path, k: Any) -> None:
@@ -450,6 +468,53 @@ def unopened(folder: Path, k: Any) -> None:
     fed = numbers(3, 5)
     answer = model(fed)
     expect(folder, {"only": fed}, {"score": answer})
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
+
+
+def quantized(folder: Path, k: Any) -> None:
+    """Write a model that Keras 3 itself quantized or adapted, and one with operations, as .keras and .h5."""
+    x, ids = k.Input((6,), name="x"), k.Input((3,), dtype="int32", name="ids")
+    rows = k.layers.Embedding(10, 4, name="rows")(ids)
+    rows = k.layers.EinsumDense("abc,cd->abd", output_shape=(3, 5), bias_axes="d", name="einsum")(rows)
+    both = k.layers.Concatenate(name="both")([k.layers.Dense(9, name="wide")(x), k.layers.Flatten(name="flat")(rows)])
+    model = k.Model([x, ids], k.layers.Dense(3, name="score")(both))
+    fed = {"x": numbers(4, 6), "ids": abs(numbers(4, 3) * 10).astype("int32")}
+    model.save(folder / "float.keras")
+    for name in ("int8", "int4", "float8", "lora", "lora_int8"):
+        made = k.models.load_model(folder / "float.keras")
+        if name.startswith("lora"):
+            for layer in made._flatten_layers():
+                if hasattr(layer, "enable_lora"):
+                    layer.enable_lora(2)
+                    for weight in layer.weights:
+                        if "lora" in weight.path:
+                            weight.assign(numbers(*weight.shape) * 0.3)
+        if name != "lora":
+            made.quantize(name.removeprefix("lora_"))
+        expect(folder, fed, {"score": made(list(fed.values()))})
+        (folder / EXPECTED).rename(folder / f"{name}.npz")
+        made.save(folder / f"{name}.keras")
+        made.save(folder / f"{name}.h5")
+
+
+def quantized_attention(folder: Path, k: Any) -> None:
+    """Write what Keras 3 quantizes inside a layer, and does not load again, and the same model before that."""
+    x = k.Input((4, 5), name="x")
+    model, fed = k.Model(x, k.layers.MultiHeadAttention(2, 3, name="attention")(x, x)), numbers(3, 4, 5)
+    expect(folder, {"x": fed}, {"attention": model(fed)})
+    model.save(folder / "before.keras")
+    model.quantize("int8")
+    model.save(folder / "model.keras")
+
+
+def operated(folder: Path, k: Any) -> None:
+    """Write a model with operations of Keras 3 between its layers, one of which has a layer's name."""
+    x = k.Input((5,), name="x")
+    y = k.ops.tanh(x) * 2.0 + k.ops.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    z = k.layers.Add(name="sum")([y[:, 1:3], k.layers.Dense(2, name="two")(x)])
+    model, fed = k.Model(x, k.layers.Dense(2, name="score")(k.ops.concatenate([z, x / 2.0], axis=-1))), numbers(3, 5)
+    expect(folder, {"x": fed}, {"score": model(fed)})
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
 
@@ -579,6 +644,9 @@ KINDS: dict[str, Write] = {
         old,
         cudnn,
         unopened,
+        quantized,
+        quantized_attention,
+        operated,
         saved,
         signatures,
         ancient,

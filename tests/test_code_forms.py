@@ -15,7 +15,8 @@ from test_loading import CODE, python
 from worlds import ROOT
 
 from kit.toolchain import find_toolchain
-from kit.worker.job import ModelPart, dump
+from kit.worker.custom import load_custom
+from kit.worker.job import JobError, ModelPart, dump
 
 SEVEN = {
     "import keras": "keras.layers.Layer",
@@ -85,6 +86,11 @@ def loaded(folder: Path, version: str, kind: str, forms: dict[str, str], *, lega
     part = ModelPart(file, form, legacy, file)
     (folder / "job.json").write_text(dump(replace(CODE, parts=(part,))), "utf-8")
     (folder / "forms.json").write_text(json.dumps(forms), "utf-8")
+    return run(folder, version)
+
+
+def run(folder: Path, version: str) -> dict[str, Any]:
+    """Load the folder's job once for each of its forms, and return what came of each."""
     argv = [str(python(version)), "-s", str(ROOT / "tests" / "code_forms.py"), str(folder)]
     env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=900)
@@ -118,3 +124,42 @@ def test_code_loads_in_every_form_and_toolchain(tmp_path: Path, version: str, le
         wrong = {line: found for line, found in outcomes.items() if max(found.get("worst", {"": 1}).values()) > 1e-6}
         assert not wrong, (kind, wrong)
         assert {found["loader"].split()[1] for found in outcomes.values()} == {pinned}
+
+
+def joined(folder: Path, code: str) -> dict[str, Any]:
+    """Load a Keras 2 file with code, joined with a Keras 3 file behind it."""
+    parts = (ModelPart("model.h5", ".h5", True, "old.h5"), ModelPart("pre.keras", ".keras", False, "new.keras"))
+    (folder / "job.json").write_text(dump(replace(CODE, parts=parts)), "utf-8")
+    (folder / "forms.json").write_text(json.dumps({"code": code}), "utf-8")
+    (folder / "expected.npz").unlink(missing_ok=True)
+    return run(folder, "2.19.1")["code"]
+
+
+def test_beside_a_file_of_keras_3_code_for_one_of_keras_2_imports_tf_keras(tmp_path: Path) -> None:
+    written(python("2.19.1"), "parts", tmp_path)
+    written(python("2.19.1"), "2:custom_layers", tmp_path)
+    code = (tmp_path / "custom.py").read_text("utf-8")
+    kind, message, hint = joined(tmp_path, code)["refusal"]
+    assert kind == "model"
+    assert message.startswith("Keras 2.19.0 cannot load the model: ")
+    assert "of keras, and the file is of Keras 2.19.0: write `import tf_keras` in the code" in hint
+    told = joined(tmp_path, code.replace("import keras", "import tf_keras as keras"))
+    assert told["loader"] == "tf_keras 2.19.0 + keras 3.15.1"
+
+
+def test_a_layer_of_tensorflows_private_keras_says_what_to_import(tmp_path: Path) -> None:
+    folder = written(python("2.19.1"), "2:forms", tmp_path)
+    code = "from tensorflow.python.keras.layers import Layer" + CLASS.replace("BASE", "Layer") + GIVEN
+    told = loaded(
+        folder, "2.19.1", ".h5 model.h5", {"private": code, "public": code.replace("python.", "")}, legacy=True
+    )
+    assert told["private"]["refusal"][2].endswith("a Keras of its own: import tensorflow.keras")
+    assert told["public"]["worst"]["score"] < 1e-6
+
+
+def test_a_module_that_no_toolchain_has_is_told_with_what_there_is(tmp_path: Path) -> None:
+    (tmp_path / "custom.py").write_text("import numpy\nimport pandas.core\n", "utf-8")
+    with pytest.raises(JobError) as caught:
+        load_custom(tmp_path, CODE)
+    assert "custom.py, line 2: ModuleNotFoundError" in caught.value.refusal.message
+    assert caught.value.refusal.hint.startswith("pandas is not in the toolchain, which has numpy, TensorFlow, Keras")

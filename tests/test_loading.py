@@ -16,10 +16,13 @@ import pytest
 from source_models import EXPECTED, written
 from worlds import ROOT
 
+from kit.hdf5 import read_hdf5
+from kit.modelfile import read_model_file
 from kit.toolchain import find_toolchain
 from kit.venv import toolchain_venv
 from kit.worker.job import InputWish, Job, JobError, ModelPart, dump
 from kit.worker.lambdas import Renamed
+from kit.worker.old_layers import modern
 
 NEW, OLD = "2.19.1", "2.15.1"
 PLAIN = Job((), False, "float32", "float32", (), (), False, False)
@@ -41,13 +44,21 @@ class Folder:
     version: str
     legacy: bool
 
-    def load(self, job: Job, *parts: str, inner: Sequence[str] = (), reader: str = "") -> dict[str, Any]:
+    def load(
+        self, job: Job, *parts: str, inner: Sequence[str] = (), reader: str = "", near: float = 1e-5
+    ) -> dict[str, Any]:
         """Load these parts ("format file") with a toolchain, and return what came of it."""
         named = [part.split(" ") for part in parts]
         whole = replace(job, parts=tuple(ModelPart(file, kind, self.legacy, file) for kind, file in named))
         (self.path / "job.json").write_text(dump(whole), "utf-8")
         (self.path / "inner.json").write_text(json.dumps(list(inner)), "utf-8")
-        argv = [str(python(reader or self.version)), "-s", str(ROOT / "tests" / "load_source.py"), str(self.path)]
+        argv = [
+            str(python(reader or self.version)),
+            "-s",
+            str(ROOT / "tests" / "load_source.py"),
+            str(self.path),
+            str(near),
+        ]
         env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
         done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -325,6 +336,83 @@ def test_an_error_in_a_layers_own_call_names_its_line(tmp_path: Path) -> None:
     line = code[: code.index("fcator")].count("\n") + 1
     assert f"custom.py, line {line}" in message
     assert "fcator" in message
+
+
+# ---------------------------------------------------------------- old files, and what Keras did to the weights
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize(
+    ("file", "inputs"), [("listed", {"first_input": (5,)}), ("deferred", {"first_input": (5,)}), ("model", {"x": (5,)})]
+)
+def test_a_file_as_keras_2_0_to_2_2_laid_it_out_loads_and_tells_its_inputs(
+    tmp_path: Path, version: str, file: str, inputs: dict[str, tuple[int, ...]]
+) -> None:
+    made = folder(tmp_path, "old", OLD)
+    told = made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+    assert read_model_file(tmp_path / f"{file}.h5").inputs == inputs
+    (main,) = told["signatures"].values()
+    assert [(name, tuple(shape[1:])) for name, shape, *_ in main[0]] == [*inputs.items()]
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", ["LSTM", "GRU"])
+def test_recurrent_layers_that_only_a_gpu_ran_become_those_for_all(tmp_path: Path, version: str, file: str) -> None:
+    """Their weights have another layout, in a Bidirectional, too."""
+    made = folder(tmp_path, "cudnn", OLD)
+    assert '"CuDNN' in read_hdf5(tmp_path / f"{file}.h5").texts["model_config"]
+    made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+def test_a_sequential_without_an_input_layer_is_not_bound_to_the_batch_of_its_first_call(
+    tmp_path: Path, version: str, file: str
+) -> None:
+    told = folder(tmp_path, "unopened", version).answers(PLAIN, f"{file} model{file}")
+    ((_, shape, *_),) = told["signatures"]["serving_default"][0]
+    assert shape == [None, 5]
+    assert "[model] batch = 3 fixes it" in told["notes"][0]
+
+
+def test_a_sequential_with_an_input_layer_of_its_own_keeps_its_batch() -> None:
+    layers = [{"class_name": "InputLayer", "config": {"name": "series", "batch_shape": [3, 5]}}, {"class_name": "GRU"}]
+    text = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
+    assert modern(text) == (text, [])
+    stateful = text.replace("series", "input_layer").replace('"GRU"', '"GRU", "config": {"stateful": true}')
+    assert modern(stateful) == (stateful, [])
+
+
+@pytest.mark.parametrize("file", [".keras", pytest.param(".h5", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("mode", "near"), [("int8", 0.02), ("int4", 1e-6), ("float8", 0.2), ("lora", 1e-5), ("lora_int8", 0.05)]
+)
+def test_what_keras_3_quantized_or_adapted_itself_has_float_weights_again(
+    tmp_path: Path, file: str, mode: str, near: float
+) -> None:
+    """Near what the file's own model returns: Keras rounds what goes into each layer, too."""
+    made = folder(tmp_path, "quantized", NEW)
+    shutil.copyfile(tmp_path / f"{mode}.npz", tmp_path / EXPECTED)
+    told = made.load(PLAIN, f"{file} {mode}{file}", near=near)
+    if (file, mode) == (".h5", "float8"):  # Keras writes its variables in another order than it reads them
+        assert "save the model before model.quantize()" in told["refusal"][2]
+        return
+    assert told["worst"]["score"] < near
+    assert {"rows/embeddings", "einsum/kernel", "score/kernel"} <= {*told["variables"]}
+    assert not [name for name in told["variables"] if "scale" in name or "lora" in name]
+    assert ("LoRA" if mode == "lora" else "quantized by Keras") in told["notes"][-1]
+
+
+def test_what_keras_3_quantized_and_cannot_load_says_what_to_save(tmp_path: Path) -> None:
+    made = folder(tmp_path, "quantized_attention", NEW)
+    made.answers(PLAIN, ".keras before.keras")
+    assert made.refusal(PLAIN, ".keras model.keras")[2].startswith("save the model before model.quantize()")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_operations_between_layers_load_from_both_kinds_of_files(tmp_path: Path, file: str) -> None:
+    """Keras 3 itself does not find them in an .h5."""
+    folder(tmp_path, "operated", NEW).answers(PLAIN, f"{file} model{file}")
 
 
 # ---------------------------------------------------------------- subclassed models

@@ -14,7 +14,7 @@ import numpy as np
 
 from kit.worker.job import JobError
 
-_REFUSED = "save the model before model.quantize(), and convert that file: [quantize] scheme says the rest"
+UNQUANTIZED = "save the model before model.quantize(), and convert that file: [quantize] scheme says the rest"
 
 
 def with_float_weights(keras: Any, model: Any, text: str, objects: Mapping[str, Any]) -> tuple[Any, str]:
@@ -29,7 +29,9 @@ def with_float_weights(keras: Any, model: Any, text: str, objects: Mapping[str, 
         return model, ""
     if not isinstance(model, keras.Sequential) and not getattr(model, "inputs", None):
         if modes:
-            raise JobError("model", f"a subclassed model that Keras quantized ({', '.join(sorted(modes))})", _REFUSED)
+            raise JobError(
+                "model", f"a subclassed model that Keras quantized ({', '.join(sorted(modes))})", UNQUANTIZED
+            )
         return model, ""
     with keras.utils.custom_object_scope(objects):
         copy = type(model).from_config(_float_config(json.loads(text)["config"]))
@@ -87,7 +89,7 @@ def _kernel(layer: Any) -> Any:
         made = _grouped(layer, _nibbles(kernel, columns), "kernel", axis=0)
     else:
         raise JobError(
-            "model", f"layer '{layer.name}' was quantized by Keras ({mode}), and has no float weights", _REFUSED
+            "model", f"layer '{layer.name}' was quantized by Keras ({mode}), and has no float weights", UNQUANTIZED
         )
     if layer.lora_enabled:
         delta = np.matmul(_array(layer.lora_kernel_a), _array(layer.lora_kernel_b))
@@ -113,7 +115,7 @@ def _reverse(layer: Any) -> Any:
     if layer.quantization_mode is None:
         return layer.reverse_embeddings
     if layer.quantization_mode != "int8":
-        raise JobError("model", f"layer '{layer.name}' was quantized by Keras ({layer.quantization_mode})", _REFUSED)
+        raise JobError("model", f"layer '{layer.name}' was quantized by Keras ({layer.quantization_mode})", UNQUANTIZED)
     return _array(layer.reverse_embeddings) / _array(layer.reverse_embeddings_scale)
 
 

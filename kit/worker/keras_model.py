@@ -36,7 +36,8 @@ def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
             source = _described(keras, model, file, wishes)
             renamed.try_out(source)
-        return replace(source, notes=(*source.notes, note)) if note else source
+        notes = (*renamed.notes, note) if note else renamed.notes
+        return replace(source, notes=(*source.notes, *notes))
 
 
 def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_code: bool) -> Any:

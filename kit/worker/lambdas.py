@@ -21,6 +21,7 @@ from typing import Any
 from kit.worker.function_code import PYTHON, Builtins, names_of, read_code, revive
 from kit.worker.job import JobError, ModelPart
 from kit.worker.keras_choice import keras_of
+from kit.worker.old_layers import modern
 from kit.worker.operations import named_operations
 from kit.worker.source import Source
 
@@ -59,7 +60,8 @@ class Renamed:
         self.objects = dict(objects)
         self._legacy, self._allow_code = legacy, allow_code
         self._bodies: dict[str, str] = {}  # byte-code by the name that was given
-        self.changed = False
+        modern_text, self.notes = modern(text)
+        self.changed, text = modern_text != text, modern_text
         self.left: list[str] = []  # layers with a function that stays as it is stored
         self.lost: list[str] = []  # layers with a function of which the file has not even the byte-code
         self.revived: list[Revived] = []

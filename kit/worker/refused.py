@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.worker.custom import described
+from kit.worker.dequantized import UNQUANTIZED
 from kit.worker.job import JobError
 from kit.worker.lambdas import LAMBDA, Renamed
 
@@ -21,8 +22,14 @@ _RUN = "let that code run: in a container (--engine docker), or with [model] all
 
 def cannot(keras: Any, what: str, error: Exception, renamed: Renamed | None = None) -> JobError:
     """Return Keras's refusal as an error with what to do."""
-    hint = (renamed and _nameless(renamed)) or (renamed and _other_keras(keras, renamed.objects)) or _remedy(error)
+    hint = (renamed and _of_model(keras, renamed)) or _remedy(error)
     return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
+
+
+def _of_model(keras: Any, renamed: Renamed) -> str:
+    """Return what to do by what the model is made of, "" where that says nothing."""
+    quantized = UNQUANTIZED if '"source_name"' in renamed.text else ""
+    return _nameless(renamed) or _other_keras(keras, renamed.objects) or quantized
 
 
 def _nameless(renamed: Renamed) -> str:
@@ -66,4 +73,4 @@ def _remedy(error: Exception) -> str:
         return f"give it in [model] code: CUSTOM_OBJECTS = {{'{name}': {name}}}"
     if "lambda" in text.lower() or "safe_mode" in text:
         return f"it runs Python code on load: {_RUN}"
-    return "load it with the Keras that wrote it, and save it again: model.export(folder), and path = that folder"
+    return "save it again with the code that trained it: model.export('folder'), and [model] path = 'folder'"
