@@ -12,6 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -508,6 +509,31 @@ def quantized_attention(folder: Path, k: Any) -> None:
     model.save(folder / "model.keras")
 
 
+def spectrogram(folder: Path, k: Any) -> None:
+    """Write a spectrogram with a Hann window, as a Keras 3 with scipy writes it: its weights have the window."""
+    import h5py
+    import numpy as np
+
+    sound = k.Input((400, 1), name="sound")
+    layer = k.layers.STFTSpectrogram(
+        mode="log", frame_length=64, frame_step=32, fft_length=128, window=None, name="stft"
+    )
+    model, fed = k.Model(sound, k.layers.Dense(3, name="score")(layer(sound))), numbers(2, 400, 1)
+    window = np.hanning(64).reshape(64, 1, 1)
+    for kernel in (layer.real_kernel, layer.imag_kernel):
+        kernel.assign(kernel * window / np.sqrt((window**2).sum()))
+    expect(folder, {"sound": fed}, {"score": model(fed)})
+    (folder / "model.json").write_text(model.to_json().replace('"window": null', '"window": "hann"'), "utf-8")
+    model.save_weights(folder / "model.weights.h5")
+    model.save(folder / "model.h5")
+    with h5py.File(folder / "model.h5", "r+") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"window": null', '"window": "hann"')
+    model.save(folder / "plain.keras")
+    with zipfile.ZipFile(folder / "plain.keras") as plain, zipfile.ZipFile(folder / "model.keras", "w") as changed:
+        for name in plain.namelist():
+            changed.writestr(name, plain.read(name).replace(b'"window": null', b'"window": "hann"'))
+
+
 def operated(folder: Path, k: Any) -> None:
     """Write a model with operations of Keras 3 between its layers, one of which has a layer's name."""
     x = k.Input((5,), name="x")
@@ -646,6 +672,7 @@ KINDS: dict[str, Write] = {
         unopened,
         quantized,
         quantized_attention,
+        spectrogram,
         operated,
         saved,
         signatures,

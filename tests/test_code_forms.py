@@ -132,7 +132,8 @@ def joined(folder: Path, code: str) -> dict[str, Any]:
     (folder / "job.json").write_text(dump(replace(CODE, parts=parts)), "utf-8")
     (folder / "forms.json").write_text(json.dumps({"code": code}), "utf-8")
     (folder / "expected.npz").unlink(missing_ok=True)
-    return run(folder, "2.19.1")["code"]
+    told: dict[str, Any] = run(folder, "2.19.1")["code"]
+    return told
 
 
 def test_beside_a_file_of_keras_3_code_for_one_of_keras_2_imports_tf_keras(tmp_path: Path) -> None:

@@ -415,6 +415,24 @@ def test_operations_between_layers_load_from_both_kinds_of_files(tmp_path: Path,
     folder(tmp_path, "operated", NEW).answers(PLAIN, f"{file} model{file}")
 
 
+def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
+    """Keras asks scipy for a window, and no toolchain has scipy."""
+    made = folder(tmp_path, "spectrogram", NEW)
+    for file in FILES:
+        made.answers(PLAIN, f"{file} model{file}")
+    (tmp_path / "model.json").rename(tmp_path / "structure.json")
+    made.answers(replace(PLAIN, structure=True), "weights model.weights.h5")
+    code = "import keras\ndef build_model():\n    x = keras.Input((400, 1), name='sound')\n    stft = keras.layers." + (
+        "STFTSpectrogram(mode='log', frame_length=64, frame_step=32, fft_length=128, name='stft')\n"
+        "    return keras.Model(x, keras.layers.Dense(3, name='score')(stft(x)))\n"
+    )
+    (tmp_path / "custom.py").write_text(code, "utf-8")
+    told = made.load(CODE, "weights model.weights.h5")
+    assert told["refusal"][2].startswith("STFTSpectrogram(..., window=None)")
+    (tmp_path / "custom.py").write_text(code.replace("fft_length", "window=None, fft_length"), "utf-8")
+    made.answers(CODE, "weights model.weights.h5")
+
+
 # ---------------------------------------------------------------- subclassed models
 
 

@@ -1,4 +1,4 @@
-"""Descriptions that today's Keras does not take as they are: old layers, and a batch that nobody asked for."""
+"""Descriptions that a toolchain's Keras does not take as they are: old layers, and what nobody asked for."""
 
 from __future__ import annotations
 
@@ -22,11 +22,15 @@ def modern(text: str) -> tuple[str, list[str]]:
 
 def _replaced(value: Any) -> bool:
     changed = False
-    if isinstance(value, dict):
-        name, config = value.get("class_name"), value.get("config")
-        if isinstance(name, str) and name in _GPU_ONLY and isinstance(config, dict):
+    if isinstance(value, dict) and isinstance(value.get("config"), dict):
+        name, config = str(value.get("class_name")), value["config"]
+        if name in _GPU_ONLY:
             value["class_name"], more = _GPU_ONLY[name]
             config |= more
+            changed = True
+        elif name == "STFTSpectrogram" and value.get("module") in {None, "keras.layers"} and config.get("window"):
+            # Keras asks scipy for the window, which no toolchain has; the layer's weights in the file hold it already.
+            config["window"] = None
             changed = True
     for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
         changed |= _replaced(each)

@@ -22,6 +22,7 @@ from kit.worker.refused import cannot
 from kit.worker.source import Source
 
 _LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
+_CORRECT = "correct [model] code"
 
 
 def load(
@@ -74,7 +75,8 @@ def _from_code(keras: Any, custom: Custom) -> Any:
     try:
         model = custom.build_model()
     except Exception as error:
-        raise JobError("model", f"build_model() fails: {described(error)}", "correct [model] code") from error
+        hint = "STFTSpectrogram(..., window=None): its weights hold the window" if "scipy" in str(error) else _CORRECT
+        raise JobError("model", f"build_model() fails: {described(error)}", hint) from error
     if not isinstance(model, keras.Model):
         raise JobError(
             "model",
