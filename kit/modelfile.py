@@ -178,6 +178,16 @@ def _is_shape(value: list[Any]) -> bool:
     return bool(value) and all(n is None or type(n) is int for n in value)
 
 
+def _is_function(value: Any) -> bool:
+    """Say whether it is [byte-code, defaults, closure]; [layer, 0, 0] is where a call's argument comes from."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and not any(isinstance(each, int) for each in value[1:])
+    )
+
+
 def _code(config: Any, inside: str = "model") -> Iterator[str]:
     """Yield the names of layers that hold marshalled Python: Lambda layers, and lambdas given to others."""
     if isinstance(config, dict):
@@ -186,7 +196,7 @@ def _code(config: Any, inside: str = "model") -> Iterator[str]:
             yield str(name)
             return
         value = config.get("value")
-        if set(config) == {"value"} and isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+        if set(config) == {"value"} and _is_function(value):
             yield str(name)  # an activation's: [byte-code, defaults, closure]
             return
         for each in config.values():

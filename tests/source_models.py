@@ -21,18 +21,18 @@ EXPECTED = "expected.npz"  # input/<name>, output/<name>, and inner/<name> of te
 Write = Callable[[Path, Any], None]
 
 
-def written(python: Path, kind: str, folder: Path) -> Path:
+def written(python: Path, kind: str, folder: Path, maker: Path = Path(__file__)) -> Path:
     """Write the files of a kind (a key of KINDS, "2:" before it for Keras 2) into folder, and return folder.
 
-    Made once for each Python and each content of this module, then copied.
+    maker: the module that makes it, this one or another with KINDS. Made once for each Python and each content of
+    that module, then copied.
     """
     from filelock import FileLock
     from models import _run
     from third_party import cache_folder
 
-    maker = Path(__file__)
     key = hashlib.sha256(maker.read_bytes() + os.fsencode(python)).hexdigest()[:16]
-    cached = cache_folder() / "source-models" / key / kind.replace(":", "-")
+    cached = cache_folder() / maker.stem.replace("_", "-") / key / kind.replace(":", "-")
     cached.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{cached}.lock"):  # another process of the same test run may want it, too
         if not cached.exists():

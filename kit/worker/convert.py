@@ -10,10 +10,12 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kit.worker.calibration import resizing
 from kit.worker.export import Exported
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.job import Job, JobError
 from kit.worker.signatures import settle
+from kit.worker.source import layer_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -31,12 +33,24 @@ class Origin:
         places = [self._place(name) for name in dict.fromkeys(nodes)]
         return f"{op} (in {', '.join(places[:3])})" if places else op
 
+    def layer_of(self, node: str) -> str:
+        """Return the layer that a node belongs to by its name, "" for none."""
+        return layer_of(node, self.layers)
+
+    def layers_with(self, ops: Sequence[str]) -> list[str]:
+        """Return the layers in which one of these operations is."""
+        nodes = (node for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op in ops)
+        return list(dict.fromkeys(filter(None, (self.layer_of(node.name) for node in nodes))))
+
+    @staticmethod
+    def cut(layer: str) -> str:
+        """Return the lines of a recipe that start the file behind a layer."""
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", layer)
+        return f'[[inputs]] name = "{name}" and source = "{layer}" start the file behind it'
+
     def _place(self, node: str) -> str:
-        for word in node.split("/"):
-            for layer in (word, re.sub(r"_\d+$", "", word)):  # Keras 3 numbers the scopes of a model that it loads
-                if layer in self.layers:
-                    return f"layer '{layer}': {node}"
-        return node
+        layer = self.layer_of(node)
+        return f"layer '{layer}': {node}" if layer else node
 
 
 def convert(
@@ -62,7 +76,8 @@ def convert(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
-        content = bytes(converter.convert())
+        with resizing():
+            content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
     return settle(content, exported)
@@ -88,13 +103,13 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "keep only variables that come after it, such as the last layer's; or leave [variables.train] out",
         )
     if ops:
+        layers = source.layers_with(ops)
         return JobError(
             "model",
             f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op) for op in ops)}",
             "replace the layer that uses it by one that TFLite has"
-            if job.allow_flex
-            else "replace the layer that uses it by one that TFLite has; or set [model] allow_flex = true, "
-            "and the app has to link select-tf-ops",
+            + (f"; where it only prepares the input, let the app do it: {source.cut(layers[-1])}" if layers else "")
+            + ("" if job.allow_flex else "; or set [model] allow_flex = true, and the app has to link select-tf-ops"),
         )
     if "element_shape to be static" in text:
         return JobError(
@@ -107,6 +122,6 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
     hint = (
         'try scheme = "float32" to see whether quantization is the cause'
         if job.scheme != "float32"
-        else "the log has the whole message"
+        else "try another TensorFlow version ([toolchain] tensorflow), or take outputs before it ([model] outputs)"
     )
     return JobError("model", f"the converter refused the model: {telling[:300]}", hint)

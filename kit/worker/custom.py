@@ -81,6 +81,9 @@ def _said(text: str) -> str:
     """Return the line of a message that says what is wrong: Keras puts configurations and stack traces before it."""
     lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()]
     for line, after in itertools.pairwise(lines):
+        if after.startswith("[[{{node"):  # TensorFlow's own words on what failed in a graph, then where
+            return re.sub(r"^\(\d+\) \w+: +", "", line)
+    for line, after in itertools.pairwise(lines):
         if line.startswith("Exception encountered when calling ") or line.endswith("Error encountered:"):
             return _said("\n".join(lines[lines.index(after) :]))
     for line in reversed(lines):  # each object inside another puts its own before it

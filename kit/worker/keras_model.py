@@ -19,6 +19,7 @@ from kit.worker.dequantized import with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.lambdas import Renamed, renamed_file
+from kit.worker.precision import precision_note
 from kit.worker.refused import cannot
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.subclassed import Feed, feed_of, outputs_of
@@ -37,7 +38,7 @@ def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish
             source = _described(keras, model, file, wishes)
             renamed.try_out(source)
         notes = (*renamed.notes, note) if note else renamed.notes
-        return replace(source, notes=(*source.notes, *notes))
+        return with_precision(replace(source, notes=(*source.notes, *notes)), renamed)
 
 
 def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_code: bool) -> Any:
@@ -66,6 +67,13 @@ def _described(keras: Any, model: Any, file: Path, wishes: Sequence[InputWish]) 
     except Exception as error:
         raise cannot(keras, "load the model's weights", error) from error
     return describe(model, loader, wishes)
+
+
+def with_precision(source: Source, renamed: Renamed) -> Source:
+    """Return the source with a note on the precision that it was trained in, where that is not float32."""
+    if not renamed.precisions:
+        return source
+    return replace(source, notes=(*source.notes, precision_note(renamed.precisions)))
 
 
 def _unbuilt(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
@@ -106,13 +114,18 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             ) from error
     layers = dict(_layers(model))
 
-    def call(feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def call(
+        feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         args, kwargs = feed.pack({port.name: feeds[port.name] for port in feed.inputs})
-        for name in inner:
+        given = given or {}
+        for name in (*inner, *given):
             if _layer_of(name) not in layers:
                 raise JobError("recipe", f"the model has no layer '{name}'", nearest(name, tuple(layers)))
-        with _recorded({_layer_of(name): layers[_layer_of(name)] for name in inner}) as found, _autograph():
+        watched = {_layer_of(name): layers[_layer_of(name)] for name in (*inner, *given)}
+        with _recorded(watched, given) as found, _autograph():
             answers = tf.nest.flatten(model(*args, **kwargs))
+        _refuse_given(found, given)
         named = dict(zip([port.name for port in outputs], answers, strict=True))
         return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
 
@@ -171,16 +184,54 @@ def _inner(found: Sequence[Any], name: str) -> Any:
     return tensor
 
 
+def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> None:
+    """Raise JobError for a layer that no tensor can stand in for: one that also makes a mask, or runs several times."""
+    for name, tensor in given.items():
+        layer = _layer_of(name)
+        if any(getattr(each, "_keras_mask", None) is not None for each in (tensor, *found[layer])):
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer also makes a mask of what comes before it, and the layers "
+                "behind it use that",
+                "name the layer before it, or one behind those that use the mask",
+            )
+        if sum(each is tensor for each in found[layer]) != 1:
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer is not run once in a call of the model",
+                "name a layer that runs once on the way to the outputs",
+            )
+
+
+def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
+    """Return a layer's answer with the tensors that are given for it in their places."""
+    if not any(_layer_of(each) == name for each in given):
+        return answer
+    flat = tf.nest.flatten(answer)
+    for each, tensor in given.items():
+        if _layer_of(each) == name:
+            at = 0 if each == name else int(each.rpartition(":")[2])
+            if at >= len(flat):
+                raise JobError(
+                    "recipe", f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors", "0 is the first"
+                )
+            flat[at] = tensor
+    return tf.nest.pack_sequence_as(answer, flat)
+
+
 @contextmanager
-def _recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
-    """Give a mapping that fills up with what each of these layers returns, call after call, during the block."""
+def _recorded(layers: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
+    """Give a mapping that fills up with what each of these layers returns, call after call, during the block.
+
+    A layer returns what is given for it.
+    """
     found: dict[str, list[Any]] = {name: [] for name in layers}
 
     def watch(name: str, layer: Any) -> None:
         original, own = layer.call, "call" in vars(layer)  # a layer made of a function has a `call` of its own
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            answer = original(*args, **kwargs)
+            answer = _replaced(original(*args, **kwargs), name, given)
             found[name].extend(tf.nest.flatten(answer))
             return answer
 

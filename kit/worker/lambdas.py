@@ -23,6 +23,7 @@ from kit.worker.job import JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.old_layers import modern
 from kit.worker.operations import named_operations
+from kit.worker.precision import float_config
 from kit.worker.source import Source
 
 LAMBDA = "<lambda>"
@@ -65,7 +66,9 @@ class Renamed:
         self.left: list[str] = []  # layers with a function that stays as it is stored
         self.lost: list[str] = []  # layers with a function of which the file has not even the byte-code
         self.revived: list[Revived] = []
-        config = self._walk(json.loads(text), "model")
+        self.precisions: set[str] = set()  # policies and types of half and double precision, which became float32
+        config = float_config(self._walk(json.loads(text), "model"), self.precisions)
+        self.changed |= bool(self.precisions)
         self.text = json.dumps(config) if self.changed else text
         for name in [*objects]:
             for full in _registered(config):
@@ -282,7 +285,10 @@ def _code(value: dict[str, Any]) -> list[Any]:
     elif set(value) != {"value"}:
         return []
     triple = inner.get("value")
-    return triple if isinstance(triple, list) and len(triple) == 3 and isinstance(triple[0], str) else []
+    if not isinstance(triple, list) or len(triple) != 3 or not isinstance(triple[0], str):
+        return []
+    # [layer, 0, 0] is where a call's argument named `value` comes from.
+    return [] if any(isinstance(each, int) for each in triple[1:]) else triple
 
 
 def _registered(config: Any) -> Iterator[str]:

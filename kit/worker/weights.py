@@ -16,7 +16,7 @@ from kit.worker.custom import Custom, described
 from kit.worker.dequantized import with_float_weights
 from kit.worker.job import InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
-from kit.worker.keras_model import call_once, describe
+from kit.worker.keras_model import call_once, describe, with_precision
 from kit.worker.lambdas import Renamed
 from kit.worker.refused import cannot
 from kit.worker.source import Source
@@ -42,7 +42,7 @@ def load(
             if note:
                 source = replace(describe(model, source.loader, wishes), notes=(note,))
             renamed.try_out(source)
-        return source
+        return with_precision(replace(source, notes=(*renamed.notes, *source.notes)), renamed)
     if custom.build_model is not None:
         return _weighted(keras, _from_code(keras, custom), path, wishes)
     raise JobError(
