@@ -433,6 +433,17 @@ def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
     made.answers(CODE, "weights model.weights.h5")
 
 
+def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None:
+    made = folder(tmp_path, "weights", NEW)
+    text = json.dumps(json.loads((tmp_path / "structure.json").read_text("utf-8")))
+    for name, whose in (("TorchModuleWrapper", "PyTorch's own code"), ("JaxLayer", "JAX's own code")):
+        (tmp_path / "structure.json").write_text(
+            text.replace('"class_name": "Dense"', f'"class_name": "{name}"'), "utf-8"
+        )
+        kind, _, hint = made.refusal(replace(CODE, structure=True), "weights model.weights.h5")
+        assert (kind, whose in hint) == ("model", True), hint
+
+
 # ---------------------------------------------------------------- subclassed models
 
 

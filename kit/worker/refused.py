@@ -17,6 +17,7 @@ _UNKNOWN = re.compile(
     r"|Could not (?:locate|find) (?:class|function) '([^']+)'"
     r"|Could not interpret (?:activation|initializer|regularizer)[\w ]*:? '?([\w.>]+)"
 )
+_FOREIGN = re.compile(r'"class_name":\s*"(TorchModuleWrapper|JaxLayer|FlaxLayer)"')
 _RUN = "let that code run: in a container (--engine docker), or with [model] allow_code = true"
 
 
@@ -29,7 +30,18 @@ def cannot(keras: Any, what: str, error: Exception, renamed: Renamed | None = No
 def _of_model(keras: Any, renamed: Renamed) -> str:
     """Return what to do by what the model is made of, "" where that says nothing."""
     quantized = UNQUANTIZED if '"source_name"' in renamed.text else ""
-    return _nameless(renamed) or _other_keras(keras, renamed.objects) or quantized
+    return _foreign(renamed.text) or _nameless(renamed) or _other_keras(keras, renamed.objects) or quantized
+
+
+def _foreign(text: str) -> str:
+    """Return what to do about a layer that another framework runs, "" where there is none."""
+    found = _FOREIGN.search(text)
+    if not found:
+        return ""
+    whose = "PyTorch" if found[1].startswith("Torch") else "JAX"
+    return (
+        f"a {found[1]} is {whose}'s own code: build that layer of Keras's layers, give it the weights, and save again"
+    )
 
 
 def _nameless(renamed: Renamed) -> str:
