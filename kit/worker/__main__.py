@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.worker.job import ANSWERS, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.worker.keras_choice import choose_keras
 from kit.worker.progress import Progress
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def main(folder: Path, out: Path) -> None:
 def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     """Load, convert, run what was produced, prove and measure it; return what to tell the host."""
     progress.stage("start TensorFlow")
+    choose_keras(job)
     import tensorflow as tf
 
     from kit.npz import save_npz

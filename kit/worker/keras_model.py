@@ -15,9 +15,12 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.worker.custom import Custom, described
+from kit.worker.dequantized import with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
-from kit.worker.lambdas import LAMBDA, Renamed, renamed_file
+from kit.worker.keras_choice import keras_of
+from kit.worker.lambdas import Renamed, renamed_file
 from kit.worker.precision import precision_note
+from kit.worker.refused import cannot
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.subclassed import Feed, feed_of, outputs_of
 
@@ -25,31 +28,45 @@ from kit.worker.subclassed import Feed, feed_of, outputs_of
 def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool) -> Source:
     """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot."""
     keras = keras_of(legacy=part.legacy_keras)
-    loader = f"{keras.__name__} {keras.__version__}"
     with tempfile.TemporaryDirectory() as scratch:
         changed = Path(scratch) / f"model{part.format}"
         renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
         file = changed if renamed.changed else path
-        try:
-            # The scope, too: Keras 2 forgets the argument inside an .h5.
-            with keras.utils.custom_object_scope(renamed.objects):
-                model = keras.models.load_model(
-                    file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
-                )
-        except Exception as error:
-            model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
-            if model is None:
-                raise cannot(keras, "load the model", error, renamed.left) from error
-        source = with_precision(describe(model, loader, wishes), renamed)
-        if getattr(model, "inputs", None):
-            return source
-        # A subclassed model may have got its layers only in that call, and then its weights were passed over.
-        call_once(source)
-        try:
-            model.load_weights(str(file))
-        except Exception as error:
-            raise cannot(keras, "load the model's weights", error) from error
-        return with_precision(describe(model, loader, wishes), renamed)
+        with renamed.proved():
+            model = _model(keras, file, part, renamed, allow_code=allow_code)
+            model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
+            source = _described(keras, model, file, wishes)
+            renamed.try_out(source)
+        notes = (*renamed.notes, note) if note else renamed.notes
+        return with_precision(replace(source, notes=(*source.notes, *notes)), renamed)
+
+
+def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_code: bool) -> Any:
+    try:
+        # The scope, too: Keras 2 forgets the argument inside an .h5.
+        with keras.utils.custom_object_scope(renamed.objects):
+            return keras.models.load_model(
+                file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
+            )
+    except Exception as error:
+        model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
+        if model is None:
+            raise cannot(keras, "load the model", error, renamed) from error
+        return model
+
+
+def _described(keras: Any, model: Any, file: Path, wishes: Sequence[InputWish]) -> Source:
+    loader = f"{keras.__name__} {keras.__version__}"
+    source = describe(model, loader, wishes)
+    if getattr(model, "inputs", None):
+        return source
+    # A subclassed model may have got its layers only in that call, and then its weights were passed over.
+    call_once(source)
+    try:
+        model.load_weights(str(file))
+    except Exception as error:
+        raise cannot(keras, "load the model's weights", error) from error
+    return describe(model, loader, wishes)
 
 
 def with_precision(source: Source, renamed: Renamed) -> Source:
@@ -124,30 +141,6 @@ def _json(model: Any) -> str:
     with suppress(Exception):
         return str(model.to_json())
     return ""
-
-
-def keras_of(*, legacy: bool) -> Any:
-    """Return Keras 3, or for a legacy file Keras 2: tf_keras beside Keras 3, and `keras` itself before that."""
-    if legacy:
-        with suppress(ModuleNotFoundError):
-            import tf_keras
-
-            return tf_keras
-    import keras
-
-    return keras
-
-
-def cannot(keras: Any, what: str, error: Exception, nameless: Sequence[str] = ()) -> JobError:
-    """Return Keras's refusal as an error with what to do. nameless are layers with a function that has no name."""
-    hint = _remedy(error)
-    if nameless:
-        hint = (
-            f"layer '{nameless[0]}' has a function without a name, stored as Python code: give it in [model] code, "
-            f"CUSTOM_OBJECTS = {{'{nameless[0]}/{LAMBDA}': ...}}, or let that code run: in a container "
-            "(--engine docker), or with [model] allow_code = true"
-        )
-    return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
 
 
 def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -333,14 +326,3 @@ def _named(nest: Any, names: list[str]) -> list[tuple[str, Any]]:
 
 def _port(name: str, tensor: Any) -> Port:
     return Port(name, tuple(tensor.shape), np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype).name)
-
-
-def _remedy(error: Exception) -> str:
-    text = str(error)
-    if any(words in text for words in ("Unknown layer", "Unknown activation", "Unknown object", "Could not locate")):
-        return "give what it does not know in [model] code: CUSTOM_OBJECTS = {name in the file: object}"
-    if "lambda" in text.lower() or "safe_mode" in text:
-        return (
-            "it runs Python code on load: build it in a container (--engine docker), or set [model] allow_code = true"
-        )
-    return "load it with the Keras that wrote it and save it again; the log has the whole message"
