@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.android.jvm import litert_library
+from kit.android.jvm import runtime_properties
 from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.step import MissingToolError
 from kit.android.tools import find_framework, find_jar, find_java, find_program, kotlin
@@ -45,10 +45,10 @@ def rerun_kotlin(folder: Path, *arguments: str, properties: dict[str, str] | Non
     """Run what run_kotlin compiled."""
     tool = kotlin(quiet)
     jars = [folder / "classes", desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
-    system = {"dropkit.litert": str(litert_library(quiet))} | (properties or {})
     argv = [
         *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
-        *(f"-D{name}={value}" for name, value in system.items()),
+        *runtime_properties(quiet),
+        *(f"-D{name}={value}" for name, value in (properties or {}).items()),
         *("-cp", os.pathsep.join(map(str, jars)), "ProgramKt", *arguments),
     ]
     lines: list[str] = []
