@@ -43,16 +43,21 @@ def run_kotlin(folder: Path, text: str, *arguments: str, properties: dict[str, s
 
 def rerun_kotlin(folder: Path, *arguments: str, properties: dict[str, str] | None = None) -> str:
     """Run what run_kotlin compiled."""
+    lines: list[str] = []
+    log = folder / "program.log"
+    argv = java_argv(folder, *arguments, properties=properties)
+    ended = run(argv, env=os.environ, cwd=folder, log=log, on_line=lines.append, timeout=60)
+    assert ended.status == 0, f"{ended.cause}\n{tail(log, 30)}"
+    return "\n".join(lines)
+
+
+def java_argv(folder: Path, *arguments: str, properties: dict[str, str] | None = None) -> list[str]:
+    """Return the command that runs what run_kotlin compiled."""
     tool = kotlin(quiet)
     jars = [folder / "classes", desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
-    argv = [
+    return [
         *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
         *runtime_properties(quiet),
         *(f"-D{name}={value}" for name, value in (properties or {}).items()),
         *("-cp", os.pathsep.join(map(str, jars)), "ProgramKt", *arguments),
     ]
-    lines: list[str] = []
-    log = folder / "program.log"
-    ended = run(argv, env=os.environ, cwd=folder, log=log, on_line=lines.append, timeout=60)
-    assert ended.status == 0, f"{ended.cause}\n{tail(log, 30)}"
-    return "\n".join(lines)

@@ -119,6 +119,10 @@ public final class RuntimeInterpreter {
   }
 
   public void close() {
-    InterpreterHost.ask('D', out -> out.writeInt(handle), in -> null);
+    try {
+      InterpreterHost.ask('D', out -> out.writeInt(handle), in -> null);
+    } catch (IllegalStateException ended) {
+      // The host is gone, and the interpreter with it: the call that met that has said so.
+    }
   }
 }
