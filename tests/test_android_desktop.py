@@ -118,9 +118,7 @@ fun main(args: Array<String>) {
     told("size") { interpreter.runSignature(mapOf<String, Any>("image" to ByteBuffer.allocateDirect(63)), mapOf()) }
     val two = Array(2) { Array(8) { Array(8) { ByteArray(1) } } }
     told("batch") { interpreter.runSignature(mapOf<String, Any>("image" to two), mapOf()) }
-    digit.clear()
-    interpreter.runSignature(inputs, outputs, "serving_default")
-    told("after") { (0 until 10).map { digit.get(it) } == compiled }
+    told("after") { interpreter.runSignature(inputs, outputs, "serving_default") }
     told("keys") { interpreter.signatureKeys.toList() }
     interpreter.close()
 }
