@@ -170,6 +170,15 @@ def gru() -> Any:
     return keras.Model(sequence, keras.layers.Dense(3, name="score")(x), name="gru")
 
 
+def tags() -> Any:
+    """Return `sensors` [N, any, 6] -> `tags` [N, any, 3]: a GRU that says something of every step."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    sensors = keras.Input((None, 6), name="sensors")
+    x = keras.layers.GRU(12, return_sequences=True, name="steps")(sensors)
+    return keras.Model(sensors, keras.layers.Dense(3, activation="softmax", name="tags")(x), name="tags")
+
+
 def stateful() -> Any:
     """Return `step` [1, 1, 5] -> `score` [1, 3] through an LSTM that remembers from call to call."""
     keras = _keras()
@@ -304,6 +313,7 @@ KINDS: dict[str, Callable[[], Any]] = {
             "many": many,
             "head": head,
             "gru": gru,
+            "tags": tags,
             "stateful": stateful,
             "float_ids": float_ids,
         }.items()
