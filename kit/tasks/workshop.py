@@ -42,14 +42,17 @@ def fmt(ctx: Context, debug: bool = False) -> None:
 
 
 @command
-def bench(ctx: Context, reproducibility: bool = False, tensorflow: str = "", debug: bool = False) -> None:
+def bench(
+    ctx: Context, reproducibility: bool = False, operators: bool = False, tensorflow: str = "", debug: bool = False
+) -> None:
     """Measure the kit against a bare script, as ratios within one run (in a checkout).
 
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
-    takes about an hour; with --tensorflow V it prints that version's table.
+    takes about an hour; --operators compares each operator in int8 with float, writes the table of
+    docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V.
     """
-    which = ["benchmarks.reproducibility", *([tensorflow] if tensorflow else [])] if reproducibility else ["benchmarks"]
-    _workshop([sys.executable, "-m", *which])
+    page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
+    _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
 
 
 def _workshop(*commands: list[str]) -> None:

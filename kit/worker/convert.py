@@ -13,6 +13,7 @@ import tensorflow as tf
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
 from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.int8_file import mended
 from kit.worker.job import Job, JobError
 from kit.worker.signatures import settle
 from kit.worker.source import layer_of
@@ -82,7 +83,7 @@ def convert(
             content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
-    return settle(content, exported)
+    return settle(mended(content) if job.scheme == "int8" else content, exported)
 
 
 def _rows(

@@ -30,7 +30,7 @@ from kit.worker.source import Variable, unique
 class Frozen:
     """A flat graph. Tensors by name ("x:0"), operations by name ("x")."""
 
-    graph: graph_pb2.GraphDef  # batch normalization folded
+    graph: graph_pb2.GraphDef  # batch normalization folded, and no operator that TFLite lacks and others can replace
     unfolded: graph_pb2.GraphDef
     inputs: tuple[str, ...]  # in the order of the contract
     outputs: tuple[str, ...]

@@ -19,6 +19,7 @@ from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
+from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.limits import refuse_lengths
 from kit.worker.precision import precision_note
@@ -173,13 +174,19 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        exported = export(list(zip(contracts, frozen, strict=True)), module, train, Path(folder))
-        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         calibration = {
             contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
             for contract in contracts
             if contract.key in data.calibration
         }
+        ready = [
+            for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
+            if job.scheme == "int8"
+            else graph
+            for contract, graph in zip(contracts, frozen, strict=True)
+        ]
+        exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
+        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         content = convert(Path(folder), job, exported, calibration, origin)
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
@@ -187,7 +194,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(_notes(job, contracts, frozen)))
+    notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
