@@ -226,6 +226,11 @@ def test_a_transform_of_a_length_that_no_kernel_has_is_refused_with_ways_out_tha
     world.build(model=CODE.replace("layers", "padded"), name="padded")
 
 
+def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
+    world.made("log_mel").build(int8(), model=CODE)
+    assert world.off() < 0.06
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["2.12.1", "2.15.1", "2.21.0"])
 @pytest.mark.parametrize("kind", ["2:swish", "2:mixed_float16", "2:flags"])

@@ -270,6 +270,35 @@ def spectrum(folder: Path) -> None:
     save(folder, model, {"audio": np.random.default_rng(3).normal(size=(4, 1600)).astype(np.float32)})
 
 
+def log_mel(folder: Path) -> None:
+    """`audio` [4000] -> `word` [4]: the logarithm of a mel spectrum, and a convolution. layers.py has the spectrum."""
+    layers = keras().layers
+    code = (
+        "import tensorflow as tf\nfrom keras import layers\n\n\nclass Mel(layers.Layer):\n"
+        "    def call(self, inputs):\n        power = tf.abs(tf.signal.stft(inputs, 256, 128)) ** 2\n"
+        "        filters = tf.signal.linear_to_mel_weight_matrix(20, 129, 8000, 80.0, 3800.0)\n"
+        "        return tf.math.log(tf.maximum(tf.matmul(power, filters), 1e-10)) / 10\n\n\n"
+        'CUSTOM_OBJECTS = {"Mel": Mel}\n'
+    )
+    (folder / "layers.py").write_text(code, "utf-8")
+    scope: dict[str, Any] = {}
+    exec(code, scope)  # noqa: S102 - the layer that the model is made of
+    audio = layers.Input((4000,), name="audio")
+    x = layers.Conv1D(16, 3, activation="relu")(scope["Mel"](name="mel")(audio))
+    model = keras().Model(audio, layers.Dense(4, name="word")(layers.GlobalAveragePooling1D()(x)))
+    save(folder, model, {"audio": _tones(8, 3)}, {"audio": _tones(64, 4)})
+
+
+def _tones(count: int, seed: int) -> Any:
+    """Return sounds [count, 4000] of one tone and a little noise each, loud and soft ones."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    pitch, loud = rng.uniform(200, 3000, (count, 1)), np.exp(rng.uniform(-4, 0, (count, 1)))
+    tones = loud * np.sin(2 * np.pi * pitch * np.arange(4000) / 8000)
+    return (tones + 0.01 * rng.normal(size=tones.shape)).astype(np.float32)
+
+
 KINDS: dict[str, Callable[[Path], None]] = {
     "swish": swish,
     "ids": ids,
@@ -284,6 +313,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "causal": causal,
     "loudest": loudest,
     "spectrum": spectrum,
+    "log_mel": log_mel,
 }
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ import tensorflow as tf
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
 from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
 from kit.worker.job import Job, JobError
 from kit.worker.signatures import settle
@@ -79,7 +80,7 @@ def convert(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
-        with resizing():
+        with resizing(), front_ends_in_float():
             content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
