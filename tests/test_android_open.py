@@ -16,9 +16,11 @@ from models import keras3_model
 from worlds import run_kit
 
 from kit.android.api import Api
+from kit.android.jvm import compare_outputs, compile_glue, harness_outputs, run_golden
 from kit.android.kotlin import compile_kotlin, desktop_classpath
 from kit.android.proof import prove
 from kit.android.source import find_glue
+from kit.tflite import read_tflite
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 
@@ -90,6 +92,25 @@ def test_the_generated_class_takes_any_length_and_gives_what_keras_gives(
     assert [json.loads(shape) for shape, _values in found] == [[1, steps, 3] for steps in LENGTHS]
     for (_shape, values), wanted in zip(found, keras, strict=True):
         assert np.allclose(json.loads(values), np.ravel(json.loads(wanted)), atol=1e-5)
+
+
+def test_an_app_can_load_a_model_whose_kernels_cannot_take_a_size_of_one(
+    toolchain_python: Path, tmp_path: Path
+) -> None:
+    # The published class allocates the file's own shapes before anybody can resize.
+    model = keras3_model(toolchain_python, tmp_path / "mirrored.keras", "mirrored")
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(f"[model]\npath = '{model}'\nid = 'm'\n[[inputs]]\nname = 'image'\nshape = [-1, -1, 3]\n")
+    out = str(tmp_path / "dist")
+    built = run_kit("build", str(recipe), "--engine", "local", "--tensorflow", "2.19.1", "--out", out)
+    assert built.returncode == 0, built.stderr
+    glue = find_glue(tmp_path / "dist" / "m")
+    graph = read_tflite(glue.assets[0] / "m/model.tflite").subgraphs[0]
+    image = graph.tensors[graph.inputs[0]]
+    assert (image.shape, image.shape_signature) == ((1, 64, 64, 3), (1, -1, -1, 3))
+    count, recorded = run_golden(compile_glue(glue, tmp_path, quiet), glue.assets, tmp_path, quiet)
+    assert count > 0
+    assert "bit for bit" in compare_outputs(recorded, harness_outputs(glue.bundle, tmp_path, quiet))
 
 
 # ---------------------------------------------------------------- every element type, several signatures

@@ -25,8 +25,8 @@ from kit.worker.limits import refuse_lengths
 from kit.worker.precision import precision_note
 from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized
-from kit.worker.signatures import resources
-from kit.worker.sizes import Size
+from kit.worker.signatures import preset, resources
+from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
 from kit.worker.variables import fates, keeping
@@ -188,6 +188,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         content = convert(Path(folder), job, exported, calibration, origin)
+    content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     product = Product(content, contracts, bound=bound, random=random)

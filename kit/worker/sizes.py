@@ -91,6 +91,19 @@ def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.nda
     return values
 
 
+def first_shapes(contract: Contract, sizes: Sequence[Size]) -> dict[str, tuple[int, ...]]:
+    """Return the shape of each input that has open axes, by name: at the first of the sizes, and one sample a call."""
+    size = next(iter(sizes), {})
+    shapes = {}
+    for spec in contract.inputs:
+        if DYNAMIC in spec.shape:
+            lengths = iter(size.get(spec.name, ()))
+            inner = spec.shape[1:] if spec.batched else spec.shape
+            first = (max(spec.shape[0], 1),) if spec.batched else ()
+            shapes[spec.name] = (*first, *(next(lengths) if n == DYNAMIC else n for n in inner))
+    return shapes
+
+
 def fitted(samples: Mapping[str, np.ndarray], contract: Contract, size: Size) -> dict[str, np.ndarray]:
     """Return samples [N, ...] with their open axes cut to a size, or continued to it by going back and forth."""
     result = dict(samples)
