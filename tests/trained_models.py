@@ -285,7 +285,7 @@ def log_mel(folder: Path) -> None:
     exec(code, scope)  # noqa: S102 - the layer that the model is made of
     audio = layers.Input((4000,), name="audio")
     x = layers.Conv1D(16, 3, activation="relu")(scope["Mel"](name="mel")(audio))
-    model = keras().Model(audio, layers.Dense(4, name="word")(layers.GlobalAveragePooling1D()(x)))
+    model = keras().Model(audio, layers.Dense(4, name="word")(layers.Flatten()(x)))
     save(folder, model, {"audio": _tones(8, 3)}, {"audio": _tones(64, 4)})
 
 
