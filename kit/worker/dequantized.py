@@ -7,9 +7,13 @@ Embedding, the ones that `quantize` and `enable_lora` know. Source of the formul
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Mapping
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 
 from kit.worker.job import JobError
@@ -41,6 +45,23 @@ def with_float_weights(keras: Any, model: Any, text: str, objects: Mapping[str, 
         _copy(old, new)
     what = f"its weights were quantized by Keras ({', '.join(sorted(modes))}) and are float32 again" if modes else ""
     return copy, what or "what LoRA learned is added to the weights"
+
+
+def holds_int8(path: Path) -> bool:
+    """Say whether a .keras or .h5 file has weights of Keras's own int8 or int4, wherever its layers are."""
+    found = False
+
+    def look(_name: str, item: Any) -> None:
+        nonlocal found
+        found = found or (isinstance(item, h5py.Dataset) and item.dtype == np.int8)
+
+    with suppress(OSError, KeyError), ExitStack() as stack:
+        opened: Any = path
+        if zipfile.is_zipfile(path):
+            archive = stack.enter_context(zipfile.ZipFile(path))
+            opened = stack.enter_context(archive.open("model.weights.h5"))
+        stack.enter_context(h5py.File(opened, "r")).visititems(look)
+    return found
 
 
 def _float_config(value: Any) -> Any:

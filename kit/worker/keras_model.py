@@ -15,7 +15,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.worker.custom import Custom, described
-from kit.worker.dequantized import with_float_weights
+from kit.worker.dequantized import holds_int8, with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.lambdas import Renamed, renamed_file
@@ -51,7 +51,7 @@ def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_c
     except Exception as error:
         model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
         if model is None:
-            raise cannot(keras, "load the model", error, renamed) from error
+            raise cannot(keras, "load the model", error, renamed, quantized=holds_int8(file)) from error
         return model
 
 

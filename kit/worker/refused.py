@@ -21,9 +21,11 @@ _FOREIGN = re.compile(r'"class_name":\s*"(TorchModuleWrapper|JaxLayer|FlaxLayer)
 _RUN = "let that code run: in a container (--engine docker), or with [model] allow_code = true"
 
 
-def cannot(keras: Any, what: str, error: Exception, renamed: Renamed | None = None) -> JobError:
-    """Return Keras's refusal as an error with what to do."""
-    hint = (renamed and _of_model(keras, renamed)) or _remedy(error)
+def cannot(
+    keras: Any, what: str, error: Exception, renamed: Renamed | None = None, *, quantized: bool = False
+) -> JobError:
+    """Return Keras's refusal as an error with what to do. quantized: the file has Keras's own int8 weights."""
+    hint = (renamed and _of_model(keras, renamed)) or (UNQUANTIZED if quantized else _remedy(error))
     return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
 
 
