@@ -249,6 +249,7 @@ REDUCING = {
         )
     ),
     "BATCH_MATMUL": _series(lambda x: tf.matmul(x, x * 0.5, transpose_b=True)),
+    "BATCH_MATMUL of several": _image(lambda x: tf.matmul(x, x * 0.5, transpose_b=True)),
     "EINSUM": _series(lambda x: tf.einsum("bij,bkj->bik", x, x * 0.5)),
     "FULLY_CONNECTED": _row(lambda x: tf.matmul(x, _constant(8, 4)) + _constant(4)),
     "CONV_2D": _image(lambda x: tf.nn.conv2d(x, _constant(3, 3, 8, 4), 1, "SAME")),

@@ -208,14 +208,15 @@ def causal_attention(k: Any) -> Made:
     """Attention that sees no later step."""
     x = k.Input((6, 8), name="x")
     seen = k.layers.MultiHeadAttention(2, 4, name="y")(x, x, use_causal_mask=True)
-    return k.Model(x, seen), {"x": _floats(6, 8, scale=3.0)}
+    return k.Model(x, seen), {"x": _floats(6, 8)}
 
 
 def divided(k: Any) -> Made:
     """Numbers divided by others, some of which are nothing beside the largest."""
     x, by = k.Input((4,), name="x"), k.Input((4,), name="by")
     y = _call(k, lambda t: tf.tanh(t[0] / tf.nn.leaky_relu(t[1], 0.1)), [x, by], (4,))
-    values = {"x": np.sign(_floats(4)), "by": rng().choice([0.05, 50, 100], (SAMPLES, 4)).astype(np.float32)}
+    every = np.resize(np.concatenate([[0.05], np.linspace(20, 100, 4 * SAMPLES - 1)]), (SAMPLES, 4))  # every byte
+    values = {"x": np.sign(_floats(4)), "by": every.astype(np.float32)}
     return k.Model([x, by], k.layers.Activation("linear", name="y")(y)), values
 
 

