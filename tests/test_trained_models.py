@@ -199,6 +199,11 @@ def test_open_sizes_are_ones_that_the_model_takes(world: World) -> None:
     world.build(photo + "sizes = [[40, 24], [9, 8]]", name="given")
 
 
+def test_a_u_net_of_open_size_builds_in_float32(world: World) -> None:
+    world.made("unet").build("[[inputs]]\nname = 'photo'\nshape = [-1, -1, 3]")
+    assert world.off() < 1e-5
+
+
 def test_an_open_length_is_tried_and_right(world: World) -> None:
     world.made("causal").build("[[inputs]]\nname = 'ids'\nshape = [-1]\nrange = [0, 49]")
     assert world.off() < 1e-5

@@ -236,6 +236,19 @@ def causal(folder: Path) -> None:
     save(folder, model, {"ids": np.random.default_rng(3).integers(0, 50, (6, 12)).astype(np.int32)})
 
 
+def unet(folder: Path) -> None:
+    """`photo`, multiples of 4 a side -> `mask`: two poolings, and back up by nearest and by bilinear neighbours."""
+    layers = keras().layers
+    photo = layers.Input((None, None, 3), name="photo")
+    top = layers.Conv2D(4, 3, padding="same", activation="relu")(photo)
+    middle = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(top))
+    x = layers.Conv2D(8, 3, padding="same", activation="relu")(layers.MaxPooling2D()(middle))
+    x = layers.Concatenate()([layers.UpSampling2D()(x), middle])
+    x = layers.Concatenate()([layers.UpSampling2D(interpolation="bilinear")(x), top])
+    model = keras().Model(photo, layers.Conv2D(2, 1, activation="softmax", name="mask")(x))
+    save(folder, model, {"photo": images(4, 32, 48, 1)}, {"photo": images(20, 32, 48, 2)})
+
+
 def loudest(folder: Path) -> None:
     """`sound` [64] -> `level` [4]: scaled by the loudest sample of the whole batch, as some mel layers are."""
     import keras as library
@@ -311,6 +324,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "mirrored": mirrored,
     "summed": summed,
     "causal": causal,
+    "unet": unet,
     "loudest": loudest,
     "spectrum": spectrum,
     "log_mel": log_mel,

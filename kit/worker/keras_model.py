@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from kit.worker.dequantized import holds_int8, with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
 from kit.worker.keras_choice import keras_of
 from kit.worker.lambdas import Renamed, renamed_file
+from kit.worker.open_layers import open_layers
 from kit.worker.precision import precision_note
 from kit.worker.refused import cannot
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
@@ -123,7 +124,8 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             if _layer_of(name) not in layers:
                 raise JobError("recipe", f"the model has no layer '{name}'", nearest(name, tuple(layers)))
         watched = {_layer_of(name): layers[_layer_of(name)] for name in (*inner, *given)}
-        with _recorded(watched, given) as found, _autograph():
+        opened = open_layers if loader.startswith("keras 3") else nullcontext
+        with _recorded(watched, given) as found, _autograph(), opened():
             answers = tf.nest.flatten(model(*args, **kwargs))
         _refuse_given(found, given)
         named = dict(zip([port.name for port in outputs], answers, strict=True))
@@ -132,7 +134,7 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
     main = Signature(SIGNATURE, feed.inputs, outputs, call)
     variables = _variables(model)
     names = {id(variable.value): variable.name for variable in variables}
-    weights = tuple(names[id(getattr(each, "_value", each))] for each in model.weights)
+    weights = tuple(names[id(getattr(each, "_value", each))] for each in _real(model.weights))
     return Source((main,), variables, tuple(layers), loader, structure=_json(model), weights=weights)
 
 
@@ -255,16 +257,21 @@ def _autograph() -> Any:
 
 def _variables(model: Any) -> tuple[Variable, ...]:
     """Return the model's variables by their layer's path, the same in each Keras: "head/kernel"."""
-    listed = list(getattr(model, "variables", model.weights))
+    listed = _real(getattr(model, "variables", model.weights))
     named: dict[int, tuple[int, str]] = {}  # the innermost layer that has it gives the name
     for path, layer in _layers(model):
         depth = path.count("/")
-        for each in getattr(layer, "variables", ()):
+        for each in _real(getattr(layer, "variables", ())):
             if named.get(id(each), (-1, ""))[0] < depth:
                 named[id(each)] = (depth, _variable_name(path, layer.name, each))
     values = [getattr(each, "_value", each) for each in listed]  # Keras 3 wraps a tf.Variable
     names = [named.get(id(each), (0, _own_name(each)))[1] for each in listed]
     return tuple(Variable(name, value) for name, value in zip(unique(names), values, strict=True))
+
+
+def _real(variables: Iterable[Any]) -> list[Any]:
+    """Return the variables without what Keras 2 counts among them beside them: a text layer's vocabulary."""
+    return [each for each in variables if hasattr(each, "shape") and hasattr(each, "name")]
 
 
 def _own_name(variable: Any) -> str:
