@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kit.android.jvm import litert_library
+from kit.android.jvm import runtime_properties
 from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.source import find_glue
 from kit.android.tools import find_jar, find_java, kotlin
@@ -36,7 +36,7 @@ def measure_frame(bundle: Path) -> Frame:
         compile_kotlin([*glue.sources, PROGRAM], desktop_classpath(print), classes, print)
         argv = [
             *(str(find_java()), "-XX:+UseSerialGC", "-cp", os.pathsep.join(map(str, [classes, *jars]))),
-            *(f"-Ddropkit.litert={litert_library(print)}", f"-Ddropkit.assets={glue.assets[0]}"),
+            *(*runtime_properties(print), f"-Ddropkit.assets={glue.assets[0]}"),
             *("AndroidKt", str(glue.assets[0] / "digits/model.tflite")),
         ]
         lines: list[str] = []

@@ -152,6 +152,7 @@ def _input(tensor: Input) -> InputWish:
         None if tensor.shape is None else tuple(tensor.shape),
         tensor.dtype or "",
         (tensor.range[0], tensor.range[1]) if tensor.range else None,
+        tuple(tuple(size) for size in tensor.sizes),
     )
 
 

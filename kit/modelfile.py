@@ -159,9 +159,33 @@ def _inputs(config: dict[str, Any]) -> dict[str, tuple[int | None, ...]]:
         if isinstance(layer, dict) and layer.get("class_name") == "InputLayer":
             own = layer["config"] if isinstance(layer.get("config"), dict) else {}
             shape = own.get("batch_shape") or own.get("batch_input_shape")
-            if isinstance(shape, list) and all(n is None or type(n) is int for n in shape):
+            if isinstance(shape, list) and _is_shape(shape):
                 found[str(own.get("name") or layer.get("name"))] = tuple(shape[1:])
-    return found
+    return found or _unopened(body, layers)
+
+
+def _unopened(body: Any, layers: Any) -> dict[str, tuple[int | None, ...]]:
+    """Return the input of a Sequential without an input layer, by the name that Keras gives it."""
+    first = layers[0] if isinstance(layers, list) and layers and isinstance(layers[0], dict) else {}
+    own = first["config"] if isinstance(first.get("config"), dict) else {}
+    shape = own.get("batch_input_shape") or (body.get("build_input_shape") if isinstance(body, dict) else None)
+    if isinstance(shape, list) and _is_shape(shape) and "name" in own:
+        return {f"{own['name']}_input": tuple(shape[1:])}
+    return {}
+
+
+def _is_shape(value: list[Any]) -> bool:
+    return bool(value) and all(n is None or type(n) is int for n in value)
+
+
+def _is_function(value: Any) -> bool:
+    """Say whether it is [byte-code, defaults, closure]; [layer, 0, 0] is where a call's argument comes from."""
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and isinstance(value[0], str)
+        and not any(isinstance(each, int) for each in value[1:])
+    )
 
 
 def _code(config: Any, inside: str = "model") -> Iterator[str]:
@@ -172,7 +196,7 @@ def _code(config: Any, inside: str = "model") -> Iterator[str]:
             yield str(name)
             return
         value = config.get("value")
-        if set(config) == {"value"} and isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
+        if set(config) == {"value"} and _is_function(value):
             yield str(name)  # an activation's: [byte-code, defaults, closure]
             return
         for each in config.values():

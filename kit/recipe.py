@@ -150,6 +150,11 @@ class Input(_Table):
         default=None,
         description="without the batch axis; needed where the model leaves an axis open; -1 leaves it open for the app",
     )
+    sizes: list[list[Axis]] = Field(
+        default=[],
+        description="of an input with open axes: the sizes that the build tries it at, as in [[64, 64], [128, 96]]; "
+        "one number for each axis that is -1",
+    )
     dtype: Literal["int32"] | None = Field(
         default=None, description="take whole numbers where the model takes them as floats: ids of an embedding"
     )
@@ -172,6 +177,7 @@ class Input(_Table):
     def _fits(self) -> Self:
         if self.shape is not None and 0 in self.shape:
             raise ValueError(f"shape {self.shape} of input '{self.name}' has an empty axis: -1 is one left open")
+        self._check_sizes()
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
         if self.kind != "image":
@@ -185,6 +191,14 @@ class Input(_Table):
                 f"mean has {len(self.mean)} values and std {len(self.std)}: give one for each channel, or one"
             )
         return self
+
+    def _check_sizes(self) -> None:
+        axes = (self.shape or []).count(DYNAMIC)
+        if self.sizes and not axes:
+            raise ValueError(f"sizes of input '{self.name}' are for open axes, and its shape has no -1")
+        for size in self.sizes:
+            if len(size) != axes:
+                raise ValueError(f"size {size} of input '{self.name}' needs {axes} numbers: one for each -1")
 
 
 class Output(_Table):

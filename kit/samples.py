@@ -126,7 +126,14 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
     arrays = _arrays(path, where)
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
-            raise RecipeError(f"{path}: {where}: '{name}' is not an array of numbers [N, ...]", "save one sample a row")
+            text = array.dtype.kind in "US"
+            raise RecipeError(
+                f"{path}: {where}: '{name}' is {'text' if text else 'not an array of numbers [N, ...]'}",
+                "save what the layer that reads the text gives, and start the file behind that layer: "
+                "[[inputs]] source, docs/recipe.md"
+                if text
+                else "save one sample a row",
+            )
         if 0 in array.shape[1:]:
             raise RecipeError(
                 f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",

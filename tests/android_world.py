@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.android.jvm import litert_library
+from kit.android.jvm import runtime_properties
 from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.step import MissingToolError
 from kit.android.tools import find_framework, find_jar, find_java, find_program, kotlin
@@ -43,16 +43,21 @@ def run_kotlin(folder: Path, text: str, *arguments: str, properties: dict[str, s
 
 def rerun_kotlin(folder: Path, *arguments: str, properties: dict[str, str] | None = None) -> str:
     """Run what run_kotlin compiled."""
-    tool = kotlin(quiet)
-    jars = [folder / "classes", desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
-    system = {"dropkit.litert": str(litert_library(quiet))} | (properties or {})
-    argv = [
-        *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
-        *(f"-D{name}={value}" for name, value in system.items()),
-        *("-cp", os.pathsep.join(map(str, jars)), "ProgramKt", *arguments),
-    ]
     lines: list[str] = []
     log = folder / "program.log"
+    argv = java_argv(folder, *arguments, properties=properties)
     ended = run(argv, env=os.environ, cwd=folder, log=log, on_line=lines.append, timeout=60)
     assert ended.status == 0, f"{ended.cause}\n{tail(log, 30)}"
     return "\n".join(lines)
+
+
+def java_argv(folder: Path, *arguments: str, properties: dict[str, str] | None = None) -> list[str]:
+    """Return the command that runs what run_kotlin compiled."""
+    tool = kotlin(quiet)
+    jars = [folder / "classes", desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
+    return [
+        *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1"),
+        *runtime_properties(quiet),
+        *(f"-D{name}={value}" for name, value in (properties or {}).items()),
+        *("-cp", os.pathsep.join(map(str, jars)), "ProgramKt", *arguments),
+    ]

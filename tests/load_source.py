@@ -12,18 +12,23 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from kit.worker.job import JobError, load_job
-from kit.worker.load import load
+from kit.worker.keras_choice import choose_keras
 
 
-def told(folder: Path) -> dict[str, Any]:
-    """Return what a test wants to know."""
+def told(folder: Path, near: float = 1e-5, *, chosen: bool = False) -> dict[str, Any]:
+    """Return what a test wants to know. near: of eager outputs. chosen: this process has chosen its Keras already."""
     job = load_job((folder / "job.json").read_text("utf-8"))
+    if not chosen:
+        choose_keras(job)
+    from kit.worker.load import load
+
     try:
         source = load(folder, job)
-        worst, unknown = _compared(source, folder / "expected.npz") if (folder / "expected.npz").exists() else ({}, 0)
+        worst, unknown = (
+            _compared(source, folder / "expected.npz", near) if (folder / "expected.npz").exists() else ({}, 0)
+        )
         for name in json.loads((folder / "inner.json").read_text()) if (folder / "inner.json").exists() else ():
             _called(
                 source,
@@ -49,7 +54,9 @@ def told(folder: Path) -> dict[str, Any]:
     }
 
 
-def _compared(source: Any, path: Path) -> tuple[dict[str, float], int]:
+def _compared(source: Any, path: Path, near: float) -> tuple[dict[str, float], int]:
+    import tensorflow as tf
+
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
     feeds = {name[6:]: value for name, value in arrays.items() if name.startswith("input/")}
@@ -61,12 +68,14 @@ def _compared(source: Any, path: Path) -> tuple[dict[str, float], int]:
     assert set(answers) == set(wanted), (set(answers), set(wanted))
     eager = source.signatures[0].call({name: tf.constant(value) for name, value in feeds.items()})
     for name in eager:
-        assert np.allclose(eager[name], wanted[name], atol=1e-5), name
+        assert np.allclose(eager[name], wanted[name], atol=near), name
     return {name: float(np.abs(np.asarray(answers[name]) - wanted[name]).max()) for name in wanted}, unknown
 
 
 def _called(source: Any, feeds: dict[str, Any], inner: list[str]) -> tuple[dict[str, Any], int]:
     """Trace the main signature as the conversion does, run it, and count captures that are no known variable."""
+    import tensorflow as tf
+
     names = list(feeds)
 
     def flat(*tensors: Any) -> Any:
@@ -80,4 +89,4 @@ def _called(source: Any, feeds: dict[str, Any], inner: list[str]) -> tuple[dict[
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(told(Path(sys.argv[1]))) + "\n")
+    sys.stdout.write(json.dumps(told(Path(sys.argv[1]), float(sys.argv[2]))) + "\n")

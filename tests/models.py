@@ -170,6 +170,25 @@ def gru() -> Any:
     return keras.Model(sequence, keras.layers.Dense(3, name="score")(x), name="gru")
 
 
+def tags() -> Any:
+    """Return `sensors` [N, any, 6] -> `tags` [N, any, 3]: a GRU that says something of every step."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    sensors = keras.Input((None, 6), name="sensors")
+    x = keras.layers.GRU(12, return_sequences=True, name="steps")(sensors)
+    return keras.Model(sensors, keras.layers.Dense(3, activation="softmax", name="tags")(x), name="tags")
+
+
+def mirrored() -> Any:
+    """Return `image` [N, any, any, 3] -> `map` [N, any, any, 2]: mirrored edges, which no 1 x 1 has."""
+    import keras
+
+    keras.utils.set_random_seed(7)
+    image = keras.Input((None, None, 3), name="image")
+    x = keras.ops.pad(image, [[0, 0], [2, 2], [2, 2], [0, 0]], mode="reflect")
+    return keras.Model(image, keras.layers.Conv2D(2, 7, name="map")(x), name="mirrored")
+
+
 def stateful() -> Any:
     """Return `step` [1, 1, 5] -> `score` [1, 3] through an LSTM that remembers from call to call."""
     keras = _keras()
@@ -296,6 +315,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "erf": erf,
     "keras2_onet_h5": onet,
     "typed": typed,
+    "mirrored": mirrored,
     "hostile": hostile,
     **{
         f"{prefix}{name}{suffix}": make
@@ -304,6 +324,7 @@ KINDS: dict[str, Callable[[], Any]] = {
             "many": many,
             "head": head,
             "gru": gru,
+            "tags": tags,
             "stateful": stateful,
             "float_ids": float_ids,
         }.items()

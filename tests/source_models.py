@@ -7,10 +7,12 @@ module is standard library only.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,18 +21,18 @@ EXPECTED = "expected.npz"  # input/<name>, output/<name>, and inner/<name> of te
 Write = Callable[[Path, Any], None]
 
 
-def written(python: Path, kind: str, folder: Path) -> Path:
+def written(python: Path, kind: str, folder: Path, maker: Path = Path(__file__)) -> Path:
     """Write the files of a kind (a key of KINDS, "2:" before it for Keras 2) into folder, and return folder.
 
-    Made once for each Python and each content of this module, then copied.
+    maker: the module that makes it, this one or another with KINDS. Made once for each Python and each content of
+    that module, then copied.
     """
     from filelock import FileLock
     from models import _run
     from third_party import cache_folder
 
-    maker = Path(__file__)
     key = hashlib.sha256(maker.read_bytes() + os.fsencode(python)).hexdigest()[:16]
-    cached = cache_folder() / "source-models" / key / kind.replace(":", "-")
+    cached = cache_folder() / maker.stem.replace("_", "-") / key / kind.replace(":", "-")
     cached.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(f"{cached}.lock"):  # another process of the same test run may want it, too
         if not cached.exists():
@@ -229,6 +231,17 @@ def custom_layers(folder: Path, k: Any) -> None:
     model.save(folder / "model.keras")
 
 
+def forms(folder: Path, k: Any) -> None:
+    """Write a model with one layer of its own, registered as "ours>Shift", as whole files and as weights."""
+    ours = code(folder, k)
+    x = k.Input((5,), name="x")
+    model, fed = k.Model(x, k.layers.Dense(3, name="score")(ours.Shift(0.5, name="shift")(x))), numbers(3, 5)
+    expect(folder, {"x": fed}, {"score": model(fed)})
+    model.save(folder / "model.h5")
+    model.save(folder / "model.keras")
+    model.save_weights(folder / "model.weights.h5")
+
+
 def lambdas(folder: Path, k: Any) -> None:
     """Write a model with functions without a name: an activation, and a Lambda layer."""
     x = k.Input((5,), name="x")
@@ -238,6 +251,70 @@ def lambdas(folder: Path, k: Any) -> None:
     expect(folder, {"x": fed}, {"minus": model(fed)}, {"dense": dense})
     model.save(folder / "model.h5")
     model.save(folder / "model.keras")
+
+
+def written_elsewhere(text: str, **module: object) -> Any:
+    """Return a function as a person's own module has it: the names in it are that module's."""
+    return eval(text, module)  # noqa: S307 - a constant of this file
+
+
+def lambda_names(folder: Path, k: Any) -> None:
+    """Write Lambda layers that use names of their module, closures and defaults, two of which Keras cannot read."""
+    import math
+
+    import numpy as np
+    import tensorflow as tf
+
+    def enlarge(t: Any, by: float = 3.0) -> Any:
+        return t * by
+
+    scale, row = 1.5, numbers(5)
+    functions = {
+        "tensorflow": written_elsewhere("lambda t: tf.nn.relu(t) + 0.5", tf=tf),
+        "numpy": written_elsewhere("lambda t: t * np.float32(2.0)", np=np),
+        "math": written_elsewhere("lambda t: t * math.pi", math=math),
+        "backend": written_elsewhere(
+            "lambda t: K.square(t)", K=k.backend if k.__version__.startswith("2") else tf.keras.backend
+        ),
+        "keras": written_elsewhere("lambda t: keras.activations.tanh(t)", keras=k),
+        "closure": lambda t, by=2.0, also=(1.0, 4.0): t * scale + by + also[1],
+        "array": lambda t: t + row,
+        "named": enlarge,
+    }
+    x = y = k.Input((5,), name="x")
+    for name, function in functions.items():
+        y = k.layers.Lambda(function, output_shape=lambda shape: shape, name=name)(y)
+    model, fed = k.Model(x, y), numbers(3, 5)
+    expect(folder, {"x": fed}, {"named": model(fed)})
+    model.save(folder / "model.h5")
+    model.save(folder / "model.keras")
+
+
+def lambda_in_lambda(folder: Path, k: Any) -> None:
+    """Write a function without a name that uses another one: an .h5 has nothing of that."""
+    inside: Any
+    (inside,) = (lambda t: abs(t) + 1.0,)
+    x = k.Input((5,), name="x")
+    model, fed = k.Model(x, k.layers.Lambda(lambda t: inside(t) * 0.5, name="both")(x)), numbers(3, 5)
+    expect(folder, {"x": fed}, {"both": model(fed)})
+    model.save(folder / "model.h5")
+    model.save(folder / "model.keras")
+
+
+def lambda_misses(folder: Path, k: Any) -> None:
+    """Write models with a function that uses a name of its own module: when it runs, and where it never does."""
+
+    def halve(t: Any) -> Any:
+        return t * 0.5
+
+    uses = written_elsewhere("lambda value: halve(value)", halve=halve)
+    never = written_elsewhere("lambda value: theano(value) if value is None else value * 0.5", theano=halve)
+    for file, function, shape in (("known", uses, (5,)), ("open", uses, None), ("never", never, (5,))):
+        x = k.Input((5,), name="x")
+        model, fed = k.Model(x, k.layers.Lambda(function, output_shape=shape, name="half")(x)), numbers(3, 5)
+        model.save(folder / f"{file}.h5")
+        model.save(folder / f"{file}.keras")
+    expect(folder, {"x": fed}, {"half": model(fed)})
 
 
 def one_lambda(folder: Path, k: Any) -> None:
@@ -286,6 +363,186 @@ def weights(folder: Path, k: Any) -> None:
     (folder / "other.json").write_text(other.to_json(), "utf-8")
     longer = k.Sequential([k.Input((5,)), k.layers.Dense(5), k.layers.Dense(2), k.layers.Dense(2)])
     longer.save_weights(folder / "longer.weights.h5")
+
+
+def old(folder: Path, k: Any) -> None:
+    """Write .h5 files as Keras 2.0 to 2.2 laid them out, each with its own <name>.npz: of Keras 2 alone."""
+    import h5py
+
+    def write(name: str, model: Any, change: Callable[[dict[str, Any]], dict[str, Any]], fed: Any) -> None:
+        model.save(folder / f"{name}.h5")
+        with h5py.File(folder / f"{name}.h5", "r+") as file:
+            file.attrs["model_config"] = json.dumps(change(json.loads(file.attrs["model_config"])))
+            del file.attrs["keras_version"]
+            del file["model_weights"].attrs["keras_version"]
+        first = model.input_names[0]
+        expect(folder, {first: fed}, {model.output_names[0]: model(fed)})
+        (folder / EXPECTED).rename(folder / f"{name}.npz")
+
+    # Before 2.2: a list of layers, the first of which says the shape, and no InputLayer.
+    dense = k.Sequential([k.layers.Dense(4, input_shape=(5,), name="first"), k.layers.Dense(2, name="score")])
+    dense.compile("adam", "mse")
+    dense.fit(numbers(8, 5), numbers(8, 2), verbose=0)
+    write(
+        "listed",
+        dense,
+        lambda config: {"class_name": "Sequential", "config": config["config"]["layers"][1:]},
+        numbers(3, 5),
+    )
+
+    def listed(config: dict[str, Any]) -> dict[str, Any]:
+        return {"class_name": "Sequential", "config": config["config"]["layers"][1:]}
+
+    def deferred(config: dict[str, Any]) -> dict[str, Any]:  # 2.2, built by its first call
+        config["config"]["layers"] = config["config"]["layers"][1:]
+        del config["config"]["layers"][0]["config"]["batch_input_shape"]
+        config["config"]["build_input_shape"] = [None, 5]
+        return config
+
+    write("listed", dense, listed, numbers(3, 5))
+    write("deferred", dense, deferred, numbers(3, 5))
+
+    x = k.Input((5,), name="x")
+    shared = k.layers.Dense(5, name="shared")
+    functional = k.Model(x, k.layers.Add(name="both")([shared(x), shared(shared(x))]))
+
+    def plain(config: dict[str, Any]) -> dict[str, Any]:  # without the keywords of each call, and the class is "Model"
+        for layer in config["config"]["layers"]:
+            layer["inbound_nodes"] = [[edge[:3] for edge in node] for node in layer["inbound_nodes"]]
+            layer["config"].pop("dtype", None)
+        return {"class_name": "Model", "config": config["config"]}
+
+    write("model", functional, plain, numbers(3, 5))
+
+
+CUDNN_HAS_NOT = (
+    "activation recurrent_activation use_bias reset_after dropout recurrent_dropout implementation unroll time_major "
+    "zero_output_for_mask"
+).split()
+
+
+def cudnn(folder: Path, k: Any) -> None:
+    """Write CuDNNLSTM and CuDNNGRU layers as Keras 2.2 wrote them, from LSTM and GRU: of Keras 2 alone."""
+    import importlib
+
+    import h5py
+
+    converted = importlib.import_module(f"{k.__name__}.src.saving.legacy.hdf5_format")._convert_rnn_weights
+    for kind, more in (("LSTM", {}), ("GRU", {"reset_after": True})):
+        inner = getattr(k.layers, kind)(3, name="inner", return_sequences=True, **more)
+        model = k.Sequential([k.Input((6, 4), name="series"), k.layers.Bidirectional(inner, name="both")])
+        model.add(getattr(k.layers, kind)(3, name="last", **more))
+        model.set_weights([numbers(*weight.shape) for weight in model.get_weights()])
+        fake = type(f"CuDNN{kind}", (), {"units": 3, "name": "fake"})()
+        weights = model.get_weights()
+        model.save(folder / f"{kind}.h5")
+        with h5py.File(folder / f"{kind}.h5", "r+") as file:
+            text = file.attrs["model_config"].replace(f'"class_name": "{kind}"', f'"class_name": "CuDNN{kind}"')
+            config = json.loads(text)
+            for layer in config["config"]["layers"]:
+                own = layer["config"].get("layer", layer)["config"]
+                for key in (
+                    "activation",
+                    "recurrent_activation",
+                    "use_bias",
+                    "reset_after",
+                    "dropout",
+                    "implementation",
+                ):
+                    own.pop(key, None)
+            file.attrs["model_config"] = json.dumps(config)
+            groups = file["model_weights"]
+            for at, layer in ((0, "both"), (3, "both"), (6, "last")):
+                values = converted(fake, weights[at : at + 3])
+                paths = [p.decode() if isinstance(p, bytes) else p for p in groups[layer].attrs["weight_names"]]
+                for path, value in zip(paths[at % 6 : at % 6 + 3], values, strict=True):
+                    del groups[layer][path]
+                    groups[layer][path] = value
+        fed = numbers(3, 6, 4)
+        expect(folder, {"series": fed}, {"last": model(fed)})
+        (folder / EXPECTED).rename(folder / f"{kind}.npz")
+
+
+def unopened(folder: Path, k: Any) -> None:
+    """Write a Sequential model without an input layer, built by its first call."""
+    model = k.Sequential([k.layers.Dense(4, name="first"), k.layers.Dense(2, name="score")])
+    fed = numbers(3, 5)
+    answer = model(fed)
+    expect(folder, {"only": fed}, {"score": answer})
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
+
+
+def quantized(folder: Path, k: Any) -> None:
+    """Write a model that Keras 3 itself quantized or adapted, and one with operations, as .keras and .h5."""
+    x, ids = k.Input((6,), name="x"), k.Input((3,), dtype="int32", name="ids")
+    rows = k.layers.Embedding(10, 4, name="rows")(ids)
+    rows = k.layers.EinsumDense("abc,cd->abd", output_shape=(3, 5), bias_axes="d", name="einsum")(rows)
+    both = k.layers.Concatenate(name="both")([k.layers.Dense(9, name="wide")(x), k.layers.Flatten(name="flat")(rows)])
+    model = k.Model([x, ids], k.layers.Dense(3, name="score")(both))
+    fed = {"x": numbers(4, 6), "ids": abs(numbers(4, 3) * 10).astype("int32")}
+    model.save(folder / "float.keras")
+    for name in ("int8", "int4", "float8", "lora", "lora_int8"):
+        made = k.models.load_model(folder / "float.keras")
+        if name.startswith("lora"):
+            for layer in made._flatten_layers():
+                if hasattr(layer, "enable_lora"):
+                    layer.enable_lora(2)
+                    for weight in layer.weights:
+                        if "lora" in weight.path:
+                            weight.assign(numbers(*weight.shape) * 0.3)
+        if name != "lora":
+            made.quantize(name.removeprefix("lora_"))
+        expect(folder, fed, {"score": made(list(fed.values()))})
+        (folder / EXPECTED).rename(folder / f"{name}.npz")
+        made.save(folder / f"{name}.keras")
+        made.save(folder / f"{name}.h5")
+
+
+def quantized_attention(folder: Path, k: Any) -> None:
+    """Write what Keras 3 quantizes inside a layer, and does not load again, and the same model before that."""
+    x = k.Input((4, 5), name="x")
+    model, fed = k.Model(x, k.layers.MultiHeadAttention(2, 3, name="attention")(x, x)), numbers(3, 4, 5)
+    expect(folder, {"x": fed}, {"attention": model(fed)})
+    model.save(folder / "before.keras")
+    model.quantize("int8")
+    model.save(folder / "model.keras")
+
+
+def spectrogram(folder: Path, k: Any) -> None:
+    """Write a spectrogram with a Hann window, as a Keras 3 with scipy writes it: its weights have the window."""
+    import h5py
+    import numpy as np
+
+    sound = k.Input((400, 1), name="sound")
+    layer = k.layers.STFTSpectrogram(
+        mode="log", frame_length=64, frame_step=32, fft_length=128, window=None, name="stft"
+    )
+    model, fed = k.Model(sound, k.layers.Dense(3, name="score")(layer(sound))), numbers(2, 400, 1)
+    window = np.hanning(64).reshape(64, 1, 1)
+    for kernel in (layer.real_kernel, layer.imag_kernel):
+        kernel.assign(kernel * window / np.sqrt((window**2).sum()))
+    expect(folder, {"sound": fed}, {"score": model(fed)})
+    (folder / "model.json").write_text(model.to_json().replace('"window": null', '"window": "hann"'), "utf-8")
+    model.save_weights(folder / "model.weights.h5")
+    model.save(folder / "model.h5")
+    with h5py.File(folder / "model.h5", "r+") as file:
+        file.attrs["model_config"] = file.attrs["model_config"].replace('"window": null', '"window": "hann"')
+    model.save(folder / "plain.keras")
+    with zipfile.ZipFile(folder / "plain.keras") as plain, zipfile.ZipFile(folder / "model.keras", "w") as changed:
+        for name in plain.namelist():
+            changed.writestr(name, plain.read(name).replace(b'"window": null', b'"window": "hann"'))
+
+
+def operated(folder: Path, k: Any) -> None:
+    """Write a model with operations of Keras 3 between its layers, one of which has a layer's name."""
+    x = k.Input((5,), name="x")
+    y = k.ops.tanh(x) * 2.0 + k.ops.array([1.0, 2.0, 3.0, 4.0, 5.0])
+    z = k.layers.Add(name="sum")([y[:, 1:3], k.layers.Dense(2, name="two")(x)])
+    model, fed = k.Model(x, k.layers.Dense(2, name="score")(k.ops.concatenate([z, x / 2.0], axis=-1))), numbers(3, 5)
+    expect(folder, {"x": fed}, {"score": model(fed)})
+    model.save(folder / "model.keras")
+    model.save(folder / "model.h5")
 
 
 def saved(folder: Path, k: Any) -> None:
@@ -400,12 +657,23 @@ KINDS: dict[str, Write] = {
         functional,
         sequential,
         custom_layers,
+        forms,
         lambdas,
+        lambda_names,
+        lambda_in_lambda,
+        lambda_misses,
         one_lambda,
         subclassed,
         subclassed_pair,
         looped,
         weights,
+        old,
+        cudnn,
+        unopened,
+        quantized,
+        quantized_attention,
+        spectrogram,
+        operated,
         saved,
         signatures,
         ancient,

@@ -46,7 +46,7 @@ def told(folder: Path, which: str, one: str, other: str) -> dict[str, Any]:
     data = read(folder, job, contracts)
     made = make(job, source, contracts, data)
     contract, key = contracts[0], contracts[0].key
-    floats = made.reference(contracts, data.evaluation)[key]
+    floats = made.reference(contracts, data.evaluation, data.measured_on)[key]
     said: dict[str, list[str] | str] = {}
     for name, content in (("right", made.content), ("wrong", swapped(made.content, which, one, other))):
         product = Product(content, contracts)

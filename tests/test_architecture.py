@@ -84,6 +84,7 @@ LIBRARIES = {
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
+    "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
     "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv
     "hdf5": "h5py numpy",  # a script that runs in a process of its own
 }

@@ -16,10 +16,13 @@ import pytest
 from source_models import EXPECTED, written
 from worlds import ROOT
 
+from kit.hdf5 import read_hdf5
+from kit.modelfile import read_model_file
 from kit.toolchain import find_toolchain
 from kit.venv import toolchain_venv
 from kit.worker.job import InputWish, Job, JobError, ModelPart, dump
 from kit.worker.lambdas import Renamed
+from kit.worker.old_layers import modern
 
 NEW, OLD = "2.19.1", "2.15.1"
 PLAIN = Job((), False, "float32", "float32", (), (), False, False)
@@ -41,13 +44,21 @@ class Folder:
     version: str
     legacy: bool
 
-    def load(self, job: Job, *parts: str, inner: Sequence[str] = (), reader: str = "") -> dict[str, Any]:
+    def load(
+        self, job: Job, *parts: str, inner: Sequence[str] = (), reader: str = "", near: float = 1e-5
+    ) -> dict[str, Any]:
         """Load these parts ("format file") with a toolchain, and return what came of it."""
         named = [part.split(" ") for part in parts]
         whole = replace(job, parts=tuple(ModelPart(file, kind, self.legacy, file) for kind, file in named))
         (self.path / "job.json").write_text(dump(whole), "utf-8")
         (self.path / "inner.json").write_text(json.dumps(list(inner)), "utf-8")
-        argv = [str(python(reader or self.version)), "-s", str(ROOT / "tests" / "load_source.py"), str(self.path)]
+        argv = [
+            str(python(reader or self.version)),
+            "-s",
+            str(ROOT / "tests" / "load_source.py"),
+            str(self.path),
+            str(near),
+        ]
         env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
         done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
@@ -178,6 +189,95 @@ def test_functions_without_a_name_are_refused_where_no_code_may_run(tmp_path: Pa
     assert "allow_code = true" in hint
 
 
+LAMBDAS = replace(PLAIN, allow_code=True)
+FILES = [".keras", ".h5"]
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+def test_byte_code_finds_the_usual_names_and_what_it_was_written_with(tmp_path: Path, version: str, file: str) -> None:
+    made = folder(tmp_path, "lambda_names", version)
+    if version == NEW:  # Keras 2 writes the byte-code of a function with a name, Keras 3 its name
+        kind, message, hint = made.load(LAMBDAS, f"{file} model{file}")["refusal"]
+        assert (kind, hint) == ("model", "give it in [model] code: CUSTOM_OBJECTS = {'enlarge': enlarge}")
+        assert "'enlarge'" in message
+        (tmp_path / "custom.py").write_text(
+            f"def enlarge(t):\n    return t * 3.0\n{hint.partition(': ')[2]}\n", "utf-8"
+        )
+    made.answers(CODE if version == NEW else LAMBDAS, f"{file} model{file}")
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("shape", ["known", "open"])
+def test_byte_code_that_misses_a_name_says_which_and_what_to_write(
+    tmp_path: Path, version: str, file: str, shape: str
+) -> None:
+    """Keras calls a Lambda layer of a known shape only after the model is loaded."""
+    made = folder(tmp_path, "lambda_misses", version)
+    kind, message, hint = made.load(LAMBDAS, f"{file} {shape}{file}")["refusal"]
+    assert kind == "model"
+    assert message.startswith("the function of layer 'half' uses 'halve': ")
+    helper, whole = hint.partition("code: ")[2].split("; or the whole function: ")
+    assert whole == "CUSTOM_OBJECTS = {'half/<lambda>': lambda value: ...}"
+    for line in (f"def halve(t):\n    return t * 0.5\n{helper}\n", whole.replace("...", "value * 0.5") + "\n"):
+        (tmp_path / "custom.py").write_text(line, "utf-8")
+        made.answers(CODE, f"{file} {shape}{file}")
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_byte_code_that_uses_another_function_has_it_in_a_keras_file_alone(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "lambda_in_lambda", version)
+    made.answers(LAMBDAS, ".keras model.keras")
+    _, message, hint = made.load(LAMBDAS, ".h5 model.h5")["refusal"]
+    assert "layer 'both' " in message
+    assert "of another function that it uses the file has nothing" in message
+    line = hint.partition("code: ")[2].replace("...", "(abs(t) + 1.0) * 0.5")
+    (tmp_path / "custom.py").write_text(f"{line}\n", "utf-8")
+    made.answers(CODE, ".h5 model.h5")
+
+
+@pytest.mark.parametrize("version", EACH)
+def test_a_name_that_byte_code_never_comes_by_is_not_missed(tmp_path: Path, version: str) -> None:
+    made = folder(tmp_path, "lambda_misses", version)
+    for file in FILES:
+        made.answers(LAMBDAS, f"{file} never{file}")
+
+
+# lambda value: tf.nn.relu(value), as Python 2.7, 3.8, 3.12 and 3.13 dump it.
+OTHER_PYTHONS = {
+    "2.7": (
+        "YwEAAAABAAAAAgAAAEMAAABzEAAAAHQAAGoBAGoCAHwAAIMBAFMoAQAAAE4oAwAAAHQCAAAAdGZ0AgAAAG5udAQAAA"
+        "ByZWx1KAEAAAB0BQAAAHZhbHVlKAAAAAAoAAAAAHMIAAAAPHN0cmluZz50CAAAADxsYW1iZGE+AQAAAHQAAAAA"
+    ),
+    "3.8": (
+        "4wEAAAAAAAAAAAAAAAEAAAADAAAAQwAAAHMMAAAAdABqAaACfAChAVMAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YW"
+        "x1ZakAcgUAAADaCDxzdHJpbmc+2gg8bGFtYmRhPgEAAADzAAAAAA=="
+    ),
+    "3.12": (
+        "4wEAAAAAAAAAAAAAAAMAAAADAAAA80AAAACXAHQAAAAAAAAAAABqAgAAAAAAAAAAAAAAAAAAAAAAAGoFAAAAAAAAAA"
+        "AAAAAAAAAAAAAAfACrAQAAAAAAAFMAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YWx1ZXMBAAAAIPoIPHN0cmluZz76"
+        "CDxsYW1iZGE+cgcAAAABAAAAcxMAAACAAKRip2WhZadqoWqwFdMmN4AA8wAAAAA="
+    ),
+    "3.13": (
+        "4wEAAAAAAAAAAAAAAAMAAAADAAAA80AAAACVAFsAAAAAAAAAAABSAgAAAAAAAAAAAAAAAAAAAAAAAFIFAAAAAAAAAA"
+        "AAAAAAAAAAAAAAVQA1AQAAAAAAACQAKQFOKQPaAnRm2gJubtoEcmVsdSkB2gV2YWx1ZXMBAAAAINoIPHN0cmluZz7a"
+        "CDxsYW1iZGE+cgcAAAABAAAAcxEAAACAAKRip2WhZadqoWqwFdQmN/MAAAAA"
+    ),
+}
+
+
+@pytest.mark.parametrize("writer", OTHER_PYTHONS)
+def test_byte_code_of_another_python_is_refused_with_what_to_write(writer: str) -> None:
+    config = lambda_layer("half", OTHER_PYTHONS[writer])
+    with pytest.raises(JobError) as caught:
+        Renamed(json.dumps(config), {}, legacy=True, allow_code=True)
+    assert caught.value.refusal.message.startswith("layer 'half' has a function as byte-code that this Python 3.")
+    assert "CUSTOM_OBJECTS = {'half/<lambda>': lambda " in caught.value.refusal.hint
+    given = Renamed(json.dumps(config), {"half/<lambda>": abs}, legacy=True, allow_code=True)
+    assert json.loads(given.text)["config"]["activation"] == "half/<lambda>"
+
+
 def test_one_name_for_two_functions_is_refused() -> None:
     config = {"layers": [lambda_layer("a", "AAAA"), lambda_layer("b", "BBBB")]}
     with pytest.raises(JobError, match="stands for several functions without a name, one in 'b'"):
@@ -193,7 +293,7 @@ def lambda_layer(name: str, code: str) -> dict[str, Any]:
 
 def test_what_keras_2_calls_a_lambda_without_its_code_can_be_given_too() -> None:
     config = {"class_name": "Dense", "config": {"name": "dense", "activation": "<lambda>"}}
-    assert Renamed(json.dumps(config), {}, legacy=True, allow_code=True).left == ["dense"]
+    assert Renamed(json.dumps(config), {}, legacy=True, allow_code=True).lost == ["dense"]
     given = Renamed(json.dumps(config), {"dense/<lambda>": abs}, legacy=True, allow_code=True)
     assert json.loads(given.text)["config"]["activation"] == "dense/<lambda>"
 
@@ -236,6 +336,112 @@ def test_an_error_in_a_layers_own_call_names_its_line(tmp_path: Path) -> None:
     line = code[: code.index("fcator")].count("\n") + 1
     assert f"custom.py, line {line}" in message
     assert "fcator" in message
+
+
+# ---------------------------------------------------------------- old files, and what Keras did to the weights
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize(
+    ("file", "inputs"), [("listed", {"first_input": (5,)}), ("deferred", {"first_input": (5,)}), ("model", {"x": (5,)})]
+)
+def test_a_file_as_keras_2_0_to_2_2_laid_it_out_loads_and_tells_its_inputs(
+    tmp_path: Path, version: str, file: str, inputs: dict[str, tuple[int, ...]]
+) -> None:
+    made = folder(tmp_path, "old", OLD)
+    told = made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+    assert read_model_file(tmp_path / f"{file}.h5").inputs == inputs
+    (main,) = told["signatures"].values()
+    assert [(name, tuple(shape[1:])) for name, shape, *_ in main[0]] == [*inputs.items()]
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", ["LSTM", "GRU"])
+def test_recurrent_layers_that_only_a_gpu_ran_become_those_for_all(tmp_path: Path, version: str, file: str) -> None:
+    """Their weights have another layout, in a Bidirectional, too."""
+    made = folder(tmp_path, "cudnn", OLD)
+    assert '"CuDNN' in read_hdf5(tmp_path / f"{file}.h5").texts["model_config"]
+    made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+
+
+@pytest.mark.parametrize("version", EACH)
+@pytest.mark.parametrize("file", FILES)
+def test_a_sequential_without_an_input_layer_is_not_bound_to_the_batch_of_its_first_call(
+    tmp_path: Path, version: str, file: str
+) -> None:
+    told = folder(tmp_path, "unopened", version).answers(PLAIN, f"{file} model{file}")
+    ((_, shape, *_),) = told["signatures"]["serving_default"][0]
+    assert shape == [None, 5]
+    assert "[model] batch = 3 fixes it" in told["notes"][0]
+
+
+def test_a_sequential_with_an_input_layer_of_its_own_keeps_its_batch() -> None:
+    layers = [{"class_name": "InputLayer", "config": {"name": "series", "batch_shape": [3, 5]}}, {"class_name": "GRU"}]
+    text = json.dumps({"class_name": "Sequential", "config": {"layers": layers}})
+    assert modern(text) == (text, [])
+    stateful = text.replace("series", "input_layer").replace('"GRU"', '"GRU", "config": {"stateful": true}')
+    assert modern(stateful) == (stateful, [])
+
+
+@pytest.mark.parametrize("file", [".keras", pytest.param(".h5", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    ("mode", "near"), [("int8", 0.02), ("int4", 1e-6), ("float8", 0.2), ("lora", 1e-5), ("lora_int8", 0.05)]
+)
+def test_what_keras_3_quantized_or_adapted_itself_has_float_weights_again(
+    tmp_path: Path, file: str, mode: str, near: float
+) -> None:
+    """Near what the file's own model returns: Keras rounds what goes into each layer, too."""
+    made = folder(tmp_path, "quantized", NEW)
+    shutil.copyfile(tmp_path / f"{mode}.npz", tmp_path / EXPECTED)
+    told = made.load(PLAIN, f"{file} {mode}{file}", near=near)
+    if (file, mode) == (".h5", "float8"):  # Keras writes its variables in another order than it reads them
+        assert "save the model before model.quantize()" in told["refusal"][2]
+        return
+    assert told["worst"]["score"] < near
+    assert {"rows/embeddings", "einsum/kernel", "score/kernel"} <= {*told["variables"]}
+    assert not [name for name in told["variables"] if "scale" in name or "lora" in name]
+    assert ("LoRA" if mode == "lora" else "quantized by Keras") in told["notes"][-1]
+
+
+def test_what_keras_3_quantized_and_cannot_load_says_what_to_save(tmp_path: Path) -> None:
+    made = folder(tmp_path, "quantized_attention", NEW)
+    made.answers(PLAIN, ".keras before.keras")
+    assert made.refusal(PLAIN, ".keras model.keras")[2].startswith("save the model before model.quantize()")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_operations_between_layers_load_from_both_kinds_of_files(tmp_path: Path, file: str) -> None:
+    """Keras 3 itself does not find them in an .h5."""
+    folder(tmp_path, "operated", NEW).answers(PLAIN, f"{file} model{file}")
+
+
+def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
+    """Keras asks scipy for a window, and no toolchain has scipy."""
+    made = folder(tmp_path, "spectrogram", NEW)
+    for file in FILES:
+        made.answers(PLAIN, f"{file} model{file}")
+    (tmp_path / "model.json").rename(tmp_path / "structure.json")
+    made.answers(replace(PLAIN, structure=True), "weights model.weights.h5")
+    code = "import keras\ndef build_model():\n    x = keras.Input((400, 1), name='sound')\n    stft = keras.layers." + (
+        "STFTSpectrogram(mode='log', frame_length=64, frame_step=32, fft_length=128, name='stft')\n"
+        "    return keras.Model(x, keras.layers.Dense(3, name='score')(stft(x)))\n"
+    )
+    (tmp_path / "custom.py").write_text(code, "utf-8")
+    told = made.load(CODE, "weights model.weights.h5")
+    assert told["refusal"][2].startswith("STFTSpectrogram(..., window=None)")
+    (tmp_path / "custom.py").write_text(code.replace("fft_length", "window=None, fft_length"), "utf-8")
+    made.answers(CODE, "weights model.weights.h5")
+
+
+def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None:
+    made = folder(tmp_path, "weights", NEW)
+    text = json.dumps(json.loads((tmp_path / "structure.json").read_text("utf-8")))
+    for name, whose in (("TorchModuleWrapper", "PyTorch's own code"), ("JaxLayer", "JAX's own code")):
+        (tmp_path / "structure.json").write_text(
+            text.replace('"class_name": "Dense"', f'"class_name": "{name}"'), "utf-8"
+        )
+        kind, _, hint = made.refusal(replace(CODE, structure=True), "weights model.weights.h5")
+        assert (kind, whose in hint) == ("model", True), hint
 
 
 # ---------------------------------------------------------------- subclassed models

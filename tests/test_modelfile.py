@@ -82,7 +82,7 @@ def test_an_h5_of_keras_2_gives_its_inputs(tmp_path: Path) -> None:
 def test_the_oldest_h5_files_have_bytes_a_list_of_layers_and_no_version(tmp_path: Path) -> None:
     config = {"class_name": "Sequential", "config": [layer("Dense", "dense_1", batch_input_shape=[None, 4])]}
     read = read_model_file(h5_file(tmp_path / "m.hdf5", model_config=np.bytes_(json.dumps(config))))
-    assert (read.keras, read.inputs, read.legacy) == ("2", {}, True)
+    assert (read.keras, read.inputs, read.legacy) == ("2", {"dense_1_input": (4,)}, True)
 
 
 @pytest.mark.parametrize("name", ["m.keras", "m.h5", "m.hdf5", "m", "m.txt"])

@@ -27,7 +27,7 @@ from kit.venv import runtime_venv
 if TYPE_CHECKING:
     import numpy as np
 
-RUNTIME = "litert:2.3.0"  # the newest that is pinned; its C library is what both APIs run on here
+RUNTIME = "litert:2.3.0"  # the newest that is pinned: every API runs on it here
 LIMIT = 120.0  # seconds for the tests of one bundle
 # Kernels are the same library's on both sides: floats may differ by what two orders of threads give, and no more.
 FLOAT_TOLERANCE = 1e-6  # of the largest value of an output, at least of 1
@@ -63,14 +63,18 @@ def compile_glue(glue: Glue, scratch: Path, notify: Notify) -> Compiled:
     return compiled
 
 
-def litert_library(notify: Notify) -> Path:
-    """Return libLiteRt.so of the pinned runtime. Raises EngineError where its wheel has none."""
+def runtime_properties(notify: Notify) -> list[str]:
+    """Return what tells a JVM where the pinned runtime is: its C library for CompiledModel, its Python for Interpreter.
+
+    Raises EngineError where its wheel has no libLiteRt.
+    """
     runtime = find_runtime(RUNTIME)
     python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
-    found = next(iter(sorted(python.parent.parent.rglob("libLiteRt.*"))), None)
-    if found is None:
+    library = next(iter(sorted(python.parent.parent.rglob("libLiteRt.*"))), None)
+    if library is None:
         raise EngineError(f"{RUNTIME} has no libLiteRt on this machine", "run the proof on Linux")
-    return found
+    host = DESKTOP / "interpreter_host.py"
+    return [f"-Ddropkit.litert={library}", f"-Ddropkit.python={python}", f"-Ddropkit.interpreter={host}"]
 
 
 def run_golden(
@@ -89,7 +93,7 @@ def run_golden(
     argv = [
         *(str(find_java()), *_JVM, f"-XX:ErrorFile={scratch / 'crash.log'}", f"-Djava.io.tmpdir={scratch}"),
         *("-cp", os.pathsep.join(map(str, [compiled.tests, compiled.main, *jars]))),
-        f"-Ddropkit.litert={litert_library(notify)}",
+        *runtime_properties(notify),
         f"-Ddropkit.assets={os.pathsep.join(map(str, assets))}",
         f"-Ddropkit.deflated={os.pathsep.join(deflated)}",
         *("dropkit.proof.RunnerKt", str(record)),

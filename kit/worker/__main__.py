@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.worker.job import ANSWERS, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.worker.keras_choice import choose_keras
 from kit.worker.progress import Progress
 
 if TYPE_CHECKING:
@@ -30,25 +31,32 @@ def main(folder: Path, out: Path) -> None:
         outcome = error.refusal
     except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into an answer
         traceback.print_exc()
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        outcome = Refusal("model", f"{type(error).__name__}: {first}", "the log has the whole message")
+        from kit.worker.custom import described
+
+        outcome = Refusal(
+            "model",
+            f"the worker does not know what to make of this model: {described(error)}",
+            "try another TensorFlow version: [toolchain] tensorflow; where each ends so, tell dropkit's makers",
+        )
     (out / RESULT).write_text(dump(outcome), "utf-8")
 
 
 def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     """Load, convert, run what was produced, prove and measure it; return what to tell the host."""
     progress.stage("start TensorFlow")
+    choose_keras(job)
     import tensorflow as tf
 
     from kit.npz import save_npz
     from kit.worker import blocking, data, measure
     from kit.worker.contract import resolve
+    from kit.worker.front import start_behind
     from kit.worker.load import load
     from kit.worker.make import make
 
     portable = blocking.fix_cache_sizes()
     progress.stage("load the model")
-    source = load(folder, job)
+    source = start_behind(load(folder, job), job)
     contracts = resolve(job, source)
     if job.freeze:
         return _frozen(job, source, contracts, out, progress)
@@ -58,9 +66,9 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     made = make(job, source, contracts, arrays)
 
     progress.stage("run the float model")
-    floats = made.reference(contracts, arrays.evaluation)
+    floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
     progress.stage("run the converted model")
-    checked = made.check(contracts, arrays.evaluation, floats, progress.advance)
+    checked = made.check(contracts, arrays.evaluation, floats, arrays.sizes, progress.advance)
 
     main = contracts[0].key
     answers = checked.answers[main]

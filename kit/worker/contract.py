@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.worker.job import DYNAMIC, InputWish, Job, JobError, OutputWish, TensorSpec
+from kit.worker.precision import float_type
 from kit.worker.source import Port, Signature, Source, nearest
 
 
@@ -64,6 +65,14 @@ def resolve(job: Job, source: Source) -> tuple[Contract, ...]:
     return (first, *bare)
 
 
+def output_origins(job: Job, source: Source) -> list[str]:
+    """Return where the outputs of the product's main signature come from, by the source's names.
+
+    Raises JobError (kind "recipe") for one that the model lacks.
+    """
+    return [origin for _, origin, _ in _outputs(source.signatures[0], source, job.outputs, job.output_order)]
+
+
 def _contract(
     signature: Signature,
     job: Job,
@@ -82,7 +91,8 @@ def _contract(
         # A cast only where the recipe took other numbers than the model: ids as int32.
         fed = {spec.origin: _cast(feeds[spec.name], own[spec.origin].dtype) for spec in inputs}
         answers = signature.call(fed, inside)
-        return {name: answers[origin] for name, origin, _ in origins}
+        # A source in half or double precision gives the float32 that the product gives.
+        return {name: _cast(answers[origin], float_type(answers[origin].dtype.name)) for name, origin, _ in origins}
 
     bare = tuple(TensorSpec(name, (), "", origin=origin) for name, origin, _ in origins)
     traced = _trace(call, list(inputs), bare)
@@ -189,14 +199,15 @@ def _input(port: Port, wish: InputWish, batch: int) -> TensorSpec:
             f'fix it in the recipe: [[inputs]] name = "{wish.name}" and shape = [...], without the batch axis; '
             "-1 leaves an axis open on the device, too",
         )
-    if wish.dtype and wish.dtype != port.dtype and np.dtype(port.dtype).kind != "f":
+    if wish.dtype and wish.dtype != port.dtype and np.dtype(port.dtype).kind not in "fi":
         raise JobError(
             "recipe",
-            f"[[inputs]] {wish.name}: dtype '{wish.dtype}' is for a model that takes floats, and it takes {port.dtype}",
+            f"[[inputs]] {wish.name}: dtype '{wish.dtype}' is for an input of numbers, and this one is {port.dtype}",
             "leave dtype out",
         )
     shape = (*((batch,) if port.batched else ()), *(int(n) for n in inner if n is not None))
-    return TensorSpec(wish.name, shape, wish.dtype or port.dtype, batched=port.batched, origin=port.name)
+    dtype = wish.dtype or float_type(port.dtype)
+    return TensorSpec(wish.name, shape, dtype, batched=port.batched, origin=port.name)
 
 
 def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batched: bool) -> TensorSpec:

@@ -10,11 +10,14 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kit.worker.calibration import resizing
 from kit.worker.export import Exported
 from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
 from kit.worker.job import Job, JobError
 from kit.worker.signatures import settle
+from kit.worker.source import layer_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -26,18 +29,32 @@ class Origin:
     graphs: Sequence[Frozen]
     layers: Sequence[str]
 
-    def placed(self, op: str) -> str:
-        """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)"."""
-        nodes = (node.name for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op == op)
+    def placed(self, op: str, named: Sequence[str]) -> str:
+        """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)".
+
+        named: the nodes that the converter names; where it names none, all nodes that have the op.
+        """
+        nodes = named or [node.name for frozen in self.graphs for node in nodes_of(frozen.graph) if node.op == op]
         places = [self._place(name) for name in dict.fromkeys(nodes)]
         return f"{op} (in {', '.join(places[:3])})" if places else op
 
+    def layer_of(self, node: str) -> str:
+        """Return the layer that a node belongs to by its name, "" for none."""
+        return layer_of(node, self.layers)
+
+    def layers_of(self, nodes: Sequence[str]) -> list[str]:
+        """Return the layers that nodes belong to, each once."""
+        return list(dict.fromkeys(filter(None, map(self.layer_of, nodes))))
+
+    @staticmethod
+    def cut(layer: str) -> str:
+        """Return the lines of a recipe that start the file behind a layer."""
+        name = re.sub(r"[^A-Za-z0-9_]+", "_", layer)
+        return f'[[inputs]] name = "{name}" and source = "{layer}" start the file behind it'
+
     def _place(self, node: str) -> str:
-        for word in node.split("/"):
-            for layer in (word, re.sub(r"_\d+$", "", word)):  # Keras 3 numbers the scopes of a model that it loads
-                if layer in self.layers:
-                    return f"layer '{layer}': {node}"
-        return node
+        layer = self.layer_of(node)
+        return f"layer '{layer}': {node}" if layer else node
 
 
 def convert(
@@ -63,7 +80,8 @@ def convert(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
-        content = bytes(converter.convert())
+        with resizing(), front_ends_in_float():
+            content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
     return settle(mended(content) if job.scheme == "int8" else content, exported)
@@ -79,6 +97,12 @@ def _rows(
             yield feeds if len(words) == 1 else (key, feeds)
 
 
+def _named(op: str, text: str) -> list[str]:
+    """Return the nodes of an op that the converter's message names, in its order."""
+    lines = [line for line in text.splitlines() if f"'tf.{op}' op is neither" in line]
+    return list(dict.fromkeys(re.findall(rf'fused\["{op}:", "([^"@]+)', "\n".join(lines))))
+
+
 def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
     text = str(error)
     ops = sorted(set(re.findall(r"tf\.(\w+)' op is neither a custom op nor a flex op", text)))
@@ -89,13 +113,14 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "keep only variables that come after it, such as the last layer's; or leave [variables.train] out",
         )
     if ops:
+        named = {op: _named(op, text) for op in ops}
+        layers = source.layers_of([node for nodes in named.values() for node in nodes])
         return JobError(
             "model",
-            f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op) for op in ops)}",
+            f"no TFLite builtin does what the model needs: {'; '.join(source.placed(op, named[op]) for op in ops)}",
             "replace the layer that uses it by one that TFLite has"
-            if job.allow_flex
-            else "replace the layer that uses it by one that TFLite has; or set [model] allow_flex = true, "
-            "and the app has to link select-tf-ops",
+            + (f"; where it only prepares the input, let the app do it: {source.cut(layers[-1])}" if layers else "")
+            + ("" if job.allow_flex else "; or set [model] allow_flex = true, and the app has to link select-tf-ops"),
         )
     if "element_shape to be static" in text:
         return JobError(
@@ -108,6 +133,6 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
     hint = (
         'try scheme = "float32" to see whether quantization is the cause'
         if job.scheme != "float32"
-        else "the log has the whole message"
+        else "try another TensorFlow version ([toolchain] tensorflow), or take outputs before it ([model] outputs)"
     )
     return JobError("model", f"the converter refused the model: {telling[:300]}", hint)

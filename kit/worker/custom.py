@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import itertools
-import os
 import re
 import sys
 import traceback
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -34,7 +32,6 @@ def load_custom(folder: Path, job: Job) -> Custom:
         return Custom()
     if not job.allow_code:
         raise JobError("model", f"{CODE} may not run here", "build in a container, or set [model] allow_code = true")
-    _same_keras(job)
     spec = importlib.util.spec_from_file_location(_MODULE, folder / CODE)
     assert spec is not None
     assert spec.loader is not None
@@ -43,7 +40,7 @@ def load_custom(folder: Path, job: Job) -> Custom:
     try:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
-        raise JobError("model", f"[model] code: {described(error)}", "correct the code; the log has it all") from error
+        raise JobError("model", f"[model] code: {described(error)}", _hint(error)) from error
     objects, build = getattr(module, "CUSTOM_OBJECTS", None), getattr(module, "build_model", None)
     if build is not None and not callable(build):
         raise JobError("model", f"[model] code: {CODE}: build_model is no function", "def build_model(): return model")
@@ -56,6 +53,16 @@ def load_custom(folder: Path, job: Job) -> Custom:
     if not isinstance(objects or {}, Mapping) or not all(isinstance(name, str) for name in objects or {}):
         raise JobError("model", f"[model] code: {CODE}: CUSTOM_OBJECTS is not a dict of names", "{'MyLayer': MyLayer}")
     return Custom(dict(objects or {}), build)
+
+
+def _hint(error: BaseException) -> str:
+    missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if missing in {"", "keras", "tensorflow", "tf_keras"}:
+        return "correct the code"
+    return (
+        f"{missing} is not in the toolchain, which has numpy, TensorFlow, Keras, h5py and the standard library: leave "
+        "it out, or copy what is used of it into the code"
+    )
 
 
 def described(error: BaseException) -> str:
@@ -74,23 +81,15 @@ def _said(text: str) -> str:
     """Return the line of a message that says what is wrong: Keras puts configurations and stack traces before it."""
     lines = [_COLOUR.sub("", line).strip() for line in text.splitlines() if line.strip()]
     for line, after in itertools.pairwise(lines):
+        if after.startswith("[[{{node"):  # TensorFlow's own words on what failed in a graph, then where
+            return re.sub(r"^\(\d+\) \w+: +", "", line)
+    for line, after in itertools.pairwise(lines):
         if line.startswith("Exception encountered when calling ") or line.endswith("Error encountered:"):
             return _said("\n".join(lines[lines.index(after) :]))
-    for line in lines:
+    for line in reversed(lines):  # each object inside another puts its own before it
         if line.startswith("Exception encountered: "):
             return line.removeprefix("Exception encountered: ")
     if lines and lines[0] == "in user code:":  # a stack trace as text
         lines = [line for line in lines[1:] if not line.startswith("File ") and " " in line] or lines
         return lines[-1]
     return lines[0] if lines else ""
-
-
-def _same_keras(job: Job) -> None:
-    """Where Keras 2 wrote every file, let the code's `import keras` and `tf.keras` be Keras 2."""
-    keras = [part for part in job.parts if part.format != "SavedModel"]
-    if keras and all(part.legacy_keras for part in keras):
-        os.environ["TF_USE_LEGACY_KERAS"] = "1"
-        with suppress(ModuleNotFoundError):
-            import tf_keras
-
-            sys.modules["keras"] = tf_keras

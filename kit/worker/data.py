@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from kit.worker.contract import Contract
-from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, InputWish, Job, JobError, TensorSpec
+from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, Job, JobError, TensorSpec
+from kit.worker.sizes import Size, open_sizes, random_samples
 from kit.worker.source import nearest
-
-ANY = 5  # how long an open axis is in random samples
 
 
 @dataclass(frozen=True)
@@ -27,6 +26,7 @@ class Data:
     pixels: dict[str, np.ndarray]
     y: np.ndarray | None
     measured_on: str
+    sizes: dict[str, tuple[Size, ...]]  # of open axes, by signature: what else the product is run at
 
 
 def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
@@ -37,7 +37,8 @@ def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
     if job.scheme == "int8":
         for contract in contracts:
             _refuse_unmeasured(contract, calibration)
-    samples = {contract.key: random_samples(contract, job) for contract in contracts} | calibration
+    sizes = {contract.key: open_sizes(contract, job) for contract in contracts}
+    samples = {c.key: random_samples(c, job, next(iter(sizes[c.key]), {})) for c in contracts} | calibration
     arrays = _arrays(folder / EVALUATION) if job.evaluate else {}
     if job.evaluate:
         samples |= _by_name(arrays, contracts, "checks data")
@@ -54,7 +55,7 @@ def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
         if contract.key in calibration
     }
     on = "checks" if job.evaluate else "representative" if main in calibration else "random"
-    return Data(calibration, whole, pixels, y, on)
+    return Data(calibration, whole, pixels, y, on, sizes)
 
 
 def _refuse_unmeasured(contract: Contract, calibration: Mapping[str, object]) -> None:
@@ -145,21 +146,3 @@ def _shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...] |
         fits = len(given) == len(wanted) and all(b in (DYNAMIC, a) for a, b in zip(given, wanted, strict=True))
         return given if fits else None
     return wanted if [n for n in given if n != 1] == [n for n in wanted if n != 1] else None
-
-
-def random_samples(contract: Contract, job: Job, axis: int = ANY) -> dict[str, np.ndarray]:
-    """Return seeded random samples [N, ...] by input name, in the recipe's ranges. axis is how long open axes are."""
-    rng = np.random.default_rng(job.seed)
-    wishes = {wish.name: wish for wish in job.inputs}
-    values = {}
-    for spec in contract.inputs:
-        inner = spec.shape[1:] if spec.batched else spec.shape
-        shape = (job.golden, *(axis if n == DYNAMIC else n for n in inner))
-        wish = wishes.get(spec.name, InputWish(spec.name))
-        if np.dtype(spec.dtype).kind == "f":
-            low, high = wish.range or (0.0 if wish.picture else -1.0, 1.0)
-            values[spec.name] = rng.uniform(low, high, shape).astype(spec.dtype)
-        else:
-            low, high = wish.range or (0, 1)
-            values[spec.name] = rng.integers(round(low), round(high) + 1, shape).astype(spec.dtype)
-    return values

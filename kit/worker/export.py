@@ -89,7 +89,9 @@ def export(
         for key, function, exported in (_read(module, quantizable), _assign(module)):
             functions[key] = function
             told.append(exported)
-    tf.saved_model.save(module, str(folder), signatures=functions)
+    # Without gradients: TensorFlow cannot save a custom one (swish) of a graph that was imported, and nothing needs it.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), signatures=functions, options=options)
     return tuple(told)
 
 

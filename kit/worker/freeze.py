@@ -1,6 +1,7 @@
 """A traced signature as one flat graph: its variables as constants, but for those that are kept.
 
 A kept variable stays a placeholder of its resource, which whoever imports the graph ties to a variable of its own.
+What no output needs is left out, and what TFLite has no operator for is written in others where that is possible.
 """
 
 from __future__ import annotations
@@ -13,9 +14,15 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import convert_to_constants
 
-from kit.worker.bincount import without_bincount
+from kit.worker.counts import with_plain_counts
+from kit.worker.float_graph import float_graph, other_precisions
 from kit.worker.fold import fold_normalization
 from kit.worker.job import JobError
+from kit.worker.lookup import tables_of, with_plain_lookups
+from kit.worker.needed import base, pruned
+from kit.worker.precision import HALVES
+from kit.worker.random_ops import random_outputs, with_builtin_random
+from kit.worker.slices import with_plain_slices
 from kit.worker.source import Variable, unique
 
 
@@ -30,19 +37,18 @@ class Frozen:
     kept: Mapping[str, str]  # the resource placeholder of each kept variable that it uses, by the variable's name
     constants: Mapping[str, str]  # the Const node of each frozen variable that it uses, by the variable's name
     assigns: tuple[str, ...]  # operations that change a kept variable: they have to run, too
+    random: tuple[bool, ...] = ()  # of each output: whether it is drawn anew in each call
+    precisions: frozenset[str] = frozenset()  # floats of the source that are float32 here: "bfloat16"
+
+    @property
+    def raised(self) -> bool:
+        """Say whether this graph is more exact than its source."""
+        return bool(self.precisions & HALVES)
 
 
 def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) -> Frozen:
     """Freeze a concrete function. Raises JobError for a variable that changes in a call and is not kept."""
     taken = _captures(traced, variables)
-    changed = _changed(traced.graph)
-    for name, placeholder in taken.items():
-        if placeholder in changed and name not in keep:
-            raise JobError(
-                "model",
-                f"the variable '{name}' changes from call to call: the model keeps state",
-                f'keep it as a variable: [variables] keep = ["{name}"]; or build the model without state',
-            )
     kept = {name: placeholder for name, placeholder in taken.items() if name in keep}
     _announce(traced.graph, [variable.value for variable in variables if variable.name in taken])
     # Internal to TensorFlow, and in every pinned version: the public function freezes all or nothing.
@@ -50,8 +56,23 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
         func=traced, lower_control_flow=False, aggressive_inlining=False, variable_names_denylist=set(kept.values())
     )
     graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=data)
+    changed = _changed(graph)
+    plain = with_plain_counts(with_plain_lookups(float_graph(graph), tables_of(traced, graph)))
+    if any(tensor.shape.rank is None or None in tensor.shape for tensor in _arguments(traced)):
+        plain = with_plain_slices(plain)
+    graph = _needed(with_builtin_random(plain, changed), traced, kept)
+    left = {node.name for node in graph.node}
+    for name, placeholder in taken.items():
+        # One that only what is left out reads, such as a random layer's state, is no state of the product.
+        if placeholder in changed and placeholder in left and name not in keep:
+            raise JobError(
+                "model",
+                f"the variable '{name}' changes from call to call: the model keeps state",
+                f'keep it as a variable: [variables] keep = ["{name}"]; or build the model without state',
+            )
+    unused = {i for i, (_, inner) in enumerate(traced.graph.captures) if inner.op.name not in left}
     try:
-        function = convert_to_constants._construct_concrete_function(traced, graph, converted)
+        function = convert_to_constants._construct_concrete_function(traced, graph, set(converted) | unused)
     except ValueError as error:
         if "incompatible with expected resource" not in str(error):
             raise
@@ -64,14 +85,33 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
 
     whole = function.graph.as_graph_def()
     resources = {f"{placeholder}:0" for placeholder in kept.values()}
+    outputs = tuple(tensor.name for tensor in function.outputs)
     return Frozen(
-        fold_normalization(without_bincount(whole)),
+        fold_normalization(whole),
         whole,
         tuple(tensor.name for tensor in function.inputs if tensor.name not in resources),
-        tuple(tensor.name for tensor in function.outputs),
-        kept,
+        outputs,
+        {name: placeholder for name, placeholder in kept.items() if placeholder in left},
         {name: placeholder for name, placeholder in taken.items() if name not in keep},
         tuple(op.name for op in function.graph.get_operations() if op.type in ASSIGNS),
+        random_outputs(whole, list(outputs)),
+        other_precisions(traced.graph.as_graph_def()),
+    )
+
+
+def _arguments(traced: Any) -> list[Any]:
+    """Return a function's own inputs, without what it captures."""
+    return list(traced.inputs[: len(traced.inputs) - len(traced.graph.captures)])
+
+
+def _needed(graph: graph_pb2.GraphDef, traced: Any, kept: Mapping[str, str]) -> graph_pb2.GraphDef:
+    """Return what the outputs and the kept variables' changes need of a graph."""
+    holders = set(kept.values())
+    changes = [node.name for node in graph.node if node.op in ASSIGNS and _origin(graph, node) in holders]
+    return pruned(
+        graph,
+        [*(tensor.name for tensor in traced.outputs), *changes],
+        [*(tensor.name for tensor in _arguments(traced)), *holders],
     )
 
 
@@ -92,8 +132,18 @@ def _announce(graph: Any, used: Sequence[Any]) -> None:
     graph.variables = [*graph.variables, *(value for value in used if id(value.handle) not in known)]
 
 
-def _changed(graph: Any) -> set[str]:
-    return {_holder(op) for op in graph.get_operations() if op.type in ASSIGNS}
+def _changed(graph: graph_pb2.GraphDef) -> set[str]:
+    """Return the nodes that hold a variable which the graph changes."""
+    return {_origin(graph, node) for node in graph.node if node.op in ASSIGNS}
+
+
+def _origin(graph: graph_pb2.GraphDef, node: Any) -> str:
+    """Return the node that a node's first input comes from, past those that only hand it on."""
+    nodes = {each.name: each for each in graph.node}
+    name = base(node.input[0])
+    while name in nodes and nodes[name].op == "Identity":
+        name = base(nodes[name].input[0])
+    return name
 
 
 def _holder(op: Any) -> str:

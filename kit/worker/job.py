@@ -35,6 +35,7 @@ class InputWish:
     shape: tuple[int, ...] | None = None  # -1: an axis that stays open
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
+    sizes: tuple[tuple[int, ...], ...] = ()  # what the open axes are tried at, in their order; () is the kit's choice
 
 
 @dataclass(frozen=True)

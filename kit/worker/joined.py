@@ -22,12 +22,16 @@ def join(sources: Sequence[Source], names: Sequence[str]) -> Source:
     mains = [source.signatures[0] for source in sources]
     joints = [_joint(mains[i], mains[i + 1], names[i], names[i + 1]) for i in range(len(mains) - 1)]
 
-    def call(feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def call(
+        feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         found: dict[str, Any] = {}
         fed, answers = dict(feeds), {}
         for i, (main, prefix) in enumerate(zip(mains, prefixes, strict=True)):
             own = [name.removeprefix(f"{prefix}/") for name in inner if name.startswith(f"{prefix}/")]
-            answers = main.call(fed, own)
+            start = f"{prefix}/"
+            inside = {name.removeprefix(start): each for name, each in (given or {}).items() if name.startswith(start)}
+            answers = main.call(fed, own, inside)
             found |= {f"{prefix}/{name}": answers[name] for name in own}
             if i < len(joints):
                 fed = {taken: answers[given] for given, taken in joints[i].items()}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,13 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.worker.custom import Custom, described
+from kit.worker.dequantized import holds_int8, with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
-from kit.worker.lambdas import LAMBDA, Renamed, renamed_file
+from kit.worker.keras_choice import keras_of
+from kit.worker.lambdas import Renamed, renamed_file
+from kit.worker.open_layers import open_layers
+from kit.worker.precision import precision_note
+from kit.worker.refused import cannot
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.subclassed import Feed, feed_of, outputs_of
 
@@ -23,31 +29,52 @@ from kit.worker.subclassed import Feed, feed_of, outputs_of
 def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool) -> Source:
     """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot."""
     keras = keras_of(legacy=part.legacy_keras)
-    loader = f"{keras.__name__} {keras.__version__}"
     with tempfile.TemporaryDirectory() as scratch:
         changed = Path(scratch) / f"model{part.format}"
         renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
         file = changed if renamed.changed else path
-        try:
-            # The scope, too: Keras 2 forgets the argument inside an .h5.
-            with keras.utils.custom_object_scope(renamed.objects):
-                model = keras.models.load_model(
-                    file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
-                )
-        except Exception as error:
-            model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
-            if model is None:
-                raise cannot(keras, "load the model", error, renamed.left) from error
-        source = describe(model, loader, wishes)
-        if getattr(model, "inputs", None):
-            return source
-        # A subclassed model may have got its layers only in that call, and then its weights were passed over.
-        call_once(source)
-        try:
-            model.load_weights(str(file))
-        except Exception as error:
-            raise cannot(keras, "load the model's weights", error) from error
-        return describe(model, loader, wishes)
+        with renamed.proved():
+            model = _model(keras, file, part, renamed, allow_code=allow_code)
+            model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
+            source = _described(keras, model, file, wishes)
+            renamed.try_out(source)
+        notes = (*renamed.notes, note) if note else renamed.notes
+        return with_precision(replace(source, notes=(*source.notes, *notes)), renamed)
+
+
+def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_code: bool) -> Any:
+    try:
+        # The scope, too: Keras 2 forgets the argument inside an .h5.
+        with keras.utils.custom_object_scope(renamed.objects):
+            return keras.models.load_model(
+                file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
+            )
+    except Exception as error:
+        model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
+        if model is None:
+            raise cannot(keras, "load the model", error, renamed, quantized=holds_int8(file)) from error
+        return model
+
+
+def _described(keras: Any, model: Any, file: Path, wishes: Sequence[InputWish]) -> Source:
+    loader = f"{keras.__name__} {keras.__version__}"
+    source = describe(model, loader, wishes)
+    if getattr(model, "inputs", None):
+        return source
+    # A subclassed model may have got its layers only in that call, and then its weights were passed over.
+    call_once(source)
+    try:
+        model.load_weights(str(file))
+    except Exception as error:
+        raise cannot(keras, "load the model's weights", error) from error
+    return describe(model, loader, wishes)
+
+
+def with_precision(source: Source, renamed: Renamed) -> Source:
+    """Return the source with a note on the precision that it was trained in, where that is not float32."""
+    if not renamed.precisions:
+        return source
+    return replace(source, notes=(*source.notes, precision_note(renamed.precisions)))
 
 
 def _unbuilt(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
@@ -88,20 +115,26 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             ) from error
     layers = dict(_layers(model))
 
-    def call(feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def call(
+        feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         args, kwargs = feed.pack({port.name: feeds[port.name] for port in feed.inputs})
-        for name in inner:
+        given = given or {}
+        for name in (*inner, *given):
             if _layer_of(name) not in layers:
                 raise JobError("recipe", f"the model has no layer '{name}'", nearest(name, tuple(layers)))
-        with _recorded({_layer_of(name): layers[_layer_of(name)] for name in inner}) as found, _autograph():
+        watched = {_layer_of(name): layers[_layer_of(name)] for name in (*inner, *given)}
+        opened = open_layers if loader.startswith("keras 3") else nullcontext
+        with _recorded(watched, given) as found, _autograph(), opened():
             answers = tf.nest.flatten(model(*args, **kwargs))
+        _refuse_given(found, given)
         named = dict(zip([port.name for port in outputs], answers, strict=True))
         return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
 
     main = Signature(SIGNATURE, feed.inputs, outputs, call)
     variables = _variables(model)
     names = {id(variable.value): variable.name for variable in variables}
-    weights = tuple(names[id(getattr(each, "_value", each))] for each in model.weights)
+    weights = tuple(names[id(getattr(each, "_value", each))] for each in _real(model.weights))
     return Source((main,), variables, tuple(layers), loader, structure=_json(model), weights=weights)
 
 
@@ -110,30 +143,6 @@ def _json(model: Any) -> str:
     with suppress(Exception):
         return str(model.to_json())
     return ""
-
-
-def keras_of(*, legacy: bool) -> Any:
-    """Return Keras 3, or for a legacy file Keras 2: tf_keras beside Keras 3, and `keras` itself before that."""
-    if legacy:
-        with suppress(ModuleNotFoundError):
-            import tf_keras
-
-            return tf_keras
-    import keras
-
-    return keras
-
-
-def cannot(keras: Any, what: str, error: Exception, nameless: Sequence[str] = ()) -> JobError:
-    """Return Keras's refusal as an error with what to do. nameless are layers with a function that has no name."""
-    hint = _remedy(error)
-    if nameless:
-        hint = (
-            f"layer '{nameless[0]}' has a function without a name, stored as Python code: give it in [model] code, "
-            f"CUSTOM_OBJECTS = {{'{nameless[0]}/{LAMBDA}': ...}}, or let that code run: in a container "
-            "(--engine docker), or with [model] allow_code = true"
-        )
-    return JobError("model", f"Keras {keras.__version__} cannot {what}: {described(error)}", hint)
 
 
 def _layers(model: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -177,16 +186,54 @@ def _inner(found: Sequence[Any], name: str) -> Any:
     return tensor
 
 
+def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> None:
+    """Raise JobError for a layer that no tensor can stand in for: one that also makes a mask, or runs several times."""
+    for name, tensor in given.items():
+        layer = _layer_of(name)
+        if any(getattr(each, "_keras_mask", None) is not None for each in (tensor, *found[layer])):
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer also makes a mask of what comes before it, and the layers "
+                "behind it use that",
+                "name the layer before it, or one behind those that use the mask",
+            )
+        if sum(each is tensor for each in found[layer]) != 1:
+            raise JobError(
+                "recipe",
+                f"[[inputs]] source = '{layer}': this layer is not run once in a call of the model",
+                "name a layer that runs once on the way to the outputs",
+            )
+
+
+def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
+    """Return a layer's answer with the tensors that are given for it in their places."""
+    if not any(_layer_of(each) == name for each in given):
+        return answer
+    flat = tf.nest.flatten(answer)
+    for each, tensor in given.items():
+        if _layer_of(each) == name:
+            at = 0 if each == name else int(each.rpartition(":")[2])
+            if at >= len(flat):
+                raise JobError(
+                    "recipe", f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors", "0 is the first"
+                )
+            flat[at] = tensor
+    return tf.nest.pack_sequence_as(answer, flat)
+
+
 @contextmanager
-def _recorded(layers: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
-    """Give a mapping that fills up with what each of these layers returns, call after call, during the block."""
+def _recorded(layers: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[dict[str, list[Any]]]:
+    """Give a mapping that fills up with what each of these layers returns, call after call, during the block.
+
+    A layer returns what is given for it.
+    """
     found: dict[str, list[Any]] = {name: [] for name in layers}
 
     def watch(name: str, layer: Any) -> None:
         original, own = layer.call, "call" in vars(layer)  # a layer made of a function has a `call` of its own
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            answer = original(*args, **kwargs)
+            answer = _replaced(original(*args, **kwargs), name, given)
             found[name].extend(tf.nest.flatten(answer))
             return answer
 
@@ -210,16 +257,21 @@ def _autograph() -> Any:
 
 def _variables(model: Any) -> tuple[Variable, ...]:
     """Return the model's variables by their layer's path, the same in each Keras: "head/kernel"."""
-    listed = list(getattr(model, "variables", model.weights))
+    listed = _real(getattr(model, "variables", model.weights))
     named: dict[int, tuple[int, str]] = {}  # the innermost layer that has it gives the name
     for path, layer in _layers(model):
         depth = path.count("/")
-        for each in getattr(layer, "variables", ()):
+        for each in _real(getattr(layer, "variables", ())):
             if named.get(id(each), (-1, ""))[0] < depth:
                 named[id(each)] = (depth, _variable_name(path, layer.name, each))
     values = [getattr(each, "_value", each) for each in listed]  # Keras 3 wraps a tf.Variable
     names = [named.get(id(each), (0, _own_name(each)))[1] for each in listed]
     return tuple(Variable(name, value) for name, value in zip(unique(names), values, strict=True))
+
+
+def _real(variables: Iterable[Any]) -> list[Any]:
+    """Return the variables without what Keras 2 counts among them beside them: a text layer's vocabulary."""
+    return [each for each in variables if hasattr(each, "shape") and hasattr(each, "name")]
 
 
 def _own_name(variable: Any) -> str:
@@ -281,14 +333,3 @@ def _named(nest: Any, names: list[str]) -> list[tuple[str, Any]]:
 
 def _port(name: str, tensor: Any) -> Port:
     return Port(name, tuple(tensor.shape), np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype).name)
-
-
-def _remedy(error: Exception) -> str:
-    text = str(error)
-    if any(words in text for words in ("Unknown layer", "Unknown activation", "Unknown object", "Could not locate")):
-        return "give what it does not know in [model] code: CUSTOM_OBJECTS = {name in the file: object}"
-    if "lambda" in text.lower() or "safe_mode" in text:
-        return (
-            "it runs Python code on load: build it in a container (--engine docker), or set [model] allow_code = true"
-        )
-    return "load it with the Keras that wrote it and save it again; the log has the whole message"

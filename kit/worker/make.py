@@ -9,18 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from kit.worker import measure
+from kit.worker.calibration import calibration_calls
 from kit.worker.contract import Contract
 from kit.worker.convert import Origin, convert
+from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
-from kit.worker.product import Product, calls
-from kit.worker.prove import prove, resized
-from kit.worker.signatures import resources
+from kit.worker.limits import refuse_lengths
+from kit.worker.precision import precision_note
+from kit.worker.product import Product
+from kit.worker.prove import EXACT, HALF, prove, resized
+from kit.worker.signatures import preset, resources
+from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
 from kit.worker.variables import fates, keeping
@@ -64,12 +70,20 @@ class Made:
         for variable in self.keep:
             variable.value.assign(self.initial[variable.name])
 
-    def reference(self, contracts: Sequence[Contract], samples: BySignature) -> dict[str, dict[str, np.ndarray]]:
-        """Return the float source's answers by signature."""
+    def reference(
+        self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Return the float source's answers by signature.
+
+        Raises JobError (kind "recipe") where the model cannot be run on these samples.
+        """
         floats = {}
         for contract in contracts:
             stateful = contract.key in self.stateful
-            floats[contract.key] = measure.reference(contract, samples[contract.key], stateful=stateful)
+            try:
+                floats[contract.key] = measure.reference(contract, samples[contract.key], stateful=stateful)
+            except tf.errors.OpError as error:
+                raise _unfit(error, random=measured_on == "random") from error
             self.reset()
         return floats
 
@@ -78,6 +92,7 @@ class Made:
         contracts: Sequence[Contract],
         samples: BySignature,
         floats: BySignature,
+        sizes: Mapping[str, Sequence[Size]],
         advance: Callable[[int, int], None],
     ) -> Checked:
         """Run the product on all samples, and prove that its names are the source's.
@@ -91,7 +106,7 @@ class Made:
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
-                resized(contract, self.product, self.job)
+                checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
                 checked.notes.extend(
                     prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
                 )
@@ -148,15 +163,22 @@ class Made:
 
 def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
     """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
+    _seed(job, source)
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
     for contract, graph in zip(contracts, frozen, strict=True):
         _refuse_ids(job, contract, graph)
+    origin = Origin(frozen, source.inner)
+    refuse_lengths(origin)
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        calibration = {c.key: calls(c.inputs, data.calibration[c.key]) for c in contracts if c.key in data.calibration}
+        calibration = {
+            contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
+            for contract in contracts
+            if contract.key in data.calibration
+        }
         ready = [
             for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             if job.scheme == "int8"
@@ -165,13 +187,43 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         ]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        content = convert(Path(folder), job, exported, calibration, Origin(frozen, source.inner))
-    product = Product(content, contracts, exact=job.scheme == "float32")
+        content = convert(Path(folder), job, exported, calibration, origin)
+    content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
+    random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
+    bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
+    product = Product(content, contracts, bound=bound, random=random)
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
     notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
     return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
+
+
+def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
+    """Return what to say of samples that the source model itself fails on: ids beyond its tables, say."""
+    if random:
+        return JobError(
+            "recipe",
+            f"the model cannot be run on random inputs: {described(error)}",
+            "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+        )
+    return JobError(
+        "recipe",
+        f"the model cannot be run on the recipe's data: {described(error)}",
+        "correct the data: ids have to lie in the model's tables, lengths in its axes",
+    )
+
+
+def _seed(job: Job, source: Source) -> None:
+    """Let random layers draw the same numbers in each build."""
+    tf.random.set_seed(job.seed)
+    for variable in source.variables:
+        if variable.name in source.states and not variable.value.dtype.is_floating:
+            variable.value.assign(tf.cast(tf.fill(variable.value.shape, job.seed), variable.value.dtype))
+
+
+def _random(contract: Contract, frozen: Frozen) -> frozenset[str]:
+    return frozenset(spec.name for spec, drawn in zip(contract.outputs, frozen.random, strict=True) if drawn)
 
 
 def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: set[str]) -> Train:
@@ -199,10 +251,25 @@ def _refuse_ids(job: Job, contract: Contract, frozen: Frozen) -> None:
 
 
 def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) -> list[str]:
+    notes = []
     loops = any(node.op in {"While", "StatelessWhile"} for frozen in graphs for node in nodes_of(frozen.graph))
     if job.batch is None and contracts[0].loose and loops:
-        return ["one sample in each call: TFLite's own ops need a fixed batch for recurrent layers ([model] batch)"]
-    return []
+        notes.append(
+            "one sample in each call: TFLite's own ops need a fixed batch for recurrent layers ([model] batch)"
+        )
+    if found := frozenset[str]().union(*(frozen.precisions for frozen in graphs)):
+        notes.append(precision_note(found))
+    drawn = sorted(name for c, f in zip(contracts, graphs, strict=True) for name in _random(c, f))
+    if drawn:
+        notes.append(
+            f"{_listed(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn at random in each call, by TFLite's own "
+            "generator with a fixed seed: the golden vectors hold only the spread"
+        )
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
 
 
 def _check_resources(content: bytes, wanted: Sequence[str]) -> None:

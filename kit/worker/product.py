@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,8 +17,17 @@ from kit.worker.job import JobError, SignatureSpec, TensorSpec
 class Product:
     """A .tflite file that can be asked. Addresses every tensor by its name in a signature, never by position."""
 
-    def __init__(self, content: bytes, contracts: Sequence[Contract], *, exact: bool = False) -> None:
-        self.exact = exact  # float32 throughout: it has to answer as the source does
+    def __init__(
+        self,
+        content: bytes,
+        contracts: Sequence[Contract],
+        *,
+        bound: float | None = None,
+        random: Mapping[str, Collection[str]] | None = None,
+    ) -> None:
+        # Of float32 throughout: by how much its outputs may differ from the source's, of the largest value.
+        self.bound = bound
+        self.random = random or {}  # by signature: outputs that are drawn anew in each call
         try:
             self._interpreter = tf.lite.Interpreter(model_content=content)
             hidden = _hidden_steps(self._interpreter)
@@ -117,7 +126,7 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
-_REPORT = "try another scheme or TensorFlow version; the log has the whole message"
+_REPORT = "try another scheme, or another TensorFlow version: [toolchain] tensorflow"
 
 
 def _hidden_steps(interpreter: Any) -> dict[int, float]:

@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import convert_to_constants
 
 from kit.worker.job import SIGNATURE, JobError
+from kit.worker.lookup import is_plain
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 
 _PYTHON = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
@@ -25,8 +26,10 @@ _CALL = re.compile(r"^((Stateful)?PartitionedCall(_\d+)?/)+")
 _EXPORTED_TWICE = "serve"  # Keras's export() gives its one function this name, beside TensorFlow's usual one
 
 
-def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool) -> Source:
+def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool, starts: Sequence[str] = ()) -> Source:
     """Load the folder with these signatures, the main one first; none named is all, only_main the main one alone.
+
+    starts: the recipe's inputs by the model's names, which may lie inside the main signature.
 
     Raises JobError (kind "model") where it cannot be loaded or holds what no app can run, "recipe" for a signature
     that it has not.
@@ -40,14 +43,15 @@ def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool
         raise JobError(
             "model",
             f"TensorFlow {tf.__version__} cannot load the SavedModel: {first}",
-            "try the version that wrote it: [toolchain] tensorflow; the log has the whole message",
+            "try the version that wrote it: [toolchain] tensorflow",
         ) from error
     functions = {key: each for key, each in loaded.signatures.items() if not key.startswith("__saved_model")}
     keys, notes = _choose(functions, wanted)
     keys = keys[:1] if only_main else keys
     calls = [_Function(key, functions[key]) for key in keys]
-    for each in calls:
-        each.refuse_unusable(keys)
+    for i, each in enumerate(calls):
+        if i > 0 or not each.starts_inside(starts):
+            each.refuse_unusable(keys)
     signatures = tuple(Signature(each.key, each.inputs, each.outputs, each) for each in calls)
     version = graph.meta_info_def.tensorflow_version
     variables = _variables(loaded, [each.function for each in calls])
@@ -78,20 +82,32 @@ class _Function:
         """Return the names of the nodes inside, and their shorter ones that are unique."""
         return tuple(self._nodes)
 
-    def __call__(self, feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
-        """Run it. With tensors from inside, as a graph without calls, in which they can be reached."""
-        if not inner:
+    def __call__(
+        self, feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Run it. With tensors from inside or given there, as a graph without calls, in which they can be reached."""
+        if not inner and not given:
             answers = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
             return {port.name: answers[port.name] for port in self.outputs}
         wanted = {name: self._tensor(name) for name in inner}
+        inside = {self._tensor(name): tensor for name, tensor in (given or {}).items()}
         if tf.executing_eagerly():
-            return dict(tf.function(lambda fed: self._opened(fed, wanted))(dict(feeds)))
-        return self._opened(feeds, wanted)
+            return dict(tf.function(lambda fed, tied: self._opened(fed, wanted, tied))(dict(feeds), inside))
+        return self._opened(feeds, wanted, inside)
+
+    def starts_inside(self, names: Sequence[str]) -> bool:
+        """Say whether one of these names is a tensor inside: then what comes before it is left out."""
+        own = {port.name for port in self.inputs}
+        return any(name not in own and (name.rpartition(":")[0] or name) in self.inner for name in names)
 
     def refuse_unusable(self, chosen: Sequence[str]) -> None:
         """Raise JobError for text and for lookup tables, which an app's interpreter has not."""
         others = [key for key in chosen if key != self.key]
         instead = f", or leave the signature out: [model] signatures = {others}" if others else ""
+        node = self._table()
+        if node is not None:
+            place = _CALL.sub("", node.name)
+            instead += f'; or start the file behind the table: [[inputs]] name = "ids" and source = "{place}"'
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             for port in ports:
                 if port.dtype == "object":
@@ -108,9 +124,13 @@ class _Function:
                 f"do the lookup in the app and feed ids{instead}",
             )
 
+    def _table(self) -> Any:
+        """Return the first operation that looks something up in a table of text, None where there is none."""
+        graph = self.function.graph.as_graph_def()
+        return next((node for node in _nodes(graph) if "Table" in node.op and not is_plain(node)), None)
+
     def _tables(self) -> str:
-        nodes = (node for node in _nodes(self.function.graph.as_graph_def()) if "Table" in node.op)
-        node = next(nodes, None)
+        node = self._table()
         if node is None:
             return ""
         name = _CALL.sub("", node.name)
@@ -178,7 +198,7 @@ class _Function:
             "recipe", f"the model has no operation '{node}', or several that end so", nearest(node, self.inner)
         )
 
-    def _opened(self, feeds: Mapping[str, Any], wanted: Mapping[str, str]) -> dict[str, Any]:
+    def _opened(self, feeds: Mapping[str, Any], wanted: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
         captured = self.function.captured_inputs
         own, taken = self._placeholders[: -len(captured) or None], self._placeholders[-len(captured) :]
         here = tf.compat.v1.get_default_graph()
@@ -186,6 +206,7 @@ class _Function:
         tied = {f"{placeholder}:0": tf.convert_to_tensor(feeds[names[placeholder]]) for placeholder in own}
         if captured:
             tied |= {f"{name}:0": here.capture(handle) for name, handle in zip(taken, captured, strict=True)}
+        tied |= given
         outputs = dict(zip(sorted(self.function.structured_outputs), self.function.outputs, strict=True))
         elements = [*(outputs[port.name].name for port in self.outputs), *wanted.values()]
         try:

@@ -1,4 +1,4 @@
-"""The names and the order of a .tflite's signatures, set in its bytes: the converter sorts them, and bends names.
+"""Names, order and first shapes of a .tflite's signatures, set in its bytes: the converter sorts and bends names.
 
 Edits in place: vectors are reordered, and a new name is written behind the file. Nothing else of the file moves.
 Source of the layout: the FlatBuffers format, and tensorflow/lite/schema/schema.fbs.
@@ -7,7 +7,7 @@ Source of the layout: the FlatBuffers format, and tensorflow/lite/schema/schema.
 from __future__ import annotations
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -17,7 +17,7 @@ from kit.worker.job import JobError
 
 # Slots of the tables' fields: 4 + 2 * the field's number in the schema.
 _INPUTS, _OUTPUTS = {"signature": 4, "subgraph": 6}, {"signature": 6, "subgraph": 8}
-_NAME = 4
+_NAME, _SHAPE = 4, 4
 
 
 def settle(content: bytes, wanted: Sequence[Exported]) -> bytes:
@@ -38,6 +38,26 @@ def settle(content: bytes, wanted: Sequence[Exported]) -> bytes:
         subgraph = model.Subgraphs(signature.SubgraphIndex())
         for slots, pairs in ((_INPUTS, each.inputs), (_OUTPUTS, each.outputs)):
             _settle(data, signature._tab, subgraph._tab, slots, pairs, each.key)
+    return bytes(data)
+
+
+def preset(content: bytes, shapes: Mapping[str, Mapping[str, tuple[int, ...]]]) -> bytes:
+    """Return the file with these shapes for inputs that have open axes, by signature and name; the axes stay open.
+
+    The converter writes 1 for each open axis. Android's Interpreter allocates a file's own shapes before an app can
+    resize, and fails there where a kernel cannot take the 1: a convolution without padding, a mirrored edge.
+    """
+    data = bytearray(content)
+    model = schema.Model.GetRootAs(content, 0)
+    for i in range(model.SignatureDefsLength()):
+        signature = model.SignatureDefs(i)
+        graph = model.Subgraphs(signature.SubgraphIndex())
+        wanted = shapes.get(signature.SignatureKey().decode(), {})
+        for j in range(signature.InputsLength()):
+            shape = wanted.get(signature.Inputs(j).Name().decode())
+            tensor = graph.Tensors(signature.Inputs(j).TensorIndex())._tab
+            if shape is not None and tensor.VectorLen(tensor.Offset(_SHAPE)) == len(shape):
+                struct.pack_into(f"<{len(shape)}i", data, tensor.Vector(tensor.Offset(_SHAPE)), *shape)
     return bytes(data)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+import itertools
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -23,9 +25,12 @@ class Port:
 class Call(Protocol):
     """Runs a signature: input tensors by name -> output tensors by name, in inference mode."""
 
-    def __call__(self, feeds: Mapping[str, Any], inner: Sequence[str] = ()) -> dict[str, Any]:
+    def __call__(
+        self, feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Return every output, and beside them the tensors inside that `inner` names.
 
+        given: tensors by names inside, which take the place of what the model computes there.
         Raises JobError (kind "recipe") for a name inside that a call does not come by.
         """
 
@@ -76,6 +81,19 @@ def nearest(wanted: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.4)
     more = f" and {len(names) - _READ:,} more" if len(names) > _READ else ""
     return (f"did you mean '{near[0]}'? " if near else "") + "there is: " + ", ".join(names[:_READ]) + more
+
+
+def layer_of(node: str, layers: Collection[str]) -> str:
+    """Return the innermost layer that a node of a trace belongs to, by the path in its name; "" for none."""
+    # Keras 3 numbers the scopes of a model that it loads: "conv_1" may be the layer "conv".
+    words = [{word, re.sub(r"_\d+$", "", word)} for word in node.split("/")]
+    deepest = max((name.count("/") + 1 for name in layers), default=0)
+    for length in range(min(len(words), deepest), 0, -1):
+        for start in range(len(words) - length + 1):
+            for path in map("/".join, itertools.product(*(sorted(each) for each in words[start : start + length]))):
+                if path in layers:
+                    return path
+    return ""
 
 
 def unique(names: Sequence[str]) -> list[str]:

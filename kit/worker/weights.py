@@ -6,18 +6,23 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import h5py
 
 from kit.worker.custom import Custom, described
+from kit.worker.dequantized import with_float_weights
 from kit.worker.job import InputWish, JobError, ModelPart
-from kit.worker.keras_model import call_once, cannot, describe, keras_of
+from kit.worker.keras_choice import keras_of
+from kit.worker.keras_model import call_once, describe, with_precision
 from kit.worker.lambdas import Renamed
+from kit.worker.refused import cannot
 from kit.worker.source import Source
 
 _LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
+_CORRECT = "correct [model] code"
 
 
 def load(
@@ -29,15 +34,25 @@ def load(
     """
     keras = keras_of(legacy=part.legacy_keras)
     if structure is not None:
-        model = _from_json(keras, structure, custom, part, allow_code=allow_code)
-    elif custom.build_model is not None:
-        model = _from_code(keras, custom)
-    else:
-        raise JobError(
-            "model",
-            f"{part.name or part.file} holds weights only, and nothing says the model's structure",
-            "give it: [model] structure = 'model.json', as model.to_json() writes it, or build_model() in [model] code",
-        )
+        renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
+        with renamed.proved():
+            model = _from_json(keras, renamed, allow_code=allow_code)
+            source = _weighted(keras, model, path, wishes)
+            model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
+            if note:
+                source = replace(describe(model, source.loader, wishes), notes=(note,))
+            renamed.try_out(source)
+        return with_precision(replace(source, notes=(*renamed.notes, *source.notes)), renamed)
+    if custom.build_model is not None:
+        return _weighted(keras, _from_code(keras, custom), path, wishes)
+    raise JobError(
+        "model",
+        f"{part.name or part.file} holds weights only, and nothing says the model's structure",
+        "give it: [model] structure = 'model.json', as model.to_json() writes it, or build_model() in [model] code",
+    )
+
+
+def _weighted(keras: Any, model: Any, path: Path, wishes: Sequence[InputWish]) -> Source:
     loader = f"{keras.__name__} {keras.__version__}"
     source = describe(model, loader, wishes)
     if not getattr(model, "inputs", None):  # a subclassed model has its weights only once it has been called
@@ -47,13 +62,12 @@ def load(
     return source
 
 
-def _from_json(keras: Any, structure: str, custom: Custom, part: ModelPart, *, allow_code: bool) -> Any:
-    renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
+def _from_json(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
     try:
         with _unsafe(keras, allow_code), keras.utils.custom_object_scope(renamed.objects):
             return keras.models.model_from_json(renamed.text, custom_objects=renamed.objects)
     except Exception as error:
-        raise cannot(keras, "build the model of [model] structure", error, renamed.left) from error
+        raise cannot(keras, "build the model of [model] structure", error, renamed) from error
 
 
 def _from_code(keras: Any, custom: Custom) -> Any:
@@ -61,7 +75,8 @@ def _from_code(keras: Any, custom: Custom) -> Any:
     try:
         model = custom.build_model()
     except Exception as error:
-        raise JobError("model", f"build_model() fails: {described(error)}", "correct [model] code") from error
+        hint = "STFTSpectrogram(..., window=None): its weights hold the window" if "scipy" in str(error) else _CORRECT
+        raise JobError("model", f"build_model() fails: {described(error)}", hint) from error
     if not isinstance(model, keras.Model):
         raise JobError(
             "model",

@@ -44,10 +44,6 @@ public final class LiteRtC {
 
   static native int LiteRtGetSignatureKey(long signature, long[] text);
 
-  static native int LiteRtGetSignatureSubgraph(long signature, long[] subgraph);
-
-  static native int LiteRtGetModelSubgraph(long model, long index, long[] subgraph);
-
   static native int LiteRtGetNumSignatureInputs(long signature, long[] count);
 
   static native int LiteRtGetSignatureInputName(long signature, long index, long[] text);
@@ -91,12 +87,6 @@ public final class LiteRtC {
       long requirements, int index, int[] type);
 
   static native int LiteRtGetTensorBufferRequirementsBufferSize(long requirements, long[] size);
-
-  static native int LiteRtCompiledModelResizeInputTensor(
-      long compiled, long signature, long index, int[] dimensions, long rank);
-
-  static native int LiteRtCompiledModelResizeInputTensorNonStrict(
-      long compiled, long signature, long index, int[] dimensions, long rank);
 
   static native int LiteRtCreateManagedTensorBufferFromRequirements(
       long environment, long type, long requirements, long[] buffer);

@@ -7,40 +7,8 @@ import com.sun.jna.Pointer;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** One compiled model of the C library with its signatures. Both APIs stand on it; it knows neither. */
+/** One compiled model of the C library with its signatures. It knows nothing of the API that stands on it. */
 public final class Session {
-  /** A signature: the order of its inputs and outputs is the file's. */
-  public static final class Signature {
-    public final String key;
-    public final TensorInfo[] inputs;
-    public final TensorInfo[] outputs;
-    public final boolean first; // it calls the file's first subgraph
-
-    Signature(String key, TensorInfo[] inputs, TensorInfo[] outputs, boolean first) {
-      this.key = key;
-      this.first = first;
-      this.inputs = inputs;
-      this.outputs = outputs;
-    }
-
-    public int input(String name) {
-      return find(inputs, name);
-    }
-
-    public int output(String name) {
-      return find(outputs, name);
-    }
-
-    private static int find(TensorInfo[] tensors, String name) {
-      for (int i = 0; i < tensors.length; i++) {
-        if (tensors[i].name.equals(name)) {
-          return i;
-        }
-      }
-      return -1;
-    }
-  }
-
   private static final int LAYOUT_BYTES = 68;
 
   public final Signature[] signatures;
@@ -55,7 +23,6 @@ public final class Session {
   private final Memory outputHandles;
   private final long inputAddress;
   private final long outputAddress;
-  private boolean resized;
 
   private Session(long environment, long model, Object kept, int accelerators, String cpuOptions) {
     this.environment = environment;
@@ -141,15 +108,12 @@ public final class Session {
     long[] cell = new long[1];
     Failure.check(LiteRtC.LiteRtGetNumModelSignatures(model, cell), "Failed to count signatures");
     Signature[] all = new Signature[(int) cell[0]];
-    Failure.check(LiteRtC.LiteRtGetModelSubgraph(model, 0, cell), "Failed to get the first subgraph");
-    long subgraph = cell[0];
     for (int i = 0; i < all.length; i++) {
       Failure.check(LiteRtC.LiteRtGetModelSignature(model, i, cell), "Failed to get a signature");
       long signature = cell[0];
       Failure.check(LiteRtC.LiteRtGetSignatureKey(signature, cell), "Failed to get a signature's key");
       String key = text(cell[0]);
-      Failure.check(LiteRtC.LiteRtGetSignatureSubgraph(signature, cell), "Failed to get a signature's subgraph");
-      all[i] = new Signature(key, inputs(signature), outputs(signature), cell[0] == subgraph);
+      all[i] = new Signature(key, inputs(signature), outputs(signature));
     }
     return all;
   }
@@ -184,7 +148,7 @@ public final class Session {
     return new Pointer(address).getString(0, "UTF-8");
   }
 
-  /** Returns the sizes that an input has now, after any resizing. */
+  /** Returns the sizes that an input has. */
   public int[] inputSizes(int signature, int index) {
     Memory layout = new Memory(LAYOUT_BYTES);
     int status =
@@ -192,11 +156,11 @@ public final class Session {
     return status == 0 ? TensorInfo.sizes(layout, 0) : signatures[signature].inputs[index].declared;
   }
 
-  /** Returns the sizes that an output has now. */
+  /** Returns the sizes that an output has. */
   public int[] outputSizes(int signature, int index) {
     int count = signatures[signature].outputs.length;
     // Only where a size is open, as the published API does it: an update makes outputs that read variables dynamic.
-    boolean update = resized || isOpen(signatures[signature].outputs[index].declared);
+    boolean update = isOpen(signatures[signature].outputs[index].declared);
     Memory layouts = new Memory((long) LAYOUT_BYTES * count);
     Failure.check(
         LiteRtC.LiteRtGetCompiledModelOutputTensorLayouts(
@@ -212,15 +176,6 @@ public final class Session {
       }
     }
     return false;
-  }
-
-  public void resizeInput(int signature, int index, int[] sizes, boolean strict) {
-    int status =
-        strict
-            ? LiteRtC.LiteRtCompiledModelResizeInputTensor(compiled, signature, index, sizes, sizes.length)
-            : LiteRtC.LiteRtCompiledModelResizeInputTensorNonStrict(compiled, signature, index, sizes, sizes.length);
-    Failure.check(status, "Failed to resize input " + signatures[signature].inputs[index].name);
-    resized = true;
   }
 
   public HostBuffer createInput(int signature, int index) {

@@ -1,6 +1,5 @@
 package org.tensorflow.lite;
 
-import dropkit.desktop.HostBuffer;
 import dropkit.desktop.TensorInfo;
 import java.lang.reflect.Array;
 import java.nio.Buffer;
@@ -11,28 +10,51 @@ import java.nio.IntBuffer;
 import java.nio.LongBuffer;
 import java.util.Arrays;
 
-/** A tensor over a host buffer, with the published one's rules for what may be copied into and out of it. */
+/** A tensor in the JVM's memory, with the published one's rules for what may be copied into and out of it. */
 final class HostTensor implements Tensor {
-  private final HostBuffer host;
+  private final TensorInfo info;
   private final DataType type;
-  private final int[] shape;
+  private int[] shape;
+  private ByteBuffer bytes;
+  private boolean used;
 
-  HostTensor(HostBuffer host, int[] shape) {
-    this.host = host;
-    this.type = DataType.of(host.info.elementType);
-    this.shape = shape;
+  HostTensor(TensorInfo info, int[] shape) {
+    this.info = info;
+    this.type = DataType.of(info.elementType);
+    resize(shape);
   }
 
-  TensorInfo info() {
-    return host.info;
+  void resize(int[] to) {
+    shape = to;
+    hold(numElements() * (type == DataType.BOOL ? 1 : type.byteSize()));
   }
 
-  long handle() {
-    return host.handle;
+  private void hold(int size) {
+    if (bytes == null || bytes.capacity() != size) {
+      bytes = ByteBuffer.allocateDirect(size).order(ByteOrder.nativeOrder());
+    }
   }
 
-  void destroy() {
-    host.destroy();
+  /** Returns a copy of the tensor's bytes. */
+  byte[] content() {
+    byte[] content = new byte[bytes.capacity()];
+    bytes.get(0, content);
+    return content;
+  }
+
+  /** Takes what a run gave. The shape that a user of the tensor knows stays as it was where `looks` is false. */
+  void fill(byte[] content, int[] now, boolean looks) {
+    hold(content.length);
+    bytes.put(0, content);
+    if (looks || !used) {
+      shape = now;
+    }
+  }
+
+  /** Notes that a user has the tensor: from then on it keeps the shape that it was seen with. */
+  HostTensor used() {
+    used = true;
+    return this;
   }
 
   @Override
@@ -47,12 +69,12 @@ final class HostTensor implements Tensor {
 
   @Override
   public int numBytes() {
-    return (int) host.byteSize;
+    return bytes.capacity();
   }
 
   @Override
   public int numElements() {
-    return host.elements;
+    return Arrays.stream(shape).reduce(1, (all, size) -> all * size);
   }
 
   @Override
@@ -62,29 +84,27 @@ final class HostTensor implements Tensor {
 
   @Override
   public int[] shapeSignature() {
-    return host.info.declared;
+    return info.declared;
   }
 
   @Override
   public int index() {
-    return host.info.tensorIndex;
+    return info.tensorIndex;
   }
 
   @Override
   public String name() {
-    return host.info.tensorName;
+    return info.tensorName;
   }
 
   @Override
   public QuantizationParams quantizationParams() {
-    return new QuantizationParams(host.info.scale, host.info.zeroPoint);
+    return new QuantizationParams(info.scale, info.zeroPoint);
   }
 
   @Override
   public ByteBuffer asReadOnlyBuffer() {
-    host.lock(HostBuffer.READ);
-    host.unlock();
-    return host.bytes.asReadOnlyBuffer().order(ByteOrder.nativeOrder());
+    return bytes.clear().asReadOnlyBuffer().order(ByteOrder.nativeOrder());
   }
 
   /** Returns the shape of an array that is not the tensor's; null for a buffer and for the same shape. */
@@ -105,16 +125,11 @@ final class HostTensor implements Tensor {
               "Cannot copy to a TensorFlowLite tensor (%s) with %d bytes from a Java Buffer with %d bytes.",
               name(), numBytes(), capacity((Buffer) source)));
     }
-    host.lock(HostBuffer.WRITE);
-    try {
-      if (source instanceof Buffer) {
-        put((Buffer) source);
-      } else {
-        host.bytes.clear();
-        move(source, true);
-      }
-    } finally {
-      host.unlock();
+    if (source instanceof Buffer) {
+      put((Buffer) source);
+    } else {
+      bytes.clear();
+      move(source, true);
     }
   }
 
@@ -123,13 +138,13 @@ final class HostTensor implements Tensor {
     int from = source.isDirect() ? 0 : source.position();
     int count = source.isDirect() ? source.capacity() : source.remaining();
     if (source instanceof ByteBuffer) {
-      host.bytes.put(0, (ByteBuffer) unlimited(source), from, count);
+      bytes.put(0, (ByteBuffer) unlimited(source), from, count);
     } else if (source instanceof FloatBuffer) {
-      host.floats.put(0, (FloatBuffer) unlimited(source), from, count);
+      bytes.asFloatBuffer().put(0, (FloatBuffer) unlimited(source), from, count);
     } else if (source instanceof IntBuffer) {
-      host.ints.put(0, (IntBuffer) unlimited(source), from, count);
+      bytes.asIntBuffer().put(0, (IntBuffer) unlimited(source), from, count);
     } else if (source instanceof LongBuffer) {
-      host.longs.put(0, (LongBuffer) unlimited(source), from, count);
+      bytes.asLongBuffer().put(0, (LongBuffer) unlimited(source), from, count);
     } else {
       throw new IllegalArgumentException("Unexpected input buffer type: " + source);
     }
@@ -151,25 +166,20 @@ final class HostTensor implements Tensor {
               "Cannot copy from a TensorFlowLite tensor (%s) with %d bytes to a Java Buffer with %d bytes.",
               name(), numBytes(), capacity((Buffer) target)));
     }
-    host.lock(HostBuffer.READ);
-    try {
-      host.bytes.clear();
-      if (target instanceof ByteBuffer) {
-        ((ByteBuffer) target).put(host.bytes);
-      } else if (target instanceof FloatBuffer) {
-        ((FloatBuffer) target).put(host.floats.clear());
-      } else if (target instanceof IntBuffer) {
-        ((IntBuffer) target).put(host.ints.clear());
-      } else if (target instanceof LongBuffer) {
-        ((LongBuffer) target).put(host.longs.clear());
-      } else if (target instanceof Buffer) {
-        throw new IllegalArgumentException("Unexpected output buffer type: " + target);
-      } else {
-        checkShape(target);
-        move(target, false);
-      }
-    } finally {
-      host.unlock();
+    if (target instanceof ByteBuffer) {
+      ((ByteBuffer) target).put(bytes.clear());
+    } else if (target instanceof FloatBuffer) {
+      ((FloatBuffer) target).put(bytes.clear().asFloatBuffer());
+    } else if (target instanceof IntBuffer) {
+      ((IntBuffer) target).put(bytes.clear().asIntBuffer());
+    } else if (target instanceof LongBuffer) {
+      ((LongBuffer) target).put(bytes.clear().asLongBuffer());
+    } else if (target instanceof Buffer) {
+      throw new IllegalArgumentException("Unexpected output buffer type: " + target);
+    } else {
+      checkShape(target);
+      bytes.clear();
+      move(target, false);
     }
   }
 
@@ -241,7 +251,6 @@ final class HostTensor implements Tensor {
 
   /** Copies between nested arrays and the buffer from its position on. */
   private void move(Object value, boolean in) {
-    ByteBuffer bytes = host.bytes;
     if (value instanceof Object[]) {
       for (Object each : (Object[]) value) {
         move(each, in);

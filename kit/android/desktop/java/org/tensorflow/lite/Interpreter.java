@@ -1,17 +1,18 @@
 package org.tensorflow.lite;
 
-import dropkit.desktop.Failure;
-import dropkit.desktop.Session;
+import dropkit.desktop.RuntimeInterpreter;
 import java.io.File;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.MappedByteBuffer;
+import java.nio.channels.FileChannel;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.Map;
 
 /**
- * Runs signatures of a model on the CPU. As the published one: inputs must not be empty, a buffer's capacity must be
+ * Runs signatures of a model on the CPU, on the real interpreter. As the published one: inputs must not be empty, a buffer's capacity must be
  * the tensor's size, a direct buffer's position is not looked at, and an output is put at its buffer's position.
  */
 public final class Interpreter extends InterpreterImpl implements InterpreterApi {
@@ -48,9 +49,8 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
     }
   }
 
-  private final long environment;
   private final Map<String, SignatureTensors> tensors = new HashMap<>();
-  private Session session;
+  private RuntimeInterpreter interpreter;
   private long nanos = -1;
 
   public Interpreter(File modelFile) {
@@ -58,8 +58,7 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
   }
 
   public Interpreter(File modelFile, Options options) {
-    environment = Session.createEnvironment();
-    session = made(() -> Session.fromFile(environment, modelFile.getAbsolutePath(), 1, toml(options)));
+    this(mapped(modelFile), options);
   }
 
   public Interpreter(ByteBuffer byteBuffer) {
@@ -74,24 +73,16 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
           "Model ByteBuffer should be either a MappedByteBuffer of the model file, or a direct "
               + "ByteBuffer using ByteOrder.nativeOrder() which contains bytes of model content.");
     }
-    environment = Session.createEnvironment();
-    session = made(() -> Session.fromBytes(environment, byteBuffer, 1, toml(options)));
+    int threads = options == null ? 0 : Math.max(0, options.getNumThreads());
+    interpreter = RuntimeInterpreter.of(byteBuffer, threads, options == null || options.getUseXNNPACK());
   }
 
-  private static Session made(java.util.function.Supplier<Session> make) {
-    try {
-      return make.get();
-    } catch (Failure failure) {
-      throw new IllegalArgumentException("Internal error: Cannot create interpreter: " + failure.getMessage());
+  private static ByteBuffer mapped(File file) {
+    try (FileChannel channel = FileChannel.open(file.toPath())) {
+      return channel.map(FileChannel.MapMode.READ_ONLY, 0, channel.size());
+    } catch (IOException error) {
+      throw new IllegalArgumentException("Could not open '" + file + "'.", error);
     }
-  }
-
-  private static String toml(Options options) {
-    if (options == null) {
-      return "";
-    }
-    String threads = options.getNumThreads() > 0 ? "num_threads = " + options.getNumThreads() + "\n" : "";
-    return threads + (options.getUseXNNPACK() ? "" : "kernel_mode = \"builtin\"\n");
   }
 
   @Override
@@ -116,17 +107,9 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
       throw new IllegalArgumentException("Input error: Outputs should not be null.");
     }
     signature.checkNames(inputs, outputs);
-    try {
-      signature.write(inputs);
-    } catch (Failure failure) {
-      throw new IllegalArgumentException("Internal error: Failed to resize or allocate: " + failure.getMessage());
-    }
+    signature.write(inputs);
     long start = System.nanoTime();
-    try {
-      signature.run();
-    } catch (Failure failure) {
-      throw new IllegalStateException("Internal error: Failed to run on the given Interpreter: " + failure.getMessage());
-    }
+    signature.run();
     long took = System.nanoTime() - start;
     signature.read(outputs);
     nanos = took;
@@ -135,19 +118,19 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
   @Override
   public Tensor getInputTensorFromSignature(String inputName, String signatureKey) {
     checkNotClosed();
-    return tensors(signatureKey).input(inputName);
+    return tensors(signatureKey).input(inputName).used();
   }
 
   @Override
   public Tensor getOutputTensorFromSignature(String outputName, String signatureKey) {
     checkNotClosed();
-    return tensors(signatureKey).output(outputName);
+    return tensors(signatureKey).output(outputName).used();
   }
 
   @Override
   public String[] getSignatureKeys() {
     checkNotClosed();
-    return Arrays.stream(session.signatures).map(each -> each.key).toArray(String[]::new);
+    return Arrays.stream(interpreter.signatures).map(each -> each.key).toArray(String[]::new);
   }
 
   @Override
@@ -170,35 +153,34 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
 
   private SignatureTensors tensors(String signatureKey) {
     if (signatureKey == null) {
-      if (session.signatures.length != 1) {
+      if (interpreter.signatures.length != 1) {
         throw new IllegalArgumentException(
             "Input error: SignatureDef signatureKey should not be null. null is only allowed if the"
                 + " model has a single Signature. Available Signatures: "
                 + Arrays.toString(getSignatureKeys()));
       }
-      signatureKey = session.signatures[0].key;
+      signatureKey = interpreter.signatures[0].key;
     }
     SignatureTensors known = tensors.get(signatureKey);
     if (known == null) {
-      known = SignatureTensors.of(session, signatureKey);
+      known = SignatureTensors.of(interpreter, signatureKey);
       tensors.put(signatureKey, known);
     }
     return known;
   }
 
   private void checkNotClosed() {
-    if (session == null) {
+    if (interpreter == null) {
       throw new IllegalStateException("Internal error: The Interpreter has already been closed.");
     }
   }
 
   @Override
   public void close() {
-    if (session != null) {
-      tensors.values().forEach(SignatureTensors::destroy);
-      session.destroy();
-      Session.destroyEnvironment(environment);
-      session = null;
+    if (interpreter != null) {
+      interpreter.close();
+      interpreter = null;
+      tensors.clear();
     }
   }
 }

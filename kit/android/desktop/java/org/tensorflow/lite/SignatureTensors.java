@@ -1,41 +1,44 @@
 package org.tensorflow.lite;
 
-import dropkit.desktop.Session;
+import dropkit.desktop.RuntimeInterpreter;
+import dropkit.desktop.Signature;
 import java.util.Arrays;
 import java.util.Map;
 
 /** The tensors of one signature of an Interpreter, by name. */
 final class SignatureTensors {
-  private final Session session;
+  private final RuntimeInterpreter interpreter;
   private final int index;
+  private final Signature signature;
   private final HostTensor[] inputs;
   private final HostTensor[] outputs;
 
-  private SignatureTensors(Session session, int index) {
-    this.session = session;
+  private SignatureTensors(RuntimeInterpreter interpreter, int index) {
+    this.interpreter = interpreter;
     this.index = index;
-    Session.Signature signature = session.signatures[index];
+    signature = interpreter.signatures[index];
+    int[][] shapes = interpreter.shapes(index);
     inputs = new HostTensor[signature.inputs.length];
     for (int i = 0; i < inputs.length; i++) {
-      inputs[i] = new HostTensor(session.createInput(index, i), session.inputSizes(index, i));
+      inputs[i] = new HostTensor(signature.inputs[i], shapes[i]);
     }
     outputs = new HostTensor[signature.outputs.length];
     for (int i = 0; i < outputs.length; i++) {
-      outputs[i] = new HostTensor(session.createOutput(index, i), session.outputSizes(index, i));
+      outputs[i] = new HostTensor(signature.outputs[i], shapes[inputs.length + i]);
     }
   }
 
-  static SignatureTensors of(Session session, String key) {
-    for (int i = 0; i < session.signatures.length; i++) {
-      if (session.signatures[i].key.equals(key)) {
-        return new SignatureTensors(session, i);
+  static SignatureTensors of(RuntimeInterpreter interpreter, String key) {
+    for (int i = 0; i < interpreter.signatures.length; i++) {
+      if (interpreter.signatures[i].key.equals(key)) {
+        return new SignatureTensors(interpreter, i);
       }
     }
     throw new IllegalArgumentException("Input error: Signature " + key + " not found.");
   }
 
   HostTensor input(String name) {
-    int found = session.signatures[index].input(name);
+    int found = signature.input(name);
     if (found < 0) {
       throw new IllegalArgumentException("Input error: input " + name + " not found.");
     }
@@ -43,7 +46,7 @@ final class SignatureTensors {
   }
 
   HostTensor output(String name) {
-    int found = session.signatures[index].output(name);
+    int found = signature.output(name);
     if (found < 0) {
       throw new IllegalArgumentException("Input error: output " + name + " not found.");
     }
@@ -51,90 +54,58 @@ final class SignatureTensors {
   }
 
   String[] inputNames() {
-    return Arrays.stream(inputs).map(each -> each.info().name).toArray(String[]::new);
+    return Arrays.stream(signature.inputs).map(each -> each.name).toArray(String[]::new);
   }
 
   String[] outputNames() {
-    return Arrays.stream(outputs).map(each -> each.info().name).toArray(String[]::new);
+    return Arrays.stream(signature.outputs).map(each -> each.name).toArray(String[]::new);
   }
 
   void checkNames(Map<String, Object> in, Map<String, Object> out) {
     // The published one has another way for the file's first subgraph, and that way asks again.
-    if (session.signatures[index].first && in.size() == 0) {
+    if (interpreter.isFirst(index) && in.size() == 0) {
       throw new IllegalArgumentException("Input error: Inputs should not be null or empty.");
     }
-    if (inputs.length < in.size() || holds(in, inputs) != in.size()) {
-      in.keySet().forEach(this::input);
-    }
-    if (outputs.length < out.size() || holds(out, outputs) != out.size()) {
-      out.keySet().forEach(this::output);
-    }
+    in.keySet().forEach(this::input);
+    out.keySet().forEach(this::output);
   }
 
-  // Asks by name and index alone: an iterator would be an object for each run.
-  private static int holds(Map<String, Object> map, HostTensor[] tensors) {
-    int count = 0;
-    for (int i = 0; i < tensors.length; i++) {
-      if (map.containsKey(tensors[i].info().name)) {
-        count++;
-      }
-    }
-    return count;
-  }
-
+  /** Takes the inputs' values. An array of another shape resizes its input; a buffer never does. */
   void write(Map<String, Object> values) {
     for (int i = 0; i < inputs.length; i++) {
-      Object value = values.get(inputs[i].info().name);
+      Object value = values.get(signature.inputs[i].name);
       if (value != null) {
-        inputs[i] = resized(i, value);
+        int[] shape = inputs[i].shapeIfDifferent(value);
+        if (shape != null) {
+          interpreter.resize(index, i, shape);
+          inputs[i].resize(shape);
+        }
         inputs[i].setTo(value);
-      } else if (values.containsKey(inputs[i].info().name)) {
+      } else if (values.containsKey(signature.inputs[i].name)) {
         throw new IllegalArgumentException("Null inputs are allowed only if the Tensor is bound to a buffer handle.");
       }
     }
   }
 
-  /** An array of another shape resizes its input; a buffer never does. */
-  private HostTensor resized(int input, Object value) {
-    int[] shape = inputs[input].shapeIfDifferent(value);
-    if (shape == null) {
-      return inputs[input];
-    }
-    session.resizeInput(index, input, shape, false);
-    inputs[input].destroy();
-    HostTensor fresh = new HostTensor(session.createInput(index, input), shape);
-    for (int i = 0; i < outputs.length; i++) {
-      outputs[i].destroy();
-      outputs[i] = new HostTensor(session.createOutput(index, i), session.outputSizes(index, i));
-    }
-    return fresh;
-  }
-
   void run() {
+    byte[][] given = new byte[inputs.length][];
     for (int i = 0; i < inputs.length; i++) {
-      session.setInput(i, inputs[i].handle());
+      given[i] = inputs[i].content();
     }
+    RuntimeInterpreter.Result result = interpreter.run(index, given);
+    // The published one looks again at the shapes of the first subgraph's outputs only after an allocation.
+    boolean looks = result.allocated || !interpreter.isFirst(index);
     for (int i = 0; i < outputs.length; i++) {
-      session.setOutput(i, outputs[i].handle());
+      outputs[i].fill(result.contents[i], result.shapes[i], looks);
     }
-    session.run(index, inputs.length, outputs.length);
   }
 
   void read(Map<String, Object> values) {
     for (int i = 0; i < outputs.length; i++) {
-      Object value = values.get(outputs[i].info().name);
+      Object value = values.get(signature.outputs[i].name);
       if (value != null) {
-        outputs[i].copyTo(value);
+        outputs[i].used().copyTo(value);
       }
-    }
-  }
-
-  void destroy() {
-    for (HostTensor each : inputs) {
-      each.destroy();
-    }
-    for (HostTensor each : outputs) {
-      each.destroy();
     }
   }
 }

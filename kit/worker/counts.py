@@ -1,0 +1,70 @@
+"""How often each number is there (DenseBincount, as a multi-hot CategoryEncoding makes it) in operators of TFLite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+from kit.worker.needed import base, data
+from kit.worker.subgraph import grafted
+
+
+def with_plain_counts(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
+    """Return the graph with each count of fixed size over the last axis as a comparison with every number, summed."""
+    nodes = {node.name: node for node in graph.node}
+    if not any(node.op == "DenseBincount" for node in graph.node):
+        return graph
+    result = graph_pb2.GraphDef()
+    result.CopyFrom(graph)
+    del result.node[:]
+    for node in graph.node:
+        low, high = _bounds(node.input[1], nodes) if node.op == "DenseBincount" else _ANY
+        result.node.extend(_counted(node, nodes, int(low)) if low == high else [node])
+    return result
+
+
+_ANY = -math.inf, math.inf
+
+
+def _bounds(name: str, nodes: Mapping[str, Any]) -> tuple[float, float]:
+    """Return the least and the largest that a scalar can be: Keras writes its size as min(n, max(n, ...))."""
+    node = nodes.get(base(name))
+    if node is None:
+        return _ANY
+    if node.op == "Const":
+        value = float(tf.make_ndarray(node.attr["value"].tensor))
+        return value, value
+    if node.op in {"Identity", "Cast"}:
+        return _bounds(node.input[0], nodes)
+    if node.op in {"Maximum", "Minimum"}:
+        choose = max if node.op == "Maximum" else min
+        (low, high), (lower, higher) = (_bounds(each, nodes) for each in data(node))
+        return choose(low, lower), choose(high, higher)
+    return _ANY
+
+
+def _counted(node: Any, nodes: Mapping[str, Any], size: int) -> list[Any]:
+    """Return the nodes that take the place of one count. Numbers outside of 0 ... size - 1 count nowhere."""
+    weighted = _holds_weights(nodes.get(base(node.input[2])))
+    kind = tf.as_dtype(node.attr["T"].type)
+    with tf.Graph().as_default() as graph:
+        numbers = tf.compat.v1.placeholder(node.attr["Tidx"].type, name="numbers")
+        weights = tf.compat.v1.placeholder(kind, name="weights")
+        hits = tf.equal(tf.expand_dims(numbers, -1), tf.range(size, dtype=numbers.dtype))
+        # In whole numbers as far as possible: a quantizer leaves those alone.
+        if node.attr["binary_output"].b:
+            tf.cast(tf.reduce_any(hits, axis=-2), kind, name="counts")
+        elif weighted:
+            tf.reduce_sum(tf.cast(hits, kind) * tf.expand_dims(weights, -1), axis=-2, name="counts")
+        else:
+            tf.cast(tf.reduce_sum(tf.cast(hits, tf.int32), axis=-2), kind, name="counts")
+    return grafted(graph, {"numbers": node.input[0], "weights": node.input[2], "counts": node.name}, node.name)
+
+
+def _holds_weights(node: Any) -> bool:
+    """Say whether a node is more than the empty constant that stands for no weights."""
+    return node is not None and not (node.op == "Const" and tf.make_ndarray(node.attr["value"].tensor).size == 0)

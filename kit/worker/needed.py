@@ -1,0 +1,70 @@
+"""What a graph's outputs depend on: the nodes on their way, and nothing beside it. Knows nothing of models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tensorflow.core.framework import graph_pb2
+
+
+def base(name: str) -> str:
+    """Return the node of a tensor's name: "x" for "x:1", "x" and "^x"."""
+    return name.removeprefix("^").partition(":")[0]
+
+
+def data(node: Any) -> list[str]:
+    """Return a node's inputs without those that only say what runs before it."""
+    return [name for name in node.input if not name.startswith("^")]
+
+
+def upstream(graph: graph_pb2.GraphDef, ends: Iterable[str]) -> set[str]:
+    """Return the names of the nodes that the end nodes need.
+
+    What only has to run before an end is not among them: tf.function lets its outputs wait for everything that has an
+    effect. What has to run before any other node is.
+    """
+    nodes = {node.name: node for node in graph.node}
+    first = {base(end) for end in ends}
+    seen: set[str] = set()
+    waiting = list(first)
+    while waiting:
+        name = waiting.pop()
+        if name in seen or name not in nodes:
+            continue
+        seen.add(name)
+        node = nodes[name]
+        waiting += [base(each) for each in (data(node) if name in first else node.input)]
+    return seen
+
+
+def downstream(graph: graph_pb2.GraphDef, starts: Iterable[str]) -> set[str]:
+    """Return the names of the nodes whose values depend on the start nodes, those among them."""
+    readers: dict[str, list[str]] = {}
+    for node in graph.node:
+        for name in data(node):
+            readers.setdefault(base(name), []).append(node.name)
+    seen: set[str] = set()
+    waiting = [base(start) for start in starts]
+    while waiting:
+        name = waiting.pop()
+        if name not in seen:
+            seen.add(name)
+            waiting += readers.get(name, [])
+    return seen
+
+
+def pruned(graph: graph_pb2.GraphDef, ends: Iterable[str], inputs: Iterable[str]) -> graph_pb2.GraphDef:
+    """Return the graph with what its ends need and its inputs alone, in the same order."""
+    stay = upstream(graph, ends) | {base(name) for name in inputs}
+    if all(node.name in stay for node in graph.node):
+        return graph
+    result = graph_pb2.GraphDef()
+    result.CopyFrom(graph)
+    del result.node[:]
+    for node in graph.node:
+        if node.name in stay:
+            kept = result.node.add()
+            kept.CopyFrom(node)
+            kept.input[:] = [name for name in node.input if base(name) in stay]
+    return result
