@@ -95,7 +95,7 @@ DONE = {
     "MATRIX_SET_DIAG": "QUANTIZE before it (int8_file)",
     "MAXIMUM": "a scale of its own for what it takes; max(x, a x) becomes LEAKY_RELU (int8_graph)",
     "MINIMUM": "a scale of its own for what it takes (int8_graph)",
-    "ONE_HOT": "on and off value in the output's scale (int8_file)",
+    "ONE_HOT": "on and off value in the output's scale, or in float (int8_file)",
     "BINCOUNT": "as ONE_HOT",
     "REVERSE_V2": "QUANTIZE behind it (int8_file)",
     "SCATTER_ND": "computes in float (int8_file)",

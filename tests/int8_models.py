@@ -98,6 +98,13 @@ def _hot(x: Any) -> Any:
     return tf.one_hot(tf.cast(x, tf.int64), 3, on_value=5.0, off_value=-2.0, axis=1)
 
 
+def one_hot_of_bytes(k: Any) -> Made:
+    """One-hot ids that come as bytes."""
+    return _beside_large(
+        k, (4,), "uint8", _ids(4).astype(np.uint8), lambda x: _call(k, lambda t: tf.one_hot(t, 3), x, (4, 3))
+    )
+
+
 def discretized(k: Any) -> Made:
     """Numbers in buckets, one-hot."""
     x, large = k.Input((1,), name="x"), k.Input((2,), name="large")
@@ -236,6 +243,7 @@ KINDS: dict[str, Callable[[Any], Made]] = {
         counted,
         one_hot_of_keras,
         one_hot_of_tensorflow,
+        one_hot_of_bytes,
         discretized,
         many_ids,
         flipped,

@@ -21,6 +21,7 @@ KINDS = [
     "counted",
     "one_hot_of_keras",
     "one_hot_of_tensorflow",
+    "one_hot_of_bytes",
     "discretized",
     "many_ids",
     "flipped",

@@ -1,4 +1,6 @@
-"""How often each number is there (DenseBincount, as a multi-hot CategoryEncoding makes it) in operators of TFLite."""
+"""Ids in operators of TFLite: how often each is there (DenseBincount, as a multi-hot CategoryEncoding makes it), and
+bytes made one-hot.
+"""
 
 from __future__ import annotations
 
@@ -7,24 +9,41 @@ from collections.abc import Mapping
 from typing import Any
 
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
+from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from kit.worker.needed import base, data
 from kit.worker.subgraph import grafted
 
 
 def with_plain_counts(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
-    """Return the graph with each count of fixed size over the last axis as a comparison with every number, summed."""
+    """Return the graph with each count of fixed size over the last axis as a comparison with every number, summed.
+
+    An OneHot of bytes takes them as int32: TFLite's has a kernel for int32 and int64 alone.
+    """
     nodes = {node.name: node for node in graph.node}
-    if not any(node.op == "DenseBincount" for node in graph.node):
+    if not any(node.op in {"DenseBincount", "OneHot"} for node in graph.node):
         return graph
     result = graph_pb2.GraphDef()
     result.CopyFrom(graph)
     del result.node[:]
     for node in graph.node:
         low, high = _bounds(node.input[1], nodes) if node.op == "DenseBincount" else _ANY
-        result.node.extend(_counted(node, nodes, int(low)) if low == high else [node])
+        if low == high:
+            result.node.extend(_counted(node, nodes, int(low)))
+        else:
+            result.node.extend(_of_bytes(node) if node.op == "OneHot" else [node])
     return result
+
+
+def _of_bytes(node: Any) -> list[Any]:
+    if tf.as_dtype(node.attr["TI"].type) not in {tf.uint8, tf.int8}:
+        return [node]
+    wide = node_def_pb2.NodeDef(name=f"{node.name}/wide", op="Cast", input=[node.input[0]])
+    wide.attr["SrcT"].type, wide.attr["DstT"].type = node.attr["TI"].type, tf.int32.as_datatype_enum
+    hot = node_def_pb2.NodeDef()
+    hot.CopyFrom(node)
+    hot.input[0], hot.attr["TI"].type = wide.name, tf.int32.as_datatype_enum
+    return [wide, hot]
 
 
 _ANY = -math.inf, math.inf
