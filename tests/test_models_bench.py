@@ -64,7 +64,7 @@ def test_a_built_file_that_gives_other_outputs_than_keras_is_wrong(work: Path, t
     shutil.copytree(runner.made(ROWS["custom_layers_keras_k3"], work), folder)
     with np.load(folder / "reference.npz") as reference:
         shifted = {name: np.roll(array, 1, axis=0) for name, array in reference.items()}
-    np.savez(folder / "reference.npz", **shifted)  # type: ignore[arg-type]
+    np.savez(folder / "reference.npz", **shifted)
     outcome = runner.attempt(folder, "float32", "2.19.1", "main")
     assert outcome.status == "wrong"
     assert outcome.code == 0
