@@ -123,6 +123,14 @@ def test_int8_classes_are_right_where_the_same_class_wins() -> None:
     assert not judge("dynamic", {"score": EXACT}, _outputs(flat), ["score"])[0].right
 
 
+def test_not_a_number_is_wrong_even_where_its_place_is_the_winning_class() -> None:
+    first = np.tile(np.eye(5, dtype=np.float32)[0], (TEST, 1))
+    values = np.where(first > 0, np.nan, 0.0)
+    judged = judge("int8", {"score": first}, _outputs(values), ["score"])[0]
+    assert not judged.right
+    assert judged.why == "NaN or infinity"
+
+
 def test_a_file_that_keeps_state_between_calls_is_wrong() -> None:
     judged = judge("float32", {"score": EXACT}, _outputs(EXACT, again=EXACT[:1] + 0.1))[0]
     assert not judged.right

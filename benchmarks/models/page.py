@@ -30,8 +30,8 @@ the newest toolchain, from a recipe and calibration data like a user's.
 - **The judge** is independent of the kit: {runtime} runs the finished file by signature names, one sample a call, on
   {test} samples that neither training nor calibration saw, and its outputs are held against the Keras model's own.
   The first sample is asked again at the end: a file that keeps state between calls is wrong.
-  A model of mixed precision is held against the same weights in float32: its own outputs have the errors of half
-  precision, which the file has not.
+  A model of mixed precision, or that Keras quantized, is held against the same weights in float32: its own outputs have
+  errors of fewer bits, which the file has not.
 - **Right** means for every output: float32, a largest difference of at most {share:g} of the output's spread; float16
   and dynamic, a concordance of at least {half:g}; int8, a concordance of at least {int8:g}, or for classes the same
   class on at least {agreement:.0%} of the samples. Concordance (Lin's) is the correlation, lowered where scale or mean

@@ -217,14 +217,22 @@ def lora(keras: Keras) -> Example:
 
 @architecture("Keras 3 quantize(int8)")
 def keras_int8(keras: Keras) -> Example:
-    """Return a dense classifier after Keras's own `model.quantize("int8")`."""
+    """Return a dense classifier after Keras's own `model.quantize("int8")`, which rounds what goes into a layer, too."""
     values, labels = walks(16, 4)
-    series = keras.Input((16, 4), name="series")
-    x = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(series))
-    model = keras.Model(series, keras.layers.Dense(4, activation="softmax", name="label")(x))
+    model, exact = _two_dense(keras), _two_dense(keras)
     train(model, values, labels, SPARSE)
     model.quantize("int8")
-    return Example(model, {"series": values}, ("label",), tables=LABEL)
+    for rounded, layer in zip(model.layers, exact.layers, strict=True):
+        if layer.weights:
+            kernel = np.asarray(rounded._kernel, np.float32) / np.asarray(rounded.kernel_scale)
+            layer.set_weights([kernel, np.asarray(rounded.bias)])
+    return Example(model, {"series": values}, ("label",), tables=LABEL, exact=exact)
+
+
+def _two_dense(keras: Keras) -> Any:
+    series = keras.Input((16, 4), name="series")
+    x = keras.layers.Dense(32, activation="relu")(keras.layers.Flatten()(series))
+    return keras.Model(series, keras.layers.Dense(4, activation="softmax", name="label")(x))
 
 
 @architecture("float64")
