@@ -217,7 +217,7 @@ def lora(keras: Keras) -> Example:
 
 @architecture("Keras 3 quantize(int8)")
 def keras_int8(keras: Keras) -> Example:
-    """Return a dense classifier after Keras's own `model.quantize("int8")`, which rounds what goes into a layer, too."""
+    """Return a dense classifier after Keras's own `model.quantize("int8")`, which rounds activations, too."""
     values, labels = walks(16, 4)
     model, exact = _two_dense(keras), _two_dense(keras)
     train(model, values, labels, SPARSE)
