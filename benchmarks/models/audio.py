@@ -110,7 +110,7 @@ def kws_stftspectrogram(keras: Keras) -> Example:
 def _hann_alone() -> None:
     """Stand in for scipy, which no toolchain has and of which the layer takes the window alone."""
 
-    def get_window(_name: str, length: int) -> np.ndarray:
+    def get_window(_name: str, length: int, _fftbins: bool = True) -> np.ndarray:
         return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / length)
 
     scipy, signal = ModuleType("scipy"), ModuleType("scipy.signal")
