@@ -43,14 +43,32 @@ def fmt(ctx: Context, debug: bool = False) -> None:
 
 @command
 def bench(
-    ctx: Context, reproducibility: bool = False, operators: bool = False, tensorflow: str = "", debug: bool = False
+    ctx: Context,
+    reproducibility: bool = False,
+    operators: bool = False,
+    models: bool = False,
+    tensorflow: str = "",
+    only: str = "",
+    schemes: str = "",
+    all: bool = False,
+    debug: bool = False,
 ) -> None:
     """Measure the kit against a bare script, as ratios within one run (in a checkout).
 
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
     takes about an hour; --operators compares each operator in int8 with float, writes the table of
     docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V.
+
+    --models builds every architecture in every scheme instead, judges each file, and writes docs/models.md. It takes
+    some hours and can be interrupted: what was right is not built again, but with --all. --only PATTERN ("lstm*",
+    "*_k2", "audio") picks rows, --schemes float32,int8 schemes; with --tensorflow V it prints that version's results
+    and writes no page.
     """
+    if models:
+        words = {"--tensorflow": tensorflow, "--only": only, "--schemes": schemes}
+        options = [word for name, value in words.items() if value for word in (name, value)]
+        _workshop([sys.executable, "-m", "benchmarks.models", *options, *(["--all"] if all else [])])
+        return
     page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
     _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
 
