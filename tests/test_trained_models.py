@@ -236,6 +236,13 @@ def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
     assert world.off() < 0.06
 
 
+def test_outputs_far_from_the_float_models_are_told(world: World) -> None:
+    said = world.made("unlike").build(int8())
+    assert any("'y' is far from the float model's" in note for note in world.notes()), said
+    world.build("[quantize]\nscheme = 'float16'", name="half")
+    assert world.notes("half") == []
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("version", ["2.12.1", "2.15.1", "2.21.0"])
 @pytest.mark.parametrize("kind", ["2:swish", "2:mixed_float16", "2:flags"])

@@ -50,6 +50,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.npz import save_npz
     from kit.worker import blocking, data, measure
     from kit.worker.contract import resolve
+    from kit.worker.doubts import doubts
     from kit.worker.front import start_behind
     from kit.worker.load import load
     from kit.worker.make import make
@@ -73,6 +74,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     main = contracts[0].key
     answers = checked.answers[main]
     measures = measure.measure(job, arrays, made.product.signatures[main], floats[main], answers)
+    far = doubts(job, made.product.signatures[main], floats[main], answers, made.product.random.get(main, ()))
     (out / MODEL).write_bytes(made.content)
     save_npz(out / GOLDEN, made.golden(contracts, arrays, checked, floats))
     if job.answers:
@@ -85,7 +87,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         None if made.train is None else made.train.signature,
         made.fates,
         made.product.flex,
-        (*source.notes, *made.notes, *checked.notes),
+        (*source.notes, *made.notes, *checked.notes, *far),
         measures,
         len(next(iter(arrays.evaluation[main].values()), ())),
         arrays.measured_on,
