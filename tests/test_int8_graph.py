@@ -69,7 +69,8 @@ def test_int8_is_right(with_changes: dict[str, Any], kind: str) -> None:
     assert max(with_changes[kind]["error"]) <= RIGHT, with_changes[kind]
 
 
-@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "divided"])
+# kit.worker.counts counts in whole numbers, and only some toolchains' interpreters refuse the division.
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"counted", "divided", "multi_hot"}])
 def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str) -> None:
     # Where this fails, TensorFlow has mended the operator, and the kit need not.
     assert max(without_changes[kind]["error"]) > RIGHT, without_changes[kind]
