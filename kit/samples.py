@@ -126,9 +126,9 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
     arrays = _arrays(path, where)
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
-            text = array.dtype.kind in "US"
+            text = array.dtype.kind in "US" and name != "y"
             raise RecipeError(
-                f"{path}: {where}: '{name}' is {'text' if text else 'not an array of numbers [N, ...]'}",
+                f"{path}: {where}: '{name}' is not an array of numbers [N, ...]{': it is text' if text else ''}",
                 "save what the layer that reads the text gives, and start the file behind that layer: "
                 "[[inputs]] source, docs/recipe.md"
                 if text

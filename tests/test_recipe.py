@@ -308,6 +308,7 @@ WHOLE = {
         "kind": "'image'",
         "description": "'A digit.'",
         "shape": "[8, 8, 1]",
+        "sizes": "[]",
         "dtype": "'int32'",
         "range": "[0, 1.5]",
         "mean": "[0.0]",

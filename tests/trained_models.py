@@ -303,14 +303,14 @@ def log_mel(folder: Path) -> None:
 
 
 def unlike(folder: Path) -> None:
-    """`x` [8], each number a tenth of the next -> `y`, to which each adds alike: 8 bits keep the largest alone."""
+    """`x` [8], each number a quarter of the next -> `y`, to which each adds alike: 8 bits keep the largest alone."""
     import numpy as np
 
     layers = keras().layers
     x = layers.Input((8,), name="x")
     layer = layers.Dense(1, name="y")
     model = keras().Model(x, layer(x))
-    scales = 10.0 ** np.arange(8)
+    scales = 4.0 ** np.arange(8)
     layer.set_weights([1 / scales[:, None].astype(np.float32), np.zeros(1, np.float32)])
     numbers = (np.random.default_rng(3).normal(size=(64, 8)) * scales).astype(np.float32)
     save(folder, model, {"x": numbers[:8]}, {"x": numbers})

@@ -108,11 +108,8 @@ def _needed(graph: graph_pb2.GraphDef, traced: Any, kept: Mapping[str, str]) -> 
     """Return what the outputs and the kept variables' changes need of a graph."""
     holders = set(kept.values())
     changes = [node.name for node in graph.node if node.op in ASSIGNS and _origin(graph, node) in holders]
-    return pruned(
-        graph,
-        [*(tensor.name for tensor in traced.outputs), *changes],
-        [*(tensor.name for tensor in _arguments(traced)), *holders],
-    )
+    inputs = [*(tensor.name for tensor in _arguments(traced)), *holders]
+    return pruned(graph, [tensor.name for tensor in traced.outputs], inputs, changes)
 
 
 ASSIGNS = {"AssignVariableOp", "AssignAddVariableOp", "AssignSubVariableOp"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tensorflow.core.framework import graph_pb2
@@ -54,9 +54,15 @@ def downstream(graph: graph_pb2.GraphDef, starts: Iterable[str]) -> set[str]:
     return seen
 
 
-def pruned(graph: graph_pb2.GraphDef, ends: Iterable[str], inputs: Iterable[str]) -> graph_pb2.GraphDef:
-    """Return the graph with what its ends need and its inputs alone, in the same order."""
-    stay = upstream(graph, ends) | {base(name) for name in inputs}
+def pruned(
+    graph: graph_pb2.GraphDef, outputs: Iterable[str], inputs: Iterable[str], effects: Sequence[str]
+) -> graph_pb2.GraphDef:
+    """Return the graph with what its outputs and effects need and its inputs alone, in the same order.
+
+    effects: nodes that have to run, too; every output waits for them.
+    """
+    last = {base(name) for name in outputs}
+    stay = upstream(graph, [*last, *effects]) | {base(name) for name in inputs}
     if all(node.name in stay for node in graph.node):
         return graph
     result = graph_pb2.GraphDef()
@@ -66,5 +72,6 @@ def pruned(graph: graph_pb2.GraphDef, ends: Iterable[str], inputs: Iterable[str]
         if node.name in stay:
             kept = result.node.add()
             kept.CopyFrom(node)
-            kept.input[:] = [name for name in node.input if base(name) in stay]
+            waits = [f"^{name}" for name in effects] if node.name in last else []
+            kept.input[:] = [*(name for name in node.input if base(name) in stay and name not in waits), *waits]
     return result
