@@ -29,7 +29,7 @@ class Product:
         self.bound = bound
         self.random = random or {}  # by signature: outputs that are drawn anew in each call
         try:
-            self._interpreter = tf.lite.Interpreter(model_content=content)
+            self._interpreter = _interpreter(content)
             hidden = _hidden_steps(self._interpreter)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
             # kernels that an app runs: int8 answers were up to six steps off.
@@ -87,6 +87,23 @@ class Product:
             if advance is not None:
                 advance(done, len(chunks))
         return fed, {spec.name: joined([row[spec.name] for row in rows], spec) for spec in signature.outputs}
+
+
+def _interpreter(content: bytes) -> Any:
+    """Return an interpreter of the file that answers as an app's runtime does.
+
+    From 2.20 on XNNPACK multiplies several int8 matrices wrongly inside TensorFlow's own interpreter (attention:
+    a tenth of the range), and LiteRT does not: there the kernels without it are nearer to the app's.
+    """
+    interpreter = tf.lite.Interpreter(model_content=content)
+    if tuple(int(n) for n in tf.__version__.split(".")[:2]) < (2, 20):
+        return interpreter
+    types = {detail["index"]: np.dtype(detail["dtype"]) for detail in interpreter.get_tensor_details()}
+    operators = interpreter._get_ops_details()
+    if not any(op["op_name"] == "BATCH_MATMUL" and types.get(op["outputs"][0]) == np.int8 for op in operators):
+        return interpreter
+    plain = tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    return tf.lite.Interpreter(model_content=content, experimental_op_resolver_type=plain)
 
 
 def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
