@@ -60,7 +60,7 @@ def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> 
     if done.returncode != 0 or report.get("verdict") != "pass":
         raise CheckError(
             f"the converted model answers otherwise on {runtime}:\n  {json.dumps(_failed(report))[:800]}",
-            "another scheme or TensorFlow version may suit that runtime; or name another [android] runtime",
+            'use scheme = "dynamic" where it is int8; or another [toolchain] tensorflow, or another [android] runtime',
         )
     return dict(report)
 

@@ -202,6 +202,17 @@ def counting(folder: Path) -> None:
     save(folder, model, {"steps": np.random.default_rng(3).normal(size=(1, 5, 3)).astype(np.float32)})
 
 
+def recurrent(folder: Path) -> None:
+    """`steps` [5, 3] -> `last`, through an LSTM."""
+    import numpy as np
+
+    layers = keras().layers
+    steps = layers.Input((5, 3), name="steps")
+    model = keras().Model(steps, layers.Dense(2, name="last")(layers.LSTM(4, name="memory")(steps)))
+    data = {"steps": np.random.default_rng(3).normal(size=(16, 5, 3)).astype(np.float32)}
+    save(folder, model, data, data)
+
+
 def mirrored(folder: Path) -> None:
     """`photo`, from 8 pixels a side -> `styled`: seven of them are mirrored at each edge."""
     import keras as library
@@ -335,6 +346,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "flags": flags,
     "drawing": drawing,
     "counting": counting,
+    "recurrent": recurrent,
     "mirrored": mirrored,
     "summed": summed,
     "causal": causal,

@@ -24,13 +24,31 @@ def refuse_lengths(origin: Origin) -> None:
                 continue
             length = int(next(n for n in lengths if n & (n - 1)))
             layer = origin.layer_of(node.name)
-            where = f"layer '{layer}'" if layer else f"operation '{node.name}'"
             raise JobError(
                 "model",
-                f"{where} has a Fourier transform of length {length}, and TFLite's takes powers of two",
+                f"{_where(layer, node.name)} has a Fourier transform of length {length}, "
+                "and TFLite's takes powers of two",
                 f"build the model with fft_length = {1 << length.bit_length()}, which pads frames of {length}"
                 + (f"; or let the app do that step: {origin.cut(layer)}" if layer else ""),
             )
+
+
+def refuse_loops(origin: Origin) -> None:
+    """Raise JobError for a loop, as recurrent layers are: calibrated for int8, it ends TensorFlow's converter."""
+    for frozen in origin.graphs:
+        for node in frozen.graph.node:
+            if node.op in {"While", "StatelessWhile"}:
+                layer = origin.layer_of(node.name)
+                raise JobError(
+                    "model",
+                    f"{_where(layer, node.name)} is a loop, which TensorFlow's "
+                    "converter cannot calibrate for int8: it ends with a segmentation fault",
+                    'use scheme = "dynamic": 8-bit weights, and the loop calculates in float',
+                )
+
+
+def _where(layer: str, node: str) -> str:
+    return f"layer '{layer}'" if layer else f"operation '{node}'"
 
 
 def _constant(node: Any) -> list[int] | None:

@@ -21,7 +21,7 @@ from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
-from kit.worker.limits import refuse_lengths
+from kit.worker.limits import refuse_lengths, refuse_loops
 from kit.worker.precision import precision_note
 from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized
@@ -171,6 +171,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         _refuse_ids(job, contract, graph)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
+    if job.scheme == "int8":
+        refuse_loops(origin)
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
