@@ -244,6 +244,12 @@ def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
     assert world.off() < 0.06
 
 
+@pytest.mark.parametrize("keras", ["", pytest.param("2:", marks=pytest.mark.slow)])
+def test_softplus_and_selu_are_right_in_int8(world: World, keras: str) -> None:
+    world.made(f"{keras}softplus").build(int8())
+    assert world.off() < 0.05
+
+
 def test_outputs_far_from_the_float_models_are_told(world: World) -> None:
     said = world.made("unlike").build(int8())
     assert any("'y' is far from the float model's" in note for note in world.notes()), said

@@ -213,6 +213,16 @@ def recurrent(folder: Path) -> None:
     save(folder, model, data, data)
 
 
+def softplus(folder: Path) -> None:
+    """`image` -> `scores`: softplus and SELU of numbers far from zero, between convolutions."""
+    layers = keras().layers
+    image = layers.Input((16, 16, 3), name="image")
+    x = layers.Activation("softplus")(layers.Rescaling(12.0)(layers.Conv2D(12, 3, strides=2)(image)))
+    x = layers.Activation("selu")(layers.Conv2D(12, 3)(x))
+    model = keras().Model(image, layers.Dense(4, name="scores")(layers.Flatten()(x)))
+    save(folder, model, {"image": images(8, 16, 16, 1)}, {"image": images(64, 16, 16, 2)})
+
+
 def mirrored(folder: Path) -> None:
     """`photo`, from 8 pixels a side -> `styled`: seven of them are mirrored at each edge."""
     import keras as library
@@ -347,6 +357,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "drawing": drawing,
     "counting": counting,
     "recurrent": recurrent,
+    "softplus": softplus,
     "mirrored": mirrored,
     "summed": summed,
     "causal": causal,

@@ -18,6 +18,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import tensor_util
 
 from kit.worker.freeze import Frozen
+from kit.worker.int8_activations import with_small_ranges
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -52,7 +53,7 @@ def for_int8(frozen: Frozen, calls: Sequence[Mapping[str, np.ndarray]], names: S
     Functions inside the graph (the bodies of loops) stay as they are: TensorFlow's quantizer leaves them alone, too.
     """
     graph = _bounded(frozen, [[call[name] for name in names] for call in calls])
-    return replace(frozen, graph=_separated(_leaky(_whole(graph)), frozen.outputs))
+    return replace(frozen, graph=_separated(_leaky(_whole(with_small_ranges(graph))), frozen.outputs))
 
 
 # ---------------------------------------------------------------- ranges
