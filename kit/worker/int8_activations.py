@@ -1,7 +1,7 @@
 """Activations whose parts 8 bits cannot hold as the converter takes them apart, taken apart in another way for int8.
 
-The exp(x) in softplus, log(1 + exp(x)), and in SELU grows with the positive side, which does not need it: its
-largest sets the scale, and nothing is left of the rest. Written with -|x| and -relu(-x), every part lies in a small range.
+The exp(x) in softplus, log(1 + exp(x)), and in SELU grows with the positive side, which does not need it: its largest
+sets the scale, and nothing is left of the rest. Written with -|x| and -relu(-x), every part lies in a small range.
 """
 
 from __future__ import annotations
