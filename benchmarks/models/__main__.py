@@ -17,7 +17,7 @@ WORK = ROOT / "build" / "bench-models"
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run what is asked for, write the page; exit with 1 where a file is wrong or something crashed."""
+    """Run what is asked for, write the page; exit with 1 where a file is wrong without a word or something crashed."""
     options = _options(arguments)
     work = Path(options.work).resolve()
     work.mkdir(parents=True, exist_ok=True)
@@ -63,6 +63,8 @@ def told(outcome: Outcome) -> str:
     numbers = f"{outcome.output}: share {outcome.share:.2g}, concordance {outcome.concordance:.4f}"
     if outcome.status == "right":
         return f"right    {outcome.size} B, {numbers}"
+    if outcome.status == "told":
+        return f"told: {outcome.hint} | {numbers}"
     if outcome.status == "wrong":
         return f"WRONG, and built: {outcome.message or numbers}, agreement {outcome.agreement}"
     remedy = f" | {outcome.remedy}: {outcome.remedy_status} {outcome.remedy_message}" if outcome.remedy else ""
@@ -79,7 +81,7 @@ def _finish(work: Path, *, write: bool) -> int:
     stale = sum(outcome.kit != kit_digest() for outcome in found.values())
     if stale:
         print(f"{stale} of them were made by other code of the kit: --all makes everything again")
-    return int(any(outcome.status not in {"right", "refused"} for outcome in found.values()))
+    return int(any(outcome.status not in {"right", "told", "refused"} for outcome in found.values()))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Give a model weights that mean something: batch-norm statistics of data, a fitted head, some steps of training."""
+"""Give a model weights that mean something: batch-norm statistics of data, some epochs of training."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 
 from benchmarks.models.architecture import SEED, TEST, Keras
-
-SHARP = 6.0  # how far the logit of the right class is above the others'
 
 
 def settle(keras: Keras, model: Any, inputs: np.ndarray) -> None:
@@ -26,19 +24,6 @@ def settle(keras: Keras, model: Any, inputs: np.ndarray) -> None:
 def layers_of(model: Any) -> list[Any]:
     """Return a model's layers, and those of the models inside it."""
     return [inner for layer in model.layers for inner in (layers_of(layer) if hasattr(layer, "layers") else [layer])]
-
-
-def fit_head(keras: Keras, model: Any, name: str, inputs: np.ndarray, labels: np.ndarray) -> None:
-    """Set the dense layer of that name to the ridge regression from its features to the logits of labels [N]."""
-    head = model.get_layer(name)
-    features = np.asarray(keras.Model(model.input, head.input)(inputs, training=False), np.float64)
-    wanted = SHARP * (np.eye(head.units)[labels] - 1 / head.units)
-    mean = features.mean(axis=0)
-    centered = features - mean
-    weight = 1e-2 * np.trace(centered.T @ centered) / len(centered) + 1e-9
-    # The dual form: there are fewer samples than features.
-    kernel = centered.T @ np.linalg.solve(centered @ centered.T + weight * np.eye(len(centered)), wanted)
-    head.set_weights([kernel.astype(np.float32), (-mean @ kernel).astype(np.float32)])
 
 
 def train(model: Any, inputs: Any, targets: Any, loss: Any, *, epochs: int = 10, rate: float = 3e-3) -> None:

@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,11 @@ _REFUSALS = {2, 3, 4, 5}
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one build. `status`: right, wrong, refused, crash, or unmade where the benchmark is at fault."""
+    """What became of one build.
+
+    status: right; told: not right, and the build says so; wrong: not right, without a word; refused; crash; unmade,
+    where the benchmark is at fault.
+    """
 
     status: str
     size: int = 0
@@ -102,18 +106,25 @@ def attempt(folder: Path, scheme: str, tensorflow: str, kind: str) -> Outcome:
     recipe = folder / f"{kind}-{scheme}.toml"
     recipe.write_text(recipe_text(facts, scheme, kind), "utf-8")
     dist = folder / "dist"
-    argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", str(dist)]
+    argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--json"]
+    argv += ["--out", str(dist)]
     argv += ["--tensorflow", tensorflow] if tensorflow else []
     try:
         built = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60 * MINUTES)
         if built.returncode:
             return _refused(built.returncode, built.stderr, folder)
         model = next(dist.glob("*/src/main/assets/*/model.tflite"), None) or next(dist.rglob("*.tflite"))
-        return judge_file(model, folder, scheme, kind)
+        return _told(judge_file(model, folder, scheme, kind), json.loads(built.stdout)["notes"])
     except subprocess.TimeoutExpired:
         return Outcome("crash", message=f"no end within {MINUTES} minutes")
     finally:
         shutil.rmtree(dist, ignore_errors=True)
+
+
+def _told(outcome: Outcome, notes: Sequence[str]) -> Outcome:
+    """Return the outcome of a file that is not right as told, where a note of the build names the output as far off."""
+    words = [note for note in notes if note.startswith(f"output '{outcome.output}' is far from")]
+    return replace(outcome, status="told", hint=words[0]) if outcome.status == "wrong" and words else outcome
 
 
 def recipe_text(facts: Mapping[str, Any], scheme: str, kind: str) -> str:
