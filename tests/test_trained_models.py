@@ -85,7 +85,7 @@ def int8(more: str = "") -> str:
     return f"[quantize]\nscheme = 'int8'\nrepresentative = 'calibration.npz'\n{more}"
 
 
-@pytest.mark.parametrize("keras", ["", "2:"])
+@pytest.mark.parametrize("keras", ["", pytest.param("2:", marks=pytest.mark.slow)])
 def test_swish_and_silu_build_in_float32_and_int8(world: World, keras: str) -> None:
     world.made(f"{keras}swish").build()
     assert world.off() < 1e-5
@@ -113,6 +113,7 @@ def test_a_model_that_was_made_in_another_precision_is_the_same_in_float32(world
     assert world.off("q") < 0.1
 
 
+@pytest.mark.slow
 def test_a_saved_model_in_half_precision_builds_in_float32(world: World) -> None:
     world.made("mixed_bfloat16").build(path="exported", tables="[[outputs]]\nname = 'scores'\nsource = 'output_0'")
     assert world.off() < 1e-5  # of the model in float32: nearer than bfloat16 could be
@@ -127,6 +128,7 @@ def test_ids_of_tables_with_unlike_lengths_are_told_apart(world: World) -> None:
     assert world.notes("r") == []
 
 
+@pytest.mark.slow
 def test_ids_that_have_no_number_in_common_are_told_apart_too(world: World) -> None:
     world.made("apart").build("[checks]\ndata = 'calibration.npz'")
     assert world.off() < 1e-5
@@ -157,7 +159,8 @@ def test_a_start_that_no_output_depends_on_is_refused(world: World) -> None:
     assert "source = 'spread': no output depends on it" in said
 
 
-@pytest.mark.parametrize("keras", ["", pytest.param("2:", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keras", ["", "2:"])
 def test_a_multi_hot_code_builds_in_float32_and_int8(world: World, keras: str) -> None:
     world.made(f"{keras}flags").build(int8())
     assert world.off() < 0.02
@@ -207,11 +210,13 @@ def test_open_sizes_are_ones_that_the_model_takes(world: World) -> None:
     world.build(photo + "sizes = [[40, 24], [9, 8]]", name="given")
 
 
+@pytest.mark.slow
 def test_a_u_net_of_open_size_builds_in_float32(world: World) -> None:
     world.made("unet").build("[[inputs]]\nname = 'photo'\nshape = [-1, -1, 3]")
     assert world.off() < 1e-5
 
 
+@pytest.mark.slow
 def test_an_open_length_is_tried_and_right(world: World) -> None:
     world.made("causal").build("[[inputs]]\nname = 'ids'\nshape = [-1]\nrange = [0, 49]")
     assert world.off() < 1e-5
@@ -244,7 +249,8 @@ def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
     assert world.off() < 0.06
 
 
-@pytest.mark.parametrize("keras", ["", pytest.param("2:", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("keras", ["", "2:"])
 def test_softplus_and_selu_are_right_in_int8(world: World, keras: str) -> None:
     world.made(f"{keras}softplus").build(int8())
     assert world.off() < 0.05
