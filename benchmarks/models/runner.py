@@ -104,7 +104,7 @@ def attempt(folder: Path, scheme: str, tensorflow: str, kind: str) -> Outcome:
     """Build the main or the remedy's recipe of a made model, and judge the file. Leaves no bundle."""
     facts = about(folder)
     recipe = folder / f"{kind}-{scheme}.toml"
-    recipe.write_text(recipe_text(facts, scheme, kind), "utf-8")
+    recipe.write_text(recipe_text(facts, scheme, kind, _data(folder, kind)), "utf-8")
     dist = folder / "dist"
     argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--json"]
     argv += ["--out", str(dist)]
@@ -127,24 +127,29 @@ def _told(outcome: Outcome, notes: Sequence[str]) -> Outcome:
     return replace(outcome, status="told", hint=words[0]) if outcome.status == "wrong" and words else outcome
 
 
-def recipe_text(facts: Mapping[str, Any], scheme: str, kind: str) -> str:
-    """Return the recipe of a made model: kind is main or remedy."""
+def _data(folder: Path, kind: str) -> str:
+    """Return whose data a recipe takes: the remedy has its own where it has other inputs."""
+    return kind if (folder / f"{kind}-inputs.npz").exists() else "main"
+
+
+def recipe_text(facts: Mapping[str, Any], scheme: str, kind: str, data: str) -> str:
+    """Return the recipe of a made model. kind: main or remedy; data: whose calibration and test data an int8 one has.
+
+    The other schemes have no data, as most recipes: their numbers are measured on random samples.
+    """
     words = facts if kind == "main" else facts["remedy"]
-    own = kind == "main" or words["own_samples"]
     lines = ["[model]", f"path = '{facts['stored']}'", "id = 'model'", facts["keys"] if kind == "main" else ""]
     if kind == "remedy":
         lines.append(words["keys"] or facts["keys"])
     lines += ["[quantize]", f"scheme = '{scheme}'"]
     if scheme == "int8":
-        lines.append(f"representative = '{kind if own else 'main'}-calibration.npz'")
+        lines += [f"representative = '{data}-calibration.npz'", "[checks]", f"data = '{data}-inputs.npz'"]
     return "\n".join(line for line in [*lines, words["tables"]] if line) + "\n"
 
 
 def judge_file(model: Path, folder: Path, scheme: str, kind: str) -> Outcome:
     """Run a .tflite file on the runtime, and hold what it gives against the Keras model's reference."""
-    own = (folder / f"{kind}-inputs.npz").exists()
-    inputs = folder / (f"{kind}-inputs.npz" if own else "main-inputs.npz")
-    outputs = folder / "outputs.npz"
+    inputs, outputs = folder / f"{_data(folder, kind)}-inputs.npz", folder / "outputs.npz"
     runtime = find_runtime(RUNTIME)
     python = runtime_venv(runtime, runtime.lock(pictures=False), print)
     argv = [str(python), str(HERE / "interpreter.py"), str(model), str(inputs), str(outputs)]

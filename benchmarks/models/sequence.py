@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ def _classify(keras: Keras, series: Any, features: Any, length: int = STEPS, *, 
     values, labels = walks(length, CHANNELS)
     train(model, values, labels, SPARSE, epochs=12, rate=5e-3)
     settle(keras, model, values[:-TEST])
-    return Example(model, {"series": values}, ("label",), tables=tables, remedy=DYNAMIC)
+    return Example(model, {"series": values}, ("label",), tables=tables, remedy=replace(DYNAMIC, tables=tables))
 
 
 @architecture("LSTM", keras=(2, 3), recurrent=True)
