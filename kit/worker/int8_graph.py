@@ -19,6 +19,7 @@ from tensorflow.python.framework import tensor_util
 
 from kit.worker.freeze import Frozen
 from kit.worker.int8_activations import with_small_ranges
+from kit.worker.needed import base
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -61,8 +62,8 @@ def for_int8(frozen: Frozen, calls: Sequence[Mapping[str, np.ndarray]], names: S
 
 def _separated(graph: graph_pb2.GraphDef, outputs: Sequence[str]) -> graph_pb2.GraphDef:
     """Put a product between a narrowing operator and a tensor that others use, too: it has two scales."""
-    uses = Counter(_base(each) for node in graph.node for each in node.input if not each.startswith("^"))
-    uses.update(_base(name) for name in outputs)
+    uses = Counter(base(each) for node in graph.node for each in node.input if not each.startswith("^"))
+    uses.update(base(name) for name in outputs)
     made = graph_pb2.GraphDef()
     made.CopyFrom(graph)
     nodes = {node.name: node for node in made.node}  # with the products: no chain of operators needs two
@@ -82,7 +83,7 @@ def _separated(graph: graph_pb2.GraphDef, outputs: Sequence[str]) -> graph_pb2.G
 
 def _forked(name: str, nodes: Mapping[str, Any], uses: Mapping[str, int]) -> bool:
     """Say whether something else reads a tensor, or one that it is a copy of."""
-    waiting, seen = [_base(name)], set[str]()
+    waiting, seen = [base(name)], set[str]()
     while waiting:
         node = nodes[waiting.pop()]
         if node.name in seen or node.op == "Const":
@@ -101,8 +102,8 @@ def _carried(node: Any) -> list[str]:
     values = [each for each in node.input if not each.startswith("^")]
     at = _CARRYING[node.op]
     if at is None:  # ConcatV2's last input is its axis
-        return [_base(each) for each in (values[:-1] if node.op == "ConcatV2" else values)]
-    return [_base(values[i]) for i in at]
+        return [base(each) for each in (values[:-1] if node.op == "ConcatV2" else values)]
+    return [base(values[i]) for i in at]
 
 
 def _leaky(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
@@ -123,7 +124,7 @@ def _leaky(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
 def _slope(node: Any, nodes: Mapping[str, Any]) -> tuple[str, float] | None:
     """Return x and a of max(x, a * x) where a is in 0..1, else None."""
     for x, other in (node.input[:2], node.input[1::-1]):
-        product = nodes[_base(other)]
+        product = nodes[base(other)]
         if product.op != "Mul" or x not in product.input[:2]:
             continue
         slope = _value(product.input[0] if product.input[1] == x else product.input[1], nodes)
@@ -159,9 +160,9 @@ def _whole(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
 
 def _shaped(name: str, nodes: Mapping[str, Any]) -> list[Any] | None:
     """Return the nodes from a tensor back to the cast that made whole numbers float; None where there is none."""
-    chain = [nodes[_base(name)]]
+    chain = [nodes[base(name)]]
     while chain[-1].op in _SHAPING:
-        chain.append(nodes[_base(chain[-1].input[0])])
+        chain.append(nodes[base(chain[-1].input[0])])
     cast = chain[-1]
     made = cast.op == "Cast" and _is_whole(cast.attr["SrcT"].type) and cast.attr["DstT"].type == tf.float32
     return chain if made else None
@@ -219,7 +220,7 @@ def _same(run: Any, other: Any, calls: Sequence[Sequence[np.ndarray]]) -> bool:
 
 def _masks(name: str, nodes: Mapping[str, Any]) -> Iterator[str]:
     """Yield the constants with a mask's large negative number that are added to a tensor or put into it."""
-    waiting, seen = [_base(name)], set[str]()
+    waiting, seen = [base(name)], set[str]()
     while waiting:
         node = nodes[waiting.pop()]
         if node.name in seen:
@@ -230,7 +231,7 @@ def _masks(name: str, nodes: Mapping[str, Any]) -> Iterator[str]:
             if value is not None and (value <= -_LARGE).any() and (value < _LARGE).all():
                 yield node.name
         elif node.op in _MASKING:
-            waiting.extend(_base(each) for each in node.input if not each.startswith("^"))
+            waiting.extend(base(each) for each in node.input if not each.startswith("^"))
 
 
 _MASKING = set(
@@ -290,7 +291,7 @@ _ADDING = {"Add", "AddV2", "Sub"} | _PUTTING
 
 def _added(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
     """Return a constant, or that of a mask's product (1 - mask) * -1e9, else None."""
-    node = nodes[_base(name)]
+    node = nodes[base(name)]
     if node.op == "Mul":
         values = [_value(each, nodes) for each in node.input[:2]]
         return next((value for value in values if value is not None), None)
@@ -300,15 +301,11 @@ def _added(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
 # ---------------------------------------------------------------- nodes
 
 
-def _base(name: str) -> str:
-    return name.removeprefix("^").partition(":")[0]
-
-
 def _value(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
     """Return a float32 constant's value, behind any Identity, else None."""
-    node = nodes[_base(name)]
+    node = nodes[base(name)]
     while node.op == "Identity":
-        node = nodes[_base(node.input[0])]
+        node = nodes[base(node.input[0])]
     if node.op != "Const" or node.attr["dtype"].type != tf.float32.as_datatype_enum:
         return None
     return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))

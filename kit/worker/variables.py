@@ -13,6 +13,7 @@ import numpy as np
 from kit.worker.contract import Contract
 from kit.worker.freeze import Frozen, nodes_of, with_hidden
 from kit.worker.job import JobError, VariableFate
+from kit.worker.needed import base, data
 from kit.worker.source import Source, Variable, nearest
 
 # What only hands a value on.
@@ -88,8 +89,8 @@ class _Trace:
         self.nodes = {node.name: node for node in nodes_of(frozen.unfolded)}
         self.consumers: dict[str, list[Any]] = {}
         for node in self.nodes.values():
-            for name in _data(node):
-                self.consumers.setdefault(_base(name), []).append(node)
+            for name in data(node):
+                self.consumers.setdefault(base(name), []).append(node)
         self.needed = self._upstream([*frozen.outputs, *frozen.assigns])
         self.fixed: dict[str, bool] = {}
 
@@ -115,7 +116,7 @@ class _Trace:
         """Return the op that a value ends in: that of a batch normalization is the convolution before it."""
         before = node
         while before.op in _ARITHMETIC or before.op.startswith("FusedBatchNorm") or before.op in _THROUGH:
-            moving = [_base(name) for name in _data(before) if not self.constant(_base(name))]
+            moving = [base(name) for name in data(before) if not self.constant(base(name))]
             if len(moving) != 1 or moving[0] not in self.nodes:
                 break
             before = self.nodes[moving[0]]
@@ -128,7 +129,7 @@ class _Trace:
         if name not in self.fixed:
             node = self.nodes.get(name)
             self.fixed[name] = False
-            inputs = [] if node is None else [_base(each) for each in _data(node)]
+            inputs = [] if node is None else [base(each) for each in data(node)]
             self.fixed[name] = node is not None and (
                 node.op == "Const"
                 or (node.op in _THROUGH | _ARITHMETIC and all(self.constant(each) for each in inputs))
@@ -137,24 +138,15 @@ class _Trace:
 
     def _upstream(self, ends: Iterable[str]) -> set[str]:
         seen: set[str] = set()
-        waiting = [_base(end) for end in ends]
+        waiting = [base(end) for end in ends]
         while waiting:
             name = waiting.pop()
             if name not in seen and name in self.nodes:
                 seen.add(name)
-                waiting += [_base(each) for each in _data(self.nodes[name])]
+                waiting += [base(each) for each in data(self.nodes[name])]
         return seen
 
 
 def _short(name: str) -> str:
     """Return an op's name without the calls that a SavedModel wraps it in."""
     return re.sub(r"^((Stateful)?PartitionedCall(_\d+)?/)+", "", name)
-
-
-def _data(node: Any) -> list[str]:
-    """Return a node's inputs without those that only say what runs before it."""
-    return [name for name in node.input if not name.startswith("^")]
-
-
-def _base(name: str) -> str:
-    return name.partition(":")[0]
