@@ -8,9 +8,16 @@ import numpy as np
 from tensorflow.python.framework import tensor_util
 
 from kit.worker.convert import Origin
+from kit.worker.freeze import Frozen
 from kit.worker.job import JobError
 from kit.worker.needed import base
+from kit.worker.unroll import OpenLoop, unrolled
 
+STEPS = 256  # of all loops together: docs/recurrent.md has what a step costs
+_WAYS_OUT = (
+    'use scheme = "dynamic": 8-bit weights, and the loop calculates in float; '
+    "or give the sequence a fixed and shorter length: [[inputs]] shape"
+)
 _FFT = {"RFFT", "RFFT2D", "IRFFT", "FFT", "IFFT"}
 
 
@@ -33,18 +40,20 @@ def refuse_lengths(origin: Origin) -> None:
             )
 
 
-def refuse_loops(origin: Origin) -> None:
-    """Raise JobError for a loop, as recurrent layers are: calibrated for int8, it ends TensorFlow's converter."""
-    for frozen in origin.graphs:
-        for node in frozen.graph.node:
-            if node.op in {"While", "StatelessWhile"}:
-                layer = origin.layer_of(node.name)
-                raise JobError(
-                    "model",
-                    f"{_where(layer, node.name)} is a loop, which TensorFlow's "
-                    "converter cannot calibrate for int8: it ends with a segmentation fault",
-                    'use scheme = "dynamic": 8-bit weights, and the loop calculates in float',
-                )
+def without_loops(frozen: Frozen, origin: Origin) -> Frozen:
+    """Return a graph with its loops, as recurrent layers are, written out: TensorFlow cannot calibrate one for int8.
+
+    Raises JobError for a loop whose steps cannot be counted beforehand, or are too many.
+    """
+    try:
+        return unrolled(frozen, STEPS).frozen
+    except OpenLoop as error:
+        layer = origin.layer_of(error.node)
+        raise JobError(
+            "model",
+            f"{_where(layer, error.node)} is a loop, which int8 takes only written out, step by step: {error.cause}",
+            _WAYS_OUT,
+        ) from error
 
 
 def _where(layer: str, node: str) -> str:

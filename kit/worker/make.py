@@ -21,7 +21,7 @@ from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
-from kit.worker.limits import refuse_lengths, refuse_loops
+from kit.worker.limits import refuse_lengths, without_loops
 from kit.worker.precision import precision_note
 from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized
@@ -171,8 +171,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         _refuse_ids(job, contract, graph)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
-    if job.scheme == "int8":
-        refuse_loops(origin)
+    whole = [without_loops(graph, origin) for graph in frozen] if job.scheme == "int8" else frozen
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
@@ -185,7 +184,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             if job.scheme == "int8"
             else graph
-            for contract, graph in zip(contracts, frozen, strict=True)
+            for contract, graph in zip(contracts, whole, strict=True)
         ]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}

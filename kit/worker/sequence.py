@@ -1,0 +1,81 @@
+"""Parts of a sequence, and what can be calculated for all of them at once instead of step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import tensorflow as tf
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One step of a tensor [steps, ...], which is taken out of it only where it is needed alone."""
+
+    whole: Any
+    at: int
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Part) and self.whole is other.whole and self.at == other.at
+
+    def __hash__(self) -> int:
+        return hash((id(self.whole), self.at))
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What an operation takes that can be calculated for a whole sequence at once."""
+
+    part: Part
+    constant: Any
+    first: bool  # the part is the first operand
+
+
+_EACH = {"BiasAdd", "Add", "AddV2", "Mul", "Sub"}  # number by number
+_SAMPLES = {"MatMul", "Conv2D"}  # sample by sample: steps count as samples
+
+
+def pair_of(node: Any, inputs: Sequence[Any], constant: Callable[[Any], bool]) -> Pair | None:
+    """Return the operands of what can be calculated at once, None for everything else.
+
+    constant: says whether a value hangs on constants alone.
+    """
+    if node.op not in _EACH | _SAMPLES or len(inputs) != 2:
+        return None
+    left, right = inputs
+    if isinstance(left, Part) and constant(right):
+        pair = Pair(left, right, first=True)
+    elif node.op in _EACH and isinstance(right, Part) and constant(left):
+        pair = Pair(right, left, first=False)
+    else:
+        return None
+    return pair if _fits(node, pair) else None
+
+
+def _fits(node: Any, pair: Pair) -> bool:
+    shape, other = pair.part.whole.shape, pair.constant.shape
+    if not shape.is_fully_defined() or not other.is_fully_defined():
+        return False
+    if node.op in _SAMPLES:
+        return node.op != "MatMul" or not node.attr["transpose_a"].b
+    if node.op == "BiasAdd":
+        return node.attr["data_format"].s in {b"", b"NHWC"}
+    return other.rank < shape.rank and tf.broadcast_static_shape(shape[1:], other) == shape[1:]
+
+
+def over_all(node: Any, pair: Pair, name: str) -> Any:
+    """Calculate a node for every step at once, in the default graph; return [steps, ...]."""
+    whole = pair.part.whole
+    if node.op not in _SAMPLES:
+        return _made(node, [whole, pair.constant] if pair.first else [pair.constant, whole], name)
+    steps, samples, *rest = whole.shape.as_list()
+    flat = tf.reshape(whole, [steps * samples, *rest], name=f"{name}/flat")
+    made = _made(node, [flat, pair.constant], name)
+    return tf.reshape(made, [steps, samples, *made.shape.as_list()[1:]], name=f"{name}/steps")
+
+
+def _made(node: Any, inputs: list[Any], name: str) -> Any:
+    attributes = {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}
+    graph = tf.compat.v1.get_default_graph()
+    return graph.create_op(node.op, inputs, None, name=name, attrs=attributes).outputs[0]

@@ -1,0 +1,344 @@
+"""A graph with its loops written out, step by step: TensorFlow's quantizer cannot calibrate what runs inside a loop.
+
+The graph is evaluated in the abstract: counters are numbers, a list of tensors is a Python list, and everything else
+becomes a node of a new graph, once for each step. What a step calculates from constants alone, or from its own part of
+the sequence and constants (the projection of the inputs), is calculated once for all steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+from tensorflow.python.framework import function_def_to_graph, op_def_registry  # no public name in any version
+
+from kit.worker.freeze import Frozen
+from kit.worker.needed import base, data, pruned
+from kit.worker.sequence import Pair, Part, over_all, pair_of
+
+LOOPS = {"While", "StatelessWhile"}
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_BRANCHES = {"If", "StatelessIf"}
+_SMALL = 4096  # numbers: what counts steps and says shapes is far smaller, and weights are no whole numbers
+
+
+class OpenLoop(Exception):
+    """A loop whose steps cannot be counted before it runs."""
+
+    def __init__(self, node: str, cause: str) -> None:
+        super().__init__(f"{node}: {cause}")
+        self.node = node
+        self.cause = cause
+
+
+@dataclass(frozen=True)
+class Unrolled:
+    """A graph without loops, and what became of each: the number of its steps by the loop's node."""
+
+    frozen: Frozen
+    steps: Mapping[str, int]
+
+
+def has_loops(frozen: Frozen) -> bool:
+    """Say whether a graph has a loop, in a function of it or not."""
+    nodes = [*frozen.graph.node, *(node for function in frozen.graph.library.function for node in function.node_def)]
+    return any(node.op in LOOPS for node in nodes)
+
+
+def unrolled(frozen: Frozen, limit: int) -> Unrolled:
+    """Write out every loop of a graph.
+
+    Raises OpenLoop for a loop whose steps cannot be counted before it runs, or that has more than limit.
+    """
+    if not has_loops(frozen):
+        return Unrolled(frozen, {})
+    writer = _Writer(frozen.graph, limit)
+    outputs = writer.write(frozen.outputs)
+    graph = pruned(writer.graph.as_graph_def(), outputs, frozen.inputs, frozen.assigns)
+    del graph.library.function[:]
+    _with_needed_functions(graph, frozen.graph)
+    return Unrolled(replace(frozen, graph=graph, outputs=tuple(outputs)), writer.steps)
+
+
+def _with_needed_functions(graph: graph_pb2.GraphDef, source: graph_pb2.GraphDef) -> None:
+    """Put in the functions that a graph still calls, and those that they call."""
+    functions = {each.signature.name: each for each in source.library.function}
+    waiting = [name for node in graph.node for name in _called(node)]
+    seen: set[str] = set()
+    while waiting:
+        name = waiting.pop()
+        if name not in seen and name in functions:
+            seen.add(name)
+            waiting += [each for node in functions[name].node_def for each in _called(node)]
+    graph.library.function.extend(each for each in source.library.function if each.signature.name in seen)
+
+
+def _called(node: Any) -> list[str]:
+    values = node.attr.values()
+    return [each.func.name for each in values if each.HasField("func")] + [f.name for v in values for f in v.list.func]
+
+
+@dataclass(frozen=True)
+class _Function:
+    """A function's nodes in the order in which they can run, its arguments, and what it returns."""
+
+    nodes: tuple[Any, ...]
+    arguments: tuple[str, ...]
+    results: tuple[str, ...]
+
+
+class _Writer:
+    """Writes one graph. A value is a tensor, a part of a sequence, or a list of such; None is an empty place in one."""
+
+    def __init__(self, graph: graph_pb2.GraphDef, limit: int) -> None:
+        self.graph = tf.Graph()
+        self.steps: dict[str, int] = {}
+        self._limit = limit
+        self._source = graph
+        self._functions: dict[str, _Function] = {}
+        self._known: dict[str, np.ndarray] = {}  # whole numbers by the tensor's name
+        self._constant: set[str] = set()  # tensors that hang on constants alone
+        self._made: dict[tuple[Any, ...], list[Any]] = {}  # what is there already, by operation and inputs
+        self._session = tf.compat.v1.Session(graph=self.graph)
+        with self.graph.as_default():
+            tf.graph_util.import_graph_def(graph_pb2.GraphDef(library=graph.library), name="")
+
+    def write(self, outputs: Sequence[str]) -> list[str]:
+        """Write the whole graph; return the names of its output tensors."""
+        nodes = _ordered(list(self._source.node))
+        with self._session, self.graph.as_default():
+            found = self._run(nodes, {}, "")
+            return [str(self._tensor(found[_full(name)]).name) for name in outputs]
+
+    # ------------------------------------------------------------ nodes
+
+    def _run(self, nodes: Sequence[Any], found: dict[str, Any], path: str) -> dict[str, Any]:
+        """Write nodes, given their functions' arguments by tensor name; return every value by tensor name.
+
+        path: the place of this step, "" outside of loops.
+        """
+        for node in nodes:
+            if f"{node.name}:0" in found:
+                continue  # an argument
+            inputs = [found[_full(name)] for name in data(node)]
+            values = self._values(node, inputs, path)
+            found |= {f"{node.name}:{at}": value for at, value in enumerate(values)}
+        return found
+
+    def _values(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
+        if node.op in LOOPS:
+            return self._loop(node, inputs, path)
+        if node.op in _CALLS:
+            return self._call(node.attr["f"].func.name, inputs, _placed(node.name, path))
+        if node.op in _BRANCHES and (chosen := self._number(inputs[0])) is not None:
+            branch = "then_branch" if bool(np.any(chosen)) else "else_branch"
+            return self._call(node.attr[branch].func.name, inputs[1:], _placed(node.name, path))
+        if node.op in _LISTS:
+            return [_LISTS[node.op](self, node, inputs)]
+        if node.op == "Identity" and path:
+            return [inputs[0]]
+        if path and (pair := pair_of(node, inputs, self._is_constant)) is not None:
+            return [Part(self._once(node, pair, path), pair.part.at)]
+        if any(isinstance(each, list) for each in inputs):
+            raise OpenLoop(node.name, f"{node.op} takes a whole list of tensors")
+        return self._plain(node, [self._tensor(each) for each in inputs], path)
+
+    def _plain(self, node: Any, inputs: list[Any], path: str = "") -> list[Any]:
+        """Write a node as it is, but for its inputs; one that is there already is taken."""
+        stateful = op_def_registry.get(node.op).is_stateful
+        attributes = {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}
+        key = (
+            node.op,
+            tuple(each.name for each in inputs),
+            tuple(sorted((k, v.SerializeToString(deterministic=True)) for k, v in attributes.items())),
+        )
+        if path and not stateful and key in self._made:
+            return self._made[key]
+        controls = [self.graph.as_graph_element(base(n)) for n in node.input if n.startswith("^") and not path]
+        with self.graph.control_dependencies([each for each in controls if each is not None]):
+            made = self.graph.create_op(
+                node.op, inputs, None, name=_placed(node.name, path) + ("" if path else "/"), attrs=attributes
+            )
+        if node.op == "Const" or (inputs and not stateful and all(map(self._is_constant, inputs))):
+            self._constant.update(each.name for each in made.outputs)
+        values = [self._folded(each, stateful=stateful) for each in made.outputs]
+        if path and not stateful:
+            self._made[key] = values
+        return values
+
+    def _once(self, node: Any, pair: Pair, path: str) -> Any:
+        """Return what a node gives for the whole sequence."""
+        key = ("all", node.name, pair.part.whole.name, pair.constant.name)
+        if key not in self._made:
+            self._made[key] = over_all(node, pair, _placed(node.name, f"{path.rpartition('/')[0]}/all"))
+        return self._made[key]
+
+    def _folded(self, tensor: Any, *, stateful: bool) -> Any:
+        """Return whole numbers and truths that follow from constants as a constant, everything else as it is."""
+        whole = tensor.dtype.is_integer or tensor.dtype.is_bool
+        count = tensor.shape.num_elements()
+        op = tensor.op
+        if not whole or stateful or count is None or count > _SMALL:
+            return tensor
+        if op.type == "Shape" and op.inputs[0].shape.is_fully_defined():
+            value = np.asarray(op.inputs[0].shape.as_list(), tensor.dtype.as_numpy_dtype)
+        elif op.type != "Const" and not (op.inputs and all(each.name in self._known for each in op.inputs)):
+            return tensor
+        else:
+            value = np.asarray(self._session.run(tensor))
+        known = tensor if op.type == "Const" else tf.constant(value, tensor.dtype, name=f"{op.name}/value")
+        self._known[known.name] = value
+        self._constant.add(known.name)
+        return known
+
+    # ------------------------------------------------------------ values
+
+    def _tensor(self, value: Any) -> Any:
+        """Return a value as one tensor: a part of a sequence is taken out of it."""
+        if isinstance(value, list):
+            raise OpenLoop("", "a list of tensors leaves its loop")
+        if not isinstance(value, Part):
+            return value
+        key = ("parts", value.whole.name)
+        if key not in self._made:
+            self._made[key] = tf.unstack(value.whole, axis=0, name=f"{value.whole.op.name}/steps")
+        return self._made[key][value.at]
+
+    def _number(self, value: Any) -> np.ndarray | None:
+        """Return a value's numbers where they are known before the graph runs, else None."""
+        return None if isinstance(value, list | Part) or value is None else self._known.get(value.name)
+
+    def _is_constant(self, value: Any) -> bool:
+        return not isinstance(value, list | Part) and value is not None and value.name in self._constant
+
+    # ------------------------------------------------------------ loops and calls
+
+    def _loop(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
+        values, count = list(inputs), 0
+        place = _placed(node.name, path)
+        while True:
+            (again,) = self._call(node.attr["cond"].func.name, values, f"{place}/{count}")
+            known = self._number(again)
+            if known is None:
+                raise OpenLoop(node.name, "how often it runs is known only when it runs")
+            if not bool(np.any(known)):
+                break
+            count += 1
+            self.steps[node.name] = self.steps.get(node.name, 0) + 1
+            if sum(self.steps.values()) > self._limit:
+                raise OpenLoop(node.name, f"it has more than {self._limit} steps")
+            values = self._call(node.attr["body"].func.name, values, f"{place}/{count - 1}")
+        return values
+
+    def _call(self, name: str, values: Sequence[Any], path: str) -> list[Any]:
+        function = self._function(name)
+        found = {f"{argument}:0": value for argument, value in zip(function.arguments, values, strict=True)}
+        found = self._run(function.nodes, found, path)
+        return [found[_full(result)] for result in function.results]
+
+    def _function(self, name: str) -> _Function:
+        if name not in self._functions:
+            definition = next(each for each in self._source.library.function if each.signature.name == name)
+            graph, flat = function_def_to_graph.function_def_to_graph_def(definition)
+            self._functions[name] = _Function(
+                tuple(_ordered(list(graph.node))),
+                tuple(each.name for each in definition.signature.input_arg),
+                tuple(flat[definition.ret[each.name]] for each in definition.signature.output_arg),
+            )
+        return self._functions[name]
+
+    # ------------------------------------------------------------ lists
+
+    def list_from(self, node: Any, inputs: list[Any]) -> list[Any]:
+        """TensorListFromTensor: a sequence, part by part."""
+        whole = self._tensor(inputs[0])
+        if whole.shape.rank is None or whole.shape[0] is None:
+            raise OpenLoop(node.name, "its sequence has an open length")
+        return [Part(whole, at) for at in range(whole.shape[0])]
+
+    def reserve(self, node: Any, inputs: list[Any]) -> list[Any]:
+        """TensorListReserve: empty places."""
+        return [None] * int(self._index(node, inputs[1]))
+
+    def get(self, node: Any, inputs: list[Any]) -> Any:
+        """TensorListGetItem."""
+        value = inputs[0][self._index(node, inputs[1])]
+        if value is None:
+            raise OpenLoop(node.name, "it reads a tensor that was never set")
+        return value
+
+    def set(self, node: Any, inputs: list[Any]) -> list[Any]:
+        """TensorListSetItem."""
+        values = list(inputs[0])
+        values[self._index(node, inputs[1])] = inputs[2]
+        return values
+
+    def length(self, _: Any, inputs: list[Any]) -> Any:
+        """TensorListLength."""
+        made = tf.constant(len(inputs[0]), tf.int32)
+        self._known[made.name] = np.asarray(len(inputs[0]), np.int32)
+        self._constant.add(made.name)
+        return made
+
+    def stack(self, node: Any, inputs: list[Any]) -> Any:
+        """TensorListStack: the whole sequence, where nothing was changed in it."""
+        values = inputs[0]
+        if any(value is None for value in values):
+            raise OpenLoop(node.name, "it reads a tensor that was never set")
+        first = values[0] if values else None
+        if isinstance(first, Part) and values == [Part(first.whole, at) for at in range(first.whole.shape[0])]:
+            return first.whole
+        return tf.stack([self._tensor(value) for value in values], name=f"{node.name}/stacked")
+
+    def _index(self, node: Any, value: Any) -> int:
+        known = self._number(value)
+        if known is None:
+            raise OpenLoop(node.name, "which step it means is known only when it runs")
+        return int(known)
+
+
+_LISTS = {
+    "TensorListFromTensor": _Writer.list_from,
+    "TensorListReserve": _Writer.reserve,
+    "TensorListGetItem": _Writer.get,
+    "TensorListSetItem": _Writer.set,
+    "TensorListLength": _Writer.length,
+    "TensorListStack": _Writer.stack,
+}
+
+
+def _placed(name: str, path: str) -> str:
+    """Return a step's name for a node: what both names begin with is said once."""
+    if not path:
+        return name
+    words, place = name.split("/"), path.split("/")
+    same = next((i for i, (a, b) in enumerate(zip(words, place, strict=False)) if a != b), min(len(words), len(place)))
+    return "/".join([*place, *(words[same:] or words[-1:])])
+
+
+def _full(name: str) -> str:
+    return name if ":" in name else f"{name}:0"
+
+
+def _ordered(nodes: Sequence[Any]) -> list[Any]:
+    """Return nodes so that each comes behind what it takes."""
+    by_name = {node.name: node for node in nodes}
+    order: list[Any] = []
+    state: dict[str, bool] = {}  # False while its inputs are looked at
+    for start in nodes:
+        waiting = [start.name]
+        while waiting:
+            name = waiting[-1]
+            if state.get(name) is None:
+                state[name] = False
+                waiting += [base(n) for n in by_name[name].input if base(n) in by_name and base(n) not in state]
+            else:
+                waiting.pop()
+                if not state[name]:
+                    state[name] = True
+                    order.append(by_name[name])
+    return order
