@@ -16,6 +16,7 @@ from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
 from kit.worker.job import Job, JobError
+from kit.worker.short_names import with_short_names
 from kit.worker.signatures import settle
 from kit.worker.source import layer_of
 
@@ -58,11 +59,17 @@ class Origin:
 
 
 def convert(
-    folder: Path, job: Job, exported: Sequence[Exported], calibration: Mapping[str, Sequence[Arrays]], source: Origin
+    folder: Path,
+    job: Job,
+    exported: Sequence[Exported],
+    calibration: Mapping[str, Sequence[Arrays]],
+    source: Origin,
+    loops: Sequence[str],
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has what single calls take, by signature. Raises JobError (kind "model") where the
+    calibration has what single calls take, by signature; loops are the nodes of those that were written out.
+    Raises JobError (kind "model") where the
     converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
@@ -84,7 +91,9 @@ def convert(
             content = bytes(converter.convert())
     except Exception as error:
         raise _refusal(error, job, source) from error
-    return settle(mended(content) if job.scheme == "int8" else content, exported)
+    if job.scheme == "int8":
+        content = with_short_names(mended(content), loops)
+    return settle(content, exported)
 
 
 def _rows(

@@ -11,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import flatbuffers
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
+
+from kit.worker.packing import packed
 
 _OPERATORS = schema.BuiltinOperator
 # Whose kernels copy bytes: which inputs hold them.
@@ -84,7 +85,7 @@ def mended(content: bytes) -> bytes:
     """Return the file with every operator right that copies, fills or divides; the very same bytes where all are."""
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     changes = sum(_Graph(model, graph).mend() for graph in model.subgraphs)
-    return _packed(model) if changes else content
+    return packed(model) if changes else content
 
 
 class _Graph:
@@ -282,31 +283,3 @@ def _opcode(model: Any, name: str, version: int) -> int:
     made.builtinCode, made.deprecatedBuiltinCode, made.version = number, min(number, 127), version
     model.operatorCodes.append(made)
     return len(model.operatorCodes) - 1
-
-
-class _Aligned(schema.BufferT):  # type: ignore[misc]
-    """A buffer as the schema wants it, at a multiple of 16 bytes: the generated code forgets that."""
-
-    def Pack(self, builder: Any) -> int:  # noqa: N802 - the name that the generated code calls
-        """Write the buffer and return its place."""
-        data = None
-        if self.data is not None and len(self.data):
-            values = np.asarray(self.data, np.uint8).tobytes()
-            builder.StartVector(1, len(values), 16)
-            builder.head = builder.Head() - len(values)
-            builder.Bytes[builder.Head() : builder.Head() + len(values)] = values
-            data = builder.EndVector()
-        schema.BufferStart(builder)
-        if data is not None:
-            schema.BufferAddData(builder, data)
-        return int(schema.BufferEnd(builder))
-
-
-def _packed(model: Any) -> bytes:
-    for at, buffer in enumerate(model.buffers):
-        aligned = _Aligned()
-        aligned.data = buffer.data
-        model.buffers[at] = aligned
-    builder = flatbuffers.Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())

@@ -11,7 +11,7 @@ from kit.worker.convert import Origin
 from kit.worker.freeze import Frozen
 from kit.worker.job import JobError
 from kit.worker.needed import base
-from kit.worker.unroll import OpenLoop, unrolled
+from kit.worker.unroll import OpenLoop, Unrolled, unrolled
 
 STEPS = 256  # of all loops together: docs/recurrent.md has what a step costs
 _WAYS_OUT = (
@@ -40,13 +40,13 @@ def refuse_lengths(origin: Origin) -> None:
             )
 
 
-def without_loops(frozen: Frozen, origin: Origin) -> Frozen:
+def without_loops(frozen: Frozen, origin: Origin) -> Unrolled:
     """Return a graph with its loops, as recurrent layers are, written out: TensorFlow cannot calibrate one for int8.
 
     Raises JobError for a loop whose steps cannot be counted beforehand, or are too many.
     """
     try:
-        return unrolled(frozen, STEPS).frozen
+        return unrolled(frozen, STEPS)
     except OpenLoop as error:
         layer = origin.layer_of(error.node)
         raise JobError(

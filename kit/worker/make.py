@@ -29,6 +29,7 @@ from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
+from kit.worker.unroll import Unrolled
 from kit.worker.variables import fates, keeping
 
 Arrays = Mapping[str, np.ndarray]
@@ -171,7 +172,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         _refuse_ids(job, contract, graph)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
-    whole = [without_loops(graph, origin) for graph in frozen] if job.scheme == "int8" else frozen
+    written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
@@ -181,14 +182,15 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             if contract.key in data.calibration
         }
         ready = [
-            for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
+            for_int8(each.frozen, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             if job.scheme == "int8"
-            else graph
-            for contract, graph in zip(contracts, whole, strict=True)
+            else each.frozen
+            for contract, each in zip(contracts, written, strict=True)
         ]
+        loops = [loop for each in written for loop in each.steps]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        content = convert(Path(folder), job, exported, calibration, origin)
+        content = convert(Path(folder), job, exported, calibration, origin, loops)
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None

@@ -75,6 +75,15 @@ def over_all(node: Any, pair: Pair, name: str) -> Any:
     return tf.reshape(made, [steps, samples, *made.shape.as_list()[1:]], name=f"{name}/steps")
 
 
+def parts_of(whole: Any) -> list[Any]:
+    """Take a tensor [steps, ...] apart, in the default graph: by a Split where one has the shape, which int8 can do."""
+    name = f"{whole.op.name}/parts"
+    if whole.shape.rank < 2 or not whole.shape.is_fully_defined():
+        return list(tf.unstack(whole, axis=0, name=name))
+    steps, samples, *rest = whole.shape.as_list()
+    return list(tf.split(tf.reshape(whole, [steps * samples, *rest], name=f"{name}/flat"), steps, name=name))
+
+
 def _made(node: Any, inputs: list[Any], name: str) -> Any:
     attributes = {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}
     graph = tf.compat.v1.get_default_graph()

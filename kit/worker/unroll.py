@@ -18,7 +18,8 @@ from tensorflow.python.framework import function_def_to_graph, op_def_registry  
 
 from kit.worker.freeze import Frozen
 from kit.worker.needed import base, data, pruned
-from kit.worker.sequence import Pair, Part, over_all, pair_of
+from kit.worker.sequence import Pair, Part, over_all, pair_of, parts_of
+from kit.worker.whole_numbers import value_of
 
 LOOPS = {"While", "StatelessWhile"}
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
@@ -103,14 +104,13 @@ class _Writer:
         self._known: dict[str, np.ndarray] = {}  # whole numbers by the tensor's name
         self._constant: set[str] = set()  # tensors that hang on constants alone
         self._made: dict[tuple[Any, ...], list[Any]] = {}  # what is there already, by operation and inputs
-        self._session = tf.compat.v1.Session(graph=self.graph)
         with self.graph.as_default():
             tf.graph_util.import_graph_def(graph_pb2.GraphDef(library=graph.library), name="")
 
     def write(self, outputs: Sequence[str]) -> list[str]:
         """Write the whole graph; return the names of its output tensors."""
         nodes = _ordered(list(self._source.node))
-        with self._session, self.graph.as_default():
+        with self.graph.as_default():
             found = self._run(nodes, {}, "")
             return [str(self._tensor(found[_full(name)]).name) for name in outputs]
 
@@ -186,11 +186,14 @@ class _Writer:
             return tensor
         if op.type == "Shape" and op.inputs[0].shape.is_fully_defined():
             value = np.asarray(op.inputs[0].shape.as_list(), tensor.dtype.as_numpy_dtype)
-        elif op.type != "Const" and not (op.inputs and all(each.name in self._known for each in op.inputs)):
+        elif op.type == "Const":
+            self._known[tensor.name] = tf.make_ndarray(op.get_attr("value"))
+            return tensor
+        elif not op.inputs or not all(each.name in self._known for each in op.inputs):
             return tensor
         else:
-            value = np.asarray(self._session.run(tensor))
-        known = tensor if op.type == "Const" else tf.constant(value, tensor.dtype, name=f"{op.name}/value")
+            value = value_of(op, [self._known[each.name] for each in op.inputs])[tensor.value_index]
+        known = tf.constant(value, tensor.dtype, name=f"{op.name}/value")
         self._known[known.name] = value
         self._constant.add(known.name)
         return known
@@ -205,7 +208,7 @@ class _Writer:
             return value
         key = ("parts", value.whole.name)
         if key not in self._made:
-            self._made[key] = tf.unstack(value.whole, axis=0, name=f"{value.whole.op.name}/steps")
+            self._made[key] = parts_of(value.whole)
         return self._made[key][value.at]
 
     def _number(self, value: Any) -> np.ndarray | None:
@@ -218,8 +221,8 @@ class _Writer:
     # ------------------------------------------------------------ loops and calls
 
     def _loop(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
-        values, count = list(inputs), 0
         place = _placed(node.name, path)
+        values, count = self._started(node, inputs, place), 0
         while True:
             (again,) = self._call(node.attr["cond"].func.name, values, f"{place}/{count}")
             known = self._number(again)
@@ -233,6 +236,19 @@ class _Writer:
                 raise OpenLoop(node.name, f"it has more than {self._limit} steps")
             values = self._call(node.attr["body"].func.name, values, f"{place}/{count - 1}")
         return values
+
+    def _started(self, node: Any, inputs: list[Any], place: str) -> list[Any]:
+        """Return what a loop starts with; a state is no constant there, even if it starts at zero.
+
+        What hangs on it would be calculated for the whole sequence, and be right for the first step alone.
+        """
+        body = self._function(node.attr["body"].func.name)
+        return [
+            tf.identity(value, name=f"{place}/start/{argument}")
+            if self._is_constant(value) and value.dtype.is_floating and base(result) != argument
+            else value
+            for value, argument, result in zip(inputs, body.arguments, body.results, strict=True)
+        ]
 
     def _call(self, name: str, values: Sequence[Any], path: str) -> list[Any]:
         function = self._function(name)
