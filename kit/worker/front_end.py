@@ -1,7 +1,9 @@
-"""What of an int8 file stays in float: a front end that takes the logarithm of a spectrum.
+"""What of an int8 file stays in float: a front end that takes the logarithm of a spectrum, and the mask of a sequence.
 
 A spectrum has values over many powers of ten, and 256 steps keep the largest alone; the logarithm then spreads what is
 lost. So whatever lies between the model's inputs and such a LOG is left to float, and what comes behind is quantized.
+A number that stands for "nothing here", -4.2e6 say, would set the range of the whole input; so an input is compared
+with it in float, and what is there goes on without it.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ def front_ends_in_float() -> Iterator[None]:
     original = lite._mlir_quantize
 
     def quantize(model: bytes, *args: Any, **kwargs: Any) -> bytes:
-        names = front_end(model)
+        names = [*front_end(model), *masks(model)]
         return bytes(original(model, *args, **kwargs, **({"denylisted_nodes": names} if names else {})))
 
     lite._mlir_quantize = quantize
@@ -51,6 +53,25 @@ def front_end(content: bytes) -> list[str]:
     return list(names)
 
 
+def masks(content: bytes) -> list[str]:
+    """Return the names of the tensors by which a float .tflite finds a constant in an input and takes it out."""
+    model = schema.Model.GetRootAs(content, 0)
+    names: dict[str, None] = {}
+    for at in range(model.SubgraphsLength()):
+        graph = _Graph(model, model.Subgraphs(at))
+        masked = {tensor for kind, inputs, _ in graph.operators if kind in _COMPARING for tensor in graph.raw(inputs)}
+        for kind, inputs, outputs in graph.operators:
+            if kind in _COMPARING | _MASKING and masked.intersection(inputs):
+                names |= dict.fromkeys(map(graph.name, outputs))
+        names |= dict.fromkeys(graph.name(tensor) for tensor in masked if not graph.is_input(tensor))
+    return list(names)
+
+
+_COMPARING = {"EQUAL", "NOT_EQUAL"}
+_MASKING = {"MUL", "SELECT", "SELECT_V2"}
+_COPYING = {"EXPAND_DIMS", "RESHAPE", "SLICE", "SQUEEZE", "STRIDED_SLICE", "TRANSPOSE"}
+
+
 class _Graph:
     """A subgraph's operators as (kind, inputs, outputs), by the numbers of their tensors."""
 
@@ -63,6 +84,24 @@ class _Graph:
 
     def name(self, tensor: int) -> str:
         return str(self._graph.Tensors(tensor).Name().decode())
+
+    def is_input(self, tensor: int) -> bool:
+        """Say whether a tensor is one of the subgraph's inputs."""
+        return tensor in self._inputs
+
+    def raw(self, tensors: list[int]) -> list[int]:
+        """Return those of the tensors that are an input, or an input of another shape, with the tensors between."""
+        found = []
+        for tensor in tensors:
+            chain = [tensor]
+            while not self.is_input(chain[-1]) and (made := self._made.get(chain[-1])) is not None:
+                kind, inputs, _ = self.operators[made]
+                if kind not in _COPYING:
+                    break
+                chain.append(inputs[0])
+            if self.is_input(chain[-1]):
+                found += chain
+        return found
 
     def upstream(self, operator: int) -> set[int] | None:
         """Return the operators before one, None where a network is among them or no input is behind them."""
