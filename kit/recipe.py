@@ -272,7 +272,19 @@ class Checks(_Table):
     )
     min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
     max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
+    min_correlation: float | None = Field(
+        default=None, ge=-1, le=1, description="of every output with the float Keras model's"
+    )
+    max_relative_error: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="of every output: root mean square of the errors, in standard deviations of the float model's",
+    )
     max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
+    gate: bool = Field(
+        default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
+    )
 
 
 class Recipe(_Table):

@@ -43,6 +43,12 @@ class Checked:
     answers: dict[str, Arrays]
     notes: list[str]
 
+    def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Return the arrays of evaluated.npz for a signature: kit.worker.job says which."""
+        kinds = (("input", self.fed[key]), ("output", self.answers[key]), ("float", floats))
+        arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
+        return arrays if y is None else arrays | {"y": y}
+
 
 @dataclass(frozen=True)
 class Made:
