@@ -64,7 +64,7 @@ def _outputs(result: Result) -> Iterator[tuple[str, TensorSpec]]:
 
 
 def _distance(spec: TensorSpec, one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference of real values, those left out that are not finite: in steps where there are any."""
+    """Return the largest difference of real values, but for those that are not finite: in steps if quantized."""
     import numpy as np
 
     counted = np.isfinite(one) & np.isfinite(other)

@@ -1,4 +1,4 @@
-"""Outputs of the produced file against the float model and against y: errors, correlation, agreement. Judges nothing."""
+"""Outputs of the produced file against the float model and y: errors, correlation, agreement. Judges nothing."""
 
 from __future__ import annotations
 
