@@ -128,6 +128,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         output_order=tuple(model.outputs),
         batch=model.batch,
         keep=tuple(recipe.variables.keep),
+        gate=recipe.checks.gate,
         train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
     )
 
@@ -157,6 +158,7 @@ def _input(tensor: Input) -> InputWish:
         None if tensor.shape is None else tuple(tensor.shape),
         tensor.dtype or "",
         (tensor.range[0], tensor.range[1]) if tensor.range else None,
+        any(tensor.mean) or any(value != 1 for value in tensor.std) if not tensor.double_normalization else False,
         tuple(tuple(size) for size in tensor.sizes),
     )
 

@@ -166,6 +166,9 @@ class Input(_Table):
     )
     mean: list[Pixel] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
     std: list[Pixel] = Field(default=[], description="image: model value = (pixel - mean) / std")
+    double_normalization: bool = Field(
+        default=False, description="image: mean and std are meant, though the model itself normalizes pixels, too"
+    )
     color: Literal["grayscale", "rgb", "bgr"] | None = Field(
         default=None, description="image: the order of channels; by the number of channels where not given"
     )
@@ -181,7 +184,7 @@ class Input(_Table):
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
         if self.kind != "image":
-            for key in ("mean", "std", "color", "resize"):
+            for key in ("mean", "std", "double_normalization", "color", "resize"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
         if any(abs(value) < 1e-6 for value in self.std):

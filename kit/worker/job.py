@@ -40,6 +40,7 @@ class InputWish:
     shape: tuple[int, ...] | None = None  # -1: an axis that stays open
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
+    normalized: bool = False  # the recipe has mean and std for it, and does not mean a second normalization
     sizes: tuple[tuple[int, ...], ...] = ()  # what the open axes are tried at, in their order; () is the kit's choice
 
 
@@ -98,6 +99,7 @@ class Job:
     batch: int | None = None  # None: the model's where it is fixed, else 1
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
     train: TrainWish | None = None
+    gate: bool = True  # refuse what is wrong beyond doubt
     seed: int = 7
     format: int = FORMAT
 

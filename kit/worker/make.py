@@ -29,6 +29,7 @@ from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.train import Train
+from kit.worker.twice import refuse_twice
 from kit.worker.variables import fates, keeping
 
 Arrays = Mapping[str, np.ndarray]
@@ -177,6 +178,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         _refuse_ids(job, contract, graph)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
+    twice = refuse_twice(job, contracts[0], frozen[0], origin)
     if job.scheme == "int8":
         refuse_loops(origin)
     module = Module(keep)
@@ -203,7 +205,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    notes = twice + _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
     return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
 
 
