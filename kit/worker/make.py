@@ -28,6 +28,7 @@ from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
+from kit.worker.still import unprepared
 from kit.worker.train import Train
 from kit.worker.twice import refuse_twice
 from kit.worker.variables import fates, keeping
@@ -201,7 +202,10 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
-    product = Product(content, contracts, bound=bound, random=random)
+    try:
+        product = Product(content, contracts, bound=bound, random=random)
+    except JobError as error:
+        raise unprepared(error, contracts, data.calibration) from error
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
