@@ -209,7 +209,11 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    notes = twice + _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    notes = (
+        twice
+        + _notes(job, contracts, frozen)
+        + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    )
     return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
 
 

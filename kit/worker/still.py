@@ -1,4 +1,4 @@
-"""Why an int8 file cannot be prepared: an output that is one value in all calibration data has no range, and no scale."""
+"""Why an int8 file cannot be prepared: an output that calibration does not move has no range, and no scale."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Array
     for contract in contracts:
         if contract.key in calibration:
             outputs = reference(contract, calibration[contract.key])
-            found += [(name, float(array.flat[0])) for name, array in outputs.items() if array.size and not np.ptp(array)]
+            found += [
+                (name, float(array.flat[0])) for name, array in outputs.items() if array.size and not np.ptp(array)
+            ]
     return found
 
 
