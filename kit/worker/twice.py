@@ -1,7 +1,7 @@
 """Is an input normalized twice: by the recipe's mean and std, and by what stands directly behind it in the model?
 
 Looks at the graph, so it finds a Rescaling, a Normalization, a batch norm and plain arithmetic, in any format of a
-model and inside nested ones. What counts is the factor that pixels get: what makes small numbers of 0..255 takes pixels.
+model and inside nested ones. What counts is the factor that pixels get: what makes small numbers of 0..255 takes them.
 """
 
 from __future__ import annotations
