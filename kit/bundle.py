@@ -185,8 +185,14 @@ def measured(result: Result, judged: Judged) -> dict[str, Any]:
         "on": result.measured_on,
         "samples": result.samples,
         "interpreter": judged.interpreter,
-        "outputs": [asdict(measure) for measure in judged.measures],
+        "outputs": [_plain_measure(measure) for measure in judged.measures],
     }
+
+
+def _plain_measure(measure: OutputMeasure) -> dict[str, Any]:
+    facts = asdict(measure)
+    truth = facts.pop("truth") or {}
+    return facts | {key: truth.get(key) for key in ("float_accuracy", "accuracy", "majority")}
 
 
 def _labels(recipe: Recipe, output: str) -> list[str]:

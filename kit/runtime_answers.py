@@ -2,7 +2,8 @@
 
 Usage: runtime_answers.py BUNDLE EVALUATED.npz GOLDEN.npz OUT.npz SHA256. A script that runs in the runtime's venv:
 never imported. OUT has output/<name> [N, ...] for every evaluation sample of the main signature, and
-signature/<key>/output/<name> for the golden ones of every other; raw, with the variables as built before each.
+signature/<key>/output/<name> for the golden ones of every other; raw, with the variables as built before each. again/
+has what the first call gives when it is asked once more at the end.
 Where it cannot, it prints {"error", "hint"} and ends with 3. SHA256 is of the model file that has to be there.
 """
 
@@ -53,7 +54,10 @@ def answers(np: Any, emulate: Any, runner: Any, signature: Any, source: dict[str
         emulate.ask(runner, signature, emulate.call_of(signature.inputs, fed, index))
         for index in range(len(fed[first.name]) // first.rows)
     ]
-    return {
+    # Once more: a file that keeps state between calls, without variables that it is meant to, gives something else.
+    again = emulate.ask(runner, signature, emulate.call_of(signature.inputs, fed, 0))
+    once = {f"{signature.prefix}again/{name}": np.asarray(again[name]) for name in signature.outputs}
+    return once | {
         f"{signature.prefix}output/{name}": (np.concatenate if tensor.batched else np.stack)([r[name] for r in rows])
         for name, tensor in signature.outputs.items()
     }

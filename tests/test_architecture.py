@@ -59,7 +59,7 @@ ARROWS = {
     "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples toolchain"
     " worker.job",
     "emulate": "errors golden pins toolchain venv worker.job",
-    "trial": "bundle checks emulate files golden measure toolchain worker.job",
+    "trial": "bundle checks emulate errors files golden measure toolchain worker.job",
     "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
     "convert": "engine errors files modelfile plan progress recipe samples worker.job",
