@@ -24,6 +24,7 @@ from kit.recipe import Input, Output, Recipe
 from kit.render import render_text, render_tree
 from kit.samples import image_facts, read_labels
 from kit.toolchain import Toolchain
+from kit.weight_types import WeightTypes
 from kit.worker.job import ASSIGN, GOLDEN, MODEL, READ, Result, SignatureSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ class Judged:
     measures: tuple[OutputMeasure, ...]
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]  # the worker's, then what the measures say
+    weights: WeightTypes
 
 
 def write_runnable(folder: Path, parts: Parts) -> dict[str, Any]:
@@ -148,6 +150,7 @@ def write_manifest(
             "bytes": model.stat().st_size,
             "scheme": recipe.quantize.scheme,
             "io": recipe.io,
+            "weights": asdict(judged.weights),
         },
         "signature": signature,
         "variables": [asdict(fate) for fate in result.variables],

@@ -18,7 +18,10 @@ from kit.checks import Verdict, ignored
 from kit.files import size_of
 from kit.measure import OutputMeasure
 from kit.pipeline import Built
+from kit.recipe import Recipe
+from kit.samples import read_labels
 from kit.toolchain import find_runtime
+from kit.weight_types import weights_text
 from kit.worker.job import ASSIGN, READ, Result
 
 Row = tuple[str, str]
@@ -68,17 +71,22 @@ def _rows(built: Built) -> Iterator[Row]:
     yield (
         "size",
         f"{_bytes(before)} {' + '.join(recipe.model.paths)} -> {_bytes(built.size)} model.tflite "
-        f"(x{built.size / before:.2f}), {recipe.quantize.scheme}, {recipe.io} in and out",
+        f"(x{built.size / before:.2f} of the training file), {recipe.quantize.scheme}, {recipe.io} in and out",
     )
+    weights = built.judged.weights
+    yield "weights", f"{weights_text(weights, recipe.quantize.scheme)}; {_bytes(weights.float32_bytes)} in float32"
     for measure in measures:
         yield from _measured(measure, len(measures) > 1)
+        if measure.changed is not None:
+            yield _changed(recipe, measure.name, *measure.changed, several=len(measures) > 1)
     yield (
         "measured on",
         {
             "checks": f"{result.samples} samples of [checks] data",
             "representative": f"{result.samples} samples of the representative data (no [checks] data)",
             "random": f"{result.samples} random inputs (no data in the recipe: says little)",
-        }[result.measured_on],
+        }[result.measured_on]
+        + f", on {built.judged.interpreter}",
     )
     if built.manifest:
         runtime = find_runtime(recipe.android.runtime).name
@@ -118,6 +126,17 @@ def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
     if measure.relative_error is not None and measure.correlation is not None:
         share = f"{measure.relative_error:.3%} of its spread, correlation {measure.correlation:.5f}"
         yield f"relative error{of}", f"{share} (spread: standard deviation {measure.spread:.4g})"
+
+
+def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *, several: bool) -> Row:
+    """Return the row of the confusion that conversion changed most."""
+    name = next((wish.labels for wish in recipe.outputs if wish.name == output), None)
+    labels = read_labels(recipe.file(name)) if name else []
+    one, other = (f"'{labels[i]}'" if i < len(labels) else f"class {i}" for i in (before, after))
+    return (
+        f"changed most{f' ({output})' if several else ''}",
+        f"{one} became {other}: {count:,} {'time' if count == 1 else 'times'}",
+    )
 
 
 def _emulated(report: dict[str, Any]) -> str:

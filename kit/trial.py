@@ -17,7 +17,9 @@ from kit.errors import CheckError
 from kit.files import sha256_bytes
 from kit.golden import golden_vectors, read_arrays
 from kit.measure import measure, real
+from kit.tflite import read_tflite
 from kit.toolchain import find_runtime
+from kit.weight_types import weight_types
 from kit.worker.job import EVALUATED, GOLDEN, Result
 
 if TYPE_CHECKING:
@@ -49,7 +51,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     verdicts = judge(recipe, result, there, len(parts.model))
     told = (*result.notes, *notes(recipe, result, there, verdicts))
-    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, told), answers
+    weights = weight_types(read_tflite(parts.model))
+    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, told, weights), answers
 
 
 def refuse_state(runtime: str, result: Result, answers: Arrays) -> None:

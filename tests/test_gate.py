@@ -1,4 +1,4 @@
-"""Builds whose product is wrong beyond doubt, without a word in the recipe: refused, whole, with a way out that works."""
+"""Builds whose product is wrong beyond doubt, without a word in the recipe: refused, with a way out that works."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_second_normalization_is_refused_before_anything_is_converted(world: W
 @pytest.mark.parametrize(
     ("kind", "more", "checks"),
     [
-        ("rescaled", PICTURE.split("mean")[0], ""),
+        ("rescaled", PICTURE.partition("mean")[0], ""),
         ("rescaled", PICTURE + "double_normalization = true\n", ""),
         ("rescaled", PICTURE, "gate = false\n"),
         ("doubled", PICTURE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
