@@ -6,6 +6,7 @@ one, so its outputs take their place; the two together say by how much kernels d
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +53,14 @@ def golden_vectors(result: Result, made: Arrays, answers: Arrays) -> dict[str, n
         least = float(made[f"{prefix}tolerance/{spec.name}"])
         drift, seen = _distance(spec, real(ours, spec), exact), _distance(spec, real(ours, spec), real(theirs, spec))
         arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)
-        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, min(least + seen, drift)))
+        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, _round_up(min(least + seen, drift))))
     return arrays
+
+
+def _round_up(value: float) -> float:
+    """Return a bound in two digits: more of them would depend on the CPU's type, and Kotlin has it, too."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
+    return float(f"{math.ceil(value / unit) * unit:.2g}")
 
 
 def _outputs(result: Result) -> Iterator[tuple[str, TensorSpec]]:
