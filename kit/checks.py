@@ -48,11 +48,11 @@ def judge(recipe: Recipe, result: Result, measures: Sequence[OutputMeasure], siz
     """
     checks = recipe.checks
     verdicts = [_size(checks, size, recipe.quantize.scheme)] if checks.max_bytes is not None else []
-    known = result.measured_on != "random"
+    known, causes = result.measured_on != "random", _preprocessing(recipe, result)
     for measure in measures:
         verdicts += _asked(checks, measure, recipe)
         verdicts += [replace(each, enforced=checks.gate) for each in _lost(measure, recipe)]
-        verdicts += [replace(each, enforced=checks.gate and known) for each in _gate(checks, measure, recipe)]
+        verdicts += [replace(each, enforced=checks.gate and known) for each in _gate(recipe, measure, causes)]
     return tuple(verdicts)
 
 
@@ -136,13 +136,13 @@ def _lost(measure: OutputMeasure, recipe: Recipe) -> Iterator[Verdict]:
         )
 
 
-def _gate(checks: Checks, measure: OutputMeasure, recipe: Recipe) -> Iterator[Verdict]:
+def _gate(recipe: Recipe, measure: OutputMeasure, causes: Sequence[str]) -> Iterator[Verdict]:
     """Yield the gate's own verdicts, but for limits that the recipe sets itself."""
-    of, hint = f"({measure.name})", _milder(recipe)
+    checks, of, hint = recipe.checks, f"({measure.name})", _milder(recipe)
     if measure.constant:
         yield Verdict(f"output {of}", "varies, as the float model's does", "the same for all samples", False, hint)
     if measure.agreement is not None:
-        yield from _gate_classes(checks, measure, hint)
+        yield from _gate_classes(checks, measure, hint, causes)
         return
     if measure.correlation is not None and checks.min_correlation is None:
         texts = _numbers(">=", CORRELATION, measure.correlation)
@@ -152,7 +152,7 @@ def _gate(checks: Checks, measure: OutputMeasure, recipe: Recipe) -> Iterator[Ve
         yield Verdict(f"relative error {of}", *texts, measure.relative_error <= ERROR, hint)
 
 
-def _gate_classes(checks: Checks, measure: OutputMeasure, hint: str) -> Iterator[Verdict]:
+def _gate_classes(checks: Checks, measure: OutputMeasure, hint: str, causes: Sequence[str]) -> Iterator[Verdict]:
     of, agreement, correlation = f"({measure.name})", measure.agreement, measure.correlation
     alike = correlation is not None and correlation >= ALIKE
     if agreement is not None and checks.min_agreement is None:
@@ -162,10 +162,10 @@ def _gate_classes(checks: Checks, measure: OutputMeasure, hint: str) -> Iterator
         texts = _numbers(">=", SCORES, correlation)
         yield Verdict(f"correlation with float {of}", *texts, correlation >= SCORES, hint)
     if measure.truth is not None and is_decidable(measure.truth.majority, measure.truth.count, CHANCE):
-        yield _better_than_chance(of, measure.truth)
+        yield _better_than_chance(of, measure.truth, causes)
 
 
-def _better_than_chance(of: str, truth: Truth) -> Verdict:
+def _better_than_chance(of: str, truth: Truth, causes: Sequence[str]) -> Verdict:
     """Judge the float model itself: with y, is it better than always saying the most frequent class?"""
     p = tail(round(truth.float_accuracy * truth.count), truth.count, truth.majority)
     return Verdict(
@@ -173,15 +173,31 @@ def _better_than_chance(of: str, truth: Truth) -> Verdict:
         f"better than the most frequent class's {truth.majority:.2%} (p <= {CHANCE:g})",
         f"{truth.float_accuracy:.2%} of {truth.count:,} (p {'< 1e-6' if p < 1e-6 else f'= {p:.2g}'})",
         p <= CHANCE,
-        _causes(truth),
+        _causes(truth, causes),
     )
 
 
-def _causes(truth: Truth) -> str:
+def _preprocessing(recipe: Recipe, result: Result) -> list[str]:
+    """Return what the recipe and the model say of an image's normalization that may be wrong, the likeliest first."""
+    once, never = [], []
+    for tensor in (tensor for tensor in recipe.inputs if tensor.kind == "image"):
+        inside, outside = tensor.name in result.scaled, bool(tensor.std)
+        if inside and outside:
+            once.append(
+                f"'{tensor.name}' is normalized by mean and std and by the model itself: leave mean and std out"
+            )
+        elif not inside and not outside:
+            never.append(f"'{tensor.name}' is normalized nowhere, so the model gets 0..255: give mean and std")
+        elif outside:
+            never.append(f"mean and std of '{tensor.name}' are not those of training")
+    return once + never
+
+
+def _causes(truth: Truth, preprocessing: Sequence[str]) -> str:
     """Return what to look at where a float model does not do what it was trained for, the likeliest first."""
     causes = [
-        "mean and std of [[inputs]] repeat a Rescaling or Normalization that is inside the model, or neither is there",
-        "the data's values lie in another range than in training",
+        *preprocessing,
+        "the data's values lie in another range than those of training",
         "color = 'bgr' for a model that was trained so, or the other way around",
         "the order of the labels, and of y, is not that of training",
     ]

@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray]
 
 
-def read_arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz that the worker or a runtime wrote. Raises ModelError where it is none."""
+def read_arrays(path: Path, without: str = " ") -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz that the worker or a runtime wrote, but for those whose name begins so.
+
+    Raises ModelError where it is none.
+    """
     import numpy as np
 
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
+            return {name: archive[name] for name in archive.files if not name.startswith(without)}
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
     except Exception as error:
         raise ModelError(f"{path.name} of the conversion cannot be read: {error}", "build it again") from error

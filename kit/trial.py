@@ -37,7 +37,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     else from it than TensorFlow does.
     """
     recipe, result = parts.recipe, parts.result
-    evaluated, made = read_arrays(parts.files / EVALUATED), read_arrays(parts.files / GOLDEN)
+    evaluated, made = read_arrays(parts.files / EVALUATED, without="input/"), read_arrays(parts.files / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
     if result.flex:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from kit.checks import Verdict, failures, ignored, judge, notes, refuse_other_runtime
 from kit.errors import CheckError
 from kit.measure import OutputMeasure, Truth
-from kit.recipe import Checks, Model, Output, Quantize, Recipe, Scheme
+from kit.recipe import Checks, Input, Model, Output, Quantize, Recipe, Scheme
 from kit.worker.job import Result, SignatureSpec
 
 
@@ -193,14 +196,33 @@ def test_a_float_model_at_chance_is_refused_with_causes(accuracy: float, count: 
     assert bool(failed) is refused
     if failed:
         assert "37.00%" in failed[0].limit
-        assert failed[0].hint.index("Rescaling") < failed[0].hint.index("order of the labels")
+        assert failed[0].hint.index("another range") < failed[0].hint.index("order of the labels")
         assert gate(measure, checks=Checks(gate=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("scaled", "normalized", "cause"),
+    [
+        (("image",), True, "by mean and std and by the model itself"),
+        ((), False, "normalized nowhere"),
+        ((), True, "not those of training"),
+        (("image",), False, "another range"),
+    ],
+)
+def test_the_first_cause_is_what_recipe_and_model_say_of_the_pixels(
+    scaled: tuple[str, ...], normalized: bool, cause: str
+) -> None:
+    own: dict[str, Any] = {"mean": [0.0], "std": [255.0]} if normalized else {}
+    made = recipe(Checks()).model_copy(update={"inputs": [Input(name="image", kind="image", **own)]})
+    measure = OutputMeasure("digit", 0.1, 0.01, agreement=1.0, truth=Truth(300, 0.3, 0.3, 0.37, 0.0))
+    (failed,) = failures(judge(made, replace(result(), scaled=scaled), [measure], 1))
+    assert cause in failed.hint.partition("(2)")[0]
 
 
 def test_labels_in_another_order_are_the_first_cause_where_they_explain_it() -> None:
     measure = OutputMeasure("digit", 0.1, 0.01, agreement=1.0, truth=Truth(300, 0.02, 0.02, 0.34, 0.98))
     (failed,) = gate(measure)
-    assert failed.hint.index("order of the labels") < failed.hint.index("Rescaling")
+    assert failed.hint.index("order of the labels") < failed.hint.index("another range")
     assert "98%" in failed.hint
 
 

@@ -96,7 +96,7 @@ def test_chance_is_the_binomial_distribution() -> None:
 
 def golden(theirs: Any, ours: Any, exact: Any, least: float = 1.0) -> dict[str, Any]:
     """Return golden.npz's arrays of an int8 output with steps of 0.5, by their names without the output's."""
-    made = {
+    made: dict[str, Any] = {
         "output/out": np.array(theirs, np.int8),
         "float/out": np.array(exact, np.float32),
         "tolerance/out": np.array(least),

@@ -92,6 +92,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         tf.__version__,
         platform.machine(),
         portable,
+        made.scaled,
         hashlib.sha256(made.content).hexdigest(),
     )
 

@@ -156,6 +156,7 @@ class Result:
     tensorflow: str
     machine: str  # the architecture that it ran on: "x86_64"
     portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
+    scaled: tuple[str, ...] = ()  # image inputs whose pixels the model itself scales, directly behind them
     sha256: str = ""  # of model.tflite, in hex: the host runs this file and no other
     weights: tuple[str, ...] = ()  # of a freezing job: names in the order of Keras's model.weights
     format: int = FORMAT

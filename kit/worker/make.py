@@ -30,7 +30,7 @@ from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.still import unprepared
 from kit.worker.train import Train
-from kit.worker.twice import refuse_twice
+from kit.worker.twice import refuse_twice, scaled_inputs
 from kit.worker.variables import fates, keeping
 
 Arrays = Mapping[str, np.ndarray]
@@ -65,6 +65,7 @@ class Made:
     fates: tuple[VariableFate, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
+    scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -179,7 +180,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         _refuse_ids(job, contract, graph)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
-    twice = refuse_twice(job, contracts[0], frozen[0], origin)
+    scaled = scaled_inputs(job, contracts[0], frozen[0])
+    twice = refuse_twice(job, scaled, origin)
     if job.scheme == "int8":
         refuse_loops(origin)
     module = Module(keep)
@@ -214,7 +216,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         + _notes(job, contracts, frozen)
         + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
     )
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled))
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

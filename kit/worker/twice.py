@@ -6,7 +6,7 @@ model and inside nested ones. What counts is the factor that pixels get: what ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -28,20 +28,30 @@ _SAME |= {"Pad", "PadV2", "MirrorPad", "ResizeBilinear", "ResizeNearestNeighbor"
 _ARITHMETIC = {"Mul", "Sub", "AddV2", "Add", "RealDiv", "Div", "BiasAdd"}
 
 
-def refuse_twice(job: Job, contract: Contract, frozen: Frozen, origin: Origin) -> list[str]:
+def scaled_inputs(job: Job, contract: Contract, frozen: Frozen) -> dict[str, str]:
+    """Return the image inputs whose pixels the model itself scales, with the last node that does."""
+    pictures = {wish.name for wish in job.inputs if wish.picture}
+    found = {
+        spec.name: _scaling(frozen.unfolded, name, spec)
+        for spec, name in zip(contract.inputs, frozen.inputs, strict=True)
+        if spec.name in pictures
+    }
+    return {name: node for name, node in found.items() if node}
+
+
+def refuse_twice(job: Job, scaled: Mapping[str, str], origin: Origin) -> list[str]:
     """Refuse an input whose pixels the recipe normalizes, and the model once more; without the gate return notes.
 
-    Raises JobError (kind "check").
+    scaled: what scaled_inputs gives. Raises JobError (kind "check").
     """
     normalized = {wish.name for wish in job.inputs if wish.normalized}
     found = []
-    for spec, name in zip(contract.inputs, frozen.inputs, strict=True):
-        node = _scaling(frozen.unfolded, name, spec) if spec.name in normalized else ""
-        if node:
+    for name, node in scaled.items():
+        if name in normalized:
             layer = origin.layer_of(node)
             where = f"layer '{layer}' ({node})" if layer else f"'{node}'"
             found.append(
-                f"input '{spec.name}' is normalized twice: by mean and std of the recipe, and by {where} inside the "
+                f"input '{name}' is normalized twice: by mean and std of the recipe, and by {where} inside the "
                 "model, which takes pixels 0..255"
             )
     if found and job.gate:
