@@ -77,6 +77,8 @@ def _chains(graph: graph_pb2.GraphDef, start: str) -> Iterator[list[str]]:
     """Yield the ways from an input through arithmetic with constants alone, each to its last arithmetic."""
     nodes = {node.name: node for node in graph.node}
     inside = downstream(graph, [start])
+    # What depends on any input, or on a variable that the app may assign, is no constant.
+    fed = downstream(graph, [node.name for node in graph.node if node.op == "Placeholder"])
     readers: dict[str, list[str]] = {}
     for node in graph.node:
         for each in data(node):
@@ -86,7 +88,9 @@ def _chains(graph: graph_pb2.GraphDef, start: str) -> Iterator[list[str]]:
         further = False
         for reader in readers.get(at, []):
             node = nodes[reader]
-            own = [each for each in data(node) if base(each) in inside]
+            own = [each for each in data(node) if base(each) in fed]
+            if any(base(each) not in inside for each in own):
+                continue
             if node.op in _ARITHMETIC and len(own) == 1:
                 further = True
                 yield from walk(reader, [*way, reader])
@@ -107,6 +111,7 @@ def _slope(graph: graph_pb2.GraphDef, name: str, spec: TensorSpec, node: str) ->
         return found
 
     shape = [_SIDE if size == DYNAMIC else size for size in spec.shape]
+    shape[:1] = [1] if spec.batched else shape[:1]
     kind = tf.as_dtype(spec.dtype)
     whole = tf.compat.v1.wrap_function(run, [tf.TensorSpec(shape, kind)])
     ends = [np.asarray(whole(tf.cast(tf.fill(shape, value), kind)), np.float64) for value in (0.0, WHITE)]
