@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
@@ -12,17 +12,19 @@ from kit import __version__
 from kit.android.api import COROUTINES, coordinate_of
 from kit.android.glue import class_name
 from kit.android.write import write_android
-from kit.checks import Verdict
+from kit.checks import Verdict, ignored, sentence
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
 from kit.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
+from kit.measure import OutputMeasure
 from kit.metadata.content import about
 from kit.metadata.write import write_metadata
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
-from kit.render import render_tree
+from kit.render import render_text, render_tree
 from kit.samples import image_facts, read_labels
 from kit.toolchain import Toolchain
+from kit.weight_types import WeightTypes
 from kit.worker.job import ASSIGN, GOLDEN, MODEL, READ, Result, SignatureSpec, TensorSpec
 
 if TYPE_CHECKING:
@@ -48,10 +50,23 @@ class Parts:
     structure: Path | None = None
 
 
-def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
-    """Write everything but the manifest into an empty folder; return the signature."""
-    from kit.npz import save_npz  # numpy: a command that builds nothing should not load it
+@dataclass(frozen=True)
+class Judged:
+    """What a product was measured at, on the app's runtime where there is one for it, and how it was judged."""
 
+    interpreter: str  # what ran it: "litert:2.3.0"
+    golden: Mapping[str, np.ndarray]  # the arrays of golden.npz
+    measures: tuple[OutputMeasure, ...]
+    verdicts: tuple[Verdict, ...]
+    notes: tuple[str, ...]  # the worker's, then what the measures say
+    weights: WeightTypes
+
+
+def write_runnable(folder: Path, parts: Parts) -> dict[str, Any]:
+    """Write what it takes to run the model as an app does into an empty folder: assets and harness, no golden vectors.
+
+    Returns the signature.
+    """
     recipe = parts.recipe
     assets = folder / "src" / "main" / "assets" / recipe.model.id
     assets.mkdir(parents=True)
@@ -61,11 +76,24 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
     labels = _label_names(recipe)
     signature = _signature(recipe, parts.result, labels)
     (assets / "signature.json").write_text(json_text(signature), "utf-8", newline="\n")
-    render_tree("bundle", folder, _values(parts, signature))
     emulate = folder / "emulate"
-    shutil.copyfile(parts.files / GOLDEN, emulate / GOLDEN)
+    render_tree("bundle/emulate", emulate, _values(parts, signature))
     shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
+    return signature
+
+
+def write_bundle(folder: Path, parts: Parts, judged: Judged) -> dict[str, Any]:
+    """Write everything but the manifest into an empty folder; return the signature."""
+    from kit.npz import save_npz  # numpy: a command that builds nothing should not load it
+
+    recipe, golden = parts.recipe, folder / "emulate" / GOLDEN
+    signature = write_runnable(folder, parts)
+    labels = _label_names(recipe)
+    beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
+    readme = _values(parts, signature) | {"gate": recipe.checks.gate, "beyond": beyond}
+    (folder / "README.md").write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
+    save_npz(golden, judged.golden)
     write_android(
         folder,
         id=recipe.model.id,
@@ -74,7 +102,7 @@ def write_bundle(folder: Path, parts: Parts) -> dict[str, Any]:
         runtime=recipe.android.runtime,
         signature=signature,
         labels={output: _labels(recipe, output) for output in labels},
-        golden=emulate / GOLDEN,
+        golden=golden,
     )
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
@@ -93,7 +121,7 @@ def write_manifest(
     folder: Path,
     parts: Parts,
     signature: Mapping[str, Any],
-    verdicts: Sequence[Verdict],
+    judged: Judged,
     emulation: Mapping[str, Any],
 ) -> None:
     """Write bundle.json: what made the bundle, what was measured and judged, and the SHA-256 of every other file."""
@@ -122,12 +150,17 @@ def write_manifest(
             "bytes": model.stat().st_size,
             "scheme": recipe.quantize.scheme,
             "io": recipe.io,
+            "weights": asdict(judged.weights),
         },
         "signature": signature,
         "variables": [asdict(fate) for fate in result.variables],
-        "notes": list(result.notes),
-        "measures": measures(result),
-        "checks": [{"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed} for v in verdicts],
+        "notes": list(judged.notes),
+        "measures": measured(result, judged),
+        "gate": recipe.checks.gate,
+        "checks": [
+            {"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed, "enforced": v.enforced}
+            for v in judged.verdicts
+        ],
         "emulation": emulation,
         "files": tree_digests(folder),
     }
@@ -149,13 +182,20 @@ def _sources(parts: Parts) -> list[dict[str, Any]]:
     ]
 
 
-def measures(result: Result) -> dict[str, Any]:
+def measured(result: Result, judged: Judged) -> dict[str, Any]:
     """Return what was measured, as the manifest has it."""
     return {
         "on": result.measured_on,
         "samples": result.samples,
-        "outputs": [asdict(measure) for measure in result.measures],
+        "interpreter": judged.interpreter,
+        "outputs": [_plain_measure(measure) for measure in judged.measures],
     }
+
+
+def _plain_measure(measure: OutputMeasure) -> dict[str, Any]:
+    facts = asdict(measure)
+    truth = facts.pop("truth") or {}
+    return facts | {key: truth.get(key) for key in ("float_accuracy", "accuracy", "majority")}
 
 
 def _labels(recipe: Recipe, output: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.engine import Engine, Limits, Order, run_job
 from kit.errors import ModelError
+from kit.files import sha256_file
 from kit.modelfile import NEW_WEIGHTS, SAVED_MODEL, WEIGHTS
 from kit.plan import Plan
 from kit.progress import Reporter
@@ -19,6 +20,7 @@ from kit.worker.job import (
     CALIBRATION,
     CODE,
     EVALUATION,
+    MODEL,
     STRUCTURE,
     InputWish,
     Job,
@@ -63,23 +65,26 @@ def convert(
     limits: Limits,
     reporter: Reporter,
     *,
-    answers: bool = False,
     freeze: bool = False,
 ) -> Iterator[tuple[Result, Path]]:
     """Make the toolchain ready, run the job, and give its result with the folder of its files for this block.
 
-    answers asks for answers.npz, too; freeze for the formats beside .tflite instead of one. Raises a KitError
-    where the engine, the model or the data refuses.
+    freeze asks for the formats beside .tflite instead of one. Raises a KitError where the engine, the model or the data
+    refuses, or where model.tflite is not the file that the worker wrote.
     """
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
-    job = replace(_job(plan, engine, data), answers=answers, freeze=freeze)
+    job = replace(_job(plan, engine, data), freeze=freeze)
     extra = {CODE: plan.code, STRUCTURE: plan.structure}
     files = {part.file: source.path for part, source in zip(job.parts, plan.sources, strict=True)}
     files |= {name: path for name, path in extra.items() if path is not None}
     order = Order(plan.recipe.model.id, plan.toolchain, job, files, _arrays(data))
-    with run_job(engine, order, limits, reporter) as made:
-        yield made
+    with run_job(engine, order, limits, reporter) as (result, folder):
+        if not freeze and sha256_file(folder / MODEL) != result.sha256:
+            raise ModelError(
+                f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
+            )
+        yield result, folder
 
 
 def _refuse_code(plan: Plan, engine: Engine) -> None:
@@ -123,6 +128,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         output_order=tuple(model.outputs),
         batch=model.batch,
         keep=tuple(recipe.variables.keep),
+        gate=recipe.checks.gate,
         train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
     )
 
@@ -152,6 +158,7 @@ def _input(tensor: Input) -> InputWish:
         None if tensor.shape is None else tuple(tensor.shape),
         tensor.dtype or "",
         (tensor.range[0], tensor.range[1]) if tensor.range else None,
+        any(tensor.mean) or any(value != 1 for value in tensor.std) if not tensor.double_normalization else False,
         tuple(tuple(size) for size in tensor.sizes),
     )
 

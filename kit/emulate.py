@@ -6,17 +6,25 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit.errors import CheckError, EngineError
+from kit.golden import read_arrays
 from kit.pins import Lock, read_lock
 from kit.toolchain import Runtime, find_runtime
 from kit.venv import runtime_venv
+from kit.worker.job import EVALUATED, GOLDEN
+
+if TYPE_CHECKING:
+    import numpy as np
 
 HARNESS = Path("emulate") / "emulate.py"
+ANSWERING = Path(__file__).parent / "runtime_answers.py"
 CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
+_OTHER = "name another runtime: [android] runtime; or another [quantize] scheme, or another [toolchain] tensorflow"
 PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # by the runtime's id
 
 
@@ -38,16 +46,41 @@ def _lock(bundle: Path, runtime: Runtime) -> Lock:
 def run_harness(bundle: Path, runtime: str, arguments: Sequence[str], notify: Callable[[str], None]) -> int:
     """Run the harness with this process's own streams; return its exit code. Raises EngineError where it crashed."""
     argv = harness_argv(bundle, find_runtime(runtime), arguments, notify)
-    code = subprocess.run(argv, check=False, env=_environment()).returncode
+    code = subprocess.run(argv, check=False, env=_alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
     return code
 
 
+def runtime_answers(
+    bundle: Path, runtime: str, files: Path, sha256: str, notify: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Return what a bundle's model answers on a pinned runtime: <prefix>output/<name> [N, ...], raw.
+
+    bundle needs its assets and its harness alone. files: the worker's folder, with evaluated.npz and golden.npz.
+    sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where it crashed.
+    """
+    python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
+    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        out = Path(folder) / "answers.npz"
+        argv = [python, ANSWERING, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
+        done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, text=True, env=_alone())
+        if done.returncode < 0:
+            raise _crashed(bundle, runtime, done.returncode)
+        if done.returncode == 0:
+            return read_arrays(out)
+    try:
+        why = json.loads(done.stdout)["error"]
+    except (ValueError, KeyError, TypeError) as error:
+        last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
+        raise EngineError(f"{runtime} gave no answer: {last or 'without a word'}", "run `kit doctor`") from error
+    raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
+
+
 def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> dict[str, Any]:
     """Replay the golden vectors and return the harness's own report. Raises CheckError where they do not hold."""
     argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_environment())
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_alone())
     if done.returncode < 0:
         raise _crashed(bundle, runtime, done.returncode)
     try:
@@ -59,19 +92,35 @@ def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> 
         ) from error
     if done.returncode != 0 or report.get("verdict") != "pass":
         raise CheckError(
-            f"the converted model answers otherwise on {runtime}:\n  {json.dumps(_failed(report))[:800]}",
-            'use scheme = "dynamic" where it is int8; or another [toolchain] tensorflow, or another [android] runtime',
+            f"on {runtime} the bundle does not do what it did when it was built: {'; '.join(_failed(report))}", _OTHER
         )
     return dict(report)
 
 
-def _failed(report: dict[str, Any]) -> dict[str, Any]:
-    """Return what did not pass, by its place in the harness's report."""
-    parts = {name: one for name, one in report.items() if name in {"state", "train"}}
-    for where, vectors in {"": report, **report.get("signatures", {})}.items():
-        for kind in ("outputs", "pixels"):
-            parts |= {f"{where} {kind} {name}".strip(): one for name, one in vectors[kind].items()}
-    return {name: one for name, one in parts.items() if not one["pass"]}
+def _failed(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each part of the harness's report that did not pass."""
+    for key, vectors in {"": report, **report.get("signatures", {})}.items():
+        of = f" of signature '{key}'" if key else ""
+        for name, output in vectors["outputs"].items():
+            if not output["pass"]:
+                yield _off(f"output '{name}'{of}", output)
+        for name, pixels in vectors["pixels"].items():
+            if not pixels["pass"]:
+                yield f"the pixels of input '{name}'{of} become other values in {pixels['different']} places"
+    state, train = report.get("state", {"pass": True}), report.get("train", {"pass": True})
+    if not state["pass"]:
+        kept = sorted({*state["read"], *state["assigned"], *state["restored"]})
+        of = f": {', '.join(kept)}" if kept else ", or change the outputs after they were put back"
+        yield f"variables do not hold what is assigned to them{of}"
+    if not train["pass"]:
+        yield f"training takes the loss from {train['first']} to {train['last']} in {train['steps']} steps"
+
+
+def _off(what: str, output: Mapping[str, Any]) -> str:
+    steps = output["unit"] == "steps"
+    worst, unit = output["worst_steps" if steps else "worst"], " steps" if steps else ""
+    told = "holds other or unlike many values" if worst is None else f"is off by {worst:.4g}{unit}"
+    return f"{what} {told} in golden vector {output['worst_vector']}, and {output['allowed']:.4g} is allowed"
 
 
 def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
@@ -93,7 +142,7 @@ def _has_variables(bundle: Path) -> bool:
     return any(each.get("variables") for each in facts)
 
 
-def _environment() -> dict[str, str]:
+def _alone() -> dict[str, str]:
     """Return this environment without what would change which packages the harness finds."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {
         "PYTHONDONTWRITEBYTECODE": "1"

@@ -2,28 +2,34 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kit.android.api import api_of
 from kit.android.fit import check_fit
-from kit.bundle import Parts, finish_model, label_files, write_bundle, write_manifest
-from kit.checks import Verdict, failures, judge
+from kit.bundle import Judged, Parts, finish_model, label_files, write_bundle, write_manifest
+from kit.checks import failures
 from kit.choice import ASKED
 from kit.convert import Data, convert
 from kit.emulate import replay_golden
 from kit.engine import Limits, choose_engine
 from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
 from kit.manifest import MANIFEST, read_manifest, record_path
+from kit.measure import answered
 from kit.plan import Plan
 from kit.progress import Reporter
 from kit.recipe import Recipe
 from kit.samples import representative, test_data
 from kit.toolchain import find_runtime
-from kit.worker.job import ANSWERS, MODEL, Result
+from kit.trial import run_trial
+from kit.worker.job import MODEL, Result
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @dataclass(frozen=True)
@@ -43,10 +49,10 @@ class Built:
     recipe: Recipe
     bundle: Path | None
     manifest: Mapping[str, Any] | None
-    verdicts: tuple[Verdict, ...] = ()
-    result: Result | None = None
-    size: int = 0
-    engine: str = ""
+    judged: Judged
+    result: Result
+    size: int
+    engine: str
 
 
 def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
@@ -63,13 +69,9 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)
     started = time.time()
-    data, asked = Data(calibration, evaluation), options.answers is not None
-    with convert(plan, engine, data, options.limits, reporter, answers=asked) as (result, files):
+    data = Data(calibration, evaluation)
+    with convert(plan, engine, data, options.limits, reporter) as (result, files):
         model = finish_model(recipe, result, (files / MODEL).read_bytes(), label_files(recipe))
-        size = len(model)
-        verdicts = judge(recipe, result, size)
-        if failures(verdicts):
-            return Built(recipe, None, None, verdicts, result, size, engine.name)
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(files / MODEL, recipe.android.runtime)
         parts = Parts(
@@ -85,26 +87,38 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
             plan.code,
             plan.structure,
         )
-        _write(target, parts, verdicts, reporter)
+        reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
+        judged, answers = run_trial(parts, reporter.note)
+        if failures(judged.verdicts):
+            return Built(recipe, None, None, judged, result, len(model), engine.name)
+        _write(target, parts, judged, reporter)
         if options.answers is not None:
-            with writable(options.answers.parent):
-                write_whole(options.answers, (files / ANSWERS).read_bytes())
+            _keep(options.answers, answered(recipe, result.signature, answers))
     record = {"engine": engine.name, "started": int(started), "seconds": round(time.time() - started, 1)}
     record |= {"models": [str(source.path.resolve()) for source in plan.sources], "key": plan.key}
     if options.answers is not None:
         record["answers"] = sha256_file(options.answers)
     with writable(options.out):
         write_whole(record_path(target), json_text(record).encode())
-    return Built(recipe, target, read_manifest(target), verdicts, result, size, engine.name)
+    return Built(recipe, target, read_manifest(target), judged, result, len(model), engine.name)
 
 
-def _write(target: Path, parts: Parts, verdicts: tuple[Verdict, ...], reporter: Reporter) -> None:
-    """Write the bundle beside its place, run it there as an app would, and only then let it take its place."""
+def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write what the file answered to all samples."""
+    from kit.npz import save_npz
+
+    with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        save_npz(Path(folder) / place.name, arrays)
+        write_whole(place, (Path(folder) / place.name).read_bytes())
+
+
+def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> None:
+    """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
     with replacing(target) as staging:
         reporter.stage("write the bundle")
-        signature = write_bundle(staging, parts)
+        signature = write_bundle(staging, parts, judged)
         emulation = _emulate(staging, parts, reporter)
-        write_manifest(staging, parts, signature, verdicts, emulation)
+        write_manifest(staging, parts, signature, judged, emulation)
     reporter.close()
 
 
@@ -115,5 +129,5 @@ def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:
         ops = ", ".join(flex)
         reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")
         return {"verdict": "not run", "why": f"needs select-tf-ops: {ops}"}
-    reporter.stage(f"run it on {runtime}")
+    reporter.stage("replay its golden vectors")
     return replay_golden(staging, runtime, reporter.note)

@@ -166,6 +166,9 @@ class Input(_Table):
     )
     mean: list[Pixel] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
     std: list[Pixel] = Field(default=[], description="image: model value = (pixel - mean) / std")
+    double_normalization: bool = Field(
+        default=False, description="image: mean and std are meant, though the model itself normalizes pixels, too"
+    )
     color: Literal["grayscale", "rgb", "bgr"] | None = Field(
         default=None, description="image: the order of channels; by the number of channels where not given"
     )
@@ -181,7 +184,7 @@ class Input(_Table):
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
         if self.kind != "image":
-            for key in ("mean", "std", "color", "resize"):
+            for key in ("mean", "std", "double_normalization", "color", "resize"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
         if any(abs(value) < 1e-6 for value in self.std):
@@ -272,7 +275,19 @@ class Checks(_Table):
     )
     min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
     max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
+    min_correlation: float | None = Field(
+        default=None, ge=-1, le=1, description="of every output with the float Keras model's"
+    )
+    max_relative_error: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="of every output: root mean square of the errors, in standard deviations of the float model's",
+    )
     max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
+    gate: bool = Field(
+        default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
+    )
 
 
 class Recipe(_Table):

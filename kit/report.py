@@ -13,12 +13,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kit.bundle import measures
-from kit.checks import Verdict
+from kit.bundle import measured
+from kit.checks import Verdict, ignored
 from kit.files import size_of
+from kit.measure import OutputMeasure
 from kit.pipeline import Built
+from kit.recipe import Recipe
+from kit.samples import read_labels
 from kit.toolchain import find_runtime
-from kit.worker.job import ASSIGN, READ, OutputMeasure, Result
+from kit.weight_types import weights_text
+from kit.worker.job import ASSIGN, READ, Result
 
 Row = tuple[str, str]
 
@@ -36,8 +40,11 @@ def print_built(built: Built) -> None:
     # Where nobody reads it on a terminal, a log should not be cut to 80 columns.
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     console.print(table)
-    if built.verdicts:
-        console.print(_gates(built.verdicts))
+    if built.judged.verdicts:
+        console.print(_gates(built.judged.verdicts))
+    if not built.recipe.checks.gate:
+        told = "; ".join(f"{v.name} is {v.value}" for v in ignored(built.judged.verdicts)) or "nothing is beyond it"
+        sys.stdout.write(f"gate:   off ([checks] gate = false): {told}\n")
     if built.bundle:
         # Outside of the table: a path that is wrapped cannot be copied.
         sys.stdout.write(f"bundle: {built.bundle}\n")
@@ -51,33 +58,35 @@ def build_facts(built: Built) -> dict[str, Any]:
     """Return what --json prints: the manifest, or what was measured and judged where a gate refused."""
     if built.manifest is not None:
         return dict(built.manifest)
-    assert built.result is not None
     return {
-        "checks": [asdict(verdict) for verdict in built.verdicts],
-        "measures": measures(built.result),
+        "checks": [asdict(verdict) for verdict in built.judged.verdicts],
+        "measures": measured(built.result, built.judged),
         "model": {"bytes": built.size},
     }
 
 
 def _rows(built: Built) -> Iterator[Row]:
-    result, recipe = built.result, built.recipe
-    if result is None:
-        return
+    result, recipe, measures = built.result, built.recipe, built.judged.measures
     before = sum(size_of(recipe.file(name)) for name in recipe.model.paths)
     yield (
         "size",
         f"{_bytes(before)} {' + '.join(recipe.model.paths)} -> {_bytes(built.size)} model.tflite "
-        f"(x{built.size / before:.2f}), {recipe.quantize.scheme}, {recipe.io} in and out",
+        f"(x{built.size / before:.2f} of the training file), {recipe.quantize.scheme}, {recipe.io} in and out",
     )
-    for measure in result.measures:
-        yield from _measured(measure, len(result.measures) > 1)
+    weights = built.judged.weights
+    yield "weights", f"{weights_text(weights, recipe.quantize.scheme)}; {_bytes(weights.float32_bytes)} in float32"
+    for measure in measures:
+        yield from _measured(measure, len(measures) > 1)
+        if measure.changed is not None:
+            yield _changed(recipe, measure.name, *measure.changed, several=len(measures) > 1)
     yield (
         "measured on",
         {
             "checks": f"{result.samples} samples of [checks] data",
             "representative": f"{result.samples} samples of the representative data (no [checks] data)",
             "random": f"{result.samples} random inputs (no data in the recipe: says little)",
-        }[result.measured_on],
+        }[result.measured_on]
+        + f", on {built.judged.interpreter}",
     )
     if built.manifest:
         runtime = find_runtime(recipe.android.runtime).name
@@ -89,7 +98,7 @@ def _rows(built: Built) -> Iterator[Row]:
     )
     if result.kept:
         yield "variables", _variables(result)
-    for note in result.notes:
+    for note in built.judged.notes:
         yield "note", note
     if not result.portable:
         yield "note", "the order of float sums could not be fixed here: on another type of CPU, bytes may differ"
@@ -106,16 +115,28 @@ def _variables(result: Result) -> str:
 
 def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
     of = f" ({measure.name})" if several else ""
-    if measure.accuracy is not None and measure.float_accuracy is not None:
-        change = measure.accuracy - measure.float_accuracy
-        yield (
-            f"accuracy{of}",
-            f"{measure.float_accuracy:.2%} before -> {measure.accuracy:.2%} after ({100 * change:+.2f} points)",
-        )
+    if truth := measure.truth:
+        change = f"{100 * (truth.accuracy - truth.float_accuracy):+.2f} points"
+        yield f"accuracy{of}", f"{truth.float_accuracy:.2%} before -> {truth.accuracy:.2%} after ({change})"
     if measure.agreement is not None:
         yield f"agreement{of}", f"{measure.agreement:.2%} same top-1 as the float Keras model"
     steps = "" if measure.worst_steps is None else f" = {measure.worst_steps:.1f} quantization steps"
-    yield f"output error{of}", f"worst {measure.worst_error:.4g}{steps}, mean {measure.mean_error:.4g}"
+    share = "" if measure.worst_share is None else f" ({measure.worst_share:.2%} of its range)"
+    yield f"output error{of}", f"worst {measure.worst_error:.4g}{steps}{share}, mean {measure.mean_error:.4g}"
+    if measure.relative_error is not None and measure.correlation is not None:
+        share = f"{measure.relative_error:.3%} of its spread, correlation {measure.correlation:.5f}"
+        yield f"relative error{of}", f"{share} (spread: standard deviation {measure.spread:.4g})"
+
+
+def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *, several: bool) -> Row:
+    """Return the row of the confusion that conversion changed most."""
+    name = next((wish.labels for wish in recipe.outputs if wish.name == output), None)
+    labels = read_labels(recipe.file(name)) if name else []
+    one, other = (f"'{labels[i]}'" if i < len(labels) else f"class {i}" for i in (before, after))
+    return (
+        f"changed most{f' ({output})' if several else ''}",
+        f"{one} became {other}: {count:,} {'time' if count == 1 else 'times'}",
+    )
 
 
 def _emulated(report: dict[str, Any]) -> str:
@@ -135,7 +156,12 @@ def _gates(verdicts: Sequence[Verdict]) -> Table:
     for heading in ("check", "limit", "measured", "verdict"):
         table.add_column(heading)
     for v in verdicts:
-        table.add_row(escape(v.name), v.limit, v.value, "[green]pass[/]" if v.passed else "[red]FAIL[/]")
+        table.add_row(
+            escape(v.name),
+            v.limit,
+            v.value,
+            "[green]pass[/]" if v.passed else "[red]FAIL[/]" if v.enforced else "beyond",
+        )
     return table
 
 

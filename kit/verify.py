@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import platform
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from kit.bundle import finish_model
 from kit.convert import Data, convert
+from kit.emulate import runtime_answers
 from kit.engine import Engine, Limits
-from kit.errors import RecipeError
-from kit.files import sha256_file, sha256_tree
+from kit.errors import CheckError, RecipeError
+from kit.files import sha256_bytes, sha256_file, sha256_tree
+from kit.golden import golden_vectors, read_arrays
 from kit.manifest import (
     MANIFEST,
     PROVENANCE,
@@ -35,7 +39,7 @@ from kit.recipe import Recipe
 from kit.samples import from_raw
 from kit.tflite import read_tflite
 from kit.tflite_diff import compare
-from kit.toolchain import Toolchain
+from kit.toolchain import Toolchain, find_runtime
 from kit.worker.job import GOLDEN, MODEL
 
 if TYPE_CHECKING:
@@ -89,7 +93,13 @@ def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits,
         if not same:
             difference = compare(read_tflite(here), read_tflite(again))
             rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
-        rungs.append(_numbers(bundle / "emulate" / GOLDEN, files / GOLDEN, exact=same))
+        try:
+            vectors = read_arrays(files / GOLDEN) if result.flex else _answers(bundle, again, plan, files, reporter)
+        except CheckError as error:
+            rungs.append(Rung("numbers", False, (error.message,)))
+        else:
+            theirs = golden_vectors(result, read_arrays(files / GOLDEN), vectors)
+            rungs.append(_numbers(bundle / "emulate" / GOLDEN, theirs, exact=same))
     return Ladder(tuple(rungs))
 
 
@@ -214,15 +224,26 @@ def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
     return Rung("bytes", False, tuple(lines), promised)
 
 
-def _numbers(here: Path, again: Path, *, exact: bool) -> Rung:
-    """Compare the golden answers of both files to the same inputs.
+def _answers(bundle: Path, again: bytes, plan: Plan, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
+    """Return what the new file answers on the bundle's runtime, through the bundle's own harness."""
+    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        copy, runtime = Path(folder) / "bundle", find_runtime(plan.recipe.android.runtime).name
+        for part in (Path("emulate"), Path("src") / "main" / "assets"):
+            shutil.copytree(bundle / part, copy / part)
+        next(copy.glob(f"src/main/assets/*/{MODEL}")).write_bytes(again)
+        reporter.stage(f"run it on {runtime}")
+        return runtime_answers(copy, runtime, files, sha256_bytes(again), reporter.note)
+
+
+def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Rung:
+    """Compare the golden outputs of both files on the app's runtime, of the same inputs.
 
     Exact for the whole numbers of files that are the same bytes; float kernels differ in the last bits by CPU type.
     """
     import numpy as np
 
     lines, holds = [], True
-    with np.load(here) as ours, np.load(again) as theirs:
+    with np.load(here) as ours:
         for key in sorted(name for name in ours.files if name.startswith("output/")):
             name = key.removeprefix("output/")
             worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))

@@ -21,7 +21,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from kit.npz import save_npz
 from kit.worker import __main__ as worker
 from kit.worker import convert, make
-from kit.worker.job import CALIBRATION, Job, ModelPart
+from kit.worker.job import CALIBRATION, EVALUATED, Job, ModelPart
 from kit.worker.progress import Progress
 
 SAMPLES = 96
@@ -274,12 +274,12 @@ def built(kind: str, legacy: bool, folder: Path) -> dict[str, Any]:
     folder.mkdir(parents=True)
     part = _saved(model, legacy, folder)
     save_npz(folder / CALIBRATION, {f"input/{name}": values for name, values in samples.items()})
-    job = Job((part,), True, "int8", "float32", (), (), calibrate=True, evaluate=False, answers=True)
+    job = Job((part,), True, "int8", "float32", (), (), calibrate=True, evaluate=False)
     result = worker.work(job, folder, folder, Progress())
     wanted = model(samples if len(samples) > 1 else next(iter(samples.values())), training=False)
     wanted = [np.asarray(each) for each in (wanted if isinstance(wanted, list | tuple) else [wanted])]
-    with np.load(folder / "answers.npz") as archive:
-        got = [archive[f"real/{spec.name}"] for spec in result.signature.outputs]
+    with np.load(folder / EVALUATED) as archive:
+        got = [archive[f"output/{spec.name}"] for spec in result.signature.outputs]
     interpreter = tf.lite.Interpreter(model_path=str(folder / "model.tflite"))
     return {
         "error": [float(np.abs(a - b).max()) / float(b.max() - b.min()) for a, b in zip(got, wanted, strict=True)],

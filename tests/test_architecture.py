@@ -36,7 +36,12 @@ ARROWS = {
     "pins": "errors",
     "explain": "errors",
     "tflite": "errors",
+    "chance": "",
+    "weight_types": "tflite",
     "recipe": "errors explain",
+    "measure": "errors preprocess recipe worker.job",
+    "golden": "errors measure worker.job",
+    "runtime_answers": "",
     "metadata": "errors recipe tflite",
     "tflite_text": "errors metadata tflite",
     "tflite_diff": "tflite tflite_text",
@@ -48,23 +53,24 @@ ARROWS = {
     "wheels": "errors files pins",
     "venv": "errors files pins toolchain wheels",
     "samples": "errors modelfile preprocess recipe",
-    "checks": "recipe worker.job",
+    "checks": "chance errors measure recipe worker.job",
     "container": "errors files toolchain wheels",
     "engine": "container errors files process progress toolchain venv worker.job",
     "android": "errors files manifest metadata pins process recipe render tflite toolchain venv",
-    "bundle": "android checks files kit manifest metadata modelfile npz pins recipe render samples toolchain"
-    " worker.job",
-    "emulate": "errors pins toolchain venv",
+    "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples toolchain"
+    " weight_types worker.job",
+    "emulate": "errors golden pins toolchain venv worker.job",
+    "trial": "bundle checks emulate errors files golden measure tflite toolchain weight_types worker.job",
     "plan": "choice errors modelfile pins recipe samples toolchain",
     "inventory": "container files toolchain venv",
-    "convert": "engine errors modelfile plan progress recipe samples worker.job",
-    "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
-    " samples toolchain worker.job",
-    "verify": "bundle convert engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
-    " toolchain worker.job",
+    "convert": "engine errors files modelfile plan progress recipe samples worker.job",
+    "pipeline": "android bundle checks choice convert emulate engine files manifest measure npz plan progress recipe"
+    " samples toolchain trial worker.job",
+    "verify": "bundle convert emulate engine errors files golden manifest pins plan progress recipe samples tflite"
+    " tflite_diff toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
     "weights": "errors hdf5 tflite",
-    "report": "bundle checks files pipeline toolchain worker.job",
+    "report": "bundle checks files measure pipeline recipe samples toolchain weight_types worker.job",
     "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
     "matrix": "cells errors manifest recipe",
     "matrix_report": "cells matrix",
@@ -83,6 +89,7 @@ LIBRARIES = {
     "npz": "numpy",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
+    "runtime_answers": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
     "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv

@@ -513,5 +513,5 @@ def test_a_runtime_that_ends_on_variables_is_told_as_that(made: Made, runtime: s
 
 def test_a_build_is_told_which_part_of_the_replay_failed(learner: Desk) -> None:
     change_golden(learner, "variable/seen", lambda array: array + np.int32(1))
-    with pytest.raises(CheckError, match=r'answers otherwise on litert:2.3.0:\n  {"state": {"read": \["seen"\]'):
+    with pytest.raises(CheckError, match=r"on litert:2.3.0 .*: variables do not hold .*: seen"):
         replay_golden(learner.bundle, NEWEST, lambda _: None)

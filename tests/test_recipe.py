@@ -313,6 +313,7 @@ WHOLE = {
         "range": "[0, 1.5]",
         "mean": "[0.0]",
         "std": "[255]",
+        "double_normalization": "true",
         "color": "'grayscale'",
         "resize": "'crop'",
     },
@@ -327,7 +328,15 @@ WHOLE = {
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
     "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'"},
-    "checks": {"data": "'test.npz'", "min_agreement": "0.9", "max_drop": "0", "max_bytes": "9_000"},
+    "checks": {
+        "data": "'test.npz'",
+        "min_agreement": "0.9",
+        "max_drop": "0",
+        "min_correlation": "0.9",
+        "max_relative_error": "0.1",
+        "max_bytes": "9_000",
+        "gate": "false",
+    },
 }
 ANY_TEXT = {
     ("model", "description"),
@@ -344,6 +353,10 @@ ANY_TEXT = {
 RIGHT = {
     ("quantize", "count", "whole number"),
     ("checks", "max_bytes", "whole number"),
+    ("checks", "max_relative_error", "whole number"),
+    ("checks", "max_relative_error", "number"),
+    ("checks", "gate", "truth"),
+    ("inputs", "double_normalization", "truth"),
     ("outputs", "threshold", "whole number"),
     ("outputs", "threshold", "number"),
     ("model", "allow_code", "truth"),

@@ -248,9 +248,11 @@ def test_softplus_and_selu_are_right_in_int8(world: World, keras: str) -> None:
     assert world.off() < 0.05
 
 
-def test_outputs_far_from_the_float_models_are_told(world: World) -> None:
-    said = world.made("unlike").build(int8())
-    assert any("'y' is far from the float model's" in note for note in world.notes()), said
+def test_outputs_that_eight_bits_ruin_are_refused_and_told_without_the_gate(world: World) -> None:
+    said = world.made("unlike").build(int8(), code=4)
+    assert "correlation with float (y) is 0.000" in said
+    world.build(int8("[checks]\ngate = false"))
+    assert any("'y' is far from the float model's" in note for note in world.notes())
     world.build("[quantize]\nscheme = 'float16'", name="half")
     assert world.notes("half") == []
 

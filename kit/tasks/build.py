@@ -59,7 +59,7 @@ def _options(out: str, engine: str, memory: str, timeout: int, answers: str) -> 
 
 
 def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: bool) -> None:
-    from kit.checks import failures
+    from kit.checks import failures, sentence
     from kit.pipeline import build
     from kit.plan import make_plan
     from kit.progress import Reporter
@@ -77,9 +77,9 @@ def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: boo
         print_json(build_facts(built))
     else:
         print_built(built)
-    failed = failures(built.verdicts)
+    failed = failures(built.judged.verdicts)
     if failed:
-        what = "; ".join(f"{v.name} is {v.value}, the recipe wants {v.limit}" for v in failed)
+        what = "; ".join(map(sentence, failed))
         raise CheckError(f"{path}: refused, no bundle was written: {what}", failed[0].hint)
 
 

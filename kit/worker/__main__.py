@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 import sys
@@ -9,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.worker.job import ANSWERS, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.worker.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
 from kit.worker.keras_choice import choose_keras
 from kit.worker.progress import Progress
 
@@ -48,9 +49,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     import tensorflow as tf
 
     from kit.npz import save_npz
-    from kit.worker import blocking, data, measure
+    from kit.worker import blocking, data
     from kit.worker.contract import resolve
-    from kit.worker.doubts import doubts
     from kit.worker.front import start_behind
     from kit.worker.load import load
     from kit.worker.make import make
@@ -72,13 +72,9 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     checked = made.check(contracts, arrays.evaluation, floats, arrays.sizes, progress.advance)
 
     main = contracts[0].key
-    answers = checked.answers[main]
-    measures = measure.measure(job, arrays, made.product.signatures[main], floats[main], answers)
-    far = doubts(job, made.product.signatures[main], floats[main], answers, made.product.random.get(main, ()))
     (out / MODEL).write_bytes(made.content)
+    save_npz(out / EVALUATED, checked.evaluated(main, floats[main], arrays.y))
     save_npz(out / GOLDEN, made.golden(contracts, arrays, checked, floats))
-    if job.answers:
-        save_npz(out / ANSWERS, measure.answered(job, made.product.signatures[main], answers))
     signatures = [made.product.signatures[contract.key] for contract in contracts]
     return Result(
         signatures[0],
@@ -87,8 +83,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         None if made.train is None else made.train.signature,
         made.fates,
         made.product.flex,
-        (*source.notes, *made.notes, *checked.notes, *far),
-        measures,
+        (*source.notes, *made.notes, *checked.notes),
+        tuple(sorted(made.product.random.get(main, ()))),
         len(next(iter(arrays.evaluation[main].values()), ())),
         arrays.measured_on,
         source.parameters,
@@ -96,6 +92,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         tf.__version__,
         platform.machine(),
         portable,
+        made.scaled,
+        hashlib.sha256(made.content).hexdigest(),
     )
 
 
@@ -115,7 +113,7 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
         variables=made.fates,
         flex=(),
         notes=(*source.notes, *made.notes),
-        measures=(),
+        drawn=(),
         samples=job.golden,
         measured_on="random",
         parameters=source.parameters,

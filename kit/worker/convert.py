@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
+from kit.worker.float16_file import has_doubtful, with_exact_constants
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
@@ -89,6 +90,9 @@ def convert(
     try:
         with resizing(), front_ends_in_float():
             content = bytes(converter.convert())
+            if job.scheme == "float16" and has_doubtful(content):
+                converter.optimizations, converter.target_spec.supported_types = [], []
+                content = with_exact_constants(content, bytes(converter.convert()))
     except Exception as error:
         raise _refusal(error, job, source) from error
     if job.scheme == "int8":

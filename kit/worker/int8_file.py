@@ -113,7 +113,7 @@ class _Graph:
 
     def _remember(self, operator: Any) -> None:
         """Note what a float tensor behind a DEQUANTIZE may not be, through a square root and another shape, too."""
-        name, taken = _name(self.model, operator), operator.inputs[0] if operator.inputs else -1
+        name, taken = name_of(self.model, operator), operator.inputs[0] if operator.inputs else -1
         affine, limit = self._affine(taken), self._limits.get(taken)
         if name == "DEQUANTIZE" and affine is not None and not self._constant(taken):
             self._limits[operator.outputs[0]] = affine.limit()
@@ -124,7 +124,7 @@ class _Graph:
 
     def _mended(self, operator: Any) -> tuple[list[Any], list[Any]]:
         """Return the operators to put before and behind one; change what it reads and writes to fit them."""
-        name = _name(self.model, operator)
+        name = name_of(self.model, operator)
         outputs = [at for at in operator.outputs if self._affine(at)]
         if name == "DIV":
             return self._divided(operator)
@@ -264,7 +264,7 @@ class _Graph:
         return made
 
 
-def _name(model: Any, operator: Any) -> str:
+def name_of(model: Any, operator: Any) -> str:
     """Return an operator's name in the schema, "" for one that is no builtin of this version."""
     code = model.operatorCodes[operator.opcodeIndex]
     number = max(code.builtinCode, code.deprecatedBuiltinCode)

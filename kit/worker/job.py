@@ -1,8 +1,13 @@
 """The contract between the host and the worker: job.json in, result.json and files out. Standard library only.
 
 The host writes `<in>/job.json` beside the model and the data; the worker writes `<out>/result.json`, with
-`model.tflite` and `golden.npz` beside it where it succeeded, `answers.npz` where the job asks for it, and JSON lines of
-progress on its stdout.
+`model.tflite`, `evaluated.npz` and `golden.npz` beside it where it succeeded, and JSON lines of progress on its stdout.
+
+evaluated.npz is of the main signature and all evaluation samples: input/<name> as the file was fed, float/<name> the
+source model's outputs (float32), output/<name> the file's in TensorFlow's own interpreter, raw, each [N, ...], and y.
+golden.npz has the same of the first samples of every signature, the others' below signature/<key>/, with
+tolerance/<name> and what a bundle holds beside: pixels/<name>, variable/<name>. kit.golden puts the app's runtime into
+it.
 """
 
 from __future__ import annotations
@@ -15,7 +20,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 FORMAT = 2
 JOB, RESULT = "job.json", "result.json"
-MODEL, GOLDEN, ANSWERS = "model.tflite", "golden.npz", "answers.npz"
+MODEL, GOLDEN, EVALUATED = "model.tflite", "golden.npz", "evaluated.npz"
 CALIBRATION, EVALUATION = "calibration.npz", "evaluation.npz"
 # What a freezing job writes, beside result.json.
 FROZEN, SAVED_MODEL, FROZEN_WEIGHTS, FROZEN_STRUCTURE = "frozen.pb", "saved_model.zip", "weights.npz", "model.json"
@@ -35,6 +40,7 @@ class InputWish:
     shape: tuple[int, ...] | None = None  # -1: an axis that stays open
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
+    normalized: bool = False  # the recipe has mean and std for it, and does not mean a second normalization
     sizes: tuple[tuple[int, ...], ...] = ()  # what the open axes are tried at, in their order; () is the kit's choice
 
 
@@ -83,7 +89,6 @@ class Job:
     evaluate: bool  # evaluation.npz is there: input/<name> [N, ...], and y where known
     pixels: bool = False  # golden.npz gets the pictures behind the vectors: pixels/<name>
     golden: int = 8  # how many golden vectors
-    answers: bool = False  # also write answers.npz: what the file answers to every evaluation sample
     code: bool = False  # custom.py is there: the model's own layers and functions
     structure: bool = False  # structure.json is there: the model as JSON, for a file of weights alone
     allow_flex: bool = False
@@ -94,6 +99,7 @@ class Job:
     batch: int | None = None  # None: the model's where it is fixed, else 1
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
     train: TrainWish | None = None
+    gate: bool = True  # refuse what is wrong beyond doubt
     seed: int = 7
     format: int = FORMAT
 
@@ -132,24 +138,8 @@ class VariableFate:
 
 
 @dataclass(frozen=True)
-class OutputMeasure:
-    """One output on the evaluation data: the produced file against the float Keras model, and against y.
-
-    Errors are absolute, in the output's real values; `worst_steps` is the worst in quantization steps.
-    """
-
-    name: str
-    worst_error: float
-    mean_error: float
-    worst_steps: float | None = None
-    agreement: float | None = None  # fraction of equal top-1; classes only
-    float_accuracy: float | None = None  # fraction of top-1 equal to y, before
-    accuracy: float | None = None  # and after
-
-
-@dataclass(frozen=True)
 class Result:
-    """What the worker made and measured."""
+    """What the worker made."""
 
     signature: SignatureSpec  # the main one
     others: tuple[SignatureSpec, ...]  # further ones for inference
@@ -158,14 +148,16 @@ class Result:
     variables: tuple[VariableFate, ...]  # every one of the source model's
     flex: tuple[str, ...]  # TensorFlow's own kernels that the file needs
     notes: tuple[str, ...]  # what a person should know, a sentence each
-    measures: tuple[OutputMeasure, ...]
-    samples: int  # how many samples the measures are of
+    drawn: tuple[str, ...]  # outputs of the main signature that are another in each call
+    samples: int  # how many evaluation samples there are
     measured_on: str  # "checks", "representative" or "random"
     parameters: int  # weights of the source model
     loader: str  # "keras 3.15.1", "tf_keras 2.19.0"
     tensorflow: str
     machine: str  # the architecture that it ran on: "x86_64"
     portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
+    scaled: tuple[str, ...] = ()  # image inputs whose pixels the model itself scales, directly behind them
+    sha256: str = ""  # of model.tflite, in hex: the host runs this file and no other
     weights: tuple[str, ...] = ()  # of a freezing job: names in the order of Keras's model.weights
     format: int = FORMAT
 

@@ -28,7 +28,9 @@ from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
+from kit.worker.still import unprepared
 from kit.worker.train import Train
+from kit.worker.twice import refuse_twice, scaled_inputs
 from kit.worker.unroll import Unrolled
 from kit.worker.variables import fates, keeping
 
@@ -44,6 +46,12 @@ class Checked:
     answers: dict[str, Arrays]
     notes: list[str]
 
+    def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Return the arrays of evaluated.npz for a signature: kit.worker.job says which."""
+        kinds = (("input", self.fed[key]), ("output", self.answers[key]), ("float", floats))
+        arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
+        return arrays if y is None else arrays | {"y": y}
+
 
 @dataclass(frozen=True)
 class Made:
@@ -58,6 +66,7 @@ class Made:
     fates: tuple[VariableFate, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
+    scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -174,6 +183,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             refuse_masked(contract, graph, job.io)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
+    scaled = scaled_inputs(job, contracts[0], frozen[0])
+    twice = refuse_twice(job, scaled, origin)
     written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
@@ -196,12 +207,19 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
-    product = Product(content, contracts, bound=bound, random=random)
+    try:
+        product = Product(content, contracts, bound=bound, random=random)
+    except JobError as error:
+        raise unprepared(error, contracts, data.calibration) from error
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
-    notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
+    notes = (
+        twice
+        + _notes(job, contracts, frozen)
+        + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    )
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled))
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

@@ -1,0 +1,149 @@
+"""Builds whose product is wrong beyond doubt, without a word in the recipe: refused, with a way out that works."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from worlds import ROOT, run_kit
+
+from kit.emulate import runtime_answers
+from kit.errors import CheckError
+from kit.manifest import faults, read_manifest
+
+PICTURE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with the models of ruined_models.py and their data."""
+
+    folder: Path
+
+    def recipe(self, kind: str, scheme: str, more: str = "", checks: str = "") -> Path:
+        """Write a recipe; int8 is calibrated, and other schemes are measured, on the kind's data."""
+        data = f"representative = '{kind}.npz'\n" if scheme == "int8" else ""
+        checks += f"data = '{kind}.npz'\n" if scheme != "int8" else ""
+        path = self.folder / f"{kind}.toml"
+        path.write_text(
+            f"[model]\npath = '{kind}.keras'\nid = '{kind}'\n[toolchain]\ntensorflow = '2.19.1'\n"
+            f"[quantize]\nscheme = '{scheme}'\n{data}{more}[checks]\n{checks}"
+        )
+        return path
+
+    def build(self, recipe: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Build into dist."""
+        out = str(self.folder / "dist")
+        return run_kit("build", str(recipe), "--engine", "local", "--out", out, *arguments)
+
+    def refused(self, recipe: Path, *words: str) -> str:
+        """Build, and check that it is refused with 4 and these words, and that dist is as it was; return stderr."""
+        before = sorted((self.folder / "dist").rglob("*"))
+        done = self.build(recipe)
+        assert done.returncode == 4, done.stdout + done.stderr
+        for word in (*words, "\n  next: "):
+            assert word in done.stderr
+        assert "Traceback" not in done.stderr
+        assert sorted((self.folder / "dist").rglob("*")) == before
+        return done.stderr
+
+    def built(self, recipe: Path) -> Path:
+        """Build, and return the bundle."""
+        done = self.build(recipe)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return self.folder / "dist" / recipe.stem
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> World:
+    """Give the models, made once."""
+    folder = tmp_path_factory.mktemp("ruined")
+    (folder / "dist").mkdir()
+    argv = [str(toolchain_python), str(ROOT / "tests" / "ruined_models.py"), str(folder)]
+    subprocess.run(argv, check=True, capture_output=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
+    return World(folder)
+
+
+def test_a_ruined_int8_file_is_refused_the_old_bundle_stays_and_the_remedy_works(world: World) -> None:
+    old = world.built(world.recipe("outlier", "float16"))  # the remedy that the refusal prints
+    told = world.refused(world.recipe("outlier", "int8"), "(answer) is the same for all samples")
+    assert "float16" in told
+    assert faults(old, read_manifest(old)) == []
+
+
+def test_without_the_gate_it_builds_and_four_places_say_so(world: World) -> None:
+    done = world.build(world.recipe("outlier", "int8", checks="gate = false\n"))
+    assert done.returncode == 0, done.stderr
+    bundle = world.folder / "dist" / "outlier"
+    manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    assert manifest["gate"] is False
+    assert [v["enforced"] for v in manifest["checks"] if not v["passed"]] == [False, False, False]
+    assert "gate = false" in (bundle / "README.md").read_text("utf-8")
+    assert "gate:   off" in done.stdout
+    assert "beyond" in done.stdout
+    assert any("gate = false" in note for note in manifest["notes"])
+
+
+@pytest.mark.slow
+def test_a_ruined_float16_file_is_refused(world: World) -> None:
+    world.refused(world.recipe("half", "float16"), "correlation with float (answer)", 'scheme = "float32"')
+    assert world.built(world.recipe("half", "float32"))
+    assert world.built(world.recipe("half", "float16", checks="gate = false\n"))
+
+
+def test_a_second_normalization_is_refused_before_anything_is_converted(world: World) -> None:
+    told = world.refused(world.recipe("rescaled", "float32", PICTURE), "'image' is normalized twice", "rescale")
+    assert "double_normalization = true" in told
+    assert "run the converted model" not in told
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "more", "checks"),
+    [
+        ("rescaled", PICTURE.partition("mean")[0], ""),
+        ("rescaled", PICTURE + "double_normalization = true\n", ""),
+        ("rescaled", PICTURE, "gate = false\n"),
+        ("doubled", PICTURE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
+    ],
+)
+def test_one_normalization_or_a_second_that_is_meant_builds(world: World, kind: str, more: str, checks: str) -> None:
+    bundle = world.built(world.recipe(kind, "float32", more, checks))
+    told = [note for note in read_manifest(bundle)["notes"] if "normalized twice" in note]
+    assert len(told) == bool(checks)
+
+
+def test_constants_that_float16_has_not_stay_float32(world: World) -> None:
+    bundle = world.built(world.recipe("constants", "float16"))
+    outputs = read_manifest(bundle)["measures"]["outputs"]
+    assert [output["name"] for output in outputs] == ["level", "weather"]
+    assert all(output["worst_share"] < 0.01 for output in outputs), outputs
+
+
+def test_int8_names_an_output_that_its_data_does_not_move(world: World) -> None:
+    done = world.build(world.recipe("dead", "int8"))
+    assert done.returncode == 3
+    assert "'dead' is always 0" in done.stderr
+    assert "[model] outputs" in done.stderr
+    kept = world.recipe("dead", "int8")
+    kept.write_text(kept.read_text().replace("id = 'dead'", "id = 'dead'\noutputs = ['good']"))
+    assert world.built(kept)
+
+
+def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
+    world: World, digits_bundle: Path, tmp_path: Path
+) -> None:
+    golden = digits_bundle / "emulate" / "golden.npz"
+    for name in ("golden.npz", "evaluated.npz"):
+        (tmp_path / name).write_bytes(golden.read_bytes())
+    sha256 = read_manifest(digits_bundle)["model"]["sha256"]
+    answers = runtime_answers(digits_bundle, "litert:2.3.0", tmp_path, sha256, lambda _: None)
+    with np.load(golden) as arrays:
+        assert np.array_equal(answers["output/digit"], arrays["output/digit"])
+    with pytest.raises(CheckError, match="not the one that was converted"):
+        runtime_answers(digits_bundle, "litert:2.3.0", tmp_path, sha256[::-1], lambda _: None)
