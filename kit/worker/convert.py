@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
+from kit.worker.fake_quant import is_trained, left_in_float
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
@@ -62,8 +63,26 @@ def convert(
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has what single calls take, by signature. Raises JobError (kind "model") where the
-    converter refuses.
+    calibration has what single calls take, by signature: for int8, and not for a model that was trained for it where
+    each of its ranges was learned. Raises JobError (kind "model") where the converter refuses, "recipe" for a model
+    that was trained for int8 in parts and has no calibration.
+    """
+    if job.scheme == "int8" and any(is_trained(frozen.graph) for frozen in source.graphs):
+        content = _converted(folder, job, exported, {}, source)
+        left = left_in_float(content, [each.key for each in exported])
+        if not left:
+            return content
+        if not calibration:
+            raise _unlearned(left, source)
+    return _converted(folder, job, exported, calibration, source)
+
+
+def _converted(
+    folder: Path, job: Job, exported: Sequence[Exported], calibration: Mapping[str, Sequence[Arrays]], source: Origin
+) -> bytes:
+    """Convert; int8 without a calibration takes the ranges in the graph, and what has none stays in float.
+
+    With one, TensorFlow measures the ranges that are not there.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if len(exported) > 1:
@@ -75,8 +94,9 @@ def convert(
     builtins = tf.lite.OpsSet.TFLITE_BUILTINS
     if job.scheme == "int8":
         words = {each.key: {name: word for word, name in each.inputs} for each in exported}
-        converter.representative_dataset = lambda: _rows(calibration, words)
-        builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        if calibration:
+            converter.representative_dataset = lambda: _rows(calibration, words)
+            builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
@@ -85,6 +105,18 @@ def convert(
     except Exception as error:
         raise _refusal(error, job, source) from error
     return settle(mended(content) if job.scheme == "int8" else content, exported)
+
+
+def _unlearned(left: Sequence[str], source: Origin) -> JobError:
+    """Return the refusal of a model that was trained for int8 in parts. left: tensors that have no range."""
+    layers = source.layers_of([name for each in left for name in each.split(";")[:1]])
+    where = f"layers {', '.join(layers)}" if layers else f"operations {', '.join(left[:5])}"
+    return JobError(
+        "recipe",
+        f"[quantize] scheme 'int8': the model was trained for it in parts, and of {where} no range was learned",
+        "give data to measure those on: [quantize] representative = 'samples.npz'; or train the whole model for 8 "
+        "bits: tfmot.quantization.keras.quantize_model",
+    )
 
 
 def _rows(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from kit.worker.convert import Origin, convert
 from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
-from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
+from kit.worker.fake_quant import is_trained, refuse_bits, unrounded
+from kit.worker.freeze import Frozen, freeze, imported, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.limits import refuse_lengths, refuse_loops
@@ -57,6 +58,7 @@ class Made:
     fates: tuple[VariableFate, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
+    unrounded: Mapping[str, Contract]  # what a float file is held against, where its source rounds in training's ranges
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -106,10 +108,11 @@ class Made:
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
-                checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
-                checked.notes.extend(
-                    prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
-                )
+                held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
+                if held is not contract:
+                    wanted = measure.reference(held, samples[contract.key])
+                checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
+                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
         return checked
 
     def _check_variables(self) -> None:
@@ -173,6 +176,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     refuse_lengths(origin)
     if job.scheme == "int8":
         refuse_loops(origin)
+        refuse_bits(frozen, source.inner)
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
@@ -182,9 +186,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             if contract.key in data.calibration
         }
         ready = [
-            for_int8(graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
-            if job.scheme == "int8"
-            else graph
+            _ready(job, graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             for contract, graph in zip(contracts, frozen, strict=True)
         ]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
@@ -198,7 +200,38 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
     notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
+    plain = {c.key: _held(c, f, keep) for c, f in zip(contracts, ready, strict=True) if _is_unrounded(job, c)}
+    notes += [UNROUNDED.format(job.scheme)] if plain else []
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), plain)
+
+
+UNROUNDED = (
+    "the model was trained for 8 bits: in {} its weights have the steps of that training and its activations are not "
+    "rounded, so that outputs differ a little from the trained model's; int8 takes all that training learned"
+)
+
+
+def _is_unrounded(job: Job, contract: Contract) -> bool:
+    return job.scheme != "int8" and is_trained(contract.traced.graph.as_graph_def())
+
+
+def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contract:
+    """Return a contract whose outputs are those of a frozen graph."""
+    handles = {variable.name: variable.value.handle for variable in keep}
+
+    def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        answers = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
+        return dict(zip([spec.name for spec in contract.outputs], answers, strict=True))
+
+    return replace(contract, call=call, loose=False)
+
+
+def _ready(job: Job, frozen: Frozen, calls: Sequence[Arrays], names: Sequence[str]) -> Frozen:
+    """Return a graph as the scheme's converter should see it. calls: the calibration, by the inputs' names."""
+    if job.scheme != "int8":
+        return unrounded(frozen)
+    # Where every range was learned, what is written otherwise would have none.
+    return frozen if is_trained(frozen.graph) and not calls else for_int8(frozen, calls, names)
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

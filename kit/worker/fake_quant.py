@@ -1,0 +1,121 @@
+"""Fake quantization in a graph: the ranges that quantization-aware training learned.
+
+TensorFlow's converter takes them for int8. In the other schemes, which calculate in float, the weights keep the steps
+that they were trained with, and nothing else is rounded. docs/qat.md says why, with numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.python.framework import tensor_util
+
+from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.job import JobError
+from kit.worker.needed import base, upstream
+from kit.worker.source import layer_of
+
+_ROUNDING = {"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs"}
+_STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}
+_OPERATORS = {number: name for name, number in vars(schema.BuiltinOperator).items() if name.isupper()}
+
+
+def is_trained(graph: graph_pb2.GraphDef) -> bool:
+    """Say whether a graph has ranges that training learned."""
+    return any(node.op in _ROUNDING for node in nodes_of(graph))
+
+
+def refuse_bits(graphs: Sequence[Frozen], layers: Sequence[str]) -> None:
+    """Raise JobError for a range of other than 8 bits: the converter would take it for one of 8."""
+    for node in (node for frozen in graphs for node in nodes_of(frozen.graph) if node.op in _ROUNDING):
+        bits = node.attr["num_bits"].i or 8
+        if bits != 8:
+            where = layer_of(node.name, layers) or node.name
+            raise JobError(
+                "model",
+                f"'{where}' was trained for {bits} bits, and TFLite's int8 operators have 8",
+                'use scheme = "float32", "float16" or "dynamic", or train it for 8 bits',
+            )
+
+
+def unrounded(frozen: Frozen) -> Frozen:
+    """Return the graph with the weights as they were rounded in training, as constants, and nothing else rounded."""
+    graph = frozen.graph
+    if not is_trained(graph):
+        return frozen
+    made = graph_pb2.GraphDef()
+    made.CopyFrom(graph)
+    values = _constants(graph)
+    for node in made.node:
+        if node.op in _ROUNDING:
+            if node.name in values:
+                _hold(node, _rounded(node, values))
+            else:
+                node.op, node.input[:] = "Identity", [node.input[0]]
+                node.attr.clear()
+                node.attr["T"].type = tf.float32.as_datatype_enum
+    return replace(frozen, graph=made)
+
+
+def _hold(node: Any, values: np.ndarray) -> None:
+    node.op = "Const"
+    del node.input[:]
+    node.attr.clear()
+    node.attr["dtype"].type = tf.float32.as_datatype_enum
+    node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(values))
+
+
+def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:
+    """Return what goes into each rounding of a constant, by the node's name."""
+    kinds = {node.name: node.op for node in graph.node}
+    found = {
+        node.name: list(node.input)
+        for node in graph.node
+        if node.op in _ROUNDING
+        and not any(kinds[name] in {"Placeholder", "VarHandleOp"} for name in upstream(graph, map(base, node.input)))
+    }
+    wanted = [name if ":" in name else f"{name}:0" for names in found.values() for name in names]
+
+    def read() -> list[Any]:
+        return list(tf.graph_util.import_graph_def(graph, return_elements=wanted, name=""))
+
+    if not wanted:
+        return {}
+    # Weights in the middle of the file are the product's: read as they lie there, transposed at the most.
+    read_all = tf.compat.v1.wrap_function(read, [])
+    values = iter(np.asarray(value) for value in read_all())
+    return {name: [next(values) for _ in names] for name, names in found.items()}
+
+
+def _rounded(node: Any, values: Mapping[str, list[np.ndarray]]) -> np.ndarray:
+    """Round as TensorFlow's kernel does, in double precision: the same on each CPU. Source: fake_quant_ops_functor.h."""
+    given = [value.astype(np.float64) for value in values[node.name]]
+    low, high = given[1:] if len(given) == 3 else (np.float64(node.attr["min"].f), np.float64(node.attr["max"].f))
+    least, most = (1.0 if node.attr["narrow_range"].b else 0.0), 2.0 ** (node.attr["num_bits"].i or 8) - 1
+    scale = (high - low) / (most - least)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        zero = np.clip(np.floor(least - low / scale + 0.5), least, most)
+        steps = np.floor((np.clip(given[0], (least - zero) * scale, (most - zero) * scale)) / scale + zero + 0.5)
+        result = np.where(scale > 0, (steps - zero) * scale, 0.0)
+    return np.asarray(result, np.float32)
+
+
+def left_in_float(content: bytes, keys: Sequence[str]) -> list[str]:
+    """Return the names of the tensors that an int8 file's signatures compute in float: no range was learned for them."""
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    graphs = [each.subgraphIndex for each in model.signatureDefs or () if each.signatureKey.decode() in keys] or [0]
+    names: dict[str, None] = {}
+    for graph in (model.subgraphs[at] for at in graphs):
+        for operator in graph.operators:
+            code = model.operatorCodes[operator.opcodeIndex]
+            kind = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
+            outputs = [graph.tensors[at] for at in operator.outputs]
+            if kind not in {"QUANTIZE", "DEQUANTIZE", *_STATE}:
+                names |= {t.name.decode(): None for t in outputs if t.type == schema.TensorType.FLOAT32}
+    return list(names)
