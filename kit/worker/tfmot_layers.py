@@ -16,6 +16,7 @@ from kit.worker.tfmot_config import read_config, read_quantizer, rounded_before,
 
 # tfmot's registries: which attribute holds the weights that are pruned or clustered, where it is not `kernel`.
 _HOLDERS = {"SeparableConv1D": "pointwise_kernel", "SeparableConv2D": "pointwise_kernel", "Embedding": "embeddings"}
+_CLUSTERED = 2  # trainable variables for each weight that cluster-preserving training adds: centroids, weights
 _KERNELS = {
     "Conv1D", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "Dense", "LocallyConnected1D",
     "LocallyConnected2D",
@@ -214,8 +215,10 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:
             return activation, before, build(None, "post_activation", self) if rounded_behind(activation) else None
 
         def layouts(self) -> Iterator[list[Any]]:
-            yield from super().layouts()
-            yield [*_with_clusters(self._trainable_weights, self.taken, 2), *self._clustered_others()]
+            for own in ([], self.layer._trainable_weights):  # by whether tfmot's wrapper was built after its layer
+                yield [*own, *self.taken, *self._non_trainable_weights]
+                places = [None] * (_CLUSTERED * len(self.taken))
+                yield [*own, *places, *self.taken, *self._clustered_others()]
 
         def _clustered_others(self) -> list[Any]:
             """Return the other variables with a place for the indices before each weight's range."""
@@ -251,10 +254,6 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:
             self._trainable_weights.extend(self.layer.trainable_weights)
             super().build(input_shape)
 
-        def layouts(self) -> Iterator[list[Any]]:
-            yield from super().layouts()
-            yield [*self.taken, *self._non_trainable_weights]
-
         @property
         def trainable_weights(self) -> list[Any]:
             listed = [*self._trainable_weights, *self.left(self.layer.trainable_weights)]
@@ -265,13 +264,6 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:
 
 def _among(variable: Any, others: Sequence[Any]) -> bool:
     return any(variable is other for other in others)
-
-
-def _with_clusters(variables: Sequence[Any], taken: Sequence[Any], count: int) -> list[Any]:
-    """Return trainable variables with the places of what cluster-preserving training puts before its weights."""
-    places = [None] * (count * len(taken))
-    at = len(variables) - len(taken)
-    return [*variables[:at], *places, *variables[at:]]
 
 
 # ---------------------------------------------------------------- what is stripped
@@ -303,6 +295,9 @@ def _prune(base: Any) -> type:
                 self.add_weight("threshold", shape=(), trainable=False)
             untracked(self, "pruned", pruned)
             self.add_weight("pruning_step", shape=(), dtype="int64", trainable=False)
+
+        def layouts(self) -> Iterator[list[Any]]:
+            yield [*(weight for weight, _ in self.pruned), *self._non_trainable_weights]
 
     return PruneLowMagnitude
 
