@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
-from kit.worker.fake_quant import is_trained, left_in_float
+from kit.worker.fake_quant import is_trained, left_in_float, roundings
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
@@ -109,7 +109,8 @@ def _converted(
 
 def _unlearned(left: Sequence[str], source: Origin) -> JobError:
     """Return the refusal of a model that was trained for int8 in parts. left: tensors that have no range."""
-    layers = source.layers_of([name for each in left for name in each.split(";")[:1]])
+    learned = {source.layer_of(name) for frozen in source.graphs for name in roundings(frozen.graph)}
+    layers = [name for name in source.layers_of([n for each in left for n in each.split(";")]) if name not in learned]
     where = f"layers {', '.join(layers)}" if layers else f"operations {', '.join(left[:5])}"
     return JobError(
         "recipe",

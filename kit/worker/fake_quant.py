@@ -28,7 +28,12 @@ _OPERATORS = {number: name for name, number in vars(schema.BuiltinOperator).item
 
 def is_trained(graph: graph_pb2.GraphDef) -> bool:
     """Say whether a graph has ranges that training learned."""
-    return any(node.op in _ROUNDING for node in nodes_of(graph))
+    return bool(roundings(graph))
+
+
+def roundings(graph: graph_pb2.GraphDef) -> list[str]:
+    """Return the names of the nodes that round."""
+    return [node.name for node in nodes_of(graph) if node.op in _ROUNDING]
 
 
 def refuse_bits(graphs: Sequence[Frozen], layers: Sequence[str]) -> None:
