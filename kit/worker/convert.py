@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
-from kit.worker.fake_quant import is_trained, left_in_float, roundings
+from kit.worker.fake_quant import is_trained, kept_readers, left_in_float, roundings
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
@@ -69,7 +69,12 @@ def convert(
     """
     if job.scheme == "int8" and any(is_trained(frozen.graph) for frozen in source.graphs):
         content = _converted(folder, job, exported, {}, source)
-        left = left_in_float(content, [each.key for each in exported])
+        kept = {source.layer_of(name) for frozen in source.graphs for name in kept_readers(frozen)}
+        left = [
+            name
+            for name in left_in_float(content, [each.key for each in exported])
+            if not set(source.layers_of(name.split(";"))) & kept  # a layer of kept variables calculates in float
+        ]
         if not left:
             return content
         if not calibration:

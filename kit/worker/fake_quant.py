@@ -6,7 +6,7 @@ that they were trained with, and nothing else is rounded. docs/qat.md says why, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -16,9 +16,10 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.python.framework import tensor_util
 
+from kit.worker.constants import constants
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.job import JobError
-from kit.worker.needed import base, upstream
+from kit.worker.needed import base, unordered, upstream
 from kit.worker.source import layer_of
 
 _ROUNDING = {"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs"}
@@ -36,9 +37,16 @@ def roundings(graph: graph_pb2.GraphDef) -> list[str]:
     return [node.name for node in nodes_of(graph) if node.op in _ROUNDING]
 
 
-def refuse_bits(graphs: Sequence[Frozen], layers: Sequence[str]) -> None:
-    """Raise JobError for a range of other than 8 bits: the converter would take it for one of 8."""
-    for node in (node for frozen in graphs for node in nodes_of(frozen.graph) if node.op in _ROUNDING):
+def kept_readers(frozen: Frozen) -> list[str]:
+    """Return the names of the nodes that read a kept variable."""
+    holders = set(frozen.kept.values())
+    return [node.name for node in frozen.graph.node if any(base(name) in holders for name in node.input)]
+
+
+def refuse_ranges(frozen: Frozen, layers: Sequence[str]) -> None:
+    """Raise JobError for a range that int8 cannot take: of other than 8 bits, or one that stays a variable."""
+    bare, kept = unordered(frozen.graph), {placeholder: name for name, placeholder in frozen.kept.items()}
+    for node in (node for node in bare.node if node.op in _ROUNDING):
         bits = node.attr["num_bits"].i or 8
         if bits != 8:
             where = layer_of(node.name, layers) or node.name
@@ -47,6 +55,25 @@ def refuse_bits(graphs: Sequence[Frozen], layers: Sequence[str]) -> None:
                 f"'{where}' was trained for {bits} bits, and TFLite's int8 operators have 8",
                 'use scheme = "float32", "float16" or "dynamic", or train it for 8 bits',
             )
+        ends = upstream(bare, map(base, node.input[1:])) & set(kept)
+        if ends:
+            raise JobError(
+                "recipe",
+                f"[variables] keep: '{kept[min(ends)]}' is a range that training learned, and int8 needs it constant",
+                "name the weights alone: keep = ['layer/kernel', 'layer/bias']",
+            )
+
+
+def kept_unrounded(frozen: Frozen) -> Frozen:
+    """Return the graph without the rounding of kept variables: an app assigns floats, and the layer takes floats."""
+    bare, kinds = unordered(frozen.graph), {node.name: node.op for node in frozen.graph.node}
+    holders, found = set(frozen.kept.values()), set()
+    for node in (node for node in bare.node if node.op in _ROUNDING):
+        before = upstream(bare, [base(node.input[0])])
+        starts = {name for name in before if kinds[name] == "Placeholder"}
+        if starts and starts <= holders:
+            found.add(node.name)
+    return replace(frozen, graph=_passing(frozen.graph, found)) if found else frozen
 
 
 def unrounded(frozen: Frozen) -> Frozen:
@@ -54,18 +81,24 @@ def unrounded(frozen: Frozen) -> Frozen:
     graph = frozen.graph
     if not is_trained(graph):
         return frozen
+    values = _constants(graph)
+    made = _passing(graph, set(roundings(graph)) - set(values))
+    for node in made.node:
+        if node.name in values:
+            _hold(node, _rounded(node, values))
+    return replace(frozen, graph=made)
+
+
+def _passing(graph: graph_pb2.GraphDef, names: Collection[str]) -> graph_pb2.GraphDef:
+    """Return the graph with nodes that hand on what goes into them."""
     made = graph_pb2.GraphDef()
     made.CopyFrom(graph)
-    values = _constants(graph)
     for node in made.node:
-        if node.op in _ROUNDING:
-            if node.name in values:
-                _hold(node, _rounded(node, values))
-            else:
-                node.op, node.input[:] = "Identity", [node.input[0]]
-                node.attr.clear()
-                node.attr["T"].type = tf.float32.as_datatype_enum
-    return replace(frozen, graph=made)
+        if node.name in names:
+            node.op, node.input[:] = "Identity", [node.input[0]]
+            node.attr.clear()
+            node.attr["T"].type = tf.float32.as_datatype_enum
+    return made
 
 
 def _hold(node: Any, values: np.ndarray) -> None:
@@ -78,23 +111,14 @@ def _hold(node: Any, values: np.ndarray) -> None:
 
 def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:
     """Return what goes into each rounding of a constant, by the node's name."""
-    kinds = {node.name: node.op for node in graph.node}
+    kinds, bare = {node.name: node.op for node in graph.node}, unordered(graph)
     found = {
         node.name: list(node.input)
-        for node in graph.node
+        for node in bare.node
         if node.op in _ROUNDING
-        and not any(kinds[name] in {"Placeholder", "VarHandleOp"} for name in upstream(graph, map(base, node.input)))
+        and not any(kinds[name] in {"Placeholder", "VarHandleOp"} for name in upstream(bare, map(base, node.input)))
     }
-    wanted = [name if ":" in name else f"{name}:0" for names in found.values() for name in names]
-
-    def read() -> list[Any]:
-        return list(tf.graph_util.import_graph_def(graph, return_elements=wanted, name=""))
-
-    if not wanted:
-        return {}
-    # Weights in the middle of the file are the product's: read as they lie there, transposed at the most.
-    read_all = tf.compat.v1.wrap_function(read, [])
-    values = iter(np.asarray(value) for value in read_all())
+    values = iter(constants(bare, [name for names in found.values() for name in names]))
     return {name: [next(values) for _ in names] for name, names in found.items()}
 
 

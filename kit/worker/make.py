@@ -18,7 +18,7 @@ from kit.worker.convert import Origin, convert
 from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
-from kit.worker.fake_quant import is_trained, refuse_bits, unrounded
+from kit.worker.fake_quant import is_trained, kept_unrounded, refuse_ranges, unrounded
 from kit.worker.freeze import Frozen, freeze, imported, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
@@ -176,7 +176,6 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     refuse_lengths(origin)
     if job.scheme == "int8":
         refuse_loops(origin)
-        refuse_bits(frozen, source.inner)
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
@@ -186,7 +185,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             if contract.key in data.calibration
         }
         ready = [
-            _ready(job, graph, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
+            _ready(job, graph, source.inner, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             for contract, graph in zip(contracts, frozen, strict=True)
         ]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
@@ -217,21 +216,28 @@ def _is_unrounded(job: Job, contract: Contract) -> bool:
 
 def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contract:
     """Return a contract whose outputs are those of a frozen graph."""
-    handles = {variable.name: variable.value.handle for variable in keep}
 
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        here = tf.compat.v1.get_default_graph()
+        handles = {variable.name: here.capture(variable.value.handle) for variable in keep}
         answers = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
         return dict(zip([spec.name for spec in contract.outputs], answers, strict=True))
 
     return replace(contract, call=call, loose=False)
 
 
-def _ready(job: Job, frozen: Frozen, calls: Sequence[Arrays], names: Sequence[str]) -> Frozen:
+def _ready(
+    job: Job, frozen: Frozen, layers: Sequence[str], calls: Sequence[Arrays], names: Sequence[str]
+) -> Frozen:
     """Return a graph as the scheme's converter should see it. calls: the calibration, by the inputs' names."""
     if job.scheme != "int8":
         return unrounded(frozen)
-    # Where every range was learned, what is written otherwise would have none.
-    return frozen if is_trained(frozen.graph) and not calls else for_int8(frozen, calls, names)
+    if is_trained(frozen.graph):
+        frozen = kept_unrounded(frozen)
+        refuse_ranges(frozen, layers)
+        if not calls:  # what is written otherwise would have no range
+            return frozen
+    return for_int8(frozen, calls, names)
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

@@ -10,11 +10,11 @@ from collections.abc import Collection
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import tensor_util
 
-from kit.worker.needed import base, data, upstream
+from kit.worker.constants import constants
+from kit.worker.needed import base, data, unordered, upstream
 
 
 def without_settled(graph: graph_pb2.GraphDef, arguments: Collection[str]) -> graph_pb2.GraphDef:
@@ -26,29 +26,16 @@ def without_settled(graph: graph_pb2.GraphDef, arguments: Collection[str]) -> gr
     if not assigned:
         return graph
     nodes = {node.name: node for node in graph.node}
-    bare = _without_order(graph, assigned)
+    bare = unordered(graph, assigned)
     held = {name: _constant(node.input[0], nodes) for name, node in assigned.items()}
     free = [
         name
         for name, value in held.items()
         if value is not None and not upstream(bare, [base(assigned[name].input[1])]) & set(arguments)
     ]
-    values = _values(bare, [assigned[name].input[1] for name in free])
+    values = constants(bare, [assigned[name].input[1] for name in free])
     settled = {name for name, value in zip(free, values, strict=True) if np.array_equal(value, held[name])}
-    return _left(graph, settled) if settled else graph
-
-
-def _without_order(graph: graph_pb2.GraphDef, left_out: Collection[str]) -> graph_pb2.GraphDef:
-    """Return the graph without some nodes and without what only has to run before another."""
-    made = graph_pb2.GraphDef()
-    made.CopyFrom(graph)
-    del made.node[:]
-    for node in graph.node:
-        if node.name not in left_out:
-            own = made.node.add()
-            own.CopyFrom(node)
-            own.input[:] = data(node)
-    return made
+    return _folded(_left(graph, settled)) if settled else graph
 
 
 def _left(graph: graph_pb2.GraphDef, settled: Collection[str]) -> graph_pb2.GraphDef:
@@ -63,19 +50,31 @@ def _left(graph: graph_pb2.GraphDef, settled: Collection[str]) -> graph_pb2.Grap
     return made
 
 
-def _values(graph: graph_pb2.GraphDef, names: list[str]) -> list[np.ndarray]:
-    """Return tensors that follow from constants alone."""
-    wanted = [name if ":" in name else f"{name}:0" for name in names]
-    needed = upstream(graph, map(base, names))
-    part = graph_pb2.GraphDef()
-    part.CopyFrom(graph)
-    del part.node[:]
-    part.node.extend(node for node in graph.node if node.name in needed)
+def _folded(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
+    """Return the graph with weights that are looked up by their nearest centroid as constants."""
+    nodes, bare = {node.name: node for node in graph.node}, unordered(graph)
+    read = {base(name) for node in graph.node for name in data(node)}
+    gathers = [node.name for node in graph.node if node.op in _LOOKUPS and node.name in read]
+    fixed = []
+    for name in gathers:
+        kinds = {nodes[each].op for each in upstream(bare, [name])}
+        if "ArgMin" in kinds and not kinds & {"Placeholder", "VarHandleOp"}:
+            fixed.append(name)
+    made = graph_pb2.GraphDef()
+    made.CopyFrom(graph)
+    values = dict(zip(fixed, constants(bare, fixed), strict=True))
+    for node in made.node:
+        if node.name in values:
+            tensor = tensor_util.make_tensor_proto(values[node.name])
+            del node.input[:]
+            node.op = "Const"
+            node.attr.clear()
+            node.attr["dtype"].type = tensor.dtype
+            node.attr["value"].tensor.CopyFrom(tensor)
+    return made
 
-    def read() -> list[Any]:
-        return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))
 
-    return [np.asarray(value) for value in tf.compat.v1.wrap_function(read, [])()] if wanted else []
+_LOOKUPS = {"Gather", "GatherNd", "GatherV2"}
 
 
 def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
