@@ -336,10 +336,10 @@ def _clusters(base: Any) -> dict[str, type]:
                     shape = (weight.shape[-1], self.number)
                 self._trainable_weights.append(weight)
                 centroids = self.add_weight("cluster_centroids", shape=shape, trainable=True)
-                indices = self.add_weight("pulling_indices", shape=weight.shape, dtype="int64", trainable=False)
-                clustered.append((weight, centroids, indices))
+                self.add_weight("pulling_indices", shape=weight.shape, dtype="int64", trainable=False)
+                clustered.append((weight, centroids))
             untracked(self, "clustered", clustered)
-            self.take([weight for weight, _, _ in clustered])
+            self.take([weight for weight, _ in clustered])
 
     def refused(name: str, what: str) -> type:
         class Refused(base):  # type: ignore[misc]
@@ -347,7 +347,7 @@ def _clusters(base: Any) -> dict[str, type]:
                 raise JobError(
                     "model",
                     f"layer '{layer.name}' is {what} with tfmot's clustering still around it, which is not read",
-                    "save tfmot.clustering.keras.strip_clustering(model) instead, with the code that trained it",
+                    "with the code that trained it, save tfmot.clustering.keras.strip_clustering(model) instead",
                 )
 
         Refused.__name__ = name

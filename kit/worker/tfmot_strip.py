@@ -82,8 +82,8 @@ def _settled(wrappers: Sequence[Any]) -> list[str]:
         for weight, mask in getattr(wrapper, "pruned", ()):
             weight.assign(weight * mask)
             pruned.setdefault(wrapper.layer.name, []).append(weight.numpy())
-        for weight, centroids, indices in getattr(wrapper, "clustered", ()):
-            weight.assign(_nearest(wrapper, weight.numpy(), centroids.numpy(), indices.numpy()))
+        for weight, centroids in getattr(wrapper, "clustered", ()):
+            weight.assign(_nearest(wrapper, weight.numpy(), centroids.numpy()))
             clustered.setdefault(wrapper.layer.name, []).append(weight.numpy())
         if type(wrapper).__name__ == "QuantizeAnnotate":
             annotated.append(wrapper.layer.name)
@@ -97,22 +97,19 @@ def _settled(wrappers: Sequence[Any]) -> list[str]:
     return notes
 
 
-def _nearest(wrapper: Any, weights: np.ndarray, centroids: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    """Return each weight's centroid: the nearest, or where zeros were preserved the one that training took."""
+def _nearest(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Return each weight's nearest centroid; where zeros were preserved, the one next to zero is zero."""
     if wrapper.by_channel:
-        columns = [
-            _of(wrapper, weights[..., at], centroids[at], indices[..., at]) for at in range(weights.shape[-1])
-        ]
+        columns = [_of(wrapper, weights[..., at], centroids[at]) for at in range(weights.shape[-1])]
         return np.stack(columns, axis=-1)
-    return _of(wrapper, weights, centroids, indices)
+    return _of(wrapper, weights, centroids)
 
 
-def _of(wrapper: Any, weights: np.ndarray, centroids: np.ndarray, indices: np.ndarray) -> np.ndarray:
-    if not wrapper.sparse:
-        return centroids[np.abs(weights[..., None] - centroids).argmin(axis=-1)]
+def _of(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     kept = centroids.copy()
-    kept[np.abs(kept).argmin()] = 0
-    return kept[indices]
+    if wrapper.sparse:
+        kept[np.abs(kept).argmin()] = 0
+    return kept[np.abs(weights[..., None] - kept).argmin(axis=-1)]
 
 
 def _held(wrappers: Sequence[Any]) -> list[str]:
