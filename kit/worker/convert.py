@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
-from kit.worker.fake_quant import is_trained, kept_readers, left_in_float, roundings
+from kit.worker.fake_quant import is_trained
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
 from kit.worker.int8_file import mended
@@ -63,31 +63,8 @@ def convert(
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has what single calls take, by signature: for int8, and not for a model that was trained for it where
-    each of its ranges was learned. Raises JobError (kind "model") where the converter refuses, "recipe" for a model
-    that was trained for int8 in parts and has no calibration.
-    """
-    if job.scheme == "int8" and any(is_trained(frozen.graph) for frozen in source.graphs):
-        content = _converted(folder, job, exported, {}, source)
-        kept = {source.layer_of(name) for frozen in source.graphs for name in kept_readers(frozen)}
-        left = [
-            name
-            for name in left_in_float(content, [each.key for each in exported])
-            if not set(source.layers_of(name.split(";"))) & kept  # a layer of kept variables calculates in float
-        ]
-        if not left:
-            return content
-        if not calibration:
-            raise _unlearned(left, source)
-    return _converted(folder, job, exported, calibration, source)
-
-
-def _converted(
-    folder: Path, job: Job, exported: Sequence[Exported], calibration: Mapping[str, Sequence[Arrays]], source: Origin
-) -> bytes:
-    """Convert; int8 without a calibration takes the ranges in the graph, and what has none stays in float.
-
-    With one, TensorFlow measures the ranges that are not there.
+    calibration has what single calls take, by signature. A graph with the ranges of training takes those for int8, and
+    what has none stays in float. Raises JobError (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if len(exported) > 1:
@@ -99,7 +76,7 @@ def _converted(
     builtins = tf.lite.OpsSet.TFLITE_BUILTINS
     if job.scheme == "int8":
         words = {each.key: {name: word for word, name in each.inputs} for each in exported}
-        if calibration:
+        if not any(is_trained(frozen.graph) for frozen in source.graphs):
             converter.representative_dataset = lambda: _rows(calibration, words)
             builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
@@ -110,19 +87,6 @@ def _converted(
     except Exception as error:
         raise _refusal(error, job, source) from error
     return settle(mended(content) if job.scheme == "int8" else content, exported)
-
-
-def _unlearned(left: Sequence[str], source: Origin) -> JobError:
-    """Return the refusal of a model that was trained for int8 in parts. left: tensors that have no range."""
-    learned = {source.layer_of(name) for frozen in source.graphs for name in roundings(frozen.graph)}
-    layers = [name for name in source.layers_of([n for each in left for n in each.split(";")]) if name not in learned]
-    where = f"layers {', '.join(layers)}" if layers else f"operations {', '.join(left[:5])}"
-    return JobError(
-        "recipe",
-        f"[quantize] scheme 'int8': the model was trained for it in parts, and of {where} no range was learned",
-        "give data to measure those on: [quantize] representative = 'samples.npz'; or train the whole model for 8 "
-        "bits: tfmot.quantization.keras.quantize_model",
-    )
 
 
 def _rows(

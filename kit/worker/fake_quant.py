@@ -135,16 +135,34 @@ def _rounded(node: Any, values: Mapping[str, list[np.ndarray]]) -> np.ndarray:
     return np.asarray(result, np.float32)
 
 
-def left_in_float(content: bytes, keys: Sequence[str]) -> list[str]:
-    """Return the names of the tensors that an int8 file's signatures compute in float: no range was learned for them."""
+def left_in_float(content: bytes, key: str, outputs: Mapping[str, str]) -> list[list[str]]:
+    """Return what an int8 file's signature computes in float for want of a range: of each tensor the nodes it is of.
+
+    outputs: the node of each of the signature's outputs, by name. An operator between a DEQUANTIZE and a QUANTIZE has
+    all its ranges, and the converter has no int8 for it.
+    """
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    graphs = [each.subgraphIndex for each in model.signatureDefs or () if each.signatureKey.decode() in keys] or [0]
-    names: dict[str, None] = {}
-    for graph in (model.subgraphs[at] for at in graphs):
-        for operator in graph.operators:
-            code = model.operatorCodes[operator.opcodeIndex]
-            kind = _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
-            outputs = [graph.tensors[at] for at in operator.outputs]
-            if kind not in {"QUANTIZE", "DEQUANTIZE", *_STATE}:
-                names |= {t.name.decode(): None for t in outputs if t.type == schema.TensorType.FLOAT32}
-    return list(names)
+    signature = next((each for each in model.signatureDefs or () if each.signatureKey.decode() == key), None)
+    graph = model.subgraphs[0 if signature is None else signature.subgraphIndex]
+    given = {} if signature is None else {each.tensorIndex: outputs[each.name.decode()] for each in signature.outputs}
+    operators = [(_kind(model, each), list(each.inputs), list(each.outputs)) for each in graph.operators]
+    made = {tensor: kind for kind, _, tensors in operators for tensor in tensors}
+    readers: dict[int, set[str]] = {}
+    for kind, inputs, _ in operators:
+        for tensor in inputs:
+            readers.setdefault(tensor, set()).add(kind)
+    left = []
+    for kind, inputs, tensors in operators:
+        floats = [at for at in tensors if graph.tensors[at].type == schema.TensorType.FLOAT32]
+        if not floats or kind in {"QUANTIZE", "DEQUANTIZE", *_STATE}:
+            continue
+        between = all(made.get(at, "DEQUANTIZE") == "DEQUANTIZE" for at in inputs)
+        if between and all(readers.get(at) == {"QUANTIZE"} for at in floats):
+            continue
+        left += [[given[at]] if at in given else graph.tensors[at].name.decode().split(";") for at in floats]
+    return left
+
+
+def _kind(model: Any, operator: Any) -> str:
+    code = model.operatorCodes[operator.opcodeIndex]
+    return _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")

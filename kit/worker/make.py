@@ -19,6 +19,7 @@ from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.fake_quant import is_trained, kept_unrounded, refuse_ranges, unrounded
+from kit.worker.measured import in_float, unlearned, untrained, with_ranges
 from kit.worker.freeze import Frozen, freeze, imported, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
@@ -188,9 +189,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             _ready(job, graph, source.inner, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
             for contract, graph in zip(contracts, frozen, strict=True)
         ]
-        exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
+        content, remarks = _content(job, contracts, ready, (module, train, origin), calibration, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        content = convert(Path(folder), job, exported, calibration, origin)
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
@@ -199,9 +199,52 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
     notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    notes += remarks
     plain = {c.key: _held(c, f, keep) for c, f in zip(contracts, ready, strict=True) if _is_unrounded(job, c)}
     notes += [UNROUNDED.format(job.scheme)] if plain else []
     return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), plain)
+
+
+ROUNDS = 4  # conversions: a tensor that gets a range may show another that has none
+
+
+def _content(
+    job: Job,
+    contracts: Sequence[Contract],
+    graphs: Sequence[Frozen],
+    parts: tuple[Module, Train | None, Origin],
+    calibration: Mapping[str, Sequence[Arrays]],
+    folder: Path,
+) -> tuple[bytes, list[str]]:
+    """Export and convert; where training learned ranges of some parts alone, measure the others and convert again.
+
+    Returns the file and notes on what of it stays in float. Raises JobError, as convert does and where there is no
+    calibration for those others.
+    """
+    module, train, origin = parts
+    trained = job.scheme == "int8" and any(is_trained(graph.graph) for graph in graphs)
+    content, left = b"", [list[list[str]]()]
+    for at in range(ROUNDS):
+        exported = export(list(zip(contracts, graphs, strict=True)), module, train, folder / str(at))
+        try:
+            content = convert(folder / str(at), job, exported, calibration, replace(origin, graphs=graphs))
+        except JobError:
+            if not content:
+                raise
+            break  # ranges that the converter cannot bring together: what had them not stays in float
+        left = [unlearned(content, c, g, origin) for c, g in zip(contracts, graphs, strict=True)] if trained else []
+        if not any(left):
+            return content, []
+        if not calibration:
+            raise untrained(left, graphs, origin)
+        more = [
+            with_ranges(graph, names, [[call[spec.name] for spec in c.inputs] for call in calibration.get(c.key, ())])
+            for c, graph, names in zip(contracts, graphs, left, strict=True)
+        ]
+        if all(one is other for one, other in zip(more, graphs, strict=True)):
+            break
+        graphs = more
+    return content, [f"int8: {', '.join(in_float(left, graphs, origin)[:20])} calculate in float"]
 
 
 UNROUNDED = (
