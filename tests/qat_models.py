@@ -12,8 +12,8 @@
 # ///
 """Train the models of tests/data/qat with tensorflow-model-optimization: `uv run tests/qat_models.py FOLDER`.
 
-Knows the digits, Keras 2 and tfmot, not the kit. What it writes is kept in the repository, for tfmot is in no toolchain:
-nobody needs to run it. With TensorFlow 2.15.1 in place of 2.19.1 it wrote qat-2.15.h5.
+Knows the digits, Keras 2 and tfmot, not the kit. What it writes is kept in the repository, for tfmot is in no
+toolchain: nobody needs to run it. With TensorFlow 2.15.1 in place of 2.19.1 it wrote qat-2.15.h5.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Doubled(quantization.QuantizeConfig):  # type: ignore[misc]
     def set_quantize_activations(self, layer: Any, quantize_activations: Any) -> None:
         layer.activation = quantize_activations[0]
 
-    def get_output_quantizers(self, layer: Any) -> Any:
+    def get_output_quantizers(self, _layer: Any) -> Any:
         return []
 
     def get_config(self) -> Any:
@@ -114,42 +114,44 @@ class Doubled(quantization.QuantizeConfig):  # type: ignore[misc]
 def main(folder: Path) -> None:
     """Write every model, and expected.npz with the test images, their labels and what each model gives."""
     image, y, test, test_y = digits()
+    arrays = {"image": np.round(test * 16).astype(np.uint8), "y": test_y.astype(np.uint8)}
+
+    def keep(name: str, model: Any) -> None:
+        model.optimizer = None  # a third of a .keras file
+        model.save(folder / name)  # at once: tfmot's wrappers take a model's own layers
+        arrays[name] = np.concatenate([model(test[i : i + 1], training=False) for i in range(32)])
+
     keras.utils.set_random_seed(SEED)
     start = fit(net(), image, y, 20, 5e-3)
     apart(start)
     version = ".".join(tf.__version__.split(".")[:2])
     copy = keras.models.clone_model(start)
     copy.set_weights(start.get_weights())
-    made = {f"float-{version}.h5": fit(copy, image, y)}
+    keep(f"float-{version}.h5", fit(copy, image, y))
     trained = fit(quantization.quantize_model(start), image, y)
-    made |= {f"qat-{version}.h5": trained, f"qat-{version}.keras": trained}
+    keep(f"qat-{version}.h5", trained)
+    keep(f"qat-{version}.keras", trained)
     annotate = quantization.quantize_annotate_layer
     parts = keras.models.clone_model(
-        start, clone_function=lambda layer: annotate(layer) if layer.name in {"conv", "point"} else layer
+        copy, clone_function=lambda layer: annotate(layer) if layer.name in {"conv", "point"} else layer
     )
-    parts.set_weights(start.get_weights())
-    made["partial.h5"] = fit(quantization.quantize_apply(parts), image, y, 2)
+    keep("partial.h5", fit(quantization.quantize_apply(parts), image, y, 2))
     pruned = sparsity.prune_low_magnitude(copy, sparsity.ConstantSparsity(0.5, 0, frequency=5))
-    made["pruned.h5"] = fit(pruned, image, y, 2, callbacks=[sparsity.UpdatePruningStep()])
+    keep("pruned.h5", fit(pruned, image, y, 2, callbacks=[sparsity.UpdatePruningStep()]))
+    centroids = clustering.CentroidInitialization.LINEAR
     clusters = clustering.cluster_weights(
-        copy, number_of_clusters=8, cluster_centroids_init=clustering.CentroidInitialization.LINEAR
+        sparsity.strip_pruning(pruned), number_of_clusters=8, cluster_centroids_init=centroids
     )
-    made["clustered.h5"] = fit(clusters, image, y, 2)
+    keep("clustered.h5", fit(clusters, image, y, 2))
     stripped = quantization.quantize_annotate_model(clustering.strip_clustering(clusters))
     preserving = tfmot.experimental.combine.Default8BitClusterPreserveQuantizeScheme()
-    made["cqat.h5"] = fit(quantization.quantize_apply(stripped, preserving), image, y, 2)
-    layers = [keras.layers.Flatten(input_shape=(8, 8, 1)), annotate(keras.layers.Dense(10, name="digit"), Doubled())]
-    dense = keras.Sequential(layers)
+    keep("cqat.h5", fit(quantization.quantize_apply(stripped, preserving), image, y, 2))
+    flat, dense = keras.layers.Flatten(input_shape=(8, 8, 1)), keras.layers.Dense(10, name="digit")
     with quantization.quantize_scope({"Doubled": Doubled}):
-        custom = fit(quantization.quantize_apply(dense), image, y, 1)
-    made["custom.h5"] = custom
-    arrays = {"image": np.round(test * 16).astype(np.uint8), "y": test_y.astype(np.uint8)}
-    for name, model in made.items():
-        model.optimizer = None  # a third of a .keras file
-        model.save(folder / name)
-        arrays[name] = np.concatenate([model(test[i : i + 1], training=False) for i in range(32)])
-    np.savez_compressed(folder / f"expected-{version}.npz", **arrays)
+        custom = quantization.quantize_apply(keras.Sequential([annotate(flat), annotate(dense, Doubled())]))
+    keep("custom.h5", fit(custom, image, y, 1))
     tf.saved_model.save(custom, str(folder / "custom"))
+    np.savez_compressed(folder / f"expected-{version}.npz", **arrays)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Models that tensorflow-model-optimization made (tests/data/qat, by qat_models.py) build, held against Keras's outputs."""
+"""Models that tensorflow-model-optimization made, as qat_models.py wrote them: held against Keras's outputs."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class World:
     folder: Path
     runtime: Path
 
-    def recipe(self, model: str, quantize: str, version: str = "2.19.1", more: str = "") -> Path:
+    def recipe(self, model: str, quantize: str, version: str = "2.19.1") -> Path:
         path = self.folder / "m.toml"
-        text = f"[model]\npath = '{model}'\nid = 'm'\n[toolchain]\ntensorflow = '{version}'\n[quantize]\n{quantize}\n{more}"
+        text = f"[model]\npath = '{model}'\nid = 'm'\n[toolchain]\ntensorflow = '{version}'\n[quantize]\n{quantize}"
         path.write_text(text, "utf-8")
         return path
 
@@ -118,21 +118,25 @@ def test_a_part_that_was_not_trained_needs_data_and_is_named(world: World) -> No
     assert "representative = 'samples.npz'" in told
     assert not world.bundle.exists()
     world.build("partial.h5", MEASURED)
-    assert world.off("partial.h5") < 0.15
+    assert world.accuracy() > 0.9  # 0.923 as trained
     assert "calculate in float" not in world.notes
 
 
 def test_in_float_the_weights_are_rounded_as_trained_and_the_activations_are_not(world: World) -> None:
     world.build("qat-2.19.h5", "scheme = 'float32'")
     assert "its activations are not rounded" in world.notes
-    assert 0 < world.off("qat-2.19.h5") < 0.1
+    assert world.off("qat-2.19.h5") > 1e-3
+    assert world.accuracy() > 0.94  # 0.959 as trained
 
 
 @pytest.mark.parametrize(
     ("model", "note"),
     [
         ("pruned.h5", "pruned with tfmot: 50.0% of 2,088 weights are zero (conv 50%, point 50%, digit 50%)"),
-        ("clustered.h5", "clustered with tfmot: the weights of a layer take few different values (conv 8, point 8, digit 8)"),
+        (
+            "clustered.h5",
+            "clustered with tfmot: the weights of a layer take few different values (conv 8, point 8, digit 8)",
+        ),
     ],
 )
 def test_wrappers_of_training_are_stripped_and_the_weights_told(world: World, model: str, note: str) -> None:
@@ -153,7 +157,7 @@ def test_a_configuration_of_the_users_own_is_named_and_its_saved_model_builds(wo
     assert "layer 'digit' was trained with the quantize_config 'Doubled', which is not one of tfmot's own" in told
     assert "tf.saved_model.save" in told
     world.build("custom", INT8)
-    assert world.off("custom.h5") < 0.05 * 10
+    assert world.off("custom.h5") < 0.1
 
 
 def test_int8_without_data_is_refused_for_a_model_without_ranges(world: World) -> None:

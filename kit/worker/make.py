@@ -249,7 +249,7 @@ def _content(
 
 UNROUNDED = (
     "the model was trained for 8 bits: in {} its weights have the steps of that training and its activations are not "
-    "rounded, so that outputs differ a little from the trained model's; int8 takes all that training learned"
+    "rounded, so that outputs differ from the trained model's; int8 is nearer to them"
 )
 
 
@@ -269,9 +269,7 @@ def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contr
     return replace(contract, call=call, loose=False)
 
 
-def _ready(
-    job: Job, frozen: Frozen, layers: Sequence[str], calls: Sequence[Arrays], names: Sequence[str]
-) -> Frozen:
+def _ready(job: Job, frozen: Frozen, layers: Sequence[str], calls: Sequence[Arrays], names: Sequence[str]) -> Frozen:
     """Return a graph as the scheme's converter should see it. calls: the calibration, by the inputs' names."""
     if job.scheme != "int8":
         return unrounded(frozen)

@@ -108,7 +108,8 @@ def _measured(
     ends = np.array([[np.asarray(pair) for pair in run(*map(tf.constant, call))] for call in calls])
     least, most = np.minimum(ends[..., 0].min(axis=0), 0), np.maximum(ends[..., 1].max(axis=0), 0)
     return {
-        name: (float(low), float(high) if high > low else 1.0) for name, low, high in zip(names, least, most, strict=True)
+        name: (float(low), float(high) if high > low else 1.0)
+        for name, low, high in zip(names, least, most, strict=True)
     }
 
 

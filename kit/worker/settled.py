@@ -81,4 +81,8 @@ def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
     node = nodes.get(base(name))
     while node is not None and node.op == "Identity":
         node = nodes.get(base(node.input[0]))
-    return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor)) if node is not None and node.op == "Const" else None
+    return (
+        np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
+        if node is not None and node.op == "Const"
+        else None
+    )

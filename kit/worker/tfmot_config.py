@@ -82,7 +82,13 @@ def read_quantizer(raw: Mapping[str, Any] | None, layer: str) -> Quantizer:
     if raw is None:
         return Quantizer(nothing=True)
     name, config = str(raw.get("class_name")), raw.get("config") or {}
-    if name not in {"AllValuesQuantizer", "LastValueQuantizer", "MovingAverageQuantizer", "FixedQuantizer", "NoQuantizer"}:
+    if name not in {
+        "AllValuesQuantizer",
+        "LastValueQuantizer",
+        "MovingAverageQuantizer",
+        "FixedQuantizer",
+        "NoQuantizer",
+    }:
         raise _unknown("quantizer", name, layer)
     _refuse_bits(config.get("num_bits", 8), layer)
     narrow = bool(config.get("narrow_range"))

@@ -203,7 +203,9 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:
             held = {name: getattr(layer, name) for name in what.weights}
             untracked(self, "weight_ranges", {n: what.weight.build(w.shape, n, self) for n, w in held.items()})
             self._trainable_weights.extend(held.values())
-            untracked(self, "activation_ranges", {name: self._ranges(getattr(layer, name)) for name in what.activations})
+            untracked(
+                self, "activation_ranges", {name: self._ranges(getattr(layer, name)) for name in what.activations}
+            )
             ends = what.activation.build(None, "output", self) if what.rounds_output(layer) else None
             untracked(self, "output_range", ends)
             self.take(list(held.values()))

@@ -118,7 +118,11 @@ def _held(wrappers: Sequence[Any]) -> list[str]:
     notes = []
     if weights and _share(weights) >= _SPARSE:
         notes.append(_zeros("trained for 8 bits", weights))
-    few = {name: each for name, each in weights.items() if all(a.size > 4 * _FEW and len(np.unique(a)) <= _FEW for a in each)}
+    few = {
+        name: each
+        for name, each in weights.items()
+        if all(a.size > 4 * _FEW and len(np.unique(a)) <= _FEW for a in each)
+    }
     return notes + ([_values("trained for 8 bits", few)] if few else [])
 
 
