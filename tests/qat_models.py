@@ -34,7 +34,7 @@ if tf.__version__.startswith("2.15"):
 else:
     os.environ["TF_USE_LEGACY_KERAS"] = "1"
     import tf_keras as keras
-import tensorflow_model_optimization as tfmot
+import tensorflow_model_optimization as tfmot  # type: ignore[import-not-found]
 
 SEED, TRAINED, EPOCHS = 1, 1000, 8
 quantization, sparsity, clustering = tfmot.quantization.keras, tfmot.sparsity.keras, tfmot.clustering.keras
@@ -69,7 +69,7 @@ def apart(model: Any) -> None:
 
 def digits() -> tuple[Any, Any, Any, Any]:
     """Return images float32 [N, 8, 8, 1] in 0..1 and labels, to train on and to test on."""
-    from sklearn.datasets import load_digits
+    from sklearn.datasets import load_digits  # type: ignore[import-not-found]
 
     found = load_digits()
     order = np.random.default_rng(7).permutation(len(found.target))
@@ -84,7 +84,7 @@ def fit(model: Any, image: Any, y: Any, epochs: int = EPOCHS, rate: float = 1e-3
     return model
 
 
-class Doubled(quantization.QuantizeConfig):  # type: ignore[misc]
+class Doubled(quantization.QuantizeConfig):  # type: ignore[misc, name-defined]
     """A configuration that is not tfmot's own, as its guide shows how to write one."""
 
     weight = quantization.quantizers.LastValueQuantizer(num_bits=8, per_axis=False, symmetric=True, narrow_range=True)

@@ -14,7 +14,6 @@ from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, Job, JobError, Tens
 from kit.worker.sizes import Size, open_sizes, random_samples
 from kit.worker.source import nearest
 
-
 NO_RANGES = "[quantize] scheme 'int8' needs representative data: the model's ranges are measured on it"
 NO_RANGES_HINT = "give [quantize] representative; a model that was trained for 8 bits has ranges, and this one has none"
 

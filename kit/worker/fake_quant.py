@@ -123,7 +123,7 @@ def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:
 
 
 def _rounded(node: Any, values: Mapping[str, list[np.ndarray]]) -> np.ndarray:
-    """Round as TensorFlow's kernel does, in double precision: the same on each CPU. Source: fake_quant_ops_functor.h."""
+    """Round as TensorFlow's kernel does (fake_quant_ops_functor.h), in double precision: the same on each CPU."""
     given = [value.astype(np.float64) for value in values[node.name]]
     low, high = given[1:] if len(given) == 3 else (np.float64(node.attr["min"].f), np.float64(node.attr["max"].f))
     least, most = (1.0 if node.attr["narrow_range"].b else 0.0), 2.0 ** (node.attr["num_bits"].i or 8) - 1
@@ -165,4 +165,4 @@ def left_in_float(content: bytes, key: str, outputs: Mapping[str, str]) -> list[
 
 def _kind(model: Any, operator: Any) -> str:
     code = model.operatorCodes[operator.opcodeIndex]
-    return _OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
+    return str(_OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM"))

@@ -19,11 +19,11 @@ from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module, export
 from kit.worker.fake_quant import is_trained, kept_unrounded, refuse_ranges, unrounded
-from kit.worker.measured import in_float, unlearned, untrained, with_ranges
 from kit.worker.freeze import Frozen, freeze, imported, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.limits import refuse_lengths, refuse_loops
+from kit.worker.measured import in_float, unlearned, untrained, with_ranges
 from kit.worker.precision import precision_note
 from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized

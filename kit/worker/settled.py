@@ -34,7 +34,7 @@ def without_settled(graph: graph_pb2.GraphDef, arguments: Collection[str]) -> gr
         if value is not None and not upstream(bare, [base(assigned[name].input[1])]) & set(arguments)
     ]
     values = constants(bare, [assigned[name].input[1] for name in free])
-    settled = {name for name, value in zip(free, values, strict=True) if np.array_equal(value, held[name])}
+    settled = {name for name, value in zip(free, values, strict=True) if np.array_equal(value, np.asarray(held[name]))}
     return _folded(_left(graph, settled)) if settled else graph
 
 

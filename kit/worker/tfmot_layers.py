@@ -64,7 +64,7 @@ def _activation(keras: Any) -> type:
     return QuantizeAwareActivation
 
 
-def _wrapper(keras: Any) -> Any:
+def _wrapper(keras: Any) -> Any:  # noqa: C901 - a class, for the Keras at hand
     class Wrapper(keras.layers.Wrapper):  # type: ignore[misc]
         """A layer around another, which reads its variables as tfmot has written them."""
 
@@ -187,7 +187,7 @@ def _quantize_layer(keras: Any) -> type:
     return QuantizeLayer
 
 
-def _quantize_wrappers(base: Any) -> dict[str, type]:
+def _quantize_wrappers(base: Any) -> dict[str, type]:  # noqa: C901 - two classes, for the Keras at hand
     class QuantizeWrapper(base):  # type: ignore[misc]
         """A layer with rounded weights and a rounded output."""
 
@@ -276,6 +276,7 @@ def _annotate(base: Any) -> type:
         """A layer that was marked for training, and not trained for 8 bits yet."""
 
         def __init__(self, layer: Any, quantize_config: Any = None, **kwargs: Any) -> None:
+            del quantize_config
             super().__init__(layer, **kwargs)
 
     return QuantizeAnnotate
@@ -333,7 +334,7 @@ def _clusters(base: Any) -> dict[str, type]:
             super().build(input_shape)
             clustered = []
             for weight in _clusterable(self.layer):
-                shape = (self.number,)
+                shape: tuple[Any, ...] = (self.number,)
                 if self.by_channel:
                     shape = (weight.shape[-1], self.number)
                 self._trainable_weights.append(weight)
@@ -346,6 +347,7 @@ def _clusters(base: Any) -> dict[str, type]:
     def refused(name: str, what: str) -> type:
         class Refused(base):  # type: ignore[misc]
             def __init__(self, layer: Any, **kwargs: Any) -> None:
+                del kwargs
                 raise JobError(
                     "model",
                     f"layer '{layer.name}' is {what} with tfmot's clustering still around it, which is not read",

@@ -77,7 +77,9 @@ def _cloned(keras: Any, model: Any) -> Any:
 
 def _settled(wrappers: Sequence[Any]) -> list[str]:
     """Put masks and centroids into the weights, and return sentences on them."""
-    pruned, clustered, annotated = {}, {}, []
+    pruned: dict[str, list[np.ndarray]] = {}
+    clustered: dict[str, list[np.ndarray]] = {}
+    annotated = []
     for wrapper in wrappers:
         for weight, mask in getattr(wrapper, "pruned", ()):
             weight.assign(weight * mask)
@@ -109,7 +111,7 @@ def _of(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
     kept = centroids.copy()
     if wrapper.sparse:
         kept[np.abs(kept).argmin()] = 0
-    return kept[np.abs(weights[..., None] - kept).argmin(axis=-1)]
+    return np.asarray(kept[np.abs(weights[..., None] - kept).argmin(axis=-1)])
 
 
 def _held(wrappers: Sequence[Any]) -> list[str]:
