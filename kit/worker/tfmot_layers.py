@@ -217,7 +217,8 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:  # noqa: C901 - two classe
             return activation, before, build(None, "post_activation", self) if rounded_behind(activation) else None
 
         def layouts(self) -> Iterator[list[Any]]:
-            for own in ([], self.layer._trainable_weights):  # by whether tfmot's wrapper was built after its layer
+            none: list[Any] = []
+            for own in (none, self.layer._trainable_weights):  # by whether tfmot's wrapper was built after its layer
                 yield [*own, *self.taken, *self._non_trainable_weights]
                 places = [None] * (_CLUSTERED * len(self.taken))
                 yield [*own, *places, *self.taken, *self._clustered_others()]
