@@ -36,6 +36,7 @@ class ModelFile:
     inputs: dict[str, tuple[int | None, ...]]  # shapes without the batch axis, where the file says them
     code: tuple[str, ...]  # layers that carry Python code of their own
     tensorflow: str = ""  # the version that wrote a SavedModel
+    trained_int8: bool = False  # quantization-aware training may have left its ranges in it
 
     @property
     def legacy(self) -> bool:
@@ -80,7 +81,7 @@ def _from_folder(path: Path) -> ModelFile:
     signatures = writer.signatures
     main = signatures.get(_MAIN) or next(iter(signatures.values()), {})
     inputs = {name: shape[1:] for name, shape in sorted(main.items())}
-    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow)
+    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds)
 
 
 def _from_zip(path: Path) -> ModelFile:
@@ -113,7 +114,7 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
         if structure is not None:
             return _weights(path, kind, structure)
         if built:
-            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, ())
+            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, (), trained_int8=True)
         if root.names & {_OLD_WEIGHTS, "layers"}:
             raise ModelError(f"{path}: it holds weights only, not the model's structure", _STRUCTURE)
     if "model_config" not in root.texts:
@@ -147,7 +148,11 @@ def _model_file(path: Path, suffix: str, keras: str, text: str | bytes) -> Model
     config = json.loads(text)
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ValueError("it names no class")
-    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)))
+    trained = any(name in json.dumps(config) for name in _ROUNDING_LAYERS)
+    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)), trained_int8=trained)
+
+
+_ROUNDING_LAYERS = ('"QuantizeLayer"', '"QuantizeWrapper"', '"QuantizeWrapperV2"')  # tfmot's
 
 
 def _inputs(config: dict[str, Any]) -> dict[str, tuple[int | None, ...]]:

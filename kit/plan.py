@@ -34,11 +34,23 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.key."""
     code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
     sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
+    if recipe.quantize.scheme == "int8" and not recipe.quantize.representative:
+        _refuse_unmeasured(recipe, sources)
     choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
     pictures = any(tensor.kind == "image" for tensor in recipe.inputs)
     runtime_lock = find_runtime(recipe.android.runtime).lock(pictures=pictures)
     labels = {o.name: len(read_labels(recipe.file(o.labels))) for o in recipe.outputs if o.labels}
     return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
+
+
+def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
+    """Refuse int8 without data for a model that has no ranges of its own; the worker looks closer where it may."""
+    if not any(source.trained_int8 for source in sources):
+        raise RecipeError(
+            f"{recipe.path}: [quantize] scheme 'int8' needs representative data: the model's ranges are measured on it",
+            "give representative = 'samples.npz' or a folder of images; only a model of quantization-aware training "
+            "has ranges of its own",
+        )
 
 
 def read_sources(paths: Sequence[Path], code: Path | None, structure: Path | None) -> tuple[ModelFile, ...]:

@@ -124,14 +124,14 @@ class Quantize(_Table):
         description="what the app feeds and reads; int8 with a picture gives uint8 unless said otherwise, else float32",
     )
     representative: Name | None = Field(
-        default=None, description="calibration data: .npz by input name, or a folder of pictures"
+        default=None,
+        description="calibration data: .npz by input name, or a folder of pictures; int8 needs it, but for a model "
+        "whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        if self.scheme == "int8" and self.representative is None:
-            raise ValueError("scheme 'int8' needs representative data: the model's ranges are measured on it")
         if self.io in {"uint8", "int8"} and self.scheme != "int8":
             raise ValueError(
                 f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"

@@ -28,6 +28,7 @@ class Writer:
     tensorflow: str  # "2.15.1"
     keras: str  # "2.15.0": what model.save() of Keras 2 leaves; an export does not say
     signatures: Mapping[str, Mapping[str, Shape]]  # the shapes of each one's inputs, with every axis
+    rounds: bool = False  # it has operations that round to the ranges of quantization-aware training
 
 
 def read_writer(folder: Path) -> Writer | None:
@@ -44,7 +45,8 @@ def read_writer(folder: Path) -> Writer | None:
         }
     except (OSError, ValueError, IndexError, StopIteration):
         return None
-    return Writer(version.decode("utf-8", errors="replace"), _keras(folder / "keras_metadata.pb"), signatures)
+    keras, rounds = _keras(folder / "keras_metadata.pb"), b"FakeQuantWithMinMax" in content
+    return Writer(version.decode("utf-8", errors="replace"), keras, signatures, rounds)
 
 
 def _keras(metadata: Path) -> str:

@@ -232,7 +232,6 @@ def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tables", "rule"),
     [
-        ("[quantize]\nscheme = 'int8'\n", "scheme 'int8' needs representative data"),
         ("[quantize]\nscheme = 'dynamic'\nio = 'uint8'\n", "io 'uint8' needs scheme 'int8'"),
         ("[quantize]\nio = 'int8'\n", "io 'int8' needs scheme 'int8'"),
         ("[[inputs]]\nname = 'x'\nmean = [1.0]\nstd = [1.0]\n", "'mean' is for kind 'image', and input 'x'"),

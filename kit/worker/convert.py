@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kit.worker.calibration import resizing
 from kit.worker.export import Exported
+from kit.worker.fake_quant import is_trained
 from kit.worker.float16_file import has_doubtful, with_exact_constants
 from kit.worker.freeze import Frozen, nodes_of
 from kit.worker.front_end import front_ends_in_float
@@ -30,6 +31,7 @@ class Origin:
 
     graphs: Sequence[Frozen]
     layers: Sequence[str]
+    loops: tuple[str, ...] = ()  # nodes of loops that were written out, step by step
 
     def placed(self, op: str, named: Sequence[str]) -> str:
         """Return an op with the places in the model that it comes from: "Erf (in layer 'gelu': model/gelu/Erf)".
@@ -65,13 +67,11 @@ def convert(
     exported: Sequence[Exported],
     calibration: Mapping[str, Sequence[Arrays]],
     source: Origin,
-    loops: Sequence[str],
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has what single calls take, by signature; loops are the nodes of those that were written out.
-    Raises JobError (kind "model") where the
-    converter refuses.
+    calibration has what single calls take, by signature. A graph with the ranges of training takes those for int8, and
+    what has none stays in float. Raises JobError (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if len(exported) > 1:
@@ -83,8 +83,9 @@ def convert(
     builtins = tf.lite.OpsSet.TFLITE_BUILTINS
     if job.scheme == "int8":
         words = {each.key: {name: word for word, name in each.inputs} for each in exported}
-        converter.representative_dataset = lambda: _rows(calibration, words)
-        builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
+        if not any(is_trained(frozen.graph) for frozen in source.graphs):
+            converter.representative_dataset = lambda: _rows(calibration, words)
+            builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
@@ -96,7 +97,7 @@ def convert(
     except Exception as error:
         raise _refusal(error, job, source) from error
     if job.scheme == "int8":
-        content = with_short_names(mended(content), loops)
+        content = with_short_names(mended(content), source.loops)
     return settle(content, exported)
 
 

@@ -9,9 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from kit.worker.contract import Contract
+from kit.worker.fake_quant import is_trained
 from kit.worker.job import CALIBRATION, DYNAMIC, EVALUATION, Job, JobError, TensorSpec
 from kit.worker.sizes import Size, open_sizes, random_samples
 from kit.worker.source import nearest
+
+NO_RANGES = "[quantize] scheme 'int8' needs representative data: the model's ranges are measured on it"
+NO_RANGES_HINT = "give [quantize] representative; a model that was trained for 8 bits has ranges, and this one has none"
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,9 @@ def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
 
 
 def _refuse_unmeasured(contract: Contract, calibration: Mapping[str, object]) -> None:
-    if contract.inputs and contract.key not in calibration:
+    if contract.inputs and contract.key not in calibration and not is_trained(contract.traced.graph.as_graph_def()):
+        if not calibration:
+            raise JobError("recipe", NO_RANGES, NO_RANGES_HINT)
         names = ", ".join(f"'{contract.key}/{spec.name}'" for spec in contract.inputs)
         raise JobError(
             "recipe",

@@ -22,6 +22,7 @@ from kit.worker.lookup import tables_of, with_plain_lookups
 from kit.worker.needed import base, pruned
 from kit.worker.precision import HALVES
 from kit.worker.random_ops import random_outputs, with_builtin_random
+from kit.worker.settled import without_settled
 from kit.worker.slices import with_plain_slices
 from kit.worker.source import Variable, unique
 
@@ -56,6 +57,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
         func=traced, lower_control_flow=False, aggressive_inlining=False, variable_names_denylist=set(kept.values())
     )
     graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=data)
+    graph = without_settled(graph, {tensor.op.name for tensor in _arguments(traced)})
     changed = _changed(graph)
     plain = with_plain_counts(with_plain_lookups(float_graph(graph), tables_of(traced, graph)))
     if any(tensor.shape.rank is None or None in tensor.shape for tensor in _arguments(traced)):

@@ -24,21 +24,24 @@ from kit.worker.precision import precision_note
 from kit.worker.refused import cannot
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.subclassed import Feed, feed_of, outputs_of
+from kit.worker.tfmot_strip import stripped, without_clusters
 
 
 def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool) -> Source:
     """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot."""
     keras = keras_of(legacy=part.legacy_keras)
     with tempfile.TemporaryDirectory() as scratch:
+        path = without_clusters(path, part, Path(scratch) / "plain.h5")
         changed = Path(scratch) / f"model{part.format}"
         renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
         file = changed if renamed.changed else path
         with renamed.proved():
             model = _model(keras, file, part, renamed, allow_code=allow_code)
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
+            model, more = stripped(keras, model)
             source = _described(keras, model, file, wishes)
             renamed.try_out(source)
-        notes = (*renamed.notes, note) if note else renamed.notes
+        notes = (*renamed.notes, *([note] if note else []), *more)
         return with_precision(replace(source, notes=(*source.notes, *notes)), renamed)
 
 
@@ -49,6 +52,8 @@ def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_c
             return keras.models.load_model(
                 file, custom_objects=renamed.objects, compile=False, safe_mode=not allow_code
             )
+    except JobError:
+        raise
     except Exception as error:
         model = _unbuilt(keras, renamed, allow_code=allow_code) if part.format == ".keras" else None
         if model is None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from kit.worker import keras_model, saved_model, weights
 from kit.worker.custom import Custom, load_custom
 from kit.worker.job import STRUCTURE, Job, ModelPart
 from kit.worker.joined import join
+from kit.worker.keras_choice import keras_of
 from kit.worker.source import Source
+from kit.worker.tfmot_layers import tfmot_objects
 
 
 def load(folder: Path, job: Job) -> Source:
@@ -25,6 +28,8 @@ def _load(folder: Path, job: Job, part: ModelPart, custom: Custom, *, first: boo
         return saved_model.load(
             path, job.signatures, only_main=len(job.parts) > 1, allow_code=job.allow_code, starts=starts
         )
+    if part.legacy_keras:
+        custom = replace(custom, objects={**tfmot_objects(keras_of(legacy=True)), **custom.objects})
     wishes = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
     if part.format == "weights":
         structure = (folder / STRUCTURE).read_text("utf-8") if job.structure else None

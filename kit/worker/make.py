@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,12 @@ import tensorflow as tf
 from kit.worker import measure
 from kit.worker.calibration import calibration_calls
 from kit.worker.contract import Contract
-from kit.worker.convert import Origin, convert
+from kit.worker.convert import Origin
 from kit.worker.custom import described
 from kit.worker.data import Data
-from kit.worker.export import Module, export
+from kit.worker.export import Module
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
-from kit.worker.int8_graph import for_int8, large
+from kit.worker.int8_graph import large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.limits import refuse_lengths, refuse_masked, without_loops
 from kit.worker.precision import precision_note
@@ -30,6 +30,7 @@ from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
 from kit.worker.still import unprepared
 from kit.worker.train import Train
+from kit.worker.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.twice import refuse_twice, scaled_inputs
 from kit.worker.unroll import Unrolled
 from kit.worker.variables import fates, keeping
@@ -67,6 +68,7 @@ class Made:
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
     scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
+    unrounded: Mapping[str, Contract]  # what a float file is held against, where its source rounds in training's ranges
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -116,10 +118,11 @@ class Made:
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
-                checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
-                checked.notes.extend(
-                    prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
-                )
+                held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
+                if held is not contract:
+                    wanted = measure.reference(held, samples[contract.key])
+                checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
+                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
         return checked
 
     def _check_variables(self) -> None:
@@ -194,16 +197,13 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             for contract in contracts
             if contract.key in data.calibration
         }
-        ready = [
-            for_int8(each.frozen, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
-            if job.scheme == "int8"
-            else each.frozen
-            for contract, each in zip(contracts, written, strict=True)
+        graphs = [
+            ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
+            for c, each in zip(contracts, written, strict=True)
         ]
-        loops = [loop for each in written for loop in each.steps]
-        exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
+        origin = replace(origin, loops=tuple(loop for each in written for loop in each.steps))
+        content, remarks = content_of(job, contracts, graphs, (module, train, origin), calibration, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        content = convert(Path(folder), job, exported, calibration, origin, loops)
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
@@ -214,12 +214,15 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
+    plain, rounding = unrounded_contracts(job, contracts, graphs, keep)
     notes = (
         twice
         + _notes(job, contracts, frozen)
-        + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+        + [note for graph in graphs if job.scheme == "int8" for note in large(graph)]
+        + remarks
+        + rounding
     )
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled))
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled), plain)
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

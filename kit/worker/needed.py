@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from tensorflow.core.framework import graph_pb2
@@ -36,6 +36,19 @@ def upstream(graph: graph_pb2.GraphDef, ends: Iterable[str]) -> set[str]:
         node = nodes[name]
         waiting += [base(each) for each in (data(node) if name in first else node.input)]
     return seen
+
+
+def unordered(graph: graph_pb2.GraphDef, left_out: Collection[str] = ()) -> graph_pb2.GraphDef:
+    """Return the graph without some nodes, and without what only says which of two runs first."""
+    made = graph_pb2.GraphDef()
+    made.CopyFrom(graph)
+    del made.node[:]
+    for node in graph.node:
+        if node.name not in left_out:
+            own = made.node.add()
+            own.CopyFrom(node)
+            own.input[:] = data(node)
+    return made
 
 
 def downstream(graph: graph_pb2.GraphDef, starts: Iterable[str]) -> set[str]:

@@ -20,6 +20,7 @@ from kit.worker.keras_model import call_once, describe, with_precision
 from kit.worker.lambdas import Renamed
 from kit.worker.refused import cannot
 from kit.worker.source import Source
+from kit.worker.tfmot_strip import stripped
 
 _LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
 _CORRECT = "correct [model] code"
@@ -59,13 +60,18 @@ def _weighted(keras: Any, model: Any, path: Path, wishes: Sequence[InputWish]) -
         call_once(source)
         source = describe(model, loader, wishes)
     _load_weights(model, path)
-    return source
+    plain, notes = stripped(keras, model)
+    if plain is not model:
+        source = describe(plain, loader, wishes)
+    return replace(source, notes=(*source.notes, *notes))
 
 
 def _from_json(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
     try:
         with _unsafe(keras, allow_code), keras.utils.custom_object_scope(renamed.objects):
             return keras.models.model_from_json(renamed.text, custom_objects=renamed.objects)
+    except JobError:
+        raise
     except Exception as error:
         raise cannot(keras, "build the model of [model] structure", error, renamed) from error
 

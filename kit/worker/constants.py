@@ -1,0 +1,29 @@
+"""Values of tensors in a graph that follow from constants alone, read by TensorFlow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+from kit.worker.needed import base, upstream
+
+
+def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarray]:
+    """Return the values of tensors ("x" or "x:0") in order. graph: kit.worker.needed.unordered's."""
+    if not names:
+        return []
+    needed = upstream(graph, map(base, names))
+    part = graph_pb2.GraphDef()
+    part.CopyFrom(graph)
+    del part.node[:]
+    part.node.extend(node for node in graph.node if node.name in needed)
+    wanted = [name if ":" in name else f"{name}:0" for name in names]
+
+    def read() -> list[Any]:
+        return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))
+
+    return [np.asarray(value) for value in tf.compat.v1.wrap_function(read, [])()]
