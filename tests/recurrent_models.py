@@ -142,10 +142,12 @@ def main(kind: str, folder: Path) -> None:
         pictures, more = cut_short(pictures), cut_short(more)
     x = lib.Input((8, 8), name="rows")
     branches = KINDS[kind](lib.layers, x)
-    model = lib.Model(x, [lib.layers.Dense(10, name=name)(branch) for name, branch in branches.items()])
+    outputs = [lib.layers.Dense(10, name=name)(branch) for name, branch in branches.items()]
+    model = lib.Model(x, outputs if len(outputs) > 1 else outputs[0])
     loss = lib.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(lib.optimizers.Adam(0.01), dict.fromkeys(branches, loss))
-    model.fit(pictures, dict.fromkeys(branches, labels), epochs=12, batch_size=32, verbose=0)
+    model.compile(lib.optimizers.Adam(0.01), loss)
+    many = [labels] * len(branches)
+    model.fit(pictures, many if len(many) > 1 else labels, epochs=12, batch_size=32, verbose=0)
     save(folder, model, {"rows": pictures[:40]}, {"rows": more})
 
 

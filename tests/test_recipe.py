@@ -260,7 +260,7 @@ def test_calibration_data_is_enough_for_agreement(tmp_path: Path) -> None:
 
 
 def test_a_rule_between_keys_has_the_line_of_their_table(tmp_path: Path) -> None:
-    assert "line 4: [quantize] scheme 'int8' needs" in refusal(tmp_path, MODEL + "[quantize]\nscheme='int8'\n").message
+    assert "line 4: [quantize] io 'int8' needs" in refusal(tmp_path, MODEL + "[quantize]\nio='int8'\n").message
 
 
 # ---------------------------------------------------------------- values of the wrong kind
