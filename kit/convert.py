@@ -71,6 +71,7 @@ def convert(
     answers asks for answers.npz, too; freeze for the formats beside .tflite instead of one. Raises a KitError
     where the engine, the model or the data refuses.
     """
+    _refuse_asks(plan)
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
     job = replace(_job(plan, engine, data), answers=answers, freeze=freeze)
@@ -80,6 +81,17 @@ def convert(
     order = Order(plan.recipe.model.id, plan.toolchain, job, files, _arrays(data))
     with run_job(engine, order, limits, reporter) as made:
         yield made
+
+
+def _refuse_asks(plan: Plan) -> None:
+    """Refuse a model file that asks for more than computing, on every engine, where the recipe does not allow it."""
+    for source in plan.sources:
+        if source.asks and not plan.recipe.model.allow_code:
+            more = f", and {len(source.asks) - 3} more" if len(source.asks) > 3 else ""
+            raise ModelError(
+                f"{source.path}: it asks for more than computing: {'; '.join(source.asks[:3])}{more}",
+                "save the model without that; or trust it with what this user may do: [model] allow_code = true",
+            )
 
 
 def _refuse_code(plan: Plan, engine: Engine) -> None:
@@ -105,6 +117,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
     return Job(
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,
+        trusted=model.allow_code,
         scheme=recipe.quantize.scheme,
         io=recipe.io,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),

@@ -21,17 +21,19 @@ ARROWS = {
     # both worlds: the worker runs these, too
     "npz": "",
     "preprocess": "",
+    "protobuf": "",
+    "trust": "protobuf",
     "worker.job": "",
     # the worker's world: inside a toolchain
-    "worker": "npz preprocess worker.job",
+    "worker": "npz preprocess trust worker.job",
     # the host's world
     "errors": "",
     "parallel": "",
     "process": "",
     "progress": "",
     "render": "",
-    "hdf5": "",
-    "savedmodel": "",
+    "hdf5": "trust",
+    "savedmodel": "protobuf",
     "files": "errors",
     "pins": "errors",
     "explain": "errors",
@@ -40,7 +42,7 @@ ARROWS = {
     "metadata": "errors recipe tflite",
     "tflite_text": "errors metadata tflite",
     "tflite_diff": "tflite tflite_text",
-    "modelfile": "errors hdf5 savedmodel",
+    "modelfile": "errors hdf5 savedmodel trust",
     "toolchain": "errors pins",
     "choice": "errors modelfile toolchain",
     "key": "files",
@@ -81,6 +83,8 @@ LIBRARIES = {
     "worker.job": "",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "npz": "numpy",
+    "protobuf": "",
+    "trust": "h5py",
     "preprocess": "numpy PIL",
     "container.bytecode": "",  # a script that runs inside a container
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv

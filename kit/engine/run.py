@@ -77,8 +77,9 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
 
     folder.out.mkdir()
     code = folder.inputs / "code" / "kit"
-    shutil.copytree(KIT / "worker", code / "worker", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "npz.py", "preprocess.py"):
+    for name in ("trust", "worker"):
+        shutil.copytree(KIT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "npz.py", "preprocess.py", "protobuf.py"):
         shutil.copyfile(KIT / name, code / name)
     for name, path in order.files.items():
         copy = shutil.copytree if path.is_dir() else shutil.copyfile

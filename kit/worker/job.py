@@ -95,6 +95,7 @@ class Job:
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
     train: TrainWish | None = None
     seed: int = 7
+    trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT
 
 
