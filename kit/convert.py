@@ -90,7 +90,7 @@ def _refuse_asks(plan: Plan) -> None:
             more = f", and {len(source.asks) - 3} more" if len(source.asks) > 3 else ""
             raise ModelError(
                 f"{source.path}: it asks for more than computing: {'; '.join(source.asks[:3])}{more}",
-                "save the model without that; or trust it with what this user may do: [model] allow_code = true",
+                f"save the model without that; or trust it with what this user may do: {plan.trust}",
             )
 
 
@@ -98,7 +98,7 @@ def _refuse_code(plan: Plan, engine: Engine) -> None:
     """Refuse Python code that came with the model where neither a sandbox nor the recipe allows it."""
     if engine.isolated or plan.recipe.model.allow_code:
         return
-    hint = "build it in a container (--engine docker), or trust it: [model] allow_code = true"
+    hint = f"build it in a container (--engine docker), or trust it: {plan.trust}"
     if plan.code is not None:
         raise ModelError(
             f"{plan.code}: [model] code runs while the model is loaded, and the local engine is no sandbox", hint

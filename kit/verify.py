@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from kit.bundle import finish_model
 from kit.convert import Data, convert
+from kit.emulate import check_packages
 from kit.engine import Engine, Limits
 from kit.errors import RecipeError
 from kit.files import sha256_file, sha256_tree
@@ -35,7 +38,7 @@ from kit.recipe import Recipe
 from kit.samples import from_raw
 from kit.tflite import read_tflite
 from kit.tflite_diff import compare
-from kit.toolchain import Toolchain
+from kit.toolchain import Toolchain, toolchains
 from kit.worker.job import GOLDEN, MODEL
 
 if TYPE_CHECKING:
@@ -72,13 +75,24 @@ class Ladder:
         return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
 
 
-def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits, reporter: Reporter) -> Ladder:
-    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises."""
+def verify(
+    bundle: Path,
+    models: Sequence[Path],
+    engine: Engine,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    allow_code: bool = False,
+) -> Ladder:
+    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises.
+
+    allow_code is the command line's word: what a bundle's own recipe says of it counts for nothing.
+    """
     manifest = read_manifest(bundle)
     rungs = [_files(bundle, manifest), _source(models, manifest)]
     if not all(rung.holds for rung in rungs):
         return Ladder(tuple(rungs))
-    plan = _plan(bundle, models, manifest)
+    plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
         # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
@@ -151,8 +165,26 @@ def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
     return Rung("source", not others, (*others, *same))
 
 
-def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any]) -> Plan:
-    recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+def _recipe(bundle: Path, manifest: Mapping[str, Any], *, allow_code: bool) -> Recipe:
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{bundle}: its recipe is none: {place}: {first['msg']}", "build it again") from error
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"allow_code": allow_code})})
+
+
+def _check_locks(bundle: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse packages that no toolchain or runtime of the kit has, whatever the bundle's locks say."""
+    known = {pin.name for toolchain in toolchains().values() for pin in toolchain.lock.pins}
+    check_packages(_toolchain(bundle, manifest).lock, known, bundle)
+
+
+def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any], *, allow_code: bool) -> Plan:
+    recipe = _recipe(bundle, manifest, allow_code=allow_code)
+    if not allow_code:
+        _check_locks(bundle, manifest)
     toolchain = _toolchain(bundle, manifest)
     signature = manifest["signature"]
     assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
@@ -166,7 +198,8 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any]) -> 
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     key = str(manifest["key"])
-    return Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    return replace(made, trust="--allow-code")
 
 
 def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
