@@ -15,8 +15,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import CheckError, EngineError, RecipeError
-from kit.files import MOST_JSON, read_bounded
 from kit.harness import own_harness
 from kit.manifest import read_intact, read_manifest
 from kit.pins import Lock, read_lock

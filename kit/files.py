@@ -8,7 +8,6 @@ import hashlib
 import json
 import os
 import shutil
-import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,24 +22,6 @@ def cache_dir() -> Path:
     """Return the folder for toolchains, wheels and logs: $DROPKIT_CACHE, or this user's cache folder."""
     named = os.environ.get("DROPKIT_CACHE")
     return Path(named).expanduser().resolve() if named else platformdirs.user_cache_path("dropkit")
-
-
-MOST_JSON = 32 << 20  # bytes of a JSON file that the host reads whole
-
-
-def read_bounded(path: Path, most: int) -> bytes:
-    """Return the content of a regular file of at most so many bytes.
-
-    Raises OSError where it cannot be read, ValueError where it is larger, or is a pipe or a device: these never end.
-    """
-    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # opening a pipe would wait for its writer
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise ValueError(f"{path.name} is not a regular file")
-        content = file.read(most + 1)
-    if len(content) > most:
-        raise ValueError(f"{path.name} is larger than {most:,} bytes")
-    return content
 
 
 def sha256_file(path: Path) -> str:

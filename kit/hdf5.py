@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import resource
 import shutil
 import struct
 import subprocess
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 SECONDS = 60.0
+MOST_MEMORY = 4 << 30  # bytes of the process that reads a description; four times that for arrays
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def _read(path: str, member: str = "") -> dict[str, Any]:
 
 if __name__ == "__main__":
     try:
+        most = MOST_MEMORY if len(sys.argv) < 3 or sys.argv[2] == "--member" else 4 * MOST_MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
         if sys.argv[2:3] == ["--member"]:
             sys.stdout.write(json.dumps(_read(sys.argv[1], sys.argv[3])))
         elif len(sys.argv) > 2:

@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import CheckError, RecipeError
-from kit.files import MOST_JSON, read_bounded, sha256_file, tree_digests
+from kit.files import sha256_file, tree_digests
 from kit.manifest_check import faults_of
 
 FORMAT = 2

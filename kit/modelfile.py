@@ -6,12 +6,12 @@ Opens the file and reads its description only; runs nothing of it.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kit.bounded import MOST_JSON, open_regular, open_zip, read_bounded
 from kit.errors import ModelError
 from kit.hdf5 import read_hdf5
 from kit.savedmodel import read_writer
@@ -64,7 +64,7 @@ def read_model_file(path: Path, structure: Path | None = None, *, built: bool = 
     if path.is_dir():
         return _from_folder(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(8)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
@@ -92,7 +92,10 @@ def _from_folder(path: Path) -> ModelFile:
 
 def _from_zip(path: Path, built: bool) -> ModelFile:
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_zip(path) as archive:
+            for name in _MEMBERS:
+                if name in archive.namelist() and archive.getinfo(name).file_size > MOST_JSON:
+                    raise ValueError(f"{name} in it is larger than {MOST_JSON:,} bytes")
             broken = archive.testzip()
             texts = {name: archive.read(name) for name in _MEMBERS if name in archive.namelist()}
             weights = [name for name in archive.namelist() if name.endswith(".h5")]
@@ -154,7 +157,7 @@ _STRUCTURE = (
 def _weights(path: Path, kind: str, structure: Path, built: bool) -> ModelFile:
     """Describe a file of weights by its structure's JSON: Keras 2 writes its version there, and Keras 3 does not."""
     try:
-        text = structure.read_text("utf-8")
+        text = read_bounded(structure, MOST_JSON).decode("utf-8")
         keras = str(json.loads(text).get("keras_version") or "3")
         return _model_file(path, kind, keras, text, built)
     except OSError as error:

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.errors import RecipeError
 from kit.explain import Loc, explain, place, spot
 
@@ -366,7 +367,7 @@ _TOO_LARGE = "a number in it is too long, or its tables are nested too deep"
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_bounded(path, MOST_TEXT).decode("utf-8-sig")
         return text, tomllib.loads(text)
     except OSError as error:
         raise RecipeError(

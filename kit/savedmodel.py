@@ -11,9 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.bounded import MOST_JSON, read_bounded
 from kit.protobuf import entries, fields, last, merged, numbers, text
 
 PROTOBUF = "saved_model.pb"
+MOST_GRAPH = 2 << 30  # what a protocol buffer can be
 _META_GRAPHS, _META_INFO, _TENSORFLOW_VERSION = 2, 1, 5
 _SIGNATURES, _INPUTS, _SHAPE = 5, 1, 3
 _DIMENSIONS, _SIZE = 2, 1
@@ -33,7 +35,7 @@ class Writer:
 def read_writer(folder: Path) -> Writer | None:
     """Return who wrote the SavedModel in folder, or None where there is none, or none that can be read."""
     try:
-        content = (folder / PROTOBUF).read_bytes()
+        content = read_bounded(folder / PROTOBUF, MOST_GRAPH)
         graph = next(fields(content, _META_GRAPHS))
         version = text(last(merged(graph, _META_INFO), _TENSORFLOW_VERSION))
         signatures = {
@@ -48,7 +50,7 @@ def read_writer(folder: Path) -> Writer | None:
 
 def _keras(metadata: Path) -> str:
     """Return the version in the JSON texts of keras_metadata.pb, or ""."""
-    found = re.search(rb'"keras_version": ?"([^"]*)"', metadata.read_bytes()) if metadata.is_file() else None
+    found = re.search(rb'"keras_version": ?"([^"]*)"', read_bounded(metadata, MOST_JSON)) if metadata.is_file() else None
     return found[1].decode("utf-8", errors="replace") if found else ""
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.pack import pack_name, settings_file
+from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError, RecipeError
-from kit.files import MOST_JSON, read_bounded
 from kit.manifest_check import ID, RUNTIME, VERSION, inside, pattern
 
 STATE = "dropkit.json"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.process import Exit, run
 from kit.toolchain import Toolchain
 from kit.venv import toolchain_venv
@@ -30,7 +30,15 @@ class LocalEngine:
         with TemporaryDirectory(prefix="dropkit-home-") as home:
             env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home}
             argv = local_argv(python, job)
-            return run(argv, env=env, cwd=Path(home), log=job.log, on_line=on_line, timeout=limits.seconds)
+            return run(
+                argv,
+                env=env,
+                cwd=Path(home),
+                log=job.log,
+                on_line=on_line,
+                timeout=limits.seconds,
+                watch=lambda: too_large(job.out),
+            )
 
 
 def local_argv(python: Path, job: JobFolder) -> list[str]:

@@ -47,8 +47,11 @@ def asks_of_saved_model(folder: Path) -> list[Ask]:
     asks = [ask for graph in fields(content, 2) for ask in _asks_of_graph(graph)]
     inside = folder.resolve()
     for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
         if path.is_symlink() and not path.resolve().is_relative_to(inside):
-            asks.append(Ask("file", "the folder", f"has a link that leads out of it: {path.relative_to(folder)}"))
+            asks.append(Ask("file", "the folder", f"has a link that leads out of it: {name}"))
+        elif not path.is_dir() and not path.is_file():
+            asks.append(Ask("file", "the folder", f"has a pipe or a device in it: {name}"))
     return asks
 
 
