@@ -61,7 +61,7 @@ ARROWS = {
     " worker.job",
     "emulate": "bounded errors harness manifest pins toolchain venv",
     "plan": "choice errors modelfile pins recipe samples toolchain",
-    "inventory": "container files toolchain venv",
+    "inventory": "container engine files toolchain venv",
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
     "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
     " samples toolchain worker.job",
@@ -89,6 +89,7 @@ LIBRARIES = {
     "protobuf": "",
     "trust": "h5py",
     "preprocess": "numpy PIL",
+    "engine.walls": "",  # a script that becomes the worker
     "container.bytecode": "",  # a script that runs inside a container
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
