@@ -59,7 +59,9 @@ def run_harness(
     manifest = read_manifest(bundle) if allow_code else read_intact(bundle)
     with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
         folder = bundle if allow_code else _own_harness(Path(scratch), bundle.resolve(), manifest)
-        argv = harness_argv(folder, find_runtime(runtime or manifest["recipe"]["android"]["runtime"]), arguments, notify)
+        argv = harness_argv(
+            folder, find_runtime(runtime or manifest["recipe"]["android"]["runtime"]), arguments, notify
+        )
         code = subprocess.run(argv, check=False, env=_environment()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)

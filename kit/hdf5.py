@@ -33,7 +33,10 @@ class Hdf5:
 
 
 def read_hdf5(path: Path, member: str = "") -> Hdf5:
-    """Read a file's root, or that of a member of a zip file. Raises ValueError, with the library's own words, for one that is not whole."""
+    """Read a file's root, or that of a member of a zip file.
+
+    Raises ValueError, with the library's own words, for one that is not whole.
+    """
     answer = json.loads(_apart(str(path), *(["--member", member] if member else [])))
     return Hdf5(answer["texts"], frozenset(answer["names"]), tuple(answer["asks"]))
 
@@ -86,10 +89,10 @@ def _member(path: str, name: str) -> BinaryIO:
     with zipfile.ZipFile(path) as archive:
         member = archive.getinfo(name)
         if member.compress_type != zipfile.ZIP_STORED:
-            copy = tempfile.TemporaryFile()
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
             shutil.copyfileobj(archive.open(member), copy)
             return cast("BinaryIO", copy)
-    file = Path(path).open("rb")
+    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
     file.seek(member.header_offset + 26)
     name_size, extra_size = struct.unpack("<HH", file.read(4))
     return io.BufferedReader(_Part(file, member.header_offset + 30 + name_size + extra_size, member.file_size), 1 << 16)
@@ -136,7 +139,11 @@ def _read(path: str, member: str = "") -> dict[str, Any]:
         names = [*values, *file]
         asks = [str(ask) for ask in asks_of_hdf5(file)]
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
-    return {"texts": {name: value for name, value in decoded.items() if isinstance(value, str)}, "names": names, "asks": asks}
+    return {
+        "texts": {name: value for name, value in decoded.items() if isinstance(value, str)},
+        "names": names,
+        "asks": asks,
+    }
 
 
 if __name__ == "__main__":

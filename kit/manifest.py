@@ -23,7 +23,7 @@ PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Return a bundle's manifest. Raises RecipeError where the folder is no bundle of this format, or a field is none."""
+    """Return a bundle's manifest. Raises RecipeError where it is none that a build of this format writes."""
     try:
         manifest = json.loads(read_bounded(folder / MANIFEST, MOST_JSON))
         known = manifest["format"] == FORMAT

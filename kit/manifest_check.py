@@ -43,7 +43,13 @@ def text(value: Any) -> bool:
 
 def inside(name: Any) -> bool:
     """Say whether it is a path that stays in its folder, on every system."""
-    if not isinstance(name, str) or not name or len(name) > 500 or not name.isprintable() or re.search(r'[\\:"$`]', name):
+    if (
+        not isinstance(name, str)
+        or not name
+        or len(name) > 500
+        or not name.isprintable()
+        or re.search(r'[\\:"$`]', name)
+    ):
         return False
     return not name.startswith("/") and all(part not in {"", ".", ".."} for part in name.split("/"))
 
@@ -60,7 +66,8 @@ def _flag(value: Any) -> bool:
     return isinstance(value, bool)
 
 
-def _or_none(check: Check) -> Check:
+def or_none(check: Check) -> Check:
+    """Return a check that None passes, too."""
     return lambda value: value is None or check(value)
 
 
@@ -74,7 +81,7 @@ _TENSOR = {
     "kind?": pattern("image|tensor|classes|text|audio|ids"),
     "batched?": _flag,
     "origin?": text,
-    "labels?": _or_none(pattern(r"labels(_[0-9]+)?\.txt")),
+    "labels?": or_none(pattern(r"labels(_[0-9]+)?\.txt")),
     "activation?": pattern("none|softmax|sigmoid"),
     "threshold?": _number,
     "color?": pattern("grayscale|rgb|bgr"),
@@ -124,26 +131,34 @@ def faults_of(manifest: Mapping[str, Any]) -> list[str]:
 
 def _faults(value: Any, rule: Rule, place: str) -> Iterator[str]:
     if isinstance(rule, list):
-        if not isinstance(value, list) or len(value) > _MOST_FILES:
-            yield f"{place} is no list"
-            return
-        for i, each in enumerate(value):
-            yield from _faults(each, rule[0], f"{place}[{i}]")
+        yield from _of_list(value, rule[0], place)
     elif isinstance(rule, Mapping):
-        if not isinstance(value, dict) or len(value) > _MOST_FILES:
-            yield f"{place or 'it'} is no table"
-            return
-        for key, inner in rule.items():
-            name = key.removesuffix("?")
-            if key == "*":
-                for each in value:
-                    yield from _faults(value[each], inner, f"{place}[{each[:80]!r}]")
-            elif name in value:
-                yield from _faults(value[name], inner, f"{place}.{name}".lstrip("."))
-            elif name == key:
-                yield f"{place}.{name} is missing".lstrip(".")
+        yield from _of_table(value, rule, place)
     elif not rule(value):
         yield f"{place} is {repr(value)[:80]}"
+
+
+def _of_list(value: Any, rule: Rule, place: str) -> Iterator[str]:
+    if not isinstance(value, list) or len(value) > _MOST_FILES:
+        yield f"{place} is no list"
+        return
+    for i, each in enumerate(value):
+        yield from _faults(each, rule, f"{place}[{i}]")
+
+
+def _of_table(value: Any, rule: Mapping[str, Rule], place: str) -> Iterator[str]:
+    if not isinstance(value, dict) or len(value) > _MOST_FILES:
+        yield f"{place or 'it'} is no table"
+        return
+    for key, inner in rule.items():
+        name = key.removesuffix("?")
+        if key == "*":
+            for each in value:
+                yield from _faults(value[each], inner, f"{place}[{each[:80]!r}]")
+        elif name in value:
+            yield from _faults(value[name], inner, f"{place}.{name}".lstrip("."))
+        elif name == key:
+            yield f"{place}.{name} is missing".lstrip(".")
 
 
 def _together(manifest: Mapping[str, Any]) -> Iterator[str]:

@@ -167,7 +167,11 @@ def _weights(path: Path, kind: str, structure: Path, built: bool) -> ModelFile:
 
 
 def _model_file(path: Path, suffix: str, keras: str, text: str | bytes, built: bool) -> ModelFile:
-    """Read a model's JSON. built: it has code of its own, and the worker, which has it, knows its names. Raises ValueError or RecursionError where it is none that Keras writes."""
+    """Read a model's JSON.
+
+    built: it has code of its own, and the worker, which has it, knows its names. Raises ValueError or RecursionError
+    where it is none that Keras writes.
+    """
     config = json.loads(text)
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ValueError("it names no class")

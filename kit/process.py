@@ -50,12 +50,11 @@ def run(
     on_line: Callable[[str], None],
     timeout: float | None = None,
     watch: Callable[[], bool] = lambda: False,
-    prepare: Callable[[], None] | None = None,
 ) -> Exit:
     """Run argv in a process group of its own; give each line of its stdout to on_line, send its stderr to log.
 
     timeout is in seconds; where watch says True, twice a second, the group is killed, too. Of the log and of each line
-    a part is kept, kit.bounded says how much. prepare runs in the child before argv does. Whatever ends this call (an exception, Ctrl-C) also ends the whole group.
+    a part is kept: kit.bounded says how much. Whatever ends this call (an exception, Ctrl-C) also ends the group.
     """
     expired, large, ended = threading.Event(), threading.Event(), threading.Event()
     with log.open("wb") as kept:
@@ -66,7 +65,6 @@ def run(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            preexec_fn=prepare,
             start_new_session=True,
             text=True,
             errors="replace",
@@ -87,7 +85,8 @@ def run(
         reaper = threading.Thread(target=_reap, args=(process,), daemon=True)
         assert process.stdout is not None
         assert process.stderr is not None
-        logger = threading.Thread(target=_keep, args=(process.stderr.buffer, kept), daemon=True)
+        errors: BinaryIO = process.stderr.buffer  # type: ignore[attr-defined]
+        logger = threading.Thread(target=_keep, args=(errors, kept), daemon=True)
         watcher = threading.Thread(target=look, daemon=True)
         try:
             if timer:

@@ -50,7 +50,9 @@ def read_writer(folder: Path) -> Writer | None:
 
 def _keras(metadata: Path) -> str:
     """Return the version in the JSON texts of keras_metadata.pb, or ""."""
-    found = re.search(rb'"keras_version": ?"([^"]*)"', read_bounded(metadata, MOST_JSON)) if metadata.is_file() else None
+    found = (
+        re.search(rb'"keras_version": ?"([^"]*)"', read_bounded(metadata, MOST_JSON)) if metadata.is_file() else None
+    )
     return found[1].decode("utf-8", errors="replace") if found else ""
 
 

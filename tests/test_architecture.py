@@ -56,7 +56,8 @@ ARROWS = {
     "checks": "recipe worker.job",
     "container": "errors files toolchain wheels",
     "engine": "bounded container errors files process progress toolchain venv worker.job",
-    "android": "bounded errors files harness manifest manifest_check metadata pins process recipe render tflite toolchain venv",
+    "android": "bounded errors files harness manifest manifest_check metadata pins process recipe render tflite"
+    " toolchain venv",
     "bundle": "android checks files kit manifest metadata modelfile npz pins recipe render samples toolchain"
     " worker.job",
     "emulate": "bounded errors harness manifest pins toolchain venv",

@@ -79,7 +79,9 @@ def test_a_bundle_as_it_was_built_fits(digits_bundle: Path) -> None:
         ("recipe", [1]),
     ],
 )
-def test_a_field_that_no_build_writes_is_one_clear_error(digits_bundle: Path, tmp_path: Path, place: str, value: Any) -> None:
+def test_a_field_that_no_build_writes_is_one_clear_error(
+    digits_bundle: Path, tmp_path: Path, place: str, value: Any
+) -> None:
     bundle = forged(digits_bundle, tmp_path / "b", lambda manifest: put(manifest, place, value))
     if place == "files":
         manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
@@ -88,14 +90,18 @@ def test_a_field_that_no_build_writes_is_one_clear_error(digits_bundle: Path, tm
         read_manifest(bundle)
 
 
-@pytest.mark.parametrize("text", ["[" * 100_000, "[]", "3", '{"format": 2}', '{"format": [2]}', "\x00", '{"format": 2, "id'])
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[]", "3", '{"format": 2}', '{"format": [2]}', "\x00", '{"format": 2, "id']
+)
 def test_a_manifest_that_is_none_is_one_clear_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "bundle.json").write_text(text, "utf-8")
     with pytest.raises(RecipeError):
         read_manifest(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["src/main/AndroidManifest.xml", "src/main/jniLibs/x.so", "emulate/numpy.py", "build.gradle"])
+@pytest.mark.parametrize(
+    "name", ["src/main/AndroidManifest.xml", "src/main/jniLibs/x.so", "emulate/numpy.py", "build.gradle"]
+)
 def test_a_file_that_no_bundle_has_is_refused(digits_bundle: Path, tmp_path: Path, name: str) -> None:
     bundle = forged(digits_bundle, tmp_path / "b")
     (bundle / name).parent.mkdir(parents=True, exist_ok=True)
@@ -125,14 +131,14 @@ def test_emulate_runs_the_kits_own_harness_and_never_the_bundles(digits_bundle: 
     writes = f"from pathlib import Path\n\nPath({str(marker)!r}).write_text('x')\n"
     for name in ("emulate.py", "preprocess.py"):
         (bundle / "emulate" / name).write_text(writes, "utf-8")
-    done = run_kit("emulate", bundle)
+    done = run_kit("emulate", str(bundle))
     assert done.returncode == 4
     assert "is not as it was built" in done.stderr
     seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
-    done = run_kit("emulate", bundle, "--json")
+    done = run_kit("emulate", str(bundle), "--json")
     assert done.returncode == 0, done.stderr
     assert not marker.exists()
-    run_kit("emulate", bundle, "--allow-code")
+    run_kit("emulate", str(bundle), "--allow-code")
     assert marker.exists()
 
 
@@ -141,7 +147,7 @@ def test_packages_that_no_runtime_has_are_not_installed(digits_bundle: Path, tmp
     lock = bundle / "emulate" / "requirements.txt"
     lock.write_text(lock.read_text("utf-8") + f"evil==1.0 --hash=sha256:{'0' * 64}\n", "utf-8")
     seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
-    done = run_kit("emulate", bundle)
+    done = run_kit("emulate", str(bundle))
     assert done.returncode == 2
     assert "evil" in done.stderr
     assert "--allow-code" in done.stderr
@@ -168,13 +174,13 @@ def app(tmp_path: Path) -> Path:
         lambda state, sha: state["bundles"]["digits"]["files"].update({"build.gradle.kts": sha}),
         lambda state, sha: state["bundles"]["digits"]["files"].update({"src/../../../outside/mine.txt": sha}),
         lambda state, sha: state["generated"].update({"../../outside/mine.txt": sha}),
-        lambda state, sha: state["bundles"]["digits"].update(runtime='litert:2.3.0"; println "x'),
-        lambda state, sha: state["bundles"]["digits"].update(version='1", x = "'),
-        lambda state, sha: state["bundles"]["digits"].update(name='X.create(context).use { exec("id") }; X'),
-        lambda state, sha: state["bundles"]["digits"].update(picture='x(bitmap); exec("id")'),
-        lambda state, sha: state["bundles"].update({'x"; y': state["bundles"].pop("digits")}),
-        lambda state, sha: state.update(bundles=[1]),
-        lambda state, sha: state["bundles"]["digits"].pop("files"),
+        lambda state, _: state["bundles"]["digits"].update(runtime='litert:2.3.0"; println "x'),
+        lambda state, _: state["bundles"]["digits"].update(version='1", x = "'),
+        lambda state, _: state["bundles"]["digits"].update(name='X.create(context).use { exec("id") }; X'),
+        lambda state, _: state["bundles"]["digits"].update(picture='x(bitmap); exec("id")'),
+        lambda state, _: state["bundles"].update({'x"; y': state["bundles"].pop("digits")}),
+        lambda state, _: state.update(bundles=[1]),
+        lambda state, _: state["bundles"]["digits"].pop("files"),
     ],
 )
 def test_a_state_that_no_drop_wrote_is_refused_and_nothing_is_touched(
@@ -189,9 +195,10 @@ def test_a_state_that_no_drop_wrote_is_refused_and_nothing_is_touched(
     change(state, hashlib.sha256(b"mine\n").hexdigest())
     path.write_text(json.dumps(state), "utf-8")
     before = sorted(tmp_path.rglob("*"))
-    for act in (lambda: remove("digits", app), lambda: drop(digits_bundle, app)):
-        with pytest.raises(KitError, match=r"no drop wrote this|unreadable"):
-            act()
+    with pytest.raises(KitError, match=r"no drop wrote this|unreadable"):
+        remove("digits", app)
+    with pytest.raises(KitError, match=r"no drop wrote this|unreadable"):
+        drop(digits_bundle, app)
     assert sorted(tmp_path.rglob("*")) == before
 
 

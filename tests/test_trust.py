@@ -20,7 +20,7 @@ from kit.trust.saved_model import asks_of_saved_model
 
 def layer(kind: str, config: Any = None, **more: Any) -> dict[str, Any]:
     """Return a layer as Keras describes it, called `odd`."""
-    own = {"name": "odd", **config} if isinstance(config, dict) or config is None else config
+    own = {"name": "odd", **(config or {})} if isinstance(config, dict | None) else config
     return {"class_name": kind, "config": own, **more}
 
 
@@ -158,7 +158,9 @@ def calling(name: str) -> bytes:
     return message((10, message((1, name))))
 
 
-def saved(folder: Path, *nodes: bytes, functions: Mapping[str, tuple[str, list[bytes]]] = {}, more: bytes = b"") -> Path:
+def saved(
+    folder: Path, *nodes: bytes, functions: Mapping[str, tuple[str, list[bytes]]] = {}, more: bytes = b""
+) -> Path:
     """Write a SavedModel. functions: by name, their one argument and their nodes."""
     library = [
         (1, message((1, message((1, name), (2, message((1, argument))))), *((3, each) for each in body)))
@@ -262,7 +264,9 @@ def h5(kind: str, where: Any) -> None:
 
 
 @pytest.mark.parametrize("kind", ["link", "storage", "virtual", "soft", "plain"])
-def test_numbers_in_other_files_are_named_in_an_h5_and_in_the_weights_of_a_keras_file(tmp_path: Path, kind: str) -> None:
+def test_numbers_in_other_files_are_named_in_an_h5_and_in_the_weights_of_a_keras_file(
+    tmp_path: Path, kind: str
+) -> None:
     h5(kind, tmp_path / "m.h5")
     weights = BytesIO((tmp_path / "m.h5").read_bytes())
     for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):

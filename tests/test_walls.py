@@ -1,4 +1,4 @@
-"""What shuts the local engine's worker in: with code allowed, it reads no home, writes nowhere else, reaches no port."""
+"""What shuts the local engine's worker in: with code allowed it reads no home, writes nowhere else, reaches no port."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ def test_a_models_code_in_the_local_worker_reaches_nothing_of_the_users(
     (tmp_path / "code.py").write_text(code, "utf-8")
     model = f"'{DIGITS / 'digits.keras'}'"
     path = write_recipe(tmp_path, model_path=model, model_code="'code.py'", model_allow_code="true")
-    done = run_kit("build", path, "--engine", "local", "--out", tmp_path / "dist")
+    done = run_kit("build", str(path), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert done.returncode == 3
     assert "ValueError: []" in done.stderr
 

@@ -12,17 +12,17 @@ from typing import Any
 from kit.android.pack import pack_name, settings_file
 from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError, RecipeError
-from kit.manifest_check import ID, RUNTIME, VERSION, inside, pattern
+from kit.manifest_check import ID, RUNTIME, VERSION, Check, inside, or_none, pattern
 
 STATE = "dropkit.json"
 FORMAT = 1
 _WORD = r"`?[A-Za-z_][A-Za-z0-9_]*`?"
 _SHA = pattern(r"[0-9a-f]{64}")
-_FACTS = {
+_FACTS: dict[str, Check] = {
     "version": pattern(VERSION),
     "runtime": pattern(RUNTIME),
     "name": pattern(rf"{_WORD}(\.{_WORD})*"),
-    "picture": lambda value: value is None or pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")(value),
+    "picture": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
 }
 
 

@@ -40,7 +40,7 @@ def too_large(out: Path) -> bool:
         files += len(folders) + len(names)
         for name in names:
             with suppress(OSError):
-                size += os.lstat(os.path.join(folder, name)).st_size
+                size += Path(folder, name).lstat().st_size
         if files > MOST_OUT_FILES or size > MOST_OUT:
             return True
     return False

@@ -40,7 +40,9 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _PROBE_SECONDS = 20
 
 
-def walled_argv(python: Path, command: list[str], *, read: Iterable[Path], write: Iterable[Path], memory: int) -> list[str]:
+def walled_argv(
+    python: Path, command: list[str], *, read: Iterable[Path], write: Iterable[Path], memory: int
+) -> list[str]:
     """Return the command that runs a command behind the walls.
 
     read and write are files and folders, beside the system's own, that it may read, or write, too; memory is bytes of
@@ -152,7 +154,7 @@ def put_up(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 if __name__ == "__main__":
     if sys.argv[1] == "--probe":
-        print(json.dumps(put_up({"read": SYSTEM, "write": DEVICES, "limits": {"CORE": 0}})))
+        sys.stdout.write(json.dumps(put_up({"read": SYSTEM, "write": DEVICES, "limits": {"CORE": 0}})))
     else:
         put_up(json.loads(sys.argv[1]))
-        os.execv(sys.argv[2], sys.argv[2:])
+        os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - that is what it is for

@@ -42,10 +42,8 @@ def command(function: Callable[..., Any]) -> Any:
         except Exception as error:
             if kwargs.get("debug"):
                 raise
-            raise Exit(
-                f"bug: {type(error).__name__}: {printable(str(error))}\n  next: please report it with the output of --debug",
-                code=1,
-            ) from None
+            what = printable(f"{type(error).__name__}: {error}")
+            raise Exit(f"bug: {what}\n  next: please report it with the output of --debug", code=1) from None
 
     return task(wrapped)
 

@@ -23,7 +23,6 @@ _VALUES = {
     "__bytes__", "__slice__", "__lambda__", "Lambda",
 }  # fmt: skip
 _SPECS = {"TensorSpec", "RaggedTensorSpec", "SparseTensorSpec", "IndexedSlicesSpec", "VariableSpec", "KerasTensor"}
-_OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda"}
 # What Keras 2 delegates to ragged and sparse tensors.
 _METHODS = set(
     "values flat_values row_splits nested_row_splits value_rowids nested_value_rowids nrows row_starts row_limits "
@@ -84,32 +83,29 @@ class _Walk:
                 self.value(each, where)
 
     def _object(self, value: Mapping[str, Any], name: str, where: str) -> None:
-        config = value.get("config")
+        if name in _VALUES:
+            return
+        config, module = value.get("config"), value.get("module")
         own = config if isinstance(config, dict) else {}
-        module = value.get("module")
-        if name in _OPERATION_LAYERS:
-            self._check(allowed().symbol(str(own.get("function"))), where, f"calls tf.{own.get('function')}")
-        elif name == "ClassMethod":
-            symbol, method = own.get("cls_symbol"), own.get("method_name")
-            self._check(symbol == "RaggedTensor" and method in _RAGGED, where, f"calls tf.{symbol}.{method}")
-        elif name in {"InstanceMethod", "InstanceProperty"}:
-            self._check(own.get("attr_name") in _METHODS, where, f"takes {own.get('attr_name')} of a value")
-        elif name == "TensorFlowOpLayer":
-            operator = _operator(own.get("node_def"))
-            self._check(operator in allowed().operators, where, f"runs the operator {operator}")
+        if name in _LAYERS_OF_TENSORFLOW:
+            fine, what = _LAYERS_OF_TENSORFLOW[name](own)
+            self._check(fine, where, what)
         elif name == "TypeSpec":
-            self._check(str(value.get("type_spec")).rpartition(".")[2] in _SPECS, where, f"makes a {value['type_spec']}")
+            spec = str(value.get("type_spec"))
+            self._check(spec.rpartition(".")[2] in _SPECS, where, f"makes a {spec}")
         elif name == "__typespec__":
             self._class(module, str(value.get("spec_name")), str(value.get("registered_name")), where)
         elif name == "function":
             if isinstance(config, str):
                 self._function(module if isinstance(module, str) else "builtins", config, where)
-        elif name not in _VALUES:
+        else:
             self._class(module, name, str(value.get("registered_name") or name), where)
-            if name in allowed().classes:
-                for key in sorted(_PATHS & set(own)):
-                    if isinstance(own[key], str):
-                        self.asks.append(Ask("file", where, f"reads the file {own[key]!r} ({key})"))
+            self._paths(own if name in allowed().classes else {}, where)
+
+    def _paths(self, config: Mapping[str, Any], where: str) -> None:
+        for key in sorted(_PATHS & set(config)):
+            if isinstance(config[key], str):
+                self.asks.append(Ask("file", where, f"reads the file {config[key]!r} ({key})"))
 
     def _class(self, module: Any, name: str, registered: str, where: str) -> None:
         if self._known(registered) or self._known(name):
@@ -146,3 +142,33 @@ def _operator(node: Any) -> str:
         return next(fields(str(node).encode(), 2), b"").decode("utf-8", "replace")
     except (ValueError, IndexError):
         return "that its node_def does not say"
+
+
+def _of_operation(config: Mapping[str, Any]) -> tuple[bool, str]:
+    """Say whether a layer made of a call such as tf.math.add only computes, and what it calls."""
+    return allowed().symbol(str(config.get("function"))), f"calls tf.{config.get('function')}"
+
+
+def _of_class_method(config: Mapping[str, Any]) -> tuple[bool, str]:
+    symbol, method = str(config.get("cls_symbol")), str(config.get("method_name"))
+    return (symbol == "RaggedTensor" and method in _RAGGED), f"calls tf.{symbol}.{method}"
+
+
+def _of_instance(config: Mapping[str, Any]) -> tuple[bool, str]:
+    return str(config.get("attr_name")) in _METHODS, f"takes {config.get('attr_name')} of a value"
+
+
+def _of_node(config: Mapping[str, Any]) -> tuple[bool, str]:
+    operator = _operator(config.get("node_def"))
+    return operator in allowed().operators, f"runs the operator {operator}"
+
+
+# Layers that Keras 2 makes of calls of TensorFlow: whether one only computes, and what it does.
+_LAYERS_OF_TENSORFLOW: Mapping[str, Callable[[Mapping[str, Any]], tuple[bool, str]]] = {
+    "TFOpLambda": _of_operation,
+    "SlicingOpLambda": _of_operation,
+    "ClassMethod": _of_class_method,
+    "InstanceMethod": _of_instance,
+    "InstanceProperty": _of_instance,
+    "TensorFlowOpLayer": _of_node,
+}

@@ -38,6 +38,8 @@ _NAMING = set(
 _PARTS = re.compile(r"(model|\.part|_temp(_[0-9a-f]+)?/part|[^/.]*)")  # what TensorFlow puts into such a name itself
 _STREAMS = {"", "stderr", "stdout", "log(info)", "log(warning)", "log(error)"}
 _STRING = 7  # DT_STRING
+_DEEPEST = 50
+_BOUND = ""  # what the file's objects give to a function
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 
@@ -61,6 +63,11 @@ class _Node:
     operator: str
     inputs: tuple[str, ...]
     attributes: Mapping[str, bytes]
+
+    @property
+    def data(self) -> tuple[str, ...]:
+        """Return its inputs without those that only order."""
+        return tuple(each for each in self.inputs if not each.startswith("^"))
 
     def functions(self) -> Iterator[str]:
         """Yield the names of the functions that it calls."""
@@ -135,46 +142,41 @@ def _asks_of_node(
         if stream not in _STREAMS:
             yield Ask("file", where, f"prints into {stream!r}")
     elif node.operator in _FILE_INPUTS:
-        data = [each for each in node.inputs if not each.startswith("^")]
         for at in _FILE_INPUTS[node.operator]:
-            named = _names(data[at], graph, assets, 0) if at < len(data) else {"a name that it has not"}
-            named |= {foreign} if None in named and foreign else set()
-            for name in sorted(each for each in named if each is not None):
+            named = _names(node.data[at], graph, assets, 0) if at < len(node.data) else {"a name that it has not"}
+            named = named - {_BOUND} | ({foreign} if foreign and _BOUND in named else set())
+            for name in sorted(named):
                 yield Ask("file", where, f"opens {name} ({node.operator})")
     elif node.operator not in allowed().operators | _PYTHON | functions | {"ShardedFilename", "ShardedFilespec"}:
         yield Ask("symbol", where, f"runs the operator {node.operator}")
 
 
-def _names(source: str, graph: _Graph, assets: Mapping[str, str], depth: int) -> set[str | None]:
-    """Return what a file's name is made of that TensorFlow does not put there: None for what it gives itself."""
+def _names(source: str, graph: _Graph, assets: Mapping[str, str], depth: int) -> set[str]:
+    """Return what a file's name is made of that TensorFlow does not put there itself."""
     head = source.partition(":")[0]
-    if depth > 50:
+    if depth > _DEEPEST:
         return {"a name that is made of too many others"}
     if head in graph.arguments:
-        if not graph.callers:
-            return {None}
-        at = graph.arguments.index(head)
-        found: set[str | None] = set()
-        for other, node in graph.callers:
-            data = [each for each in node.inputs if not each.startswith("^")]
-            given = data[at : at + 1] if node.operator in {*_CALLS, graph.name} else data
-            for each in given:
-                found |= _names(each, other, assets, depth + 1)
-        return found
+        return _given(graph, graph.arguments.index(head), assets, depth)
     made = graph.by_name.get(head)
-    if made is None or made.operator in {"Placeholder", "PlaceholderV2"}:
-        return {None}
+    if made is None or made.operator in {"Placeholder", "PlaceholderV2"} or (not graph.name and head in assets):
+        return set()
     if made.operator == "Const":
-        if not graph.name and head in assets:
-            return {None}
-        return {f"'{value}'" for value in _strings(made) if not _PARTS.fullmatch(value)} | {None}
+        return {f"'{value}'" for value in _strings(made) if not _PARTS.fullmatch(value)}
     separator = text(last(made.attributes.get("separator", b""), 2))
-    if not _PARTS.fullmatch(separator):
-        return {f"a name with '{separator}' in it"}
-    if made.operator not in _NAMING:
+    if made.operator not in _NAMING or not _PARTS.fullmatch(separator):
         return {f"a name that {made.operator} makes"}
-    data = [each for each in made.inputs if not each.startswith("^")]
-    return set().union(*(_names(each, graph, assets, depth + 1) for each in data)) or {None}
+    return set().union(*(_names(each, graph, assets, depth + 1) for each in made.data))
+
+
+def _given(graph: _Graph, at: int, assets: Mapping[str, str], depth: int) -> set[str]:
+    """Return the same of a function's argument: what it is bound to, where nothing in the graph calls the function."""
+    found: set[str] = set() if graph.callers else {_BOUND}
+    for other, node in graph.callers:
+        given = node.data[at : at + 1] if node.operator in {*_CALLS, graph.name} else node.data
+        for each in given:
+            found |= _names(each, other, assets, depth + 1)
+    return found
 
 
 def _strings(node: _Node) -> list[str]:

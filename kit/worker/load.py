@@ -22,9 +22,7 @@ def _load(folder: Path, job: Job, part: ModelPart, custom: Custom, *, first: boo
     path = folder / part.file
     if part.format == "SavedModel":
         starts = [wish.source or wish.name for wish in job.inputs] if first else []
-        return saved_model.load(
-            path, job.signatures, only_main=len(job.parts) > 1, trusted=job.trusted, starts=starts
-        )
+        return saved_model.load(path, job.signatures, only_main=len(job.parts) > 1, trusted=job.trusted, starts=starts)
     wishes = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
     if part.format == "weights":
         structure = (folder / STRUCTURE).read_text("utf-8") if job.structure else None
