@@ -61,7 +61,8 @@ class Model(_Table):
     )
     allow_code: bool = Field(
         default=False,
-        description="let the model and its code run in the local engine, which is no sandbox (a container always may)",
+        description="trust the model: its Python code runs in the local engine, too, which is no sandbox (a container "
+        "always may), and it may ask for functions and files that do more than compute",
     )
     allow_flex: bool = Field(
         default=False,

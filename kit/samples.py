@@ -124,7 +124,7 @@ def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
 
 
 def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
-    arrays = _arrays(path, where)
+    arrays = read_arrays(path, where)
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             text = array.dtype.kind in "US" and name != "y"
@@ -156,8 +156,11 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
     return _normalized(recipe, arrays, y, f"{path}: {where}")
 
 
-def _arrays(path: Path, where: str) -> Arrays:
-    """Return every array of a .npz file by its name. Nothing in it is ever unpickled."""
+def read_arrays(path: Path, where: str) -> Arrays:
+    """Return every array of a .npz file by its name. Nothing in it is ever unpickled.
+
+    Raises RecipeError, which names the file and `where`, for one that is none.
+    """
     import numpy as np
 
     again = "save it again: numpy.savez(name, **arrays)"

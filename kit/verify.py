@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.bundle import finish_model
 from kit.convert import Data, convert
 from kit.emulate import check_packages
@@ -35,7 +36,7 @@ from kit.pins import read_lock
 from kit.plan import Plan, read_sources
 from kit.progress import Reporter
 from kit.recipe import Recipe
-from kit.samples import from_raw
+from kit.samples import from_raw, read_arrays, read_labels
 from kit.tflite import read_tflite
 from kit.tflite_diff import compare
 from kit.toolchain import Toolchain, toolchains
@@ -189,7 +190,7 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any], *, 
     signature = manifest["signature"]
     assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
     labels = {
-        output["name"]: len((assets / output["labels"]).read_text("utf-8").splitlines())
+        output["name"]: len(read_labels(assets / output["labels"]))
         for output in signature["outputs"]
         if output.get("labels")
     }
@@ -219,10 +220,7 @@ def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
 
 
 def _data(bundle: Path, recipe: Recipe) -> Data:
-    import numpy as np
-
-    with np.load(bundle / SAMPLES, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(bundle / SAMPLES, "the bundle's samples")
 
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
@@ -233,7 +231,7 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
 def _labels(assets: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the content of each labels file of the bundle."""
     names = [output["labels"] for output in manifest["signature"]["outputs"] if output.get("labels")]
-    return {name: (assets / name).read_bytes() for name in names}
+    return {name: read_bounded(assets / name, MOST_TEXT) for name in names}
 
 
 def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
@@ -254,14 +252,18 @@ def _numbers(here: Path, again: Path, *, exact: bool) -> Rung:
     """
     import numpy as np
 
-    lines, holds = [], True
-    with np.load(here) as ours, np.load(again) as theirs:
-        for key in sorted(name for name in ours.files if name.startswith("output/")):
-            name = key.removeprefix("output/")
-            worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
-            whole = ours[key].dtype.kind in "iu"
-            allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
-            unit = " steps" if whole else ""
-            holds = holds and worst <= allowed
-            lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
+    lines: list[str] = []
+    holds = True
+    ours, theirs = read_arrays(here, "golden vectors"), read_arrays(again, "golden vectors")
+    for key in sorted(name for name in ours if name.startswith("output/")):
+        name = key.removeprefix("output/")
+        if key not in theirs or ours[key].shape != theirs[key].shape or f"tolerance/{name}" not in ours:
+            lines, holds = [*lines, f"{name}: golden answers of another shape"], False
+            continue
+        worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
+        whole = ours[key].dtype.kind in "iu"
+        allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
+        unit = " steps" if whole else ""
+        holds = holds and worst <= allowed
+        lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
     return Rung("numbers", holds, tuple(lines))

@@ -66,7 +66,7 @@ ARROWS = {
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
     "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
     " samples toolchain worker.job",
-    "verify": "bundle convert emulate engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
+    "verify": "bounded bundle convert emulate engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
     " toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
     "weights": "bounded errors hdf5 tflite",

@@ -13,7 +13,9 @@ from typing import Any
 import pytest
 from worlds import run_kit
 
+from kit.android.api import Api
 from kit.android.drop import drop, remove
+from kit.android.own_code import refuse_foreign_code
 from kit.errors import CheckError, KitError, OutputError, RecipeError
 from kit.manifest import read_intact, read_manifest
 from kit.manifest_check import faults_of
@@ -209,3 +211,17 @@ def test_a_drop_follows_no_link_out_of_the_module(digits_bundle: Path, app: Path
     with pytest.raises(OutputError, match="a symbolic link"):
         drop(digits_bundle, app)
     assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["src/main/kotlin/com/example/digits/Digits.kt", "emulate/emulate.py"])
+def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path, tmp_path: Path, name: str) -> None:
+    scratch = tmp_path / "scratch"
+    api: Api = "compiled-model"
+    refuse_foreign_code(digits_bundle, read_manifest(digits_bundle), api, scratch)
+    bundle = forged(digits_bundle, tmp_path / "b")
+    found = next(bundle.rglob(Path(name).name))
+    found.write_text(found.read_text("utf-8") + "\n", "utf-8")
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    with pytest.raises(CheckError, match="is not what this kit writes"):
+        refuse_foreign_code(bundle, read_manifest(bundle), api, tmp_path / "again")
+    assert run_kit("android", str(bundle)).returncode == 4

@@ -10,6 +10,7 @@ from kit.android.api import Api
 from kit.android.other import render_other
 from kit.errors import CheckError
 from kit.harness import own_harness
+from kit.manifest import read_intact
 
 
 def refuse_foreign_code(bundle: Path, manifest: Mapping[str, Any], api: Api, scratch: Path) -> None:
@@ -17,6 +18,7 @@ def refuse_foreign_code(bundle: Path, manifest: Mapping[str, Any], api: Api, scr
 
     api is the bundle's own, scratch an empty folder.
     """
+    read_intact(bundle)
     kotlin = render_other(bundle, manifest, api, scratch)
     wanted = {path.relative_to(kotlin).as_posix(): path.read_bytes() for path in kotlin.rglob("*.kt")}
     wanted |= {f"emulate/{name}": content for name, content in own_harness(manifest).items()}

@@ -62,15 +62,15 @@ def prove(
     api: Api | None = None,
     checks: Sequence[Check] = CHECKS,
     keep: bool = True,
-    allow_code: bool = False,
+    allow_code: bool = True,
 ) -> Proof:
     """Run every step and return what each found.
 
     With another api than the bundle's own, that API's glue is rendered from the bundle's facts and proved in its
     place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
     <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
-    folder is no bundle; CheckError where its code, which the steps run, is not what this kit writes, without
-    allow_code.
+    folder is no bundle. The steps run its code: without allow_code that must be what this kit writes for it, else
+    CheckError.
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
