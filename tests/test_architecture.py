@@ -66,8 +66,8 @@ ARROWS = {
     "convert": "engine errors modelfile plan progress recipe samples worker.job",
     "pipeline": "android bundle checks choice convert emulate engine files manifest plan progress recipe"
     " samples toolchain worker.job",
-    "verify": "bounded bundle convert emulate engine errors files manifest pins plan progress recipe samples tflite tflite_diff"
-    " toolchain worker.job",
+    "verify": "bounded bundle convert emulate engine errors files manifest pins plan progress recipe samples tflite"
+    " tflite_diff toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
     "weights": "bounded errors hdf5 tflite",
     "report": "bundle checks files pipeline toolchain worker.job",

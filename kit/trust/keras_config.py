@@ -34,8 +34,9 @@ _RAGGED = set(
     "from_nested_value_rowids from_nested_row_splits from_nested_row_lengths from_tensor from_sparse".split()
 )
 _PATHS = {"vocabulary", "vocabulary_file", "idf_weights"}  # of allowed layers: where a string is a file that is read
-# Classes of Keras itself that run what another file or framework holds.
-_RUNNERS = {"TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
+_RUNNERS = {"TFSMLayer"}  # classes of Keras itself that run what another file holds
+# Those that run what another framework holds, which no toolchain has: Keras and the worker have words for them.
+_FOREIGN = {"TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 
 Known = Callable[[str], bool]
 Found = Callable[[str | None, str], bool]
@@ -46,6 +47,8 @@ def found_by_name(module: str | None, name: str) -> bool:
     if not module:
         return name in _RUNNERS
     root = module.partition(".")[0]
+    if name in _FOREIGN and root in _KERAS:
+        return False
     return hasattr(builtins, name) if root == "builtins" else root in _INSTALLED
 
 

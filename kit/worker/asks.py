@@ -18,6 +18,7 @@ from kit.trust.hdf5 import asks_of_hdf5
 from kit.trust.keras_config import asks_of_config, found_by_name
 from kit.trust.saved_model import asks_of_saved_model
 from kit.worker.job import JobError
+from kit.worker.refused import foreign
 
 
 def refuse_config(keras: Any, text: str, objects: Mapping[str, Any]) -> None:
@@ -38,7 +39,7 @@ def refuse_config(keras: Any, text: str, objects: Mapping[str, Any]) -> None:
             return hasattr(sys.modules[root], name)
         return importlib.util.find_spec(root) is not None
 
-    _refuse(asks_of_config(json.loads(text), known, found))
+    _refuse(asks_of_config(json.loads(text), known, found), foreign(text))
 
 
 def refuse_saved_model(folder: Path) -> None:
@@ -55,12 +56,12 @@ def refuse_hdf5(path: Path) -> None:
             _refuse(asks_of_hdf5(file))
 
 
-def _refuse(asks: Iterable[Ask]) -> None:
+def _refuse(asks: Iterable[Ask], hint: str = "") -> None:
     for ask in asks:
         raise JobError(
             "model",
             f"it asks for more than computing: {ask}",
-            "save the model without that; or trust it with what this user may do: [model] allow_code = true",
+            hint or "save the model without that; or trust it with what this user may do: [model] allow_code = true",
         )
 
 
