@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -19,6 +20,8 @@ from kit.trust.keras_config import asks_of_config, found_by_name
 from kit.trust.saved_model import asks_of_saved_model
 from kit.worker.job import JobError
 from kit.worker.refused import foreign
+
+_BYTE_CODE = re.compile(r'"\w*_type":\s*"lambda"|"__lambda__"')
 
 
 def refuse_config(keras: Any, text: str, objects: Mapping[str, Any]) -> None:
@@ -40,6 +43,16 @@ def refuse_config(keras: Any, text: str, objects: Mapping[str, Any]) -> None:
         return importlib.util.find_spec(root) is not None
 
     _refuse(asks_of_config(json.loads(text), known, found), foreign(text))
+
+
+def refuse_byte_code(text: str) -> None:
+    """Raise JobError (kind "model") where a Keras 2 model's JSON has byte-code left: not every Keras 2 asks."""
+    if _BYTE_CODE.search(text):
+        raise JobError(
+            "model",
+            "it carries Python code that runs when it is loaded",
+            "let that code run: in a container (--engine docker), or with [model] allow_code = true",
+        )
 
 
 def refuse_saved_model(folder: Path) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
-from kit.worker.asks import refuse_config, refuse_hdf5
+from kit.worker.asks import refuse_byte_code, refuse_config, refuse_hdf5
 from kit.worker.custom import Custom, described
 from kit.worker.dequantized import holds_int8, with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
@@ -45,6 +45,8 @@ def load(
         if not trusted:
             refuse_config(keras, renamed.text, renamed.objects)
             refuse_hdf5(path)
+        if part.legacy_keras and not allow_code:
+            refuse_byte_code(renamed.text)
         with renamed.proved():
             model = _model(keras, file, part, renamed, allow_code=allow_code)
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
