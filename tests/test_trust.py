@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,10 +13,13 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
+from worlds import ROOT, run_kit, write_recipe
 
 from kit.modelfile import read_model_file
+from kit.toolchain import find_toolchain
 from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
+from kit.venv import toolchain_venv
 
 
 def layer(kind: str, config: Any = None, **more: Any) -> dict[str, Any]:
@@ -276,3 +280,52 @@ def test_numbers_in_other_files_are_named_in_an_h5_and_in_the_weights_of_a_keras
             archive.writestr("model.weights.h5", weights.getvalue())
     for path in sorted(tmp_path.iterdir()):
         assert len(read_model_file(path).asks) == (kind in {"link", "storage", "virtual"}), path
+
+
+# ---------------------------------------------------------------- as a user, and in the worker without the host
+
+
+def test_a_build_of_a_hostile_file_is_refused_before_anything_runs(tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    node = [["_CONSTANT_VALUE", -1, str(marker), {"contents": "x"}]]
+    odd = layer("TFOpLambda", {"function": "io.write_file"}) | {"inbound_nodes": node}
+    with h5py.File(tmp_path / "m.h5", "w") as file:
+        file.attrs["model_config"] = json.dumps({"class_name": "Functional", "config": {"layers": [odd]}})
+        file.attrs["keras_version"] = "2.15.0"
+    saved(tmp_path / "sm", node_of_a_print())
+    for model, named in (("m.h5", "tf.io.write_file"), ("sm", "prints into 'file:///x'")):
+        path = write_recipe(tmp_path, model_path=f"'{model}'")
+        done = run_kit("build", str(path), "--engine", "local")
+        assert done.returncode == 3
+        assert named in done.stderr
+        assert "[model] allow_code = true" in done.stderr
+        assert named in run_kit("inspect", str(tmp_path / model)).stdout.replace('\\"', '"').replace("\\'", "'")
+    assert not marker.exists()
+
+
+def node_of_a_print() -> bytes:
+    """Return a print into a file."""
+    return node("p", "PrintV2", "x", **STREAM)
+
+
+@pytest.mark.parametrize(
+    ("version", "keras"),
+    [("2.19.1", 2), ("2.19.1", 3), *(pytest.param(v, 2, marks=pytest.mark.slow) for v in ("2.12.1", "2.15.1"))],
+)
+def test_the_worker_refuses_by_itself_what_the_host_would_have_refused(
+    tmp_path: Path, version: str, keras: int
+) -> None:
+    python = toolchain_venv(find_toolchain(version), lambda _: None)
+    script = Path(__file__).with_name("hostile_descriptions.py")
+    done = subprocess.run(
+        [str(python), str(script), str(tmp_path), str(keras)],
+        env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": "/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert len(told) == (9 if keras == 2 else 7)
+    for name, message in told.items():
+        assert "it asks for more than computing" in message or "it carries Python code" in message, name
+    assert not (tmp_path / "marker").exists()
