@@ -72,6 +72,7 @@ def convert(
     freeze asks for the formats beside .tflite instead of one. Raises a KitError where the engine, the model or the data
     refuses, or where model.tflite is not the file that the worker wrote.
     """
+    _refuse_asks(plan)
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
     job = replace(_job(plan, engine, data), freeze=freeze)
@@ -87,11 +88,22 @@ def convert(
         yield result, folder
 
 
+def _refuse_asks(plan: Plan) -> None:
+    """Refuse a model file that asks for more than computing, on every engine, where the recipe does not allow it."""
+    for source in plan.sources:
+        if source.asks and not plan.recipe.model.allow_code:
+            more = f", and {len(source.asks) - 3} more" if len(source.asks) > 3 else ""
+            raise ModelError(
+                f"{source.path}: it asks for more than computing: {'; '.join(source.asks[:3])}{more}",
+                f"save the model without that; or trust it with what this user may do: {plan.trust}",
+            )
+
+
 def _refuse_code(plan: Plan, engine: Engine) -> None:
     """Refuse Python code that came with the model where neither a sandbox nor the recipe allows it."""
     if engine.isolated or plan.recipe.model.allow_code:
         return
-    hint = "build it in a container (--engine docker), or trust it: [model] allow_code = true"
+    hint = f"build it in a container (--engine docker), or trust it: {plan.trust}"
     if plan.code is not None:
         raise ModelError(
             f"{plan.code}: [model] code runs while the model is loaded, and the local engine is no sandbox", hint
@@ -110,6 +122,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
     return Job(
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,
+        trusted=model.allow_code,
         scheme=recipe.quantize.scheme,
         io=recipe.io,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),

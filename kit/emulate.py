@@ -1,18 +1,25 @@
-"""Run a bundle's own harness on a pinned runtime. Knows processes and venvs; the harness knows the model."""
+"""Run a bundle's harness on a pinned runtime. Knows processes and venvs; the harness knows the model.
+
+A bundle is data: of a bundle that did not just come from a build, the kit's own harness runs on its data.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.errors import CheckError, EngineError
-from kit.golden import read_arrays
+from kit.bounded import MOST_JSON, read_bounded
+from kit.errors import CheckError, EngineError, RecipeError
+from kit.golden import made_arrays
+from kit.harness import own_harness
+from kit.manifest import read_intact, read_manifest
 from kit.pins import Lock, read_lock
 from kit.toolchain import Runtime, find_runtime
 from kit.venv import runtime_venv
@@ -43,10 +50,30 @@ def _lock(bundle: Path, runtime: Runtime) -> Lock:
     return runtime.lock(pictures="pillow" in versions)
 
 
-def run_harness(bundle: Path, runtime: str, arguments: Sequence[str], notify: Callable[[str], None]) -> int:
-    """Run the harness with this process's own streams; return its exit code. Raises EngineError where it crashed."""
-    argv = harness_argv(bundle, find_runtime(runtime), arguments, notify)
-    code = subprocess.run(argv, check=False, env=_alone()).returncode
+def run_harness(
+    bundle: Path,
+    runtime: str,
+    arguments: Sequence[str],
+    notify: Callable[[str], None],
+    *,
+    allow_code: bool = False,
+) -> int:
+    """Run the kit's own harness on a bundle's data, with this process's own streams; return its exit code.
+
+    With allow_code the bundle's harness and packages instead, whatever they are. Raises CheckError where a file of the
+    bundle is not as it was built, EngineError where the interpreter crashed.
+    """
+    manifest = read_manifest(bundle) if allow_code else read_intact(bundle)
+    with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
+        folder = bundle
+        if not allow_code:
+            folder = Path(scratch)
+            lay_harness(folder, bundle, manifest)
+            (folder / "src").symlink_to(bundle.resolve() / "src")
+        argv = harness_argv(
+            folder, find_runtime(runtime or manifest["recipe"]["android"]["runtime"]), arguments, notify
+        )
+        code = subprocess.run(argv, check=False, env=_alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
     return code
@@ -68,13 +95,39 @@ def runtime_answers(
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:
-            return read_arrays(out)
+            return made_arrays(out)
     try:
         why = json.loads(done.stdout)["error"]
     except (ValueError, KeyError, TypeError) as error:
         last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
         raise EngineError(f"{runtime} gave no answer: {last or 'without a word'}", "run `kit doctor`") from error
     raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
+
+
+def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the kit's own harness into folder/emulate, with a bundle's golden vectors and packages beside it.
+
+    Raises RecipeError where the packages are not a runtime's.
+    """
+    emulate = folder / HARNESS.parent
+    emulate.mkdir(parents=True)
+    for name, content in own_harness(manifest).items():
+        (emulate / name).write_bytes(content)
+    for name in ("golden.npz", "requirements.txt"):
+        shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
+    runtime = manifest["recipe"]["android"]["runtime"]
+    known = {pin.name for pin in find_runtime(runtime).lock(pictures=True).pins}
+    check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
+
+
+def check_packages(lock: Lock, known: Collection[str], bundle: Path) -> None:
+    """Refuse a bundle's lock with packages that the kit's own locks have not. Raises RecipeError."""
+    if strange := sorted({pin.name for pin in lock.pins} - set(known)):
+        raise RecipeError(
+            f"{bundle}: {lock.path.name} asks for packages that are not of its toolchain or runtime: "
+            f"{', '.join(strange[:3])}",
+            "a package runs code: look at it, and allow it with --allow-code",
+        )
 
 
 def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> dict[str, Any]:
@@ -138,7 +191,8 @@ def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
 
 
 def _has_variables(bundle: Path) -> bool:
-    facts = [json.loads(path.read_text("utf-8")) for path in bundle.glob("src/main/assets/*/signature.json")]
+    places = bundle.glob("src/main/assets/*/signature.json")
+    facts = [json.loads(read_bounded(path, MOST_JSON)) for path in places]
     return any(each.get("variables") for each in facts)
 
 

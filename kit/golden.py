@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray]
 
 
-def read_arrays(path: Path, without: str = " ") -> dict[str, np.ndarray]:
+def made_arrays(path: Path, without: str = " ") -> dict[str, np.ndarray]:
     """Return the arrays of an .npz that the worker or a runtime wrote, but for those whose name begins so.
 
     Raises ModelError where it is none.

@@ -5,14 +5,22 @@ Read by a process of its own, which runs this same file: the HDF5 library can cr
 
 from __future__ import annotations
 
+import io
 import json
+import resource
+import shutil
+import struct
 import subprocess
 import sys
+import tempfile
+import zipfile
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 SECONDS = 60.0
+MOST_MEMORY = 4 << 30  # bytes of the process that reads a description; four times that for arrays
 
 
 @dataclass(frozen=True)
@@ -21,12 +29,16 @@ class Hdf5:
 
     texts: dict[str, str]
     names: frozenset[str]
+    asks: tuple[str, ...] = ()  # what of it lies in other files
 
 
-def read_hdf5(path: Path) -> Hdf5:
-    """Read a file's root. Raises ValueError, with the library's own words, for one that is not whole."""
-    answer = json.loads(_apart(str(path)))
-    return Hdf5(answer["texts"], frozenset(answer["names"]))
+def read_hdf5(path: Path, member: str = "") -> Hdf5:
+    """Read a file's root, or that of a member of a zip file.
+
+    Raises ValueError, with the library's own words, for one that is not whole.
+    """
+    answer = json.loads(_apart(str(path), *(["--member", member] if member else [])))
+    return Hdf5(answer["texts"], frozenset(answer["names"]), tuple(answer["asks"]))
 
 
 def copy_arrays(path: Path, target: Path) -> None:
@@ -72,19 +84,75 @@ def _copy(path: str, target: str) -> None:
     np.savez(target, **arrays)
 
 
-def _read(path: str) -> dict[str, Any]:
+def _member(path: str, name: str) -> BinaryIO:
+    """Open a member of a zip file, which h5py reads to and fro: zipfile reads such a one again from its start."""
+    with zipfile.ZipFile(path) as archive:
+        member = archive.getinfo(name)
+        if member.compress_type != zipfile.ZIP_STORED:
+            copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
+            shutil.copyfileobj(archive.open(member), copy)
+            return cast("BinaryIO", copy)
+    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
+    file.seek(member.header_offset + 26)
+    name_size, extra_size = struct.unpack("<HH", file.read(4))
+    return io.BufferedReader(_Part(file, member.header_offset + 30 + name_size + extra_size, member.file_size), 1 << 16)
+
+
+class _Part(io.RawIOBase):
+    """A part of a file as a file."""
+
+    def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
+        self._file, self._begin, self._size, self._at = file, begin, size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        self._file.seek(self._begin + self._at)
+        content = self._file.read(max(0, min(len(buffer), self._size - self._at)))
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _read(path: str, member: str = "") -> dict[str, Any]:
     import h5py
 
-    with h5py.File(path, "r") as file:
+    from kit.trust.hdf5 import asks_of_hdf5
+
+    with ExitStack() as stack:
+        inner = stack.enter_context(_member(path, member)) if member else path
+        file = stack.enter_context(h5py.File(inner, "r"))
         values = {name: file.attrs[name] for name in file.attrs}
         names = [*values, *file]
+        asks = [str(ask) for ask in asks_of_hdf5(file)]
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
-    return {"texts": {name: value for name, value in decoded.items() if isinstance(value, str)}, "names": names}
+    return {
+        "texts": {name: value for name, value in decoded.items() if isinstance(value, str)},
+        "names": names,
+        "asks": asks,
+    }
 
 
 if __name__ == "__main__":
     try:
-        if len(sys.argv) > 2:
+        most = MOST_MEMORY if len(sys.argv) < 3 or sys.argv[2] == "--member" else 4 * MOST_MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        if sys.argv[2:3] == ["--member"]:
+            sys.stdout.write(json.dumps(_read(sys.argv[1], sys.argv[3])))
+        elif len(sys.argv) > 2:
             _copy(sys.argv[1], sys.argv[2])
         else:
             sys.stdout.write(json.dumps(_read(sys.argv[1])))

@@ -8,6 +8,8 @@ import sys
 from typing import Any
 
 from kit.container.client import probe
+from kit.engine.walls import probe as probe_walls
+from kit.engine.walls import told
 from kit.files import cache_dir
 from kit.toolchain import LOCKS, runtimes, toolchains
 from kit.venv import venv_folder, venv_size
@@ -89,6 +91,7 @@ def health() -> list[dict[str, Any]]:
     there = next(folder for folder in (cache, *cache.parents) if folder.exists())
     free = shutil.disk_usage(there).free
     machine = platform.machine()
+    walls = probe_walls()
     return [
         {"what": "docker engine", "found": docker, "ok": not isinstance(found, str)},
         {
@@ -96,6 +99,7 @@ def health() -> list[dict[str, Any]]:
             "found": f"{platform.system()} on {machine}",
             "ok": platform.system() == "Linux" and machine in {"x86_64", "aarch64"},
         },
+        {"what": "local walls", "found": told(walls), "ok": all(walls.values())},
         {"what": "python", "found": platform.python_version(), "ok": True},
         {"what": "cache", "found": f"{cache} ({free / 1e9:.0f} GB free)", "ok": free > NEEDED},
     ]

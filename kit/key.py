@@ -10,6 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.files import json_text, sha256_tree, tree_digests
 
 KIT = Path(__file__).parent
@@ -22,7 +23,7 @@ def build_key(recipe: Path, tensorflow: str) -> tuple[str, str] | None:
     not for paths, times or the engine. Toolchains, locks and templates count as the kit's own files.
     """
     try:
-        raw = tomllib.loads(recipe.read_text("utf-8-sig"))
+        raw = tomllib.loads(read_bounded(recipe, MOST_TEXT).decode("utf-8-sig"))
         files = {name: sha256_tree(recipe.parent / name) for name in _named(raw)}
         identity = str(raw["model"]["id"])
         # A date, or a number too long to write, is no JSON: the recipe's types refuse it, in better words.

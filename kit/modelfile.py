@@ -6,15 +6,17 @@ Opens the file and reads its description only; runs nothing of it.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kit.bounded import MOST_JSON, open_regular, open_zip, read_bounded
 from kit.errors import ModelError
 from kit.hdf5 import read_hdf5
 from kit.savedmodel import read_writer
+from kit.trust.keras_config import asks_of_config
+from kit.trust.saved_model import asks_of_saved_model
 
 _HDF5 = b"\x89HDF\r\n\x1a\n"
 _ZIP = b"PK\x03\x04"
@@ -37,6 +39,7 @@ class ModelFile:
     code: tuple[str, ...]  # layers that carry Python code of their own
     tensorflow: str = ""  # the version that wrote a SavedModel
     trained_int8: bool = False  # quantization-aware training may have left its ranges in it
+    asks: tuple[str, ...] = ()  # what it asks for beyond computing: functions, classes, operators and files
 
     @property
     def legacy(self) -> bool:
@@ -62,12 +65,12 @@ def read_model_file(path: Path, structure: Path | None = None, *, built: bool = 
     if path.is_dir():
         return _from_folder(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(8)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
     if magic.startswith(_ZIP):
-        return _from_zip(path)
+        return _from_zip(path, built)
     if magic == _HDF5:
         return _from_hdf5(path, structure, built)
     kind = "empty" if not magic else "neither a zip (.keras) nor an HDF5 (.h5) file"
@@ -81,14 +84,22 @@ def _from_folder(path: Path) -> ModelFile:
     signatures = writer.signatures
     main = signatures.get(_MAIN) or next(iter(signatures.values()), {})
     inputs = {name: shape[1:] for name, shape in sorted(main.items())}
-    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds)
-
-
-def _from_zip(path: Path) -> ModelFile:
     try:
-        with zipfile.ZipFile(path) as archive:
+        asks = tuple(str(ask) for ask in asks_of_saved_model(path))
+    except (OSError, ValueError, IndexError) as error:
+        raise ModelError(f"{path}: its saved_model.pb cannot be read: {error}", "copy or export it again") from error
+    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks)
+
+
+def _from_zip(path: Path, built: bool) -> ModelFile:
+    try:
+        with open_zip(path) as archive:
+            for name in _MEMBERS:
+                if name in archive.namelist() and archive.getinfo(name).file_size > MOST_JSON:
+                    raise ValueError(f"{name} in it is larger than {MOST_JSON:,} bytes")
             broken = archive.testzip()
             texts = {name: archive.read(name) for name in _MEMBERS if name in archive.namelist()}
+            weights = [name for name in archive.namelist() if name.endswith(".h5")]
     # Broken bytes make zipfile and its decoders raise BadZipFile, EOFError, OSError, RuntimeError, zlib.error and more.
     except Exception as error:
         raise ModelError(
@@ -97,11 +108,22 @@ def _from_zip(path: Path) -> ModelFile:
     if broken:
         raise ModelError(f"{path}: damaged: {broken} in it does not match its checksum", "copy or save it again")
     try:
-        return _model_file(path, ".keras", str(json.loads(texts[_VERSION])["keras_version"]), texts[_CONFIG])
+        keras = str(json.loads(texts[_VERSION])["keras_version"])
+        made = _model_file(path, ".keras", keras, texts[_CONFIG], built)
     except (KeyError, ValueError, TypeError, RecursionError) as error:
         raise ModelError(
             f"{path}: a zip file, but no Keras model: no readable {' and '.join(_MEMBERS)} in it", _SAVE_AGAIN
         ) from error
+    asks = [ask for name in weights for ask in _asks_of_member(path, name)]
+    return replace(made, asks=(*made.asks, *asks))
+
+
+def _asks_of_member(path: Path, name: str) -> tuple[str, ...]:
+    """Return what the weights in a .keras file ask for; weights that are none of HDF5's are for Keras to refuse."""
+    try:
+        return read_hdf5(path, name).asks
+    except ValueError:
+        return ()
 
 
 def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
@@ -112,17 +134,19 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
     if "model_config" not in root.names:
         kind = WEIGHTS if _OLD_WEIGHTS in root.names else NEW_WEIGHTS
         if structure is not None:
-            return _weights(path, kind, structure)
+            made = _weights(path, kind, structure, built)
+            return replace(made, asks=(*made.asks, *root.asks))
         if built:
-            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, (), trained_int8=True)
+            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, (), trained_int8=True, asks=root.asks)
         if root.names & {_OLD_WEIGHTS, "layers"}:
             raise ModelError(f"{path}: it holds weights only, not the model's structure", _STRUCTURE)
     if "model_config" not in root.texts:
         raise ModelError(f"{path}: an HDF5 file, but no Keras model: no model_config in it", _SAVE_AGAIN)
     try:
-        return _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"])
+        made = _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"], built)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its model_config cannot be read: {error}", _SAVE_AGAIN) from error
+    return replace(made, asks=(*made.asks, *root.asks))
 
 
 _STRUCTURE = (
@@ -131,25 +155,30 @@ _STRUCTURE = (
 )
 
 
-def _weights(path: Path, kind: str, structure: Path) -> ModelFile:
+def _weights(path: Path, kind: str, structure: Path, built: bool) -> ModelFile:
     """Describe a file of weights by its structure's JSON: Keras 2 writes its version there, and Keras 3 does not."""
     try:
-        text = structure.read_text("utf-8")
+        text = read_bounded(structure, MOST_JSON).decode("utf-8")
         keras = str(json.loads(text).get("keras_version") or "3")
-        return _model_file(path, kind, keras, text)
+        return _model_file(path, kind, keras, text, built)
     except OSError as error:
         raise ModelError(f"{structure}: cannot be read: {error.strerror}", "check the file") from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"{structure}: no model's structure: {error}", "write it with model.to_json()") from error
 
 
-def _model_file(path: Path, suffix: str, keras: str, text: str | bytes) -> ModelFile:
-    """Read a model's JSON. Raises ValueError or RecursionError where it is none that Keras writes."""
+def _model_file(path: Path, suffix: str, keras: str, text: str | bytes, built: bool) -> ModelFile:
+    """Read a model's JSON.
+
+    built: it has code of its own, and the worker, which has it, knows its names. Raises ValueError or RecursionError
+    where it is none that Keras writes.
+    """
     config = json.loads(text)
     if not isinstance(config, dict) or not isinstance(config.get("class_name"), str):
         raise ValueError("it names no class")
     trained = any(name in json.dumps(config) for name in _ROUNDING_LAYERS)
-    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)), trained_int8=trained)
+    asks = tuple(str(ask) for ask in asks_of_config(config, known=lambda _: built))
+    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)), trained_int8=trained, asks=asks)
 
 
 _ROUNDING_LAYERS = ('"QuantizeLayer"', '"QuantizeWrapper"', '"QuantizeWrapperV2"')  # tfmot's
@@ -193,11 +222,16 @@ def _is_function(value: Any) -> bool:
     )
 
 
+def _marked(config: dict[str, Any]) -> bool:
+    """Say whether a configuration has byte-code beside its type: "function_type", "dropout_fn_type"."""
+    return any(key.endswith("_type") and value == "lambda" for key, value in config.items())
+
+
 def _code(config: Any, inside: str = "model") -> Iterator[str]:
     """Yield the names of layers that hold marshalled Python: Lambda layers, and lambdas given to others."""
     if isinstance(config, dict):
         name = config.get("config", {}).get("name", inside) if isinstance(config.get("config"), dict) else inside
-        if config.get("class_name") in ("Lambda", "__lambda__") or config.get("function_type") == "lambda":
+        if config.get("class_name") in ("Lambda", "__lambda__") or _marked(config):
             yield str(name)
             return
         value = config.get("value")

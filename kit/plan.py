@@ -28,6 +28,7 @@ class Plan:
     runtime_lock: Lock
     labels: Mapping[str, int]
     key: str
+    trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:

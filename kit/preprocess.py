@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
+PICTURES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 
 
@@ -144,7 +145,7 @@ def _decode(file: Any, mode: str) -> Any:
     """Return a Pillow picture of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
     from PIL import Image, ImageOps
 
-    picture: Image.Image = Image.open(file)
+    picture: Image.Image = Image.open(file, formats=PICTURES)
     is_png = picture.format == "PNG"
     picture.load()
     picture = ImageOps.exif_transpose(picture)

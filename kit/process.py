@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
+
+from kit.bounded import MOST_LINE, MOST_LOG
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,15 @@ class Exit:
     status: int
     timed_out: bool = False
     out_of_memory: bool = False
+    too_large: bool = False
 
     @property
     def cause(self) -> str:
         """Say in words how it ended: "segmentation fault (SIGSEGV)", "exit status 3"."""
         if self.out_of_memory:
             return "it ran out of memory and was killed"
+        if self.too_large:
+            return "it wrote more than a job may, and was killed"
         if self.timed_out:
             return "it ran out of time and was killed"
         number = -self.status if self.status < 0 else self.status - 128
@@ -43,47 +49,73 @@ def run(
     log: Path,
     on_line: Callable[[str], None],
     timeout: float | None = None,
+    watch: Callable[[], bool] = lambda: False,
 ) -> Exit:
     """Run argv in a process group of its own; give each line of its stdout to on_line, send its stderr to log.
 
-    timeout is in seconds. Whatever ends this call (an exception, Ctrl-C) also ends the whole group.
+    timeout is in seconds; where watch says True, twice a second, the group is killed, too. Of the log and of each line
+    a part is kept: kit.bounded says how much. Whatever ends this call (an exception, Ctrl-C) also ends the group.
     """
-    expired = threading.Event()
-    with log.open("wb") as stderr:
+    expired, large, ended = threading.Event(), threading.Event(), threading.Event()
+    with log.open("wb") as kept:
         process = subprocess.Popen(
             list(argv),
             env=dict(env),
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=stderr,
+            stderr=subprocess.PIPE,
             start_new_session=True,
             text=True,
             errors="replace",
-            bufsize=1,
         )
 
         def expire() -> None:
             expired.set()
             _kill_group(process.pid)
 
+        def look() -> None:
+            while not ended.wait(0.5):
+                if watch():
+                    large.set()
+                    _kill_group(process.pid)
+
         timer = threading.Timer(timeout, expire) if timeout is not None else None
         # A child that outlives the process would keep its stdout open, and this call waiting.
         reaper = threading.Thread(target=_reap, args=(process,), daemon=True)
+        assert process.stdout is not None
+        assert process.stderr is not None
+        errors: BinaryIO = process.stderr.buffer  # type: ignore[attr-defined]
+        logger = threading.Thread(target=_keep, args=(errors, kept), daemon=True)
+        watcher = threading.Thread(target=look, daemon=True)
         try:
             if timer:
                 timer.start()
             reaper.start()
-            assert process.stdout is not None
-            for line in process.stdout:
+            logger.start()
+            watcher.start()
+            while line := process.stdout.readline(MOST_LINE):
                 on_line(line.rstrip("\n"))
             status = process.wait()
         finally:
+            ended.set()
             if timer:
                 timer.cancel()
             _kill_group(process.pid)
             process.wait()
-    return Exit(status, timed_out=expired.is_set())
+            if logger.ident:
+                logger.join(5)
+            process.stdout.close()
+    return Exit(status, timed_out=expired.is_set(), too_large=large.is_set())
+
+
+def _keep(stream: BinaryIO, kept: BinaryIO) -> None:
+    """Copy a stream to its end into a file, as much of it as a log may have."""
+    left = MOST_LOG
+    with suppress(ValueError, OSError):  # closed under it, or a full disk: a log is no result
+        while chunk := stream.read1(1 << 16):  # type: ignore[attr-defined]
+            kept.write(chunk[:left])
+            left = max(0, left - len(chunk))
 
 
 def _reap(process: subprocess.Popen[str]) -> None:
@@ -100,5 +132,7 @@ def tail(log: Path, lines: int = 15) -> str:
     """Return the last lines of a log, or a word that it is empty."""
     if not log.exists():
         return "(no log)"
-    text = log.read_text("utf-8", errors="replace").rstrip().splitlines()
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - (1 << 16)))
+        text = file.read().decode("utf-8", errors="replace").rstrip().splitlines()
     return "\n".join(text[-lines:]) or "(the log is empty)"

@@ -7,6 +7,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TextIO
 
+from kit.bounded import printable
+
 _WIDTH = 24
 
 
@@ -22,11 +24,12 @@ class Reporter:
     def note(self, text: str) -> None:
         """Say one thing in a line of its own."""
         self._end_stage()
-        self._write(f"{text}\n")
+        self._write(f"{printable(text)}\n")
 
     def stage(self, name: str) -> None:
         """Begin a stage, which ends the one before."""
         self._end_stage()
+        name = printable(name)
         self._stage, self._since = name, time.monotonic()
         if self._live:
             self._write(f"\r\x1b[K{name} ...")

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.errors import RecipeError
 from kit.explain import Loc, explain, place, spot
 
@@ -60,7 +61,8 @@ class Model(_Table):
     )
     allow_code: bool = Field(
         default=False,
-        description="let the model and its code run in the local engine, which is no sandbox (a container always may)",
+        description="trust the model: its Python code runs in the local engine, too, which is no sandbox (a container "
+        "always may), and it may ask for functions and files that do more than compute",
     )
     allow_flex: bool = Field(
         default=False,
@@ -381,7 +383,7 @@ _TOO_LARGE = "a number in it is too long, or its tables are nested too deep"
 
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
-        text = path.read_text("utf-8-sig")
+        text = read_bounded(path, MOST_TEXT).decode("utf-8-sig")
         return text, tomllib.loads(text)
     except OSError as error:
         raise RecipeError(

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.bounded import MOST_TEXT, open_regular, open_zip, read_bounded
 from kit.errors import RecipeError
 from kit.modelfile import ModelFile
 from kit.recipe import Input, Recipe
@@ -123,7 +124,7 @@ def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
 
 
 def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
-    arrays = _arrays(path, where)
+    arrays = read_arrays(path, where)
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             text = array.dtype.kind in "US" and name != "y"
@@ -155,15 +156,20 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
     return _normalized(recipe, arrays, y, f"{path}: {where}")
 
 
-def _arrays(path: Path, where: str) -> Arrays:
-    """Return every array of a .npz file by its name. Nothing in it is ever unpickled."""
+def read_arrays(path: Path, where: str) -> Arrays:
+    """Return every array of a .npz file by its name. Nothing in it is ever unpickled.
+
+    Raises RecipeError, which names the file and `where`, for one that is none.
+    """
     import numpy as np
 
     again = "save it again: numpy.savez(name, **arrays)"
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(4)
             file.seek(0)
+            if magic in _ZIP:
+                open_zip(path).close()  # its members are few, and small enough
             loaded = np.load(file, allow_pickle=False) if magic in _ZIP else None
             members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
@@ -293,8 +299,8 @@ def read_labels(path: Path) -> list[str]:
     A label may be there twice: ImageNet's own list has two cranes.
     """
     try:
-        lines = path.read_text("utf-8-sig").rstrip().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
+        lines = read_bounded(path, MOST_TEXT).decode("utf-8-sig").rstrip().splitlines()
+    except (OSError, ValueError) as error:
         raise RecipeError(
             f"{path}: labels cannot be read: {error}", "give a text file in UTF-8, one label a line"
         ) from error

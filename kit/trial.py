@@ -15,7 +15,7 @@ from kit.checks import judge, notes, refuse_other_runtime
 from kit.emulate import runtime_answers
 from kit.errors import CheckError
 from kit.files import sha256_bytes
-from kit.golden import golden_vectors, read_arrays
+from kit.golden import golden_vectors, made_arrays
 from kit.measure import measure, real
 from kit.tflite import read_tflite
 from kit.toolchain import find_runtime
@@ -37,7 +37,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     else from it than TensorFlow does.
     """
     recipe, result = parts.recipe, parts.result
-    evaluated, made = read_arrays(parts.files / EVALUATED, without="input/"), read_arrays(parts.files / GOLDEN)
+    evaluated, made = made_arrays(parts.files / EVALUATED, without="input/"), made_arrays(parts.files / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
     if result.flex:

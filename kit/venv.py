@@ -37,6 +37,8 @@ def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
             "--no-index",
             "--no-deps",
             "--require-hashes",
+            "--only-binary",
+            ":all:",
             "--compile-bytecode",
             "--link-mode",
             "hardlink",

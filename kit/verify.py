@@ -11,17 +11,20 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.bundle import finish_model
 from kit.convert import Data, convert
-from kit.emulate import runtime_answers
+from kit.emulate import check_packages, lay_harness, runtime_answers
 from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree
-from kit.golden import golden_vectors, read_arrays
+from kit.golden import golden_vectors, made_arrays
 from kit.manifest import (
     MANIFEST,
     PROVENANCE,
@@ -36,10 +39,10 @@ from kit.pins import read_lock
 from kit.plan import Plan, read_sources
 from kit.progress import Reporter
 from kit.recipe import Recipe
-from kit.samples import from_raw
+from kit.samples import from_raw, read_arrays, read_labels
 from kit.tflite import read_tflite
 from kit.tflite_diff import compare
-from kit.toolchain import Toolchain, find_runtime
+from kit.toolchain import Toolchain, find_runtime, toolchains
 from kit.worker.job import GOLDEN, MODEL
 
 if TYPE_CHECKING:
@@ -76,13 +79,24 @@ class Ladder:
         return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
 
 
-def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits, reporter: Reporter) -> Ladder:
-    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises."""
+def verify(
+    bundle: Path,
+    models: Sequence[Path],
+    engine: Engine,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    allow_code: bool = False,
+) -> Ladder:
+    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises.
+
+    allow_code is the command line's word: what a bundle's own recipe says of it counts for nothing.
+    """
     manifest = read_manifest(bundle)
     rungs = [_files(bundle, manifest), _source(models, manifest)]
     if not all(rung.holds for rung in rungs):
         return Ladder(tuple(rungs))
-    plan = _plan(bundle, models, manifest)
+    plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
         # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
@@ -94,11 +108,11 @@ def verify(bundle: Path, models: Sequence[Path], engine: Engine, limits: Limits,
             difference = compare(read_tflite(here), read_tflite(again))
             rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
         try:
-            vectors = read_arrays(files / GOLDEN) if result.flex else _answers(bundle, again, plan, files, reporter)
+            vectors = made_arrays(files / GOLDEN) if result.flex else _answers(bundle, manifest, again, files, reporter)
         except CheckError as error:
             rungs.append(Rung("numbers", False, (error.message,)))
         else:
-            theirs = golden_vectors(result, read_arrays(files / GOLDEN), vectors)
+            theirs = golden_vectors(result, made_arrays(files / GOLDEN), vectors)
             rungs.append(_numbers(bundle / "emulate" / GOLDEN, theirs, exact=same))
     return Ladder(tuple(rungs))
 
@@ -161,13 +175,31 @@ def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
     return Rung("source", not others, (*others, *same))
 
 
-def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any]) -> Plan:
-    recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+def _recipe(bundle: Path, manifest: Mapping[str, Any], *, allow_code: bool) -> Recipe:
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{bundle}: its recipe is none: {place}: {first['msg']}", "build it again") from error
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"allow_code": allow_code})})
+
+
+def _check_locks(bundle: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse packages that no toolchain or runtime of the kit has, whatever the bundle's locks say."""
+    known = {pin.name for toolchain in toolchains().values() for pin in toolchain.lock.pins}
+    check_packages(_toolchain(bundle, manifest).lock, known, bundle)
+
+
+def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any], *, allow_code: bool) -> Plan:
+    recipe = _recipe(bundle, manifest, allow_code=allow_code)
+    if not allow_code:
+        _check_locks(bundle, manifest)
     toolchain = _toolchain(bundle, manifest)
     signature = manifest["signature"]
     assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
     labels = {
-        output["name"]: len((assets / output["labels"]).read_text("utf-8").splitlines())
+        output["name"]: len(read_labels(assets / output["labels"]))
         for output in signature["outputs"]
         if output.get("labels")
     }
@@ -176,7 +208,8 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any]) -> 
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     key = str(manifest["key"])
-    return Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    return replace(made, trust="--allow-code")
 
 
 def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
@@ -196,10 +229,7 @@ def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
 
 
 def _data(bundle: Path, recipe: Recipe) -> Data:
-    import numpy as np
-
-    with np.load(bundle / SAMPLES, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
+    arrays = read_arrays(bundle / SAMPLES, "the bundle's samples")
 
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
@@ -210,7 +240,7 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
 def _labels(assets: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
     """Return the content of each labels file of the bundle."""
     names = [output["labels"] for output in manifest["signature"]["outputs"] if output.get("labels")]
-    return {name: (assets / name).read_bytes() for name in names}
+    return {name: read_bounded(assets / name, MOST_TEXT) for name in names}
 
 
 def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
@@ -224,12 +254,14 @@ def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
     return Rung("bytes", False, tuple(lines), promised)
 
 
-def _answers(bundle: Path, again: bytes, plan: Plan, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
-    """Return what the new file answers on the bundle's runtime, through the bundle's own harness."""
+def _answers(
+    bundle: Path, manifest: Mapping[str, Any], again: bytes, files: Path, reporter: Reporter
+) -> dict[str, np.ndarray]:
+    """Return what the new file answers on the bundle's runtime, through the kit's own harness."""
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        copy, runtime = Path(folder) / "bundle", find_runtime(plan.recipe.android.runtime).name
-        for part in (Path("emulate"), Path("src") / "main" / "assets"):
-            shutil.copytree(bundle / part, copy / part)
+        copy, runtime = Path(folder) / "bundle", find_runtime(manifest["recipe"]["android"]["runtime"]).name
+        lay_harness(copy, bundle, manifest)
+        shutil.copytree(bundle / "src" / "main" / "assets", copy / "src" / "main" / "assets")
         next(copy.glob(f"src/main/assets/*/{MODEL}")).write_bytes(again)
         reporter.stage(f"run it on {runtime}")
         return runtime_answers(copy, runtime, files, sha256_bytes(again), reporter.note)
@@ -242,14 +274,18 @@ def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Ru
     """
     import numpy as np
 
-    lines, holds = [], True
-    with np.load(here) as ours:
-        for key in sorted(name for name in ours.files if name.startswith("output/")):
-            name = key.removeprefix("output/")
-            worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
-            whole = ours[key].dtype.kind in "iu"
-            allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
-            unit = " steps" if whole else ""
-            holds = holds and worst <= allowed
-            lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
+    lines: list[str] = []
+    holds = True
+    ours = read_arrays(here, "golden vectors")
+    for key in sorted(name for name in ours if name.startswith("output/")):
+        name = key.removeprefix("output/")
+        if key not in theirs or ours[key].shape != theirs[key].shape or f"tolerance/{name}" not in ours:
+            lines, holds = [*lines, f"{name}: golden answers of another shape"], False
+            continue
+        worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
+        whole = ours[key].dtype.kind in "iu"
+        allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
+        unit = " steps" if whole else ""
+        holds = holds and worst <= allowed
+        lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
     return Rung("numbers", holds, tuple(lines))

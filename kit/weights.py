@@ -6,12 +6,12 @@ import difflib
 import fnmatch
 import math
 import tempfile
-import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.bounded import open_regular, open_zip
 from kit.errors import ModelError, RecipeError
 from kit.hdf5 import copy_arrays
 from kit.tflite import is_tflite, read_tflite
@@ -85,7 +85,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
     if is_tflite(path):
         return _from_tflite(path)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(4)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
@@ -118,7 +118,7 @@ def _from_zip(path: Path) -> Mapping[str, np.ndarray]:
     import numpy as np
 
     try:
-        with zipfile.ZipFile(path) as archive, tempfile.TemporaryDirectory() as folder:
+        with open_zip(path) as archive, tempfile.TemporaryDirectory() as folder:
             if "model.weights.h5" in archive.namelist():
                 return _from_hdf5(Path(archive.extract("model.weights.h5", folder)), path)
         with np.load(path, allow_pickle=False) as file:

@@ -30,12 +30,30 @@ def bundle(
 def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example.digits") -> Path:
     """Write the manifest of what is in the folder."""
     (place / "bundle.json").unlink(missing_ok=True)
+    named = {"id": place.name, "version": "1.0.0"}
     manifest = {
+        **named,
         "format": 2,
-        "id": place.name,
-        "version": "1.0.0",
-        "recipe": {"model": {"id": place.name}, "android": {"package": package, "runtime": runtime}},
-        "signature": {"signature": "serving_default", "inputs": [], "outputs": []},
+        "key": "0" * 64,
+        "kit": "0.1.0",
+        "recipe": {"model": named, "android": {"package": package, "runtime": runtime}},
+        "source": {"files": [{"file": f"{place.name}.keras", "sha256": "0" * 64}]},
+        "toolchain": {
+            "tensorflow": "2.19.1",
+            "python": "3.11",
+            "keras": "3.15.1",
+            "legacy_keras": "",
+            "lock_sha256": "0" * 64,
+            "architecture": "x86_64",
+        },
+        "model": {"sha256": "0" * 64, "bytes": 8, "scheme": "float32", "io": "float32"},
+        "signature": {
+            **named,
+            "model": "model.tflite",
+            "signature": "serving_default",
+            "inputs": [],
+            "outputs": [],
+        },
         "files": tree_digests(place),
     }
     (place / "bundle.json").write_text(json_text(manifest))

@@ -21,61 +21,67 @@ ARROWS = {
     # both worlds: the worker runs these, too
     "npz": "",
     "preprocess": "",
+    "protobuf": "",
+    "trust": "protobuf",
     "worker.job": "",
     # the worker's world: inside a toolchain
-    "worker": "npz preprocess worker.job",
+    "worker": "npz preprocess trust worker.job",
     # the host's world
+    "bounded": "",
     "errors": "",
     "parallel": "",
-    "process": "",
-    "progress": "",
+    "process": "bounded",
+    "progress": "bounded",
     "render": "",
-    "hdf5": "",
-    "savedmodel": "",
+    "hdf5": "trust",
+    "savedmodel": "bounded protobuf",
     "files": "errors",
     "pins": "errors",
     "explain": "errors",
     "tflite": "errors",
     "chance": "",
     "weight_types": "tflite",
-    "recipe": "errors explain",
+    "recipe": "bounded errors explain",
     "measure": "errors preprocess recipe worker.job",
     "golden": "errors measure worker.job",
     "runtime_answers": "",
     "metadata": "errors recipe tflite",
     "tflite_text": "errors metadata tflite",
     "tflite_diff": "tflite tflite_text",
-    "modelfile": "errors hdf5 savedmodel",
+    "modelfile": "bounded errors hdf5 savedmodel trust",
     "toolchain": "errors pins",
     "choice": "errors modelfile toolchain",
-    "key": "files",
-    "manifest": "errors files",
+    "key": "bounded files",
+    "manifest_check": "",
+    "manifest": "bounded errors files manifest_check",
+    "harness": "render",
     "wheels": "errors files pins",
     "venv": "errors files pins toolchain wheels",
-    "samples": "errors modelfile preprocess recipe",
+    "samples": "bounded errors modelfile preprocess recipe",
     "checks": "chance errors measure recipe worker.job",
     "container": "errors files toolchain wheels",
-    "engine": "container errors files process progress toolchain venv worker.job",
-    "android": "errors files manifest metadata pins process recipe render tflite toolchain venv",
-    "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples toolchain"
-    " weight_types worker.job",
-    "emulate": "errors golden pins toolchain venv worker.job",
+    "engine": "bounded container errors files process progress toolchain venv worker.job",
+    "android": "bounded errors files harness manifest manifest_check metadata pins process recipe render"
+    " tflite toolchain venv",
+    "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples"
+    " toolchain weight_types worker.job",
+    "emulate": "bounded errors golden harness manifest pins toolchain venv worker.job",
     "trial": "bundle checks emulate errors files golden measure tflite toolchain weight_types worker.job",
     "plan": "choice errors modelfile pins recipe samples toolchain",
-    "inventory": "container files toolchain venv",
+    "inventory": "container engine files toolchain venv",
     "convert": "engine errors files modelfile plan progress recipe samples worker.job",
-    "pipeline": "android bundle checks choice convert emulate engine files manifest measure npz plan progress recipe"
-    " samples toolchain trial worker.job",
-    "verify": "bundle convert emulate engine errors files golden manifest pins plan progress recipe samples tflite"
-    " tflite_diff toolchain worker.job",
+    "pipeline": "android bundle checks choice convert emulate engine files manifest measure npz plan progress"
+    " recipe samples toolchain trial worker.job",
+    "verify": "bounded bundle convert emulate engine errors files golden manifest pins plan progress recipe"
+    " samples tflite tflite_diff toolchain worker.job",
     "frozen": "convert engine errors files kit plan progress worker.job",
-    "weights": "errors hdf5 tflite",
+    "weights": "bounded errors hdf5 tflite",
     "report": "bundle checks files measure pipeline recipe samples toolchain weight_types worker.job",
     "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
     "matrix": "cells errors manifest recipe",
     "matrix_report": "cells matrix",
     "matrix_page": "cells kit matrix matrix_report render",
-    "tasks": "android cells checks container emulate engine errors files frozen inventory key manifest matrix"
+    "tasks": "android bounded cells checks container emulate engine errors files frozen inventory key manifest matrix"
     " matrix_page"
     " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff"
     " tflite_text toolchain verify weights",
@@ -87,7 +93,10 @@ LIBRARIES = {
     "worker.job": "",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "npz": "numpy",
+    "protobuf": "",
+    "trust": "h5py",
     "preprocess": "numpy PIL",
+    "engine.walls": "",  # a script that becomes the worker
     "container.bytecode": "",  # a script that runs inside a container
     "runtime_answers": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv

@@ -6,27 +6,25 @@ not as it says, belongs to the person. dropkit.gradle beside it is what the drop
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kit.android.api import COROUTINES, api_for, coordinate_of
 from kit.android.glue import read_glue
 from kit.android.pack import pack_name, pack_needs, plan_pack
+from kit.android.state import FORMAT, STATE, State, place_of, read_state
 from kit.android.values import Call
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
 from kit.manifest import read_intact
 from kit.render import render_text
 
-STATE = "dropkit.json"
 GRADLE = "dropkit.gradle"
 RULES = PurePosixPath("dropkit")  # one file of R8 rules for each bundle
 REGISTRY = PurePosixPath("src/main/kotlin/dropkit/stub/Bundles.kt")  # of android_stub: other apps have none
-FORMAT = 1
 _BUILD_FILES = ("build.gradle.kts", "build.gradle")
 _ANDROID = re.compile(r"com\.android\.(application|library)|android[.-](application|library)")
 
@@ -43,19 +41,6 @@ class Dropped:
     needs: tuple[str, ...] = ()
 
 
-@dataclass
-class _State:
-    """What dropkit.json says."""
-
-    bundles: dict[str, dict[str, Any]] = field(default_factory=dict)
-    generated: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
-
-    def owned(self) -> dict[str, str]:
-        """Return the SHA-256 of every file that a drop wrote."""
-        files = {path: sha for bundle in self.bundles.values() for path, sha in bundle["files"].items()}
-        return files | self.generated
-
-
 def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -> Dropped:
     """Copy a bundle into the app module at `into`; what an older drop of it had and it has not goes.
 
@@ -70,7 +55,7 @@ def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -
     files = _contents(bundle, manifest)
     if variants is not None:
         files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest["id"])
-    after = _State({**state.bundles}, dict(state.generated))
+    after = State({**state.bundles}, dict(state.generated))
     after.bundles[manifest["id"]] = _facts(manifest, files)
     if variants is not None:
         after.bundles[manifest["id"]]["groups"] = sorted(variants)
@@ -87,7 +72,7 @@ def remove(name: str, into: Path) -> Dropped:
     if name not in state.bundles:
         there = ", ".join(sorted(state.bundles)) or "none"
         raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
-    after = _State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
+    after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
     return _apply(module, state, after, {}, name)
 
 
@@ -148,7 +133,7 @@ def _picture(main: Call) -> str | None:
     return f"{main.verb}(bitmap).{read}" if read else None
 
 
-def _apply(module: Path, before: _State, after: _State, files: Mapping[str, bytes], name: str) -> Dropped:
+def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes], name: str) -> Dropped:
     """Go from one state to the other: look at everything first, then write, then remove."""
     _check_runtimes(after, name)
     _refuse_shared(after, name)
@@ -156,15 +141,16 @@ def _apply(module: Path, before: _State, after: _State, files: Mapping[str, byte
     after.generated = {path: sha256_bytes(data) for path, data in generated.items()}
     wanted, owned = {**files, **generated}, before.owned()
     gone = set(owned) - set(after.owned())
+    places = {path: place_of(module, path) for path in {*wanted, *gone, STATE}}
     _refuse_foreign(module, wanted, owned, gone)
-    written = [path for path, data in sorted(wanted.items()) if not _holds(module / path, data)]
-    removed = [path for path in sorted(gone) if (module / path).exists()]
+    written = [path for path, data in sorted(wanted.items()) if not _holds(places[path], data)]
+    removed = [path for path in sorted(gone) if places[path].exists()]
     with writable(module):
         for path in written:
-            write_whole(module / path, wanted[path])
+            write_whole(places[path], wanted[path])
         for path in removed:
-            (module / path).unlink()
-            _remove_empty((module / path).parent, module)
+            places[path].unlink()
+            _remove_empty(places[path].parent, module)
         _write_state(module, after)
     return Dropped(
         name,
@@ -176,7 +162,7 @@ def _apply(module: Path, before: _State, after: _State, files: Mapping[str, byte
     )
 
 
-def _check_runtimes(state: _State, name: str) -> None:
+def _check_runtimes(state: State, name: str) -> None:
     """Refuse two runtimes in one app: their classes and native libraries have the same names."""
     runtimes = {key: bundle["runtime"] for key, bundle in state.bundles.items()}
     for other, runtime in runtimes.items():
@@ -187,7 +173,7 @@ def _check_runtimes(state: _State, name: str) -> None:
             )
 
 
-def _refuse_shared(state: _State, name: str) -> None:
+def _refuse_shared(state: State, name: str) -> None:
     """Refuse a bundle whose class or assets another bundle has already brought."""
     own = set(state.bundles.get(name, {"files": ()})["files"])
     for other, bundle in state.bundles.items():
@@ -249,7 +235,7 @@ def _packs(bundles: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
     return {pack_name(key): bool(bundles[key]["groups"]) for key in sorted(bundles) if "groups" in bundles[key]}
 
 
-def _needs(module: Path, before: _State, after: _State) -> tuple[str, ...]:
+def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
     """Return the lines that the project lacks: the module's own as its build file's language writes it."""
     there = _packs(after.bundles)
     gone = next((name for name in _packs(before.bundles) if name not in there), None)
@@ -269,21 +255,13 @@ def _remove_empty(folder: Path, module: Path) -> None:
         folder = folder.parent
 
 
-def _read_state(module: Path) -> _State:
-    path = module / STATE
-    if not path.exists():
-        # android_stub, and a module whose last bundle went: what is generated for no bundle is no person's work.
-        return _State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
-    try:
-        raw = json.loads(path.read_text("utf-8"))
-        if raw["format"] == FORMAT:
-            return _State(dict(raw["bundles"]), dict(raw["generated"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
-    raise RecipeError(f"{path}: its format is {raw['format']!r}, and this dropkit knows {FORMAT}", "update dropkit")
+def _read_state(module: Path) -> State:
+    # android_stub, and a module whose last bundle went: what is generated for no bundle is no person's work.
+    found = read_state(module)
+    return found or State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
 
 
-def _write_state(module: Path, state: _State) -> None:
+def _write_state(module: Path, state: State) -> None:
     if not state.bundles:
         (module / STATE).unlink(missing_ok=True)
         return

@@ -22,6 +22,7 @@ from kit.android.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fr
 from kit.android.mediapipe import mediapipe_step
 from kit.android.metadata import metadata_step
 from kit.android.other import render_other
+from kit.android.own_code import refuse_foreign_code
 from kit.android.source import Glue, find_glue
 from kit.android.step import Notify, Step, step
 from kit.android.tools import KOTLIN
@@ -61,13 +62,15 @@ def prove(
     api: Api | None = None,
     checks: Sequence[Check] = CHECKS,
     keep: bool = True,
+    allow_code: bool = True,
 ) -> Proof:
     """Run every step and return what each found.
 
     With another api than the bundle's own, that API's glue is rendered from the bundle's facts and proved in its
     place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
     <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
-    folder is no bundle.
+    folder is no bundle. The steps run its code: without allow_code that must be what this kit writes for it, else
+    CheckError.
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
@@ -76,6 +79,8 @@ def prove(
     api = api or own
     linked = runtime_for(api, runtime, own)
     with tempfile.TemporaryDirectory(prefix="dropkit-android-") as scratch:
+        if not allow_code:
+            refuse_foreign_code(bundle, manifest, own, Path(scratch) / "own")
         result = fresh(Path(scratch) / "result")
         kotlin = None if api == own else render_other(bundle, manifest, api, Path(scratch) / "other")
         work = _Work(bundle, kotlin, manifest, coordinate_of(linked), Path(scratch), result, notify)

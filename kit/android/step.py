@@ -34,3 +34,7 @@ def step(name: str, work: Callable[[], str]) -> Step:
         return Step(name, "missing", missing.message, missing.hint)
     except KitError as error:
         return Step(name, "fail", error.message, error.hint)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        # A stranger's signature.json, labels or vectors: the manifest is checked, and these are not.
+        what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        return Step(name, "fail", f"the bundle's files are not as a build writes them: {what}", "build it again")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from kit.bounded import MOST_OUT, MOST_OUT_FILES
 from kit.process import Exit
 from kit.toolchain import Toolchain
 
@@ -28,6 +31,19 @@ class JobFolder:
     inputs: Path
     out: Path
     log: Path
+
+
+def too_large(out: Path) -> bool:
+    """Say whether a job has left more in its folder than one may: bytes, or files."""
+    files = size = 0
+    for folder, folders, names in os.walk(out):
+        files += len(folders) + len(names)
+        for name in names:
+            with suppress(OSError):
+                size += Path(folder, name).lstat().st_size
+        if files > MOST_OUT_FILES or size > MOST_OUT:
+            return True
+    return False
 
 
 class Engine(Protocol):

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
+from kit.bounded import MOST_LINE, MOST_LOG
 from kit.container import client as engine
 from kit.container.image import Image, ensure_image
 from kit.container.options import OUT, hardened
 from kit.container.wheel_layer import SITE
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
 from kit.process import Exit
 from kit.toolchain import Toolchain
@@ -80,17 +81,25 @@ def docker_options(job: JobFolder, limits: Limits) -> dict[str, Any]:
 
 def _follow(container: Container, job: JobFolder, limits: Limits, on_line: Notify) -> Exit:
     """Start the container, pass its stdout on line by line and its stderr to the log, and say how it ended."""
-    expired = threading.Event()
+    expired, large, ended = threading.Event(), threading.Event(), threading.Event()
 
     def expire() -> None:
         expired.set()
         with suppress(Exception):  # it may end by itself at the same moment
             container.kill()
 
+    def look() -> None:
+        while not ended.wait(0.5):
+            if too_large(job.out):
+                large.set()
+                with suppress(Exception):
+                    container.kill()
+
     stream = container.attach(stdout=True, stderr=True, stream=True, demux=True, logs=True)
     timer = threading.Timer(limits.seconds, expire)
     try:
         timer.start()
+        threading.Thread(target=look, daemon=True).start()
         container.start()
         with job.log.open("wb") as log:
             for line in _lines(stream, log):
@@ -98,20 +107,24 @@ def _follow(container: Container, job: JobFolder, limits: Limits, on_line: Notif
         status = int(container.wait()["StatusCode"])
     finally:
         timer.cancel()
+        ended.set()
     container.reload()
     return Exit(
         status,
         timed_out=expired.is_set(),
+        too_large=large.is_set(),
         out_of_memory=bool(container.attrs["State"]["OOMKilled"]) and status != 0,
     )
 
 
 def _lines(stream: Any, log: Any) -> Iterator[str]:
     """Yield whole lines of stdout; write stderr to log. The engine cuts its chunks anywhere."""
-    pending = b""
+    pending, left = b"", MOST_LOG
     for out, err in stream:
         if err:
-            log.write(err)
+            log.write(err[:left])
+            left = max(0, left - len(err))
         *lines, pending = (pending + (out or b"")).split(b"\n")
+        pending = pending[:MOST_LINE]
         for line in lines:
             yield line.decode("utf-8", errors="replace")

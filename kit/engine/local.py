@@ -1,4 +1,4 @@
-"""The local engine: the toolchain as a venv of this user. Same wheels as the container, and no sandbox."""
+"""The local engine: the toolchain as a venv of this user. Same wheels as the container; walls, and no sandbox."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import JobFolder, Limits, too_large, worker_env
+from kit.engine.walls import walled_argv
 from kit.process import Exit, run
 from kit.toolchain import Toolchain
 from kit.venv import toolchain_venv
+
+_SPARE = 4  # private memory that a process maps, to what it may use: TensorFlow maps much that it never touches
 
 
 @dataclass(frozen=True)
@@ -25,12 +28,31 @@ class LocalEngine:
         toolchain_venv(toolchain, notify)
 
     def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
-        """Run one job; limits.memory is not enforced here."""
+        """Run one job behind the walls that this kernel has; limits.memory is a coarse bound here."""
         python = toolchain_venv(toolchain, on_line)
         with TemporaryDirectory(prefix="dropkit-home-") as home:
             env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home}
-            argv = local_argv(python, job)
-            return run(argv, env=env, cwd=Path(home), log=job.log, on_line=on_line, timeout=limits.seconds)
+            argv = walled_argv(
+                python,
+                local_argv(python, job),
+                read=[*_homes(python), job.inputs],
+                write=[job.out, Path(home)],
+                memory=_SPARE * limits.memory,
+            )
+            return run(
+                argv,
+                env=env,
+                cwd=Path(home),
+                log=job.log,
+                on_line=on_line,
+                timeout=limits.seconds,
+                watch=lambda: too_large(job.out),
+            )
+
+
+def _homes(python: Path) -> list[Path]:
+    """Return the folders that a venv's Python is made of: its own, and those of the Python behind it."""
+    return [python.parent.parent, python.resolve().parent.parent]
 
 
 def local_argv(python: Path, job: JobFolder) -> list[str]:

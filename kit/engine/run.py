@@ -7,13 +7,15 @@ import shutil
 import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from zipfile import BadZipFile
 
+from kit.bounded import MOST_JSON, MOST_OUT, MOST_OUT_FILES, open_zip, printable, read_bounded
 from kit.container.client import probe
-from kit.engine.base import Engine, JobFolder, Limits
+from kit.engine.base import Engine, JobFolder, Limits, too_large
 from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
 from kit.errors import KINDS, EngineError, ModelError, RecipeError
@@ -77,8 +79,9 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
 
     folder.out.mkdir()
     code = folder.inputs / "code" / "kit"
-    shutil.copytree(KIT / "worker", code / "worker", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "npz.py", "preprocess.py"):
+    for name in ("trust", "worker"):
+        shutil.copytree(KIT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("__init__.py", "npz.py", "preprocess.py", "protobuf.py"):
         shutil.copyfile(KIT / name, code / name)
     for name, path in order.files.items():
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
@@ -102,9 +105,13 @@ def _pass_on(line: str, reporter: Reporter) -> None:
 
 def _outcome(folder: JobFolder, ended: Exit, engine: Engine) -> Result:
     _refuse_links(folder.out)
+    if ended.too_large or too_large(folder.out):
+        raise _death(folder, replace(ended, too_large=True), engine)
     try:
-        result = load_result((folder.out / RESULT).read_text("utf-8"))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        result = load_result(read_bounded(folder.out / RESULT, MOST_JSON).decode("utf-8"))
+        for archive in folder.out.glob("*.npz"):
+            open_zip(archive).close()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BadZipFile):
         raise _death(folder, ended, engine) from None
     if ended.status != 0:
         raise _death(folder, ended, engine)
@@ -127,9 +134,11 @@ def _death(folder: JobFolder, ended: Exit, engine: Engine) -> ModelError:
     hint = "the log's end often names the layer or op; another scheme or TensorFlow version may convert it"
     if ended.out_of_memory or ended.status == -9:
         hint = "give it more with --memory, or fewer calibration samples: [quantize] count"
+    elif ended.too_large:
+        hint = f"a job may leave {MOST_OUT >> 30} GB in {MOST_OUT_FILES} files: fewer evaluation samples, [checks] data"
     elif ended.timed_out:
         hint = "give it more time with --timeout SECONDS, or fewer samples"
-    quoted = "\n".join(f"  | {line}" for line in tail(folder.log).splitlines())
+    quoted = "\n".join(f"  | {printable(line)[:500]}" for line in tail(folder.log).splitlines())
     return ModelError(
         f"the conversion process died ({engine.name} engine): {ended.cause}\n{quoted}\n  whole log: {folder.log}",
         hint,

@@ -15,12 +15,15 @@ if TYPE_CHECKING:
 
 
 @command
-def android(ctx: Context, bundle: str, api: str = "", json: bool = False, debug: bool = False) -> None:
+def android(
+    ctx: Context, bundle: str, api: str = "", allow_code: bool = False, json: bool = False, debug: bool = False
+) -> None:
     """Prove a bundle's Android side without a phone; write its AAR and a test APK to <bundle>.android.
 
     The Kotlin is compiled and its golden test runs on a JVM against the real LiteRT library; metadata is read back,
     MediaPipe runs it where a task fits, and the model is taken out of a signed APK and run again.
     --api compiled-model, interpreter or play-services proves the glue for that API instead of the recipe's.
+    A bundle's Kotlin or Python that this kit would write otherwise runs with --allow-code only.
     Exit codes: 0 all proved, 2 usage, 4 a step failed, 5 a step could not run here: it says what is missing.
     """
     from kit.android.api import check_api
@@ -29,7 +32,7 @@ def android(ctx: Context, bundle: str, api: str = "", json: bool = False, debug:
 
     reporter = Reporter()
     try:
-        proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None)
+        proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None, allow_code=allow_code)
     finally:
         reporter.close()
     print_json(to_json(proof)) if json else print_proof(proof)

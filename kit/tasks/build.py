@@ -124,13 +124,15 @@ def verify(
     engine: str = "auto",
     memory: str = "8g",
     timeout: int = 3600,
+    allow_code: bool = False,
     json: bool = False,
     debug: bool = False,
 ) -> None:
     """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
 
     Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand. Exit code 6
-    names the first rung that fails.
+    names the first rung that fails. --allow-code lets the model, the bundle's code and its packages run in the local
+    engine: what the bundle says of that itself counts for nothing.
     """
     from kit.engine import Limits, choose_engine
     from kit.errors import DifferenceError
@@ -141,7 +143,7 @@ def verify(
     sources = find_models(folder, model)
     limits = Limits(memory_bytes(memory), seconds(timeout))
     try:
-        ladder = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter)
+        ladder = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter, allow_code=allow_code)
     finally:
         reporter.close()
     if json:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import io
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from kit.bounded import printable
 from kit.errors import INTERRUPTED, KitError, RecipeError
 
 
@@ -21,12 +24,12 @@ def command(function: Callable[..., Any]) -> Any:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _terminating():
+            with _terminating(), contextlib.redirect_stdout(_Plain(sys.stdout)):
                 return function(*args, **kwargs)
         except KitError as error:
             if kwargs.get("debug"):
                 raise
-            raise Exit(f"{error.title}: {error}", code=error.code) from None
+            raise Exit(printable(f"{error.title}: {error}"), code=error.code) from None
         except KeyboardInterrupt:
             raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
         except (SystemExit, Exit):
@@ -34,17 +37,39 @@ def command(function: Callable[..., Any]) -> Any:
         except OSError as error:
             if kwargs.get("debug"):
                 raise
-            what = f"{error.filename or 'a file'}: {error.strerror or error}"
+            what = printable(f"{error.filename or 'a file'}: {error.strerror or error}")
             raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
         except Exception as error:
             if kwargs.get("debug"):
                 raise
-            raise Exit(
-                f"bug: {type(error).__name__}: {error}\n  next: please report it with the output of --debug",
-                code=1,
-            ) from None
+            what = printable(f"{type(error).__name__}: {error}")
+            raise Exit(f"bug: {what}\n  next: please report it with the output of --debug", code=1) from None
 
     return task(wrapped)
+
+
+class _Plain(io.TextIOBase):
+    """Stdout without what steers a terminal: names and notes of a model or a bundle come from anyone."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        self._stream.write(printable(text, colours=True))
+        return len(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
 
 
 class _terminating:  # noqa: N801 - reads as a word in `with`

@@ -24,6 +24,7 @@ def emulate(
     variables: bool = False,
     load: str = "",
     save: str = "",
+    allow_code: bool = False,
     debug: bool = False,
 ) -> None:
     """Run a bundle on a LiteRT interpreter: on its golden vectors, or on files.
@@ -31,16 +32,15 @@ def emulate(
     Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png b.png
     --signature KEY runs them through another signature. --variables shows the variables that the model keeps;
     --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
-    --runtime is any that `toolchains` lists; by default the recipe's.
+    --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
+    --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
+    vector is off.
     """
     import shlex
 
     from kit.emulate import run_harness
-    from kit.manifest import read_manifest
     from kit.progress import Reporter
 
-    folder = Path(bundle)
-    runtime = runtime or read_manifest(folder)["recipe"]["android"]["runtime"]
     arguments = [
         *input,
         *shlex.split(ctx.remainder or ""),
@@ -52,7 +52,7 @@ def emulate(
         *(["--load", load] if load else []),
         *(["--save", save] if save else []),
     ]
-    code = run_harness(folder, runtime, arguments, Reporter().note)
+    code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
 

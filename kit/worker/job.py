@@ -101,6 +101,7 @@ class Job:
     train: TrainWish | None = None
     gate: bool = True  # refuse what is wrong beyond doubt
     seed: int = 7
+    trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT
 
 
@@ -193,11 +194,13 @@ def load_result(text: str) -> Result | Refusal:
     """Read result.json. Raises ValueError for another format's, and TypeError or KeyError for what is none."""
     raw = json.loads(text)
     if "refusal" in raw:
-        return Refusal(**raw["refusal"])
+        return _build(Refusal, raw["refusal"])
     return _build(Result, _checked(raw["result"]))
 
 
 T = TypeVar("T")
+# What JSON has for a field's type. A float's value may be whole.
+_PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int,), float: (float, int)}
 
 
 def _build(kind: type[T], raw: dict[str, Any]) -> T:
@@ -213,8 +216,14 @@ def _value(kind: Any, value: Any) -> Any:
         kind = next(each for each in get_args(kind) if each is not type(None))
     if get_origin(kind) is tuple:
         inner = get_args(kind)[0]
+        if not isinstance(value, list):
+            raise TypeError(f"{value!r} is no list")
         return tuple(_value(inner, item) for item in value)
-    return _build(kind, value) if isinstance(kind, type) and dataclasses.is_dataclass(kind) else value
+    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+        return _build(kind, value)
+    if kind in _PLAIN and type(value) not in _PLAIN[kind]:
+        raise TypeError(f"{value!r} is no {kind.__name__}")
+    return value
 
 
 def _checked(raw: dict[str, Any]) -> dict[str, Any]:

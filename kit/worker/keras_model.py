@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
+from kit.worker.asks import refuse_byte_code, refuse_config, refuse_hdf5
 from kit.worker.custom import Custom, described
 from kit.worker.dequantized import holds_int8, with_float_weights
 from kit.worker.job import SIGNATURE, InputWish, JobError, ModelPart
@@ -27,14 +28,27 @@ from kit.worker.subclassed import Feed, feed_of, outputs_of
 from kit.worker.tfmot_strip import stripped, without_clusters
 
 
-def load(path: Path, part: ModelPart, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool) -> Source:
-    """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot."""
+def load(
+    path: Path,
+    part: ModelPart,
+    custom: Custom,
+    wishes: Sequence[InputWish],
+    *,
+    allow_code: bool,
+    trusted: bool = False,
+) -> Source:
+    """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot, or the file asks for too much."""
     keras = keras_of(legacy=part.legacy_keras)
     with tempfile.TemporaryDirectory() as scratch:
         path = without_clusters(path, part, Path(scratch) / "plain.h5")
         changed = Path(scratch) / f"model{part.format}"
         renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
         file = changed if renamed.changed else path
+        if not trusted:
+            refuse_config(keras, renamed.text, renamed.objects)
+            refuse_hdf5(path)
+        if part.legacy_keras and not allow_code:
+            refuse_byte_code(renamed.text)
         with renamed.proved():
             model = _model(keras, file, part, renamed, allow_code=allow_code)
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)

@@ -32,10 +32,10 @@ def cannot(
 def _of_model(keras: Any, renamed: Renamed) -> str:
     """Return what to do by what the model is made of, "" where that says nothing."""
     quantized = UNQUANTIZED if '"source_name"' in renamed.text else ""
-    return _foreign(renamed.text) or _nameless(renamed) or _other_keras(keras, renamed.objects) or quantized
+    return foreign(renamed.text) or _nameless(renamed) or _other_keras(keras, renamed.objects) or quantized
 
 
-def _foreign(text: str) -> str:
+def foreign(text: str) -> str:
     """Return what to do about a layer that another framework runs, "" where there is none."""
     found = _FOREIGN.search(text)
     if not found:

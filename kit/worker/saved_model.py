@@ -14,6 +14,7 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import convert_to_constants
 
+from kit.worker.asks import refuse_saved_model
 from kit.worker.job import SIGNATURE, JobError
 from kit.worker.lookup import is_plain
 from kit.worker.source import Port, Signature, Source, Variable, nearest, unique
@@ -26,7 +27,7 @@ _CALL = re.compile(r"^((Stateful)?PartitionedCall(_\d+)?/)+")
 _EXPORTED_TWICE = "serve"  # Keras's export() gives its one function this name, beside TensorFlow's usual one
 
 
-def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool, starts: Sequence[str] = ()) -> Source:
+def load(path: Path, wanted: Sequence[str], *, only_main: bool, trusted: bool, starts: Sequence[str] = ()) -> Source:
     """Load the folder with these signatures, the main one first; none named is all, only_main the main one alone.
 
     starts: the recipe's inputs by the model's names, which may lie inside the main signature.
@@ -35,7 +36,9 @@ def load(path: Path, wanted: Sequence[str], *, only_main: bool, allow_code: bool
     that it has not.
     """
     graph = _read(path)
-    _refuse_code(graph, allow_code)
+    _refuse_code(graph, trusted)
+    if not trusted:
+        refuse_saved_model(path)
     try:
         loaded = tf.saved_model.load(str(path), tags=list(graph.meta_info_def.tags))
     except Exception as error:
@@ -229,7 +232,7 @@ def _read(path: Path) -> Any:
     return next((graph for graph in model.meta_graphs if "serve" in graph.meta_info_def.tags), model.meta_graphs[0])
 
 
-def _refuse_code(graph: Any, allow_code: bool) -> None:
+def _refuse_code(graph: Any, trusted: bool) -> None:
     for node in _nodes(graph.graph_def):
         if node.op in _PYTHON:
             raise JobError(
@@ -237,11 +240,11 @@ def _refuse_code(graph: Any, allow_code: bool) -> None:
                 f"it calls a Python function that is not in the file (operation {node.op}, '{node.name}')",
                 "write that step with TensorFlow's operations, or do it in the app",
             )
-        if node.op in _FILES and not allow_code:
+        if node.op in _FILES and not trusted:
             raise JobError(
                 "model",
                 f"it reads or writes files when it runs (operation {node.op}, '{node.name}')",
-                "build it in a container (--engine docker), or trust it: [model] allow_code = true",
+                "save the model without that; or trust it with what this user may do: [model] allow_code = true",
             )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import h5py
 
+from kit.worker.asks import refuse_config, refuse_hdf5
 from kit.worker.custom import Custom, described
 from kit.worker.dequantized import with_float_weights
 from kit.worker.job import InputWish, JobError, ModelPart
@@ -27,15 +28,26 @@ _CORRECT = "correct [model] code"
 
 
 def load(
-    path: Path, part: ModelPart, structure: str | None, custom: Custom, wishes: Sequence[InputWish], *, allow_code: bool
+    path: Path,
+    part: ModelPart,
+    structure: str | None,
+    custom: Custom,
+    wishes: Sequence[InputWish],
+    *,
+    allow_code: bool,
+    trusted: bool = False,
 ) -> Source:
     """Build the model and load its weights. structure is its JSON, None where the code has build_model().
 
     Raises JobError (kind "model") where either does not work, or the weights are not this model's.
     """
     keras = keras_of(legacy=part.legacy_keras)
+    if not trusted:
+        refuse_hdf5(path)
     if structure is not None:
         renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
+        if not trusted:
+            refuse_config(keras, renamed.text, renamed.objects)
         with renamed.proved():
             model = _from_json(keras, renamed, allow_code=allow_code)
             source = _weighted(keras, model, path, wishes)

@@ -1,0 +1,160 @@
+"""What shuts a process of this user in without root, where the kernel has it: Landlock, a network of its own, limits.
+
+Run as a script by a Python of any kind: `walls.py SPEC COMMAND...` puts the walls up and becomes the command;
+`walls.py --probe` prints which ones hold here. Imports nothing of the kit. Not all kernels have them, and a wall that
+does not stand is left out: `probe` says so, and the local engine is no sandbox.
+
+Source of the calls: the kernel's Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import resource
+import stat
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+# The same numbers on every architecture since Linux 5.0.
+_CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
+_EXECUTE, _WRITE, _READ, _READ_DIR = 1, 2, 4, 8
+# By version of Landlock: which rights over files it knows. What it does not know it does not refuse.
+_RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 1, 5: (1 << 16) - 1}
+_OF_FILES = _EXECUTE | _WRITE | _READ | 1 << 14 | 1 << 15  # truncate, ioctl
+_TCP = 3  # bind and connect; from version 4 on
+_SCOPES = 3  # abstract sockets, and signals; from version 6 on
+_NEW_USER, _NEW_NET = 0x10000000, 0x40000000
+_NO_NEW_PRIVILEGES, _DROP_CAPABILITY = 38, 24
+# What TensorFlow, Python and the C library read of a system.
+SYSTEM = (
+    "/usr", "/lib", "/lib64", "/bin", "/proc", "/sys/devices/system", "/sys/fs/cgroup", "/etc/ld.so.cache",
+    "/etc/ld.so.preload", "/etc/localtime", "/etc/alternatives", "/etc/nsswitch.conf",
+)  # fmt: skip
+DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_PROBE_SECONDS = 20
+
+
+def walled_argv(
+    python: Path, command: list[str], *, read: Iterable[Path], write: Iterable[Path], memory: int
+) -> list[str]:
+    """Return the command that runs a command behind the walls.
+
+    read and write are files and folders, beside the system's own, that it may read, or write, too; memory is bytes of
+    private memory.
+    """
+    spec = {
+        "read": [*SYSTEM, *map(str, read)],
+        "write": [*DEVICES, *map(str, write)],
+        "limits": {"CORE": 0, "DATA": memory, "NPROC": 4096, "FSIZE": 8 << 30},
+    }
+    return [str(python), "-I", "-S", __file__, json.dumps(spec), *command]
+
+
+def probe() -> dict[str, Any]:
+    """Return which walls hold on this machine: {"landlock": its version or 0, "network": bool, "limits": bool}."""
+    try:
+        argv = [sys.executable, "-I", "-S", __file__, "--probe"]
+        done = subprocess.run(argv, capture_output=True, check=True, timeout=_PROBE_SECONDS)
+        return dict(json.loads(done.stdout))
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return {"landlock": 0, "network": False, "limits": False}
+
+
+def told(walls: Mapping[str, Any]) -> str:
+    """Return in words which walls hold, and what does not."""
+    if not walls["landlock"]:
+        files = "no Landlock: a job may read and write what this user may"
+    else:
+        files = f"Landlock {walls['landlock']} (files)"
+    network = "a network of its own" if walls["network"] else "no network namespace: a job may use the network"
+    limits = "limits of memory and files" if walls["limits"] else "no limits"
+    return f"{files}; {network}; {limits}"
+
+
+def _limit(limits: Mapping[str, int]) -> bool:
+    """Set limits, each as far as this user may."""
+    try:
+        for name, wanted in limits.items():
+            kind = getattr(resource, f"RLIMIT_{name}")
+            hard = resource.getrlimit(kind)[1]
+            most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+            resource.setrlimit(kind, (most, most))
+    except (OSError, ValueError):
+        return False
+    return True
+
+
+def _leave_network(libc: Any) -> bool:
+    """Go into a network with no way out of it, and give up what root could do there."""
+    user, group = os.geteuid(), os.getegid()
+    if libc.unshare(_NEW_USER | _NEW_NET):
+        return False
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
+        with suppress(OSError):
+            Path("/proc/self", name).write_text(text, "ascii")
+    for capability in range(64):
+        libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
+    return True
+
+
+def _shut(libc: Any, read: Iterable[str], write: Iterable[str]) -> int:
+    """Allow these files and folders and no others; return Landlock's version, 0 where there is none."""
+    version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
+    if version < 1:
+        return 0
+    handled = _RIGHTS[min(version, max(_RIGHTS))]
+    # struct landlock_ruleset_attr: rights over files, over the network, and scopes; as long as the version knows it.
+    fields = [handled, _TCP, _SCOPES][: 1 if version < 4 else 2 if version < 6 else 3]
+    attributes = (ctypes.c_uint64 * len(fields))(*fields)
+    ruleset = libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(ctypes.sizeof(attributes)), 0)
+    if ruleset < 0:
+        return 0
+    for paths, rights in ((read, _EXECUTE | _READ | _READ_DIR), (write, handled)):
+        for path in paths:
+            with suppress(FileNotFoundError):
+                _allow(libc, ruleset, path, rights & handled)
+    shut = libc.syscall(_RESTRICT_SELF, ruleset, 0) == 0
+    os.close(ruleset)
+    return int(version) if shut else 0
+
+
+class _Beneath(ctypes.Structure):
+    """struct landlock_path_beneath_attr."""
+
+    _pack_ = 1
+    _fields_ = (("rights", ctypes.c_uint64), ("parent", ctypes.c_int32))
+
+
+def _allow(libc: Any, ruleset: int, path: str, rights: int) -> None:
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        if not stat.S_ISDIR(os.fstat(handle).st_mode):
+            rights &= _OF_FILES
+        beneath = _Beneath(rights, handle)
+        if libc.syscall(_ADD_RULE, ruleset, 1, ctypes.byref(beneath), 0):
+            raise OSError(ctypes.get_errno(), "landlock_add_rule", path)
+    finally:
+        os.close(handle)
+
+
+def put_up(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Put up every wall that this kernel has around this process, for good; return which ones stand."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    limits = _limit(spec["limits"])
+    libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
+    network = _leave_network(libc)
+    return {"landlock": _shut(libc, spec["read"], spec["write"]), "network": network, "limits": limits}
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "--probe":
+        sys.stdout.write(json.dumps(put_up({"read": SYSTEM, "write": DEVICES, "limits": {"CORE": 0}})))
+    else:
+        put_up(json.loads(sys.argv[1]))
+        os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - that is what it is for

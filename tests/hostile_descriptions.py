@@ -1,0 +1,88 @@
+"""Hostile .h5 files straight into the worker's loader, in a toolchain's Python: what it says of each, as JSON.
+
+    python hostile_descriptions.py FOLDER 2|3
+
+A Keras 2 or 3 that took one of them would write FOLDER/marker.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import marshal
+import sys
+from pathlib import Path
+from typing import Any
+
+from kit.worker.job import Job, JobError, ModelPart
+from kit.worker.keras_choice import choose_keras
+
+FOLDER, LEGACY = Path(sys.argv[1]), sys.argv[2] == "2"
+MARKER = str(FOLDER / "marker")
+AFTER_X = [[["x", 0, 0, {}]]]
+
+
+def layer(kind: str, config: dict[str, Any], nodes: Any = AFTER_X, **more: Any) -> dict[str, Any]:
+    """Return a layer as Keras describes it."""
+    return {"class_name": kind, "config": {"name": "odd", **config}, "name": "odd", "inbound_nodes": nodes, **more}
+
+
+def code() -> list[Any]:
+    """Return a lambda that writes the marker, as Keras 2 stores one."""
+    body = compile(f"lambda x: open({MARKER!r}, 'w').close() or x", "x", "eval").co_consts[0]
+    return [base64.b64encode(marshal.dumps(body)).decode(), None, None]
+
+
+WRITES = [["_CONSTANT_VALUE", -1, MARKER, {"contents": "x"}]]
+TOUCHES = {
+    "class_name": "Popen",
+    "module": "subprocess",
+    "registered_name": None,
+    "config": {"args": ["touch", MARKER]},
+}
+EVAL = {"class_name": "function", "module": "builtins", "config": "eval", "registered_name": "eval"}
+RESIDUAL = {"class_name": "ResidualWrapper", "config": {"residual_fn": code(), "residual_fn_type": "lambda"}}
+ATTACKS = {
+    "operation": layer("TFOpLambda", {"function": "io.write_file"}, WRITES),
+    "slicing": layer("SlicingOpLambda", {"function": "io.write_file"}, WRITES),
+    "method": layer("ClassMethod", {"cls_symbol": "io.gfile.GFile", "method_name": "write"}),
+    "activation": layer("Dense", {"units": 2, "activation": EVAL}, module="keras.layers"),
+    "initializer": layer("Dense", {"units": 2, "kernel_initializer": TOUCHES}, module="keras.layers"),
+    "vocabulary": layer("StringLookup", {"vocabulary": "/etc/passwd"}),
+    "worker": layer("Progress", {}, module="kit.worker.progress", registered_name=None),
+}
+OF_KERAS_2 = {
+    "lambda": layer("Lambda", {"function": code(), "function_type": "lambda", "module": "__main__"}),
+    "wrapper": layer("RNN", {"cell": RESIDUAL}),
+}
+
+
+def main() -> None:
+    """Load each, and print the refusals by name; "" where nothing was refused."""
+    import h5py
+
+    part = ModelPart("m.h5", ".h5", LEGACY)
+    job = Job((part,), False, "float32", "float32", (), (), False, False)
+    choose_keras(job)
+    from kit.worker.load import load
+
+    shape = {"batch_input_shape" if LEGACY else "batch_shape": [None, 4], "name": "x", "dtype": "float32"}
+    x = {"class_name": "InputLayer", "config": shape, "name": "x", "inbound_nodes": []}
+    told = {}
+    for name, odd in (ATTACKS | (OF_KERAS_2 if LEGACY else {})).items():
+        ends = {"input_layers": [["x", 0, 0]], "output_layers": [["odd", 0, 0]]}
+        with h5py.File(FOLDER / "m.h5", "w") as file:
+            file.attrs["model_config"] = json.dumps(
+                {"class_name": "Functional", "config": {"name": "m", "layers": [x, odd], **ends}}
+            )
+            file.attrs["keras_version"] = "2.15.0" if LEGACY else "3.15.1"
+        try:
+            load(FOLDER, job)
+            told[name] = ""
+        except JobError as error:
+            told[name] = error.refusal.message
+    print(json.dumps(told))  # noqa: T201 - the test reads it
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,227 @@
+"""A bundle from a stranger is data: its fields are held against what a build writes, and nothing of it runs unasked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from worlds import run_kit
+
+from kit.android.api import Api
+from kit.android.drop import drop, remove
+from kit.android.own_code import refuse_foreign_code
+from kit.errors import CheckError, KitError, OutputError, RecipeError
+from kit.manifest import read_intact, read_manifest
+from kit.manifest_check import faults_of
+
+Change = Callable[[dict[str, Any]], Any]
+
+
+def forged(bundle: Path, at: Path, change: Change = lambda _: None) -> Path:
+    """Copy a bundle, let `change` edit its manifest, and write the digests anew."""
+    shutil.copytree(bundle, at, symlinks=True)
+    manifest = json.loads((at / "bundle.json").read_text("utf-8"))
+    change(manifest)
+    seal(at, manifest)
+    return at
+
+
+def seal(at: Path, manifest: dict[str, Any]) -> None:
+    """Write a manifest with digests that fit the folder's files."""
+    files = [path for path in sorted(at.rglob("*")) if path.is_file() and path.name != "bundle.json"]
+    manifest["files"] = {
+        path.relative_to(at).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest() for path in files
+    }
+    (at / "bundle.json").write_text(json.dumps(manifest), "utf-8")
+
+
+def put(manifest: dict[str, Any], place: str, value: Any) -> None:
+    """Set a field of a manifest by its dotted place."""
+    *path, last = place.split(".")
+    for part in path:
+        manifest = manifest[int(part) if isinstance(manifest, list) else part]
+    manifest[int(last) if isinstance(manifest, list) else last] = value
+
+
+def test_a_bundle_as_it_was_built_fits(digits_bundle: Path) -> None:
+    assert faults_of(json.loads((digits_bundle / "bundle.json").read_text("utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("id", "../../outside"),
+        ("id", "Digits"),
+        ("id", 3),
+        ("version", '1", x = "'),
+        ("version", "1.0.0\n2"),
+        ("kit", "x\x1b[2J"),
+        ("recipe.android.runtime", 'litert:2.3.0"; println "'),
+        ("recipe.android.runtime", None),
+        ("recipe.android.package", 'com.example"; x'),
+        ("recipe.model.id", "other"),
+        ("toolchain.python", "/tmp/python"),
+        ("toolchain.python", "3.11 --evil"),
+        ("toolchain.tensorflow", "../../x"),
+        ("toolchain.architecture", "riscv"),
+        ("source.files.0.file", "../../etc/passwd"),
+        ("source.files.0.sha256", 7),
+        ("signature.outputs.0.labels", "../../../provenance/custom.py"),
+        ("signature.inputs.0.dtype", "object"),
+        ("signature.inputs.0.shape", ["1"]),
+        ("signature.inputs", {}),
+        ("signature.version", "2.0.0"),
+        ("files", []),
+        ("recipe", [1]),
+    ],
+)
+def test_a_field_that_no_build_writes_is_one_clear_error(
+    digits_bundle: Path, tmp_path: Path, place: str, value: Any
+) -> None:
+    bundle = forged(digits_bundle, tmp_path / "b", lambda manifest: put(manifest, place, value))
+    if place == "files":
+        manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
+        (bundle / "bundle.json").write_text(json.dumps({**manifest, "files": value}), "utf-8")
+    with pytest.raises(RecipeError, match="none that a build writes"):
+        read_manifest(bundle)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, "[]", "3", '{"format": 2}', '{"format": [2]}', "\x00", '{"format": 2, "id']
+)
+def test_a_manifest_that_is_none_is_one_clear_error(tmp_path: Path, text: str) -> None:
+    (tmp_path / "bundle.json").write_text(text, "utf-8")
+    with pytest.raises(RecipeError):
+        read_manifest(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["src/main/AndroidManifest.xml", "src/main/jniLibs/x.so", "emulate/numpy.py", "build.gradle"]
+)
+def test_a_file_that_no_bundle_has_is_refused(digits_bundle: Path, tmp_path: Path, name: str) -> None:
+    bundle = forged(digits_bundle, tmp_path / "b")
+    (bundle / name).parent.mkdir(parents=True, exist_ok=True)
+    (bundle / name).write_text("x", "utf-8")
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    with pytest.raises(RecipeError, match="which no bundle has"):
+        read_manifest(bundle)
+
+
+def test_a_link_or_a_pipe_in_a_bundle_is_no_file_of_it(digits_bundle: Path, tmp_path: Path) -> None:
+    bundle = forged(digits_bundle, tmp_path / "b")
+    secret = tmp_path / "secret"
+    secret.write_bytes((bundle / "README.md").read_bytes())
+    (bundle / "README.md").unlink()
+    (bundle / "README.md").symlink_to(secret)
+    with pytest.raises(CheckError, match=r"neither file nor folder: README\.md"):
+        read_intact(bundle)
+    (bundle / "README.md").unlink()
+    os.mkfifo(bundle / "README.md")
+    with pytest.raises(CheckError, match="neither file nor folder"):
+        read_intact(bundle)
+
+
+def test_emulate_runs_the_kits_own_harness_and_never_the_bundles(digits_bundle: Path, tmp_path: Path) -> None:
+    marker = tmp_path / "marker"
+    bundle = forged(digits_bundle, tmp_path / "b")
+    writes = f"from pathlib import Path\n\nPath({str(marker)!r}).write_text('x')\n"
+    for name in ("emulate.py", "preprocess.py"):
+        (bundle / "emulate" / name).write_text(writes, "utf-8")
+    done = run_kit("emulate", str(bundle))
+    assert done.returncode == 4
+    assert "is not as it was built" in done.stderr
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    done = run_kit("emulate", str(bundle), "--json")
+    assert done.returncode == 0, done.stderr
+    assert not marker.exists()
+    run_kit("emulate", str(bundle), "--allow-code")
+    assert marker.exists()
+
+
+def test_packages_that_no_runtime_has_are_not_installed(digits_bundle: Path, tmp_path: Path) -> None:
+    bundle = forged(digits_bundle, tmp_path / "b")
+    lock = bundle / "emulate" / "requirements.txt"
+    lock.write_text(lock.read_text("utf-8") + f"evil==1.0 --hash=sha256:{'0' * 64}\n", "utf-8")
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    done = run_kit("emulate", str(bundle))
+    assert done.returncode == 2
+    assert "evil" in done.stderr
+    assert "--allow-code" in done.stderr
+
+
+# ---------------------------------------------------------------- into a project
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> Path:
+    """Return the module of a small project, with android_stub's folder for a list of bundles."""
+    module = tmp_path / "project" / "app"
+    (module / "src/main/kotlin/dropkit/stub").mkdir(parents=True)
+    (module.parent / "settings.gradle.kts").write_text('include(":app")\n', "utf-8")
+    (module / "build.gradle.kts").write_text('plugins { id("com.android.application") }\n', "utf-8")
+    return module
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda state, sha: state["bundles"]["digits"]["files"].update({"../../outside/mine.txt": sha}),
+        lambda state, sha: state["bundles"]["digits"]["files"].update({"/tmp/mine.txt": sha}),
+        lambda state, sha: state["bundles"]["digits"]["files"].update({"build.gradle.kts": sha}),
+        lambda state, sha: state["bundles"]["digits"]["files"].update({"src/../../../outside/mine.txt": sha}),
+        lambda state, sha: state["generated"].update({"../../outside/mine.txt": sha}),
+        lambda state, _: state["bundles"]["digits"].update(runtime='litert:2.3.0"; println "x'),
+        lambda state, _: state["bundles"]["digits"].update(version='1", x = "'),
+        lambda state, _: state["bundles"]["digits"].update(name='X.create(context).use { exec("id") }; X'),
+        lambda state, _: state["bundles"]["digits"].update(picture='x(bitmap); exec("id")'),
+        lambda state, _: state["bundles"].update({'x"; y': state["bundles"].pop("digits")}),
+        lambda state, _: state.update(bundles=[1]),
+        lambda state, _: state["bundles"]["digits"].pop("files"),
+    ],
+)
+def test_a_state_that_no_drop_wrote_is_refused_and_nothing_is_touched(
+    digits_bundle: Path, app: Path, tmp_path: Path, change: Callable[[Any, str], Any]
+) -> None:
+    mine = tmp_path / "outside" / "mine.txt"
+    mine.parent.mkdir()
+    mine.write_text("mine\n", "utf-8")
+    drop(digits_bundle, app)
+    path = app / "dropkit.json"
+    state = json.loads(path.read_text("utf-8"))
+    change(state, hashlib.sha256(b"mine\n").hexdigest())
+    path.write_text(json.dumps(state), "utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(KitError, match=r"no drop wrote this|unreadable"):
+        remove("digits", app)
+    with pytest.raises(KitError, match=r"no drop wrote this|unreadable"):
+        drop(digits_bundle, app)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_drop_follows_no_link_out_of_the_module(digits_bundle: Path, app: Path, tmp_path: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (app / "src/main/assets").symlink_to(outside)
+    with pytest.raises(OutputError, match="a symbolic link"):
+        drop(digits_bundle, app)
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["src/main/kotlin/com/example/digits/Digits.kt", "emulate/emulate.py"])
+def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path, tmp_path: Path, name: str) -> None:
+    scratch = tmp_path / "scratch"
+    api: Api = "compiled-model"
+    refuse_foreign_code(digits_bundle, read_manifest(digits_bundle), api, scratch)
+    bundle = forged(digits_bundle, tmp_path / "b")
+    found = next(bundle.rglob(Path(name).name))
+    found.write_text(found.read_text("utf-8") + "\n", "utf-8")
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    with pytest.raises(CheckError, match="is not what this kit writes"):
+        refuse_foreign_code(bundle, read_manifest(bundle), api, tmp_path / "again")
+    assert run_kit("android", str(bundle)).returncode == 4
