@@ -124,6 +124,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         batch=model.batch,
         keep=tuple(recipe.variables.keep),
         train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
+        streaming=model.streaming,
     )
 
 

@@ -94,6 +94,7 @@ class Job:
     batch: int | None = None  # None: the model's where it is fixed, else 1
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
     train: TrainWish | None = None
+    streaming: bool = False  # one step of the sequence in each call, the state as kept variables
     seed: int = 7
     format: int = FORMAT
 

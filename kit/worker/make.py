@@ -28,6 +28,9 @@ from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
+from kit.worker.steps import FloatSteps, StepProduct, calibration_rows, float_steps, one_step
+from kit.worker.steps import golden as golden_steps
+from kit.worker.stream import streamed
 from kit.worker.train import Train
 from kit.worker.unroll import Unrolled
 from kit.worker.variables import fates, keeping
@@ -58,6 +61,7 @@ class Made:
     fates: tuple[VariableFate, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
+    exact: FloatSteps | None = None  # where the product takes one step of a sequence in each call
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -102,12 +106,15 @@ class Made:
         """
         checked = Checked({}, {}, [])
         self._check_variables()
+        if self.exact is not None:
+            self.exact.agree(samples[contracts[0].key], floats[contracts[0].key])
         for contract in contracts:
             fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
             self.reset()
             checked.fed[contract.key], checked.answers[contract.key] = fed, answers
             if contract.key not in self.stateful:
-                checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
+                if self.exact is None:
+                    checked.notes.extend(resized(contract, self.product, samples[contract.key], sizes[contract.key]))
                 checked.notes.extend(
                     prove(contract, self.product, samples[contract.key], floats[contract.key], answers)
                 )
@@ -129,6 +136,10 @@ class Made:
     ) -> dict[str, np.ndarray]:
         """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
         arrays: dict[str, np.ndarray] = {}
+        if isinstance(self.product, StepProduct) and self.exact is not None:
+            key = contracts[0].key
+            arrays |= golden_steps(self.job, self.product, self.exact, data.evaluation[key], floats[key])
+            contracts = ()
         for at, contract in enumerate(contracts):
             key = contract.key
             own = measure.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
@@ -165,6 +176,8 @@ class Made:
 def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
     """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
     _seed(job, source)
+    steps = one_step(contracts) if job.streaming else None
+    contracts = contracts if steps is None else (steps.contract,)
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
@@ -173,13 +186,19 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
     written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+    exact = None
+    if steps is not None:
+        stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
+        keep, written = (*keep, *stream.states), [stream.written]
+        exact = float_steps(steps, stream.written.frozen, keep, origin)
+        initial |= exact.initial
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
         calibration = {
             contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
             for contract in contracts
-            if contract.key in data.calibration
+            if contract.key in data.calibration and steps is None
         }
         ready = [
             for_int8(each.frozen, calibration.get(contract.key, []), [spec.name for spec in contract.inputs])
@@ -190,16 +209,21 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         loops = [loop for each in written for loop in each.steps]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        content = convert(Path(folder), job, exported, calibration, origin, loops)
+        rows = [(key, call) for key, calls in calibration.items() for call in calls]
+        if steps is not None and job.calibrate:
+            rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
+        content = convert(Path(folder), job, exported, rows, origin, loops)
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     product = Product(content, contracts, bound=bound, random=random)
+    if steps is not None:
+        product = StepProduct(content, steps, initial, bound=bound)
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
     notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes))
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), exact)
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
