@@ -218,7 +218,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     product = Product(content, contracts, bound=bound, random=random)
     if steps is not None:
-        product = StepProduct(content, steps, initial, bound=bound)
+        product = StepProduct(content, steps, initial, bound=bound, random=random)
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)

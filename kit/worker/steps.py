@@ -6,7 +6,7 @@ Whole sequences [N, steps, ...] go in and whole outputs come out, so that everyt
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -24,6 +24,7 @@ from kit.worker.product import Product, calls, joined, raw
 from kit.worker.prove import HALF
 from kit.worker.source import Variable
 from kit.worker.stream import WITHOUT
+from kit.worker.unroll import LOOPS
 
 Arrays = Mapping[str, np.ndarray]
 SEQUENCES = 8  # so many are held against the source, in float
@@ -170,6 +171,7 @@ class FloatSteps:
     initial: Arrays
     bound: float  # what sums in another order may differ by, of the largest value
     looking: Sequence[str]  # layers that may look from one step at another
+    drawn: Collection[str]  # outputs that are other ones in each call
 
     def rows(self, run: Sequence[Arrays]) -> list[dict[str, np.ndarray]]:
         """Return the outputs of every step of one run, from the initial state on."""
@@ -188,6 +190,8 @@ class FloatSteps:
         rows = max(self.steps.whole.batch or 1, 1)
         for at, run in enumerate(self.steps.runs({n: a[: SEQUENCES * rows] for n, a in samples.items()})):
             for name, array in self.steps.joined(self.rows(run)).items():
+                if name in self.drawn:
+                    continue
                 wanted = floats[name][at * rows : (at + 1) * rows]
                 off = float(np.abs(array - wanted).max(initial=0.0))
                 if not off <= self.bound * max(1.0, float(np.abs(wanted).max(initial=0.0))):
@@ -208,9 +212,11 @@ def float_steps(steps: Steps, frozen: Frozen, keep: Sequence[Variable], origin: 
     specs = [tf.TensorSpec(spec.shape, spec.dtype) for spec in steps.contract.inputs]
     run = tf.function(serve, autograph=False).get_concrete_function(*specs)
     initial = {variable.name: np.asarray(variable.value.read_value()) for variable in keep}
-    nodes = [node.name for graph in origin.graphs for node in graph.graph.node if node.op in _LOOKING]
-    bound = HALF if frozen.raised else EXACT
-    return FloatSteps(steps, run, tuple(keep), initial, bound, origin.layers_of(nodes))
+    nodes = [node for graph in origin.graphs for node in graph.graph.node]
+    loops = origin.layers_of([node.name for node in nodes if node.op in LOOPS])
+    looking = [each for each in origin.layers_of([n.name for n in nodes if n.op in _LOOKING]) if each not in loops]
+    drawn = [spec.name for spec, random in zip(steps.whole.outputs, frozen.random, strict=True) if random]
+    return FloatSteps(steps, run, tuple(keep), initial, HALF if frozen.raised else EXACT, looking, drawn)
 
 
 def _other(name: str, off: float, looking: Sequence[str]) -> JobError:
@@ -230,8 +236,16 @@ def _other(name: str, off: float, looking: Sequence[str]) -> JobError:
 class StepProduct(Product):
     """A product that takes one step a call, asked for whole sequences: its state is reset before each."""
 
-    def __init__(self, content: bytes, steps: Steps, initial: Arrays, *, bound: float | None) -> None:
-        super().__init__(content, [steps.contract], bound=bound)
+    def __init__(
+        self,
+        content: bytes,
+        steps: Steps,
+        initial: Arrays,
+        *,
+        bound: float | None,
+        random: Mapping[str, Collection[str]],
+    ) -> None:
+        super().__init__(content, [steps.contract], bound=bound, random=random)
         self._steps = steps
         self._initial = initial
         self._assign = self.plain(ASSIGN)
