@@ -223,6 +223,9 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
     notes = _notes(job, contracts, frozen) + [note for graph in ready if job.scheme == "int8" for note in large(graph)]
+    if exact is not None:
+        states = [each.name for each in keep if each.name not in stay.names]
+        notes.append(f"one step of the sequence in each call: assign {_listed(states)} again before each sequence")
     return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), exact)
 
 
