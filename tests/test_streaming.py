@@ -1,4 +1,4 @@
-"""Streaming: recurrent models one step a call. What a whole sequence gives is what its steps give, one after the other."""
+"""Streaming: recurrent models one step a call, with the outputs that the whole sequence has."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ def series(folder: Path, name: str = "series", features: int = 5) -> np.ndarray:
     walks = np.cumsum(rng.normal(0, 0.4, (40, STEPS, features)), axis=1).astype(np.float32)
     walks[::3, 9:] = 0
     folder.mkdir(parents=True, exist_ok=True)
-    np.savez(folder / "data.npz", **{name: walks})
+    arrays: dict[str, Any] = {name: walks}
+    np.savez(folder / "data.npz", **arrays)
     return walks
 
 

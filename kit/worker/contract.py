@@ -201,7 +201,9 @@ def _with_open_sequence(port: Port) -> Port:
 def _input(port: Port, wish: InputWish, batch: int) -> TensorSpec:
     inner = port.shape[1:] if port.batched else port.shape
     if wish.shape is not None:
-        fits = len(wish.shape) == len(inner) and all(a in (None, DYNAMIC, b) for a, b in zip(inner, wish.shape, strict=True))
+        fits = len(wish.shape) == len(inner) and all(
+            a in (None, DYNAMIC, b) for a, b in zip(inner, wish.shape, strict=True)
+        )
         if not fits:
             raise JobError(
                 "recipe",

@@ -209,7 +209,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         loops = [loop for each in written for loop in each.steps]
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
-        rows = [(key, call) for key, calls in calibration.items() for call in calls]
+        rows: list[tuple[str, Arrays]] = [(key, call) for key, calls in calibration.items() for call in calls]
         if steps is not None and job.calibrate:
             rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
         content = convert(Path(folder), job, exported, rows, origin, loops)

@@ -78,7 +78,9 @@ def over_all(node: Any, pair: Pair, name: str) -> Any:
 def parts_of(whole: Any) -> list[Any]:
     """Take a tensor [steps, ...] apart, in the default graph: by a Split where one has the shape, which int8 can do."""
     name = f"{whole.op.name}/parts"
-    if whole.shape.rank < 2 or not whole.shape.is_fully_defined() or not whole.dtype.is_floating:  # TFLite's has no bool
+    if (
+        whole.shape.rank < 2 or not whole.shape.is_fully_defined() or not whole.dtype.is_floating
+    ):  # TFLite's has no bool
         return list(tf.unstack(whole, axis=0, name=name))
     steps, samples, *rest = whole.shape.as_list()
     return list(tf.split(tf.reshape(whole, [steps * samples, *rest], name=f"{name}/flat"), steps, name=name))

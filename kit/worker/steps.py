@@ -144,7 +144,7 @@ def _any_length() -> Iterator[None]:
     saved: list[tuple[Any, str, Any]] = []
     for name, module in list(sys.modules.items()):
         places = []
-        if name.endswith("keras.engine.input_spec") or name.endswith("keras.src.engine.input_spec"):
+        if name.endswith(("keras.engine.input_spec", "keras.src.engine.input_spec")):
             places = [(module, "assert_input_compatibility")]
         elif name.endswith("keras.src.layers.layer"):
             places = [(module.Layer, "_assert_input_compatibility")]
@@ -268,9 +268,7 @@ class StepProduct(Product):
         return [self.ask(key, feeds) for feeds in run]
 
 
-def golden(
-    job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, floats: Arrays
-) -> dict[str, np.ndarray]:
+def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, floats: Arrays) -> dict[str, np.ndarray]:
     """Return the arrays of golden.npz: the steps of the first sequence, one vector each, from the initial state on.
 
     float/<name> is what the source gives to the whole sequence; before its end, where the source gives only the last

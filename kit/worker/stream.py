@@ -69,7 +69,7 @@ def streamed(frozen: Frozen, inputs: Sequence[TensorSpec], origin: Origin, taken
             "[model] streaming: no recurrent layer of the model runs as a loop over its sequence",
             f"build recurrent layers with unroll=False; or {WITHOUT}",
         )
-    _refuse_computed(frozen, places, origin)
+    _refuse_computed(frozen, places)
     initial = _initial(frozen, inputs, places)
     names = unique([*taken, *(f"{place.layer or place.loop}/state" for place in places)])[len(taken) :]
     states = tuple(Variable(n, tf.Variable(v, trainable=False)) for n, v in zip(names, initial, strict=True))
@@ -105,7 +105,7 @@ def _refuse_backwards(graph: graph_pb2.GraphDef, origin: Origin) -> None:
                 )
 
 
-def _refuse_computed(frozen: Frozen, places: Sequence[_Place], origin: Origin) -> None:
+def _refuse_computed(frozen: Frozen, places: Sequence[_Place]) -> None:
     """Refuse a layer whose initial state is computed from the inputs: a stream begins before it has seen them."""
     nodes = {node.name: node for node in frozen.graph.node}
     fed = {base(name) for name in frozen.inputs}
@@ -148,9 +148,7 @@ def _initial(frozen: Frozen, inputs: Sequence[TensorSpec], places: Sequence[_Pla
     return [np.asarray(value) for value in tf.function(run, autograph=False)(*zeros)]
 
 
-def _written(
-    frozen: Frozen, places: Sequence[_Place], states: Sequence[Variable], origin: Origin
-) -> Unrolled:
+def _written(frozen: Frozen, places: Sequence[_Place], states: Sequence[Variable], origin: Origin) -> Unrolled:
     graph = graph_pb2.GraphDef()
     graph.CopyFrom(frozen.graph)
     nodes = {node.name: node for node in graph.node}
