@@ -193,14 +193,6 @@ def test_a_state_that_an_output_needs_is_still_refused(world: World) -> None:
     assert "changes from call to call" in said and "memory" in said
 
 
-@pytest.mark.parametrize("keras", ["", pytest.param("2:", marks=pytest.mark.slow)])
-def test_a_loop_is_refused_in_int8_by_its_layer_and_the_remedy_builds(world: World, keras: str) -> None:
-    said = world.made(f"{keras}recurrent").build(int8(), code=3)
-    assert "layer 'memory' is a loop" in said and 'scheme = "dynamic"' in said
-    world.build('[quantize]\nscheme = "dynamic"')
-    assert world.off() < 0.05
-
-
 def test_open_sizes_are_ones_that_the_model_takes(world: World) -> None:
     photo = "[[inputs]]\nname = 'photo'\nshape = [-1, -1, 3]\n"
     world.made("mirrored").build(photo)

@@ -202,14 +202,14 @@ def counting(folder: Path) -> None:
     save(folder, model, {"steps": np.random.default_rng(3).normal(size=(1, 5, 3)).astype(np.float32)})
 
 
-def recurrent(folder: Path) -> None:
-    """`steps` [5, 3] -> `last`, through an LSTM."""
+def long(folder: Path) -> None:
+    """`steps` [any, 3] -> `last`, through an LSTM that sees 300 of them here."""
     import numpy as np
 
     layers = keras().layers
-    steps = layers.Input((5, 3), name="steps")
+    steps = layers.Input((None, 3), name="steps")
     model = keras().Model(steps, layers.Dense(2, name="last")(layers.LSTM(4, name="memory")(steps)))
-    data = {"steps": np.random.default_rng(3).normal(size=(16, 5, 3)).astype(np.float32)}
+    data = {"steps": np.random.default_rng(3).normal(size=(16, 40, 3)).astype(np.float32)}
     save(folder, model, data, data)
 
 
@@ -356,7 +356,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "flags": flags,
     "drawing": drawing,
     "counting": counting,
-    "recurrent": recurrent,
+    "long": long,
     "softplus": softplus,
     "mirrored": mirrored,
     "summed": summed,

@@ -46,6 +46,7 @@ def bench(
     ctx: Context,
     reproducibility: bool = False,
     operators: bool = False,
+    recurrent: bool = False,
     models: bool = False,
     tensorflow: str = "",
     only: str = "",
@@ -57,7 +58,8 @@ def bench(
 
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
     takes about an hour; --operators compares each operator in int8 with float, writes the table of
-    docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V.
+    docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V. --recurrent
+    measures recurrent layers in int8 by their length, and writes the table of docs/recurrent.md.
 
     --models builds every architecture in every scheme instead, judges each file, and writes docs/models.md. It takes
     some hours and can be interrupted: what was right is not built again, but with --all. --only PATTERN ("lstm*",
@@ -68,6 +70,9 @@ def bench(
         words = {"--tensorflow": tensorflow, "--only": only, "--schemes": schemes}
         options = [word for name, value in words.items() if value for word in (name, value)]
         _workshop([sys.executable, "-m", "benchmarks.models", *options, *(["--all"] if all else [])])
+        return
+    if recurrent:
+        _workshop([sys.executable, "-m", "benchmarks.recurrent"])
         return
     page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
     _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])

@@ -5,18 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 
+from kit.worker.contract import Contract
 from kit.worker.convert import Origin
 from kit.worker.freeze import Frozen
 from kit.worker.job import JobError
-from kit.worker.needed import base
-from kit.worker.unroll import OpenLoop, Unrolled, unrolled
+from kit.worker.needed import base, data
+from kit.worker.unroll import OpenLoopError, Unrolled, unrolled
 
 STEPS = 256  # of all loops together: docs/recurrent.md has what a step costs
 _WAYS_OUT = (
     'use scheme = "dynamic": 8-bit weights, and the loop calculates in float; '
-    "or give the sequence a fixed and shorter length: [[inputs]] shape"
+    "or, where the model leaves the length open, give a fixed one: [[inputs]] shape; "
+    "or let a forward layer take one step a call: [model] streaming = true"
 )
 _FFT = {"RFFT", "RFFT2D", "IRFFT", "FFT", "IFFT"}
 
@@ -47,13 +50,37 @@ def without_loops(frozen: Frozen, origin: Origin) -> Unrolled:
     """
     try:
         return unrolled(frozen, STEPS)
-    except OpenLoop as error:
+    except OpenLoopError as error:
         layer = origin.layer_of(error.node)
         raise JobError(
             "model",
             f"{where(layer, error.node)} is a loop, which int8 takes only written out, step by step: {error.cause}",
             _WAYS_OUT,
         ) from error
+
+
+def refuse_masked(contract: Contract, frozen: Frozen, io: str) -> None:
+    """Raise JobError for an 8-bit input that the model compares with a number: that number would set its range."""
+    nodes = {node.name: node for node in frozen.graph.node}
+    names = {base(each): spec.name for spec, each in zip(contract.inputs, frozen.inputs, strict=True)}
+    for node in frozen.graph.node:
+        if node.op not in {"Equal", "NotEqual"} or node.attr["T"].type != tf.float32.as_datatype_enum:
+            continue
+        for one, other in (data(node), data(node)[::-1]):
+            number, source = nodes[base(other)], nodes[base(one)]
+            while source.op in _COPYING:
+                source = nodes[base(source.input[0])]
+            if number.op == "Const" and source.name in names:
+                value = float(np.ravel(tensor_util.MakeNdarray(number.attr["value"].tensor))[0])
+                raise JobError(
+                    "recipe",
+                    f"[quantize] io = '{io}': the input '{names[source.name]}' has {value:g} where a step is missing, "
+                    "and 8 bits cannot hold that beside the data",
+                    'leave io out, or write io = "float32": what is behind the mask calculates in 8 bits all the same',
+                )
+
+
+_COPYING = {"ExpandDims", "Identity", "Reshape", "Squeeze", "Transpose"}
 
 
 def where(layer: str, node: str) -> str:

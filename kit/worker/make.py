@@ -21,7 +21,7 @@ from kit.worker.export import Module, export
 from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
 from kit.worker.int8_graph import for_int8, large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
-from kit.worker.limits import refuse_lengths, without_loops
+from kit.worker.limits import refuse_lengths, refuse_masked, without_loops
 from kit.worker.precision import precision_note
 from kit.worker.product import Product
 from kit.worker.prove import EXACT, HALF, prove, resized
@@ -183,6 +183,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
     for contract, graph in zip(contracts, frozen, strict=True):
         _refuse_ids(job, contract, graph)
+        if job.scheme == "int8" and job.io != "float32":
+            refuse_masked(contract, graph, job.io)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
     written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]

@@ -61,7 +61,7 @@ def _fits(node: Any, pair: Pair) -> bool:
         return node.op != "MatMul" or not node.attr["transpose_a"].b
     if node.op == "BiasAdd":
         return node.attr["data_format"].s in {b"", b"NHWC"}
-    return other.rank < shape.rank and tf.broadcast_static_shape(shape[1:], other) == shape[1:]
+    return bool(other.rank < shape.rank and tf.broadcast_static_shape(shape[1:], other) == shape[1:])
 
 
 def over_all(node: Any, pair: Pair, name: str) -> Any:

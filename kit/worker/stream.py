@@ -20,7 +20,7 @@ from kit.worker.job import JobError, TensorSpec
 from kit.worker.limits import where
 from kit.worker.needed import base, data
 from kit.worker.source import Variable, unique
-from kit.worker.unroll import LOOPS, OpenLoop, Unrolled, flat_function, unrolled
+from kit.worker.unroll import LOOPS, OpenLoopError, Unrolled, flat_function, unrolled
 
 WITHOUT = "leave [model] streaming out: the file then takes whole sequences"
 _LIMIT = 64  # steps: of all loops of one call, which have one each
@@ -161,7 +161,7 @@ def _written(frozen: Frozen, places: Sequence[_Place], states: Sequence[Variable
         one = unrolled(
             replace(frozen, graph=graph, inputs=(*frozen.inputs, *reads), outputs=(*frozen.outputs, *ends)), _LIMIT
         )
-    except OpenLoop as error:
+    except OpenLoopError as error:
         raise JobError(
             "model",
             f"[model] streaming: {where(origin.layer_of(error.node), error.node)} is a loop that has no one step: "

@@ -27,7 +27,7 @@ _BRANCHES = {"If", "StatelessIf"}
 _SMALL = 4096  # numbers: what counts steps and says shapes is far smaller, and weights are no whole numbers
 
 
-class OpenLoop(Exception):
+class OpenLoopError(Exception):
     """A loop whose steps cannot be counted before it runs."""
 
     def __init__(self, node: str, cause: str) -> None:
@@ -53,7 +53,7 @@ def has_loops(frozen: Frozen) -> bool:
 def unrolled(frozen: Frozen, limit: int) -> Unrolled:
     """Write out every loop of a graph.
 
-    Raises OpenLoop for a loop whose steps cannot be counted before it runs, or that has more than limit.
+    Raises OpenLoopError for a loop whose steps cannot be counted before it runs, or that has more than limit.
     """
     if not has_loops(frozen):
         return Unrolled(frozen, {})
@@ -151,20 +151,24 @@ class _Writer:
     def _values(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
         if node.op in LOOPS:
             return self._loop(node, inputs, path)
-        if node.op in _CALLS:
-            return self._call(node.attr["f"].func.name, inputs, _placed(node.name, path))
-        if node.op in _BRANCHES and (chosen := self._number(inputs[0])) is not None:
-            branch = "then_branch" if bool(np.any(chosen)) else "else_branch"
-            return self._call(node.attr[branch].func.name, inputs[1:], _placed(node.name, path))
+        if (chosen := self._chosen(node, inputs)) is not None:
+            return self._call(*chosen, _placed(node.name, path))
         if node.op in _LISTS:
             return [_LISTS[node.op](self, node, inputs)]
-        if node.op == "Identity" and path:
-            return [inputs[0]]
         if path and (pair := pair_of(node, inputs, self._is_constant)) is not None:
             return [Part(self._once(node, pair, path), pair.part.at)]
-        if any(isinstance(each, list) for each in inputs):
-            raise OpenLoop(node.name, f"{node.op} takes a whole list of tensors")
-        return self._plain(node, [self._tensor(each) for each in inputs], path)
+        if any(isinstance(each, list) for each in inputs) and node.op != "Identity":
+            raise OpenLoopError(node.name, f"{node.op} takes a whole list of tensors")
+        return inputs if path and node.op == "Identity" else self._plain(node, list(map(self._tensor, inputs)), path)
+
+    def _chosen(self, node: Any, inputs: list[Any]) -> tuple[str, list[Any]] | None:
+        """Return the function that a node calls, and what it gives it; None for one that calls none for certain."""
+        if node.op in _CALLS:
+            return node.attr["f"].func.name, inputs
+        known = self._number(inputs[0]) if node.op in _BRANCHES else None
+        if known is None:
+            return None
+        return node.attr["then_branch" if bool(np.any(known)) else "else_branch"].func.name, inputs[1:]
 
     def _plain(self, node: Any, inputs: list[Any], path: str = "") -> list[Any]:
         """Write a node as it is, but for its inputs; one that is there already is taken."""
@@ -222,7 +226,7 @@ class _Writer:
     def _tensor(self, value: Any) -> Any:
         """Return a value as one tensor: a part of a sequence is taken out of it."""
         if isinstance(value, list):
-            raise OpenLoop("", "a list of tensors leaves its loop")
+            raise OpenLoopError("", "a list of tensors leaves its loop")
         if not isinstance(value, Part):
             return value
         key = ("parts", value.whole.name)
@@ -246,13 +250,15 @@ class _Writer:
             (again,) = self._call(node.attr["cond"].func.name, values, f"{place}/{count}")
             known = self._number(again)
             if known is None:
-                raise OpenLoop(node.name, "how often it runs is known only when it runs")
+                raise OpenLoopError(node.name, "how often it runs is known only when it runs")
             if not bool(np.any(known)):
                 break
             count += 1
             self.steps[node.name] = self.steps.get(node.name, 0) + 1
             if sum(self.steps.values()) > self._limit:
-                raise OpenLoop(node.name, f"it has more than {self._limit} steps")
+                raise OpenLoopError(
+                    node.name, f"with it there are more than {self._limit} steps, and each adds 1 to 3 kB to the file"
+                )
             values = self._call(node.attr["body"].func.name, values, f"{place}/{count - 1}")
         return values
 
@@ -286,7 +292,7 @@ class _Writer:
         """TensorListFromTensor: a sequence, part by part."""
         whole = self._tensor(inputs[0])
         if whole.shape.rank is None or whole.shape[0] is None:
-            raise OpenLoop(node.name, "its sequence has an open length")
+            raise OpenLoopError(node.name, "its sequence has an open length")
         return [Part(whole, at) for at in range(whole.shape[0])]
 
     def reserve(self, node: Any, inputs: list[Any]) -> list[Any]:
@@ -297,7 +303,7 @@ class _Writer:
         """TensorListGetItem."""
         value = inputs[0][self._index(node, inputs[1])]
         if value is None:
-            raise OpenLoop(node.name, "it reads a tensor that was never set")
+            raise OpenLoopError(node.name, "it reads a tensor that was never set")
         return value
 
     def set(self, node: Any, inputs: list[Any]) -> list[Any]:
@@ -317,7 +323,7 @@ class _Writer:
         """TensorListStack: the whole sequence, where nothing was changed in it."""
         values = inputs[0]
         if any(value is None for value in values):
-            raise OpenLoop(node.name, "it reads a tensor that was never set")
+            raise OpenLoopError(node.name, "it reads a tensor that was never set")
         first = values[0] if values else None
         if isinstance(first, Part) and values == [Part(first.whole, at) for at in range(first.whole.shape[0])]:
             return first.whole
@@ -326,7 +332,7 @@ class _Writer:
     def _index(self, node: Any, value: Any) -> int:
         known = self._number(value)
         if known is None:
-            raise OpenLoop(node.name, "which step it means is known only when it runs")
+            raise OpenLoopError(node.name, "which step it means is known only when it runs")
         return int(known)
 
 

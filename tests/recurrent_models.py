@@ -1,0 +1,153 @@
+"""Recurrent models of every kind, trained on handwritten digits row by row, with what Keras itself answers.
+
+Runs inside a toolchain's Python: `python recurrent_models.py KIND FOLDER`, as source_models.written does it. A kind
+"2:..." is of Keras 2. Each model has several branches, one output for each: a build of it tries them all.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from trained_models import keras, save
+
+DIGITS = Path(__file__).parent.parent / "examples" / "digits"
+MISSING = -4.2e6  # far outside of the data's range
+CODE = '''import keras
+
+class Leaky(keras.layers.Layer):
+    """A cell that the user wrote: it forgets half of what it knew."""
+
+    def __init__(self, units=8, **options):
+        super().__init__(**options)
+        self.units = units
+        self.state_size = units
+        self.output_size = units
+
+    def build(self, shape):
+        self.kernel = self.add_weight(shape=(shape[-1], self.units), name="kernel", initializer="glorot_uniform")
+
+    def call(self, x, states, training=False):
+        state = 0.5 * states[0] + (x @ self.kernel)
+        return state, [state]
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+CUSTOM_OBJECTS = {"Leaky": Leaky}
+'''
+
+
+def rows() -> tuple[Any, Any, Any]:
+    """Return digits [N, 8, 8] in 0..1, row by row, their classes one-hot [N, 10], and others to calibrate with."""
+    import numpy as np
+
+    named, others = (np.load(DIGITS / name) for name in ("test.npz", "samples.npz"))
+    pictures, more = (each["image"].reshape(-1, 8, 8).astype(np.float32) / 255 for each in (named, others))
+    return pictures, np.eye(10, dtype=np.float32)[named["y"]], more
+
+
+def cut_short(pictures: Any) -> Any:
+    """Return the pictures with their last rows missing, none to four of them."""
+    import numpy as np
+
+    lengths = np.random.default_rng(3).integers(4, 9, len(pictures))
+    return np.where(np.arange(8)[None, :, None] < lengths[:, None, None], pictures, np.float32(MISSING))
+
+
+def lstm(layers: Any, x: Any) -> dict[str, Any]:
+    """LSTMs: both ways and joined in every manner, stacked, backwards, with states, with attention behind."""
+    whole, state, cell = layers.LSTM(12, return_sequences=True, return_state=True, name="whole")(x)
+    attended = layers.Attention(name="attention")([whole, whole])
+    branches = {
+        "last": layers.LSTM(12)(x),
+        "states": layers.Concatenate()([state, cell]),
+        "attended": layers.GlobalAveragePooling1D()(attended),
+        "stacked": layers.LSTM(8)(layers.LSTM(8, return_sequences=True)(x)),
+        "backwards": layers.LSTM(8, go_backwards=True)(x),
+        "other": layers.LSTM(8, activation="relu", recurrent_activation="hard_sigmoid", use_bias=False)(x),
+    }
+    for mode in ("concat", "sum", "ave", "mul"):
+        both = layers.Bidirectional(layers.LSTM(6, return_sequences=True), merge_mode=mode)(x)
+        branches[mode] = layers.Flatten()(both)
+    return branches
+
+
+def gru(layers: Any, x: Any) -> dict[str, Any]:
+    """GRUs of both kinds, SimpleRNN, cells of one's own choice, one after the other."""
+    return {
+        "after": layers.GRU(12)(x),
+        "before": layers.GRU(12, reset_after=False)(x),
+        "simple": layers.SimpleRNN(12)(x),
+        "cells": layers.RNN([layers.LSTMCell(8), layers.GRUCell(8), layers.SimpleRNNCell(8)])(x),
+        "both": layers.Bidirectional(layers.GRU(8))(x),
+        "stacked": layers.GRU(8)(layers.LSTM(8, return_sequences=True)(x)),
+        "timed": layers.Flatten()(layers.TimeDistributed(layers.Dense(4, "relu"))(x)),
+    }
+
+
+def masked(layers: Any, x: Any) -> dict[str, Any]:
+    """Steps that are missing, marked by a number far outside of the data's range."""
+    seen = layers.Masking(MISSING)(x)
+    zeros = {"zero_output_for_mask": True}
+    return {
+        "last": layers.LSTM(12)(seen),
+        "both": layers.Bidirectional(layers.GRU(8))(seen),
+        "zeros": layers.Flatten()(layers.LSTM(6, return_sequences=True, **zeros)(seen)),
+        "stacked": layers.SimpleRNN(8)(layers.GRU(8, return_sequences=True)(seen)),
+    }
+
+
+def images(layers: Any, x: Any) -> dict[str, Any]:
+    """Convolutions over time: every row is a picture of two rows, or a line."""
+    plane = layers.Reshape((4, 4, 4, 1))(x)
+    line = layers.Reshape((8, 8, 1))(x)
+    return {
+        "plane": layers.Flatten()(layers.ConvLSTM2D(4, 3, padding="same")(plane)),
+        "line": layers.Flatten()(layers.ConvLSTM1D(4, 3, padding="same", return_sequences=True)(line)),
+    }
+
+
+def custom(layers: Any, x: Any) -> dict[str, Any]:
+    """A cell that the user wrote."""
+    (Path(sys.argv[2]) / "layers.py").write_text(
+        CODE.replace("import keras", f"import {keras().__name__} as keras"), "utf-8"
+    )
+    sys.path.insert(0, sys.argv[2])
+    cell = importlib.import_module("layers").Leaky(8)
+    (Path(sys.argv[2]) / "layers.py").write_text(CODE, "utf-8")
+    return {"own": layers.RNN(cell)(x)}
+
+
+KINDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
+    "lstm": lstm,
+    "gru": gru,
+    "masked": masked,
+    "images": images,
+    "custom": custom,
+}
+
+
+def main(kind: str, folder: Path) -> None:
+    """Train a model of a kind and write it, with calibration data and 40 expected answers."""
+
+    lib = keras()
+    lib.utils.set_random_seed(7)
+    pictures, labels, more = rows()
+    if kind == "masked":
+        pictures, more = cut_short(pictures), cut_short(more)
+    x = lib.Input((8, 8), name="rows")
+    branches = KINDS[kind](lib.layers, x)
+    model = lib.Model(x, [lib.layers.Dense(10, name=name)(branch) for name, branch in branches.items()])
+    loss = lib.losses.CategoricalCrossentropy(from_logits=True)
+    model.compile(lib.optimizers.Adam(0.01), dict.fromkeys(branches, loss))
+    model.fit(pictures, dict.fromkeys(branches, labels), epochs=12, batch_size=32, verbose=0)
+    save(folder, model, {"rows": pictures[:40]}, {"rows": more})
+
+
+if __name__ == "__main__":
+    main(sys.argv[1].removeprefix("2:"), Path(sys.argv[2]))
