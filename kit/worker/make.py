@@ -28,8 +28,9 @@ from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
-from kit.worker.steps import FloatSteps, StepProduct, calibration_rows, float_steps, one_step
-from kit.worker.steps import golden as golden_steps
+from kit.worker.steps import one_step
+from kit.worker.stepwise import FloatSteps, StepProduct, calibration_rows, float_steps
+from kit.worker.stepwise import golden as golden_steps
 from kit.worker.stream import streamed
 from kit.worker.train import Train
 from kit.worker.unroll import Unrolled
@@ -187,9 +188,10 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
             refuse_masked(contract, graph, job.io)
     origin = Origin(frozen, source.inner)
     refuse_lengths(origin)
-    written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
     exact = None
-    if steps is not None:
+    if steps is None:
+        written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+    else:
         stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
         keep, written = (*keep, *stream.states), [stream.written]
         exact = float_steps(steps, stream.written.frozen, keep, origin)
@@ -212,7 +214,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         exported = export(list(zip(contracts, ready, strict=True)), module, train, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
         rows: list[tuple[str, Arrays]] = [(key, call) for key, calls in calibration.items() for call in calls]
-        if steps is not None and job.calibrate:
+        if steps is not None and job.scheme == "int8":
             rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
         content = convert(Path(folder), job, exported, rows, origin, loops)
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
