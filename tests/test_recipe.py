@@ -349,7 +349,6 @@ RIGHT = {
     ("outputs", "threshold", "number"),
     ("model", "allow_code", "truth"),
     ("model", "allow_flex", "truth"),
-    ("model", "streaming", "truth"),
     ("model", "batch", "whole number"),
     ("android", "runtime", "nothing"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
