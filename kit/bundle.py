@@ -238,6 +238,8 @@ def _signature(recipe: Recipe, result: Result, labels: Mapping[str, str]) -> dic
     if result.kept:
         tensors = [{"name": v.name, "shape": list(v.shape), "dtype": v.dtype} for v in result.kept]
         facts["variables"] = {"read": READ, "assign": ASSIGN, "tensors": tensors}
+    if recipe.model.streaming:
+        facts["streaming"] = True  # one step of a sequence in each call, the state in the variables
     if result.train:
         facts["train"] = _plain(result.train)
     if result.flex:

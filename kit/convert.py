@@ -143,6 +143,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         keep=tuple(recipe.variables.keep),
         gate=recipe.checks.gate,
         train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
+        streaming=model.streaming,
     )
 
 

@@ -83,6 +83,11 @@ class Model(_Table):
         le=65536,
         description="samples in one call (default: the model's where that is fixed, else 1); -1: any number",
     )
+    streaming: bool = Field(
+        default=False,
+        description="recurrent layers: one step of the sequence in each call, and the state as kept variables, "
+        "which the app reads, assigns and resets",
+    )
 
     @property
     def paths(self) -> list[str]:
@@ -104,6 +109,8 @@ class Model(_Table):
             raise ValueError(
                 f"{'signatures' if self.signatures else 'structure'} is for one model, and path has several"
             )
+        if self.streaming and self.batch == DYNAMIC:
+            raise ValueError("streaming keeps a state of a fixed shape: give batch a number, or leave it out")
         return self
 
 
@@ -340,6 +347,8 @@ class Recipe(_Table):
             for name in names:
                 if names.count(name) > 1:
                     raise ValueError(f"two [[{table}]] are named '{name}'")
+        if self.model.streaming and self.variables.train is not None:
+            raise ValueError("[model] streaming takes one step of a sequence a call, and [variables.train] whole ones")
         classes = any(tensor.kind == "classes" for tensor in self.outputs)
         if self.checks.max_drop is not None and not (self.checks.data and classes):
             raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")

@@ -40,7 +40,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     evaluated, made = made_arrays(parts.files / EVALUATED, without="input/"), made_arrays(parts.files / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
-    if result.flex:
+    if result.flex or recipe.model.streaming:  # whole sequences, step by step, are the worker's to run
         there, answers, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:

@@ -179,6 +179,27 @@ def tags() -> Any:
     return keras.Model(sensors, keras.layers.Dense(3, activation="softmax", name="tags")(x), name="tags")
 
 
+def stream() -> Any:
+    """Return `series` [N, 12, 5] -> `every` [N, 12, 3] and `last` [N, 3]: a masked LSTM with a GRU behind it."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    series = keras.Input((12, 5), name="series")
+    x = keras.layers.Masking(0.0, name="masking")(series)
+    x = keras.layers.LSTM(8, return_sequences=True, name="lstm")(x)
+    every = keras.layers.Dense(3, name="every")(x)
+    last = keras.layers.Dense(3, activation="softmax", name="last")(keras.layers.GRU(6, name="gru")(x))
+    return keras.Model(series, [every, last], name="stream")
+
+
+def looking() -> Any:
+    """Return `series` [N, any, 5] -> `score` [N, 3]: a convolution over three steps, and a GRU."""
+    keras = _keras()
+    keras.utils.set_random_seed(7)
+    series = keras.Input((None, 5), name="series")
+    x = keras.layers.Conv1D(4, 3, padding="same", name="window")(series)
+    return keras.Model(series, keras.layers.Dense(3, name="score")(keras.layers.GRU(8, name="gru")(x)), name="looking")
+
+
 def mirrored() -> Any:
     """Return `image` [N, any, any, 3] -> `map` [N, any, any, 2]: mirrored edges, which no 1 x 1 has."""
     import keras
@@ -325,6 +346,8 @@ KINDS: dict[str, Callable[[], Any]] = {
             "head": head,
             "gru": gru,
             "tags": tags,
+            "stream": stream,
+            "looking": looking,
             "stateful": stateful,
             "float_ids": float_ids,
         }.items()

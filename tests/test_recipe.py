@@ -294,6 +294,7 @@ WHOLE = {
         "structure": "'net.json'",
         "allow_code": "false",
         "allow_flex": "false",
+        "streaming": "false",
         "signatures": "['serving_default']",
         "inputs": "['image']",
         "outputs": "['digit']",

@@ -59,6 +59,10 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     progress.stage("load the model")
     source = start_behind(load(folder, job), job)
     contracts = resolve(job, source)
+    if job.freeze and job.streaming:
+        raise JobError(
+            "recipe", "[model] streaming is for a .tflite, and these formats hold the model", "leave streaming out"
+        )
     if job.freeze:
         return _frozen(job, source, contracts, out, progress)
     arrays = data.read(folder, job, contracts)

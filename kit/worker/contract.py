@@ -5,8 +5,8 @@ Renames, reorders and picks as the recipe wishes, and traces the source once wit
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -42,6 +42,15 @@ class Contract:
     def retraced(self, batch: int) -> Any:
         """Return the source traced again for another number of samples in a call."""
         return _trace(self.call, [_with_batch(spec, batch) for spec in self.inputs], self.outputs)
+
+    def reshaped(self, inputs: Sequence[TensorSpec]) -> Contract:
+        """Return the same contract with inputs of other shapes, the source traced again. Raises what tracing raises."""
+        taken = tuple(inputs)
+        traced = _trace(self.call, list(taken), self.outputs)
+        batched = all(spec.batched for spec in taken)
+        pairs = zip(self.outputs, traced.outputs, strict=True)
+        outputs = tuple(_output(spec, tensor, taken, batched) for spec, tensor in pairs)
+        return replace(self, inputs=taken, outputs=outputs, traced=traced)
 
 
 def resolve(job: Job, source: Source) -> tuple[Contract, ...]:
@@ -124,7 +133,8 @@ def _inputs(
         if origin not in names:
             raise _unknown("inputs", wish.name, origin, names)
     batch = _batch(signature, job)
-    specs = [_input(port, by_origin.get(port.name, InputWish(port.name)), batch) for port in signature.inputs]
+    ports = [_with_open_sequence(port) if job.streaming else port for port in signature.inputs]
+    specs = [_input(port, by_origin.get(port.name, InputWish(port.name)), batch) for port in ports]
     _refuse_twice([spec.name for spec in specs], "inputs")
     if not order:
         return tuple(specs)
@@ -181,10 +191,19 @@ def _batch(signature: Signature, job: Job) -> int:
     return int(fixed[0])
 
 
+def _with_open_sequence(port: Port) -> Port:
+    """Return the port with an open sequence as one that stays open: a stream has no length."""
+    if not port.batched or port.shape[1:2] != (None,):
+        return port
+    return replace(port, shape=(port.shape[0], DYNAMIC, *port.shape[2:]))
+
+
 def _input(port: Port, wish: InputWish, batch: int) -> TensorSpec:
     inner = port.shape[1:] if port.batched else port.shape
     if wish.shape is not None:
-        fits = len(wish.shape) == len(inner) and all(a in (None, b) for a, b in zip(inner, wish.shape, strict=True))
+        fits = len(wish.shape) == len(inner) and all(
+            a in (None, DYNAMIC, b) for a, b in zip(inner, wish.shape, strict=True)
+        )
         if not fits:
             raise JobError(
                 "recipe",

@@ -65,13 +65,13 @@ def convert(
     folder: Path,
     job: Job,
     exported: Sequence[Exported],
-    calibration: Mapping[str, Sequence[Arrays]],
+    calibration: Sequence[tuple[str, Arrays]],
     source: Origin,
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has what single calls take, by signature. A graph with the ranges of training takes those for int8, and
-    what has none stays in float. Raises JobError (kind "model") where the converter refuses.
+    calibration has (signature, what a call takes) in the order of the calls. A graph with the ranges of training takes
+    those for int8, and what has none stays in float. Raises JobError (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if len(exported) > 1:
@@ -102,13 +102,12 @@ def convert(
 
 
 def _rows(
-    calibration: Mapping[str, Sequence[Arrays]], words: Mapping[str, Mapping[str, str]]
+    calibration: Sequence[tuple[str, Arrays]], words: Mapping[str, Mapping[str, str]]
 ) -> Iterator[dict[str, np.ndarray] | tuple[str, dict[str, np.ndarray]]]:
     """Yield one call at a time by input name: the converter's order of inputs is not the model's."""
-    for key, calls in calibration.items():
-        for call in calls:
-            feeds = {words[key][name]: array for name, array in call.items()}
-            yield feeds if len(words) == 1 else (key, feeds)
+    for key, call in calibration:
+        feeds = {words[key][name]: array for name, array in call.items()}
+        yield feeds if len(words) == 1 else (key, feeds)
 
 
 def _named(op: str, text: str) -> list[str]:

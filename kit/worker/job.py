@@ -100,6 +100,7 @@ class Job:
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
     train: TrainWish | None = None
     gate: bool = True  # refuse what is wrong beyond doubt
+    streaming: bool = False  # one step of the sequence in each call, the state as kept variables
     seed: int = 7
     trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT

@@ -18,7 +18,8 @@ from kit.worker.unroll import OpenLoopError, Unrolled, unrolled
 STEPS = 256  # of all loops together: docs/recurrent.md has what a step costs
 _WAYS_OUT = (
     'use scheme = "dynamic": 8-bit weights, and the loop calculates in float; '
-    "or, where the model leaves the length open, give a fixed one: [[inputs]] shape"
+    "or, where the model leaves the length open, give a fixed one: [[inputs]] shape; "
+    "or let a forward layer take one step a call: [model] streaming = true"
 )
 _FFT = {"RFFT", "RFFT2D", "IRFFT", "FFT", "IFFT"}
 
@@ -35,7 +36,7 @@ def refuse_lengths(origin: Origin) -> None:
             layer = origin.layer_of(node.name)
             raise JobError(
                 "model",
-                f"{_where(layer, node.name)} has a Fourier transform of length {length}, "
+                f"{where(layer, node.name)} has a Fourier transform of length {length}, "
                 "and TFLite's takes powers of two",
                 f"build the model with fft_length = {1 << length.bit_length()}, which pads frames of {length}"
                 + (f"; or let the app do that step: {origin.cut(layer)}" if layer else ""),
@@ -53,7 +54,7 @@ def without_loops(frozen: Frozen, origin: Origin) -> Unrolled:
         layer = origin.layer_of(error.node)
         raise JobError(
             "model",
-            f"{_where(layer, error.node)} is a loop, which int8 takes only written out, step by step: {error.cause}",
+            f"{where(layer, error.node)} is a loop, which int8 takes only written out, step by step: {error.cause}",
             _WAYS_OUT,
         ) from error
 
@@ -82,7 +83,8 @@ def refuse_masked(contract: Contract, frozen: Frozen, io: str) -> None:
 _COPYING = {"ExpandDims", "Identity", "Reshape", "Squeeze", "Transpose"}
 
 
-def _where(layer: str, node: str) -> str:
+def where(layer: str, node: str) -> str:
+    """Return what a message calls a place in the model: its layer, else the node of the trace."""
     return f"layer '{layer}'" if layer else f"operation '{node}'"
 
 

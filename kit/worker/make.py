@@ -28,7 +28,11 @@ from kit.worker.prove import EXACT, HALF, prove, resized
 from kit.worker.signatures import preset, resources
 from kit.worker.sizes import Size, first_shapes
 from kit.worker.source import Source, Variable
+from kit.worker.steps import one_step
+from kit.worker.stepwise import FloatSteps, StepProduct, calibration_rows, float_steps
+from kit.worker.stepwise import golden as golden_steps
 from kit.worker.still import unprepared
+from kit.worker.stream import streamed
 from kit.worker.train import Train
 from kit.worker.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.twice import refuse_twice, scaled_inputs
@@ -69,6 +73,7 @@ class Made:
     notes: tuple[str, ...]
     scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
     unrounded: Mapping[str, Contract]  # what a float file is held against, where its source rounds in training's ranges
+    exact: FloatSteps | None = None  # where the product takes one step of a sequence in each call
 
     @property
     def kept(self) -> tuple[TensorSpec, ...]:
@@ -113,6 +118,8 @@ class Made:
         """
         checked = Checked({}, {}, [])
         self._check_variables()
+        if self.exact is not None:
+            self.exact.agree(samples[contracts[0].key], floats[contracts[0].key])
         for contract in contracts:
             fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
             self.reset()
@@ -121,7 +128,8 @@ class Made:
                 held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
                 if held is not contract:
                     wanted = measure.reference(held, samples[contract.key])
-                checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
+                if self.exact is None:
+                    checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
                 checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
         return checked
 
@@ -141,6 +149,10 @@ class Made:
     ) -> dict[str, np.ndarray]:
         """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
         arrays: dict[str, np.ndarray] = {}
+        if isinstance(self.product, StepProduct) and self.exact is not None:
+            key = contracts[0].key
+            arrays |= golden_steps(self.job, self.product, self.exact, data.evaluation[key], floats[key])
+            contracts = ()
         for at, contract in enumerate(contracts):
             key = contract.key
             own = measure.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
@@ -177,6 +189,8 @@ class Made:
 def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
     """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
     _seed(job, source)
+    steps = one_step(contracts) if job.streaming else None
+    contracts = contracts if steps is None else (steps.contract,)
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
@@ -188,21 +202,33 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     refuse_lengths(origin)
     scaled = scaled_inputs(job, contracts[0], frozen[0])
     twice = refuse_twice(job, scaled, origin)
-    written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+    exact = None
+    if steps is None:
+        written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+    else:
+        stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
+        keep, written = (*keep, *stream.states), [stream.written]
+        exact = float_steps(steps, stream.written.frozen, keep, origin)
+        initial |= exact.initial
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
         calibration = {
             contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
             for contract in contracts
-            if contract.key in data.calibration
+            if contract.key in data.calibration and steps is None
         }
         graphs = [
             ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
             for c, each in zip(contracts, written, strict=True)
         ]
         origin = replace(origin, loops=tuple(loop for each in written for loop in each.steps))
-        content, remarks = content_of(job, contracts, graphs, (module, train, origin), calibration, Path(folder))
+        rows: list[tuple[str, Arrays]] = [(key, call) for key, calls in calibration.items() for call in calls]
+        if steps is not None and job.scheme == "int8":
+            rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
+        content, remarks = content_of(
+            job, contracts, graphs, (module, train, origin), (calibration, rows), Path(folder)
+        )
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
@@ -211,6 +237,8 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         product = Product(content, contracts, bound=bound, random=random)
     except JobError as error:
         raise unprepared(error, contracts, data.calibration) from error
+    if steps is not None:
+        product = StepProduct(content, steps, initial, bound=bound, random=random)
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
     told = fates(variables, frozen, keep)
@@ -222,7 +250,10 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         + remarks
         + rounding
     )
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled), plain)
+    if exact is not None:
+        states = [each.name for each in keep if each.name not in stay.names]
+        notes.append(f"one step of the sequence in each call: assign {_listed(states)} again before each sequence")
+    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled), plain, exact)
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

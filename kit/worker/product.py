@@ -12,6 +12,7 @@ import tensorflow as tf
 from kit.preprocess import dequantize, quantize
 from kit.worker.contract import Contract
 from kit.worker.job import JobError, SignatureSpec, TensorSpec
+from kit.worker.signatures import dequantized
 
 
 class Product:
@@ -30,7 +31,6 @@ class Product:
         self.random = random or {}  # by signature: outputs that are drawn anew in each call
         try:
             self._interpreter = _interpreter(content)
-            hidden = _hidden_steps(self._interpreter)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
             # kernels that an app runs: int8 answers were up to six steps off.
             self._interpreter.allocate_tensors()
@@ -47,12 +47,7 @@ class Product:
             for each in contracts
         }
         # Of float outputs that an int8 file dequantizes itself: what one quantization step is, in real values.
-        self.hidden_steps = {
-            (each.key, name): hidden[detail["index"]]
-            for each in contracts
-            for name, detail in self._runners[each.key].get_output_details().items()
-            if detail["index"] in hidden
-        }
+        self.hidden_steps = dequantized(content)
 
     @property
     def flex(self) -> tuple[str, ...]:
@@ -144,13 +139,6 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
 _REPORT = "try another scheme, or another TensorFlow version: [toolchain] tensorflow"
-
-
-def _hidden_steps(interpreter: Any) -> dict[int, float]:
-    """Return the scale under each tensor that a DEQUANTIZE makes, by the tensor's index."""
-    scales = {tensor["index"]: float(tensor["quantization"][0]) for tensor in interpreter.get_tensor_details()}
-    made = [op for op in interpreter._get_ops_details() if op["op_name"] == "DEQUANTIZE"]
-    return {int(op["outputs"][0]): scales[int(op["inputs"][0])] for op in made}
 
 
 def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:

@@ -34,21 +34,23 @@ def content_of(
     contracts: Sequence[Contract],
     graphs: Sequence[Frozen],
     parts: tuple[Module, Train | None, Origin],
-    calibration: Mapping[str, Sequence[Arrays]],
+    data: tuple[Mapping[str, Sequence[Arrays]], Sequence[tuple[str, Arrays]]],
     folder: Path,
 ) -> tuple[bytes, list[str]]:
     """Export and convert; where training learned ranges of some parts alone, measure the others and convert again.
 
+    data: the calibration, by signature, and what the converter is to see of it, call after call.
     Returns the file and notes on what of it stays in float. Raises JobError, as convert does and where there is no
     calibration for those others.
     """
     module, train, origin = parts
+    calibration, rows = data
     trained = job.scheme == "int8" and any(is_trained(graph.graph) for graph in graphs)
     content, left = b"", [list[list[str]]()]
     for at in range(_ROUNDS):
         exported = export(list(zip(contracts, graphs, strict=True)), module, train, folder / str(at))
         try:
-            content = convert(folder / str(at), job, exported, calibration, replace(origin, graphs=graphs))
+            content = convert(folder / str(at), job, exported, rows, replace(origin, graphs=graphs))
         except JobError:
             if not content:
                 raise

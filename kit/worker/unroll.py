@@ -84,12 +84,31 @@ def _called(node: Any) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Function:
+class Function:
     """A function's nodes in the order in which they can run, its arguments, and what it returns."""
 
     nodes: tuple[Any, ...]
     arguments: tuple[str, ...]
     results: tuple[str, ...]
+
+    def origin(self, result: str) -> str:
+        """Return the node that a result comes from, past those that only hand it on."""
+        nodes = {node.name: node for node in self.nodes}
+        name = base(result)
+        while name in nodes and nodes[name].op == "Identity":
+            name = base(nodes[name].input[0])
+        return name
+
+
+def flat_function(graph: graph_pb2.GraphDef, name: str) -> Function:
+    """Return a function of a graph's library, its nodes with the names that they have in a graph."""
+    definition = next(each for each in graph.library.function if each.signature.name == name)
+    flat, names = function_def_to_graph.function_def_to_graph_def(definition)
+    return Function(
+        tuple(_ordered(list(flat.node))),
+        tuple(each.name for each in definition.signature.input_arg),
+        tuple(names[definition.ret[each.name]] for each in definition.signature.output_arg),
+    )
 
 
 class _Writer:
@@ -100,7 +119,7 @@ class _Writer:
         self.steps: dict[str, int] = {}
         self._limit = limit
         self._source = graph
-        self._functions: dict[str, _Function] = {}
+        self._functions: dict[str, Function] = {}
         self._known: dict[str, np.ndarray] = {}  # whole numbers by the tensor's name
         self._constant: set[str] = set()  # tensors that hang on constants alone
         self._made: dict[tuple[Any, ...], list[Any]] = {}  # what is there already, by operation and inputs
@@ -262,15 +281,9 @@ class _Writer:
         found = self._run(function.nodes, found, path)
         return [found[_full(result)] for result in function.results]
 
-    def _function(self, name: str) -> _Function:
+    def _function(self, name: str) -> Function:
         if name not in self._functions:
-            definition = next(each for each in self._source.library.function if each.signature.name == name)
-            graph, flat = function_def_to_graph.function_def_to_graph_def(definition)
-            self._functions[name] = _Function(
-                tuple(_ordered(list(graph.node))),
-                tuple(each.name for each in definition.signature.input_arg),
-                tuple(flat[definition.ret[each.name]] for each in definition.signature.output_arg),
-            )
+            self._functions[name] = flat_function(self._source, name)
         return self._functions[name]
 
     # ------------------------------------------------------------ lists
