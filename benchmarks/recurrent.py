@@ -23,12 +23,16 @@ PAGE = ROOT / "docs" / "recurrent.md"
 BEGIN, END = "<!-- recurrent: written by inv bench --recurrent -->", "<!-- end of recurrent -->"
 KINDS = ("LSTM", "GRU", "Bidirectional LSTM")
 LENGTHS = (10, 50, 100, 200)
+MODEL_REFUSED = 3  # the exit code
 RUNS = ROOT / "benchmarks" / "recurrent_runs.py"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One kind and length: bytes of both files, int8's time as a share of float's, its correlation with Keras."""
+    """One kind and length: bytes of the files, int8's time as a share of float's, its correlation with Keras.
+
+    0 bytes of int8 are a length that is refused.
+    """
 
     kind: str
     length: int
@@ -40,8 +44,9 @@ class Row:
 
     def line(self) -> str:
         """Return it as a row of the table."""
-        sizes = " | ".join(f"{size / 1000:,.1f}" for size in (self.plain, self.dynamic, self.small))
-        return f"| {self.kind} | {self.length} | {sizes} | {self.time:.2f} | {self.correlation:.4f} |"
+        sizes = " | ".join(f"{size / 1000:,.1f}" for size in (self.plain, self.dynamic))
+        made = f"{self.small / 1000:,.1f} | {self.time:.2f} | {self.correlation:.4f}" if self.small else "refused | | "
+        return f"| {self.kind} | {self.length} | {sizes} | {made} |"
 
 
 def measured(kind: str, length: int, folder: Path) -> Row:
@@ -51,14 +56,17 @@ def measured(kind: str, length: int, folder: Path) -> Row:
     python = toolchain_venv(find_toolchain(VERSION), print)
     _run([str(python), str(RUNS), "train", kind, str(length), str(folder)])
     files = {scheme: _built(scheme, folder) for scheme in ("float32", "dynamic", "int8")}
+    sizes = {scheme: file.stat().st_size if file else 0 for scheme, file in files.items()}
+    if files["int8"] is None:
+        return Row(kind, length, sizes["float32"], 0, sizes["dynamic"], 0.0, 0.0)
     said = _run([str(litert), str(RUNS), "run", str(files["float32"]), str(files["int8"]), str(folder)])
     found = json.loads(said.splitlines()[-1])
-    sizes = {scheme: file.stat().st_size for scheme, file in files.items()}
     time, correlation = found["time"], found["correlation"]
     return Row(kind, length, sizes["float32"], sizes["int8"], sizes["dynamic"], time, correlation)
 
 
-def _built(scheme: str, folder: Path) -> Path:
+def _built(scheme: str, folder: Path) -> Path | None:
+    """Build a scheme and return the file; None where the loop has too many steps for it."""
     recipe = folder / f"{scheme}.toml"
     data = "representative = 'calibration.npz'\n" if scheme == "int8" else ""
     recipe.write_text(
@@ -66,7 +74,12 @@ def _built(scheme: str, folder: Path) -> Path:
         f"[quantize]\nscheme = '{scheme}'\n{data}",
         "utf-8",
     )
-    _run([sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", str(folder / "dist")])
+    argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", str(folder / "dist")]
+    done = subprocess.run(argv, env=ENV, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode == MODEL_REFUSED and "more than" in done.stderr:
+        return None
+    if done.returncode:
+        raise SystemExit(f"{' '.join(argv)}\n{done.stdout[-2000:]}{done.stderr[-3000:]}")
     return tflite_path(folder / "dist" / scheme)
 
 

@@ -257,7 +257,7 @@ class _Writer:
             self.steps[node.name] = self.steps.get(node.name, 0) + 1
             if sum(self.steps.values()) > self._limit:
                 raise OpenLoopError(
-                    node.name, f"with it there are more than {self._limit} steps, and each adds 1 to 3 kB to the file"
+                    node.name, f"with it there are more than {self._limit} steps, and each adds 2 to 6 kB to the file"
                 )
             values = self._call(node.attr["body"].func.name, values, f"{place}/{count - 1}")
         return values
