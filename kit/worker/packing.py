@@ -10,7 +10,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 
 def packed(model: Any, *, once: bool = False) -> bytes:
-    """Return the bytes of a ModelT. once: a text that is there several times is written once."""
+    """Return the bytes of a ModelT. once: texts, shapes and scales that are there several times are written once."""
     for at, buffer in enumerate(model.buffers):
         aligned = _Aligned()
         aligned.data = buffer.data
@@ -21,7 +21,7 @@ def packed(model: Any, *, once: bool = False) -> bytes:
 
 
 class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
-    """Writes a text once, however often it is asked for."""
+    """Writes a text or a vector of numbers once, however often it is asked for."""
 
     def __init__(self, size: int) -> None:
         super().__init__(size)
@@ -32,6 +32,13 @@ class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
         if s not in self._places:
             self._places[s] = super().CreateString(s, *rest, **options)
         return self._places[s]
+
+    def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802 - the generated code's name
+        """Return the place of a vector."""
+        key = (x.dtype.str, x.tobytes())
+        if key not in self._places:
+            self._places[key] = super().CreateNumpyVector(x)
+        return self._places[key]
 
 
 class _Aligned(schema.BufferT):  # type: ignore[misc]
