@@ -10,6 +10,7 @@ import pytest
 import recurrent_models
 from source_models import written
 from test_trained_models import World, int8
+from worlds import run_kit
 
 MAKER = Path(recurrent_models.__file__)
 KINDS = ["lstm", "gru", "masked", "images", "custom"]
@@ -86,3 +87,15 @@ def test_eight_bits_are_refused_for_an_input_with_missing_steps(world: World) ->
     written(world.toolchain, "masked", world.folder, MAKER)
     said = world.build(int8("io = 'int8'"), code=2)
     assert "the input 'rows' has -4.2e+06 where a step is missing" in said and 'io = "float32"' in said
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("android_tools")
+@pytest.mark.parametrize("kind", ["lstm", "gru", "masked", "images"])
+def test_every_runtime_and_the_jvm_give_the_same(world: World, kind: str) -> None:
+    bundle = str(built(world, kind).folder / "dist" / "m")
+    for runtime in ("litert:1.0.1", "litert:1.4.0", "litert:2.3.0", "tflite:2.14.0"):
+        done = run_kit("emulate", bundle, "--runtime", runtime)
+        assert done.returncode == 0, runtime + done.stdout + done.stderr
+    done = run_kit("android", bundle)
+    assert done.returncode == 0, done.stdout + done.stderr
