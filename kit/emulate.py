@@ -63,17 +63,17 @@ def run_harness(
     With allow_code the bundle's harness and packages instead, whatever they are. Raises CheckError where a file of the
     bundle is not as it was built, EngineError where the interpreter crashed.
     """
-    manifest = read_manifest(bundle) if allow_code else read_intact(bundle)
-    with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
-        folder = bundle
-        if not allow_code:
+    if allow_code:
+        argv = harness_argv(bundle, find_runtime(runtime or _own_runtime(read_manifest(bundle))), arguments, notify)
+        code = subprocess.run(argv, check=False, env=_alone()).returncode
+    else:
+        manifest = read_intact(bundle)
+        with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
             folder = Path(scratch)
             lay_harness(folder, bundle, manifest)
             (folder / "src").symlink_to(bundle.resolve() / "src")
-        argv = harness_argv(
-            folder, find_runtime(runtime or manifest["recipe"]["android"]["runtime"]), arguments, notify
-        )
-        code = subprocess.run(argv, check=False, env=_alone()).returncode
+            argv = harness_argv(folder, find_runtime(runtime or _own_runtime(manifest)), arguments, notify)
+            code = subprocess.run(argv, check=False, env=_alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
     return code
@@ -104,6 +104,10 @@ def runtime_answers(
     raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
 
 
+def _own_runtime(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["recipe"]["android"]["runtime"])
+
+
 def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None:
     """Write the kit's own harness into folder/emulate, with a bundle's golden vectors and packages beside it.
 
@@ -115,8 +119,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None
         (emulate / name).write_bytes(content)
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
-    runtime = manifest["recipe"]["android"]["runtime"]
-    known = {pin.name for pin in find_runtime(runtime).lock(pictures=True).pins}
+    known = {pin.name for pin in find_runtime(_own_runtime(manifest)).lock(pictures=True).pins}
     check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
 
 

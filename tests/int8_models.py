@@ -20,7 +20,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 from kit.npz import save_npz
 from kit.worker import __main__ as worker
-from kit.worker import convert, make
+from kit.worker import convert, trained_ranges
 from kit.worker.job import CALIBRATION, EVALUATED, Job, ModelPart
 from kit.worker.progress import Progress
 
@@ -310,7 +310,8 @@ def _saved(model: Any, legacy: bool, folder: Path) -> ModelPart:
 def main(folder: Path, keras: str, changes: str, kinds: list[str]) -> dict[str, Any]:
     """Build each kind."""
     if changes == "without":
-        setattr(make, "for_int8", lambda frozen, _calls, _names: frozen)  # noqa: B010 - make only imports it
+        # The room only imports it.
+        setattr(trained_ranges, "for_int8", lambda frozen, _calls, _names: frozen)  # noqa: B010
         setattr(convert, "mended", lambda content: content)  # noqa: B010
     found = {}
     for kind in kinds:
