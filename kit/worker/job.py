@@ -207,8 +207,6 @@ _PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int,), 
 def _build(kind: type[T], raw: dict[str, Any]) -> T:
     """Return the dataclass of a mapping, its fields by their types: tuples and dataclasses in it, too."""
     types = get_type_hints(kind)
-    if strange := sorted(set(raw) - set(types)):
-        raise TypeError(f"unexpected in {kind.__name__}: {', '.join(strange)}")
     return kind(**{name: _value(types[name], value) for name, value in raw.items()})
 
 
