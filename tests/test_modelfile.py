@@ -220,7 +220,7 @@ def test_weights_alone_are_taken_with_code_that_builds_the_model(
     tmp_path: Path, attributes: dict[str, Any], suffix: str
 ) -> None:
     path = h5_file(tmp_path / "m.h5", **attributes)
-    assert read_model_file(path, built=True) == ModelFile(path, suffix, "", {}, ())
+    assert read_model_file(path, built=True) == ModelFile(path, suffix, "", {}, (), trained_int8=True)
     path = h5_file(tmp_path / "n.h5", keras_version="2.3.1", **attributes)
     assert read_model_file(path, built=True).keras == "2.3.1"
 
