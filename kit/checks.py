@@ -38,7 +38,7 @@ class Verdict:
     value: str
     passed: bool
     hint: str = ""
-    enforced: bool = True  # False: a failure is told, and refuses nothing
+    enforced: bool = True  # False: a failure is a note, and refuses nothing
 
 
 def judge(recipe: Recipe, result: Result, measures: Sequence[OutputMeasure], size: int) -> tuple[Verdict, ...]:
@@ -230,14 +230,16 @@ def _far(recipe: Recipe, measure: OutputMeasure) -> str:
     error, correlation = measure.relative_error, measure.correlation
     if error is None or correlation is None or (error <= NEAR_ERROR and correlation >= NEAR_CORRELATION):
         return ""
-    told = f"correlation {correlation:.2f}, error {_times(error)} of its spread"
+    numbers = f"correlation {correlation:.2f}, error {_times(error)} of its spread"
     if measure.agreement is not None:
         if measure.agreement >= SAME:
             return ""
-        told += f", the same top-1 on {measure.agreement:.0%}"
+        numbers += f", the same top-1 on {measure.agreement:.0%}"
     way = {"int8": '"dynamic" or "float16" calculate in float', "dynamic": '"float16" keeps the weights more exactly'}
     remedy = way.get(recipe.quantize.scheme)
-    return f"output '{measure.name}' is far from the float model's: {told}" + (f"; scheme = {remedy}" if remedy else "")
+    return f"output '{measure.name}' is far from the float model's: {numbers}" + (
+        f"; scheme = {remedy}" if remedy else ""
+    )
 
 
 def _percents(sign: str, limit: float, value: float) -> tuple[str, str]:

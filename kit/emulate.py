@@ -175,8 +175,8 @@ def _failed(report: Mapping[str, Any]) -> Iterator[str]:
 def _off(what: str, output: Mapping[str, Any]) -> str:
     steps = output["unit"] == "steps"
     worst, unit = output["worst_steps" if steps else "worst"], " steps" if steps else ""
-    told = "holds other or unlike many values" if worst is None else f"is off by {worst:.4g}{unit}"
-    return f"{what} {told} in golden vector {output['worst_vector']}, and {output['allowed']:.4g} is allowed"
+    how = "holds other or unlike many values" if worst is None else f"is off by {worst:.4g}{unit}"
+    return f"{what} {how} in golden vector {output['worst_vector']}, and {output['allowed']:.4g} is allowed"
 
 
 def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:

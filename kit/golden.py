@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import ModelError
 from kit.measure import real
+from kit.recipe import Recipe
 from kit.worker.job import Result, TensorSpec
 
 if TYPE_CHECKING:
@@ -34,6 +35,13 @@ def made_arrays(path: Path, without: str = " ") -> dict[str, np.ndarray]:
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
     except Exception as error:
         raise ModelError(f"{path.name} of the conversion cannot be read: {error}", "build it again") from error
+
+
+def is_of_worker(recipe: Recipe, result: Result) -> bool:
+    """Say whether the worker's own answers are the golden ones: no runtime of pip has TensorFlow's operators, and a
+    streaming file's sequences are the worker's to run step by step.
+    """
+    return bool(result.flex) or recipe.model.streaming
 
 
 def golden_vectors(result: Result, made: Arrays, answers: Arrays) -> dict[str, np.ndarray]:

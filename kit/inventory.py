@@ -9,7 +9,7 @@ from typing import Any
 
 from kit.container.client import probe
 from kit.engine.walls import probe as probe_walls
-from kit.engine.walls import told
+from kit.engine.walls import summary
 from kit.files import cache_dir
 from kit.toolchain import LOCKS, runtimes, toolchains
 from kit.venv import venv_folder, venv_size
@@ -99,7 +99,7 @@ def health() -> list[dict[str, Any]]:
             "found": f"{platform.system()} on {machine}",
             "ok": platform.system() == "Linux" and machine in {"x86_64", "aarch64"},
         },
-        {"what": "local walls", "found": told(walls), "ok": all(walls.values())},
+        {"what": "local walls", "found": summary(walls), "ok": all(walls.values())},
         {"what": "python", "found": platform.python_version(), "ok": True},
         {"what": "cache", "found": f"{cache} ({free / 1e9:.0f} GB free)", "ok": free > NEEDED},
     ]

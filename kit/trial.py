@@ -15,7 +15,7 @@ from kit.checks import judge, notes, refuse_other_runtime
 from kit.emulate import runtime_answers
 from kit.errors import CheckError
 from kit.files import sha256_bytes
-from kit.golden import golden_vectors, made_arrays
+from kit.golden import golden_vectors, is_of_worker, made_arrays
 from kit.measure import measure, real
 from kit.tflite import read_tflite
 from kit.toolchain import find_runtime
@@ -40,7 +40,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     evaluated, made = made_arrays(parts.files / EVALUATED, without="input/"), made_arrays(parts.files / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
-    if result.flex or recipe.model.streaming:  # whole sequences, step by step, are the worker's to run
+    if is_of_worker(recipe, result):
         there, answers, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:
@@ -50,9 +50,9 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
         there = measure(recipe, result.signature, evaluated, answers, result.drawn)
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     verdicts = judge(recipe, result, there, len(parts.model))
-    told = (*result.notes, *notes(recipe, result, there, verdicts))
+    remarks = (*result.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
-    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, told, weights), answers
+    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), answers
 
 
 def refuse_state(runtime: str, result: Result, answers: Arrays) -> None:

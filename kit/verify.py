@@ -24,7 +24,7 @@ from kit.emulate import check_packages, lay_harness, runtime_answers
 from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree
-from kit.golden import golden_vectors, made_arrays
+from kit.golden import golden_vectors, is_of_worker, made_arrays
 from kit.manifest import (
     MANIFEST,
     PROVENANCE,
@@ -108,7 +108,7 @@ def verify(
             difference = compare(read_tflite(here), read_tflite(again))
             rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
         try:
-            worker = result.flex or plan.recipe.model.streaming  # as a build has it
+            worker = is_of_worker(plan.recipe, result)
             vectors = made_arrays(files / GOLDEN) if worker else _answers(bundle, manifest, again, files, reporter)
         except CheckError as error:
             rungs.append(Rung("numbers", False, (error.message,)))

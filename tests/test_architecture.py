@@ -43,7 +43,7 @@ ARROWS = {
     "weight_types": "tflite",
     "recipe": "bounded errors explain",
     "measure": "errors preprocess recipe worker.job",
-    "golden": "errors measure worker.job",
+    "golden": "errors measure recipe worker.job",
     "runtime_answers": "",
     "metadata": "errors recipe tflite",
     "tflite_text": "errors metadata tflite",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from worlds import bare_result
 
 from kit.checks import Verdict, failures, ignored, judge, notes, refuse_other_runtime
 from kit.errors import CheckError
@@ -26,23 +27,7 @@ def recipe(checks: Checks, scheme: Scheme = "int8") -> Recipe:
 
 def result(measured_on: str = "checks") -> Result:
     """Return what the worker made."""
-    return Result(
-        signature=SignatureSpec("serving_default", (), ()),
-        others=(),
-        kept=(),
-        train=None,
-        variables=(),
-        flex=(),
-        notes=(),
-        drawn=(),
-        samples=100,
-        measured_on=measured_on,
-        parameters=10,
-        loader="keras 3.15.1",
-        tensorflow="2.19.1",
-        machine="x86_64",
-        portable=True,
-    )
+    return bare_result(SignatureSpec("serving_default", (), ()), samples=100, measured_on=measured_on)
 
 
 def digit(agreement: float | None = 1.0, before: float | None = None, after: float | None = None) -> OutputMeasure:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from worlds import DIGITS
 
 from kit.android.state import read_state
-from kit.bounded import open_zip, printable
+from kit.bounded import MOST_UNPACKED, open_zip, printable
 from kit.errors import KitError
 from kit.manifest import read_manifest
 from kit.manifest_check import faults_of
@@ -30,9 +30,10 @@ from kit.modelfile import read_model_file
 from kit.recipe import load_recipe
 from kit.samples import read_arrays, read_labels
 from kit.tflite import read_tflite
+from kit.trust.allowed import Ask
 from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
-from kit.worker.job import load_result
+from kit.worker.job import Refusal, Result, load_result
 
 EXAMPLES = int(os.environ.get("DROPKIT_FUZZ", "60"))
 QUICK = settings(
@@ -143,8 +144,8 @@ def test_changed_tflite_files_are_read_or_refused(digits_bundle: Path) -> None:
 @QUICK
 @given(value=JSON)
 def test_any_json_is_a_description_that_asks_for_something_or_nothing(value: Any) -> None:
-    asks_of_config(value)
-    asks_of_config({"class_name": "Functional", "config": {"layers": [value]}})
+    for config in (value, {"class_name": "Functional", "config": {"layers": [value]}}):
+        assert all(isinstance(ask, Ask) for ask in asks_of_config(config))
 
 
 @QUICK
@@ -159,7 +160,7 @@ def test_any_json_is_a_result_or_is_refused(value: Any) -> None:
     for kind in ("result", "refusal", "job"):
         # What the host takes for a job that left no result.
         with suppress(ValueError, KeyError, TypeError, AttributeError):
-            load_result(json.dumps({kind: value}))
+            assert isinstance(load_result(json.dumps({kind: value})), Result | Refusal)
 
 
 @QUICK
@@ -168,7 +169,8 @@ def test_any_bytes_are_a_saved_model_or_are_refused(content: bytes, tmp_path_fac
     folder = tmp_path_factory.getbasetemp() / "fuzz"
     folder.mkdir(exist_ok=True)
     with suppress(ValueError, IndexError):  # what read_model_file turns into an error of its own
-        asks_of_saved_model(into(folder, "saved_model.pb", content))
+        asks = asks_of_saved_model(into(folder, "saved_model.pb", content))
+        assert all(isinstance(ask, Ask) for ask in asks)
 
 
 @QUICK
@@ -177,7 +179,8 @@ def test_any_bytes_are_a_zip_file_or_are_refused(content: bytes, tmp_path_factor
     path = tmp_path_factory.getbasetemp() / "fuzz.zip"
     path.write_bytes(content)
     with suppress(ValueError, OSError, zipfile.BadZipFile, NotImplementedError):
-        open_zip(path).close()
+        with open_zip(path) as archive:
+            assert sum(member.file_size for member in archive.infolist()) <= MOST_UNPACKED
 
 
 @QUICK

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from worlds import bare_result
 
 from kit.chance import is_decidable, tail
 from kit.errors import RecipeError
@@ -13,7 +14,7 @@ from kit.golden import golden_vectors
 from kit.measure import OutputMeasure, measure
 from kit.recipe import Model, Output, Recipe
 from kit.weight_types import WeightTypes, weights_text
-from kit.worker.job import Result, SignatureSpec, TensorSpec
+from kit.worker.job import SignatureSpec, TensorSpec
 
 
 def signature(dtype: str = "float32", scale: float | None = None) -> SignatureSpec:
@@ -101,23 +102,7 @@ def golden(theirs: Any, ours: Any, exact: Any, least: float = 1.0) -> dict[str, 
         "float/out": np.array(exact, np.float32),
         "tolerance/out": np.array(least),
     }
-    result = Result(
-        signature=signature("int8", 0.5),
-        others=(),
-        kept=(),
-        train=None,
-        variables=(),
-        flex=(),
-        notes=(),
-        drawn=(),
-        samples=2,
-        measured_on="checks",
-        parameters=10,
-        loader="keras 3.15.1",
-        tensorflow="2.19.1",
-        machine="x86_64",
-        portable=True,
-    )
+    result = bare_result(signature("int8", 0.5), samples=2)
     arrays = golden_vectors(result, made, {"output/out": np.array(ours, np.int8)})
     return {name.partition("/")[0]: array for name, array in arrays.items()}
 

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from kit.worker.job import Result, SignatureSpec
+
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"
 RARE = {"litert:1.0.1", "litert:1.1.2"}
@@ -69,3 +71,24 @@ def workers_below(folder: Path) -> list[str]:
     argv = ["ps", "-eww", "-o", "args"]
     listing = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
     return [line for line in listing.splitlines() if "-m kit.worker" in line and str(folder) in line]
+
+
+def bare_result(signature: SignatureSpec, samples: int, measured_on: str = "checks") -> Result:
+    """Return what a worker says of a model with one signature, and of nothing else."""
+    return Result(
+        signature=signature,
+        others=(),
+        kept=(),
+        train=None,
+        variables=(),
+        flex=(),
+        notes=(),
+        drawn=(),
+        samples=samples,
+        measured_on=measured_on,
+        parameters=10,
+        loader="keras 3.15.1",
+        tensorflow="2.19.1",
+        machine="x86_64",
+        portable=True,
+    )

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
             if options.all or not _holds(before, row):
                 outcome = run(row, scheme, options.tensorflow, work)
                 keep(outcome, row, scheme, work)
-                print(f"{row.id:24} {scheme:8} {told(outcome)}", flush=True)
+                print(f"{row.id:24} {scheme:8} {line_of(outcome)}", flush=True)
     return _finish(work, write=not options.tensorflow)
 
 
@@ -58,13 +58,13 @@ def _holds(before: Outcome | None, row: Architecture) -> bool:
     return before is not None and before.status == "right" and before.example == example_digest(row)
 
 
-def told(outcome: Outcome) -> str:
+def line_of(outcome: Outcome) -> str:
     """Return an outcome as one line."""
     numbers = f"{outcome.output}: share {outcome.share:.2g}, concordance {outcome.concordance:.4f}"
     if outcome.status == "right":
         return f"right    {outcome.size} B, {numbers}"
-    if outcome.status == "told":
-        return f"told: {outcome.hint} | {numbers}"
+    if outcome.status == "noted":
+        return f"noted: {outcome.hint} | {numbers}"
     if outcome.status == "wrong":
         return f"WRONG, and built: {outcome.message or numbers}, agreement {outcome.agreement}"
     remedy = f" | {outcome.remedy}: {outcome.remedy_status} {outcome.remedy_message}" if outcome.remedy else ""
@@ -81,7 +81,7 @@ def _finish(work: Path, *, write: bool) -> int:
     stale = sum(outcome.kit != kit_digest() for outcome in found.values())
     if stale:
         print(f"{stale} of them were made by other code of the kit: --all makes everything again")
-    return int(any(outcome.status not in {"right", "told", "refused"} for outcome in found.values()))
+    return int(any(outcome.status not in {"right", "noted", "refused"} for outcome in found.values()))
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ Keras = Any
 class Remedy:
     """A second recipe, which does what the message of a refusal says."""
 
-    told: str  # what it does, for the page
+    text: str  # what it does, for the page
     schemes: tuple[str, ...] = SCHEMES
     scheme: str = ""  # another scheme than the refused one
     keys: str = ""  # lines of [model]

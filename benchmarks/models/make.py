@@ -43,7 +43,7 @@ def main(identity: str, folder: Path) -> None:
         "remedy": None
         if remedy is None
         else {
-            "told": remedy.told,
+            "text": remedy.text,
             "schemes": list(remedy.schemes),
             "scheme": remedy.scheme,
             "keys": remedy.keys,

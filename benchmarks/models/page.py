@@ -41,9 +41,9 @@ the newest toolchain, from a recipe and calibration data like a user's.
   class on at least {agreement:.0%} of the samples. Concordance (Lin's) is the correlation, lowered where scale or mean
   differ.
 - A cell has the size of `model.tflite`, and of the worst output a bound of the largest difference (float32, as a share
-  of the spread) or the concordance. *told* is a file that is not right, and the build says so in a note with the scheme
-  to try. **WRONG** is one that was built with exit code 0 and is not right, without a word: what this page is made to
-  find. *refused* has a number in the list below the table.
+  of the spread) or the concordance. *noted* is a file that is not right, and a note of the build says so, with the
+  scheme to try. **WRONG** is one that was built with exit code 0 and is not right, without a word: what this page is
+  made to find. *refused* has a number in the list below the table.
 - **parameters** counts the Keras model's. A refused build writes no bundle.
 
 """
@@ -72,7 +72,7 @@ def page(rows: Sequence[Architecture], outcomes: Outcomes, models: Path) -> str:
 
 def _counts(rows: Sequence[Architecture], outcomes: Outcomes) -> str:
     """Return how the builds of each scheme ended, recurrent architectures on a line of their own."""
-    kinds = ("right", "told", "wrong", "refused", "crash", "unmade")
+    kinds = ("right", "noted", "wrong", "refused", "crash", "unmade")
     lines = [f"| scheme | builds | {' | '.join(kinds)} |", "|---|---:|" + "---:|" * len(kinds)]
     for scheme in SCHEMES:
         for recurrent in (False, True):
@@ -96,8 +96,8 @@ def _cell(outcome: Outcome | None, notes: Mapping[tuple[str, str, str], int], *,
         return ""
     if outcome.status == "right":
         return f"{_size(outcome.size)}, {_bound(outcome.share) if exact else _number(outcome)}"
-    if outcome.status == "told":
-        return f"*told*: {_why(outcome)}"
+    if outcome.status == "noted":
+        return f"*noted*: {_why(outcome)}"
     if outcome.status == "wrong":
         return f"**WRONG**: {_why(outcome)}"
     if outcome.status == "refused":

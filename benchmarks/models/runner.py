@@ -37,7 +37,7 @@ _REFUSALS = {2, 3, 4, 5}
 class Outcome:
     """What became of one build.
 
-    status: right; told: not right, and the build says so; wrong: not right, without a word; refused; crash; unmade,
+    status: right; noted: not right, and the build says so; wrong: not right, without a word; refused; crash; unmade,
     where the benchmark is at fault.
     """
 
@@ -74,7 +74,7 @@ def _run(row: Architecture, scheme: str, tensorflow: str, work: Path) -> Outcome
         return outcome
     second = attempt(folder, remedy["scheme"] or scheme, tensorflow, "remedy")
     why = second.message if second.status != "right" else ""
-    return replace(outcome, remedy=remedy["told"], remedy_status=second.status, remedy_message=why)
+    return replace(outcome, remedy=remedy["text"], remedy_status=second.status, remedy_message=why)
 
 
 def made(row: Architecture, work: Path) -> Path:
@@ -114,17 +114,17 @@ def attempt(folder: Path, scheme: str, tensorflow: str, kind: str) -> Outcome:
         if built.returncode:
             return _refused(built.returncode, built.stderr, folder)
         model = next(dist.glob("*/src/main/assets/*/model.tflite"), None) or next(dist.rglob("*.tflite"))
-        return _told(judge_file(model, folder, scheme, kind), json.loads(built.stdout)["notes"])
+        return _noted(judge_file(model, folder, scheme, kind), json.loads(built.stdout)["notes"])
     except subprocess.TimeoutExpired:
         return Outcome("crash", message=f"no end within {MINUTES} minutes")
     finally:
         shutil.rmtree(dist, ignore_errors=True)
 
 
-def _told(outcome: Outcome, notes: Sequence[str]) -> Outcome:
-    """Return the outcome of a file that is not right as told, where a note of the build names the output as far off."""
+def _noted(outcome: Outcome, notes: Sequence[str]) -> Outcome:
+    """Return the outcome of a file that is not right as noted, where a note of the build names the output."""
     words = [note for note in notes if note.startswith(f"output '{outcome.output}' is far from")]
-    return replace(outcome, status="told", hint=words[0]) if outcome.status == "wrong" and words else outcome
+    return replace(outcome, status="noted", hint=words[0]) if outcome.status == "wrong" and words else outcome
 
 
 def _data(folder: Path, kind: str) -> str:

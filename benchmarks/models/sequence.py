@@ -86,7 +86,7 @@ def conv_lstm(keras: Keras) -> Example:
     x = keras.layers.ConvLSTM2D(8, 3, padding="same")(clip)
     model = keras.Model(clip, keras.layers.Conv2D(1, 3, padding="same", activation="sigmoid", name="frame")(x))
     train(model, clips[:, :4], clips[:, 4], "mse", epochs=8)
-    remedy = Remedy(DYNAMIC.told, DYNAMIC.schemes, scheme="dynamic")
+    remedy = Remedy(DYNAMIC.text, DYNAMIC.schemes, scheme="dynamic")
     return Example(model, {"clip": clips[:, :4]}, remedy=remedy)
 
 
@@ -100,7 +100,7 @@ def seq2seq(keras: Keras) -> Example:
     model = keras.Model([past, fed], keras.layers.Dense(CHANNELS, name="next")(x))
     inputs = [values[:, :16], values[:, 15:23]]
     train(model, inputs, values[:, 16:], "mse")
-    remedy = Remedy(DYNAMIC.told, DYNAMIC.schemes, scheme="dynamic")
+    remedy = Remedy(DYNAMIC.text, DYNAMIC.schemes, scheme="dynamic")
     return Example(model, {"past": inputs[0], "fed": inputs[1]}, remedy=remedy)
 
 

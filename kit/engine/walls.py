@@ -66,7 +66,7 @@ def probe() -> dict[str, Any]:
         return {"landlock": 0, "network": False, "limits": False}
 
 
-def told(walls: Mapping[str, Any]) -> str:
+def summary(walls: Mapping[str, Any]) -> str:
     """Return in words which walls hold, and what does not."""
     if not walls["landlock"]:
         files = "no Landlock: a job may read and write what this user may"

@@ -9,7 +9,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from kit.worker.needed import base, upstream
+from kit.worker.needed import base, full, upstream
+from kit.worker.subgraph import rewritten
 
 
 def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarray]:
@@ -17,11 +18,8 @@ def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarra
     if not names:
         return []
     needed = upstream(graph, map(base, names))
-    part = graph_pb2.GraphDef()
-    part.CopyFrom(graph)
-    del part.node[:]
-    part.node.extend(node for node in graph.node if node.name in needed)
-    wanted = [name if ":" in name else f"{name}:0" for name in names]
+    part = rewritten(graph, lambda node: [node] if node.name in needed else [])
+    wanted = list(map(full, names))
 
     def read() -> list[Any]:
         return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))

@@ -12,7 +12,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from kit.worker.needed import base, data
-from kit.worker.subgraph import grafted
+from kit.worker.subgraph import grafted, rewritten
 
 
 def with_plain_counts(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
@@ -23,16 +23,14 @@ def with_plain_counts(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     nodes = {node.name: node for node in graph.node}
     if not any(node.op in {"DenseBincount", "OneHot"} for node in graph.node):
         return graph
-    result = graph_pb2.GraphDef()
-    result.CopyFrom(graph)
-    del result.node[:]
-    for node in graph.node:
+
+    def plain(node: Any) -> list[Any]:
         low, high = _bounds(node.input[1], nodes) if node.op == "DenseBincount" else _ANY
         if low == high:
-            result.node.extend(_counted(node, nodes, int(low)))
-        else:
-            result.node.extend(_of_bytes(node) if node.op == "OneHot" else [node])
-    return result
+            return _counted(node, nodes, int(low))
+        return _of_bytes(node) if node.op == "OneHot" else [node]
+
+    return rewritten(graph, plain)
 
 
 def _of_bytes(node: Any) -> list[Any]:

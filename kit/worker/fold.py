@@ -12,6 +12,8 @@ import numpy as np
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import tensor_util
 
+from kit.worker.subgraph import rewritten
+
 _ARITHMETIC = {"Add": np.add, "AddV2": np.add, "Sub": np.subtract, "Mul": np.multiply, "RealDiv": np.divide}
 
 
@@ -21,12 +23,7 @@ def fold_normalization(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     a = gamma / sqrt(variance + epsilon) and b = beta - mean * a in float64, rounded once to the graph's float32.
     """
     nodes = {node.name: node for node in graph.node}
-    folded = graph_pb2.GraphDef()
-    folded.CopyFrom(graph)
-    del folded.node[:]
-    for node in graph.node:
-        folded.node.extend(_replacement(node, nodes))
-    return folded
+    return rewritten(graph, lambda node: _replacement(node, nodes))
 
 
 def _replacement(node: Any, nodes: dict[str, Any]) -> list[Any]:

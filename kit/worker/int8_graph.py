@@ -19,7 +19,7 @@ from tensorflow.python.framework import tensor_util
 
 from kit.worker.freeze import Frozen
 from kit.worker.int8_activations import with_small_ranges
-from kit.worker.needed import base
+from kit.worker.needed import base, full
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -262,8 +262,9 @@ def _floors(run: Any, taken: Sequence[str], calls: Sequence[Sequence[np.ndarray]
 def _function(frozen: Frozen, graph: graph_pb2.GraphDef, taken: Sequence[str]) -> Any:
     def imported(*feeds: Any) -> list[Any]:
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
-        names = [name if ":" in name else f"{name}:0" for name in taken]
-        return list(tf.graph_util.import_graph_def(graph, input_map=inputs, return_elements=names, name=""))
+        return list(
+            tf.graph_util.import_graph_def(graph, input_map=inputs, return_elements=list(map(full, taken)), name="")
+        )
 
     return tf.function(imported, autograph=False)
 

@@ -16,7 +16,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, types_pb2
 
 from kit.worker.needed import base
-from kit.worker.subgraph import grafted
+from kit.worker.subgraph import grafted, rewritten
 
 LARGEST = 100_000  # keys: beyond it, comparing with each takes longer than an app waits
 _INTEGERS = {types_pb2.DT_INT32, types_pb2.DT_INT64}
@@ -50,13 +50,12 @@ def with_plain_lookups(graph: graph_pb2.GraphDef, tables: Mapping[str, Table]) -
     """Return the graph with each lookup in one of the tables as comparisons."""
     if not tables:
         return graph
-    result = graph_pb2.GraphDef()
-    result.CopyFrom(graph)
-    del result.node[:]
-    for node in graph.node:
+
+    def plain(node: Any) -> list[Any]:
         table = tables.get(base(node.input[0])) if is_plain(node) else None
-        result.node.extend([node] if table is None else _compared(node, table))
-    return result
+        return [node] if table is None else _compared(node, table)
+
+    return rewritten(graph, plain)
 
 
 def is_plain(node: Any) -> bool:

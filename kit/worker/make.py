@@ -18,7 +18,7 @@ from kit.worker.convert import Origin
 from kit.worker.custom import described
 from kit.worker.data import Data
 from kit.worker.export import Module
-from kit.worker.freeze import Frozen, freeze, nodes_of, takes_ids
+from kit.worker.freeze import Frozen, freeze, takes_ids
 from kit.worker.int8_graph import large
 from kit.worker.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
 from kit.worker.limits import refuse_lengths, refuse_masked, without_loops
@@ -36,7 +36,7 @@ from kit.worker.stream import streamed
 from kit.worker.train import Train
 from kit.worker.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.twice import refuse_twice, scaled_inputs
-from kit.worker.unroll import Unrolled
+from kit.worker.unroll import Unrolled, has_loops
 from kit.worker.variables import fates, keeping
 
 Arrays = Mapping[str, np.ndarray]
@@ -234,26 +234,33 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     try:
-        product = Product(content, contracts, bound=bound, random=random)
+        if steps is None:
+            product = Product(content, contracts, bound=bound, random=random)
+        else:
+            product = StepProduct(content, steps, initial, bound=bound, random=random)
     except JobError as error:
         raise unprepared(error, contracts, data.calibration) from error
-    if steps is not None:
-        product = StepProduct(content, steps, initial, bound=bound, random=random)
     _check_resources(content, list(initial))
     stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
-    told = fates(variables, frozen, keep)
     plain, rounding = unrounded_contracts(job, contracts, graphs, keep)
-    notes = (
-        twice
-        + _notes(job, contracts, frozen)
-        + [note for graph in graphs if job.scheme == "int8" for note in large(graph)]
-        + remarks
-        + rounding
-    )
+    notes = [*twice, *_notes(job, contracts, frozen, graphs), *remarks, *rounding]
     if exact is not None:
         states = [each.name for each in keep if each.name not in stay.names]
         notes.append(f"one step of the sequence in each call: assign {_listed(states)} again before each sequence")
-    return Made(job, content, product, keep, initial, train, told, stateful, tuple(notes), tuple(scaled), plain, exact)
+    return Made(
+        job,
+        content,
+        product,
+        keep,
+        initial,
+        train,
+        fates(variables, frozen, keep),
+        stateful,
+        tuple(notes),
+        tuple(scaled),
+        plain,
+        exact,
+    )
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
@@ -307,10 +314,10 @@ def _refuse_ids(job: Job, contract: Contract, frozen: Frozen) -> None:
             )
 
 
-def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) -> list[str]:
+def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], converted: Sequence[Frozen]) -> list[str]:
+    """Return what the user has to know. graphs: the source's; converted: as the converter saw them."""
     notes = []
-    loops = any(node.op in {"While", "StatelessWhile"} for frozen in graphs for node in nodes_of(frozen.graph))
-    if job.batch is None and contracts[0].loose and loops:
+    if job.batch is None and contracts[0].loose and any(map(has_loops, graphs)):
         notes.append(
             "one sample in each call: TFLite's own ops need a fixed batch for recurrent layers ([model] batch)"
         )
@@ -322,7 +329,7 @@ def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) ->
             f"{_listed(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn at random in each call, by TFLite's own "
             "generator with a fixed seed: the golden vectors hold only the spread"
         )
-    return notes
+    return notes + [note for graph in converted if job.scheme == "int8" for note in large(graph)]
 
 
 def _listed(names: Sequence[str]) -> str:

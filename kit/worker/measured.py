@@ -50,11 +50,11 @@ def unlearned(content: bytes, contract: Contract, frozen: Frozen, origin: Origin
 
 def untrained(left: Sequence[Sequence[Sequence[str]]], graphs: Sequence[Frozen], origin: Origin) -> JobError:
     """Return the refusal of a model that was trained for int8 in parts and has no calibration."""
-    told = in_float(left, graphs, origin)
+    layers = in_float(left, graphs, origin)
     return JobError(
         "recipe",
         "[quantize] scheme 'int8': the model was trained for it in parts, and no range was learned of what "
-        f"{', '.join(told[:20])} {'gives' if len(told) == 1 else 'give'}",
+        f"{', '.join(layers[:20])} {'gives' if len(layers) == 1 else 'give'}",
         "give data to measure those on: [quantize] representative = 'samples.npz'; or train the whole model for 8 "
         "bits: tfmot.quantization.keras.quantize_model",
     )

@@ -7,6 +7,8 @@ from typing import Any
 
 from tensorflow.core.framework import graph_pb2
 
+from kit.worker.subgraph import rewritten, with_inputs
+
 
 def base(name: str) -> str:
     """Return the node of a tensor's name: "x" for "x:1", "x" and "^x"."""
@@ -18,11 +20,16 @@ def data(node: Any) -> list[str]:
     return [name for name in node.input if not name.startswith("^")]
 
 
-def upstream(graph: graph_pb2.GraphDef, ends: Iterable[str]) -> set[str]:
+def full(name: str) -> str:
+    """Return a tensor's name with its number: "x:0" for "x"."""
+    return name if ":" in name else f"{name}:0"
+
+
+def upstream(graph: graph_pb2.GraphDef, ends: Iterable[str], stop: Collection[str] = ()) -> set[str]:
     """Return the names of the nodes that the end nodes need.
 
     What only has to run before an end is not among them: tf.function lets its outputs wait for everything that has an
-    effect. What has to run before any other node is.
+    effect. What has to run before any other node is. stop: kinds of nodes behind which nothing is looked at.
     """
     nodes = {node.name: node for node in graph.node}
     first = {base(end) for end in ends}
@@ -34,21 +41,14 @@ def upstream(graph: graph_pb2.GraphDef, ends: Iterable[str]) -> set[str]:
             continue
         seen.add(name)
         node = nodes[name]
-        waiting += [base(each) for each in (data(node) if name in first else node.input)]
+        if node.op not in stop:
+            waiting += [base(each) for each in (data(node) if name in first else node.input)]
     return seen
 
 
 def unordered(graph: graph_pb2.GraphDef, left_out: Collection[str] = ()) -> graph_pb2.GraphDef:
     """Return the graph without some nodes, and without what only says which of two runs first."""
-    made = graph_pb2.GraphDef()
-    made.CopyFrom(graph)
-    del made.node[:]
-    for node in graph.node:
-        if node.name not in left_out:
-            own = made.node.add()
-            own.CopyFrom(node)
-            own.input[:] = data(node)
-    return made
+    return rewritten(graph, lambda node: [] if node.name in left_out else [with_inputs(node, data(node))])
 
 
 def downstream(graph: graph_pb2.GraphDef, starts: Iterable[str]) -> set[str]:
@@ -78,13 +78,11 @@ def pruned(
     stay = upstream(graph, [*last, *effects]) | {base(name) for name in inputs}
     if all(node.name in stay for node in graph.node):
         return graph
-    result = graph_pb2.GraphDef()
-    result.CopyFrom(graph)
-    del result.node[:]
-    for node in graph.node:
-        if node.name in stay:
-            kept = result.node.add()
-            kept.CopyFrom(node)
-            waits = [f"^{name}" for name in effects] if node.name in last else []
-            kept.input[:] = [*(name for name in node.input if base(name) in stay and name not in waits), *waits]
-    return result
+
+    def kept(node: Any) -> list[Any]:
+        if node.name not in stay:
+            return []
+        waits = [f"^{name}" for name in effects] if node.name in last else []
+        return [with_inputs(node, [*(n for n in node.input if base(n) in stay and n not in waits), *waits])]
+
+    return rewritten(graph, kept)

@@ -87,6 +87,10 @@ def parts_of(whole: Any) -> list[Any]:
 
 
 def _made(node: Any, inputs: list[Any], name: str) -> Any:
-    attributes = {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}
     graph = tf.compat.v1.get_default_graph()
-    return graph.create_op(node.op, inputs, None, name=name, attrs=attributes).outputs[0]
+    return graph.create_op(node.op, inputs, None, name=name, attrs=attributes_of(node)).outputs[0]
+
+
+def attributes_of(node: Any) -> dict[str, Any]:
+    """Return a node's attributes, without what is true in its own graph alone."""
+    return {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}

@@ -15,6 +15,7 @@ from tensorflow.python.framework import tensor_util
 
 from kit.worker.constants import constants
 from kit.worker.needed import base, data, unordered, upstream
+from kit.worker.subgraph import rewritten, with_inputs
 
 
 def without_settled(graph: graph_pb2.GraphDef, arguments: Collection[str]) -> graph_pb2.GraphDef:
@@ -39,15 +40,11 @@ def without_settled(graph: graph_pb2.GraphDef, arguments: Collection[str]) -> gr
 
 
 def _left(graph: graph_pb2.GraphDef, settled: Collection[str]) -> graph_pb2.GraphDef:
-    made = graph_pb2.GraphDef()
-    made.CopyFrom(graph)
-    del made.node[:]
-    for node in graph.node:
-        if node.name not in settled:
-            own = made.node.add()
-            own.CopyFrom(node)
-            own.input[:] = [name for name in node.input if base(name) not in settled]
-    return made
+    def left(node: Any) -> list[Any]:
+        inputs = [name for name in node.input if base(name) not in settled]
+        return [] if node.name in settled else [with_inputs(node, inputs)]
+
+    return rewritten(graph, left)
 
 
 def _folded(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:

@@ -10,18 +10,18 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2, types_pb2
 from tensorflow.python.framework import tensor_util
 
 from kit.worker.needed import base
+from kit.worker.subgraph import rewritten
 
 
 def with_plain_slices(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     """Return the graph with each slice that takes all of every axis, and adds some, as a chain of ExpandDims."""
     nodes = {node.name: node for node in graph.node}
-    result = graph_pb2.GraphDef()
-    result.CopyFrom(graph)
-    del result.node[:]
-    for node in graph.node:
+
+    def plain(node: Any) -> list[Any]:
         axes = _added(node, nodes) if node.op == "StridedSlice" else []
-        result.node.extend(_expanded(node, axes) if axes else [node])
-    return result
+        return _expanded(node, axes) if axes else [node]
+
+    return rewritten(graph, plain)
 
 
 def _added(node: Any, nodes: Mapping[str, Any]) -> list[int]:

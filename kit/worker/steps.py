@@ -95,10 +95,10 @@ def _sequences(whole: Contract) -> frozenset[str]:
     found = [spec for spec in able if spec.shape[1] == DYNAMIC] or [s for s in able if len(s.shape) > 2] or able
     lengths = {spec.name: spec.shape[1] for spec in found}
     if len(set(lengths.values())) != 1:
-        told = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
+        named = ", ".join(f"'{name}' {length}" for name, length in lengths.items())
         raise JobError(
             "recipe",
-            f"[model] streaming needs sequences of one length, on axis 1: {told or 'no input has one'}",
+            f"[model] streaming needs sequences of one length, on axis 1: {named or 'no input has one'}",
             f"give all the same length: [[inputs]] shape; or {WITHOUT}",
         )
     return frozenset(lengths)

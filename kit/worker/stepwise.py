@@ -94,11 +94,11 @@ def float_steps(steps: Steps, frozen: Frozen, keep: Sequence[Variable], origin: 
 
 
 def _other(name: str, off: float, looking: Sequence[str]) -> JobError:
-    told = ", ".join(f"'{layer}'" for layer in looking[:5])
+    layers = ", ".join(f"'{layer}'" for layer in looking[:5])
     return JobError(
         "model",
         f"[model] streaming: fed step by step, the output '{name}' is off by {off:.3g} from the whole sequence's: "
-        + (f"one of the layers {told} looks at several steps" if told else "a layer looks at several steps"),
+        + (f"one of the layers {layers} looks at several steps" if layers else "a layer looks at several steps"),
         "a stream can have recurrent layers that run forward, and layers that work on each step alone "
         f"(no convolution, pooling or attention over time); or {WITHOUT}",
     )

@@ -18,7 +18,7 @@ from kit.worker.convert import Origin
 from kit.worker.freeze import Frozen
 from kit.worker.job import JobError, TensorSpec
 from kit.worker.limits import where
-from kit.worker.needed import base, data
+from kit.worker.needed import base, data, full, unordered, upstream
 from kit.worker.source import Variable, unique
 from kit.worker.unroll import LOOPS, OpenLoopError, Unrolled, flat_function, unrolled
 
@@ -92,9 +92,9 @@ def _places(graph: graph_pb2.GraphDef, origin: Origin) -> Iterator[_Place]:
 
 def _refuse_backwards(graph: graph_pb2.GraphDef, origin: Origin) -> None:
     """Refuse a layer that reads its sequence from the end: its first step needs the last of the sequence."""
-    nodes = {node.name: node for node in graph.node}
+    nodes, bare = {node.name: node for node in graph.node}, unordered(graph)
     for loop in (node for node in graph.node if node.op in LOOPS):
-        for name in _upstream(nodes, data(loop), stop=LOOPS):
+        for name in upstream(bare, data(loop), stop=LOOPS):
             if nodes[name].op == "ReverseV2":
                 layer = origin.layer_of(loop.name) or origin.layer_of(name)
                 raise JobError(
@@ -107,10 +107,10 @@ def _refuse_backwards(graph: graph_pb2.GraphDef, origin: Origin) -> None:
 
 def _refuse_computed(frozen: Frozen, places: Sequence[_Place]) -> None:
     """Refuse a layer whose initial state is computed from the inputs: a stream begins before it has seen them."""
-    nodes = {node.name: node for node in frozen.graph.node}
+    nodes, bare = {node.name: node for node in frozen.graph.node}, unordered(frozen.graph)
     fed = {base(name) for name in frozen.inputs}
     for place in places:
-        before = _upstream(nodes, [data(nodes[place.loop])[place.at]], stop=_SHAPES)
+        before = upstream(bare, [data(nodes[place.loop])[place.at]], stop=_SHAPES)
         if fed & before:
             raise JobError(
                 "model",
@@ -120,25 +120,13 @@ def _refuse_computed(frozen: Frozen, places: Sequence[_Place]) -> None:
             )
 
 
-def _upstream(nodes: dict[str, Any], names: Sequence[str], stop: set[str]) -> set[str]:
-    """Return the nodes that tensors are computed from, up to those of the kinds in stop, which are among them."""
-    seen: set[str] = set()
-    waiting = [base(name) for name in names]
-    while waiting:
-        name = waiting.pop()
-        if name not in seen:
-            seen.add(name)
-            waiting += [] if nodes[name].op in stop else [base(each) for each in data(nodes[name])]
-    return seen
-
-
 # ---------------------------------------------------------------- the graph of one step
 
 
 def _initial(frozen: Frozen, inputs: Sequence[TensorSpec], places: Sequence[_Place]) -> list[np.ndarray]:
     """Return what each place holds before the first step."""
     nodes = {node.name: node for node in frozen.graph.node}
-    wanted = [_full(data(nodes[place.loop])[place.at]) for place in places]
+    wanted = [full(data(nodes[place.loop])[place.at]) for place in places]
 
     def run(*feeds: Any) -> list[Any]:
         known = dict(zip(frozen.inputs, feeds, strict=True))
@@ -211,7 +199,3 @@ def _node(name: str, op: str, inputs: Sequence[str], dtype: Any) -> Any:
     node = node_def_pb2.NodeDef(name=name, op=op, input=inputs)
     node.attr["dtype"].type = dtype.as_datatype_enum
     return node
-
-
-def _full(name: str) -> str:
-    return name if ":" in name else f"{name}:0"

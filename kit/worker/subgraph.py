@@ -1,9 +1,31 @@
-"""A small graph put into a larger one, in the place of one node."""
+"""Nodes of a graph replaced: by others, by a small graph, or by nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
+
+from tensorflow.core.framework import graph_pb2, node_def_pb2
+
+
+def rewritten(graph: graph_pb2.GraphDef, replaced: Callable[[Any], Iterable[Any]]) -> graph_pb2.GraphDef:
+    """Return the graph with what `replaced` gives for a node in its place: itself, others, or none."""
+    made = graph_pb2.GraphDef()
+    made.CopyFrom(graph)
+    del made.node[:]
+    for node in graph.node:
+        made.node.extend(replaced(node))
+    return made
+
+
+def with_inputs(node: Any, inputs: Sequence[str]) -> Any:
+    """Return a node with other inputs, itself where it has them: a constant is not copied."""
+    if list(node.input) == list(inputs):
+        return node
+    made = node_def_pb2.NodeDef()
+    made.CopyFrom(node)
+    made.input[:] = inputs
+    return made
 
 
 def grafted(graph: Any, names: Mapping[str, str], prefix: str) -> list[Any]:

@@ -18,8 +18,8 @@ from kit.worker.job import ModelPart
 _QUANTIZED = {"QuantizeWrapper", "QuantizeWrapperV2"}
 _STRIPPED = {"ClusterWeights", "PruneLowMagnitude", "QuantizeAnnotate"}
 _CLUSTERS = ("cluster_centroids_tf:0", "ori_weights_vars_tf:0", "pulling_indices_tf:0")
-_SPARSE = 0.1  # share of zeros from which on a model that was trained for 8 bits is told to be sparse
-_FEW = 64  # different values in a layer's weights, up to which they are told
+_SPARSE = 0.1  # share of zeros from which on a model that was trained for 8 bits is noted as sparse
+_FEW = 64  # different values in a layer's weights, up to which they are noted
 
 
 def stripped(keras: Any, model: Any) -> tuple[Any, list[str]]:

@@ -16,9 +16,9 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import function_def_to_graph, op_def_registry  # no public name in any version
 
-from kit.worker.freeze import Frozen
-from kit.worker.needed import base, data, pruned
-from kit.worker.sequence import Pair, Part, over_all, pair_of, parts_of
+from kit.worker.freeze import Frozen, nodes_of
+from kit.worker.needed import base, data, full, pruned
+from kit.worker.sequence import Pair, Part, attributes_of, over_all, pair_of, parts_of
 from kit.worker.whole_numbers import value_of
 
 LOOPS = {"While", "StatelessWhile"}
@@ -46,8 +46,7 @@ class Unrolled:
 
 def has_loops(frozen: Frozen) -> bool:
     """Say whether a graph has a loop, in a function of it or not."""
-    nodes = [*frozen.graph.node, *(node for function in frozen.graph.library.function for node in function.node_def)]
-    return any(node.op in LOOPS for node in nodes)
+    return any(node.op in LOOPS for node in nodes_of(frozen.graph))
 
 
 def unrolled(frozen: Frozen, limit: int) -> Unrolled:
@@ -131,7 +130,7 @@ class _Writer:
         nodes = _ordered(list(self._source.node))
         with self.graph.as_default():
             found = self._run(nodes, {}, "")
-            return [str(self._tensor(found[_full(name)]).name) for name in outputs]
+            return [str(self._tensor(found[full(name)]).name) for name in outputs]
 
     # ------------------------------------------------------------ nodes
 
@@ -143,7 +142,7 @@ class _Writer:
         for node in nodes:
             if f"{node.name}:0" in found:
                 continue  # an argument
-            inputs = [found[_full(name)] for name in data(node)]
+            inputs = [found[full(name)] for name in data(node)]
             values = self._values(node, inputs, path)
             found |= {f"{node.name}:{at}": value for at, value in enumerate(values)}
         return found
@@ -173,7 +172,7 @@ class _Writer:
     def _plain(self, node: Any, inputs: list[Any], path: str = "") -> list[Any]:
         """Write a node as it is, but for its inputs; one that is there already is taken."""
         stateful = op_def_registry.get(node.op).is_stateful
-        attributes = {key: value for key, value in node.attr.items() if key not in {"_class", "_output_shapes"}}
+        attributes = attributes_of(node)
         key = (
             node.op,
             tuple(each.name for each in inputs),
@@ -279,7 +278,7 @@ class _Writer:
         function = self._function(name)
         found = {f"{argument}:0": value for argument, value in zip(function.arguments, values, strict=True)}
         found = self._run(function.nodes, found, path)
-        return [found[_full(result)] for result in function.results]
+        return [found[full(result)] for result in function.results]
 
     def _function(self, name: str) -> Function:
         if name not in self._functions:
@@ -353,10 +352,6 @@ def _placed(name: str, path: str) -> str:
     words, place = name.split("/"), path.split("/")
     same = next((i for i, (a, b) in enumerate(zip(words, place, strict=False)) if a != b), min(len(words), len(place)))
     return "/".join([*place, *(words[same:] or words[-1:])])
-
-
-def _full(name: str) -> str:
-    return name if ":" in name else f"{name}:0"
 
 
 def _ordered(nodes: Sequence[Any]) -> list[Any]:
