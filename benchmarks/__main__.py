@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.android import measure_frame
-from kit.android.step import MissingToolError
-from kit.toolchain import find_toolchain
-from kit.venv import toolchain_venv
+from kit.android.proof.step import MissingToolError
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kit.android.jvm import runtime_properties
-from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.source import find_glue
-from kit.android.tools import find_jar, find_java, kotlin
+from kit.android.proof.jvm import runtime_properties
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.kotlin_sources import find_glue
+from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.process import run, tail
 
 PROGRAM = Path(__file__).parent / "android.kt"

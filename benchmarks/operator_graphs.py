@@ -19,9 +19,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.compiler.tf2xla.python.xla import dynamic_update_slice
 
-from kit.worker.freeze import freeze
-from kit.worker.int8_file import mended
-from kit.worker.int8_graph import for_int8
+from kit.worker.graph.freeze import freeze
+from kit.worker.graph.int8_graph import for_int8
+from kit.worker.tflite_file.int8_file import mended
 
 CALIBRATION, TEST = 64, 32  # samples
 LARGER = 20.0  # how much larger the other branch's range is
@@ -431,7 +431,7 @@ def _worst(got: np.ndarray, wanted: np.ndarray) -> float:
 
 
 def convert(case: Case, mend: bool) -> bytes:
-    """Convert a case as kit.worker.convert does, with float inputs and outputs."""
+    """Convert a case as kit.worker.conversion.converter does, with float inputs and outputs."""
     frozen = freeze(case.model, [], [])
     names = list(case.test[0])
     graph = for_int8(frozen, case.calibration, names).graph if mend else frozen.graph

@@ -17,8 +17,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from kit.files import write_whole
-from kit.toolchain import find_runtime, find_toolchain
-from kit.venv import runtime_venv, toolchain_venv
+from kit.toolchains.toolchain import find_runtime, find_toolchain
+from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "quantization.md"

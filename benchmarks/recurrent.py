@@ -15,9 +15,9 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.operators import ENV, ROOT, RUNTIME, VERSION
 from kit.files import write_whole
-from kit.tflite import tflite_path
-from kit.toolchain import find_runtime, find_toolchain
-from kit.venv import runtime_venv, toolchain_venv
+from kit.tflite.reader import tflite_path
+from kit.toolchains.toolchain import find_runtime, find_toolchain
+from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 PAGE = ROOT / "docs" / "recurrent.md"
 BEGIN, END = "<!-- recurrent: written by inv bench --recurrent -->", "<!-- end of recurrent -->"

@@ -16,19 +16,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from kit.bundle import finish_model, label_files
+from kit.build.convert import Data, convert
+from kit.build.plan import make_plan
+from kit.build.samples import representative
+from kit.build.write_bundle import finish_model, label_files
 from kit.container.client import probe
-from kit.convert import Data, convert
 from kit.engine.base import JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
-from kit.plan import make_plan
 from kit.process import Exit, run
 from kit.progress import Reporter
-from kit.recipe import load_recipe
-from kit.samples import representative
-from kit.toolchain import Toolchain, find_toolchain
-from kit.venv import toolchain_venv
+from kit.recipe.schema import load_recipe
+from kit.toolchains.toolchain import Toolchain, find_toolchain
+from kit.toolchains.venv import toolchain_venv
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reproducibility.md"

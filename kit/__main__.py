@@ -8,7 +8,7 @@ from invoke.exceptions import ParseError
 from invoke.program import Program
 
 from kit import __version__
-from kit.tasks import namespace
+from kit.commands import namespace
 
 
 class _Program(Program):

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kit.android.jvm import runtime_properties
-from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.step import MissingToolError
-from kit.android.tools import find_framework, find_jar, find_java, find_program, kotlin
+from kit.android.proof.jvm import runtime_properties
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.step import MissingToolError
+from kit.android.proof.tools import find_framework, find_jar, find_java, find_program, kotlin
 from kit.process import run, tail
 
 

@@ -17,8 +17,8 @@ from typing import Any
 
 from load_source import told
 
-from kit.worker.job import load_job
-from kit.worker.keras_choice import choose_keras
+from kit.shared.job import load_job
+from kit.worker.loaders.keras_choice import choose_keras
 
 
 def loaded(folder: Path, code: str) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def loaded(folder: Path, code: str) -> dict[str, Any]:
 
 def main(folder: Path) -> None:
     choose_keras(load_job((folder / "job.json").read_text("utf-8")))
-    import kit.worker.load  # noqa: F401 - TensorFlow and all that the children share
+    import kit.worker.loaders.load  # noqa: F401 - TensorFlow and all that the children share
 
     forms = json.loads((folder / "forms.json").read_text("utf-8"))
     sys.stdout.write("\n" + json.dumps({name: loaded(folder, code) for name, code in forms.items()}) + "\n")

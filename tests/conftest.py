@@ -14,9 +14,9 @@ from worlds import DIGITS, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
-from kit.pins import read_lock
-from kit.toolchain import find_runtime, find_toolchain
-from kit.venv import runtime_venv, toolchain_venv
+from kit.toolchains.lockfile import read_lock
+from kit.toolchains.toolchain import find_runtime, find_toolchain
+from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 if TYPE_CHECKING:
     import docker

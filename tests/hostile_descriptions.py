@@ -14,8 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from kit.worker.job import Job, JobError, ModelPart
-from kit.worker.keras_choice import choose_keras
+from kit.shared.job import Job, JobError, ModelPart
+from kit.worker.loaders.keras_choice import choose_keras
 
 FOLDER, LEGACY = Path(sys.argv[1]), sys.argv[2] == "2"
 MARKER = str(FOLDER / "marker")
@@ -64,7 +64,7 @@ def main() -> None:
     part = ModelPart("m.h5", ".h5", LEGACY)
     job = Job((part,), False, "float32", "float32", (), (), False, False)
     choose_keras(job)
-    from kit.worker.load import load
+    from kit.worker.loaders.load import load
 
     shape = {"batch_input_shape" if LEGACY else "batch_shape": [None, 4], "name": "x", "dtype": "float32"}
     x = {"class_name": "InputLayer", "config": shape, "name": "x", "inbound_nodes": []}

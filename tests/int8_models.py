@@ -18,10 +18,10 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kit.npz import save_npz
+from kit.shared.job import CALIBRATION, EVALUATED, Job, ModelPart
+from kit.shared.npz import save_npz
 from kit.worker import __main__ as worker
-from kit.worker import convert, trained_ranges
-from kit.worker.job import CALIBRATION, EVALUATED, Job, ModelPart
+from kit.worker.conversion import converter, trained_ranges
 from kit.worker.progress import Progress
 
 SAMPLES = 96
@@ -312,7 +312,7 @@ def main(folder: Path, keras: str, changes: str, kinds: list[str]) -> dict[str, 
     if changes == "without":
         # The room only imports it.
         setattr(trained_ranges, "for_int8", lambda frozen, _calls, _names: frozen)  # noqa: B010
-        setattr(convert, "mended", lambda content: content)  # noqa: B010
+        setattr(converter, "mended", lambda content: content)  # noqa: B010
     found = {}
     for kind in kinds:
         try:

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from kit.worker.job import JobError, load_job
-from kit.worker.keras_choice import choose_keras
+from kit.shared.job import JobError, load_job
+from kit.worker.loaders.keras_choice import choose_keras
 
 
 def told(folder: Path, near: float = 1e-5, *, chosen: bool = False) -> dict[str, Any]:
@@ -22,7 +22,7 @@ def told(folder: Path, near: float = 1e-5, *, chosen: bool = False) -> dict[str,
     job = load_job((folder / "job.json").read_text("utf-8"))
     if not chosen:
         choose_keras(job)
-    from kit.worker.load import load
+    from kit.worker.loaders.load import load
 
     try:
         source = load(folder, job)

@@ -13,13 +13,13 @@ from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
-from kit.worker.contract import resolve
-from kit.worker.data import read
-from kit.worker.job import JobError, load_job
-from kit.worker.load import load
-from kit.worker.make import make
-from kit.worker.product import Product
-from kit.worker.prove import prove
+from kit.shared.job import JobError, load_job
+from kit.worker.evaluation.data import read
+from kit.worker.evaluation.interpreter import Product
+from kit.worker.evaluation.name_check import prove
+from kit.worker.loaders.load import load
+from kit.worker.pipeline import make
+from kit.worker.source.contract import resolve
 
 
 def swapped(content: bytes, which: str, one: str, other: str) -> bytes:

@@ -12,9 +12,9 @@ from models import keras3_model
 from third_party import fetch
 from worlds import DIGITS, run_kit
 
-from kit.android.api import APIS, Api
-from kit.android.proof import prove
-from kit.manifest import read_manifest
+from kit.android.codegen.runtime_api import APIS, Api
+from kit.android.proof.run import prove
+from kit.bundle.manifest import read_manifest
 
 # Words of Kotlin, signs of its strings and comments, names that meet after cleaning, and none that is a name at all.
 HOSTILE = ("class", '1st "in$put" */', "naïve 🎉\\n")

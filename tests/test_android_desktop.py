@@ -9,8 +9,8 @@ import pytest
 from android_world import quiet, run_kotlin
 from java_members import members
 
-from kit.android.kotlin import DESKTOP, desktop_jar
-from kit.android.tools import find_jar, find_java, kotlin
+from kit.android.proof.kotlin_compiler import DESKTOP, desktop_jar
+from kit.android.proof.tools import find_jar, find_java, kotlin
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 

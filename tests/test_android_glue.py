@@ -14,15 +14,24 @@ import numpy as np
 import pytest
 from hostile_signature import NASTY, hostile_signature, picture, tensor
 
-from kit.android.api import APIS, Api, api_for, api_of, check_api, coordinate_of, runtime_for
-from kit.android.glue import MOST_CONSTANTS, class_name, read_glue
-from kit.android.golden import golden_bytes, golden_sections, read_golden
-from kit.android.kotlin import compile_kotlin, desktop_classpath
-from kit.android.names import WORDS, Scope, camel, comment, literal, package_name, upper_camel, upper_snake
-from kit.android.tensors import float_literal
-from kit.android.write import render_glue, write_android
+from kit.android.codegen.kotlin_names import (
+    WORDS,
+    Scope,
+    camel,
+    comment,
+    literal,
+    package_name,
+    upper_camel,
+    upper_snake,
+)
+from kit.android.codegen.kotlin_tensor import float_literal
+from kit.android.codegen.read_signature import MOST_CONSTANTS, class_name, read_glue
+from kit.android.codegen.runtime_api import APIS, Api, api_for, api_of, check_api, coordinate_of, runtime_for
+from kit.android.codegen.write_sources import render_glue, write_android
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
+from kit.bundle.golden_bin import golden_bytes, golden_sections, read_golden
 from kit.errors import KitError, ModelError, RecipeError
-from kit.npz import save_npz
+from kit.shared.npz import save_npz
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SIMPLE = {"signature": "serve", "inputs": [tensor("x")], "outputs": [tensor("y")]}

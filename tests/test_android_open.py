@@ -15,12 +15,12 @@ from android_world import java_argv, quiet, rerun_kotlin, run_kotlin
 from models import keras3_model
 from worlds import run_kit
 
-from kit.android.api import Api
-from kit.android.jvm import compare_outputs, compile_glue, harness_outputs, run_golden
-from kit.android.kotlin import compile_kotlin, desktop_classpath
-from kit.android.proof import prove
-from kit.android.source import find_glue
-from kit.tflite import read_tflite
+from kit.android.codegen.runtime_api import Api
+from kit.android.proof.jvm import compare_outputs, compile_glue, harness_outputs, run_golden
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
+from kit.android.proof.kotlin_sources import find_glue
+from kit.android.proof.run import prove
+from kit.tflite.reader import read_tflite
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 

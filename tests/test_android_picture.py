@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit.android.write import render_glue
-from kit.npz import save_npz
-from kit.preprocess import load_picture
+from kit.android.codegen.write_sources import render_glue
+from kit.shared.npz import save_npz
+from kit.shared.preprocess import load_picture
 
-kotlin = pytest.importorskip("kit.android.kotlin", reason="the proof's Kotlin compiler is not here")
+kotlin = pytest.importorskip("kit.android.proof.kotlin_compiler", reason="the proof's Kotlin compiler is not here")
 
 COLORS = ("grayscale", "rgb", "bgr")
 SIZES = [(1, 1), (1, 9), (8, 8), (7, 5), (16, 3), (33, 64), (31, 17), (64, 48), (201, 131), (3, 240), (480, 270)]
@@ -75,8 +75,8 @@ def expected(case: Case, folder: Path) -> bytes:
 
 def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
     """Return the pixels of all cases, one behind the other."""
-    from kit.android.tools import find_java
-    from kit.android.tools import kotlin as kotlin_tool
+    from kit.android.proof.tools import find_java
+    from kit.android.proof.tools import kotlin as kotlin_tool
 
     save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
     render_glue(

@@ -8,11 +8,11 @@ import pytest
 from android_world import quiet, rerun_kotlin
 from worlds import DIGITS, run_kit
 
-from kit.android.drop import drop
-from kit.android.kotlin import compile_kotlin, desktop_classpath
-from kit.android.other import render_other
-from kit.android.proof import prove
-from kit.manifest import read_manifest
+from kit.android.install.app_module import drop
+from kit.android.proof.alternate_api import render_other
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
+from kit.android.proof.run import prove
+from kit.bundle.manifest import read_manifest
 
 PROGRAM = """
 import com.example.digits.Digits

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from android_world import quiet
 
-from kit.android import jvm
-from kit.android.apk import PAGE, build_apk, check_apk
-from kit.android.golden import golden_bytes, read_golden
-from kit.android.jar import zip_bytes
-from kit.android.jvm import Compiled, compare_outputs, compile_glue, run_golden
-from kit.android.proof import Proof, judge, print_proof, prove, to_json
-from kit.android.source import Glue, find_glue
-from kit.android.step import Step
+from kit.android.proof import jvm
+from kit.android.proof.apk import PAGE, build_apk, check_apk
+from kit.android.proof.jvm import Compiled, compare_outputs, compile_glue, run_golden
+from kit.android.proof.kotlin_sources import Glue, find_glue
+from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
+from kit.android.proof.step import Step
+from kit.android.proof.zip_bytes import zip_bytes
+from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.errors import CheckError, EngineError
 from kit.files import json_text, tree_digests
 
@@ -39,8 +39,8 @@ def _as_built(bundle: Path) -> None:
 
 def _without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the steps that take seconds: the test is of those before them."""
-    monkeypatch.setattr("kit.android.proof._compile", lambda _work: "left out here")
-    monkeypatch.setattr("kit.android.proof._CLASSES", ())
+    monkeypatch.setattr("kit.android.proof.run._compile", lambda _work: "left out here")
+    monkeypatch.setattr("kit.android.proof.run._CLASSES", ())
 
 
 @pytest.fixture
@@ -196,7 +196,7 @@ def test_the_golden_test_fails_on_another_value_under_a_true_checksum(
 
 
 def test_the_golden_test_fails_on_a_wrong_mean(bundle: Path, tmp_path: Path, android_tools: None) -> None:
-    from kit.android.write import render_glue
+    from kit.android.codegen.write_sources import render_glue
 
     facts = json.loads((bundle / "bundle.json").read_text("utf-8"))["signature"]
     facts["inputs"][0]["mean"] = [127.5]

@@ -19,10 +19,10 @@ from java_members import members
 from PIL import Image
 from worlds import DIGITS, ROOT, run_kit, write_recipe
 
-from kit.android.apk import STORED
-from kit.android.drop import drop, remove
-from kit.android.kotlin import compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.tools import find_framework, find_jar, find_java, find_program, kotlin
+from kit.android.install.app_module import drop, remove
+from kit.android.proof.apk import STORED
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.tools import find_framework, find_jar, find_java, find_program, kotlin
 from kit.errors import CheckError
 
 pytestmark = pytest.mark.usefixtures("android_tools")

@@ -13,96 +13,67 @@ from pathlib import Path
 import pytest
 from worlds import ROOT
 
-# Each module of kit with the modules that it may import, lowest first: a row names rows above it only.
-# A package (container, engine, worker) is one row; what its modules import of one another is its own matter.
+# Each package of kit with the packages that it may import, lowest first: a row names rows above it only. A module has a
+# row of its own only at the top of kit and of the worker. Within a package, imports make no circle.
 ARROWS = {
     # the root, which every import of a module runs
     "kit": "",
     # both worlds: the worker runs these, too
-    "npz": "",
-    "preprocess": "",
-    "protobuf": "",
-    "trust": "protobuf",
-    "worker.job": "",
+    "shared": "",
+    "trust": "shared",
     # the worker's world: inside a toolchain
-    "worker": "npz preprocess trust worker.job",
+    "worker.source": "shared",
+    "worker.graph": "shared worker.source",
+    "worker.loaders": "shared trust worker.graph worker.source",
+    "worker.tflite_file": "",
+    "worker.evaluation": "shared worker.graph worker.source worker.tflite_file",
+    "worker.conversion": "shared worker.evaluation worker.graph worker.source worker.tflite_file",
+    "worker.streaming": "shared worker.conversion worker.evaluation worker.graph worker.source",
+    "worker.frozen": "shared worker.conversion worker.evaluation worker.graph worker.source",
+    "worker": "shared worker.conversion worker.evaluation worker.frozen worker.graph worker.loaders worker.source"
+    " worker.streaming",
     # the host's world
     "bounded": "",
     "errors": "",
-    "parallel": "",
+    "render": "",
+    "files": "errors",
     "process": "bounded",
     "progress": "bounded",
-    "render": "",
-    "hdf5": "trust",
-    "savedmodel": "bounded protobuf",
-    "files": "errors",
-    "pins": "errors",
-    "explain": "errors",
+    "recipe": "bounded errors",
     "tflite": "errors",
-    "chance": "",
-    "weight_types": "tflite",
-    "recipe": "bounded errors explain",
-    "measure": "errors preprocess recipe worker.job",
-    "golden": "errors measure recipe worker.job",
-    "runtime_answers": "",
-    "metadata": "errors recipe tflite",
-    "tflite_text": "errors metadata tflite",
-    "tflite_diff": "tflite tflite_text",
-    "modelfile": "bounded errors hdf5 savedmodel trust",
-    "toolchain": "errors pins",
-    "choice": "errors modelfile toolchain",
-    "key": "bounded files",
-    "manifest_check": "",
-    "manifest": "bounded errors files manifest_check",
-    "harness": "render",
-    "wheels": "errors files pins",
-    "venv": "errors files pins toolchain wheels",
-    "samples": "bounded errors modelfile preprocess recipe",
-    "checks": "chance errors measure recipe worker.job",
-    "container": "errors files toolchain wheels",
-    "engine": "bounded container errors files process progress toolchain venv worker.job",
-    "android": "bounded errors files harness manifest manifest_check metadata pins process recipe render"
-    " tflite toolchain venv",
-    "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples"
-    " toolchain weight_types worker.job",
-    "emulate": "bounded errors golden harness manifest pins toolchain venv worker.job",
-    "trial": "bundle checks emulate errors files golden measure tflite toolchain weight_types worker.job",
-    "plan": "choice errors modelfile pins recipe samples toolchain",
-    "inventory": "container engine files toolchain venv",
-    "convert": "engine errors files modelfile plan progress recipe samples worker.job",
-    "pipeline": "android bundle checks choice convert emulate engine files manifest measure npz plan progress"
-    " recipe samples toolchain trial worker.job",
-    "verify": "bounded bundle convert emulate engine errors files golden manifest pins plan progress recipe"
-    " samples tflite tflite_diff toolchain worker.job",
-    "frozen": "convert engine errors files kit plan progress worker.job",
-    "weights": "bounded errors hdf5 tflite",
-    "report": "bundle checks files measure pipeline recipe samples toolchain weight_types worker.job",
-    "cells": "errors files key manifest parallel process recipe tflite toolchain worker.job",
-    "matrix": "cells errors manifest recipe",
-    "matrix_report": "cells matrix",
-    "matrix_page": "cells kit matrix matrix_report render",
-    "tasks": "android bounded cells checks container emulate engine errors files frozen inventory key manifest matrix"
-    " matrix_page"
-    " matrix_report modelfile parallel pipeline plan progress recipe report tflite tflite_diff"
-    " tflite_text toolchain verify weights",
-    "__main__": "kit tasks",
+    "source_model": "bounded errors shared tflite trust",
+    "toolchains": "errors files source_model tflite",
+    "bundle": "bounded errors files recipe tflite",
+    "emulation": "bounded bundle errors render shared toolchains",
+    "container": "errors files toolchains",
+    "engine": "bounded container errors files process progress shared toolchains",
+    "android": "",
+    "android.codegen": "bundle errors files render",
+    "android.install": "android.codegen bounded bundle errors files render",
+    "android.proof": "android.codegen bundle emulation errors files process recipe tflite toolchains",
+    "build": "android.codegen bounded bundle emulation engine errors files kit progress recipe render shared"
+    " source_model tflite toolchains",
+    "matrix": "build bundle errors files kit process recipe render shared tflite toolchains",
+    "commands": "android.codegen android.install android.proof bounded build bundle container emulation engine errors"
+    " files matrix progress recipe source_model tflite toolchains",
+    "__main__": "commands kit",
 }
+WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
-    "worker.job": "",
+    "shared": "",
+    "shared.npz": "numpy",
+    "shared.preprocess": "numpy PIL",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
-    "npz": "numpy",
-    "protobuf": "",
     "trust": "h5py",
-    "preprocess": "numpy PIL",
     "engine.walls": "",  # a script that becomes the worker
-    "container.bytecode": "",  # a script that runs inside a container
-    "runtime_answers": "numpy emulate",  # a script that runs in the runtime's venv
+    "container.bytecode_script": "",  # a script that runs inside a container
+    "emulation.runtime_outputs": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
     "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv
-    "hdf5": "h5py numpy",  # a script that runs in a process of its own
+    "source_model.hdf5": "h5py numpy",  # a script that runs in a process of its own
 }
 
 NEVER_ON_THE_HOST = {"tensorflow", "keras", "tf_keras"}
@@ -155,8 +126,10 @@ def _targets(node: ast.AST, modules: set[str], importer: str, *, is_package: boo
 
 
 def row(module: str, table: Mapping[str, str]) -> str:
-    """Return the row of the table that a module (without "kit.") belongs to: its own, or its package's."""
-    return module if module in table else module.partition(".")[0]
+    """Return the row of the table that a module (without "kit.") belongs to: its own, or its nearest package's."""
+    parts = module.split(".")
+    places = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+    return next((place for place in places if place in table), parts[0])
 
 
 def complaints(root: Path, arrows: Mapping[str, str] = ARROWS) -> list[str]:
@@ -187,6 +160,14 @@ def _library_complaints(each: Import, where: str) -> Iterator[str]:
         yield f"{where}: '{each.module}' imports '{library}', which belongs to the toolchains, never to the host"
 
 
+def circle(below: Mapping[str, set[str]]) -> list[str]:
+    """Return the modules that are left when those that import none of the rest are taken away, again and again."""
+    left = set(below)
+    while ready := {name for name in left if not below[name] & left}:
+        left -= ready
+    return sorted(left)
+
+
 # ---------------------------------------------------------------- the real tree
 
 
@@ -214,8 +195,18 @@ def test_every_row_of_the_table_is_there() -> None:
     assert (ARROWS.keys() | LIBRARIES.keys()) - there == set()
 
 
-def test_the_host_takes_the_contract_and_nothing_else_from_the_worker() -> None:
-    assert [name for name, allowed in ARROWS.items() if "worker" in allowed.split()] == []
+def test_no_package_has_a_circle_of_imports() -> None:
+    below: dict[str, set[str]] = {}
+    for each in imports(ROOT / "kit"):
+        target = each.target.removeprefix("kit.")
+        if each.target.startswith("kit.") and row(each.module, ARROWS) == row(target, ARROWS) and target != each.module:
+            below.setdefault(each.module, set()).add(target)
+    assert circle(below) == []
+
+
+def test_the_host_takes_nothing_from_the_worker() -> None:
+    taken = {name: set(allowed.split()) & WORKER for name, allowed in ARROWS.items() if name not in WORKER}
+    assert {name: names for name, names in taken.items() if names} == {}
 
 
 def test_tensorflow_is_not_among_the_packages_that_the_kit_installs() -> None:
@@ -226,7 +217,7 @@ def test_tensorflow_is_not_among_the_packages_that_the_kit_installs() -> None:
 
 def test_importing_all_of_the_host_never_asks_for_tensorflow() -> None:
     modules = [module_name(ROOT / "kit", path) for path in sorted((ROOT / "kit").rglob("*.py"))]
-    host = [f"kit.{name}" for name in modules if name == "worker.job" or row(name, ARROWS) not in {"kit", "worker"}]
+    host = [f"kit.{name}" for name in modules if row(name, ARROWS) not in {"kit", *WORKER}]
     code = f"""
 import importlib, sys
 asked = []
@@ -249,7 +240,7 @@ def test_listing_the_commands_imports_nothing_heavy(program: list[str]) -> None:
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     assert "build" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
-    assert "kit.tasks" in imported
+    assert "kit.commands" in imported
     assert imported & {*NEVER_ON_THE_HOST, "numpy", "docker", "pydantic", "jinja2", "h5py", "PIL"} == set()
 
 
@@ -299,11 +290,16 @@ def test_a_module_without_a_row_is_asked_for_one(tmp_path: Path) -> None:
     assert "'novelty' has no row in the table" in found
 
 
-def test_the_host_may_import_the_job_but_not_the_rest_of_the_worker(tmp_path: Path) -> None:
-    files = {"worker/job.py": "", "worker/convert.py": "import tensorflow\n"}
-    assert complaints(tree(tmp_path, {"checks.py": "from kit.worker.job import Result\n", **files})) == []
-    (found,) = complaints(tree(tmp_path, {"checks.py": "from kit.worker import convert\n", **files}))
-    assert "'checks' imports 'worker'" in found
+def test_the_host_may_import_the_job_but_not_the_worker(tmp_path: Path) -> None:
+    files = {"shared/job.py": "", "worker/pipeline.py": "import tensorflow\n", "build/__init__.py": ""}
+    assert complaints(tree(tmp_path, {"build/checks.py": "from kit.shared.job import Result\n", **files})) == []
+    (found,) = complaints(tree(tmp_path, {"build/checks.py": "from kit.worker import pipeline\n", **files}))
+    assert "'build' imports 'worker'" in found
+
+
+def test_a_circle_within_a_package_is_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == ["a", "b", "c"]
 
 
 def test_a_host_module_that_imports_tensorflow_is_found(tmp_path: Path) -> None:
@@ -314,13 +310,17 @@ def test_a_host_module_that_imports_tensorflow_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "line", "sentence"),
     [
-        ("worker/job.py", "import numpy", "'worker.job' imports 'numpy', and may only import: the standard library"),
-        ("worker/job.py", "import kit.errors", "'worker.job' imports 'errors', and may only import: nothing"),
-        ("worker/convert.py", "import pydantic", "'worker' imports 'pydantic', and may only import"),
-        ("worker/convert.py", "from kit.files import json_text", "'worker' imports 'files', and may only import"),
-        ("preprocess.py", "import tensorflow", "'preprocess' imports 'tensorflow', and may only import"),
-        ("preprocess.py", "import kit.errors", "'preprocess' imports 'errors', and may only import: nothing"),
-        ("hdf5.py", "import pydantic", "'hdf5' imports 'pydantic', and may only import: the standard library h5py"),
+        ("shared/job.py", "import numpy", "'shared' imports 'numpy', and may only import: the standard library"),
+        ("shared/job.py", "import kit.errors", "'shared' imports 'errors', and may only import: nothing"),
+        ("worker/graph/x.py", "import pydantic", "'worker' imports 'pydantic', and may only import"),
+        ("worker/graph/x.py", "from kit.files import a", "'worker.graph' imports 'files', and may only import"),
+        ("shared/preprocess.py", "import tensorflow", "'shared.preprocess' imports 'tensorflow', and may only import"),
+        ("shared/preprocess.py", "import kit.errors", "'shared' imports 'errors', and may only import: nothing"),
+        (
+            "source_model/hdf5.py",
+            "import pydantic",
+            "imports 'pydantic', and may only import: the standard library h5py",
+        ),
     ],
 )
 def test_what_runs_elsewhere_imports_only_what_is_there(tmp_path: Path, file: str, line: str, sentence: str) -> None:
@@ -329,5 +329,5 @@ def test_what_runs_elsewhere_imports_only_what_is_there(tmp_path: Path, file: st
 
 
 def test_the_modules_of_one_package_may_import_one_another(tmp_path: Path) -> None:
-    files = {"worker/data.py": "from kit.worker.source import Source\n", "worker/source.py": "from . import job\n"}
-    assert complaints(tree(tmp_path, {"worker/job.py": "", **files})) == []
+    files = {"build/a.py": "from kit.build.b import plan\n", "build/b.py": "from . import c\n", "build/c.py": ""}
+    assert complaints(tree(tmp_path, {"build/__init__.py": "", **files})) == []

@@ -15,14 +15,14 @@ from worlds import DIGITS, run_kit, write_recipe
 
 from kit import bounded
 from kit.bounded import open_regular, open_zip, printable, read_bounded
+from kit.build.samples import read_labels
 from kit.engine.base import too_large
 from kit.errors import ModelError, RecipeError
-from kit.modelfile import read_model_file
-from kit.preprocess import load_picture
 from kit.process import run, tail
-from kit.recipe import load_recipe
-from kit.samples import read_labels
-from kit.worker.job import load_result
+from kit.recipe.schema import load_recipe
+from kit.shared.job import load_result
+from kit.shared.preprocess import load_picture
+from kit.source_model.model_file import read_model_file
 
 
 def test_a_file_is_read_to_its_limit_and_not_beyond(tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_zip_file_is_opened_to_its_limits(
 
 
 def test_a_model_whose_description_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("kit.modelfile.MOST_JSON", 100)
+    monkeypatch.setattr("kit.source_model.model_file.MOST_JSON", 100)
     config = json.dumps({"class_name": "Functional", "config": {"name": "x" * 100}}).encode()
     path = zipped(tmp_path / "m.keras", **{"metadata.json": b'{"keras_version": "3"}', "config.json": config})
     with pytest.raises(ModelError, match=r"config\.json in it is larger than 100 bytes"):

@@ -180,5 +180,5 @@ def test_emulate_runs_a_bundle_on_files_given_after_two_dashes(digits_bundle: Pa
 
 
 def test_importing_the_kit_leaves_tensorflow_out() -> None:
-    code = "import sys, kit.pipeline, kit.tasks; assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    code = "import sys, kit.build.pipeline, kit.commands; assert not {'tensorflow', 'keras'} & set(sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

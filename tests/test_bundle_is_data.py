@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from worlds import run_kit
 
-from kit.android.api import Api
-from kit.android.drop import drop, remove
-from kit.android.own_code import refuse_foreign_code
+from kit.android.codegen.runtime_api import Api
+from kit.android.install.app_module import drop, remove
+from kit.android.proof.own_code import refuse_foreign_code
+from kit.bundle.manifest import read_intact, read_manifest
+from kit.bundle.manifest_check import faults_of
 from kit.errors import CheckError, KitError, OutputError, RecipeError
-from kit.manifest import read_intact, read_manifest
-from kit.manifest_check import faults_of
 
 Change = Callable[[dict[str, Any]], Any]
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from worlds import bare_result
 
-from kit.checks import Verdict, failures, ignored, judge, notes, refuse_other_runtime
+from kit.build.checks import Verdict, failures, ignored, judge, notes, refuse_other_runtime
+from kit.build.metrics import OutputMeasure, Truth
 from kit.errors import CheckError
-from kit.measure import OutputMeasure, Truth
-from kit.recipe import Checks, Input, Model, Output, Quantize, Recipe, Scheme
-from kit.worker.job import Result, SignatureSpec
+from kit.recipe.schema import Checks, Input, Model, Output, Quantize, Recipe, Scheme
+from kit.shared.job import Result, SignatureSpec
 
 
 def recipe(checks: Checks, scheme: Scheme = "int8") -> Recipe:

@@ -14,9 +14,9 @@ from source_models import written
 from test_loading import CODE, python
 from worlds import ROOT
 
-from kit.toolchain import find_toolchain
-from kit.worker.custom import load_custom
-from kit.worker.job import JobError, ModelPart, dump
+from kit.shared.job import JobError, ModelPart, dump
+from kit.toolchains.toolchain import find_toolchain
+from kit.worker.source.custom_objects import load_custom
 
 SEVEN = {
     "import keras": "keras.layers.Layer",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from kit.container.client import connect, probe
-from kit.container.options import hardened
+from kit.container.sandbox import hardened
 from kit.errors import EngineError
 
 

@@ -15,10 +15,10 @@ from models import keras3_model
 from third_party import fetch
 from worlds import ROOT, run_kit
 
-from kit.tflite import read_tflite, tflite_path
-from kit.toolchain import find_runtime, toolchains
-from kit.venv import runtime_venv
-from kit.worker.job import InputWish, Job, ModelPart, dump
+from kit.shared.job import InputWish, Job, ModelPart, dump
+from kit.tflite.reader import read_tflite, tflite_path
+from kit.toolchains.toolchain import find_runtime, toolchains
+from kit.toolchains.venv import runtime_venv
 
 INPUTS = ["zeta", "alpha", "mid", "beta"]
 OUTPUTS = ["out_z", "out_a", "out_10", "out_m", "out_9", "out_b"]

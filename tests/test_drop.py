@@ -9,7 +9,7 @@ import pytest
 from projects import KTS, app, bundle, seal
 from worlds import ROOT
 
-from kit.android.drop import drop, find_module, remove
+from kit.android.install.app_module import drop, find_module, remove
 from kit.errors import CheckError, KitError, OutputError, RecipeError
 from kit.files import tree_digests
 

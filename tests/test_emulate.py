@@ -22,7 +22,7 @@ from desk import Desk, assert_one_clear_line, clean_environment
 from PIL import Image
 from worlds import DIGITS, on, run_kit, write_recipe
 
-from kit.toolchain import find_runtime, runtimes
+from kit.toolchains.toolchain import find_runtime, runtimes
 
 PACKAGES = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
 

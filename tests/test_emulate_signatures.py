@@ -22,11 +22,11 @@ from PIL import Image
 from signature_models import EDGES, MODEL, VECTORS, VECTORS_EACH, write_model
 from worlds import ROOT, on, run_kit
 
-from kit.emulate import CRASH_ON_VARIABLES, replay_golden, run_harness
+from kit.emulation.run import CRASH_ON_VARIABLES, replay_golden, run_harness
 from kit.errors import CheckError, EngineError
 from kit.render import render_text
-from kit.toolchain import find_runtime, runtimes
-from kit.venv import runtime_venv
+from kit.toolchains.toolchain import find_runtime, runtimes
+from kit.toolchains.venv import runtime_venv
 
 NEWEST = "litert:2.3.0"
 # tflite-runtime has no wheel for a newer Python.

@@ -11,7 +11,7 @@ from kit.engine.local import LocalEngine
 from kit.engine.run import _outcome
 from kit.errors import ModelError, RecipeError
 from kit.process import Exit
-from kit.worker.job import RESULT, Refusal, dump
+from kit.shared.job import RESULT, Refusal, dump
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from worlds import on, run_kit, write_recipe
 
-from kit.android.fit import check_fit, misfits, table, versions_needed
-from kit.android.probe import ask, file_with, operators
 from kit.errors import CheckError
-from kit.tflite import read_tflite
-from kit.toolchain import find_runtime, runtimes
-from kit.venv import runtime_venv
+from kit.tflite.reader import read_tflite
+from kit.toolchains.operator_probe import ask, file_with, operators
+from kit.toolchains.operator_support import check_fit, misfits, table, versions_needed
+from kit.toolchains.toolchain import find_runtime, runtimes
+from kit.toolchains.venv import runtime_venv
 
 LOAD = """
 import sys

@@ -15,8 +15,8 @@ from test_contract import recipe
 from worlds import DIGITS, run_kit
 
 from kit.files import tree_digests
-from kit.toolchain import find_toolchain
-from kit.venv import toolchain_venv
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
 
 # As the recipe wants them: renamed, picked in another order, one from inside.
 TEXT = (

@@ -20,20 +20,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from worlds import DIGITS
 
-from kit.android.state import read_state
+from kit.android.install.state import read_state
 from kit.bounded import MOST_UNPACKED, open_zip, printable
+from kit.build.samples import read_arrays, read_labels
+from kit.bundle.manifest import read_manifest
+from kit.bundle.manifest_check import faults_of
 from kit.errors import KitError
-from kit.manifest import read_manifest
-from kit.manifest_check import faults_of
-from kit.metadata.decode import read_metadata
-from kit.modelfile import read_model_file
-from kit.recipe import load_recipe
-from kit.samples import read_arrays, read_labels
-from kit.tflite import read_tflite
+from kit.recipe.schema import load_recipe
+from kit.shared.job import Refusal, Result, load_result
+from kit.source_model.model_file import read_model_file
+from kit.tflite.metadata.decode import read_metadata
+from kit.tflite.reader import read_tflite
 from kit.trust.allowed import Ask
 from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
-from kit.worker.job import Refusal, Result, load_result
 
 EXAMPLES = int(os.environ.get("DROPKIT_FUZZ", "60"))
 QUICK = settings(

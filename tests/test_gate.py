@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from worlds import ROOT, run_kit
 
-from kit.emulate import runtime_answers
+from kit.bundle.manifest import faults, read_manifest
+from kit.emulation.run import runtime_answers
 from kit.errors import CheckError
-from kit.manifest import faults, read_manifest
 
 PICTURE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
 

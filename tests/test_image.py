@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from kit.container.archive import Layer, file_entry, image_config, write_layer
-from kit.container.base import ARCHITECTURES, RegistrySource
+from kit.container.base_image import ARCHITECTURES, RegistrySource
 from kit.container.client import OWNER_LABEL, connect, machine, owner, sweep
 from kit.container.image import Image, ensure_image
-from kit.container.load import load_image, passing_image, run_to_end
-from kit.container.options import hardened
+from kit.container.image_load import load_image, passing_image, run_to_end
+from kit.container.layers import Layer, file_entry, image_config, write_layer
+from kit.container.sandbox import hardened
 from kit.errors import EngineError
 from kit.files import cache_dir
-from kit.toolchain import find_toolchain
+from kit.toolchains.toolchain import find_toolchain
 
 if TYPE_CHECKING:
     import docker

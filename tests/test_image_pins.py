@@ -23,18 +23,18 @@ import pytest
 from test_container_archive import make_wheel
 from worlds import ROOT
 
-from kit.container import elf
-from kit.container.archive import file_entry, header, image_archive, image_config, write_layer
-from kit.container.base import ARCHITECTURES, DebianSource
+from kit.container import strip_elf
+from kit.container.base_image import ARCHITECTURES, DebianSource
 from kit.container.client import OWNER_LABEL
-from kit.container.exchange import import_image
 from kit.container.image import Wanted
-from kit.container.pin import NAME, ImagePin, Origin, check_image, read_pin, write_pin
+from kit.container.image_digest import NAME, ImagePin, Origin, check_image, read_pin, write_pin
+from kit.container.image_transfer import import_image
+from kit.container.layers import file_entry, header, image_archive, image_config, write_layer
 from kit.container.wheel_layer import SITE, write_wheel_layer
 from kit.errors import EngineError, RecipeError
 from kit.files import cache_dir, sha256_file
-from kit.toolchain import Toolchain, find_toolchain, toolchains
-from kit.wheels import fetch_wheels
+from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
+from kit.toolchains.wheels import fetch_wheels
 
 if TYPE_CHECKING:
     import docker
@@ -181,7 +181,7 @@ def test_a_library_that_was_changed_is_refused_also_where_the_change_is_cut_off(
     [b"", b"\x7fELF", b"\x7fELF\x02\x01\x01" + bytes(57), b"\x7fELF\x02\x01\x01" + b"\xff" * 5000, b"INPUT(libc.so.6)"],
 )
 def test_what_is_no_library_is_left_as_it_is(data: bytes) -> None:
-    assert elf.cut(data[: elf.HEAD], len(data)) is None
+    assert strip_elf.cut(data[: strip_elf.HEAD], len(data)) is None
 
 
 def test_a_wheel_with_one_byte_changed_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

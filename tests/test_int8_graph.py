@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from worlds import ROOT
 
-from kit.toolchain import find_toolchain
-from kit.venv import toolchain_venv
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
 
 RIGHT = 0.05  # of the output's range
 KINDS = [
@@ -69,7 +69,7 @@ def test_int8_is_right(with_changes: dict[str, Any], kind: str) -> None:
     assert max(with_changes[kind]["error"]) <= RIGHT, with_changes[kind]
 
 
-# kit.worker.counts counts in whole numbers, and only some toolchains' interpreters refuse the division.
+# kit.worker.graph.counts counts in whole numbers, and only some toolchains' interpreters refuse the division.
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"counted", "divided", "multi_hot"}])
 def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str) -> None:
     # Where this fails, TensorFlow has mended the operator, and the kit need not.

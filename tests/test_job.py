@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from kit.errors import KINDS
-from kit.worker import job
-from kit.worker.job import (
+from kit.shared import job
+from kit.shared.job import (
     InputWish,
     Job,
     JobError,

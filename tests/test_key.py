@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.key import build_key
+from kit.build.cache_key import build_key
 
 RECIPE = """
 [model]
@@ -104,10 +104,10 @@ def test_the_tensorflow_of_the_command_line_counts(recipe: Path) -> None:
 def test_the_kits_own_files_count_its_locks_and_templates_too(
     recipe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("kit.key.KIT", tmp_path / "app" / "kit")
+    monkeypatch.setattr("kit.build.cache_key.KIT", tmp_path / "app" / "kit")
     keys = [key(recipe)]
     for name in (
-        "kit/recipe.py",
+        "kit/recipe/schema.py",
         "kit/toolchains/tensorflow-2.19.1/requirements.lock",
         "templates/bundle/README.md.j2",
     ):

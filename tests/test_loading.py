@@ -16,13 +16,13 @@ import pytest
 from source_models import EXPECTED, written
 from worlds import ROOT
 
-from kit.hdf5 import read_hdf5
-from kit.modelfile import read_model_file
-from kit.toolchain import find_toolchain
-from kit.venv import toolchain_venv
-from kit.worker.job import InputWish, Job, JobError, ModelPart, dump
-from kit.worker.lambdas import Renamed
-from kit.worker.old_layers import modern
+from kit.shared.job import InputWish, Job, JobError, ModelPart, dump
+from kit.source_model.hdf5 import read_hdf5
+from kit.source_model.model_file import read_model_file
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
+from kit.worker.loaders.lambdas import Renamed
+from kit.worker.loaders.old_layers import modern
 
 NEW, OLD = "2.19.1", "2.15.1"
 PLAIN = Job((), False, "float32", "float32", (), (), False, False)
@@ -311,7 +311,7 @@ def test_what_keras_2_calls_a_lambda_without_its_code_can_be_given_too() -> None
     ],
 )
 def test_an_error_in_the_code_names_its_line(tmp_path: Path, text: str, message: str) -> None:
-    from kit.worker.custom import load_custom
+    from kit.worker.source.custom_objects import load_custom
 
     (tmp_path / "custom.py").write_text(text, "utf-8")
     with pytest.raises(JobError) as caught:
@@ -321,7 +321,7 @@ def test_an_error_in_the_code_names_its_line(tmp_path: Path, text: str, message:
 
 
 def test_code_is_never_run_where_it_may_not(tmp_path: Path) -> None:
-    from kit.worker.custom import load_custom
+    from kit.worker.source.custom_objects import load_custom
 
     (tmp_path / "custom.py").write_text("raise ValueError('it ran')\n", "utf-8")
     with pytest.raises(JobError, match="may not run here"):

@@ -19,17 +19,17 @@ import numpy as np
 import pytest
 from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 
-from kit.cells import Cell, Failure, Wish, built_cell, make_wish, parse_versions, read_failure
 from kit.errors import RecipeError
 from kit.files import tree_digests
-from kit.matrix import Matrix, Pair, compare, to_json
-from kit.matrix_page import render_page
-from kit.matrix_report import findings, percent, rows
-from kit.npz import save_npz
-from kit.parallel import Ended, default_jobs, run_all
-from kit.recipe import load_recipe
-from kit.tflite import OperatorCode
-from kit.toolchain import toolchains
+from kit.matrix.builds import Cell, Failure, Wish, built_cell, make_wish, parse_versions, read_failure
+from kit.matrix.compare import Matrix, Pair, compare, to_json
+from kit.matrix.page import render_page
+from kit.matrix.parallel import Ended, default_jobs, run_all
+from kit.matrix.report import findings, percent, rows
+from kit.recipe.schema import load_recipe
+from kit.shared.npz import save_npz
+from kit.tflite.reader import OperatorCode
+from kit.toolchains.toolchain import toolchains
 
 LOCAL = ("--engine", "local")
 MADE = "2.19.1"

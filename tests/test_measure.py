@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from worlds import bare_result
 
-from kit.chance import is_decidable, tail
+from kit.build.chance import is_decidable, tail
+from kit.build.golden import golden_vectors
+from kit.build.metrics import OutputMeasure, measure
 from kit.errors import RecipeError
-from kit.golden import golden_vectors
-from kit.measure import OutputMeasure, measure
-from kit.recipe import Model, Output, Recipe
-from kit.weight_types import WeightTypes, weights_text
-from kit.worker.job import SignatureSpec, TensorSpec
+from kit.recipe.schema import Model, Output, Recipe
+from kit.shared.job import SignatureSpec, TensorSpec
+from kit.tflite.weight_types import WeightTypes, weights_text
 
 
 def signature(dtype: str = "float32", scale: float | None = None) -> SignatureSpec:

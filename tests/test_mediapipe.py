@@ -15,13 +15,13 @@ import pytest
 from models import keras3_model
 from worlds import DIGITS, run_kit, write_recipe
 
-from kit.android.mediapipe import INSTALL, check_mediapipe, classify, find_misfit, mediapipe_step
-from kit.android.step import MissingToolError
+from kit.android.proof.check_mediapipe import INSTALL, check_mediapipe, classify, find_misfit, mediapipe_step
+from kit.android.proof.step import MissingToolError
+from kit.bundle.metadata import About
+from kit.bundle.write_metadata import write_metadata
 from kit.errors import CheckError
-from kit.metadata.content import About
-from kit.metadata.decode import read_files
-from kit.metadata.write import write_metadata
-from kit.tflite import TfliteFile, read_tflite
+from kit.tflite.metadata.decode import read_files
+from kit.tflite.reader import TfliteFile, read_tflite
 
 
 def quiet(_line: str) -> None:

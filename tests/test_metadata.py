@@ -15,17 +15,17 @@ from typing import Any
 import pytest
 from worlds import run_kit, write_recipe
 
-from kit.android.metadata import metadata_step
-from kit.bundle import label_files
+from kit.android.proof.check_metadata import metadata_step
+from kit.build.write_bundle import label_files
+from kit.bundle.metadata import About, describe
+from kit.bundle.write_metadata import write_metadata
 from kit.errors import ModelError
-from kit.metadata.attach import attach
-from kit.metadata.content import About, describe
-from kit.metadata.decode import read_files, read_metadata
-from kit.metadata.note import NAME
-from kit.metadata.write import write_metadata
-from kit.recipe import load_recipe
-from kit.tflite import read_tflite
-from kit.tflite_text import describe as lines_of
+from kit.recipe.schema import load_recipe
+from kit.tflite.describe import describe as lines_of
+from kit.tflite.metadata.attach import attach
+from kit.tflite.metadata.decode import read_files, read_metadata
+from kit.tflite.metadata.types import NAME
+from kit.tflite.reader import read_tflite
 
 ABOUT = About("digits", "1.2.3", "Reads a digit.", "A. Maker", "MIT", {"image": "a digit"}, {"digit": "which it is"})
 LABELS = {"labels.txt": b"".join(b"%d\n" % i for i in range(10))}

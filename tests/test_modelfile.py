@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from worlds import DIGITS
 
-from kit import hdf5
 from kit.errors import ModelError
-from kit.modelfile import ModelFile, read_model_file
+from kit.source_model import hdf5
+from kit.source_model.model_file import ModelFile, read_model_file
 
 
 def layer(kind: str, name: str, **config: Any) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from projects import KTS, app, bundle, seal
 
-from kit.android.drop import drop, remove
-from kit.android.pack import TARGETING, parse_variants
+from kit.android.install.ai_pack import TARGETING, parse_variants
+from kit.android.install.app_module import drop, remove
 from kit.errors import CheckError, KitError, RecipeError
 from kit.files import tree_digests
 

@@ -10,7 +10,7 @@ import pytest
 from worlds import ROOT
 
 from kit.errors import EngineError
-from kit.pins import Lock, Pin, read_lock, uv, uv_env
+from kit.toolchains.lockfile import Lock, Pin, read_lock, uv, uv_env
 
 A, B = "a" * 64, "b" * 64
 GOOD = f"numpy==2.1.3 \\\n    --hash=sha256:{A}\n"

@@ -11,8 +11,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from kit import preprocess
-from kit.preprocess import apply_activation, dequantize, load_picture, normalize, quantize
+from kit.shared import preprocess
+from kit.shared.preprocess import apply_activation, dequantize, load_picture, normalize, quantize
 
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 

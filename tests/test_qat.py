@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from worlds import run_kit
 
+from kit.build.plan import make_plan
 from kit.errors import RecipeError
-from kit.plan import make_plan
-from kit.recipe import load_recipe
-from kit.tflite import tflite_path
+from kit.recipe.schema import load_recipe
+from kit.tflite.reader import tflite_path
 
 DATA = Path(__file__).parent / "data" / "qat"
 INT8 = "scheme = 'int8'\n"

@@ -51,7 +51,7 @@ def test_the_float_reference_does_not_follow_the_number_of_cores(tmp_path: Path)
 
 # Runs in a toolchain. A CPU with other caches is played by the numbers that Eigen took from it.
 OTHER_CPU = """
-from kit.worker import blocking
+from kit.worker.conversion import eigen_cache as blocking
 
 probe = blocking._probe()
 blocking.fix_cache_sizes()

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kit import samples
+from kit.build import samples
+from kit.build.samples import image_facts, read_labels
 from kit.errors import RecipeError
-from kit.modelfile import ModelFile
-from kit.recipe import Recipe, load_recipe
-from kit.samples import image_facts, read_labels
+from kit.recipe.schema import Recipe, load_recipe
+from kit.source_model.model_file import ModelFile
 
 Array = np.ndarray[Any, Any]
 

@@ -22,9 +22,9 @@ from models import keras3_model
 from worlds import run_kit, write_recipe
 
 from kit.errors import ModelError
-from kit.tflite import Subgraph, TfliteFile, read_tflite, tflite_path, to_json
-from kit.tflite_diff import compare, table
-from kit.tflite_text import describe
+from kit.tflite.describe import describe
+from kit.tflite.diff import compare, table
+from kit.tflite.reader import Subgraph, TfliteFile, read_tflite, tflite_path, to_json
 
 
 def build(recipe: Path, out: Path) -> bytes:

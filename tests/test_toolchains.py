@@ -12,12 +12,12 @@ from models import keras3_model
 from third_party import fetch
 from worlds import DIGITS, ROOT, run_kit, write_recipe
 
-from kit.choice import choose_toolchain
 from kit.errors import EngineError, ModelError, RecipeError
-from kit.modelfile import ModelFile, read_model_file
-from kit.pins import read_lock
-from kit.toolchain import LOCKS, find_toolchain, toolchains
-from kit.venv import toolchain_venv
+from kit.source_model.model_file import ModelFile, read_model_file
+from kit.toolchains.lockfile import read_lock
+from kit.toolchains.selection import choose_toolchain
+from kit.toolchains.toolchain import LOCKS, find_toolchain, toolchains
+from kit.toolchains.venv import toolchain_venv
 
 PINNED = tuple(toolchains())
 NEVER_IMPORTED = {"grpcio", "jax", "jaxlib", "libclang", "scipy", "tensorboard", "tensorflow-estimator", "wheel"}

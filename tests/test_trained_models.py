@@ -15,7 +15,7 @@ import trained_models
 from source_models import written
 from worlds import run_kit
 
-from kit.tflite import tflite_path
+from kit.tflite.reader import tflite_path
 
 MAKER = Path(trained_models.__file__)
 CODE = "code = 'layers.py'\nallow_code = true\n"

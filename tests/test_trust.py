@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from worlds import ROOT, run_kit, write_recipe
 
-from kit.modelfile import read_model_file
-from kit.toolchain import find_toolchain
+from kit.source_model.model_file import read_model_file
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
 from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
-from kit.venv import toolchain_venv
 
 
 def layer(kind: str, config: Any = None, **more: Any) -> dict[str, Any]:

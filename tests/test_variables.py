@@ -14,8 +14,8 @@ from models import keras3_model
 from test_contract import build, file_of, recipe, refused
 from worlds import DIGITS, on, run_kit
 
-from kit.toolchain import find_runtime, runtimes, toolchains
-from kit.venv import runtime_venv
+from kit.toolchains.toolchain import find_runtime, runtimes, toolchains
+from kit.toolchains.venv import runtime_venv
 
 KEEP = "[variables]\nkeep = ['digit/*']\n"
 QUANTIZE = {

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kit.worker.job import Result, SignatureSpec
+from kit.shared.job import Result, SignatureSpec
 
 ROOT = Path(__file__).parent.parent
 DIGITS = ROOT / "examples" / "digits"

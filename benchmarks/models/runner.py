@@ -20,8 +20,8 @@ import numpy as np
 from benchmarks.models.architecture import Architecture
 from benchmarks.models.judge import judge, worst
 from kit.files import write_whole
-from kit.toolchain import find_runtime, find_toolchain
-from kit.venv import runtime_venv, toolchain_venv
+from kit.toolchains.toolchain import find_runtime, find_toolchain
+from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Path(__file__).parent

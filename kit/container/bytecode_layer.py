@@ -1,4 +1,4 @@
-"""The layer of byte-code: compiled inside a shut-in container, packed here. The compiler is bytecode.py."""
+"""The layer of byte-code: compiled inside a shut-in container, packed here. The compiler is bytecode_script.py."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
-from kit.container.archive import Entry, Layer, write_layer
-from kit.container.base import Base
+from kit.container.base_image import Base
 from kit.container.client import OWNER_LABEL, owner
-from kit.container.load import passing_image, run_to_end
-from kit.container.options import OUT, hardened
+from kit.container.image_load import passing_image, run_to_end
+from kit.container.layers import Entry, Layer, write_layer
+from kit.container.sandbox import OUT, hardened
 from kit.errors import EngineError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_bytecode_layer(
     out.chmod(0o777)  # the container's user is not this one; the folder above is closed to others
     # Copied, for it may be installed where only this user can read it.
     script = packages.path.with_name("bytecode.py")
-    shutil.copyfile(Path(__file__).with_name("bytecode.py"), script)
+    shutil.copyfile(Path(__file__).with_name("bytecode_script.py"), script)
     for path in (script, packages.path):
         path.chmod(0o644)
     options = hardened(

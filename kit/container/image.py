@@ -14,23 +14,23 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
-from kit.container import debian, wheel_layer
-from kit.container.archive import image_config, image_id
-from kit.container.base import ARCHITECTURES, Base, DebianSource, Source, obtain_first, sources
+from kit.container import debian_layer, wheel_layer
+from kit.container.base_image import ARCHITECTURES, Base, DebianSource, Source, obtain_first, sources
 from kit.container.bytecode_layer import PYC, write_bytecode_layer
 from kit.container.client import machine, sweep
-from kit.container.load import layers_of, load_image
-from kit.container.options import USER
-from kit.container.pin import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
+from kit.container.image_digest import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
+from kit.container.image_load import layers_of, load_image
+from kit.container.layers import image_config, image_id
+from kit.container.sandbox import USER
 from kit.errors import EngineError
 from kit.files import cache_dir, json_text, write_whole
-from kit.toolchain import TOOLCHAINS
-from kit.wheels import fetch_wheels
+from kit.toolchains.toolchain import TOOLCHAINS
+from kit.toolchains.wheels import fetch_wheels
 
 if TYPE_CHECKING:
     import docker
 
-    from kit.toolchain import Toolchain
+    from kit.toolchains.toolchain import Toolchain
 
 # Raise it with every change to the bytes of a layer or of the configuration: then images are built anew.
 LAYOUT = 2
@@ -85,7 +85,7 @@ class Wanted:
 
 def layout() -> str:
     """Return what stands for the way in which layers are made."""
-    trimmed = json.dumps([list(wheel_layer.TRIM), list(debian.TRIM)])
+    trimmed = json.dumps([list(wheel_layer.TRIM), list(debian_layer.TRIM)])
     return f"{LAYOUT}-{hashlib.sha256(trimmed.encode()).hexdigest()[:16]}"
 
 
@@ -97,7 +97,7 @@ def image_tag(toolchain: Toolchain, identity: str) -> str:
 def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
     """Return the toolchain's image, building it where this engine lacks it. notify gets lines of progress.
 
-    The base follows $DROPKIT_BASE (see kit.container.base). Raises EngineError where a part cannot be had, and
+    The base follows $DROPKIT_BASE (see kit.container.base_image). Raises EngineError where a part cannot be had, and
     where the image is not the pinned one; then, and after an interrupt, nothing is left in the engine or the
     cache but what was downloaded.
     """

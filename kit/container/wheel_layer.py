@@ -1,4 +1,4 @@
-"""Wheels straight from zip to layer, nothing unpacked. Their own hashes are kit.wheels' to check.
+"""Wheels straight from zip to layer, nothing unpacked. Their own hashes are kit.toolchains.wheels' to check.
 
 Source of the format: https://packaging.python.org/en/latest/specifications/binary-distribution-format/
 """
@@ -17,8 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import IO, cast
 
-from kit.container import elf
-from kit.container.archive import Entry, Layer, damaged, safe_name, write_layer
+from kit.container import strip_elf
+from kit.container.layers import Entry, Layer, damaged, safe_name, write_layer
 from kit.errors import EngineError
 
 SITE = "opt/toolchain/site"
@@ -77,7 +77,7 @@ def _entry(name: str, origin: str, wheel: zipfile.ZipFile, info: zipfile.ZipInfo
     mode = 0o755 if (info.external_attr >> 16) & 0o111 else 0o644
     if ".so" in name:
         with wheel.open(info) as file:
-            shorter = elf.cut(file.read(elf.HEAD), info.file_size)
+            shorter = strip_elf.cut(file.read(strip_elf.HEAD), info.file_size)
         if shorter:
             shortened = partial(_Cut, wheel, info, *shorter, recorded, origin)
             return Entry(name, origin, mode, shorter[1], cast("Callable[[], IO[bytes]]", shortened))
@@ -85,7 +85,7 @@ def _entry(name: str, origin: str, wheel: zipfile.ZipFile, info: zipfile.ZipInfo
 
 
 class _Cut:
-    """A library as kit.container.elf shortens it. The wheel's own, whole, is held against RECORD at its end."""
+    """A library as kit.container.strip_elf shortens it. The wheel's own, whole, is held against RECORD at its end."""
 
     def __init__(
         self, wheel: zipfile.ZipFile, info: zipfile.ZipInfo, head: bytes, size: int, recorded: str, origin: str

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from kit.bounded import MOST_OUT, MOST_OUT_FILES
 from kit.process import Exit
-from kit.toolchain import Toolchain
+from kit.toolchains.toolchain import Toolchain
 
 GIB = 1 << 30
 

@@ -12,12 +12,12 @@ from uuid import uuid4
 from kit.bounded import MOST_LINE, MOST_LOG
 from kit.container import client as engine
 from kit.container.image import Image, ensure_image
-from kit.container.options import OUT, hardened
+from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
 from kit.process import Exit
-from kit.toolchain import Toolchain
+from kit.toolchains.toolchain import Toolchain
 
 if TYPE_CHECKING:
     import docker

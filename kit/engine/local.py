@@ -10,8 +10,8 @@ from tempfile import TemporaryDirectory
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.engine.walls import walled_argv
 from kit.process import Exit, run
-from kit.toolchain import Toolchain
-from kit.venv import toolchain_venv
+from kit.toolchains.toolchain import Toolchain
+from kit.toolchains.venv import toolchain_venv
 
 _SPARE = 4  # private memory that a process maps, to what it may use: TensorFlow maps much that it never touches
 

@@ -22,8 +22,8 @@ from kit.errors import KINDS, EngineError, ModelError, RecipeError
 from kit.files import cache_dir
 from kit.process import Exit, tail
 from kit.progress import Reporter
-from kit.toolchain import Toolchain
-from kit.worker.job import JOB, RESULT, Job, Refusal, Result, dump, load_result
+from kit.shared.job import JOB, RESULT, Job, Refusal, Result, dump, load_result
+from kit.toolchains.toolchain import Toolchain
 
 if TYPE_CHECKING:
     import numpy as np
@@ -79,10 +79,9 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
 
     folder.out.mkdir()
     code = folder.inputs / "code" / "kit"
-    for name in ("trust", "worker"):
+    for name in ("shared", "trust", "worker"):
         shutil.copytree(KIT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("__init__.py", "npz.py", "preprocess.py", "protobuf.py"):
-        shutil.copyfile(KIT / name, code / name)
+    shutil.copyfile(KIT / "__init__.py", code / "__init__.py")
     for name, path in order.files.items():
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         copy(path, folder.inputs / name)

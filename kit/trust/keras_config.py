@@ -1,7 +1,7 @@
 """What the JSON of a Keras model asks for beyond computing: functions, classes and files that Keras takes by name.
 
 Keras 2 and 3 both call what a description names while they load it. Byte-code of Python functions is not looked for
-here: that is in every Lambda layer, and `kit.modelfile` and the worker's `lambdas` know it.
+here: that is in every Lambda layer, and `kit.source_model.model_file` and the worker's `lambdas` know it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kit.protobuf import fields
+from kit.shared.protobuf import fields
 from kit.trust.allowed import Ask, allowed
 
 _KERAS = {"keras", "tf_keras"}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from kit.protobuf import entries, fields, last, merged, numbers, text
+from kit.shared.protobuf import entries, fields, last, merged, numbers, text
 from kit.trust.allowed import Ask, allowed
 
 # A Python function is not in the file: the worker refuses these in words of its own, and nothing of them can run.

@@ -1,4 +1,4 @@
 """The worker: one conversion job, run as its own process inside a pinned toolchain.
 
-It sees the standard library, numpy, TensorFlow, Keras and kit.preprocess, and nothing else of kit.
+It sees the standard library, numpy, TensorFlow, Keras and kit.shared.preprocess, and nothing else of kit.
 """

@@ -10,15 +10,15 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.worker.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
-from kit.worker.keras_choice import choose_keras
+from kit.shared.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.worker.loaders.keras_choice import choose_keras
 from kit.worker.progress import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.worker.contract import Contract
-    from kit.worker.source import Source
+    from kit.worker.source.contract import Contract
+    from kit.worker.source.model import Source
 
 
 def main(folder: Path, out: Path) -> None:
@@ -32,7 +32,7 @@ def main(folder: Path, out: Path) -> None:
         outcome = error.refusal
     except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into an answer
         traceback.print_exc()
-        from kit.worker.custom import described
+        from kit.worker.source.custom_objects import described
 
         outcome = Refusal(
             "model",
@@ -48,14 +48,15 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     choose_keras(job)
     import tensorflow as tf
 
-    from kit.npz import save_npz
-    from kit.worker import blocking, data
-    from kit.worker.contract import resolve
-    from kit.worker.front import start_behind
-    from kit.worker.load import load
-    from kit.worker.make import make
+    from kit.shared.npz import save_npz
+    from kit.worker.conversion import eigen_cache
+    from kit.worker.evaluation import data
+    from kit.worker.loaders.front import start_behind
+    from kit.worker.loaders.load import load
+    from kit.worker.pipeline import make
+    from kit.worker.source.contract import resolve
 
-    portable = blocking.fix_cache_sizes()
+    portable = eigen_cache.fix_cache_sizes()
     progress.stage("load the model")
     source = start_behind(load(folder, job), job)
     contracts = resolve(job, source)
@@ -105,7 +106,7 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
     """Write the other formats; a result without a product has no measures."""
     import tensorflow as tf
 
-    from kit.worker.formats import write
+    from kit.worker.frozen.formats import write
 
     progress.stage("freeze")
     made = write(job, source, contracts, out, progress.advance)

@@ -1,0 +1,191 @@
+"""What fills the Kotlin templates: a bundle's signatures, tensors, labels and variables, every name chosen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kit.android.codegen.kotlin_names import Scope, upper_camel
+from kit.android.codegen.kotlin_tensor import Tensor
+from kit.android.codegen.runtime_api import Api
+
+
+@dataclass(frozen=True)
+class Label:
+    """One constant of a label enum."""
+
+    const: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels of one output: an enum, or where they are too many for one the lines of an asset."""
+
+    name: str  # the enum's, or the list's
+    asset: str  # labels.txt
+    output: str  # the output's own name
+    entries: tuple[Label, ...]
+    enum: bool
+
+    @property
+    def reader(self) -> str:
+        """Return the function that reads the asset."""
+        return f"read{self.name[:1].upper()}{self.name[1:]}"
+
+    @property
+    def read(self) -> str:
+        return f"{self.reader}(assets)"
+
+    @property
+    def parameter(self) -> str:
+        return f"private val {self.name}: List<String>"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output and what its values mean."""
+
+    tensor: Tensor
+    form: str  # scores, yes (one unit), quantized, plain
+    activation: str = "none"
+    labels: Labels | None = None
+    threshold: str = ""  # a Float; "" without
+    threshold_const: str = ""
+
+    @property
+    def scored(self) -> bool:
+        return self.form == "scores"
+
+    @property
+    def label_type(self) -> str:
+        if self.labels is None:
+            return "Int"
+        return self.labels.name if self.labels.enum else "String"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """How a bitmap becomes one input."""
+
+    tensor: Tensor
+    width: int
+    height: int
+    channels: int
+    color: str
+    crop: bool
+    mean: str  # a FloatArray, one value a channel
+    std: str
+    rotation: str  # the parameter for its rotation
+
+
+@dataclass(frozen=True)
+class Call:
+    """One signature and the function that runs it."""
+
+    key: str
+    const: str  # the constant that holds the key
+    ident: str  # the property with its buffers
+    verb: str  # the function
+    twin: str  # its suspending twin
+    outputs_class: str
+    outputs_ident: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Output, ...]
+    pictures: tuple[Picture, ...] = ()
+    prefix: str = ""  # of its outputs in what selfTest records
+    train: bool = False
+    consts: tuple[Tensor, ...] = ()  # whose names have no constant yet
+
+    @property
+    def lists(self) -> list[Labels]:
+        """Return the labels that are too many for an enum."""
+        return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
+
+    @property
+    def raw(self) -> tuple[Tensor, ...]:
+        """Return the inputs that no bitmap fills."""
+        filled = {picture.tensor.name for picture in self.pictures}
+        return tuple(tensor for tensor in self.inputs if tensor.name not in filled)
+
+
+@dataclass(frozen=True)
+class Variables:
+    """The variables that the model keeps."""
+
+    read: str
+    assign: str
+    tensors: tuple[Tensor, ...]
+    assigned: Tensor  # what the assigning signature answers
+
+
+@dataclass(frozen=True)
+class Glue:
+    """All that the templates say."""
+
+    id: str
+    version: str
+    package: str  # as a package line wants it
+    package_path: str  # as folders
+    name: str  # the class
+    api: Api
+    calls: tuple[Call, ...]
+    labels: tuple[Labels, ...]
+    variables: Variables | None
+    flex: tuple[str, ...]
+
+    @property
+    def main(self) -> Call:
+        return self.calls[0]
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        kept = self.variables
+        named = [t for call in self.calls for t in (*call.inputs, *(output.tensor for output in call.outputs))]
+        return [*named, *([] if kept is None else [*kept.tensors, kept.assigned])]
+
+    @property
+    def dtypes(self) -> list[str]:
+        """Return every dtype in use, sorted: the class has code for these and no other."""
+        return sorted({tensor.dtype for tensor in self.tensors})
+
+    @property
+    def storages(self) -> list[Any]:
+        """Return every storage in use, by its array's name."""
+        return sorted({tensor.storage for tensor in self.tensors}, key=lambda storage: storage.array)
+
+    @property
+    def open(self) -> bool:
+        """Whether some tensor has an open axis."""
+        return any(tensor.open for tensor in self.tensors)
+
+    @property
+    def pictures(self) -> list[Picture]:
+        return [picture for call in self.calls for picture in call.pictures]
+
+    @property
+    def forms(self) -> set[str]:
+        return {output.form for call in self.calls for output in call.outputs}
+
+    @property
+    def activations(self) -> set[str]:
+        scored = ("scores", "yes")
+        return {output.activation for call in self.calls for output in call.outputs if output.form in scored}
+
+    @property
+    def quantized(self) -> list[str]:
+        """Return the array types that some output is dequantized from, sorted."""
+        outputs = [output for call in self.calls for output in call.outputs if output.form != "plain"]
+        return sorted({output.tensor.dtype for output in outputs})
+
+    @property
+    def quantizers(self) -> list[tuple[str, Tensor]]:
+        """Return the inputs that an app quantizes, numbers and not pictures, each behind its function's name."""
+        scope = Scope()
+        numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine and not tensor.open]
+        return [(scope.take(f"quantize{upper_camel(one.const.replace('INPUT_', ''), 'Of')}"), one) for one in numbers]
+
+    @property
+    def lookups(self) -> list[str]:
+        """Return the dtypes that pixels become, sorted."""
+        return sorted({picture.tensor.dtype for picture in self.pictures})

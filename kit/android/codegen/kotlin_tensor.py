@@ -1,0 +1,155 @@
+"""One tensor of signature.json as Kotlin sees it: its array type, its size, its numbers as literals."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kit.android.codegen.kotlin_names import comment
+from kit.android.codegen.runtime_api import Api
+from kit.errors import ModelError, RecipeError
+
+OPEN = -1  # an axis of any size
+LARGEST = 2**31 - 1  # elements of an array on the JVM
+
+
+@dataclass(frozen=True)
+class Storage:
+    """How a dtype is kept on the JVM."""
+
+    array: str  # the Kotlin array
+    width: int  # bytes of one value in the model file
+    call: str  # the suffix of TensorBuffer's write... and read...; "" where it has none
+    view: str = ""  # the ByteBuffer view that java.nio has for it
+
+
+STORAGE = {
+    "float32": Storage("FloatArray", 4, "Float", "Float"),
+    "int32": Storage("IntArray", 4, "Int", "Int"),
+    "int64": Storage("LongArray", 8, "Long", "Long"),
+    # TensorBuffer has no uint8: writeInt8 copies its bytes unchecked, and they are the same bytes.
+    "uint8": Storage("ByteArray", 1, "Int8"),
+    "int8": Storage("ByteArray", 1, "Int8"),
+    "bool": Storage("BooleanArray", 1, "Boolean"),
+    "int16": Storage("ShortArray", 2, "", "Short"),
+}
+
+
+@dataclass(frozen=True)
+class Affine:
+    """real = scale * (q - zero_point), as Kotlin literals."""
+
+    scale: str  # a Float
+    zero_point: int
+    low: int  # of the dtype
+    high: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input, output or variable in one call."""
+
+    name: str  # the model's own
+    const: str  # the Kotlin constant that holds it
+    ident: str  # the Kotlin parameter or property
+    dtype: str
+    shape: tuple[int, ...]
+    affine: Affine | None
+    allowed: str = "0.0"  # an output's: how far it may be from the golden vectors, a Double
+
+    @property
+    def storage(self) -> Storage:
+        return STORAGE[self.dtype]
+
+    @property
+    def array(self) -> str:
+        return self.storage.array
+
+    @property
+    def open(self) -> bool:
+        """Whether an axis takes any size."""
+        return OPEN in self.shape
+
+    @property
+    def count(self) -> int:
+        """Return its values in one call; of an open one nothing that can be used."""
+        return math.prod(self.shape)
+
+    @property
+    def parameters(self) -> str:
+        """Return it as the parameters of a function."""
+        return f"{self.ident}: {self.array}" + (f", {self.ident}Shape: IntArray" if self.open else "")
+
+    @property
+    def arguments(self) -> str:
+        return f"{self.ident}, {self.ident}Shape" if self.open else self.ident
+
+    @property
+    def dims(self) -> str:
+        return ", ".join(map(str, self.shape))
+
+    @property
+    def size_text(self) -> str:
+        """Say how many values there are, for a comment."""
+        if self.open:
+            return f"as many values as `{self.ident}Shape` says, which is this shape with a size for each -1"
+        return f"{self.count} values, neither more nor fewer"
+
+    @property
+    def about(self) -> str:
+        """Say what it is, for a comment: `image`: uint8 [1, 8, 8, 1], real = 0.25f * (q - 3)."""
+        text = f"`{comment(self.name)}`: {self.dtype} [{self.dims}]"
+        if self.affine is None:
+            return text
+        minus = f"(q - {self.affine.zero_point})" if self.affine.zero_point else "q"
+        return f"{text}, real = {self.affine.scale.removesuffix('f')} * {minus}"
+
+
+def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, allowed: float = 0.0) -> Tensor:
+    """Return a tensor of signature.json. Raises ModelError or RecipeError for what that API cannot hold."""
+    name, dtype = str(entry["name"]), str(entry["dtype"])
+    shape = tuple(int(size) for size in entry["shape"])
+    if dtype not in STORAGE:
+        raise ModelError(
+            f"{name!r} is {dtype}, and no Kotlin is generated for that",
+            f"these are known: {', '.join(STORAGE)}; give the model another dtype there",
+        )
+    if not STORAGE[dtype].call and api == "compiled-model":
+        raise RecipeError(
+            f"{name!r} is {dtype}, which LiteRT's CompiledModel cannot hold in Kotlin",
+            'take the Interpreter: [android] runtime = "litert:1.4.0"',
+        )
+    if OPEN in shape and api == "compiled-model":
+        raise RecipeError(
+            f"{name!r} is {list(shape)}, and LiteRT's CompiledModel has buffers of one size: -1 leaves an axis open",
+            "give it a fixed size ([[inputs]] shape, [model] batch), or take the Interpreter: "
+            '[android] runtime = "litert:1.4.0"',
+        )
+    if math.prod(shape) > LARGEST:
+        raise ModelError(f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}")
+    return Tensor(name, const, ident, dtype, shape, _affine(entry, dtype), repr(float(allowed)))
+
+
+def float_literal(value: float) -> str:
+    """Return a float32's Kotlin literal, in its fewest digits. Raises ModelError where it is not finite."""
+    if not math.isfinite(np.float32(value)):
+        raise ModelError(f"{value} is no number that a float32 can hold", "build the bundle again")
+    return f"{np.float32(value)!s}f"
+
+
+def float_array(values: Sequence[float], count: int) -> str:
+    """Return floatArrayOf(...) of count values: one value stands for all."""
+    every = list(values) * count if len(values) == 1 else list(values)
+    return f"floatArrayOf({', '.join(float_literal(value) for value in every)})"
+
+
+def _affine(entry: Mapping[str, Any], dtype: str) -> Affine | None:
+    if entry.get("scale") is None or dtype not in ("int8", "uint8", "int16", "int32"):
+        return None
+    limits = np.iinfo(dtype)
+    zero_point = int(entry.get("zero_point") or 0)
+    return Affine(float_literal(float(entry["scale"])), zero_point, int(limits.min), int(limits.max))

@@ -1,0 +1,245 @@
+"""signature.json as plain values for the Kotlin templates: every name chosen, every number a literal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kit.android.codegen.kotlin_model import Call, Glue, Label, Labels, Output, Picture, Variables
+from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
+from kit.android.codegen.kotlin_tensor import Tensor, float_array, float_literal, read_tensor
+from kit.android.codegen.runtime_api import Api
+from kit.errors import ModelError
+
+MOST_CONSTANTS = 2000  # labels of an enum: its initializer must stay below the JVM's 64 kB a method
+MOST_PARAMETERS = 120  # of a function; the JVM has 255 slots, and the suspending twin needs some
+
+# What the templates themselves name: nothing of a model may take these from them.
+CLASSES = words_of(
+    """
+    Accelerator AbstractList AbstractMap Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
+    BooleanArray Buffer Byte ByteArray ByteBuffer ByteOrder CRC32 Call Char Check Color Companion CompiledModel
+    Context Dispatchers Double DoubleArray Engine Entry Environment Exception ExecutionException FileChannel
+    FileInputStream Float FloatArray Golden IllegalArgumentException IllegalStateException Int IntArray Interpreter
+    InterpreterApi IOException List Long LongArray Lookup Map NoInputs Nothing Number Object Options Pair Picture
+    Ranking Resampler ReentrantLock Score Section SelfTest Set Short ShortArray Slot Spec String System Tasks Tensor
+    TensorBuffer Test TfLite Throwable TimeoutException TimeUnit Triple Unit Variables
+    """
+)
+MEMBERS = words_of(
+    """
+    all assets assign assignVariables attempts await bitmap call calls check checks close closed context create
+    dispatcher engine error fresh golden index into input lock locked main model names output outputs pictures
+    pixels quantize raw read readVariables record require rotationDegrees run scope selfTest slot spec threads use
+    values variables vectors write reader assigner i other real scores built before changed
+    accelerator with it to of name ordinal entries
+    """
+)
+COLORS = {"grayscale": "GRAYSCALE", "rgb": "RGB", "bgr": "BGR"}
+
+
+def class_name(bundle_id: str) -> str:
+    """Return the class of a bundle: `face_mood2` -> FaceMood2; Model behind what Kotlin or the templates use."""
+    name = upper_camel(bundle_id, "Model")
+    taken = {one.casefold() for one in CLASSES}
+    return f"{name}Model" if name.casefold() in taken or name.casefold() in {"outputs"} else name
+
+
+def read_glue(
+    signature: Mapping[str, Any],
+    *,
+    id: str,  # noqa: A002
+    version: str,
+    package: str | None,
+    api: Api,
+    labels: Mapping[str, Sequence[str]],
+    allowed: Mapping[str, float],
+) -> Glue:
+    """Return the values for the templates.
+
+    labels: the texts by output name. allowed: by "<signature>/<output>" how far an output may be from its golden
+    vectors. Raises ModelError or RecipeError for what the API cannot hold.
+    """
+    package = package or f"com.example.{id}"
+    name = class_name(id)
+    reader = _Reader(api, allowed, Scope([*CLASSES, name, "Outputs"]), labels)
+    calls = [reader.main(signature)]
+    calls += [reader.other(entry) for entry in signature.get("others") or []]
+    calls += [reader.other(signature["train"], train=True)] if signature.get("train") else []
+    kept = reader.variables(signature["variables"]) if signature.get("variables") else None
+    return Glue(
+        id=id,
+        version=version,
+        package=package_name(package),
+        package_path=package.replace(".", "/"),
+        name=name,
+        api=api,
+        calls=tuple(calls),
+        labels=tuple(reader.enums),
+        variables=kept,
+        flex=tuple(map(str, signature.get("flex") or [])),
+    )
+
+
+class _Reader:
+    """Chooses names, in the order of signature.json, so that none meets another."""
+
+    def __init__(
+        self, api: Api, allowed: Mapping[str, float], classes: Scope, labels: Mapping[str, Sequence[str]]
+    ) -> None:
+        self.api = api
+        self.allowed = allowed
+        self.classes = classes
+        self.members = Scope(MEMBERS)
+        self.consts = Scope(["ID", "VERSION", "MODEL", "GOLDEN", "LABELS", "CREATOR"])
+        self.texts = labels
+        self.enums: list[Labels] = []
+
+    def main(self, entry: Mapping[str, Any]) -> Call:
+        verb = "classify" if any(one["kind"] == "classes" for one in entry["outputs"]) else "run"
+        return self._call(entry, "SIGNATURE", "main", verb, "Outputs", "")
+
+    def other(self, entry: Mapping[str, Any], *, train: bool = False) -> Call:
+        key = str(entry["signature"])
+        const = self.consts.take(f"SIGNATURE_{upper_snake(key, 'OF')}")
+        verb = camel(key, "signature")
+        name = self.classes.take(f"{upper_camel(key, 'Signature')}Outputs")
+        return self._call(entry, const, "", verb, name, f"{upper_snake(key, 'SIGNATURE')}_", train=train)
+
+    def variables(self, entry: Mapping[str, Any]) -> Variables:
+        scope = Scope([*MEMBERS, "copy", "size", "value", "field"])
+        tensors = tuple(
+            read_tensor(
+                one,
+                self.consts.take(f"VARIABLE_{upper_snake(one['name'], 'OF')}"),
+                scope.take(camel(one["name"], "variable")),
+                self.api,
+            )
+            for one in entry["tensors"]
+        )
+        # What the assigning signature answers: how many it has assigned.
+        done = {"name": "assigned", "dtype": "int32", "shape": []}
+        return Variables(str(entry["read"]), str(entry["assign"]), tensors, read_tensor(done, "", "", self.api))
+
+    def _call(
+        self,
+        entry: Mapping[str, Any],
+        const: str,
+        ident: str,
+        verb: str,
+        outputs: str,
+        prefix: str,
+        *,
+        train: bool = False,
+    ) -> Call:
+        key = str(entry["signature"])
+        if len(entry["inputs"]) > MOST_PARAMETERS:
+            raise ModelError(
+                f"signature {key!r} has {len(entry['inputs'])} inputs, and a Kotlin function takes {MOST_PARAMETERS}",
+                "join inputs in the model",
+            )
+        verb = verb if verb in {"run", "classify"} and not prefix else self.members.take(verb)
+        self.members.take(verb)
+        twin = self.members.take(f"await{verb[:1].upper()}{verb[1:]}")
+        parameters = Scope(MEMBERS)
+        inputs = tuple(
+            read_tensor(
+                one,
+                self.consts.take(f"{prefix}INPUT_{upper_snake(one['name'], 'OF')}"),
+                parameters.take(camel(one["name"], "input"), ("Picture", "Lookup", "Rotation", "Shape")),
+                self.api,
+            )
+            for one in entry["inputs"]
+        )
+        return Call(
+            key=key,
+            const=const,
+            ident=ident or self.members.take(f"{verb}Call"),
+            verb=verb,
+            twin=twin,
+            outputs_class=outputs,
+            outputs_ident=self.members.take(f"{outputs[:1].lower()}{outputs[1:]}Reused"),
+            inputs=inputs,
+            outputs=self._outputs(entry, prefix),
+            pictures=_pictures(entry, inputs),
+            prefix="" if not prefix else f"{key}/",
+            train=train,
+        )
+
+    def _outputs(self, entry: Mapping[str, Any], prefix: str) -> tuple[Output, ...]:
+        scope = Scope([*MEMBERS, "copy"])
+        return tuple(
+            self._output(one, f"{entry['signature']}/{one['name']}", prefix, scope) for one in entry["outputs"]
+        )
+
+    def _output(self, entry: Mapping[str, Any], place: str, prefix: str, scope: Scope) -> Output:
+        name = str(entry["name"])
+        const = self.consts.take(f"{prefix}OUTPUT_{upper_snake(name, 'OF')}")
+        suffixes = ("Real", "Scores", "Score", "Top", "Ranking", "Yes", "Shape")
+        ident = scope.take(camel(name, "output"), suffixes)
+        tensor = read_tensor(entry, const, ident, self.api, allowed=self.allowed.get(place, 0.0))
+        labels = self._labels(entry, tensor) if entry.get("labels") and name in self.texts else None
+        form = _form(entry, tensor)
+        threshold = entry.get("threshold")
+        threshold_const = ""
+        if form in {"scores", "yes"} and threshold is not None:
+            threshold_const = self.consts.take(f"THRESHOLD_{upper_snake(name, 'OF')}")
+        text = "" if threshold is None else float_literal(float(threshold))
+        return Output(tensor, form, entry.get("activation") or "none", labels, text, threshold_const)
+
+    def _labels(self, entry: Mapping[str, Any], tensor: Tensor) -> Labels:
+        texts = self.texts[tensor.name]
+        if tensor.shape and len(texts) != tensor.shape[-1]:
+            raise ModelError(
+                f"output {tensor.name!r} has {tensor.shape[-1]} classes and {len(texts)} labels",
+                "give the model's own labels, one a line",
+            )
+        enum = len(texts) <= MOST_CONSTANTS
+        word = upper_snake(tensor.name, "LABEL")
+        scope = Scope()
+        entries = tuple(Label(scope.take(upper_snake(text, word)) if enum else "", text) for text in texts)
+        name = f"{upper_camel(tensor.name, 'Output')}Label"
+        name = self.classes.take(name) if enum else self.members.take(f"{camel(tensor.name, 'output')}Labels")
+        labels = Labels(name, str(entry["labels"]), tensor.name, entries, enum)
+        self.enums.append(labels)
+        return labels
+
+
+def _form(entry: Mapping[str, Any], tensor: Tensor) -> str:
+    """Return what an output's values are. Several rows of scores are numbers for the app, as emulate.py has it."""
+    scores = entry["kind"] == "classes" and tensor.dtype != "bool" and not tensor.open and tensor.shape
+    if scores and tensor.count == tensor.shape[-1]:
+        return "yes" if tensor.count == 1 else "scores"
+    return "quantized" if tensor.affine else "plain"
+
+
+def _pictures(entry: Mapping[str, Any], tensors: Sequence[Tensor]) -> tuple[Picture, ...]:
+    """Return how bitmaps become the inputs of kind image, of which one call takes one."""
+    images = [
+        (one, tensor)
+        for one, tensor in zip(entry["inputs"], tensors, strict=True)
+        if one.get("kind") == "image" and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
+    ]
+    pictures = []
+    for one, tensor in images:
+        height, width, *channels = tensor.shape[1:]
+        count = channels[0] if channels else 1
+        rotation = "rotationDegrees" if len(images) == 1 else f"{tensor.ident}Rotation"
+        pictures.append(
+            Picture(
+                tensor,
+                width,
+                height,
+                count,
+                COLORS[one["color"]],
+                one["resize"] == "crop",
+                float_array(one["mean"], count),
+                float_array(one["std"], count),
+                rotation,
+            )
+        )
+    return tuple(pictures)
+
+
+def _fillable(tensor: Tensor) -> bool:
+    return tensor.dtype == "float32" or (tensor.affine is not None and tensor.dtype in ("uint8", "int8", "int16"))

@@ -1,0 +1,1 @@
+"""Bundles into an app's project, and out of it again."""

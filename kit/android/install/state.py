@@ -1,0 +1,99 @@
+"""dropkit.json of an app's module: what dropped bundles brought, read and checked. A project may come from anyone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kit.android.install.ai_pack import pack_name, settings_file
+from kit.bounded import MOST_JSON, read_bounded
+from kit.bundle.manifest_check import ID, RUNTIME, VERSION, Check, inside, or_none, pattern
+from kit.errors import OutputError, RecipeError
+
+STATE = "dropkit.json"
+FORMAT = 1
+_WORD = r"`?[A-Za-z_][A-Za-z0-9_]*`?"
+_SHA = pattern(r"[0-9a-f]{64}")
+_FACTS: dict[str, Check] = {
+    "version": pattern(VERSION),
+    "runtime": pattern(RUNTIME),
+    "name": pattern(rf"{_WORD}(\.{_WORD})*"),
+    "picture": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
+}
+
+
+@dataclass
+class State:
+    """What dropkit.json says."""
+
+    bundles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    generated: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
+
+    def owned(self) -> dict[str, str]:
+        """Return the SHA-256 of every file that a drop wrote."""
+        files = {path: sha for bundle in self.bundles.values() for path, sha in bundle["files"].items()}
+        return files | self.generated
+
+
+def read_state(module: Path) -> State | None:
+    """Return a module's state, None where it has none. Raises RecipeError for one that no drop wrote."""
+    path = module / STATE
+    if not path.exists():
+        return None
+    try:
+        raw = json.loads(read_bounded(path, MOST_JSON))
+        if raw["format"] != FORMAT:
+            raise RecipeError(
+                f"{path}: its format is {raw['format']!r}, and this dropkit knows {FORMAT}", "update dropkit"
+            )
+        state = State(dict(raw["bundles"]), dict(raw["generated"]))
+        fault = _fault(module, state)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
+    if fault:
+        raise RecipeError(f"{path}: no drop wrote this: {fault}", "restore it from version control")
+    return state
+
+
+def place_of(module: Path, path: str) -> Path:
+    """Return where a path of the state lies. Raises OutputError where a link leads there from another place."""
+    place = Path(os.path.normpath(module.resolve() / path))
+    links = [each for each in (place, *place.parents) if each.is_symlink()]
+    if links:
+        raise OutputError(f"{links[0]}: a symbolic link, and a drop follows none", "put a folder or a file there")
+    return place
+
+
+def _fault(module: Path, state: State) -> str:
+    """Return what is not as a drop writes it, "" where all is."""
+    for name, facts in state.bundles.items():
+        if not pattern(ID)(name):
+            return f"a bundle is called {name[:80]!r}"
+        for key, fits in _FACTS.items():
+            if not fits(facts[key]):
+                return f"{key} of {name} is {str(facts[key])[:80]!r}"
+        if not all(pattern(r"[A-Za-z][A-Za-z0-9_]*")(group) for group in facts.get("groups", [])):
+            return f"a group of {name} is none"
+        pack = _pack(module, name) if "groups" in facts else None
+        for path, sha in facts["files"].items():
+            if not (_SHA(sha) and _stays(path, pack)):
+                return f"a file of {name} is {path[:80]!r}"
+    for path, sha in state.generated.items():
+        if not (_SHA(sha) and inside(path)):
+            return f"a generated file is {path[:80]!r}"
+    return ""
+
+
+def _stays(path: str, pack: str | None) -> bool:
+    """Say whether a path stays in its module's src or rules, or in the bundle's own AI pack."""
+    if inside(path):
+        return re.match(r"(src|dropkit)/", path) is not None
+    return pack is not None and path.startswith(f"{pack}/") and inside(path.removeprefix(f"{pack}/").replace("#", "_"))
+
+
+def _pack(module: Path, name: str) -> str:
+    return os.path.relpath(settings_file(module).parent / pack_name(name), module)

@@ -1,0 +1,1 @@
+"""The proof that a bundle works in an app, without a phone: each check in its own file."""

@@ -1,0 +1,115 @@
+"""A bundle as an Android library in a local Maven repository, and an app's use of it compiled. Needs no Gradle.
+
+A file that says `implementation(files("x.aar"))` would lose the dependencies: hence the repository with its POM.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from kit.android.codegen.runtime_api import COROUTINES
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
+from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.step import Notify
+from kit.android.proof.tools import KOTLIN
+from kit.android.proof.zip_bytes import jar_bytes, zip_bytes
+from kit.errors import CheckError
+from kit.files import write_whole
+
+MIN_SDK = 24  # LiteRT 2.3's own
+_MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
+<manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{package}">
+    <uses-sdk android:minSdkVersion="{sdk}" />
+</manifest>
+"""
+_METADATA = "aarFormatVersion=1.0\naarMetadataVersion=1.0\nminCompileSdk=1\nminAndroidGradlePluginVersion=1.0.0\n"
+_POM = """<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>{group}</groupId>
+  <artifactId>{artifact}</artifactId>
+  <version>{version}</version>
+  <packaging>aar</packaging>
+  <dependencies>
+{dependencies}
+  </dependencies>
+</project>
+"""
+_DEPENDENCY = """    <dependency>
+      <groupId>{}</groupId>
+      <artifactId>{}</artifactId>
+      <version>{}</version>
+      <scope>compile</scope>
+    </dependency>"""
+_CONSUMER = """package dropkit.consumer
+
+import {package}.{model}
+import android.content.Context
+
+/** What an app does with the library. */
+fun labelOf(context: Context): {model} = {model}.create(context)
+"""
+
+
+def aar_bytes(glue: Glue, classes: Path) -> bytes:
+    """Return the library of a bundle: compiled glue, assets without the golden vectors, and R8's rules."""
+    entries = {
+        "AndroidManifest.xml": _MANIFEST.format(package=glue.jvm_package, sdk=MIN_SDK).encode(),
+        "META-INF/com/android/build/gradle/aar-metadata.properties": _METADATA.encode(),
+        "R.txt": b"",
+        "classes.jar": jar_bytes(classes),
+    }
+    assets = glue.bundle / "src/main/assets"
+    for path in sorted(path for path in assets.rglob("*") if path.is_file()):
+        entries[f"assets/{path.relative_to(assets).as_posix()}"] = path.read_bytes()
+    rules = glue.bundle / "consumer-rules.pro"
+    if rules.exists():
+        entries["proguard.txt"] = rules.read_bytes()
+    return zip_bytes(entries, first=("AndroidManifest.xml",))
+
+
+def pom_text(glue: Glue, version: str, runtime: str) -> str:
+    """Return the POM: the runtime by its Gradle coordinate ("group:artifact:version"), and Kotlin's two libraries."""
+    needs = [
+        runtime,
+        f"org.jetbrains.kotlin:kotlin-stdlib:{KOTLIN}",
+        COROUTINES,
+    ]
+    dependencies = "\n".join(_DEPENDENCY.format(*map(escape, need.split(":"))) for need in needs)
+    return _POM.format(
+        group=escape(glue.jvm_package), artifact=escape(glue.id), version=escape(version), dependencies=dependencies
+    )
+
+
+def write_maven(out: Path, glue: Glue, classes: Path, version: str, runtime: str) -> Path:
+    """Write the repository below out, each file with its .sha256 beside it; return the AAR."""
+    folder = out.joinpath(*glue.jvm_package.split("."), glue.id, version)
+    stem = f"{glue.id}-{version}"
+    files: Mapping[str, bytes] = {
+        f"{stem}.aar": aar_bytes(glue, classes),
+        f"{stem}.pom": pom_text(glue, version, runtime).encode(),
+    }
+    for name, content in files.items():
+        write_whole(folder / name, content)
+        write_whole(folder / f"{name}.sha256", hashlib.sha256(content).hexdigest().encode())
+    return folder / f"{stem}.aar"
+
+
+def check_consumer(aar: Path, glue: Glue, scratch: Path, notify: Notify) -> str:
+    """Compile a small app's file against classes.jar as the AAR has it; return what it is. Raises CheckError."""
+    content = aar.read_bytes()
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        jar = scratch / "classes.jar"
+        jar.write_bytes(archive.read("classes.jar"))
+        model = archive.read(f"assets/{glue.id}/model.tflite")
+    if model != (glue.bundle / f"src/main/assets/{glue.id}/model.tflite").read_bytes():
+        raise CheckError(f"{aar.name}: its model is not the bundle's", "build the bundle again")
+    source = scratch / "Consumer.kt"
+    source.write_text(_CONSUMER.format(package=glue.package, model=glue.model), "utf-8")
+    compile_kotlin([source], [jar, *desktop_classpath(notify)], scratch / "consumer", notify)
+    return f"{aar.name}, {len(content):,} B; a file of an app compiles against it"

@@ -1,0 +1,215 @@
+"""Let MediaPipe Tasks read a bundle's model as an app's would: from the file and its metadata alone.
+
+Its image classifier runs where it fits, on the pictures of the golden vectors, and answers as the bundle's own harness
+does. Source of what fits: MediaPipe's image_tensor_specs.cc, image_preprocessing_graph.cc and
+classification_postprocessing_graph.cc.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.android.proof.jvm import harness_outputs
+from kit.android.proof.step import MissingToolError, Notify, Step, step
+from kit.bundle.manifest import read_manifest
+from kit.errors import CheckError, EngineError, ModelError
+from kit.tflite.reader import TfliteFile, read_tflite
+from kit.toolchains.lockfile import read_lock
+from kit.toolchains.toolchain import MEDIAPIPE
+from kit.toolchains.venv import locked_venv
+
+if TYPE_CHECKING:
+    import numpy as np
+
+INSTALL = "apt-get install libegl1 libgles2"
+_AGAIN = "build the bundle again; look at mean, std and the order of the labels"
+_LIMIT = 300  # seconds for all pictures
+_FLOAT, _STEPS = 1e-3, 2  # how far its scores may be off at least, beside what the golden vectors allow
+
+
+@dataclass(frozen=True)
+class Category:
+    """A label that the classifier gave a picture, by its place among the labels."""
+
+    label: str
+    index: int
+    score: float
+
+
+def mediapipe_step(bundle: Path) -> Step:
+    """Return how MediaPipe's image classifier answers; passes with the reason where no task is for such a model."""
+    return step("MediaPipe", lambda: check_mediapipe(bundle, _silent))
+
+
+def check_mediapipe(bundle: Path, notify: Notify) -> str:
+    """Return what was compared, or why no task fits.
+
+    Raises CheckError where MediaPipe answers otherwise than the harness, MissingToolError where it cannot run here.
+    """
+    try:
+        manifest = read_manifest(bundle)
+        model = bundle / "src/main/assets" / str(manifest["id"]) / "model.tflite"
+        facts = json.loads((model.parent / "signature.json").read_text("utf-8"))
+        misfit = find_misfit(facts, read_tflite(model))
+        pixels = None if misfit else _pixels(bundle, facts)
+        if pixels is None:
+            return f"no task fits: {misfit or 'the golden vectors have no pictures'}"
+        with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as scratch:
+            answers = harness_outputs(bundle, Path(scratch), notify)
+        raw = answers[f"{facts['signature']}/output/{facts['outputs'][0]['name']}"]
+        labels = (model.parent / facts["outputs"][0]["labels"]).read_text("utf-8").splitlines()
+        return _compare(facts["outputs"][0], classify(model, pixels, notify), raw, labels, _allowed(bundle, facts))
+    except ModelError as error:
+        raise CheckError(error.message, error.hint) from error
+    except OSError as error:
+        raise CheckError(f"{error.filename}: cannot be read: {error.strerror}", "build the bundle again") from error
+
+
+def find_misfit(facts: Mapping[str, Any], file: TfliteFile) -> str | None:
+    """Return why the image classifier does not take a model, None where it does. facts: its signature.json."""
+    if facts.get("flex"):
+        return "it needs TensorFlow's own kernels, which MediaPipe does not link"
+    if len(file.subgraphs) != 1:
+        return f"the classifier takes a file with one graph, and this has {len(file.subgraphs)}"
+    if len(facts["inputs"]) != 1 or facts["inputs"][0]["kind"] != "image":
+        return "no classifier of one picture"
+    if len(facts["outputs"]) != 1 or not facts["outputs"][0].get("labels"):
+        return "it does not give one list of scores with labels"
+    return _picture_misfit(facts["inputs"][0]) or _scores_misfit(facts["outputs"][0])
+
+
+def _picture_misfit(image: Mapping[str, Any]) -> str | None:
+    shape = image["shape"]
+    if image["color"] != "rgb":
+        return f"the picture is {image['color']}, and MediaPipe feeds RGB"
+    if len(shape) != 4 or shape[0] != 1 or min(shape) < 1:
+        return f"the picture is {shape}, and MediaPipe feeds one of fixed size, [1, height, width, 3]"
+    if image["dtype"] == "float32":
+        if not len(set(image["mean"])) == len(set(image["std"])) == 1:
+            return "each colour has a mean and std of its own, and MediaPipe has one for all"
+        return None if image["std"][0] > 0 else "std is below 0, and MediaPipe has no such range"
+    if image["dtype"] != "uint8":
+        return f"the picture is {image['dtype']}, and MediaPipe feeds uint8 or float32"
+    off = _pixel_steps(image)
+    # It feeds pixels as they are: the normalization must be in the tensor's own scale and zero point.
+    return None if off < 1 else f"MediaPipe feeds pixels as they are, up to {off:.0f} steps from what this model reads"
+
+
+def _pixel_steps(image: Mapping[str, Any]) -> float:
+    """Return how far a pixel may be from its own quantized value, in steps."""
+    scale, zero = image["scale"], image["zero_point"]
+    pairs = zip(image["mean"], image["std"], strict=True)
+    # Straight lines in the pixel: they are farthest apart at an end.
+    return float(max(abs((pixel - mean) / std / scale + zero - pixel) for mean, std in pairs for pixel in (0, 255)))
+
+
+def _scores_misfit(scores: Mapping[str, Any]) -> str | None:
+    if scores["dtype"] not in {"float32", "uint8"}:
+        return f"its scores are {scores['dtype']}, and MediaPipe reads uint8 or float32"
+    if scores["shape"][:-1] != [1] * (len(scores["shape"]) - 1):
+        return f"its scores are {scores['shape']}, and MediaPipe reads one list"
+    return None
+
+
+def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Category]]:
+    """Return what MediaPipe's image classifier says of uint8 pictures [count, height, width, 3], best first.
+
+    Raises CheckError where it refuses the model; MissingToolError where it, or a library that it loads, is not here.
+    """
+    import numpy as np
+
+    try:
+        python = locked_venv("mediapipe", "MediaPipe Tasks", read_lock(MEDIAPIPE / "requirements.lock"), notify)
+    except EngineError as error:
+        raise MissingToolError(error.message, error.hint) from error
+    with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as folder:
+        pictures = Path(folder) / "pictures.npy"
+        np.save(pictures, pixels, allow_pickle=False)
+        # Matplotlib, which MediaPipe imports, writes a list of fonts into the home folder.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        environment |= {"MPLCONFIGDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        argv = [str(python), str(MEDIAPIPE / "classify.py"), str(model.resolve()), str(pictures)]
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, check=False, env=environment, timeout=_LIMIT, cwd=folder
+            )
+        except subprocess.TimeoutExpired as error:
+            raise CheckError(f"MediaPipe gave no answer in {_LIMIT} seconds", "is the model very large?") from error
+    return _read_answers(done)
+
+
+def _read_answers(done: subprocess.CompletedProcess[str]) -> list[list[Category]]:
+    if done.returncode or not done.stdout.strip():
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
+        raise EngineError(f"MediaPipe ended with status {done.returncode}: {lines[-1][:400]}", "run `kit doctor`")
+    told = json.loads(done.stdout.splitlines()[-1])
+    if "missing" in told:
+        raise MissingToolError(f"MediaPipe does not start: {told['missing']}", INSTALL)
+    if "refused" in told:
+        raise CheckError(f"MediaPipe refuses the model: {told['refused'][:600]}", _AGAIN)
+    return [[Category(**category) for category in picture] for picture in told["answers"]]
+
+
+def _pixels(bundle: Path, facts: Mapping[str, Any]) -> np.ndarray | None:
+    import numpy as np
+
+    with np.load(bundle / "emulate" / "golden.npz", allow_pickle=False) as golden:
+        name = f"pixels/{facts['inputs'][0]['name']}"
+        return np.asarray(golden[name]) if name in golden.files else None
+
+
+def _allowed(bundle: Path, facts: Mapping[str, Any]) -> float:
+    """Return how far a score may be off: what the golden vectors allow between runtimes, and rounding."""
+    import numpy as np
+
+    output = facts["outputs"][0]
+    with np.load(bundle / "emulate" / "golden.npz", allow_pickle=False) as golden:
+        known = float(golden[f"tolerance/{output['name']}"])
+    return max(known, _STEPS) * float(output["scale"]) if output["dtype"] == "uint8" else max(known, _FLOAT)
+
+
+def _compare(
+    output: Mapping[str, Any],
+    given: Sequence[Sequence[Category]],
+    raw: np.ndarray,
+    labels: Sequence[str],
+    allowed: float,
+) -> str:
+    """Return how near the answers are. raw: the harness's, [pictures, ..., classes], in the file's own type."""
+    scores = _scores(output, raw)
+    worst = 0.0
+    for picture, (categories, wanted) in enumerate(zip(given, scores, strict=True)):
+        where = f"picture {picture} of the golden vectors"
+        best = float(wanted.max())
+        top = categories[0]
+        if top.index >= len(labels) or top.label != labels[top.index]:
+            beside = labels[top.index] if top.index < len(labels) else "none"
+            raise CheckError(f"{where}: MediaPipe calls class {top.index} {top.label!r}, the bundle {beside!r}", _AGAIN)
+        # Two classes may be as good as each other: then either may come first.
+        off = max(abs(float(wanted[top.index]) - top.score), best - float(wanted[top.index]))
+        if off > allowed:
+            there = f"{labels[int(wanted.argmax())]!r} {best:.4g}"
+            raise CheckError(f"{where}: MediaPipe says {top.label!r} {top.score:.4g}, the harness {there}", _AGAIN)
+        worst = max(worst, off)
+    return f"the image classifier labels {len(given)} pictures as the harness does; worst score off by {worst:.2g}"
+
+
+def _scores(output: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
+    """Return real scores [pictures, classes] as metadata makes readers see them: a sigmoid is applied, no softmax."""
+    import numpy as np
+
+    real = raw.reshape(len(raw), -1).astype(np.float64)
+    if output["dtype"] == "uint8":
+        real = (real - output["zero_point"]) * output["scale"]
+    return 1 / (1 + np.exp(-real)) if output["activation"] == "sigmoid" else real
+
+
+def _silent(_line: str) -> None:
+    pass

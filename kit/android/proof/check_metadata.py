@@ -1,0 +1,122 @@
+"""The step that reads the model file's metadata back, and holds it against all else that the bundle says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+from kit.android.proof.step import Step, step
+from kit.bundle.manifest import read_manifest
+from kit.bundle.metadata import about, calibrations, describe
+from kit.errors import CheckError, ModelError
+from kit.recipe.schema import Recipe
+from kit.tflite.metadata.decode import read_files, read_metadata
+from kit.tflite.metadata.types import Metadata, TensorNote
+from kit.tflite.reader import read_tflite
+
+METADATA = "metadata"
+_AGAIN = "build the bundle again"
+
+
+def metadata_step(bundle: Path) -> Step:
+    """Return how the model's metadata stands to signature.json, the labels files and the recipe."""
+    return step(METADATA, lambda: check_metadata(bundle))
+
+
+def check_metadata(bundle: Path) -> str:
+    """Return what was read. Raises CheckError that names both sides of each difference, or says what is damaged."""
+    try:
+        return _check(bundle)
+    except ModelError as error:
+        raise CheckError(error.message, error.hint) from error
+    except OSError as error:
+        raise CheckError(f"{error.filename}: cannot be read: {error.strerror}", _AGAIN) from error
+
+
+def _check(bundle: Path) -> str:
+    manifest = read_manifest(bundle)
+    assets = bundle / "src/main/assets" / str(manifest["id"])
+    model = assets / "model.tflite"
+    facts = json.loads((assets / "signature.json").read_text("utf-8"))
+    recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    file = read_tflite(model)
+    found = read_metadata(file)
+    if found is None:
+        raise CheckError(f"{model.name} has no metadata", _AGAIN)
+    inside = read_files(model)
+    faults = [
+        *_differences(found, describe(file, facts, about(recipe))),
+        *_recipe(found, recipe, str(facts["signature"])),
+    ]
+    faults += _files(inside, assets, facts)
+    if faults:
+        raise CheckError("\n  ".join(dict.fromkeys(faults)), _AGAIN)
+    tensors = sum(len(graph.inputs) + len(graph.outputs) for graph in found.subgraphs)
+    behind = f"; {', '.join(sorted(inside))} behind the model" if inside else ""
+    return f"{tensors} inputs and outputs as signature.json and the recipe have them{behind}"
+
+
+def _differences(found: Metadata, wanted: Metadata) -> Iterator[str]:
+    """Yield what the file's metadata has otherwise than what the bundle's other files would give."""
+    yield from _fields(found, wanted, "the model", "the bundle", skip={"subgraphs"})
+    if len(found.subgraphs) != len(wanted.subgraphs):
+        yield f"metadata of {len(found.subgraphs)} subgraphs, and signature.json is of {len(wanted.subgraphs)}"
+    for graph, other in zip(found.subgraphs, wanted.subgraphs, strict=False):
+        for way in ("inputs", "outputs"):
+            for note, one in zip_longest(getattr(graph, way), getattr(other, way)):
+                if note is None or one is None:
+                    yield f"{graph.name}: {len(getattr(graph, way))} {way}, and {len(getattr(other, way))} in the model"
+                    break
+                yield from _fields(note, one, one.name, "signature.json")
+
+
+def _fields(found: Any, wanted: Any, what: str, where: str, skip: frozenset[str] | set[str] = frozenset()) -> list[str]:
+    names = [each.name for each in fields(found) if each.name not in skip]
+    pairs = [(name, _told(getattr(found, name)), _told(getattr(wanted, name))) for name in names]
+    return [f"{what}: {name} {a} in the metadata, {b} in {where}" for name, a, b in pairs if a != b]
+
+
+def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
+    """Yield where the recipe's own numbers are not the metadata's: signature.json may be wrong in the same way."""
+    # The recipe speaks of the main signature; another one may take the same picture as plain numbers.
+    graphs = [graph for graph in found.subgraphs if graph.name == main]
+    notes: dict[str, TensorNote] = {note.name: note for graph in graphs for note in graph.inputs}
+    for tensor in recipe.inputs:
+        note = notes.get(tensor.name)
+        if note is None or not tensor.std:
+            continue
+        for name, wanted in (("mean", tensor.mean), ("std", tensor.std)):
+            told = getattr(note, name)
+            if len(told) != len(wanted) or any(abs(a - b) > 1e-6 * abs(b) for a, b in zip(told, wanted, strict=True)):
+                yield f"{tensor.name}: {name} {_told(told)} in the metadata, {_told(tuple(wanted))} in the recipe"
+
+
+def _files(inside: Mapping[str, bytes], assets: Path, facts: Mapping[str, Any]) -> Iterator[str]:
+    labels = {one["labels"]: one for one in facts["outputs"] if one.get("labels")}
+    for name in labels:
+        beside = (assets / name).read_bytes() if (assets / name).is_file() else None
+        if beside is None or inside.get(name) != beside:
+            yield f"{name}: {_lines(inside.get(name))} in the model, {_lines(beside)} beside it"
+    wanted = {**dict.fromkeys(labels), **calibrations(facts)}
+    yield from (f"{name} behind the model is not of signature.json" for name in sorted(inside.keys() - wanted.keys()))
+    for name, content in calibrations(facts).items():
+        if inside.get(name) != content:
+            yield f"{name}: {_lines(inside.get(name))} in the model, {_lines(content)} for a sigmoid"
+
+
+def _lines(content: bytes | None) -> str:
+    """Return a labels file in a few words, safe for a terminal."""
+    if content is None:
+        return "none"
+    lines = content.decode("utf-8", "replace").splitlines()
+    return f"{len(lines)} lines {', '.join(map(repr, lines[:3]))}{', ...' if len(lines) > 3 else ''}"
+
+
+def _told(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
+        return f"[{', '.join(f'{each:.7g}' for each in value)}]"
+    return repr(value)

@@ -1,0 +1,110 @@
+"""Compile Kotlin for the JVM with warnings as errors, and keep the desktop's classes compiled. Knows no bundle."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from kit.android.proof.step import Notify
+from kit.android.proof.tools import KOTLIN, Kotlin, find_jar, find_java, kotlin
+from kit.android.proof.zip_bytes import jar_bytes
+from kit.errors import CheckError, EngineError
+from kit.files import cache_dir, tree_digests, write_whole
+
+DESKTOP = Path(__file__).parent.parent / "desktop"
+TARGET = "17"
+LIMIT = 300.0  # seconds for one compilation
+# Starts fast and stays small: a compiler that runs for seconds gains nothing from the optimizing compiler.
+_JVM = ["-Xmx1g", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+
+
+def compile_kotlin(
+    sources: Sequence[Path],
+    classpath: Sequence[Path],
+    out: Path,
+    notify: Notify,
+    *,
+    friends: Sequence[Path] = (),
+    module: str = "dropkit",
+) -> None:
+    """Compile files and folders into a folder of classes. Classes of `friends` show their internal members, too.
+
+    The module names a file in META-INF: two libraries of one app need two names.
+
+    Raises CheckError with what the compiler said, a warning included.
+    """
+    tool = kotlin(notify)
+    argv = [
+        *(str(find_java()), *_JVM, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
+        *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
+        *("-module-name", module, "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
+        *([f"-Xfriend-paths={','.join(map(str, friends))}"] if friends else []),
+        *map(str, sources),
+    ]
+    _compile(argv, "Kotlin")
+
+
+def desktop_classpath(notify: Notify) -> list[Path]:
+    """Return what generated code is compiled against on a desktop: our classes of Android and LiteRT, and JUnit."""
+    return [desktop_jar(notify), find_jar("junit")]
+
+
+def desktop_jar(notify: Notify) -> Path:
+    """Return the jar of kit/android/desktop, compiled into the cache where it is missing. Raises EngineError."""
+    key = hashlib.sha256(repr((KOTLIN, TARGET, sorted(tree_digests(DESKTOP).items()))).encode()).hexdigest()
+    jar = cache_dir() / "kotlin" / f"desktop-{key[:16]}.jar"
+    if not jar.exists():
+        jar.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(jar.with_suffix(".lock")):
+            if not jar.exists():
+                notify("compiling the desktop's classes of Android and LiteRT (once)")
+                _compile_desktop(jar, kotlin(notify), notify)
+    return jar
+
+
+def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
+    libraries = [find_jar("jna"), find_jar("junit")]
+    javac = find_java("javac")
+    with tempfile.TemporaryDirectory(prefix="dropkit-desktop-") as scratch:
+        classes = Path(scratch)
+        try:
+            # Kotlin reads the Java sources that it calls; javac then compiles them against Kotlin's classes.
+            compile_kotlin([DESKTOP / "kotlin", DESKTOP / "java"], libraries, classes, notify)
+            argv = [
+                *(str(javac), "-J-XX:TieredStopAtLevel=1", "-Xlint:all,-serial", "-Werror", "-proc:none", "-g:none"),
+                *("--release", TARGET, "-encoding", "UTF-8", "-d", str(classes)),
+                *("-cp", _joined([classes, tool.stdlib, *libraries])),
+                *sorted(map(str, (DESKTOP / "java").rglob("*.java"))),
+            ]
+            _compile(argv, "Java")
+        except CheckError as error:
+            raise EngineError(
+                f"the desktop's own classes: {error.message}", "report this with the line above"
+            ) from error
+        write_whole(jar, jar_bytes(classes))
+
+
+def _compile(argv: Sequence[str], language: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
+    try:
+        done = subprocess.run(
+            list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT, env=environment
+        )
+    except subprocess.TimeoutExpired as error:
+        raise EngineError(
+            f"the {language} compiler did not end in {LIMIT:.0f} s", "try again on a free machine"
+        ) from error
+    if done.returncode:
+        told = (line for line in (done.stdout + done.stderr).splitlines() if line.strip())
+        lines = [line for line in told if "warnings found and -Werror" not in line]
+        raise CheckError(f"{language} does not compile:\n  " + "\n  ".join(lines[:12]), "build the bundle again")
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return os.pathsep.join(map(str, paths))

@@ -1,0 +1,133 @@
+"""The tools of the proof on this machine: the JDK, Debian's Android tools, the Kotlin compiler. Runs none of them."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from base64 import b64encode
+from dataclasses import dataclass
+from hashlib import sha512
+from pathlib import Path
+
+from filelock import FileLock
+
+from kit.android.proof.step import MissingToolError, Notify
+from kit.errors import EngineError
+from kit.files import cache_dir
+
+KOTLIN = "2.4.20"
+# What `npm view kotlin-compiler@2.4.20 dist.integrity` says.
+KOTLIN_SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
+OLDEST_JAVA = 17
+
+# All at once: Debian's and Ubuntu's names of packages.
+INSTALL = (
+    "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner"
+    " android-framework-res"
+)
+_JARS = {"jna": "jna.jar", "junit": "junit4.jar", "hamcrest": "hamcrest.jar"}
+_FRAMEWORK = Path("usr/share/android-framework-res/framework-res.apk")
+
+
+@dataclass(frozen=True)
+class Kotlin:
+    """The compiler's own folder of jars."""
+
+    lib: Path
+
+    @property
+    def stdlib(self) -> Path:
+        """Return the jar that every compiled file needs."""
+        return self.lib / "kotlin-stdlib.jar"
+
+    @property
+    def coroutines(self) -> Path:
+        """Return the jar of kotlinx-coroutines that comes with the compiler."""
+        return self.lib / "kotlinx-coroutines-core-jvm.jar"
+
+    @property
+    def compiler(self) -> list[Path]:
+        """Return the class path of the compiler itself."""
+        return [self.lib / "kotlin-compiler.jar", self.stdlib, self.lib / "annotations-13.0.jar", self.coroutines]
+
+
+def find_program(name: str) -> Path:
+    """Return the path of a program. Raises MissingToolError."""
+    found = shutil.which(name)
+    if found is None:
+        raise MissingToolError(f"{name} is not on this machine", INSTALL)
+    return Path(found)
+
+
+def find_java(program: str = "java") -> Path:
+    """Return java or javac of a JDK that is new enough: $JAVA_HOME's, else the PATH's. Raises MissingToolError."""
+    home = os.environ.get("JAVA_HOME", "")
+    own = Path(home) / "bin" / program
+    path = own if home and own.exists() else find_program(program)
+    told = subprocess.run([str(path), "-version"], capture_output=True, text=True, check=False)
+    number = re.search(r"(\d+)(?:\.\d+)*", told.stdout + told.stderr)
+    if number is None or int(number[1]) < OLDEST_JAVA:
+        raise MissingToolError(
+            f"{path} is older than Java {OLDEST_JAVA}", f"{INSTALL}, or set JAVA_HOME to a newer JDK"
+        )
+    return path
+
+
+def find_jar(name: str) -> Path:
+    """Return a jar of a Java library by its key: jna, junit or hamcrest. Raises MissingToolError."""
+    return _find_file(Path("usr/share/java") / _JARS[name])
+
+
+def find_framework() -> Path:
+    """Return Android's own resources, which aapt2 links against. Raises MissingToolError."""
+    return _find_file(_FRAMEWORK)
+
+
+def _find_file(relative: Path) -> Path:
+    path = Path("/") / relative
+    if not path.exists():
+        raise MissingToolError(f"{path} is not on this machine", INSTALL)
+    return path
+
+
+def kotlin(notify: Notify) -> Kotlin:
+    """Return the pinned Kotlin compiler, fetched by npm into the cache where it is missing.
+
+    Raises MissingToolError where npm is not here, EngineError where it cannot fetch the pinned one.
+    """
+    folder = cache_dir() / "kotlin" / KOTLIN
+    lib = folder / "package" / "lib"
+    if not (folder / ".complete").exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(f"{KOTLIN}.lock")):
+            if not (folder / ".complete").exists():
+                _fetch_kotlin(folder, notify)
+    return Kotlin(lib)
+
+
+def _fetch_kotlin(folder: Path, notify: Notify) -> None:
+    npm = find_program("npm")
+    notify(f"fetching the Kotlin compiler {KOTLIN} (94 MB, once)")
+    shutil.rmtree(folder, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=f".{KOTLIN}-", dir=folder.parent) as scratch:
+        argv = [str(npm), "pack", "--silent", "--pack-destination", scratch, f"kotlin-compiler@{KOTLIN}"]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=scratch)
+        packed = next(Path(scratch).glob("*.tgz"), None)
+        if done.returncode or packed is None:
+            raise EngineError(
+                f"npm cannot fetch kotlin-compiler {KOTLIN}:\n  {done.stderr.strip()[-600:]}",
+                "check the network and npm's registry settings",
+            )
+        if b64encode(sha512(packed.read_bytes()).digest()).decode() != KOTLIN_SHA512:
+            raise EngineError(
+                f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may answer: npm ping"
+            )
+        unpacked = Path(scratch) / "unpacked"
+        with tarfile.open(packed) as archive:
+            archive.extractall(unpacked, filter="data")
+        (unpacked / ".complete").touch()
+        unpacked.rename(folder)

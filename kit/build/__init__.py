@@ -1,0 +1,1 @@
+"""One build: from a recipe to a judged bundle, and the same again for `verify`."""

@@ -1,0 +1,182 @@
+"""Give a plan and its data to an engine. What to convert is the plan's; where it runs, the engine's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
+
+from kit.build.plan import Plan
+from kit.build.samples import Samples
+from kit.engine import Engine, Limits, Order, run_job
+from kit.errors import ModelError
+from kit.files import sha256_file
+from kit.progress import Reporter
+from kit.recipe.schema import Input
+from kit.shared.job import (
+    CALIBRATION,
+    CODE,
+    EVALUATION,
+    MODEL,
+    STRUCTURE,
+    InputWish,
+    Job,
+    ModelPart,
+    OutputWish,
+    Result,
+    TrainWish,
+)
+from kit.source_model.model_file import NEW_WEIGHTS, SAVED_MODEL, WEIGHTS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GOLDEN_VECTORS = 8
+
+
+@dataclass(frozen=True)
+class Data:
+    """The samples that a conversion uses: to calibrate, and to measure on. None where the recipe has none."""
+
+    calibration: Samples | None
+    evaluation: Samples | None
+
+    def raw(self) -> dict[str, np.ndarray]:
+        """Return what a later conversion needs to give the same file and golden vectors, as a person gave it.
+
+        calibration/<name> and golden/<name> [N, ...]; pixels where there are pixels.
+        """
+        arrays: dict[str, np.ndarray] = {}
+        if self.calibration:
+            arrays |= {f"calibration/{name}": array for name, array in self.calibration.raw().items()}
+        if self.evaluation:
+            rows = range(min(GOLDEN_VECTORS, len(self.evaluation)))
+            arrays |= {f"golden/{name}": array for name, array in self.evaluation.take(rows).raw().items()}
+        return arrays
+
+
+@contextmanager
+def convert(
+    plan: Plan,
+    engine: Engine,
+    data: Data,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    freeze: bool = False,
+) -> Iterator[tuple[Result, Path]]:
+    """Make the toolchain ready, run the job, and give its result with the folder of its files for this block.
+
+    freeze asks for the formats beside .tflite instead of one. Raises a KitError where the engine, the model or the data
+    refuses, or where model.tflite is not the file that the worker wrote.
+    """
+    _refuse_asks(plan)
+    _refuse_code(plan, engine)
+    engine.prepare(plan.toolchain, reporter.note)
+    job = replace(_job(plan, engine, data), freeze=freeze)
+    extra = {CODE: plan.code, STRUCTURE: plan.structure}
+    files = {part.file: source.path for part, source in zip(job.parts, plan.sources, strict=True)}
+    files |= {name: path for name, path in extra.items() if path is not None}
+    order = Order(plan.recipe.model.id, plan.toolchain, job, files, _arrays(data))
+    with run_job(engine, order, limits, reporter) as (result, folder):
+        if not freeze and sha256_file(folder / MODEL) != result.sha256:
+            raise ModelError(
+                f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
+            )
+        yield result, folder
+
+
+def _refuse_asks(plan: Plan) -> None:
+    """Refuse a model file that asks for more than computing, on every engine, where the recipe does not allow it."""
+    for source in plan.sources:
+        if source.asks and not plan.recipe.model.allow_code:
+            more = f", and {len(source.asks) - 3} more" if len(source.asks) > 3 else ""
+            raise ModelError(
+                f"{source.path}: it asks for more than computing: {'; '.join(source.asks[:3])}{more}",
+                f"save the model without that; or trust it with what this user may do: {plan.trust}",
+            )
+
+
+def _refuse_code(plan: Plan, engine: Engine) -> None:
+    """Refuse Python code that came with the model where neither a sandbox nor the recipe allows it."""
+    if engine.isolated or plan.recipe.model.allow_code:
+        return
+    hint = f"build it in a container (--engine docker), or trust it: {plan.trust}"
+    if plan.code is not None:
+        raise ModelError(
+            f"{plan.code}: [model] code runs while the model is loaded, and the local engine is no sandbox", hint
+        )
+    for source in plan.sources:
+        if source.code:
+            raise ModelError(
+                f"{source.path}: it carries Python code that runs when it is loaded (in {', '.join(source.code[:5])}), "
+                "and the local engine is no sandbox",
+                hint,
+            )
+
+
+def _job(plan: Plan, engine: Engine, data: Data) -> Job:
+    recipe, model, train = plan.recipe, plan.recipe.model, plan.recipe.variables.train
+    return Job(
+        parts=_parts(plan),
+        allow_code=engine.isolated or model.allow_code,
+        trusted=model.allow_code,
+        scheme=recipe.quantize.scheme,
+        io=recipe.io,
+        inputs=tuple(_input(tensor) for tensor in recipe.inputs),
+        outputs=tuple(
+            OutputWish(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
+            for t in recipe.outputs
+        ),
+        calibrate=data.calibration is not None,
+        evaluate=data.evaluation is not None,
+        golden=GOLDEN_VECTORS,
+        code=plan.code is not None,
+        structure=plan.structure is not None,
+        allow_flex=model.allow_flex,
+        signatures=tuple(model.signatures),
+        input_order=tuple(model.inputs),
+        output_order=tuple(model.outputs),
+        batch=model.batch,
+        keep=tuple(recipe.variables.keep),
+        gate=recipe.checks.gate,
+        train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
+        streaming=model.streaming,
+    )
+
+
+_ENDINGS = {SAVED_MODEL: "", WEIGHTS: ".weights.h5"}
+
+
+def _parts(plan: Plan) -> tuple[ModelPart, ...]:
+    """Return the model files as the job has them: under names of ours, with the recipe's for what is told."""
+    return tuple(
+        ModelPart(
+            f"model{i or ''}{_ENDINGS.get(source.suffix, source.suffix)}",
+            WEIGHTS if source.suffix == NEW_WEIGHTS else source.suffix,
+            # A file of weights may not say which Keras wrote it: then it is the toolchain's own.
+            source.legacy or (not source.keras and not plan.toolchain.legacy_keras),
+            PurePath(name).name,
+        )
+        for i, (name, source) in enumerate(zip(plan.recipe.model.paths, plan.sources, strict=True))
+    )
+
+
+def _input(tensor: Input) -> InputWish:
+    return InputWish(
+        tensor.name,
+        tensor.source or "",
+        tensor.kind == "image",
+        None if tensor.shape is None else tuple(tensor.shape),
+        tensor.dtype or "",
+        (tensor.range[0], tensor.range[1]) if tensor.range else None,
+        any(tensor.mean) or any(value != 1 for value in tensor.std) if not tensor.double_normalization else False,
+        tuple(tuple(size) for size in tensor.sizes),
+    )
+
+
+def _arrays(data: Data) -> dict[str, dict[str, np.ndarray]]:
+    named = ((CALIBRATION, data.calibration), (EVALUATION, data.evaluation))
+    return {name: samples.arrays() for name, samples in named if samples is not None}

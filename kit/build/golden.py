@@ -1,0 +1,73 @@
+"""golden.npz: the first outputs on the app's own runtime, with what another kernel may differ by.
+
+The worker gives the inputs, the float model's outputs, and those of TensorFlow's own interpreter. The app links another
+one, so its outputs take their place; the two together say by how much kernels differ on this file.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from kit.build.metrics import real
+from kit.recipe.schema import Recipe
+from kit.shared.job import Result, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+
+
+def is_of_worker(recipe: Recipe, result: Result) -> bool:
+    """Say whether the worker's own answers are the golden ones: no runtime of pip has TensorFlow's operators, and a
+    streaming file's sequences are the worker's to run step by step.
+    """
+    return bool(result.flex) or recipe.model.streaming
+
+
+def golden_vectors(result: Result, made: Arrays, answers: Arrays) -> dict[str, np.ndarray]:
+    """Return the arrays of a bundle's golden.npz.
+
+    made: the worker's golden.npz; answers: <prefix>output/<name> of the app's runtime, raw, at least as many samples.
+    tolerance/<name> is what another kernel or CPU may differ by: one step (or what floats need), and where the two
+    interpreters differ, that much more, up to the file's own error against the float model. drift/<name> is that
+    error. Both are in quantization steps, or in real values of an output that has none.
+    """
+    import numpy as np
+
+    arrays = dict(made)
+    for prefix, spec in _outputs(result):
+        key = f"{prefix}output/{spec.name}"
+        if key not in made:
+            continue
+        exact, theirs = made[f"{prefix}float/{spec.name}"], made[key]
+        arrays[key] = ours = answers[key][: len(theirs)]
+        least = float(made[f"{prefix}tolerance/{spec.name}"])
+        drift, seen = _distance(spec, real(ours, spec), exact), _distance(spec, real(ours, spec), real(theirs, spec))
+        arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)
+        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, _round_up(min(least + seen, drift))))
+    return arrays
+
+
+def _round_up(value: float) -> float:
+    """Return a bound in two digits: more of them would depend on the CPU's type, and Kotlin has it, too."""
+    unit = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
+    return float(f"{math.ceil(value / unit) * unit:.2g}")
+
+
+def _outputs(result: Result) -> Iterator[tuple[str, TensorSpec]]:
+    """Yield every output with the prefix of its signature's arrays."""
+    for signature in (result.signature, *result.others):
+        prefix = "" if signature is result.signature else f"signature/{signature.key}/"
+        yield from ((prefix, spec) for spec in signature.outputs)
+
+
+def _distance(spec: TensorSpec, one: np.ndarray, other: np.ndarray) -> float:
+    """Return the largest difference of real values, but for those that are not finite: in steps if quantized."""
+    import numpy as np
+
+    counted = np.isfinite(one) & np.isfinite(other)
+    off = float(np.abs(one[counted].astype(np.float64) - other[counted]).max(initial=0.0))
+    return off if spec.scale is None else off / spec.scale

@@ -1,0 +1,221 @@
+"""Outputs of the produced file against the float model and y: errors, correlation, agreement. Judges nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kit.errors import RecipeError
+from kit.recipe.schema import Output, Recipe
+from kit.shared.job import SignatureSpec, TensorSpec
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+
+STILL = 0.1  # an output that changes by less than this share of its range from sample to sample may become constant
+
+
+@dataclass(frozen=True)
+class Truth:
+    """An output of classes against y. Fractions of `count` decisions: one a sample, or one a position of it."""
+
+    count: int
+    float_accuracy: float  # before
+    accuracy: float  # and after
+    majority: float  # of y's most frequent class
+    relabelled: float  # float accuracy if each predicted class stood for the one that it mostly is
+
+
+@dataclass(frozen=True)
+class OutputMeasure:
+    """One output of the produced file on the evaluation data, against the float model's.
+
+    Errors are absolute, in the output's real values; `worst_steps` is the worst in quantization steps. What has no
+    value is None: a correlation with a constant, say.
+    """
+
+    name: str
+    worst_error: float
+    mean_error: float
+    worst_steps: float | None = None
+    spread: float = 0.0  # standard deviation of the float output's values
+    worst_share: float | None = None  # worst error as a share of the float output's range
+    relative_error: float | None = None  # root mean square of the errors, in units of the spread
+    correlation: float | None = None  # Pearson's, with the float output
+    lost: int = 0  # values that are NaN or infinite, and are not in the float model
+    constant: bool = False  # the same for all samples, where the float output is not
+    agreement: float | None = None  # fraction of equal top-1; classes only
+    changed: tuple[int, int, int] | None = None  # class before, class after, how often: what changed most
+    truth: Truth | None = None
+
+
+def measure(
+    recipe: Recipe, signature: SignatureSpec, evaluated: Arrays, answers: Arrays, drawn: tuple[str, ...] = ()
+) -> tuple[OutputMeasure, ...]:
+    """Return one measure for each output of the main signature that is not drawn anew in each call.
+
+    evaluated: kit.shared.job says what is in it; answers: output/<name> [N, ...], raw, of the interpreter that counts.
+    Raises RecipeError where y does not fit.
+    """
+    first = next((wish.name for wish in recipe.outputs if wish.kind == "classes"), None)
+    if "y" in evaluated and first is None:
+        raise RecipeError(
+            "the checks' data has y, and no output is of kind 'classes'",
+            'say which: [[outputs]] name = ... kind = "classes"; or leave y out of the data',
+        )
+    wishes = {wish.name: wish for wish in recipe.outputs}
+    return tuple(
+        _measure(
+            spec,
+            evaluated[f"float/{spec.name}"],
+            real(answers[f"output/{spec.name}"], spec),
+            wishes.get(spec.name),
+            evaluated["y"] if spec.name == first and "y" in evaluated else None,
+        )
+        for spec in signature.outputs
+        if spec.name not in drawn
+    )
+
+
+def answered(recipe: Recipe, signature: SignatureSpec, answers: Arrays) -> dict[str, np.ndarray]:
+    """Return what the file answered to the whole evaluation data, to compare files by.
+
+    real/<name> [N, ...] float32 real values; for an output of classes also top1/<name> [N, ...] int64.
+    """
+    import numpy as np
+
+    wishes = {wish.name: wish for wish in recipe.outputs}
+    arrays = {}
+    for spec in signature.outputs:
+        arrays[f"real/{spec.name}"] = values = real(answers[f"output/{spec.name}"], spec)
+        wish = wishes.get(spec.name)
+        if wish is not None and wish.kind == "classes":
+            arrays[f"top1/{spec.name}"] = top1(values, wish).astype(np.int64)
+    return arrays
+
+
+def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
+    """Return float32 real values of what an output holds."""
+    import numpy as np
+
+    from kit.shared.preprocess import dequantize
+
+    if spec.scale is None or spec.zero_point is None:
+        return values.astype(np.float32)
+    return np.asarray(dequantize(values, spec.scale, spec.zero_point))
+
+
+def top1(values: np.ndarray, wish: Output) -> np.ndarray:
+    """Return the winning class along the last axis; a single unit wins above one half, as Keras counts it."""
+    import numpy as np
+
+    from kit.shared.preprocess import apply_activation
+
+    if values.shape[-1] == 1:
+        return np.asarray(apply_activation(values, wish.activation or "none")[..., 0] > 0.5).astype(np.int64)
+    return np.asarray(np.argmax(values, axis=-1))
+
+
+def _measure(
+    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, wish: Output | None, y: np.ndarray | None
+) -> OutputMeasure:
+    import numpy as np
+
+    counted = np.isfinite(exact) & np.isfinite(got)
+    one, other = exact[counted].astype(np.float64), got[counted].astype(np.float64)
+    off = np.abs(other - one)
+    worst, spread = float(off.max(initial=0.0)), float(one.std()) if one.size else 0.0
+    extent = float(np.ptp(one)) if one.size else 0.0
+    plain = OutputMeasure(
+        spec.name,
+        worst,
+        float(off.mean()) if off.size else 0.0,
+        None if spec.scale is None else worst / spec.scale,
+        spread,
+        worst / extent if extent else None,
+        math.sqrt(float(np.mean(off**2))) / spread if spread else None,
+        _correlation(other, one),
+        int(np.count_nonzero(np.isfinite(exact) & ~np.isfinite(got))),
+        _is_constant(spec, exact, got, extent),
+    )
+    return plain if wish is None or wish.kind != "classes" else _classes(plain, exact, got, wish, y)
+
+
+def _correlation(got: np.ndarray, exact: np.ndarray) -> float | None:
+    """Return Pearson's correlation of two arrays [n]; 0 with a constant, None where exact is one."""
+    import numpy as np
+
+    if exact.size < 2 or not np.ptp(exact):
+        return None
+    one, other = exact - exact.mean(), got - got.mean()
+    size = math.sqrt(float(one @ one) * float(other @ other))
+    return float(one @ other) / size if size else 0.0
+
+
+def _is_constant(spec: TensorSpec, exact: np.ndarray, got: np.ndarray, extent: float) -> bool:
+    """Say whether all samples give the same output, and the float model's differ by what the file could express."""
+    import numpy as np
+
+    if len(exact) < 2 or not np.array_equal(got, np.broadcast_to(got[:1], got.shape), equal_nan=True):
+        return False
+    moved = float(np.ptp(exact, axis=0).max(initial=0.0))
+    return moved > max(STILL * extent, 2 * (spec.scale or 0.0))
+
+
+def _classes(
+    plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, wish: Output, y: np.ndarray | None
+) -> OutputMeasure:
+    from dataclasses import replace
+
+    import numpy as np
+
+    before, after = top1(exact, wish), top1(got, wish)
+    pairs, counts = np.unique(np.stack([before, after], -1)[before != after], axis=0, return_counts=True)
+    at = int(np.argmax(counts)) if counts.size else -1
+    return replace(
+        plain,
+        agreement=float(np.mean(before == after)),
+        changed=None if at < 0 else (int(pairs[at][0]), int(pairs[at][1]), int(counts[at])),
+        truth=None if y is None else _against(_truth(y, before.shape, exact.shape[-1]), before, after),
+    )
+
+
+def _against(truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> Truth:
+    import numpy as np
+
+    _, counts = np.unique(truth, return_counts=True)
+    meant = [np.unique(truth[before == each], return_counts=True) for each in np.unique(before)]
+    other = {int(names[np.argmax(found)]) for names, found in meant}
+    return Truth(
+        int(truth.size),
+        float(np.mean(before == truth)),
+        float(np.mean(after == truth)),
+        float(counts.max()) / truth.size,
+        # Only where no two classes stand for one: else it is no order of the labels.
+        sum(int(found.max()) for _, found in meant) / truth.size if len(other) == len(meant) > 1 else 0.0,
+    )
+
+
+def _truth(y: np.ndarray, shape: tuple[int, ...], classes: int) -> np.ndarray:
+    """Return y as class numbers of the given shape; takes class numbers or one-hot rows."""
+    import numpy as np
+
+    if y.shape == (*shape, classes) and classes > 1:
+        return np.asarray(np.argmax(y, axis=-1))
+    if y.size != math.prod(shape):
+        raise RecipeError(
+            f"checks data: y has shape {list(y.shape)}, the samples need {list(shape)}",
+            "give one class number a sample",
+        )
+    y = y.reshape(shape)
+    top = max(classes, 2)
+    if not np.isin(y, np.arange(top)).all():
+        raise RecipeError(
+            f"checks data: y holds {y.min()}..{y.max()}, the model's classes are 0..{top - 1}",
+            "number the classes from 0, in the order of the labels",
+        )
+    return y

@@ -1,0 +1,133 @@
+"""The whole way of one build: recipe, toolchain, job, checks, bundle, emulation, verdict. Each step lives elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.android.codegen.runtime_api import api_of
+from kit.build.checks import failures
+from kit.build.convert import Data, convert
+from kit.build.metrics import answered
+from kit.build.plan import Plan
+from kit.build.samples import representative, test_data
+from kit.build.trial import run_trial
+from kit.build.write_bundle import Judged, Parts, finish_model, label_files, write_bundle, write_manifest
+from kit.bundle.manifest import MANIFEST, read_manifest, record_path
+from kit.emulation.run import replay_golden
+from kit.engine import Limits, choose_engine
+from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
+from kit.progress import Reporter
+from kit.recipe.schema import Recipe
+from kit.shared.job import MODEL, Result
+from kit.toolchains.operator_support import check_fit
+from kit.toolchains.selection import ASKED
+from kit.toolchains.toolchain import find_runtime
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to build, as the command line says."""
+
+    out: Path = Path("dist")
+    engine: str = "auto"
+    limits: Limits = field(default_factory=Limits)
+    answers: Path | None = None  # where to keep what the new file answers to every evaluation sample
+
+
+@dataclass(frozen=True)
+class Built:
+    """How a build ended. `bundle` is None where a gate refused; `manifest` is None there, too."""
+
+    recipe: Recipe
+    bundle: Path | None
+    manifest: Mapping[str, Any] | None
+    judged: Judged
+    result: Result
+    size: int
+    engine: str
+
+
+def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
+    """Build a plan's bundle into options.out/<id>.
+
+    Raises a KitError with nothing half-written; a gate that refuses is no error here but a Built without bundle.
+    """
+    recipe = plan.recipe
+    target = options.out / recipe.model.id
+    check_place(target, MANIFEST, "bundle")
+    api_of(recipe.android.runtime)  # refused before anything is converted
+    calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
+    if plan.reason != ASKED:
+        reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
+    engine = choose_engine(options.engine, reporter.note)
+    started = time.time()
+    data = Data(calibration, evaluation)
+    with convert(plan, engine, data, options.limits, reporter) as (result, files):
+        model = finish_model(recipe, result, (files / MODEL).read_bytes(), label_files(recipe))
+        # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
+        check_fit(files / MODEL, recipe.android.runtime)
+        parts = Parts(
+            recipe,
+            plan.toolchain,
+            plan.sources,
+            result,
+            files,
+            model,
+            plan.runtime_lock,
+            plan.key,
+            data.raw(),
+            plan.code,
+            plan.structure,
+        )
+        reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
+        judged, answers = run_trial(parts, reporter.note)
+        if failures(judged.verdicts):
+            return Built(recipe, None, None, judged, result, len(model), engine.name)
+        _write(target, parts, judged, reporter)
+        if options.answers is not None:
+            _keep(options.answers, answered(recipe, result.signature, answers))
+    record = {"engine": engine.name, "started": int(started), "seconds": round(time.time() - started, 1)}
+    record |= {"models": [str(source.path.resolve()) for source in plan.sources], "key": plan.key}
+    if options.answers is not None:
+        record["answers"] = sha256_file(options.answers)
+    with writable(options.out):
+        write_whole(record_path(target), json_text(record).encode())
+    return Built(recipe, target, read_manifest(target), judged, result, len(model), engine.name)
+
+
+def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write what the file answered to all samples."""
+    from kit.shared.npz import save_npz
+
+    with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        save_npz(Path(folder) / place.name, arrays)
+        write_whole(place, (Path(folder) / place.name).read_bytes())
+
+
+def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> None:
+    """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
+    with replacing(target) as staging:
+        reporter.stage("write the bundle")
+        signature = write_bundle(staging, parts, judged)
+        emulation = _emulate(staging, parts, reporter)
+        write_manifest(staging, parts, signature, judged, emulation)
+    reporter.close()
+
+
+def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:
+    """Replay the golden vectors on the app's runtime, but for a file that no runtime from pip can run."""
+    runtime = find_runtime(parts.recipe.android.runtime).name
+    if flex := parts.result.flex:
+        ops = ", ".join(flex)
+        reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")
+        return {"verdict": "not run", "why": f"needs select-tf-ops: {ops}"}
+    reporter.stage("replay its golden vectors")
+    return replay_golden(staging, runtime, reporter.note)

@@ -1,0 +1,64 @@
+"""What a recipe comes to before anything runs: which toolchain, which model, which runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kit.build.samples import read_labels
+from kit.errors import RecipeError
+from kit.recipe.schema import Recipe
+from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
+from kit.toolchains.lockfile import Lock
+from kit.toolchains.selection import choose_toolchain
+from kit.toolchains.toolchain import Toolchain, find_runtime
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe comes to, before anything runs."""
+
+    recipe: Recipe
+    toolchain: Toolchain
+    reason: str  # why that toolchain: half a sentence
+    sources: tuple[ModelFile, ...]  # joined in this order; mostly one
+    code: Path | None  # the model's own layers and functions
+    structure: Path | None  # the JSON of the model, for a file of weights alone
+    runtime_lock: Lock
+    labels: Mapping[str, int]
+    key: str
+    trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
+
+
+def make_plan(recipe: Recipe, key: str) -> Plan:
+    """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.build.cache_key."""
+    code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
+    sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
+    if recipe.quantize.scheme == "int8" and not recipe.quantize.representative:
+        _refuse_unmeasured(recipe, sources)
+    choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
+    pictures = any(tensor.kind == "image" for tensor in recipe.inputs)
+    runtime_lock = find_runtime(recipe.android.runtime).lock(pictures=pictures)
+    labels = {o.name: len(read_labels(recipe.file(o.labels))) for o in recipe.outputs if o.labels}
+    return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
+
+
+def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
+    """Refuse int8 without data for a model that has no ranges of its own; the worker looks closer where it may."""
+    if not any(source.trained_int8 for source in sources):
+        raise RecipeError(
+            f"{recipe.path}: [quantize] scheme 'int8' needs representative data: the model's ranges are measured on it",
+            "give representative = 'samples.npz' or a folder of images; only a model of quantization-aware training "
+            "has ranges of its own",
+        )
+
+
+def read_sources(paths: Sequence[Path], code: Path | None, structure: Path | None) -> tuple[ModelFile, ...]:
+    """Read what each model file says of itself. Raises ModelError for none, RecipeError for a structure of no use."""
+    sources = tuple(read_model_file(path, structure, built=code is not None) for path in paths)
+    if structure is not None and not any(source.suffix in {WEIGHTS, NEW_WEIGHTS} for source in sources):
+        raise RecipeError(
+            f"[model] structure: {paths[0]} is {sources[0].what}, which holds its own", "leave structure out"
+        )
+    return sources

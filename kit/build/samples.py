@@ -1,0 +1,312 @@
+"""A person's data as arrays by input name, in the model's own values: from .npz, or folders of pictures.
+
+Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.bounded import MOST_TEXT, open_regular, open_zip, read_bounded
+from kit.errors import RecipeError
+from kit.recipe.schema import Input, Recipe
+from kit.source_model.model_file import ModelFile
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = dict[str, np.ndarray]
+
+PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
+SEED = 7
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Arrays [N, ...] by input name. `values` are what the model takes, `pixels` the uint8 pictures behind them."""
+
+    values: Arrays
+    pixels: Arrays = field(default_factory=dict)
+    y: np.ndarray | None = None
+
+    def take(self, rows: Sequence[int]) -> Samples:
+        """Return the samples of these rows."""
+        index = list(rows)
+        return Samples(
+            {name: a[index] for name, a in self.values.items()},
+            {name: a[index] for name, a in self.pixels.items()},
+            None if self.y is None else self.y[index],
+        )
+
+    def raw(self) -> Arrays:
+        """Return them by input name as they were given: pictures as pixels, anything else as values."""
+        return {**self.values, **self.pixels}
+
+    def arrays(self) -> Arrays:
+        """Return all as one mapping for the worker: input/<name>, pixels/<name> and y."""
+        named = {f"input/{name}": array for name, array in self.values.items()}
+        named |= {f"pixels/{name}": array for name, array in self.pixels.items()}
+        return named if self.y is None else {**named, "y": self.y}
+
+    def __len__(self) -> int:
+        return len(next(iter(self.values.values())))
+
+
+def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
+    """Return the samples that `Samples.raw` came from, None for no arrays."""
+    return _normalized(recipe, arrays, None, "the bundle's samples") if arrays else None
+
+
+def image_facts(tensor: Input, shape: Sequence[int]) -> dict[str, Any]:
+    """Return how pictures become this input: mean, std, color, resize. shape is [H, W, C] or [H, W]."""
+    channels = shape[2] if len(shape) == 3 else 1
+    if len(shape) not in {2, 3} or channels not in {1, 3}:
+        raise RecipeError(
+            f"[[inputs]] {tensor.name}: kind 'image' cannot be {list(shape)}: it is [H, W, 1], [H, W, 3] or [H, W]",
+            'use kind = "tensor"',
+        )
+    color = tensor.color or ("rgb" if channels == 3 else "grayscale")
+    if (color == "grayscale") != (channels == 1):
+        raise RecipeError(
+            f"[[inputs]] {tensor.name}: color '{color}' does not fit {channels} channels", "leave color out"
+        )
+    mean, std = tensor.mean or [0.0], tensor.std or [1.0]
+    if len(mean) not in {1, channels}:
+        raise RecipeError(
+            f"[[inputs]] {tensor.name}: {len(mean)} means for {channels} channels",
+            "give one for each channel, or one",
+        )
+    return {"mean": mean, "std": std, "color": color, "resize": tensor.resize or "stretch"}
+
+
+def representative(recipe: Recipe, model: ModelFile) -> Samples | None:
+    """Return the calibration samples: at most [quantize] count of them, a seeded choice in the data's order."""
+    name = recipe.quantize.representative
+    if name is None:
+        return None
+    samples = _read(recipe, recipe.file(name), "[quantize] representative", model)
+    return samples.take(_choice(len(samples), recipe.quantize.count))
+
+
+def test_data(recipe: Recipe, model: ModelFile) -> Samples | None:
+    """Return all of the checks' samples, with y where the data has it."""
+    name = recipe.checks.data
+    samples = _read(recipe, recipe.file(name), "[checks] data", model) if name else None
+    if samples and samples.y is None and recipe.checks.max_drop is not None:
+        raise RecipeError(
+            f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
+            "add y: one class number for each sample",
+        )
+    return samples
+
+
+def _choice(available: int, wanted: int) -> list[int]:
+    import numpy as np
+
+    if available <= wanted:
+        return list(range(available))
+    return sorted(int(row) for row in np.random.default_rng(SEED).choice(available, wanted, replace=False))
+
+
+def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
+    if path.is_dir():
+        return _read_folder(recipe, path, where, model)
+    if path.suffix == ".npz":
+        return _read_npz(recipe, path, where)
+    raise RecipeError(
+        f"{path}: {where}: '{path.suffix or path.name}' is not known",
+        "give a .npz file or a folder of pictures",
+    )
+
+
+def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
+    arrays = read_arrays(path, where)
+    for name, array in arrays.items():
+        if array.ndim == 0 or array.dtype.kind not in "fiub":
+            text = array.dtype.kind in "US" and name != "y"
+            raise RecipeError(
+                f"{path}: {where}: '{name}' is not an array of numbers [N, ...]{': it is text' if text else ''}",
+                "save what the layer that reads the text gives, and start the file behind that layer: "
+                "[[inputs]] source, docs/recipe.md"
+                if text
+                else "save one sample a row",
+            )
+        if 0 in array.shape[1:]:
+            raise RecipeError(
+                f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",
+                "save one sample a row",
+            )
+    if not arrays.keys() - {"y"}:
+        raise RecipeError(
+            f"{path}: {where}: it holds no inputs",
+            "save one array [N, ...] for each input, by the input's name",
+        )
+    lengths = {name: len(array) for name, array in arrays.items()}
+    if len(set(lengths.values())) > 1 or 0 in lengths.values():
+        told = ", ".join(f"{name} has {count}" for name, count in lengths.items())
+        raise RecipeError(
+            f"{path}: {where}: the arrays need the same number of samples, at least one: {told}",
+            "save one sample a row",
+        )
+    y = arrays.pop("y", None)
+    return _normalized(recipe, arrays, y, f"{path}: {where}")
+
+
+def read_arrays(path: Path, where: str) -> Arrays:
+    """Return every array of a .npz file by its name. Nothing in it is ever unpickled.
+
+    Raises RecipeError, which names the file and `where`, for one that is none.
+    """
+    import numpy as np
+
+    again = "save it again: numpy.savez(name, **arrays)"
+    try:
+        with open_regular(path) as file:
+            magic = file.read(4)
+            file.seek(0)
+            if magic in _ZIP:
+                open_zip(path).close()  # its members are few, and small enough
+            loaded = np.load(file, allow_pickle=False) if magic in _ZIP else None
+            members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
+    # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise RecipeError(f"{path}: {where}: not a whole .npz file of plain arrays: {reason}", again) from error
+    if loaded is None:
+        kind = "a .npy file" if magic == b"\x93NUM" else "empty" if not magic else "not a zip file"
+        raise RecipeError(f"{path}: {where}: not an .npz file: it is {kind}", again)
+    for name, member in members.items():
+        if not isinstance(member, np.ndarray):
+            raise RecipeError(f"{path}: {where}: '{name}' in it is no array", again)
+    return members
+
+
+def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
+    """Turn pictures into the model's values. uint8 is pixels; floats are the model's own values already."""
+    import numpy as np
+
+    from kit.shared.preprocess import normalize
+
+    images = {tensor.name: tensor for tensor in recipe.inputs if tensor.kind == "image"}
+    values, pixels = {}, {}
+    for name, array in arrays.items():
+        values[name] = array
+        if name not in images:
+            continue
+        # [N, H, W] is the same picture as [N, H, W, 1]
+        facts = image_facts(images[name], array.shape[1:])
+        if array.dtype == np.uint8:
+            pixels[name] = array
+            values[name] = normalize(array, facts["mean"], facts["std"])
+        else:
+            _check_range(array, facts, f"{where}: '{name}'")
+    return Samples(values, pixels, y)
+
+
+def _check_range(array: np.ndarray, facts: Mapping[str, Any], where: str) -> None:
+    """Refuse floats that normalized pixels cannot be: mostly pictures that were not normalized, or twice."""
+    import numpy as np
+
+    mean, std = np.asarray(facts["mean"]), np.asarray(facts["std"])
+    ends = np.stack([(0 - mean) / std, (255 - mean) / std])
+    low, high = float(ends.min()), float(ends.max())
+    slack = 0.01 * (high - low)
+    if array.min() < low - slack or array.max() > high + slack:
+        raise RecipeError(
+            f"{where} holds {array.min():g}..{array.max():g}, but mean and std turn pixels into {low:g}..{high:g}",
+            "save pixels as uint8 (normalized for you), or normalize the floats the same way, or correct mean and std",
+        )
+
+
+def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
+    """Read a folder of pictures, or one with a folder of pictures for each label, which gives y."""
+    tensor = _picture_input(recipe, f"{path}: {where}")
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+    if not files:
+        raise RecipeError(
+            f"{path}: {where}: no pictures in that folder", f"put {', '.join(sorted(PICTURES))} files there"
+        )
+    if where.startswith("[quantize]"):
+        files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
+    y = _classes(recipe, path, files) if where.startswith("[checks]") else None
+    return _normalized(recipe, {tensor.name: _load(files, tensor, _shape(tensor, model, where))}, y, f"{path}: {where}")
+
+
+def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndarray:
+    import numpy as np
+
+    from kit.shared.preprocess import load_picture
+
+    facts = image_facts(tensor, shape)
+    try:
+        return np.stack([load_picture(file, shape, facts["color"], facts["resize"]) for file in files])
+    except (ValueError, OSError) as error:
+        raise RecipeError(str(error), "replace or remove that file") from error
+    except (MemoryError, OverflowError) as error:
+        raise RecipeError(
+            f"{len(files)} pictures of {list(shape)} do not fit into memory", "use fewer, or smaller ones"
+        ) from error
+
+
+def _picture_input(recipe: Recipe, where: str) -> Input:
+    images = [tensor for tensor in recipe.inputs if tensor.kind == "image"]
+    if len(images) != 1 or len(recipe.inputs) != 1:
+        raise RecipeError(
+            f"{where}: a folder of pictures needs exactly one input, of kind 'image'",
+            "use .npz with one array for each input",
+        )
+    return images[0]
+
+
+def _shape(tensor: Input, model: ModelFile, where: str) -> tuple[int, ...]:
+    shape = tuple(tensor.shape) if tensor.shape else model.inputs.get(tensor.source or tensor.name, ())
+    if not shape or any(n is None or n < 1 for n in shape):
+        raise RecipeError(
+            f"{where}: the size of pictures for '{tensor.name}' is not known from the model file",
+            "add shape = [height, width, channels] to that [[inputs]]",
+        )
+    return tuple(int(n) for n in shape if n is not None)
+
+
+def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | None:
+    import numpy as np
+
+    folders = [file.relative_to(path).parts[0] if len(file.relative_to(path).parts) > 1 else "" for file in files]
+    if set(folders) == {""}:
+        return None
+    if "" in folders:
+        raise RecipeError(
+            f"{path}: {files[folders.index('')].name} lies beside the label folders, so its label is not known",
+            "move it into the folder of its label",
+        )
+    labels = next((read_labels(recipe.file(o.labels)) for o in recipe.outputs if o.labels), sorted(set(folders)))
+    unknown = sorted(set(folders) - set(labels))
+    if unknown:
+        raise RecipeError(
+            f"{path}: folder {unknown[0]!r} is no label",
+            f"name the folders by the labels: {', '.join(labels[:10])}",
+        )
+    return np.array([labels.index(folder) for folder in folders], dtype=np.int64)
+
+
+def read_labels(path: Path) -> list[str]:
+    """Return the labels of a text file, one a line. Raises RecipeError for none or blank ones.
+
+    A label may be there twice: ImageNet's own list has two cranes.
+    """
+    try:
+        lines = read_bounded(path, MOST_TEXT).decode("utf-8-sig").rstrip().splitlines()
+    except (OSError, ValueError) as error:
+        raise RecipeError(
+            f"{path}: labels cannot be read: {error}", "give a text file in UTF-8, one label a line"
+        ) from error
+    labels = [line.strip() for line in lines]
+    if not labels or "" in labels:
+        raise RecipeError(
+            f"{path}: " + ("a blank line among the labels" if labels else "no labels"), "one label a line"
+        )
+    return labels

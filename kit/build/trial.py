@@ -1,0 +1,79 @@
+"""Run a product on the app's runtime before it becomes a bundle: golden vectors, measures and verdicts of what it does.
+
+What no runtime from pip can run (TensorFlow's own operators) is measured in TensorFlow's interpreter, by the worker.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.build.checks import judge, notes, refuse_other_runtime
+from kit.build.golden import golden_vectors, is_of_worker
+from kit.build.metrics import measure, real
+from kit.build.write_bundle import Judged, Parts, write_runnable
+from kit.bundle.arrays import made_arrays
+from kit.emulation.run import runtime_answers
+from kit.errors import CheckError
+from kit.files import sha256_bytes
+from kit.shared.job import EVALUATED, GOLDEN, Result
+from kit.tflite.reader import read_tflite
+from kit.tflite.weight_types import weight_types
+from kit.toolchains.toolchain import find_runtime
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Arrays = Mapping[str, np.ndarray]
+
+STATE = 1e-3  # of an output's range: what the same sample's outputs may differ by
+
+
+def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arrays]:
+    """Run all evaluation samples; return what that comes to, and output/<name> [N, ...] of the main signature, raw.
+
+    Raises RecipeError where y does not fit, CheckError where the runtime cannot run the model or computes something
+    else from it than TensorFlow does.
+    """
+    recipe, result = parts.recipe, parts.result
+    evaluated, made = made_arrays(parts.files / EVALUATED, without="input/"), made_arrays(parts.files / GOLDEN)
+    here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
+    runtime = find_runtime(recipe.android.runtime).name
+    if is_of_worker(recipe, result):
+        there, answers, vectors = here, evaluated, made
+        runtime = f"TensorFlow {result.tensorflow}"
+    else:
+        answers = vectors = answers_there(parts, runtime, notify)
+        if not result.kept:
+            refuse_state(runtime, result, answers)
+        there = measure(recipe, result.signature, evaluated, answers, result.drawn)
+        refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
+    verdicts = judge(recipe, result, there, len(parts.model))
+    remarks = (*result.notes, *notes(recipe, result, there, verdicts))
+    weights = weight_types(read_tflite(parts.model))
+    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), answers
+
+
+def refuse_state(runtime: str, result: Result, answers: Arrays) -> None:
+    """Refuse a file whose first call gives something else when it is asked again. Raises CheckError."""
+    import numpy as np
+
+    for spec in result.signature.outputs:
+        every, again = (real(answers[f"{kind}/{spec.name}"], spec) for kind in ("output", "again"))
+        first = every[: len(again)] if spec.batched else every[0]
+        off = float(np.abs(first - again)[np.isfinite(first) & np.isfinite(again)].max(initial=0.0))
+        if spec.name not in result.drawn and off > STATE * (float(np.ptp(every)) or 1.0):
+            raise CheckError(
+                f"on {runtime} the converted model gives another output '{spec.name}' to the same sample when it is "
+                f"asked again: off by {off:.4g}, where all of them lie within {float(np.ptp(every)):.4g}",
+                "give open axes a size ([[inputs]] shape), or use another [quantize] scheme or [android] runtime",
+            )
+
+
+def answers_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
+    """Return what the model of these parts answers on a pinned runtime: kit.emulation.run.runtime_answers."""
+    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        write_runnable(Path(folder), parts)
+        return runtime_answers(Path(folder), runtime, parts.files, sha256_bytes(parts.model), notify)

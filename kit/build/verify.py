@@ -1,0 +1,293 @@
+"""Build a bundle's model again from the bundle's own lock and samples, and say on which rung it still holds.
+
+The rungs: files (as bundle.json has them), source (the model files are the ones), bytes, structure, numbers. Needs
+the bundle and the source model, nothing else that a person wrote.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from kit.bounded import MOST_TEXT, read_bounded
+from kit.build.convert import Data, convert
+from kit.build.golden import golden_vectors, is_of_worker
+from kit.build.plan import Plan, read_sources
+from kit.build.samples import from_raw, read_arrays, read_labels
+from kit.build.write_bundle import finish_model
+from kit.bundle.arrays import made_arrays
+from kit.bundle.manifest import (
+    MANIFEST,
+    PROVENANCE,
+    PROVENANCE_CODE,
+    PROVENANCE_STRUCTURE,
+    SAMPLES,
+    faults,
+    read_manifest,
+    read_record,
+)
+from kit.emulation.run import check_packages, lay_harness, runtime_answers
+from kit.engine import Engine, Limits
+from kit.errors import CheckError, RecipeError
+from kit.files import sha256_bytes, sha256_file, sha256_tree
+from kit.progress import Reporter
+from kit.recipe.schema import Recipe
+from kit.shared.job import GOLDEN, MODEL
+from kit.tflite.diff import compare
+from kit.tflite.reader import read_tflite
+from kit.toolchains.lockfile import read_lock
+from kit.toolchains.toolchain import Toolchain, find_runtime, toolchains
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One step of the ladder. `promised` is false for what another architecture may break."""
+
+    name: str
+    holds: bool
+    lines: tuple[str, ...]
+    promised: bool = True
+
+    @property
+    def hint(self) -> str:
+        """Return the next step where this rung fails."""
+        return {
+            "files": "restore the bundle, or build it again",
+            "source": "name the model that the bundle was made of: --model PATH, once for each of several",
+        }.get(self.name, "build it anew and look at what changed: kit diff A B")
+
+
+@dataclass(frozen=True)
+class Ladder:
+    """The rungs that were climbed, lowest demand last."""
+
+    rungs: tuple[Rung, ...]
+
+    @property
+    def broken(self) -> Rung | None:
+        """Return the first rung that fails, None where the bundle holds."""
+        return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
+
+
+def verify(
+    bundle: Path,
+    models: Sequence[Path],
+    engine: Engine,
+    limits: Limits,
+    reporter: Reporter,
+    *,
+    allow_code: bool = False,
+) -> Ladder:
+    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises.
+
+    allow_code is the command line's word: what a bundle's own recipe says of it counts for nothing.
+    """
+    manifest = read_manifest(bundle)
+    rungs = [_files(bundle, manifest), _source(models, manifest)]
+    if not all(rung.holds for rung in rungs):
+        return Ladder(tuple(rungs))
+    plan = _plan(bundle, models, manifest, allow_code=allow_code)
+    with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
+        here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
+        # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
+        again = finish_model(plan.recipe, result, (files / MODEL).read_bytes(), _labels(here.parent, manifest))
+        same = here.read_bytes() == again
+        other = result.machine != manifest["toolchain"]["architecture"]
+        rungs.append(_bytes(here, again, promised=not other))
+        if not same:
+            difference = compare(read_tflite(here), read_tflite(again))
+            rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
+        try:
+            worker = is_of_worker(plan.recipe, result)
+            vectors = made_arrays(files / GOLDEN) if worker else _answers(bundle, manifest, again, files, reporter)
+        except CheckError as error:
+            rungs.append(Rung("numbers", False, (error.message,)))
+        else:
+            theirs = golden_vectors(result, made_arrays(files / GOLDEN), vectors)
+            rungs.append(_numbers(bundle / "emulate" / GOLDEN, theirs, exact=same))
+    return Ladder(tuple(rungs))
+
+
+def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
+    """Return the source model's files, in their order: the named ones, else those of its names near the bundle or here.
+
+    Raises RecipeError where one is not at hand, or where not as many are named as the bundle was made of.
+    """
+    names = [str(each["file"]) for each in read_manifest(bundle)["source"]["files"]]
+    if named and len(named) != len(names):
+        raise RecipeError(
+            f"{bundle}: it was made of {len(names)} models, and {len(named)} are named",
+            "name each in its order: " + " ".join(f"--model path/to/{name}" for name in names),
+        )
+    if named:
+        return [Path(name) for name in named]
+    recorded = _recorded(bundle)
+    found = []
+    for i, name in enumerate(names):
+        places = [*recorded[i : i + 1], bundle.parent / name, Path(name)]
+        path = next((place for place in places if place.exists()), None)
+        if path is None:
+            raise RecipeError(
+                f"{bundle}: its source model {name} is not at hand",
+                "name it: " + " ".join(f"--model path/to/{each}" for each in names),
+            )
+        found.append(path)
+    return found
+
+
+def _recorded(bundle: Path) -> list[Path]:
+    """Return where the build record beside the bundle says that the models were."""
+    models = read_record(bundle).get("models")
+    return [Path(str(name)) for name in models] if isinstance(models, list) else []
+
+
+def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
+    lines = faults(bundle, manifest)
+    if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest["toolchain"]["lock_sha256"]:
+        lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
+    return Rung("files", not lines, tuple(lines) or (f"{len(manifest['files'])} files are as {MANIFEST} has them",))
+
+
+def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
+    same, others = [], []
+    for model, made_of in zip(models, manifest["source"]["files"], strict=True):
+        wanted = made_of["sha256"]
+        try:
+            model.stat()
+            found = sha256_tree(model)
+        except OSError as error:
+            raise RecipeError(
+                f"{model}: the source model cannot be read: {error.strerror}", "name it with --model"
+            ) from error
+        if found == wanted:
+            same.append(f"{model} is the model that it was made of")
+        else:
+            others.append(f"{model} is another model: sha256 {found[:16]}..., the bundle's is {wanted[:16]}...")
+    return Rung("source", not others, (*others, *same))
+
+
+def _recipe(bundle: Path, manifest: Mapping[str, Any], *, allow_code: bool) -> Recipe:
+    try:
+        recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise RecipeError(f"{bundle}: its recipe is none: {place}: {first['msg']}", "build it again") from error
+    return recipe.model_copy(update={"model": recipe.model.model_copy(update={"allow_code": allow_code})})
+
+
+def _check_locks(bundle: Path, manifest: Mapping[str, Any]) -> None:
+    """Refuse packages that no toolchain or runtime of the kit has, whatever the bundle's locks say."""
+    known = {pin.name for toolchain in toolchains().values() for pin in toolchain.lock.pins}
+    check_packages(_toolchain(bundle, manifest).lock, known, bundle)
+
+
+def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any], *, allow_code: bool) -> Plan:
+    recipe = _recipe(bundle, manifest, allow_code=allow_code)
+    if not allow_code:
+        _check_locks(bundle, manifest)
+    toolchain = _toolchain(bundle, manifest)
+    signature = manifest["signature"]
+    assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
+    labels = {
+        output["name"]: len(read_labels(assets / output["labels"]))
+        for output in signature["outputs"]
+        if output.get("labels")
+    }
+    runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
+    code = bundle / PROVENANCE_CODE if recipe.model.code else None
+    structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
+    sources = read_sources(models, code, structure)
+    key = str(manifest["key"])
+    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    return replace(made, trust="--allow-code")
+
+
+def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
+    """Return the toolchain that the bundle carries: its own lock, whatever this kit pins."""
+    made = manifest["toolchain"]
+    return Toolchain(
+        made["tensorflow"],
+        made["python"],
+        made["keras"],
+        made["legacy_keras"],
+        cutoff="",
+        loads={},
+        cannot=(),
+        folder=bundle / PROVENANCE,
+        machine=made["architecture"],
+    )
+
+
+def _data(bundle: Path, recipe: Recipe) -> Data:
+    arrays = read_arrays(bundle / SAMPLES, "the bundle's samples")
+
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+    return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
+
+
+def _labels(assets: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the content of each labels file of the bundle."""
+    names = [output["labels"] for output in manifest["signature"]["outputs"] if output.get("labels")]
+    return {name: read_bounded(assets / name, MOST_TEXT) for name in names}
+
+
+def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
+    ours = here.read_bytes()
+    if ours == theirs:
+        return Rung("bytes", True, (f"{MODEL}: sha256 {sha256_file(here)}, {len(ours):,} bytes, built again the same",))
+    differing = sum(a != b for a, b in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
+    lines = [f"{MODEL}: {len(ours):,} bytes here, {len(theirs):,} built again; {differing:,} of them differ"]
+    if not promised:
+        lines.append(f"built on another architecture than this {platform.machine()}: the same bytes are not promised")
+    return Rung("bytes", False, tuple(lines), promised)
+
+
+def _answers(
+    bundle: Path, manifest: Mapping[str, Any], again: bytes, files: Path, reporter: Reporter
+) -> dict[str, np.ndarray]:
+    """Return what the new file answers on the bundle's runtime, through the kit's own harness."""
+    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        copy, runtime = Path(folder) / "bundle", find_runtime(manifest["recipe"]["android"]["runtime"]).name
+        lay_harness(copy, bundle, manifest)
+        shutil.copytree(bundle / "src" / "main" / "assets", copy / "src" / "main" / "assets")
+        next(copy.glob(f"src/main/assets/*/{MODEL}")).write_bytes(again)
+        reporter.stage(f"run it on {runtime}")
+        return runtime_answers(copy, runtime, files, sha256_bytes(again), reporter.note)
+
+
+def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Rung:
+    """Compare the golden outputs of both files on the app's runtime, of the same inputs.
+
+    Exact for the whole numbers of files that are the same bytes; float kernels differ in the last bits by CPU type.
+    """
+    import numpy as np
+
+    lines: list[str] = []
+    holds = True
+    ours = read_arrays(here, "golden vectors")
+    for key in sorted(name for name in ours if name.startswith("output/")):
+        name = key.removeprefix("output/")
+        if key not in theirs or ours[key].shape != theirs[key].shape or f"tolerance/{name}" not in ours:
+            lines, holds = [*lines, f"{name}: golden answers of another shape"], False
+            continue
+        worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
+        whole = ours[key].dtype.kind in "iu"
+        allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
+        unit = " steps" if whole else ""
+        holds = holds and worst <= allowed
+        lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
+    return Rung("numbers", holds, tuple(lines))

@@ -1,0 +1,151 @@
+"""What a bundle's facts become in metadata: names and kinds from signature.json, sentences from the recipe."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kit.tflite.metadata.types import AssociatedFile, Color, Metadata, SubgraphNote, TensorNote
+from kit.tflite.reader import Signature, Subgraph, TfliteFile
+
+if TYPE_CHECKING:
+    from kit.recipe.schema import Recipe
+
+_COLORS: Mapping[str, Color] = {"rgb": "rgb", "grayscale": "grayscale"}
+_LIMITS = {"uint8": (0, 255), "int8": (-128, 127)}
+
+
+@dataclass(frozen=True)
+class About:
+    """What only a person can say of a model. tensors: a sentence on an input or output, by its name."""
+
+    name: str
+    version: str
+    description: str = ""
+    author: str = ""
+    license: str = ""
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+def about(recipe: Recipe) -> About:
+    """Return what a recipe says of its model in sentences."""
+    model = recipe.model
+    return About(
+        name=model.id,
+        version=model.version,
+        description=model.description or "",
+        author=model.author or "",
+        license=model.license or "",
+        inputs={each.name: each.description for each in recipe.inputs if each.description},
+        outputs={each.name: each.description for each in recipe.outputs if each.description},
+    )
+
+
+def describe(file: TfliteFile, facts: Mapping[str, Any], told: About) -> Metadata:
+    """Return the metadata of a model file. facts: its signature.json."""
+    entries = {entry["signature"]: entry for entry in (*facts.get("others", ()), facts.get("train"), facts) if entry}
+    last = max((each.subgraph for each in file.signatures), default=0)
+    subgraphs = tuple(
+        _subgraph(graph, [each for each in file.signatures if each.subgraph == index], entries, told)
+        for index, graph in enumerate(file.subgraphs[: last + 1])
+    )
+    return Metadata(told.name, told.description, told.version, told.author, told.license, subgraphs)
+
+
+def calibrations(facts: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the files that make readers apply a sigmoid: scale 1, slope 1, offset 0 in a line for each class."""
+    outputs = [output for output in facts["outputs"] if _sigmoid(output)]
+    # No newline at the end: MediaPipe takes what is behind it for one class more.
+    return {_calibration(output): b"\n".join([b"1,1,0"] * int(output["shape"][-1])) for output in outputs}
+
+
+def _subgraph(
+    graph: Subgraph, signatures: Sequence[Signature], entries: Mapping[str, Mapping[str, Any]], told: About
+) -> SubgraphNote:
+    """Return a subgraph's note: its signature's names, or its own where it has none."""
+    key = signatures[0].key if signatures else ""
+    entry = entries.get(key, {"inputs": (), "outputs": ()})
+    notes: list[tuple[TensorNote, ...]] = []
+    for indices, way, sentences in ((graph.inputs, "inputs", told.inputs), (graph.outputs, "outputs", told.outputs)):
+        names = {index: name for name, index in getattr(signatures[0], way).items()} if signatures else {}
+        facts = {tensor["name"]: tensor for tensor in entry[way]}
+        notes.append(
+            tuple(
+                _tensor(names.get(index, graph.tensors[index].name), facts, sentences, picture=way == "inputs")
+                for index in indices
+            )
+        )
+    return SubgraphNote(key or graph.name, *notes)
+
+
+def _tensor(name: str, facts: Mapping[str, Any], sentences: Mapping[str, str], *, picture: bool) -> TensorNote:
+    fact = facts.get(name)
+    sentence = sentences.get(name, "") if fact else ""
+    if fact and picture and fact["kind"] == "image":
+        return _image(fact, sentence)
+    if fact and fact["kind"] == "classes":
+        return _classes(fact, sentence)
+    return TensorNote(name, sentence, content="feature")
+
+
+def _image(fact: Mapping[str, Any], sentence: str) -> TensorNote:
+    """Return a picture's note. What it says of normalization holds for the real values, also of a quantized tensor."""
+    mean, std = _singles(fact["mean"]), _singles(fact["std"])
+    ends = [sorted(_value(fact, (pixel - m) / s) for pixel in (0, 255)) for m, s in zip(mean, std, strict=True)]
+    height, width = fact["shape"][1:3]
+    return TensorNote(
+        fact["name"],
+        sentence,
+        content="image",
+        color=_COLORS.get(fact["color"], ""),
+        size=(width, height) if width > 0 and height > 0 else None,
+        mean=mean,
+        std=std,
+        low=_singles(low for low, _ in ends),
+        high=_singles(high for _, high in ends),
+    )
+
+
+def _classes(fact: Mapping[str, Any], sentence: str) -> TensorNote:
+    files, sigmoid = [], _sigmoid(fact)
+    if fact.get("labels"):
+        files.append(AssociatedFile(fact["labels"], "labels", f"what each value of {fact['name']} is for"))
+    if sigmoid:
+        files.append(AssociatedFile(_calibration(fact), "score calibration", "makes each value a sigmoid's"))
+    # A reader holds the threshold against values that no softmax was applied to: it would mean something else there.
+    threshold = fact.get("threshold") if fact["activation"] in {"none", "sigmoid"} else None
+    return TensorNote(
+        fact["name"],
+        sentence,
+        content="feature",
+        sigmoid=sigmoid,
+        threshold=None if threshold is None else _singles([threshold])[0],
+        files=tuple(files),
+    )
+
+
+def _sigmoid(fact: Mapping[str, Any]) -> bool:
+    return bool(fact["kind"] == "classes" and fact["activation"] == "sigmoid" and fact["shape"][-1] > 0)
+
+
+def _calibration(fact: Mapping[str, Any]) -> str:
+    """Return the name of the file that belongs to an output: unique, as the labels' is, also where there are none."""
+    stem = str(fact["labels"] or f"{fact['name']}.txt")
+    return f"calibration_{stem.replace('/', '_')}"
+
+
+def _value(fact: Mapping[str, Any], real: float) -> float:
+    """Return a real value as the tensor holds it."""
+    if fact["dtype"] not in _LIMITS or not fact.get("scale"):
+        return real
+    low, high = _LIMITS[fact["dtype"]]
+    return float(min(max(round(real / fact["scale"]) + fact["zero_point"], low), high))
+
+
+def _singles(values: Sequence[float] | Iterator[float]) -> tuple[float, ...]:
+    """Return numbers as float32 has them, so that what is read again is equal to what was written."""
+    numbers = tuple(values)
+    return struct.unpack(f"<{len(numbers)}f", struct.pack(f"<{len(numbers)}f", *numbers))

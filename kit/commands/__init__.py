@@ -1,0 +1,31 @@
+"""The commands. Each is one call into kit; `inv` in a checkout and the installed `kit` read this one collection."""
+
+from invoke.collection import Collection
+
+from kit.commands.android import android, drop
+from kit.commands.build import build, freeze, matrix, verify
+from kit.commands.develop import bench, check, fmt, test
+from kit.commands.inspect import diff, emulate, inspect
+from kit.commands.toolchains import clean, doctor, image, lock, schema, toolchains
+
+namespace = Collection(
+    build,
+    emulate,
+    freeze,
+    verify,
+    matrix,
+    android,
+    drop,
+    toolchains,
+    image,
+    inspect,
+    diff,
+    doctor,
+    lock,
+    schema,
+    test,
+    check,
+    fmt,
+    bench,
+    clean,
+)

@@ -1,0 +1,74 @@
+"""Into an app: prove a bundle's Android side (android), and put it into an app's project (drop)."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from kit.commands.command import command, print_json
+
+if TYPE_CHECKING:
+    from kit.android.install.app_module import Dropped
+
+
+@command
+def android(
+    ctx: Context, bundle: str, api: str = "", allow_code: bool = False, json: bool = False, debug: bool = False
+) -> None:
+    """Prove a bundle's Android side without a phone; write its AAR and a test APK to <bundle>.android.
+
+    The Kotlin is compiled and its golden test runs on a JVM against the real LiteRT library; metadata is read back,
+    MediaPipe runs it where a task fits, and the model is taken out of a signed APK and run again.
+    --api compiled-model, interpreter or play-services proves the glue for that API instead of the recipe's.
+    A bundle's Kotlin or Python that this kit would write otherwise runs with --allow-code only.
+    Exit codes: 0 all proved, 2 usage, 4 a step failed, 5 a step could not run here: it says what is missing.
+    """
+    from kit.android.codegen.runtime_api import check_api
+    from kit.android.proof.run import judge, print_proof, prove, to_json
+    from kit.progress import Reporter
+
+    reporter = Reporter()
+    try:
+        proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None, allow_code=allow_code)
+    finally:
+        reporter.close()
+    print_json(to_json(proof)) if json else print_proof(proof)
+    judge(proof)
+
+
+@command
+def drop(
+    ctx: Context,
+    bundle: str,
+    into: str = "android_stub",
+    remove: bool = False,
+    ai_pack: bool = False,
+    variants: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Copy a bundle into an Android project; with --remove take it out again (BUNDLE may then be its id).
+
+    --into is a Gradle module or a project with one; twice is the same as once, and several bundles live side by side.
+    A file that a person has changed is never overwritten or removed. --ai-pack puts the model into a Play AI pack,
+    with --variants GROUP=BUNDLE,... another bundle's for each group of devices. Exit codes: 0 done, 2 a file is in
+    the way or the module is none, 4 a bundle is not as it was built, or the app links another runtime.
+    """
+    from dataclasses import asdict
+
+    from kit.android.install import app_module
+    from kit.android.install.ai_pack import parse_variants
+
+    name = Path(bundle).resolve().name
+    others = parse_variants(variants) if variants or ai_pack else None
+    done = app_module.remove(name, Path(into)) if remove else app_module.drop(Path(bundle), Path(into), others)
+    print_json(asdict(done) | {"module": str(done.module)}) if json else sys.stdout.writelines(_lines(done, remove))
+
+
+def _lines(done: Dropped, removed: bool) -> list[str]:
+    what = f"{done.id} is {'out of' if removed else 'in'} {done.module}"
+    counts = f"{len(done.written)} files written, {len(done.removed)} removed, {done.unchanged} as they were"
+    return [f"{what}: {counts}\n", *(f"next: {line}\n" for line in done.needs)]

@@ -1,0 +1,200 @@
+"""From a recipe to a bundle, and what follows from a build: build, freeze, verify, matrix."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.context import Context
+
+from kit.commands.command import command, memory_bytes, print_json, recipe_file, seconds
+from kit.errors import CheckError
+
+if TYPE_CHECKING:
+    from kit.build.pipeline import Options
+
+
+@command
+def build(
+    ctx: Context,
+    recipe: str,
+    engine: str = "auto",
+    tensorflow: str = "",
+    out: str = "dist",
+    memory: str = "8g",
+    timeout: int = 3600,
+    answers: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Convert a recipe's model, check it, and write its bundle to OUT/<id>.
+
+    --engine is auto, docker or local; --memory (containers) such as 8g and --timeout in seconds bound the
+    conversion. --answers FILE.npz is for `matrix`: it keeps the answers to every evaluation sample, real values.
+    Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
+    """
+    from kit.build.cache_key import build_key
+    from kit.bundle.manifest import has_answers, is_intact, read_manifest
+
+    path = recipe_file(recipe)
+    identity, key = build_key(path, tensorflow) or ("", "")
+    target = Path(out) / identity
+    if identity and is_intact(target, key) and (not answers or has_answers(target, key, Path(answers))):
+        if json:
+            print_json(read_manifest(target))
+        else:
+            sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
+        return
+    _build(path, tensorflow, key, _options(out, engine, memory, timeout, answers), json=json)
+
+
+def _options(out: str, engine: str, memory: str, timeout: int, answers: str) -> Options:
+    from kit.build.pipeline import Options
+    from kit.engine import Limits
+
+    limits = Limits(memory_bytes(memory), seconds(timeout))
+    return Options(Path(out), engine, limits, Path(answers) if answers else None)
+
+
+def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: bool) -> None:
+    from kit.build.checks import failures, sentence
+    from kit.build.pipeline import build
+    from kit.build.plan import make_plan
+    from kit.build.report import build_facts, print_built
+    from kit.progress import Reporter
+    from kit.recipe.schema import load_recipe
+
+    recipe = load_recipe(path)
+    plan = make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
+    reporter = Reporter()
+    try:
+        built = build(plan, options, reporter)
+    finally:
+        reporter.close()
+    if json:
+        print_json(build_facts(built))
+    else:
+        print_built(built)
+    failed = failures(built.judged.verdicts)
+    if failed:
+        what = "; ".join(map(sentence, failed))
+        raise CheckError(f"{path}: refused, no bundle was written: {what}", failed[0].hint)
+
+
+@command
+def freeze(
+    ctx: Context,
+    recipe: str,
+    engine: str = "auto",
+    tensorflow: str = "",
+    out: str = "dist",
+    memory: str = "8g",
+    timeout: int = 3600,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Write a recipe's model as frozen GraphDef, SavedModel, weights (.npz) and structure (JSON) to OUT/<id>.frozen.
+
+    Names, picks, tensors inside and kept variables are those of the recipe; nothing is quantized. docs/formats.md says
+    how each is loaded again. Exit codes: 0 done, 2 recipe, 3 model, 5 engine, 130 interrupted.
+    """
+    from kit.build.freeze import freeze, lines
+    from kit.build.plan import make_plan
+    from kit.engine import Limits
+    from kit.progress import Reporter
+    from kit.recipe.schema import load_recipe
+
+    read = load_recipe(recipe_file(recipe))
+    plan = make_plan(read.with_tensorflow(tensorflow) if tensorflow else read, "")
+    reporter = Reporter()
+    try:
+        folder, facts = freeze(plan, engine, Path(out), Limits(memory_bytes(memory), seconds(timeout)), reporter)
+    finally:
+        reporter.close()
+    print_json(facts) if json else sys.stdout.writelines(f"{line}\n" for line in lines(folder, facts))
+
+
+@command
+def verify(
+    ctx: Context,
+    bundle: str,
+    model: list[str] = [],
+    engine: str = "auto",
+    memory: str = "8g",
+    timeout: int = 3600,
+    allow_code: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
+
+    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand. Exit code 6
+    names the first rung that fails. --allow-code lets the model, the bundle's code and its packages run in the local
+    engine: what the bundle says of that itself counts for nothing.
+    """
+    from kit.build.verify import find_models, verify
+    from kit.engine import Limits, choose_engine
+    from kit.errors import DifferenceError
+    from kit.progress import Reporter
+
+    folder, reporter = Path(bundle), Reporter()
+    sources = find_models(folder, model)
+    limits = Limits(memory_bytes(memory), seconds(timeout))
+    try:
+        ladder = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter, allow_code=allow_code)
+    finally:
+        reporter.close()
+    if json:
+        print_json(asdict(ladder))
+    for rung in () if json else ladder.rungs:
+        sys.stdout.write(f"{rung.name:10} {'holds' if rung.holds else 'FAILS'}  {rung.lines[0]}\n")
+        sys.stdout.writelines(f"{'':17} {line}\n" for line in rung.lines[1:])
+    if ladder.broken:
+        raise DifferenceError(f"{folder}: {ladder.broken.name}: {ladder.broken.lines[0]}", ladder.broken.hint)
+
+
+@command
+def matrix(
+    ctx: Context,
+    recipe: str,
+    tensorflow: str = "",
+    engine: str = "auto",
+    out: str = "dist",
+    jobs: int = 0,
+    memory: str = "8g",
+    timeout: int = 3600,
+    html: str = "",
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Build a recipe with several TensorFlow versions side by side, and compare what came out.
+
+    --tensorflow is A,B,... or all. Each version is a `build` below OUT/<id>.matrix/<version>; one that is unchanged
+    is not built again, and one that fails is a row with its cause. --jobs is how many run at once: by default as many
+    as there are cores, and 3 GB of free memory for each. The page is --html FILE, or OUT/<id>.matrix/matrix.html.
+    Exit codes: 0 where at least one version was built, else the gravest of theirs: 3 model, 4 check, 5 engine.
+    2 recipe or usage, before anything runs; 130 interrupted.
+    """
+    from kit.errors import RecipeError
+    from kit.files import writable, write_whole
+    from kit.matrix.builds import CELL_MEMORY, make_wish
+    from kit.matrix.compare import raise_if_none_built, run_matrix, to_json
+    from kit.matrix.page import render_page
+    from kit.matrix.parallel import default_jobs
+    from kit.matrix.report import print_matrix
+    from kit.progress import Reporter
+
+    memory_bytes(memory), seconds(timeout)  # refused here, not by each cell
+    if jobs < 0:
+        raise RecipeError(f"--jobs {jobs} is not a number of builds", "give 1 or more, or leave it out")
+    wish = make_wish(
+        recipe_file(recipe), tensorflow, Path(out), engine, memory, timeout, jobs or default_jobs(CELL_MEMORY)
+    )
+    result = run_matrix(wish, Reporter().note)
+    page = Path(html) if html else wish.folder / "matrix.html"
+    with writable(page.parent):
+        write_whole(page, render_page(result).encode())
+    print_json(to_json(result)) if json else print_matrix(result, str(page))
+    raise_if_none_built(result)

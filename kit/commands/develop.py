@@ -1,0 +1,91 @@
+"""For the people who work on dropkit, in a checkout: test, check, fmt, bench."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from invoke.context import Context
+
+from kit.commands.command import command
+from kit.errors import RecipeError
+
+# By files, in as many processes as there are cores. More than four would need the memory of as many TensorFlows.
+_SPREAD = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope", "--no-loadscope-reorder")
+
+
+@command
+def test(ctx: Context, all: bool = False, k: str = "", debug: bool = False) -> None:
+    """Run the tests (in a checkout). --all runs the slow ones, too; -k picks by name."""
+    which = ([] if all else ["-m", "not slow"]) + (["-k", k] if k else [])
+    _workshop([sys.executable, "-m", "pytest", *_SPREAD, *which])
+
+
+@command
+def check(ctx: Context, debug: bool = False) -> None:
+    """Lint and type-check (in a checkout)."""
+    _workshop(
+        [sys.executable, "-m", "ruff", "check"],
+        [sys.executable, "-m", "ruff", "format", "--check"],
+        [sys.executable, "-m", "mypy"],
+    )
+
+
+@command
+def fmt(ctx: Context, debug: bool = False) -> None:
+    """Format the code (in a checkout)."""
+    _workshop(
+        [sys.executable, "-m", "ruff", "check", "--fix-only", "--quiet"],
+        [sys.executable, "-m", "ruff", "format"],
+    )
+
+
+@command
+def bench(
+    ctx: Context,
+    reproducibility: bool = False,
+    operators: bool = False,
+    recurrent: bool = False,
+    models: bool = False,
+    tensorflow: str = "",
+    only: str = "",
+    schemes: str = "",
+    all: bool = False,
+    debug: bool = False,
+) -> None:
+    """Measure the kit against a bare script, as ratios within one run (in a checkout).
+
+    --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
+    takes about an hour; --operators compares each operator in int8 with float, writes the table of
+    docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V. --recurrent
+    measures recurrent layers in int8 by their length, and writes the table of docs/recurrent.md.
+
+    --models builds every architecture in every scheme instead, judges each file, and writes docs/models.md. It takes
+    some hours and can be interrupted: what was right is not built again, but with --all. --only PATTERN ("lstm*",
+    "*_k2", "audio") picks rows, --schemes float32,int8 schemes; with --tensorflow V it prints that version's results
+    and writes no page.
+    """
+    if models:
+        words = {"--tensorflow": tensorflow, "--only": only, "--schemes": schemes}
+        options = [word for name, value in words.items() if value for word in (name, value)]
+        _workshop([sys.executable, "-m", "benchmarks.models", *options, *(["--all"] if all else [])])
+        return
+    if recurrent:
+        _workshop([sys.executable, "-m", "benchmarks.recurrent"])
+        return
+    page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
+    _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
+
+
+def _workshop(*commands: list[str]) -> None:
+    """Run commands that need the project's own files, at its root; stop at the first that fails."""
+    root = Path(__file__).parent.parent.parent
+    if not (root / "pyproject.toml").exists():
+        raise RecipeError(
+            "this command is for a checkout of dropkit, and this is an installed one", "clone the repository"
+        )
+    for argv in commands:
+        code = subprocess.run(argv, cwd=root, check=False).returncode
+        if code:
+            raise SystemExit(code)

@@ -1,0 +1,101 @@
+"""Look at files: inspect, diff; and run a bundle on files: emulate."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from invoke.context import Context
+
+from kit.commands.command import command, print_json
+
+
+@command
+def emulate(
+    ctx: Context,
+    bundle: str,
+    input: list[str] = [],
+    runtime: str = "",
+    json: bool = False,
+    top: int = 0,
+    benchmark: bool = False,
+    signature: str = "",
+    variables: bool = False,
+    load: str = "",
+    save: str = "",
+    allow_code: bool = False,
+    debug: bool = False,
+) -> None:
+    """Run a bundle on a LiteRT interpreter: on its golden vectors, or on files.
+
+    Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png b.png
+    --signature KEY runs them through another signature. --variables shows the variables that the model keeps;
+    --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
+    --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
+    --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
+    vector is off.
+    """
+    import shlex
+
+    from kit.emulation.run import run_harness
+    from kit.progress import Reporter
+
+    arguments = [
+        *input,
+        *shlex.split(ctx.remainder or ""),
+        *(["--json"] if json else []),
+        *(["--top", str(top)] if top else []),
+        *(["--benchmark"] if benchmark else []),
+        *(["--signature", signature] if signature else []),
+        *(["--variables"] if variables else []),
+        *(["--load", load] if load else []),
+        *(["--save", save] if save else []),
+    ]
+    code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
+    if code:
+        raise SystemExit(code)
+
+
+@command
+def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
+    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite.
+
+    --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
+    """
+    from kit.source_model.model_file import read_model_file
+    from kit.tflite.describe import describe
+    from kit.tflite.reader import is_tflite, read_tflite, to_json
+
+    if weights:
+        from kit.source_model.weights import find_weights, lines
+
+        found = find_weights(Path(file), weights)
+        print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
+        return
+    if is_tflite(Path(file)):
+        model = read_tflite(Path(file))
+        print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
+        return
+    facts = asdict(read_model_file(Path(file))) | {"path": file}
+    if json:
+        print_json(facts)
+    else:
+        for key, value in facts.items():
+            sys.stdout.write(f"{key:10} {value}\n")
+
+
+@command
+def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
+    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
+    from kit.tflite.diff import compare, table
+    from kit.tflite.reader import read_tflite, tflite_path
+
+    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
+    found = compare(files[0], files[1])
+    if json:
+        print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    if not found.same:
+        raise SystemExit(6)

@@ -1,0 +1,206 @@
+"""Run a bundle's harness on a pinned runtime. Knows processes and venvs; the harness knows the model.
+
+A bundle is data: of a bundle that did not just come from a build, the kit's own harness runs on its data.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.bounded import MOST_JSON, read_bounded
+from kit.bundle.arrays import made_arrays
+from kit.bundle.manifest import read_intact, read_manifest
+from kit.emulation.harness import own_harness
+from kit.errors import CheckError, EngineError, RecipeError
+from kit.shared.job import EVALUATED, GOLDEN
+from kit.toolchains.lockfile import Lock, read_lock
+from kit.toolchains.toolchain import Runtime, find_runtime
+from kit.toolchains.venv import runtime_venv
+
+if TYPE_CHECKING:
+    import numpy as np
+
+HARNESS = Path("emulate") / "emulate.py"
+ANSWERING = Path(__file__).with_name("runtime_outputs.py")
+CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
+_OTHER = "name another runtime: [android] runtime; or another [quantize] scheme, or another [toolchain] tensorflow"
+PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # by the runtime's id
+
+
+def harness_argv(bundle: Path, runtime: Runtime, arguments: Sequence[str], notify: Callable[[str], None]) -> list[str]:
+    """Return the command that runs a bundle's harness, after making the runtime's venv where it is missing."""
+    python = runtime_venv(runtime, _lock(bundle, runtime), notify)
+    return [str(python), str(bundle / HARNESS), *arguments]
+
+
+def _lock(bundle: Path, runtime: Runtime) -> Lock:
+    """Return the bundle's own lock where it is of that runtime, else the kit's."""
+    own = read_lock(bundle / "emulate" / "requirements.txt")
+    versions = {pin.name: pin.version for pin in own.pins}
+    if versions.get(PACKAGES[runtime.id]) == runtime.version:
+        return own
+    return runtime.lock(pictures="pillow" in versions)
+
+
+def run_harness(
+    bundle: Path,
+    runtime: str,
+    arguments: Sequence[str],
+    notify: Callable[[str], None],
+    *,
+    allow_code: bool = False,
+) -> int:
+    """Run the kit's own harness on a bundle's data, with this process's own streams; return its exit code.
+
+    With allow_code the bundle's harness and packages instead, whatever they are. Raises CheckError where a file of the
+    bundle is not as it was built, EngineError where the interpreter crashed.
+    """
+    if allow_code:
+        argv = harness_argv(bundle, find_runtime(runtime or _own_runtime(read_manifest(bundle))), arguments, notify)
+        code = subprocess.run(argv, check=False, env=_alone()).returncode
+    else:
+        manifest = read_intact(bundle)
+        with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
+            folder = Path(scratch)
+            lay_harness(folder, bundle, manifest)
+            (folder / "src").symlink_to(bundle.resolve() / "src")
+            argv = harness_argv(folder, find_runtime(runtime or _own_runtime(manifest)), arguments, notify)
+            code = subprocess.run(argv, check=False, env=_alone()).returncode
+    if code < 0:
+        raise _crashed(bundle, runtime, code)
+    return code
+
+
+def runtime_answers(
+    bundle: Path, runtime: str, files: Path, sha256: str, notify: Callable[[str], None]
+) -> dict[str, np.ndarray]:
+    """Return what a bundle's model answers on a pinned runtime: <prefix>output/<name> [N, ...], raw.
+
+    bundle needs its assets and its harness alone. files: the worker's folder, with evaluated.npz and golden.npz.
+    sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where it crashed.
+    """
+    python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
+    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
+        out = Path(folder) / "answers.npz"
+        argv = [python, ANSWERING, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
+        done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, text=True, env=_alone())
+        if done.returncode < 0:
+            raise _crashed(bundle, runtime, done.returncode)
+        if done.returncode == 0:
+            return made_arrays(out)
+    try:
+        why = json.loads(done.stdout)["error"]
+    except (ValueError, KeyError, TypeError) as error:
+        last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
+        raise EngineError(f"{runtime} gave no answer: {last or 'without a word'}", "run `kit doctor`") from error
+    raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
+
+
+def _own_runtime(manifest: Mapping[str, Any]) -> str:
+    return str(manifest["recipe"]["android"]["runtime"])
+
+
+def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None:
+    """Write the kit's own harness into folder/emulate, with a bundle's golden vectors and packages beside it.
+
+    Raises RecipeError where the packages are not a runtime's.
+    """
+    emulate = folder / HARNESS.parent
+    emulate.mkdir(parents=True)
+    for name, content in own_harness(manifest).items():
+        (emulate / name).write_bytes(content)
+    for name in ("golden.npz", "requirements.txt"):
+        shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
+    known = {pin.name for pin in find_runtime(_own_runtime(manifest)).lock(pictures=True).pins}
+    check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
+
+
+def check_packages(lock: Lock, known: Collection[str], bundle: Path) -> None:
+    """Refuse a bundle's lock with packages that the kit's own locks have not. Raises RecipeError."""
+    if strange := sorted({pin.name for pin in lock.pins} - set(known)):
+        raise RecipeError(
+            f"{bundle}: {lock.path.name} asks for packages that are not of its toolchain or runtime: "
+            f"{', '.join(strange[:3])}",
+            "a package runs code: look at it, and allow it with --allow-code",
+        )
+
+
+def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> dict[str, Any]:
+    """Replay the golden vectors and return the harness's own report. Raises CheckError where they do not hold."""
+    argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
+    done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_alone())
+    if done.returncode < 0:
+        raise _crashed(bundle, runtime, done.returncode)
+    try:
+        report = json.loads(done.stdout)
+    except ValueError as error:
+        why, _, hint = done.stderr.strip().removeprefix("emulate: ")[-1000:].rpartition("; ")
+        raise EngineError(
+            f"the harness gave no answer on {runtime}: {why or hint}", hint or "run `kit doctor`"
+        ) from error
+    if done.returncode != 0 or report.get("verdict") != "pass":
+        raise CheckError(
+            f"on {runtime} the bundle does not do what it did when it was built: {'; '.join(_failed(report))}", _OTHER
+        )
+    return dict(report)
+
+
+def _failed(report: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each part of the harness's report that did not pass."""
+    for key, vectors in {"": report, **report.get("signatures", {})}.items():
+        of = f" of signature '{key}'" if key else ""
+        for name, output in vectors["outputs"].items():
+            if not output["pass"]:
+                yield _off(f"output '{name}'{of}", output)
+        for name, pixels in vectors["pixels"].items():
+            if not pixels["pass"]:
+                yield f"the pixels of input '{name}'{of} become other values in {pixels['different']} places"
+    state, train = report.get("state", {"pass": True}), report.get("train", {"pass": True})
+    if not state["pass"]:
+        kept = sorted({*state["read"], *state["assigned"], *state["restored"]})
+        of = f": {', '.join(kept)}" if kept else ", or change the outputs after they were put back"
+        yield f"variables do not hold what is assigned to them{of}"
+    if not train["pass"]:
+        yield f"training takes the loss from {train['first']} to {train['last']} in {train['steps']} steps"
+
+
+def _off(what: str, output: Mapping[str, Any]) -> str:
+    steps = output["unit"] == "steps"
+    worst, unit = output["worst_steps" if steps else "worst"], " steps" if steps else ""
+    how = "holds other or unlike many values" if worst is None else f"is off by {worst:.4g}{unit}"
+    return f"{what} {how} in golden vector {output['worst_vector']}, and {output['allowed']:.4g} is allowed"
+
+
+def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
+    """Return the error for an interpreter that took the process down with it, as LiteRT 1 does on a bad size."""
+    ended = f"the interpreter of {runtime} ended with {signal.Signals(-code).name}"
+    if runtime in CRASH_ON_VARIABLES and _has_variables(bundle):
+        return EngineError(
+            f"{ended}: this bundle has variables, which it may crash on",
+            "name a newer runtime: --runtime litert:1.1.2, or [android] runtime in the recipe",
+        )
+    return EngineError(
+        ended,
+        "give inputs of another size, or run it on a newer runtime: --runtime, or [android] runtime in the recipe",
+    )
+
+
+def _has_variables(bundle: Path) -> bool:
+    places = bundle.glob("src/main/assets/*/signature.json")
+    facts = [json.loads(read_bounded(path, MOST_JSON)) for path in places]
+    return any(each.get("variables") for each in facts)
+
+
+def _alone() -> dict[str, str]:
+    """Return this environment without what would change which packages the harness finds."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {
+        "PYTHONDONTWRITEBYTECODE": "1"
+    }

@@ -1,0 +1,293 @@
+"""The cells of a matrix: one recipe built by several toolchains, side by side. Compares nothing.
+
+A cell is the kit's own `build` in a process of its own, so a crash, a refusal or a failure of one is a value here and
+nothing more. What was built or refused before, of the same content, is not run again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.build.cache_key import build_key
+from kit.bundle.manifest import has_answers, is_intact, read_manifest, read_record
+from kit.errors import INTERRUPTED, KINDS, RecipeError
+from kit.files import json_text, writable, write_whole
+from kit.matrix.parallel import Ended, run_all
+from kit.process import Exit
+from kit.recipe.schema import Recipe, load_recipe
+from kit.shared.job import MODEL
+from kit.tflite.reader import OperatorCode, TfliteFile, read_tflite
+from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
+
+CELL_MEMORY = 3_000_000_000  # bytes that a conversion of a usual model takes
+REFUSAL = "refusal.json"
+_BROKEN = 5  # the code of a cell whose process was ended from outside
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What to build: a recipe, the toolchains, and how each cell is built. memory is as `build` takes it: "8g"."""
+
+    recipe: Recipe
+    toolchains: tuple[Toolchain, ...]
+    folder: Path
+    engine: str = "auto"
+    memory: str = "8g"
+    timeout: int = 3600
+    jobs: int = 1
+
+    def bundle(self, version: str) -> Path:
+        """Return where a cell's bundle is."""
+        return self.folder / version / self.recipe.model.id
+
+    def answers(self, version: str) -> Path:
+        """Return where a cell's answers to the evaluation samples are."""
+        return self.folder / version / f"{self.recipe.model.id}.answers.npz"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a cell has no bundle: the first line of its message, the rest of it, the next step, the exit code."""
+
+    code: int
+    cause: str
+    hint: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """How one toolchain fared. What was not made or measured is None or empty. seconds are of the build itself."""
+
+    tensorflow: str
+    keras: str
+    python: str
+    unchanged: bool  # nothing was run: it is as an earlier run left it
+    failure: Failure | None
+    seconds: float | None
+    engine: str | None = None
+    architecture: str | None = None
+    bundle: str | None = None
+    bytes: int | None = None
+    sha256: str | None = None
+    content: str | None = None  # content_digest of the file
+    min_runtime: str | None = None
+    operators: tuple[OperatorCode, ...] = ()
+    samples: int | None = None
+    measured_on: str | None = None
+    outputs: tuple[Mapping[str, Any], ...] = ()  # as in the manifest's measures
+
+
+def parse_versions(text: str) -> tuple[Toolchain, ...]:
+    """Return the toolchains of "2.15.1,2.19.1" or "all", oldest first. Raises RecipeError for one not pinned."""
+    known = toolchains()
+    names = {name.strip() for name in text.split(",") if name.strip()}
+    if not names:
+        raise RecipeError("--tensorflow names no version", f"give all, or some of: {','.join(known)}")
+    if "all" in names:
+        return tuple(known.values())
+    for name in sorted(names - set(known)):
+        if name == "auto":
+            raise RecipeError("--tensorflow auto is one version, and a matrix is of several", "give all, or versions")
+        find_toolchain(name)
+    return tuple(toolchain for version, toolchain in known.items() if version in names)
+
+
+def make_wish(recipe: Path, versions: str, out: Path, engine: str, memory: str, timeout: int, jobs: int) -> Wish:
+    """Resolve a command line. Raises RecipeError before anything runs."""
+    if engine not in {"auto", "docker", "local"}:
+        raise RecipeError(f"--engine {engine!r} is unknown", "there is: auto, docker, local")
+    chosen = parse_versions(versions)
+    loaded = load_recipe(recipe)
+    return Wish(loaded, chosen, out / f"{loaded.model.id}.matrix", engine, memory, timeout, jobs)
+
+
+def run_cells(wish: Wish, notify: Callable[[str], None]) -> tuple[Cell, ...]:
+    """Build what is not there yet, side by side. notify gets one line for each cell that is done.
+
+    Raises KeyboardInterrupt when all cells have cleaned up after themselves.
+    """
+    cells: dict[str, Cell] = {}
+    waiting: dict[str, list[str]] = {}
+    tools = {toolchain.tensorflow: toolchain for toolchain in wish.toolchains}
+    for version, toolchain in tools.items():
+        known = _known(wish, toolchain)
+        if known is None:
+            waiting[version] = _argv(wish, version)
+        else:
+            cells[version] = known
+            notify(f"{version}  unchanged{_told(known)}")
+
+    def take(ended: Ended) -> None:
+        cells[ended.name] = _finished(wish, tools[ended.name], ended)
+        notify(f"{ended.name}  {ended.seconds:.1f} s{_told(cells[ended.name])}")
+
+    try:
+        if waiting:
+            notify(f"building {len(waiting)} of {len(tools)} versions, {min(wish.jobs, len(waiting))} at a time")
+            run_all(waiting, wish.jobs, take)
+    finally:
+        _sweep(wish)
+    return tuple(cells[version] for version in tools)
+
+
+def _argv(wish: Wish, version: str) -> list[str]:
+    """Return the command of a cell."""
+    return [
+        *(sys.executable, "-m", "kit", "build", str(wish.recipe.path), "--json"),
+        *("--tensorflow", version, "--engine", wish.engine, "--memory", wish.memory, "--timeout", str(wish.timeout)),
+        *("--out", str(wish.folder / version), "--answers", str(wish.answers(version))),
+    ]
+
+
+def _known(wish: Wish, toolchain: Toolchain) -> Cell | None:
+    """Return the cell as an earlier run left it, None where it has to be built: `build`'s own test, in this process."""
+    version = toolchain.tensorflow
+    found = build_key(wish.recipe.path, version)
+    key = found[1] if found else ""
+    bundle = wish.bundle(version)
+    if is_intact(bundle, key) and has_answers(bundle, key, wish.answers(version)):
+        return built_cell(wish, toolchain, unchanged=True)
+    try:
+        told = json.loads((wish.folder / version / REFUSAL).read_text("utf-8"))
+        if told["key"] == key and told["limits"] == _limits(wish):
+            failure = Failure(**told["failure"])
+            return _failed(toolchain, failure, told["seconds"], told["facts"], unchanged=True)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None  # no refusal is remembered, or none that can be read
+    return None
+
+
+def _limits(wish: Wish) -> list[Any]:
+    """Return what else a refusal depends on than what the key stands for."""
+    return [wish.engine, wish.memory, wish.timeout]
+
+
+def _finished(wish: Wish, toolchain: Toolchain, ended: Ended) -> Cell:
+    version = toolchain.tensorflow
+    refusal = wish.folder / version / REFUSAL
+    if ended.status == 0:
+        refusal.unlink(missing_ok=True)
+        return built_cell(wish, toolchain, unchanged=False)
+    failure = read_failure(ended)
+    facts = _json(ended.stdout)
+    seconds = round(ended.seconds, 1)
+    found = build_key(wish.recipe.path, version)
+    if found and _lasting(failure):
+        told = {"key": found[1], "limits": _limits(wish), "failure": asdict(failure), "seconds": seconds}
+        with writable(refusal.parent):
+            write_whole(refusal, json_text(told | {"facts": facts}).encode())
+    return _failed(toolchain, failure, seconds, facts, unchanged=False)
+
+
+def _lasting(failure: Failure) -> bool:
+    """Say whether the same would fail again. Not so where time, memory or another engine may help."""
+    return failure.code in {3, 4} and "killed" not in failure.cause and "--engine" not in failure.hint
+
+
+def built_cell(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
+    """Return the cell of a bundle that is there."""
+    bundle = wish.bundle(toolchain.tensorflow)
+    manifest, record = read_manifest(bundle), read_record(bundle)
+    file = read_tflite(bundle / "src" / "main" / "assets" / wish.recipe.model.id / MODEL)
+    return Cell(
+        tensorflow=toolchain.tensorflow,
+        keras=str(manifest["toolchain"]["loader"]),
+        python=toolchain.python,
+        unchanged=unchanged,
+        failure=None,
+        seconds=record.get("seconds"),
+        engine=record.get("engine"),
+        architecture=manifest["toolchain"]["architecture"],
+        bundle=str(bundle),
+        bytes=file.size,
+        sha256=file.sha256,
+        content=content_digest(file),
+        min_runtime=file.min_runtime_version or None,
+        operators=tuple(sorted(file.operator_codes, key=lambda code: (code.name, code.version))),
+        samples=manifest["measures"]["samples"],
+        measured_on=manifest["measures"]["on"],
+        outputs=tuple(manifest["measures"]["outputs"]),
+    )
+
+
+def _failed(
+    toolchain: Toolchain, failure: Failure, seconds: float, facts: Mapping[str, Any], *, unchanged: bool
+) -> Cell:
+    """Return the cell of a failure. facts: what a build prints that a check refused; it was made and measured."""
+    measures = facts.get("measures", {})
+    return Cell(
+        tensorflow=toolchain.tensorflow,
+        keras=f"keras {toolchain.keras}",
+        python=toolchain.python,
+        unchanged=unchanged,
+        failure=failure,
+        seconds=seconds,
+        bytes=facts.get("model", {}).get("bytes"),
+        samples=measures.get("samples"),
+        measured_on=measures.get("on"),
+        outputs=tuple(measures.get("outputs", ())),
+    )
+
+
+def content_digest(file: TfliteFile) -> str:
+    """Return a SHA-256 in hex of what a file computes: operators, tensors, constants. Names and metadata are left out.
+
+    Every TensorFlow writes its own version into the metadata, so files that differ in bytes may be the same model.
+    """
+    graphs = [
+        (
+            graph.inputs,
+            graph.outputs,
+            [(each.name, each.version, each.inputs, each.outputs, each.options) for each in graph.operators],
+            [(t.shape, t.shape_signature, t.dtype, t.quantization, t.sha256, t.is_variable) for t in graph.tensors],
+        )
+        for graph in file.subgraphs
+    ]
+    return hashlib.sha256(repr(graphs).encode()).hexdigest()
+
+
+def read_failure(ended: Ended) -> Failure:
+    """Return what a cell said on stderr: the message that its exit code announces comes last there."""
+    if ended.status < 0:
+        return Failure(_BROKEN, f"the build itself was ended: {Exit(ended.status).cause}", detail=ended.stderr[-2000:])
+    lines = ended.stderr.splitlines()
+    titles = [f"{kind.title}: " for kind in KINDS.values() if kind.code == ended.status]
+    titles += ["bug: "] if ended.status == 1 else ["interrupted: "] if ended.status == INTERRUPTED else []
+    starts = [(n, title) for n, line in enumerate(lines) for title in titles if line.startswith(title)]
+    if not starts:
+        last = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        return Failure(ended.status, f"exit status {ended.status}: {last.strip()}", detail=ended.stderr[-2000:])
+    first, title = starts[-1]
+    rest = lines[first + 1 :]
+    hint = next((line.strip().removeprefix("next: ") for line in rest if line.startswith("  next: ")), "")
+    detail = "\n".join(line for line in rest if not line.startswith("  next: "))
+    return Failure(ended.status, lines[first].removeprefix(title), hint, detail)
+
+
+def _told(cell: Cell) -> str:
+    if cell.failure:
+        return f"  FAILED ({cell.failure.code}): {cell.failure.cause}"
+    return f"  {cell.bytes:,} bytes, sha256 {str(cell.sha256)[:12]}"
+
+
+def _sweep(wish: Wish) -> None:
+    """Remove the folders that a failed or interrupted cell left empty."""
+    for folder in [*(wish.folder / toolchain.tensorflow for toolchain in wish.toolchains), wish.folder]:
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _json(text: str) -> dict[str, Any]:
+    with suppress(ValueError):
+        value = json.loads(text)
+        if isinstance(value, dict):
+            return value
+    return {}

@@ -1,0 +1,188 @@
+"""How the files differ that several toolchains made of one recipe: bytes, operators, accuracy, answers."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations, count, product
+from typing import TYPE_CHECKING, Any
+
+from kit.bundle.manifest import read_manifest
+from kit.errors import KINDS, KitError
+from kit.matrix.builds import Cell, Wish, run_cells
+from kit.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One output of two versions' files on all evaluation samples. steps: of the coarser of the two scales."""
+
+    output: str
+    agreement: float | None  # fraction of equal top-1; classes only
+    worst: float  # largest |difference| of real values
+    steps: float | None  # the same in quantization steps; None where one is not quantized
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two versions' files against each other."""
+
+    a: str
+    b: str
+    same_bytes: bool
+    same_content: bool  # operators, tensors and constants; names and metadata may differ
+    outputs: tuple[Compared, ...]
+
+    @property
+    def agreement(self) -> float | None:
+        """Return the lowest agreement of all outputs of classes."""
+        return min((each.agreement for each in self.outputs if each.agreement is not None), default=None)
+
+    @property
+    def steps(self) -> float | None:
+        """Return the worst difference of all quantized outputs, in steps."""
+        return max((each.steps for each in self.outputs if each.steps is not None), default=None)
+
+    @property
+    def worst(self) -> float | None:
+        """Return the worst absolute difference of all outputs."""
+        return max((each.worst for each in self.outputs), default=None)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """All cells, in the order of their versions, and every pair of those that were built."""
+
+    recipe: Recipe
+    cells: tuple[Cell, ...]
+    pairs: tuple[Pair, ...]
+
+    @property
+    def built(self) -> list[Cell]:
+        """Return the cells that have a bundle."""
+        return [cell for cell in self.cells if cell.failure is None]
+
+    def pairs_of(self, version: str) -> list[Pair]:
+        """Return a version's file against each of the others."""
+        return [pair for pair in self.pairs if version in (pair.a, pair.b)]
+
+    def pair(self, one: str, other: str) -> Pair | None:
+        """Return the pair of two versions in either order."""
+        return next((pair for pair in self.pairs_of(one) if other in (pair.a, pair.b) and one != other), None)
+
+    def groups(self) -> dict[str, str]:
+        """Return a letter for each built version: the same one where the files hold the same content."""
+        letters: dict[str, str] = {}
+        fresh = _letters()
+        for cell in self.built:
+            if str(cell.content) not in letters:
+                letters[str(cell.content)] = next(fresh)
+        return {cell.tensorflow: letters[str(cell.content)] for cell in self.built}
+
+    def differing_operators(self) -> dict[str, dict[str, tuple[int, ...]]]:
+        """Return the operators whose versions are not the same in every file: by name and TensorFlow version.
+
+        An operator that a file does not have at all is an empty tuple there.
+        """
+        by_cell = {cell.tensorflow: _versions(cell) for cell in self.built}
+        names = sorted({name for versions in by_cell.values() for name in versions})
+        table = {name: {v: versions.get(name, ()) for v, versions in by_cell.items()} for name in names}
+        return {name: row for name, row in table.items() if len(set(row.values())) > 1}
+
+
+def run_matrix(wish: Wish, notify: Callable[[str], None]) -> Matrix:
+    """Build the cells that are not there yet, and compare them all. Raises KeyboardInterrupt as run_cells does."""
+    cells = run_cells(wish, notify)
+    return Matrix(wish.recipe, cells, compare(wish, [cell for cell in cells if cell.failure is None]))
+
+
+def compare(wish: Wish, built: Sequence[Cell]) -> tuple[Pair, ...]:
+    """Return every pair of built cells, by the answers that their builds kept."""
+    import numpy as np
+
+    answers: dict[str, dict[str, np.ndarray]] = {}
+    for cell in built:
+        with np.load(wish.answers(cell.tensorflow), allow_pickle=False) as archive:
+            answers[cell.tensorflow] = {name: archive[name] for name in archive.files}
+    scales = {cell.tensorflow: _scales(wish, cell.tensorflow) for cell in built}
+    return tuple(
+        Pair(
+            a.tensorflow,
+            b.tensorflow,
+            a.sha256 == b.sha256,
+            a.content == b.content,
+            tuple(
+                _compared(name, answers[a.tensorflow], answers[b.tensorflow], scale, scales[b.tensorflow][name])
+                for name, scale in scales[a.tensorflow].items()
+                if name in scales[b.tensorflow]
+            ),
+        )
+        for a, b in combinations(built, 2)
+    )
+
+
+def to_json(matrix: Matrix) -> dict[str, Any]:
+    """Return all of a matrix as JSON has it."""
+    model, quantize = matrix.recipe.model, matrix.recipe.quantize
+    return {
+        "format": FORMAT,
+        "id": model.id,
+        "version": model.version,
+        "scheme": quantize.scheme,
+        "io": matrix.recipe.io,
+        "cells": [asdict(cell) | {"outcome": "failed" if cell.failure else "built"} for cell in matrix.cells],
+        "groups": matrix.groups(),
+        "differing_operators": matrix.differing_operators(),
+        "pairs": [asdict(pair) for pair in matrix.pairs],
+    }
+
+
+def raise_if_none_built(matrix: Matrix) -> None:
+    """Raise the gravest failure's error, by its exit code, where no cell was built."""
+    if matrix.built:
+        return
+    failures = [(cell.failure, cell.tensorflow) for cell in matrix.cells if cell.failure]
+    worst, version = max(failures, key=lambda each: each[0].code)
+    kinds = {kind.code: kind for kind in reversed(KINDS.values())}
+    raise kinds.get(worst.code, KitError)(f"no version built it; TensorFlow {version}: {worst.cause}", worst.hint)
+
+
+def _versions(cell: Cell) -> dict[str, tuple[int, ...]]:
+    found: dict[str, tuple[int, ...]] = {}
+    for code in cell.operators:
+        found[code.name] = (*found.get(code.name, ()), code.version)
+    return found
+
+
+def _scales(wish: Wish, version: str) -> dict[str, float | None]:
+    outputs = read_manifest(wish.bundle(version))["signature"]["outputs"]
+    return {output["name"]: output["scale"] for output in outputs}
+
+
+def _compared(
+    name: str,
+    ours: Mapping[str, np.ndarray],
+    theirs: Mapping[str, np.ndarray],
+    scale: float | None,
+    other: float | None,
+) -> Compared:
+    """Compare an output's answers: real/<name> float32 and top1/<name> int64, both [N, ...]."""
+    import numpy as np
+
+    a, b = (answers[f"real/{name}"].astype(np.float64) for answers in (ours, theirs))
+    worst = float(np.max(np.abs(a - b), initial=0.0))
+    steps = worst / max(scale, other) if scale and other else None
+    top = f"top1/{name}"
+    agreement = float(np.mean(ours[top] == theirs[top])) if top in ours and top in theirs else None
+    return Compared(name, agreement, worst, steps)
+
+
+def _letters() -> Iterator[str]:
+    """Yield A, B, ... Z, AA, AB, ..."""
+    return ("".join(word) for length in count(1) for word in product(string.ascii_uppercase, repeat=length))

@@ -1,0 +1,1 @@
+"""The recipe: its types, how it is read, and what is said where it is wrong."""

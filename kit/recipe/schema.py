@@ -1,0 +1,449 @@
+"""The recipe: what a person writes in TOML. Types, cross-field rules, and messages that say what to type instead.
+
+Knows the words and which go together; whether the model agrees is for the worker to say.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+
+from kit.bounded import MOST_TEXT, read_bounded
+from kit.errors import RecipeError
+from kit.recipe.validation_messages import Loc, explain, place, spot
+
+Scheme = Literal["float32", "float16", "dynamic", "int8"]
+Io = Literal["float32", "uint8", "int8"]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+Name = Annotated[str, Field(min_length=1)]
+Pixel = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]  # far beyond 0..255, and whole in float32
+Axis = Annotated[int, Field(ge=1, le=2**31 - 1)]  # TFLite counts in int32
+DYNAMIC = -1
+OpenAxis = Annotated[int, Field(ge=DYNAMIC, le=2**31 - 1)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Model(_Table):
+    """The trained model, what the bundle is called, and which of its inputs and outputs the file gets."""
+
+    path: Name | list[Name] = Field(
+        description="a .keras, .h5 or .hdf5 file or a SavedModel folder, relative to the recipe; "
+        "a list joins models end to end, by the names at each joint"
+    )
+    id: str = Field(
+        pattern=r"^[a-z][a-z0-9_]*$",
+        max_length=100,
+        description="asset folder, class name, artifact id: small letters, digits and _, a letter first",
+    )
+    version: str = Field(
+        default="1.0.0",
+        pattern=r"^[0-9]+\.[0-9]+\.[0-9]+([-+][0-9A-Za-z.+-]+)?$",
+        description="the bundle's own version, as in 1.0.0 or 1.0.0-rc.1",
+    )
+    description: Name | None = Field(default=None, description="a sentence on what the model does, for its metadata")
+    author: Name | None = Field(default=None, description="who made the model, for its metadata")
+    license: Name | None = Field(default=None, description="the model's own licence, for its metadata")
+    code: Name | None = Field(
+        default=None,
+        description="a .py file with the model's own layers and functions: CUSTOM_OBJECTS = {name: object}, "
+        "and for a file of weights alone build_model()",
+    )
+    structure: Name | None = Field(
+        default=None, description="for a file of weights alone: the model as JSON, as model.to_json() writes it"
+    )
+    allow_code: bool = Field(
+        default=False,
+        description="trust the model: its Python code runs in the local engine, too, which is no sandbox (a container "
+        "always may), and it may ask for functions and files that do more than compute",
+    )
+    allow_flex: bool = Field(
+        default=False,
+        description="take TensorFlow's own kernels where TFLite has none; the app has to link select-tf-ops",
+    )
+    signatures: list[Name] = Field(
+        default=[], description="SavedModel: which signatures the file gets, the app's main one first (default: all)"
+    )
+    inputs: list[Name] = Field(default=[], description="the order of the inputs (default: the model's)")
+    outputs: list[Name] = Field(
+        default=[],
+        description="which outputs the file gives, in this order: the model's, or tensors inside it by their layer "
+        "(default: the model's, then the [[outputs]] that lie inside)",
+    )
+    batch: int | None = Field(
+        default=None,
+        ge=DYNAMIC,
+        le=65536,
+        description="samples in one call (default: the model's where that is fixed, else 1); -1: any number",
+    )
+    streaming: bool = Field(
+        default=False,
+        description="recurrent layers: one step of the sequence in each call, and the state as kept variables, "
+        "which the app reads, assigns and resets",
+    )
+
+    @property
+    def paths(self) -> list[str]:
+        """Return the model files in the order in which they are joined: mostly one."""
+        return [self.path] if isinstance(self.path, str) else self.path
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if not self.paths:
+            raise ValueError("path names no model")
+        if self.batch == 0:
+            raise ValueError("batch 0 is no batch: 1 or more, or -1 for any number")
+        for key in ("signatures", "inputs", "outputs"):
+            names = getattr(self, key)
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{key} names '{name}' twice")
+        if len(self.paths) > 1 and (self.signatures or self.structure):
+            raise ValueError(
+                f"{'signatures' if self.signatures else 'structure'} is for one model, and path has several"
+            )
+        if self.streaming and self.batch == DYNAMIC:
+            raise ValueError("streaming keeps a state of a fixed shape: give batch a number, or leave it out")
+        return self
+
+
+class ToolchainChoice(_Table):
+    """Which TensorFlow converts."""
+
+    tensorflow: str = Field(
+        default="auto",
+        pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
+        description="a pinned version such as 2.19.1 (`kit toolchains` lists them), or auto: the newest",
+    )
+
+
+class Quantize(_Table):
+    """How the model becomes smaller."""
+
+    scheme: Scheme = "float32"
+    io: Io | None = Field(
+        default=None,
+        description="what the app feeds and reads; int8 with a picture gives uint8 unless said otherwise, else float32",
+    )
+    representative: Name | None = Field(
+        default=None,
+        description="calibration data: .npz by input name, or a folder of pictures; int8 needs it, but for a model "
+        "whose ranges quantization-aware training learned",
+    )
+    count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.io in {"uint8", "int8"} and self.scheme != "int8":
+            raise ValueError(
+                f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"
+            )
+        return self
+
+
+class Input(_Table):
+    """One input, and how the app fills it."""
+
+    name: Name = Field(description="the name in the file, in the data and in the app")
+    source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
+    kind: Literal["image", "tensor"] = "tensor"
+    description: Name | None = Field(default=None, description="a sentence on what goes in, for the model's metadata")
+    shape: list[OpenAxis] | None = Field(
+        default=None,
+        description="without the batch axis; needed where the model leaves an axis open; -1 leaves it open for the app",
+    )
+    sizes: list[list[Axis]] = Field(
+        default=[],
+        description="of an input with open axes: the sizes that the build tries it at, as in [[64, 64], [128, 96]]; "
+        "one number for each axis that is -1",
+    )
+    dtype: Literal["int32"] | None = Field(
+        default=None, description="take whole numbers where the model takes them as floats: ids of an embedding"
+    )
+    range: list[Pixel] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=2,
+        description="lowest and highest value: of the random samples that stand in where the recipe has no data",
+    )
+    mean: list[Pixel] = Field(default=[], description="image: per channel or one, in pixel units 0..255")
+    std: list[Pixel] = Field(default=[], description="image: model value = (pixel - mean) / std")
+    double_normalization: bool = Field(
+        default=False, description="image: mean and std are meant, though the model itself normalizes pixels, too"
+    )
+    color: Literal["grayscale", "rgb", "bgr"] | None = Field(
+        default=None, description="image: the order of channels; by the number of channels where not given"
+    )
+    resize: Literal["stretch", "crop"] | None = Field(
+        default=None, description="image: stretch to the model's size (default), or crop the centre"
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.shape is not None and 0 in self.shape:
+            raise ValueError(f"shape {self.shape} of input '{self.name}' has an empty axis: -1 is one left open")
+        self._check_sizes()
+        if self.range is not None and self.range[0] >= self.range[1]:
+            raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
+        if self.kind != "image":
+            for key in ("mean", "std", "double_normalization", "color", "resize"):
+                if getattr(self, key):
+                    raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
+        if any(abs(value) < 1e-6 for value in self.std):
+            raise ValueError("std must not be 0: pixels are divided by it")
+        if len(self.mean) != len(self.std):
+            raise ValueError(
+                f"mean has {len(self.mean)} values and std {len(self.std)}: give one for each channel, or one"
+            )
+        return self
+
+    def _check_sizes(self) -> None:
+        axes = (self.shape or []).count(DYNAMIC)
+        if self.sizes and not axes:
+            raise ValueError(f"sizes of input '{self.name}' are for open axes, and its shape has no -1")
+        for size in self.sizes:
+            if len(size) != axes:
+                raise ValueError(f"size {size} of input '{self.name}' needs {axes} numbers: one for each -1")
+
+
+class Output(_Table):
+    """One output, and how the app reads it."""
+
+    name: Name = Field(description="the name in the file and in the app")
+    source: Name | None = Field(
+        default=None,
+        description="the model's own name for it, where that is another, or the layer inside that gives it",
+    )
+    kind: Literal["classes", "tensor"] = "tensor"
+    description: Name | None = Field(default=None, description="a sentence on what comes out, for the model's metadata")
+    labels: Name | None = Field(default=None, description="classes: a text file, one label a line")
+    activation: Literal["none", "softmax", "sigmoid"] | None = Field(
+        default=None, description="classes: what the app applies to the model's values (none by default)"
+    )
+    threshold: Pixel | None = Field(default=None, description="classes: lower scores are not reported")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for key in ("labels", "activation", "threshold"):
+            if self.kind != "classes" and getattr(self, key) is not None:
+                raise ValueError(f"'{key}' is for kind 'classes', and output '{self.name}' is a '{self.kind}'")
+        return self
+
+
+class Train(_Table):
+    """A signature `train` that takes a step on the kept variables: inputs and the right answer in, the loss out."""
+
+    loss: Literal["mean_squared_error", "binary_crossentropy", "categorical_crossentropy"]
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    learning_rate: float = Field(default=0.01, gt=0, le=1e3, allow_inf_nan=False)
+    batch: int = Field(default=1, ge=1, le=65536, description="samples in one step")
+
+
+class Variables(_Table):
+    """Which of the model's variables stay variables on the device."""
+
+    keep: list[Name] = Field(
+        default=[], description="patterns such as 'head/*': an app can read and assign these by name"
+    )
+    train: Train | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.train is not None and not self.keep:
+            raise ValueError("[variables.train] changes kept variables, and keep names none")
+        return self
+
+
+class Android(_Table):
+    """The app that the bundle goes into."""
+
+    package: str | None = Field(
+        default=None,
+        pattern=r"^[a-z][A-Za-z0-9_]*(\.[a-z][A-Za-z0-9_]*)+$",
+        description="the Kotlin package of the generated code, as in com.example.app (default: com.example.<id>)",
+    )
+    runtime: str = Field(
+        default="litert:2.3.0",
+        description="the interpreter that the app links, or play:16.5.0 for Google Play services' own",
+    )
+
+
+class Checks(_Table):
+    """What the converted model must reach; a build that does not is refused."""
+
+    data: Name | None = Field(
+        default=None,
+        description="test data: .npz with inputs by name and y, or a folder with one folder a label",
+    )
+    min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
+    max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
+    min_correlation: float | None = Field(
+        default=None, ge=-1, le=1, description="of every output with the float Keras model's"
+    )
+    max_relative_error: float | None = Field(
+        default=None,
+        ge=0,
+        allow_inf_nan=False,
+        description="of every output: root mean square of the errors, in standard deviations of the float model's",
+    )
+    max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
+    gate: bool = Field(
+        default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
+    )
+
+
+class Recipe(_Table):
+    """A whole recipe. `load_recipe` makes one from a file."""
+
+    model: Model
+    toolchain: ToolchainChoice = ToolchainChoice()
+    quantize: Quantize = Quantize()
+    inputs: list[Input] = []
+    outputs: list[Output] = []
+    variables: Variables = Variables()
+    android: Android = Android()
+    checks: Checks = Checks()
+    _path: Path = PrivateAttr(default=Path("recipe.toml"))
+
+    @property
+    def path(self) -> Path:
+        """Return the file that it was read from."""
+        return self._path
+
+    def file(self, name: str) -> Path:
+        """Return a file that the recipe names, which is relative to the recipe."""
+        return self._path.parent / name
+
+    @property
+    def io(self) -> str:
+        """Return the element type at the model's border: the recipe's word, or the one that suits it."""
+        if self.quantize.io:
+            return self.quantize.io
+        pictures = any(tensor.kind == "image" for tensor in self.inputs)
+        # MediaPipe and the Android picture path read uint8, and neither takes int8.
+        return "uint8" if self.quantize.scheme == "int8" and pictures else "float32"
+
+    def with_tensorflow(self, version: str) -> Recipe:
+        """Return the same recipe for another TensorFlow. Raises RecipeError for what is no version."""
+        try:
+            choice = ToolchainChoice(tensorflow=version)
+        except ValidationError as error:
+            raise RecipeError(
+                f"--tensorflow {version!r} is not a version", "give one such as 2.19.1, or auto: the newest"
+            ) from error
+        return self.model_copy(update={"toolchain": choice})
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        for table, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
+            names = [tensor.name for tensor in tensors]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"two [[{table}]] are named '{name}'")
+        if self.model.streaming and self.variables.train is not None:
+            raise ValueError("[model] streaming takes one step of a sequence a call, and [variables.train] whole ones")
+        classes = any(tensor.kind == "classes" for tensor in self.outputs)
+        if self.checks.max_drop is not None and not (self.checks.data and classes):
+            raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")
+        if self.checks.min_agreement is not None and not classes:
+            raise ValueError("[checks] min_agreement needs an output of kind 'classes'")
+        if self.checks.min_agreement is not None and not (self.checks.data or self.quantize.representative):
+            raise ValueError("[checks] min_agreement needs data to compare on")
+        return self
+
+
+TABLES: dict[str, type[BaseModel]] = {
+    "model": Model,
+    "toolchain": ToolchainChoice,
+    "quantize": Quantize,
+    "inputs": Input,
+    "outputs": Output,
+    "variables": Variables,
+    "android": Android,
+    "checks": Checks,
+}
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe. Raises RecipeError, which names the place and the nearest word where one is unknown."""
+    text, raw = _read(path)
+    try:
+        # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write. A date has no place
+        # in a recipe: a list of lists is refused wherever a date could stand, where its text might be taken for a name.
+        recipe = Recipe.model_validate_json(json.dumps(raw, default=lambda date: [[str(date)]]))
+    except ValidationError as error:
+        raise explain(error, TABLES, path, text) from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: {_TOO_LARGE}", "correct that place; docs/recipe.md has every key") from error
+    recipe._path = path
+    _check_files(recipe, text)
+    return recipe
+
+
+_TOO_LARGE = "a number in it is too long, or its tables are nested too deep"
+
+
+def _read(path: Path) -> tuple[str, dict[str, Any]]:
+    try:
+        text = read_bounded(path, MOST_TEXT).decode("utf-8-sig")
+        return text, tomllib.loads(text)
+    except OSError as error:
+        raise RecipeError(
+            f"{path}: no recipe can be read there: {error.strerror}", "name a recipe.toml file"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise RecipeError(f"{path}: not a text file in UTF-8", "name a recipe.toml file") from error
+    except tomllib.TOMLDecodeError as error:
+        raise RecipeError(f"{path}: not TOML: {error}", "correct that place; https://toml.io has the rules") from error
+    except (ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: {_TOO_LARGE}", "correct that place; docs/recipe.md has every key") from error
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of a recipe, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Recipe.model_json_schema(),
+        "title": "dropkit recipe",
+    }
+
+
+def _check_files(recipe: Recipe, text: str) -> None:
+    paths = recipe.model.paths
+    named: list[tuple[Loc, str | None]] = [(("model", "path"), name) for name in paths]
+    named += [
+        (("model", "code"), recipe.model.code),
+        (("model", "structure"), recipe.model.structure),
+        (("quantize", "representative"), recipe.quantize.representative),
+        (("checks", "data"), recipe.checks.data),
+    ]
+    named += [(("outputs", i, "labels"), output.labels) for i, output in enumerate(recipe.outputs)]
+    for loc, name in named:
+        if name and not _exists(recipe.file(name)):
+            raise RecipeError(
+                f"{recipe.path}{place(loc, text)}:{spot(loc)} = {name!r}: there is no such file",
+                _near_file(recipe.file(name)),
+            )
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # a name that is too long, a folder that we may not enter
+        return False
+
+
+def _near_file(path: Path) -> str:
+    try:
+        there = [p.name for p in path.parent.iterdir()]
+    except (OSError, ValueError):
+        there = []
+    near = difflib.get_close_matches(path.name, there, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"paths are relative to the recipe; looked for {path}"

@@ -1,0 +1,145 @@
+"""Virtual environments made from a lock, under the user's cache folder. Knows uv and pip; runs nothing in them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from kit.errors import EngineError
+from kit.files import cache_dir
+from kit.toolchains.lockfile import Lock, uv, uv_env
+from kit.toolchains.toolchain import Runtime, Toolchain
+from kit.toolchains.wheels import fetch_wheels
+
+Notify = Callable[[str], None]
+
+
+def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
+    """Return the Python of a venv that holds exactly the toolchain's locked wheels, made where it is missing."""
+
+    def fill(python: Path, scratch: Path) -> None:
+        wheels = fetch_wheels(toolchain.lock, toolchain.python, platform.machine(), notify)
+        notify(f"installing {toolchain.id} for the local engine (once)")
+        argv = [
+            uv(),
+            "pip",
+            "install",
+            "--quiet",
+            "--python",
+            str(python),
+            "--no-index",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary",
+            ":all:",
+            "--compile-bytecode",
+            "--link-mode",
+            "hardlink",
+            *(word for wheel in sorted({wheel.parent for wheel in wheels}) for word in ("--find-links", str(wheel))),
+            "--requirement",
+            str(toolchain.lock.path),
+        ]
+        # uv unpacks into its cache and links from there: a cache of our own can go afterwards.
+        _run(argv, {**uv_env(), "UV_CACHE_DIR": str(scratch / "uv")}, toolchain.id)
+
+    return _ensure(toolchain.id, toolchain.lock, toolchain.python, fill)
+
+
+def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
+    """Return the Python of a venv with the locked interpreter, on the Python that runs dropkit."""
+    return locked_venv(f"{runtime.id}-{runtime.version}", f"the runtime {runtime.name}", lock, notify)
+
+
+def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
+    """Return the Python of a venv with a lock's wheels and nothing else, on the Python that runs dropkit."""
+
+    def fill(python: Path, _scratch: Path) -> None:
+        notify(f"installing {what} (once)")
+        argv = [
+            sys.executable,
+            "-m",
+            "pip",
+            "--python",
+            str(python),
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-deps",
+            "--require-hashes",
+            "--only-binary=:all:",
+            "--requirement",
+            str(lock.path),
+        ]
+        _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
+
+    return _ensure(name, lock, sys.executable, fill)
+
+
+def venv_folder(name: str, lock: Lock, python: str) -> Path:
+    """Return where the venv of a lock is, or would be."""
+    tag = python if python[0].isdigit() else "{}.{}".format(*sys.version_info[:2])
+    return cache_dir() / "venvs" / f"{name}-{lock.sha256[:16]}-py{tag}"
+
+
+def venv_size(folder: Path) -> int:
+    """Return the bytes that a venv takes, 0 where it is not whole."""
+    try:
+        noted = (folder / ".complete").read_text("utf-8")
+    except OSError:
+        return 0
+    return int(noted) if noted.strip() else _count_bytes(folder)
+
+
+def _count_bytes(folder: Path) -> int:
+    return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
+
+
+def _ensure(name: str, lock: Lock, python: str, fill: Callable[[Path, Path], None]) -> Path:
+    folder = venv_folder(name, lock, python)
+    executable = folder / "bin" / "python"
+    if (folder / ".complete").exists() and executable.exists():
+        return executable
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            if not ((folder / ".complete").exists() and executable.exists()):
+                shutil.rmtree(folder, ignore_errors=True)
+                _make(name, folder, python, fill)
+    except OSError as error:
+        raise EngineError(
+            f"{folder.parent}: cannot be written: {error.strerror}",
+            "set DROPKIT_CACHE to a folder with space",
+        ) from error
+    return executable
+
+
+def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], None]) -> None:
+    scratch = folder.with_name(folder.name + ".scratch")
+    try:
+        _run(
+            [uv(), "venv", "--quiet", "--no-project", "--python", python, str(folder)],
+            uv_env(),
+            f"Python {python} for {name}",
+        )
+        fill(folder / "bin" / "python", scratch)
+        # Its size, counted while it is in the page cache: later that takes seconds for each.
+        (folder / ".complete").write_text(f"{_count_bytes(folder)}\n", "utf-8")
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _run(argv: Sequence[str], env: Mapping[str, str], what: str) -> None:
+    done = subprocess.run(list(argv), env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+        raise EngineError(
+            f"{what} cannot be installed:\n  " + "\n  ".join(lines[-8:]),
+            "check the network, the package index settings and the free disk space",
+        )

@@ -1,0 +1,91 @@
+"""The wheels of a lock, downloaded once and shared by both engines. Knows hashes and file names, not contents."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from filelock import FileLock
+
+from kit.errors import EngineError
+from kit.files import cache_dir, sha256_file
+from kit.toolchains.lockfile import Lock
+
+# Wheels for any Linux at least as new as Debian 12, whose glibc is 2.36.
+GLIBC = (2, 36)
+
+
+def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], None]) -> tuple[Path, ...]:
+    """Return one wheel per pin, in the lock's order, downloading what the cache lacks.
+
+    python is "3.11"; machine "x86_64" or "aarch64". The download uses the person's own pip settings (index,
+    proxy, certificates); each file's SHA-256 is checked against the lock on every call. Raises EngineError
+    where a wheel cannot be had or is not the locked one.
+    """
+    folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise EngineError(
+            f"{folder}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
+        ) from error
+    with FileLock(folder.with_name(folder.name + ".lock")):
+        if not (folder / ".complete").exists():
+            notify(f"downloading {len(lock.pins)} locked packages (once)")
+            _download(lock, python, machine, folder)
+            (folder / ".complete").touch()
+    return _in_lock_order(lock, folder)
+
+
+def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
+    platforms = [f"manylinux_{GLIBC[0]}_{minor}_{machine}" for minor in range(GLIBC[1], 4, -1)]
+    platforms += [f"manylinux2014_{machine}", f"manylinux2010_{machine}", f"manylinux1_{machine}"]
+    argv = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--require-hashes",
+        "--only-binary=:all:",
+        "--implementation",
+        "cp",
+        "--python-version",
+        python,
+        *(word for platform in platforms for word in ("--platform", platform)),
+        "--dest",
+        str(folder),
+        "--requirement",
+        str(lock.path),
+    ]
+    _pip(argv, str(lock.path))
+
+
+def _pip(argv: Sequence[str], what: str) -> None:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"})
+    if done.returncode:
+        lines = [line for line in done.stderr.splitlines() if not line.startswith(("WARNING", "[notice]"))]
+        raise EngineError(
+            f"{what}: the locked packages cannot be downloaded:\n  " + "\n  ".join(lines[-6:]),
+            "check the network and pip's index settings (`python -m pip config list`), then run it again",
+        )
+
+
+def _in_lock_order(lock: Lock, folder: Path) -> tuple[Path, ...]:
+    by_hash = {sha256_file(wheel): wheel for wheel in sorted(folder.glob("*.whl"))}
+    found = []
+    for pin in lock.pins:
+        match = next((by_hash[sha256] for sha256 in pin.sha256 if sha256 in by_hash), None)
+        if match is None:
+            (folder / ".complete").unlink(missing_ok=True)
+            raise EngineError(
+                f"{folder}: no wheel for {pin.name}=={pin.version} has a SHA-256 that the lock allows",
+                f"the file was changed or lost: delete {folder} and run it again",
+            )
+        found.append(match)
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""The product beside the source model: run on data, measured, and each name proved."""

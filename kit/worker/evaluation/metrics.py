@@ -1,0 +1,94 @@
+"""The float model's outputs, and the first vectors of both with what kernels may differ by. Judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from kit.shared.job import Job, TensorSpec
+from kit.worker.evaluation.interpreter import Product, calls, joined, real
+from kit.worker.source.contract import Contract
+
+Arrays = Mapping[str, np.ndarray]
+
+# What another runtime or CPU may differ by at least and still be right; kit.build.golden allows more where two
+# interpreters of one file differ by more. Integers: LiteRT's kernel families differ by one step. Floats: sums in
+# another order, of outputs that are at most 1; dynamic range re-quantizes activations on the fly, which amplifies it.
+STEPS = 1.0
+ABSOLUTE = {"float32": 1e-4, "float16": 1e-3, "dynamic": 5e-3}
+BATCH = 64
+ALONE = 1e-3  # what a sample's float outputs may differ by between a batch and a call of its own
+
+
+def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
+    """Return the float source model's answers [N, ...] to samples [N, ...], by name, as float32.
+
+    Many samples at a time where that is the same as what an app does: one call after the other.
+    """
+    single = calls(contract.inputs, samples)
+    flexible = contract.loose and not stateful and all(spec.batched for spec in contract.outputs)
+    if flexible:
+        count = len(next(iter(samples.values())))
+        answers = _asked(
+            contract, [{name: a[at : at + BATCH] for name, a in samples.items()} for at in range(0, count, BATCH)]
+        )
+        if len(single) in {1, count} and not _batch_matters(contract, single, answers):
+            return answers
+    return _asked(contract, single)
+
+
+def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    rows = [contract.graph({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
+    return {
+        spec.name: joined([np.asarray(row[spec.name], np.float32) for row in rows], spec) for spec in contract.outputs
+    }
+
+
+def _batch_matters(contract: Contract, single: Sequence[Arrays], answers: Arrays) -> bool:
+    """Say whether samples that are run alone get other outputs than in a batch: tried on the ends and the middle."""
+    for at in {0, len(single) // 2, len(single) - 1} if len(single) > 1 else ():
+        alone = contract.traced(*(tf.constant(single[at][spec.name]) for spec in contract.inputs))
+        for spec, value in zip(contract.outputs, alone, strict=True):
+            wanted = answers[spec.name][at : at + 1]
+            off = np.abs(np.asarray(value, np.float32) - wanted).max(initial=0.0)
+            if off > ALONE * max(1.0, float(np.abs(wanted).max(initial=0.0))):
+                return True
+    return False
+
+
+def golden(job: Job, product: Product, key: str, fed: Arrays, answers: Arrays, floats: Arrays) -> dict[str, np.ndarray]:
+    """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key, in this interpreter."""
+    signature = product.signatures[key]
+    batch = next((max(spec.shape[0], 1) for spec in signature.inputs if spec.batched), 1)
+    rows = slice(0, -(-job.golden // batch) * batch)
+    arrays: dict[str, np.ndarray] = {f"input/{name}": array[rows] for name, array in fed.items()}
+    for spec in signature.outputs:
+        answer, exact = answers[spec.name][rows], floats[spec.name][rows]
+        arrays[f"output/{spec.name}"] = answer
+        arrays[f"float/{spec.name}"] = exact
+        drawn = spec.name in product.random.get(key, ())
+        size = max(1.0, float(np.abs(exact).max(initial=0.0)))
+        tolerance = _spread(spec, answer, exact) if drawn else _tolerance(job, spec, product, key, size)
+        arrays[f"tolerance/{spec.name}"] = np.array(tolerance)
+    return arrays
+
+
+def _spread(spec: TensorSpec, answer: np.ndarray, exact: np.ndarray) -> float:
+    """Return by how much any two draws of an output may differ: in steps for integers, in real values for floats."""
+    spread = float(np.ptp(np.concatenate([np.ravel(real(answer, spec)), np.ravel(exact)])))
+    return spread if spec.scale is None else spread / spec.scale
+
+
+def _tolerance(job: Job, spec: TensorSpec, product: Product, key: str, size: float) -> float:
+    """Return what another runtime may differ by at least: in steps for integers, in real values for floats.
+
+    size: the largest value of the output, at least 1.
+    """
+    if spec.scale is not None:
+        return STEPS
+    if job.scheme == "int8":
+        # The file computes in integers and dequantizes at the end: one step of what it dequantizes.
+        return STEPS * 1.01 * product.hidden_steps.get((key, spec.name), 0.0) + ABSOLUTE["float32"] * size
+    return ABSOLUTE[job.scheme] * size

@@ -1,0 +1,1 @@
+"""Frozen graphs: traced, cut to what is needed, and rewritten into operators that TFLite has."""

@@ -1,0 +1,27 @@
+"""Values of tensors in a graph that follow from constants alone, read by TensorFlow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import graph_pb2
+
+from kit.worker.graph.needed import base, full, upstream
+from kit.worker.graph.subgraph import rewritten
+
+
+def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarray]:
+    """Return the values of tensors ("x" or "x:0") in order. graph: kit.worker.graph.needed.unordered's."""
+    if not names:
+        return []
+    needed = upstream(graph, map(base, names))
+    part = rewritten(graph, lambda node: [node] if node.name in needed else [])
+    wanted = list(map(full, names))
+
+    def read() -> list[Any]:
+        return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))
+
+    return [np.asarray(value) for value in tf.compat.v1.wrap_function(read, [])()]

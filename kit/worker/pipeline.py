@@ -1,0 +1,358 @@
+"""One conversion, from the source's contracts to a product that was run and proved. Each step lives elsewhere."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
+from kit.worker.conversion.calibration import calibration_calls
+from kit.worker.conversion.converter import Origin
+from kit.worker.conversion.double_normalization import refuse_twice, scaled_inputs
+from kit.worker.conversion.export import Module
+from kit.worker.conversion.limits import refuse_lengths, refuse_masked, without_loops
+from kit.worker.conversion.signature_names import preset, resources
+from kit.worker.conversion.trained_ranges import content_of, ready, unrounded_contracts
+from kit.worker.conversion.training import Train
+from kit.worker.conversion.variables import fates, keeping
+from kit.worker.evaluation import metrics
+from kit.worker.evaluation.constant_outputs import unprepared
+from kit.worker.evaluation.data import Data
+from kit.worker.evaluation.interpreter import Product
+from kit.worker.evaluation.name_check import EXACT, HALF, prove, resized
+from kit.worker.evaluation.sizes import Size, first_shapes
+from kit.worker.graph.freeze import Frozen, freeze, takes_ids
+from kit.worker.graph.int8_graph import large
+from kit.worker.graph.unroll import Unrolled, has_loops
+from kit.worker.source.contract import Contract
+from kit.worker.source.custom_objects import described
+from kit.worker.source.model import Source, Variable
+from kit.worker.source.precision import precision_note
+from kit.worker.streaming.steps import one_step
+from kit.worker.streaming.stepwise import FloatSteps, StepProduct, calibration_rows, float_steps
+from kit.worker.streaming.stepwise import golden as golden_steps
+from kit.worker.streaming.stream import streamed
+
+Arrays = Mapping[str, np.ndarray]
+BySignature = Mapping[str, Arrays]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What the product was fed and answered, raw, by signature and name; and what could not be proved."""
+
+    fed: dict[str, Arrays]
+    answers: dict[str, Arrays]
+    notes: list[str]
+
+    def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Return the arrays of evaluated.npz for a signature: kit.shared.job says which."""
+        kinds = (("input", self.fed[key]), ("output", self.answers[key]), ("float", floats))
+        arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
+        return arrays if y is None else arrays | {"y": y}
+
+
+@dataclass(frozen=True)
+class Made:
+    """A product with what went into it."""
+
+    job: Job
+    content: bytes
+    product: Product
+    keep: tuple[Variable, ...]  # the source's, as they are in the source
+    initial: dict[str, np.ndarray]  # of every kept variable, those of an optimizer, too
+    train: Train | None
+    fates: tuple[VariableFate, ...]
+    stateful: frozenset[str]  # signatures that change a kept variable
+    notes: tuple[str, ...]
+    scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
+    unrounded: Mapping[str, Contract]  # what a float file is held against, where its source rounds in training's ranges
+    exact: FloatSteps | None = None  # where the product takes one step of a sequence in each call
+
+    @property
+    def kept(self) -> tuple[TensorSpec, ...]:
+        """Return the kept variables as the product has them."""
+        return tuple(TensorSpec(n, a.shape, a.dtype.name, batched=False) for n, a in self.initial.items())
+
+    def reset(self) -> None:
+        """Set every kept variable to its initial value, in the product and in the source."""
+        if self.initial:
+            self.product.plain(ASSIGN)(**self.initial)
+        for variable in self.keep:
+            variable.value.assign(self.initial[variable.name])
+
+    def reference(
+        self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
+    ) -> dict[str, dict[str, np.ndarray]]:
+        """Return the float source's answers by signature.
+
+        Raises JobError (kind "recipe") where the model cannot be run on these samples.
+        """
+        floats = {}
+        for contract in contracts:
+            stateful = contract.key in self.stateful
+            try:
+                floats[contract.key] = metrics.reference(contract, samples[contract.key], stateful=stateful)
+            except tf.errors.OpError as error:
+                raise _unfit(error, random=measured_on == "random") from error
+            self.reset()
+        return floats
+
+    def check(
+        self,
+        contracts: Sequence[Contract],
+        samples: BySignature,
+        floats: BySignature,
+        sizes: Mapping[str, Sequence[Size]],
+        advance: Callable[[int, int], None],
+    ) -> Checked:
+        """Run the product on all samples, and prove that its names are the source's.
+
+        Raises JobError (kind "model") where they are not, or the variables do not do what they are for.
+        """
+        checked = Checked({}, {}, [])
+        self._check_variables()
+        if self.exact is not None:
+            self.exact.agree(samples[contracts[0].key], floats[contracts[0].key])
+        for contract in contracts:
+            fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
+            self.reset()
+            checked.fed[contract.key], checked.answers[contract.key] = fed, answers
+            if contract.key not in self.stateful:
+                held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
+                if held is not contract:
+                    wanted = metrics.reference(held, samples[contract.key])
+                if self.exact is None:
+                    checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
+                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
+        return checked
+
+    def _check_variables(self) -> None:
+        """Read, assign, read, and put back: bit for bit."""
+        if not self.initial:
+            return
+        read, assign = self.product.plain(READ), self.product.plain(ASSIGN)
+        other = {name: array + np.ones((), array.dtype) for name, array in self.initial.items()}
+        _compare(read(), self.initial)
+        for values in (other, self.initial):
+            assign(**values)
+            _compare(read(), values)
+
+    def golden(
+        self, contracts: Sequence[Contract], data: Data, checked: Checked, floats: BySignature
+    ) -> dict[str, np.ndarray]:
+        """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
+        arrays: dict[str, np.ndarray] = {}
+        if isinstance(self.product, StepProduct) and self.exact is not None:
+            key = contracts[0].key
+            arrays |= golden_steps(self.job, self.product, self.exact, data.evaluation[key], floats[key])
+            contracts = ()
+        for at, contract in enumerate(contracts):
+            key = contract.key
+            own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
+            arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
+        rows = len(next(iter(arrays.values()), ()))
+        arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
+        arrays |= {f"variable/{name}": array for name, array in self.initial.items()}
+        if self.train is not None:
+            arrays |= {f"signature/{self.train.key}/{k}": v for k, v in self._lesson(contracts[0], checked).items()}
+        return arrays
+
+    def _lesson(self, contract: Contract, checked: Checked) -> dict[str, np.ndarray]:
+        """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss."""
+        assert self.train is not None
+        *inputs, target = self.train.signature.inputs
+        rows = np.arange(self.train.wish.batch) % len(next(iter(checked.fed[contract.key].values())))
+        feeds = {spec.name: checked.fed[contract.key][spec.name][rows].astype(spec.dtype) for spec in inputs}
+        classes = target.shape[-1]
+        feeds[target.name] = np.broadcast_to(np.eye(classes, dtype=np.float32)[0], target.shape).copy()
+        step = self.product.plain(self.train.key)
+        losses = [float(step(**feeds)["loss"]) for _ in range(10)]
+        self.reset()
+        if not np.isfinite(losses).all() or losses[-1] >= losses[0]:
+            raise JobError(
+                "model",
+                f"the train signature does not learn: ten steps take the loss from {losses[0]:.4g} to {losses[-1]:.4g}",
+                "try a smaller [variables.train] learning_rate",
+            )
+        return {f"input/{name}": array for name, array in feeds.items()} | {
+            "output/loss": np.array([losses[0]], np.float32)
+        }
+
+
+def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
+    """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
+    _seed(job, source)
+    steps = one_step(contracts) if job.streaming else None
+    contracts = contracts if steps is None else (steps.contract,)
+    stay = keeping(source, contracts, job.keep)
+    variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
+    frozen = [freeze(contract.traced, variables, names) for contract in contracts]
+    for contract, graph in zip(contracts, frozen, strict=True):
+        _refuse_ids(job, contract, graph)
+        if job.scheme == "int8" and job.io != "float32":
+            refuse_masked(contract, graph, job.io)
+    origin = Origin(frozen, source.inner)
+    refuse_lengths(origin)
+    scaled = scaled_inputs(job, contracts[0], frozen[0])
+    twice = refuse_twice(job, scaled, origin)
+    exact = None
+    if steps is None:
+        written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+    else:
+        stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
+        keep, written = (*keep, *stream.states), [stream.written]
+        exact = float_steps(steps, stream.written.frozen, keep, origin)
+        initial |= exact.initial
+    module = Module(keep)
+    train = _train(job, contracts[0], variables, names) if job.train else None
+    with tempfile.TemporaryDirectory() as folder:
+        calibration = {
+            contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
+            for contract in contracts
+            if contract.key in data.calibration and steps is None
+        }
+        graphs = [
+            ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
+            for c, each in zip(contracts, written, strict=True)
+        ]
+        origin = replace(origin, loops=tuple(loop for each in written for loop in each.steps))
+        rows: list[tuple[str, Arrays]] = [(key, call) for key, calls in calibration.items() for call in calls]
+        if steps is not None and job.scheme == "int8":
+            rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
+        content, remarks = content_of(
+            job, contracts, graphs, (module, train, origin), (calibration, rows), Path(folder)
+        )
+        initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
+    content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
+    random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
+    bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
+    try:
+        if steps is None:
+            product = Product(content, contracts, bound=bound, random=random)
+        else:
+            product = StepProduct(content, steps, initial, bound=bound, random=random)
+    except JobError as error:
+        raise unprepared(error, contracts, data.calibration) from error
+    _check_resources(content, list(initial))
+    stateful = frozenset(c.key for c, f in zip(contracts, frozen, strict=True) if f.assigns)
+    plain, rounding = unrounded_contracts(job, contracts, graphs, keep)
+    notes = [*twice, *_notes(job, contracts, frozen, graphs), *remarks, *rounding]
+    if exact is not None:
+        states = [each.name for each in keep if each.name not in stay.names]
+        notes.append(f"one step of the sequence in each call: assign {_listed(states)} again before each sequence")
+    return Made(
+        job,
+        content,
+        product,
+        keep,
+        initial,
+        train,
+        fates(variables, frozen, keep),
+        stateful,
+        tuple(notes),
+        tuple(scaled),
+        plain,
+        exact,
+    )
+
+
+def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
+    """Return what to say of samples that the source model itself fails on: ids beyond its tables, say."""
+    if random:
+        return JobError(
+            "recipe",
+            f"the model cannot be run on random inputs: {described(error)}",
+            "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+        )
+    return JobError(
+        "recipe",
+        f"the model cannot be run on the recipe's data: {described(error)}",
+        "correct the data: ids have to lie in the model's tables, lengths in its axes",
+    )
+
+
+def _seed(job: Job, source: Source) -> None:
+    """Let random layers draw the same numbers in each build."""
+    tf.random.set_seed(job.seed)
+    for variable in source.variables:
+        if variable.name in source.states and not variable.value.dtype.is_floating:
+            variable.value.assign(tf.cast(tf.fill(variable.value.shape, job.seed), variable.value.dtype))
+
+
+def _random(contract: Contract, frozen: Frozen) -> frozenset[str]:
+    return frozenset(spec.name for spec, drawn in zip(contract.outputs, frozen.random, strict=True) if drawn)
+
+
+def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: set[str]) -> Train:
+    assert job.train is not None
+    if job.scheme == "int8":
+        raise JobError(
+            "recipe",
+            "[variables.train] needs float arithmetic, and scheme is 'int8'",
+            'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
+        )
+    softmax = any(wish.name == contract.outputs[0].name and wish.activation == "softmax" for wish in job.outputs)
+    return Train(contract, freeze(contract.retraced(job.train.batch), variables, names), job.train, softmax)
+
+
+def _refuse_ids(job: Job, contract: Contract, frozen: Frozen) -> None:
+    """Refuse int8 for a float input whose numbers are ids: 256 steps would make other ids of them."""
+    for spec, name in zip(contract.inputs, frozen.inputs, strict=True):
+        if job.scheme == "int8" and spec.dtype.startswith("float") and takes_ids(frozen, name):
+            raise JobError(
+                "recipe",
+                f"the input '{spec.name}' holds ids, which the model takes as {spec.dtype} and casts to whole numbers: "
+                "int8 would round them to other ids",
+                f'let the app feed whole numbers: [[inputs]] name = "{spec.name}" and dtype = "int32"',
+            )
+
+
+def _notes(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], converted: Sequence[Frozen]) -> list[str]:
+    """Return what the user has to know. graphs: the source's; converted: as the converter saw them."""
+    notes = []
+    if job.batch is None and contracts[0].loose and any(map(has_loops, graphs)):
+        notes.append(
+            "one sample in each call: TFLite's own ops need a fixed batch for recurrent layers ([model] batch)"
+        )
+    if found := frozenset[str]().union(*(frozen.precisions for frozen in graphs)):
+        notes.append(precision_note(found))
+    drawn = sorted(name for c, f in zip(contracts, graphs, strict=True) for name in _random(c, f))
+    if drawn:
+        notes.append(
+            f"{_listed(drawn)} {'is' if len(drawn) == 1 else 'are'} drawn at random in each call, by TFLite's own "
+            "generator with a fixed seed: the golden vectors hold only the spread"
+        )
+    return notes + [note for graph in converted if job.scheme == "int8" for note in large(graph)]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
+    """Refuse a product with other variables than were asked for: a converter may leave or lose one."""
+    held = resources(content)
+    if len(held) != len(wanted):
+        raise JobError(
+            "model",
+            f"the produced file holds {len(held)} variables ({', '.join(held) or 'none'}), "
+            f"and {len(wanted)} are to be kept ({', '.join(wanted) or 'none'})",
+            "the converter lost or left one: try another TensorFlow version",
+        )
+
+
+def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
+    for name, array in wanted.items():
+        if not np.array_equal(got[name], array):
+            raise JobError(
+                "model",
+                f"the kept variable '{name}' does not hold what is assigned to it",
+                "the converter mixed up the variables: try another TensorFlow version",
+            )

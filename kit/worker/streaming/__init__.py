@@ -1,0 +1,1 @@
+"""Models that take one step of a sequence in each call."""

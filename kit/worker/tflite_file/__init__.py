@@ -1,0 +1,1 @@
+"""The converter's .tflite file, mended in its bytes."""
