@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
 from kit.build.samples import representative
-from kit.build.write_bundle import finish_model, label_files
+from kit.build.write_bundle import Parts
 from kit.container.client import probe
 from kit.engine.base import JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
@@ -152,7 +152,7 @@ def as_worker(engine: Under) -> Callable[[Case, Path], Made]:
         with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (result, files):
             model = files / "model.tflite"
             # As a bundle has it, which the other rows compare.
-            model.write_bytes(finish_model(recipe, result, model.read_bytes(), label_files(recipe)))
+            model.write_bytes(Parts.of(plan, result, files, {}).model)
             return _made(model, files)
 
     return build

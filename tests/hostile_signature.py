@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from kit.android.codegen.app_model import AppModel
+from kit.bundle.signature import BundleSignature
 
 NASTY = (
     "class",
@@ -39,6 +43,18 @@ NASTY = (
     "other",
     "real",
 )
+
+
+def signed(raw: Mapping[str, Any], id: str = "m") -> BundleSignature:  # noqa: A002
+    """Return the signature of what signature.json has."""
+    return BundleSignature.from_json({"id": id, "version": "1.0.0", "signature": "serve"} | dict(raw) | {"id": id})
+
+
+def app_model(
+    raw: Mapping[str, Any], labels: Mapping[str, Sequence[str]] | None = None, runtime: str = "litert:2.3.0"
+) -> AppModel:
+    """Return the model of what signature.json has, in the package com.example.m."""
+    return AppModel(signed(raw), runtime, None, labels or {})
 
 
 def tensor(name: str, dtype: str = "float32", shape: tuple[int, ...] = (1, 3), **more: Any) -> dict[str, Any]:

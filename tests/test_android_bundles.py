@@ -203,6 +203,6 @@ def test_every_step_runs_and_passes(built: Callable[[str], Path], kind: str, api
 
 
 def test_hostile_names_stay_as_they_are_in_what_the_app_reads(built: Callable[[str], Path]) -> None:
-    signature = read_manifest(built("hostile"))["signature"]
-    assert tuple(one["name"] for one in signature["inputs"]) == HOSTILE[:2]
-    assert signature["outputs"][0]["name"] == HOSTILE[2]
+    signature = read_manifest(built("hostile")).signature
+    assert tuple(tensor.name for tensor in signature.inputs) == HOSTILE[:2]
+    assert signature.outputs[0].name == HOSTILE[2]

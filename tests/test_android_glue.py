@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_signature import NASTY, hostile_signature, picture, tensor
+from hostile_signature import NASTY, app_model, hostile_signature, picture, signed, tensor
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_names import (
     WORDS,
     Scope,
@@ -93,8 +94,8 @@ def test_a_client_of_play_services_without_signatures_is_refused() -> None:
 
 def test_play_services_have_no_tensorflow_operators() -> None:
     with pytest.raises(RecipeError, match="no TensorFlow operators, and the model needs FlexErf"):
-        api_for("play:16.5.0", SIMPLE | {"flex": ["FlexErf"]})
-    assert api_for("tflite:2.14.0", SIMPLE | {"flex": ["FlexErf"]}) == "interpreter"
+        api_for("play:16.5.0", signed(SIMPLE | {"flex": ["FlexErf"]}))
+    assert api_for("tflite:2.14.0", signed(SIMPLE | {"flex": ["FlexErf"]})) == "interpreter"
 
 
 @pytest.mark.parametrize(
@@ -231,7 +232,7 @@ def golden_of(signature: dict[str, Any], calls: int = 2) -> dict[str, np.ndarray
 def test_golden_bin_gives_back_every_array_by_call() -> None:
     signature = SIMPLE | {"inputs": [tensor("x", "int8", (4, 3)), tensor("gain", shape=(2,), batched=False)]}
     arrays = golden_of(signature, calls=3)
-    sections = read_golden(golden_bytes(golden_sections(signature, arrays)))
+    sections = read_golden(golden_bytes(golden_sections(signed(signature), arrays)))
     assert {name: array.shape for name, array in sections.items()} == {
         "serve/input/x": (3, 4, 3),
         "serve/input/gain": (3, 2),
@@ -243,13 +244,13 @@ def test_golden_bin_gives_back_every_array_by_call() -> None:
 
 def test_golden_bin_has_the_variables_as_what_their_signature_gives() -> None:
     signature, _ = hostile_signature(int16=True)
-    sections = golden_sections(signature, golden_of(signature))
+    sections = golden_sections(signed(signature), golden_of(signature))
     assert sections["read_variables/output/class"].shape == (1, 2)
     assert "train/input/x" in sections and "train/output/loss" not in sections
 
 
 def test_one_flipped_byte_of_golden_bin_is_seen() -> None:
-    content = bytearray(golden_bytes(golden_sections(SIMPLE, golden_of(SIMPLE))))
+    content = bytearray(golden_bytes(golden_sections(signed(SIMPLE), golden_of(SIMPLE))))
     for place in range(len(content)):
         content[place] ^= 1
         with pytest.raises(ValueError, match=r"golden\.bin|checksum"):
@@ -261,7 +262,7 @@ def test_one_flipped_byte_of_golden_bin_is_seen() -> None:
 def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
     signature = SIMPLE | {"variables": {"read": "r", "assign": "a", "tensors": [tensor("w", shape=(2,))]}}
     with pytest.raises(ModelError, match="no variable 'w'"):
-        golden_sections(signature, golden_of(SIMPLE))
+        golden_sections(signed(signature), golden_of(SIMPLE))
 
 
 # ---------------------------------------------------------------- what the templates say
@@ -270,7 +271,7 @@ def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
 def glue_of(
     signature: dict[str, Any], api: Api = "compiled-model", labels: dict[str, Sequence[str]] | None = None
 ) -> Any:
-    return read_glue(signature, id="m", version="1.0.0", package=None, api=api, labels=labels or {}, allowed={})
+    return read_glue(app_model(signature, labels), api, allowed={})
 
 
 def test_outputs_are_what_the_recipe_says_of_them() -> None:
@@ -339,16 +340,8 @@ def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, by
     signature, labels = hostile_signature(int16=api_of(runtime) != "compiled-model", opened=opened)
     folder.mkdir(parents=True, exist_ok=True)
     save_npz(folder / "golden.npz", golden_of(signature))
-    write_android(
-        folder / "out",
-        id="string",
-        version="1.0.0",
-        package="com.example.in",
-        runtime=runtime,
-        signature=signature,
-        labels=labels,
-        golden=folder / "golden.npz",
-    )
+    model = AppModel(signed(signature, "string"), runtime, "com.example.in", labels)
+    write_android(folder / "out", model, folder / "golden.npz")
     files = (path for path in (folder / "out").rglob("*") if path.is_file())
     return {path.relative_to(folder / "out").as_posix(): path.read_bytes() for path in files}
 
@@ -385,16 +378,7 @@ def test_every_file_is_the_same_twice(tmp_path: Path, runtime: str) -> None:
 def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
     signature, labels = hostile_signature(int16=False)
     save_npz(tmp_path / "golden.npz", golden_of(signature))
-    render_glue(
-        tmp_path,
-        id="m",
-        version="1.0.0",
-        package=None,
-        api=api,
-        signature=signature,
-        labels=labels,
-        golden=tmp_path / "golden.npz",
-    )
+    render_glue(tmp_path, app_model(signature, labels), api, tmp_path / "golden.npz")
     text = (tmp_path / "src/main/kotlin/com/example/m/M.kt").read_text("utf-8")
     constants = dict(re.findall(r"^ +const val ([A-Z0-9_]+) = (\".*\")$", text, re.MULTILINE))
     found = {unescaped(value) for value in constants.values()}

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile_signature import signed
 from PIL import Image
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.write_sources import render_glue
 from kit.shared.npz import save_npz
 from kit.shared.preprocess import load_picture
@@ -79,16 +81,7 @@ def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
     from kit.android.proof.tools import kotlin as kotlin_tool
 
     save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
-    render_glue(
-        folder,
-        id="p",
-        version="1.0.0",
-        package=None,
-        api="interpreter",
-        signature=SIGNATURE,
-        labels={},
-        golden=folder / "golden.npz",
-    )
+    render_glue(folder, AppModel(signed(SIGNATURE, "p"), "litert:1.4.0"), "interpreter", folder / "golden.npz")
     text = (Path(__file__).parent / "android" / "Pictures.kt").read_text("utf-8")
     (folder / "Pictures.kt").write_text(text.replace("PACKAGE", "com.example.p").replace("MODEL", "P"), "utf-8")
     jars = kotlin.desktop_classpath(print)

@@ -12,6 +12,7 @@ from kit.android.install.app_module import drop
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.run import prove
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 
 PROGRAM = """
@@ -42,7 +43,7 @@ def recipe(folder: Path, runtime: str) -> Path:
 def program(digits_bundle: Path, tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Path:
     """Give the folder of a program that makes the digits' model from Play services and runs its self-test."""
     folder = tmp_path_factory.mktemp("play")
-    glue = render_other(digits_bundle, read_manifest(digits_bundle), "play-services", folder / "glue")
+    glue = render_other(Bundle(digits_bundle, "digits"), read_manifest(digits_bundle), "play-services", folder / "glue")
     source = folder / "Program.kt"
     source.write_text(PROGRAM, "utf-8")
     compile_kotlin([glue / "src/main/kotlin", source], desktop_classpath(quiet), folder / "classes", quiet)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from android_world import quiet
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.proof import jvm
 from kit.android.proof.apk import PAGE, build_apk, check_apk
 from kit.android.proof.jvm import Compiled, compare_outputs, compile_glue, run_golden
@@ -19,6 +21,8 @@ from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
 from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
+from kit.bundle.layout import Bundle
+from kit.bundle.manifest import read_manifest
 from kit.errors import CheckError, EngineError
 from kit.files import json_text, tree_digests
 
@@ -198,18 +202,12 @@ def test_the_golden_test_fails_on_another_value_under_a_true_checksum(
 def test_the_golden_test_fails_on_a_wrong_mean(bundle: Path, tmp_path: Path, android_tools: None) -> None:
     from kit.android.codegen.write_sources import render_glue
 
-    facts = json.loads((bundle / "bundle.json").read_text("utf-8"))["signature"]
-    facts["inputs"][0]["mean"] = [127.5]
-    render_glue(
-        bundle,
-        id="digits",
-        version="1.0.0",
-        package=None,
-        api="compiled-model",
-        signature=facts,
-        labels={"digit": (bundle / LABELS).read_text("utf-8").splitlines()},
-        golden=bundle / "emulate/golden.npz",
-    )
+    model = AppModel.of_bundle(Bundle(bundle, "digits"), read_manifest(bundle))
+    (taken,) = model.signature.inputs
+    assert taken.image is not None
+    wrong = replace(taken, image=replace(taken.image, mean=(127.5,)))
+    signature = replace(model.signature, main=replace(model.signature.main, inputs=(wrong,)))
+    render_glue(bundle, replace(model, signature=signature), "compiled-model", bundle / "emulate/golden.npz")
     _as_built(bundle)
     spoiled = find_glue(bundle)
     with pytest.raises(CheckError, match="goldenVectorsHold"):

@@ -15,10 +15,10 @@ from worlds import DIGITS, run_kit, write_recipe
 
 from kit import bounded
 from kit.bounded import open_regular, open_zip, printable, read_bounded
-from kit.build.samples import read_labels
 from kit.engine.base import too_large
 from kit.errors import ModelError, RecipeError
 from kit.process import run, tail
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import load_recipe
 from kit.shared.job import load_result
 from kit.shared.preprocess import load_picture

@@ -16,6 +16,7 @@ from worlds import run_kit
 from kit.android.codegen.runtime_api import Api
 from kit.android.install.app_module import drop, remove
 from kit.android.proof.own_code import refuse_foreign_code
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_check import faults_of
 from kit.errors import CheckError, KitError, OutputError, RecipeError
@@ -217,11 +218,11 @@ def test_a_drop_follows_no_link_out_of_the_module(digits_bundle: Path, app: Path
 def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path, tmp_path: Path, name: str) -> None:
     scratch = tmp_path / "scratch"
     api: Api = "compiled-model"
-    refuse_foreign_code(digits_bundle, read_manifest(digits_bundle), api, scratch)
+    refuse_foreign_code(Bundle(digits_bundle, "digits"), read_manifest(digits_bundle), api, scratch)
     bundle = forged(digits_bundle, tmp_path / "b")
     found = next(bundle.rglob(Path(name).name))
     found.write_text(found.read_text("utf-8") + "\n", "utf-8")
     seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
     with pytest.raises(CheckError, match="is not what this kit writes"):
-        refuse_foreign_code(bundle, read_manifest(bundle), api, tmp_path / "again")
+        refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "again")
     assert run_kit("android", str(bundle)).returncode == 4

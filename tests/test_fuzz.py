@@ -22,10 +22,11 @@ from worlds import DIGITS
 
 from kit.android.install.state import read_state
 from kit.bounded import MOST_UNPACKED, open_zip, printable
-from kit.build.samples import read_arrays, read_labels
+from kit.build.samples import read_arrays
 from kit.bundle.manifest import read_manifest
 from kit.bundle.manifest_check import faults_of
 from kit.errors import KitError
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import load_recipe
 from kit.shared.job import Refusal, Result, load_result
 from kit.source_model.model_file import read_model_file

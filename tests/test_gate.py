@@ -114,15 +114,16 @@ def test_a_second_normalization_is_refused_before_anything_is_converted(world: W
 )
 def test_one_normalization_or_a_second_that_is_meant_builds(world: World, kind: str, more: str, checks: str) -> None:
     bundle = world.built(world.recipe(kind, "float32", more, checks))
-    told = [note for note in read_manifest(bundle)["notes"] if "normalized twice" in note]
+    told = [note for note in read_manifest(bundle).notes if "normalized twice" in note]
     assert len(told) == bool(checks)
 
 
 def test_constants_that_float16_has_not_stay_float32(world: World) -> None:
     bundle = world.built(world.recipe("constants", "float16"))
-    outputs = read_manifest(bundle)["measures"]["outputs"]
-    assert [output["name"] for output in outputs] == ["level", "weather"]
-    assert all(output["worst_share"] < 0.01 for output in outputs), outputs
+    measures = read_manifest(bundle).measures
+    assert measures is not None
+    assert [output.name for output in measures.outputs] == ["level", "weather"]
+    assert all((output.worst_share or 1) < 0.01 for output in measures.outputs), measures
 
 
 def test_int8_names_an_output_that_its_data_does_not_move(world: World) -> None:
@@ -141,7 +142,7 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
     golden = digits_bundle / "emulate" / "golden.npz"
     for name in ("golden.npz", "evaluated.npz"):
         (tmp_path / name).write_bytes(golden.read_bytes())
-    sha256 = read_manifest(digits_bundle)["model"]["sha256"]
+    sha256 = read_manifest(digits_bundle).model.sha256
     answers = runtime_answers(digits_bundle, "litert:2.3.0", tmp_path, sha256, lambda _: None)
     with np.load(golden) as arrays:
         assert np.array_equal(answers["output/digit"], arrays["output/digit"])

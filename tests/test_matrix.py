@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 
+from kit.bundle.manifest_entries import OutputEntry
 from kit.errors import RecipeError
 from kit.files import tree_digests
 from kit.matrix.builds import Cell, Failure, Wish, built_cell, make_wish, parse_versions, read_failure
@@ -318,7 +319,7 @@ def test_a_hostile_name_or_message_is_text_on_the_page() -> None:
     model = recipe.model.model_copy(update={"id": evil, "version": evil, "path": evil})
     failure = Failure(3, evil, evil, evil)
     built = replace(
-        cell("2.19.1", {evil: 1}, "x", runtime=evil), keras=evil, outputs=({"name": evil, "agreement": 0.5},)
+        cell("2.19.1", {evil: 1}, "x", runtime=evil), keras=evil, outputs=(OutputEntry(evil, 0.0, 0.0, agreement=0.5),)
     )
     other = replace(built, tensorflow="2.20.0", operators=())
     failed = replace(built, tensorflow="2.21.0", failure=failure, bytes=None, sha256=None)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_signature import signed
 from models import keras3_model
 from worlds import DIGITS, run_kit, write_recipe
 
@@ -95,7 +96,7 @@ def right_of(bundle: Path, world: World) -> float:
 def rewrite(bundle: Path, facts: dict[str, Any], labels: dict[str, bytes]) -> None:
     """Give the model other metadata."""
     path = model_of(bundle)
-    path.write_bytes(write_metadata(path.read_bytes(), facts, About("digits", "1.0.0"), labels))
+    path.write_bytes(write_metadata(path.read_bytes(), signed(facts, "digits"), About("digits", "1.0.0"), labels))
 
 
 # ---------------------------------------------------------------- what MediaPipe says
@@ -223,6 +224,6 @@ def test_each_reason_why_no_task_fits_is_its_own_sentence(
         for part in parts:
             table = table[int(part) if part.isdigit() else part]
         table[last] = value
-    found = find_misfit(facts, file)
+    found = find_misfit(signed(facts), file)
     assert (found is None) == (why is None)
     assert why is None or why in str(found)

@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hostile_signature import signed
 from worlds import run_kit, write_recipe
 
 from kit.android.proof.check_metadata import metadata_step
-from kit.build.write_bundle import label_files
+from kit.build.bundle_signature import label_files, labels_of
 from kit.bundle.metadata import About, describe
 from kit.bundle.write_metadata import write_metadata
 from kit.errors import ModelError
@@ -76,7 +77,7 @@ def change(bundle: Path, edit: Callable[[dict[str, Any]], None]) -> None:
 
 
 def test_what_is_written_is_read_again(bare: bytes, facts: dict[str, Any]) -> None:
-    model = write_metadata(bare, facts, ABOUT, LABELS)
+    model = write_metadata(bare, signed(facts), ABOUT, LABELS)
     found = read_metadata(model)
     assert found is not None
     assert (found.name, found.version, found.author, found.license) == ("digits", "1.2.3", "A. Maker", "MIT")
@@ -87,12 +88,12 @@ def test_what_is_written_is_read_again(bare: bytes, facts: dict[str, Any]) -> No
     assert (digit.name, digit.description) == ("digit", "which it is")
     assert [(each.name, each.kind) for each in digit.files] == [("labels.txt", "labels")]
     assert read_files(model) == LABELS
-    assert found == describe(read_tflite(bare), facts, ABOUT)
+    assert found == describe(read_tflite(bare), signed(facts), ABOUT)
 
 
 def test_the_converters_bytes_stay_as_they_are_and_aligned(bare: bytes, facts: dict[str, Any]) -> None:
     for length in range(0, 64, 4):  # of what stands in front
-        model = write_metadata(bare, facts, About("digits", "1.0.0", "d" * length), LABELS)
+        model = write_metadata(bare, signed(facts), About("digits", "1.0.0", "d" * length), LABELS)
         assert model.find(bare) % 64 == 0
     before, after = read_tflite(bare), read_tflite(model)
     assert (after.subgraphs, after.signatures) == (before.subgraphs, before.signatures)
@@ -103,15 +104,17 @@ def test_the_converters_bytes_stay_as_they_are_and_aligned(bare: bytes, facts: d
 
 
 def test_the_same_arguments_give_the_same_bytes(bare: bytes, facts: dict[str, Any]) -> None:
-    assert write_metadata(bare, facts, ABOUT, LABELS) == write_metadata(bare, dict(facts), ABOUT, dict(LABELS))
-    with zipfile.ZipFile(io.BytesIO(write_metadata(bare, facts, ABOUT, LABELS))) as archive:
+    assert write_metadata(bare, signed(facts), ABOUT, LABELS) == write_metadata(
+        bare, signed(dict(facts)), ABOUT, dict(LABELS)
+    )
+    with zipfile.ZipFile(io.BytesIO(write_metadata(bare, signed(facts), ABOUT, LABELS))) as archive:
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
 def test_metadata_that_was_there_is_replaced(bare: bytes, facts: dict[str, Any]) -> None:
-    once = write_metadata(bare, facts, About("old", "0.0.1"), {"labels.txt": b"old\n"})
-    twice = write_metadata(once, facts, ABOUT, LABELS)
+    once = write_metadata(bare, signed(facts), About("old", "0.0.1"), {"labels.txt": b"old\n"})
+    twice = write_metadata(once, signed(facts), ABOUT, LABELS)
     assert [each.name for each in read_tflite(twice).metadata].count(NAME) == 1
     found = read_metadata(twice)
     assert (found and found.name, read_files(twice)) == ("digits", LABELS)
@@ -122,7 +125,7 @@ def test_a_threshold_is_written_where_readers_hold_it_against_the_apps_own_score
     bare: bytes, facts: dict[str, Any], activation: str, written: bool
 ) -> None:
     facts["outputs"][0] |= {"activation": activation, "threshold": 0.25}
-    model = write_metadata(bare, facts, ABOUT, LABELS)
+    model = write_metadata(bare, signed(facts), ABOUT, LABELS)
     found = read_metadata(model)
     assert found is not None
     digit = found.subgraphs[0].outputs[0]
@@ -136,7 +139,7 @@ def test_a_colour_that_the_format_does_not_have_is_unknown_and_float_ends_are_no
     bare: bytes, facts: dict[str, Any]
 ) -> None:
     facts["inputs"][0] |= {"color": "bgr", "dtype": "float32", "scale": None, "mean": [127.5], "std": [-127.5]}
-    found = read_metadata(write_metadata(bare, facts, ABOUT, LABELS))
+    found = read_metadata(write_metadata(bare, signed(facts), ABOUT, LABELS))
     assert found is not None
     image = found.subgraphs[0].inputs[0]
     assert (image.color, image.low, image.high) == ("", (-1.0,), (1.0,))
@@ -144,7 +147,7 @@ def test_a_colour_that_the_format_does_not_have_is_unknown_and_float_ends_are_no
 
 def test_text_in_any_language_survives(bare: bytes, facts: dict[str, Any]) -> None:
     told = About("digits", "1.0.0", "Erkennt Ziffern: größer, 数字, 🙂\n\x1b[31m", inputs={"image": "\u202e"})
-    model = write_metadata(bare, facts, told, {"labels.txt": "ä\n字\n".encode()})
+    model = write_metadata(bare, signed(facts), told, {"labels.txt": "ä\n字\n".encode()})
     found = read_metadata(model)
     assert found is not None
     assert found.description == told.description
@@ -203,7 +206,7 @@ def test_no_damaged_byte_of_the_metadata_raises_anything_but_a_model_error(finis
 
 def test_a_file_that_is_no_model_is_refused(facts: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=r"not a \.tflite file"):
-        write_metadata(b"nothing", facts, ABOUT, LABELS)
+        write_metadata(b"nothing", signed(facts), ABOUT, LABELS)
 
 
 # ---------------------------------------------------------------- the build
@@ -238,7 +241,7 @@ def test_a_build_writes_what_the_recipe_says_of_the_model(digits_bundle: Path, t
 
 
 def test_labels_in_the_model_are_the_labels_beside_it(digits_bundle: Path, tmp_path: Path) -> None:
-    (name,) = label_files(load_recipe(write_recipe(tmp_path)))
+    (name,) = label_files(labels_of(load_recipe(write_recipe(tmp_path))))
     inside = read_files(assets(digits_bundle) / "model.tflite")
     assert inside[name] == (assets(digits_bundle) / name).read_bytes()
 
@@ -273,7 +276,7 @@ def test_the_step_finds_a_mean_that_is_wrong_in_both_by_the_recipe(bundle: Path,
     change(bundle, lambda facts: facts["inputs"][0].update(mean=[127.5]))
     facts = json.loads((assets(bundle) / "signature.json").read_text("utf-8"))
     told = About("digits", "1.0.0")
-    (assets(bundle) / "model.tflite").write_bytes(write_metadata(bare, facts, told, LABELS))
+    (assets(bundle) / "model.tflite").write_bytes(write_metadata(bare, signed(facts), told, LABELS))
     step = metadata_step(bundle)
     assert step.verdict == "fail"
     assert "image: mean [127.5] in the metadata, [0] in the recipe" in step.detail
@@ -285,7 +288,7 @@ def test_the_step_finds_a_model_without_metadata_and_one_without_its_labels(
     model = assets(bundle) / "model.tflite"
     model.write_bytes(bare)
     assert metadata_step(bundle).detail == "model.tflite has no metadata"
-    model.write_bytes(write_metadata(bare, facts, About("digits", "1.0.0"), {}))
+    model.write_bytes(write_metadata(bare, signed(facts), About("digits", "1.0.0"), {}))
     assert "labels.txt: none in the model" in metadata_step(bundle).detail
     model.write_bytes(b"gone")
     assert metadata_step(bundle).verdict == "fail"

@@ -13,8 +13,10 @@ import pytest
 from PIL import Image
 
 from kit.build import samples
-from kit.build.samples import image_facts, read_labels
+from kit.build.image_input import image_entry
+from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe, load_recipe
 from kit.source_model.model_file import ModelFile
 
@@ -402,8 +404,8 @@ def test_color_follows_the_channels_unless_the_recipe_says_it(
     tmp_path: Path, shape: tuple[int, ...], tables: str, color: str
 ) -> None:
     (tmp_path / "s.npz").touch()
-    facts = image_facts(recipe(tmp_path, "s.npz", tables=tables).inputs[0], shape)
-    assert facts == {"mean": [0.0], "std": [255.0], "color": color, "resize": "stretch"}
+    image = image_entry(recipe(tmp_path, "s.npz", tables=tables).inputs[0], shape)
+    assert image == ImageEntry(color, "stretch", (0.0,), (255.0,))
 
 
 def test_without_mean_and_std_pixels_go_in_as_they_are(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,11 @@ from kit.build.metrics import answered
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
-from kit.build.write_bundle import Judged, Parts, finish_model, label_files, write_bundle, write_manifest
-from kit.bundle.manifest import MANIFEST, read_manifest, record_path
+from kit.build.write_bundle import Judged, Parts, write_bundle
+from kit.build.write_manifest import write_manifest
+from kit.bundle.layout import MANIFEST
+from kit.bundle.manifest import BuildRecord, record_path
+from kit.bundle.manifest_entries import Manifest
 from kit.emulation.run import replay_golden
 from kit.engine import Limits, choose_engine
 from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
@@ -48,7 +51,7 @@ class Built:
 
     recipe: Recipe
     bundle: Path | None
-    manifest: Mapping[str, Any] | None
+    manifest: Manifest | None
     judged: Judged
     result: Result
     size: int
@@ -71,36 +74,27 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     started = time.time()
     data = Data(calibration, evaluation)
     with convert(plan, engine, data, options.limits, reporter) as (result, files):
-        model = finish_model(recipe, result, (files / MODEL).read_bytes(), label_files(recipe))
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(files / MODEL, recipe.android.runtime)
-        parts = Parts(
-            recipe,
-            plan.toolchain,
-            plan.sources,
-            result,
-            files,
-            model,
-            plan.runtime_lock,
-            plan.key,
-            data.raw(),
-            plan.code,
-            plan.structure,
-        )
+        parts = Parts.of(plan, result, files, data.raw())
         reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
         judged, answers = run_trial(parts, reporter.note)
         if failures(judged.verdicts):
-            return Built(recipe, None, None, judged, result, len(model), engine.name)
-        _write(target, parts, judged, reporter)
+            return Built(recipe, None, None, judged, result, len(parts.model), engine.name)
+        manifest = _write(target, parts, judged, reporter)
         if options.answers is not None:
             _keep(options.answers, answered(recipe, result.signature, answers))
-    record = {"engine": engine.name, "started": int(started), "seconds": round(time.time() - started, 1)}
-    record |= {"models": [str(source.path.resolve()) for source in plan.sources], "key": plan.key}
-    if options.answers is not None:
-        record["answers"] = sha256_file(options.answers)
+    record = BuildRecord(
+        engine=engine.name,
+        started=int(started),
+        seconds=round(time.time() - started, 1),
+        models=tuple(str(source.path.resolve()) for source in plan.sources),
+        key=plan.key,
+        answers=None if options.answers is None else sha256_file(options.answers),
+    )
     with writable(options.out):
-        write_whole(record_path(target), json_text(record).encode())
-    return Built(recipe, target, read_manifest(target), judged, result, len(model), engine.name)
+        write_whole(record_path(target), json_text(asdict(record)).encode())
+    return Built(recipe, target, manifest, judged, result, len(parts.model), engine.name)
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
@@ -112,14 +106,14 @@ def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
         write_whole(place, (Path(folder) / place.name).read_bytes())
 
 
-def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> None:
+def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> Manifest:
     """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
     with replacing(target) as staging:
         reporter.stage("write the bundle")
-        signature = write_bundle(staging, parts, judged)
-        emulation = _emulate(staging, parts, reporter)
-        write_manifest(staging, parts, signature, judged, emulation)
+        bundle = write_bundle(staging, parts, judged)
+        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter))
     reporter.close()
+    return manifest
 
 
 def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:

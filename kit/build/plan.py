@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.build.samples import read_labels
 from kit.errors import RecipeError
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
 from kit.toolchains.lockfile import Lock

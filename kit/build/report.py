@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,9 +16,9 @@ from rich.table import Table
 from kit.build.checks import Verdict, ignored
 from kit.build.metrics import OutputMeasure
 from kit.build.pipeline import Built
-from kit.build.samples import read_labels
-from kit.build.write_bundle import measured
+from kit.build.write_manifest import measured
 from kit.files import size_of
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
 from kit.shared.job import ASSIGN, READ, Result
 from kit.tflite.weight_types import weights_text
@@ -57,10 +57,10 @@ def print_built(built: Built) -> None:
 def build_facts(built: Built) -> dict[str, Any]:
     """Return what --json prints: the manifest, or what was measured and judged where a gate refused."""
     if built.manifest is not None:
-        return dict(built.manifest)
+        return built.manifest.to_json()
     return {
         "checks": [asdict(verdict) for verdict in built.judged.verdicts],
-        "measures": measured(built.result, built.judged),
+        "measures": asdict(measured(built.result, built.judged)),
         "model": {"bytes": built.size},
     }
 
@@ -91,7 +91,7 @@ def _rows(built: Built) -> Iterator[Row]:
     if built.manifest:
         runtime = find_runtime(recipe.android.runtime).name
         stands = "" if runtime == recipe.android.runtime else f"; it stands for {recipe.android.runtime}"
-        yield f"on {runtime}", _emulated(built.manifest["emulation"]) + stands
+        yield f"on {runtime}", _emulated(built.manifest.emulation) + stands
     yield (
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",
@@ -139,7 +139,7 @@ def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *
     )
 
 
-def _emulated(report: dict[str, Any]) -> str:
+def _emulated(report: Mapping[str, Any]) -> str:
     if "why" in report:
         return f"{report['verdict']}: {report['why']}"
     outputs = report.get("outputs", {})

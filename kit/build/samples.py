@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from kit.bounded import MOST_TEXT, open_regular, open_zip, read_bounded
+from kit.bounded import open_regular, open_zip
+from kit.build.image_input import image_entry
+from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
 
@@ -59,28 +62,6 @@ class Samples:
 def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
     """Return the samples that `Samples.raw` came from, None for no arrays."""
     return _normalized(recipe, arrays, None, "the bundle's samples") if arrays else None
-
-
-def image_facts(tensor: Input, shape: Sequence[int]) -> dict[str, Any]:
-    """Return how pictures become this input: mean, std, color, resize. shape is [H, W, C] or [H, W]."""
-    channels = shape[2] if len(shape) == 3 else 1
-    if len(shape) not in {2, 3} or channels not in {1, 3}:
-        raise RecipeError(
-            f"[[inputs]] {tensor.name}: kind 'image' cannot be {list(shape)}: it is [H, W, 1], [H, W, 3] or [H, W]",
-            'use kind = "tensor"',
-        )
-    color = tensor.color or ("rgb" if channels == 3 else "grayscale")
-    if (color == "grayscale") != (channels == 1):
-        raise RecipeError(
-            f"[[inputs]] {tensor.name}: color '{color}' does not fit {channels} channels", "leave color out"
-        )
-    mean, std = tensor.mean or [0.0], tensor.std or [1.0]
-    if len(mean) not in {1, channels}:
-        raise RecipeError(
-            f"[[inputs]] {tensor.name}: {len(mean)} means for {channels} channels",
-            "give one for each channel, or one",
-        )
-    return {"mean": mean, "std": std, "color": color, "resize": tensor.resize or "stretch"}
 
 
 def representative(recipe: Recipe, model: ModelFile) -> Samples | None:
@@ -198,20 +179,20 @@ def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray 
         if name not in images:
             continue
         # [N, H, W] is the same picture as [N, H, W, 1]
-        facts = image_facts(images[name], array.shape[1:])
+        image = image_entry(images[name], array.shape[1:])
         if array.dtype == np.uint8:
             pixels[name] = array
-            values[name] = normalize(array, facts["mean"], facts["std"])
+            values[name] = normalize(array, image.mean, image.std)
         else:
-            _check_range(array, facts, f"{where}: '{name}'")
+            _check_range(array, image, f"{where}: '{name}'")
     return Samples(values, pixels, y)
 
 
-def _check_range(array: np.ndarray, facts: Mapping[str, Any], where: str) -> None:
+def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
     """Refuse floats that normalized pixels cannot be: mostly pictures that were not normalized, or twice."""
     import numpy as np
 
-    mean, std = np.asarray(facts["mean"]), np.asarray(facts["std"])
+    mean, std = np.asarray(image.mean), np.asarray(image.std)
     ends = np.stack([(0 - mean) / std, (255 - mean) / std])
     low, high = float(ends.min()), float(ends.max())
     slack = 0.01 * (high - low)
@@ -241,9 +222,9 @@ def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndar
 
     from kit.shared.preprocess import load_picture
 
-    facts = image_facts(tensor, shape)
+    image = image_entry(tensor, shape)
     try:
-        return np.stack([load_picture(file, shape, facts["color"], facts["resize"]) for file in files])
+        return np.stack([load_picture(file, shape, image.color, image.resize) for file in files])
     except (ValueError, OSError) as error:
         raise RecipeError(str(error), "replace or remove that file") from error
     except (MemoryError, OverflowError) as error:
@@ -291,22 +272,3 @@ def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | 
             f"name the folders by the labels: {', '.join(labels[:10])}",
         )
     return np.array([labels.index(folder) for folder in folders], dtype=np.int64)
-
-
-def read_labels(path: Path) -> list[str]:
-    """Return the labels of a text file, one a line. Raises RecipeError for none or blank ones.
-
-    A label may be there twice: ImageNet's own list has two cranes.
-    """
-    try:
-        lines = read_bounded(path, MOST_TEXT).decode("utf-8-sig").rstrip().splitlines()
-    except (OSError, ValueError) as error:
-        raise RecipeError(
-            f"{path}: labels cannot be read: {error}", "give a text file in UTF-8, one label a line"
-        ) from error
-    labels = [line.strip() for line in lines]
-    if not labels or "" in labels:
-        raise RecipeError(
-            f"{path}: " + ("a blank line among the labels" if labels else "no labels"), "one label a line"
-        )
-    return labels

@@ -6,39 +6,39 @@ the bundle and the source model, nothing else that a person wrote.
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from kit.bounded import MOST_TEXT, read_bounded
+from kit.build.bundle_signature import Labels, finish_model, label_files, signature_of
 from kit.build.convert import Data, convert
 from kit.build.golden import golden_vectors, is_of_worker
 from kit.build.plan import Plan, read_sources
-from kit.build.samples import from_raw, read_arrays, read_labels
-from kit.build.write_bundle import finish_model
+from kit.build.samples import from_raw, read_arrays
 from kit.bundle.arrays import made_arrays
-from kit.bundle.manifest import (
+from kit.bundle.layout import (
+    MAIN_ASSETS,
     MANIFEST,
     PROVENANCE,
     PROVENANCE_CODE,
     PROVENANCE_STRUCTURE,
     SAMPLES,
-    faults,
-    read_manifest,
-    read_record,
+    Bundle,
 )
+from kit.bundle.manifest import faults, read_manifest, read_record
+from kit.bundle.manifest_entries import Manifest
 from kit.emulation.run import check_packages, lay_harness, runtime_answers
 from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree
 from kit.progress import Reporter
+from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
 from kit.shared.job import GOLDEN, MODEL
 from kit.tflite.diff import compare
@@ -99,11 +99,14 @@ def verify(
         return Ladder(tuple(rungs))
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
-        here = bundle / "src" / "main" / "assets" / str(manifest["id"]) / MODEL
+        there = Bundle(bundle, manifest.id)
         # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
-        again = finish_model(plan.recipe, result, (files / MODEL).read_bytes(), _labels(here.parent, manifest))
+        labels = _labels(there, manifest)
+        signature = signature_of(plan.recipe, result, labels)
+        again = finish_model(plan.recipe, signature, (files / MODEL).read_bytes(), label_files(labels))
+        here = there.model
         same = here.read_bytes() == again
-        other = result.machine != manifest["toolchain"]["architecture"]
+        other = result.machine != manifest.toolchain.architecture
         rungs.append(_bytes(here, again, promised=not other))
         if not same:
             difference = compare(read_tflite(here), read_tflite(again))
@@ -115,7 +118,7 @@ def verify(
             rungs.append(Rung("numbers", False, (error.message,)))
         else:
             theirs = golden_vectors(result, made_arrays(files / GOLDEN), vectors)
-            rungs.append(_numbers(bundle / "emulate" / GOLDEN, theirs, exact=same))
+            rungs.append(_numbers(there.golden_npz, theirs, exact=same))
     return Ladder(tuple(rungs))
 
 
@@ -124,7 +127,7 @@ def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
 
     Raises RecipeError where one is not at hand, or where not as many are named as the bundle was made of.
     """
-    names = [str(each["file"]) for each in read_manifest(bundle)["source"]["files"]]
+    names = [source.file for source in read_manifest(bundle).source.files]
     if named and len(named) != len(names):
         raise RecipeError(
             f"{bundle}: it was made of {len(names)} models, and {len(named)} are named",
@@ -148,21 +151,20 @@ def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
 
 def _recorded(bundle: Path) -> list[Path]:
     """Return where the build record beside the bundle says that the models were."""
-    models = read_record(bundle).get("models")
-    return [Path(str(name)) for name in models] if isinstance(models, list) else []
+    return [Path(name) for name in read_record(bundle).models]
 
 
-def _files(bundle: Path, manifest: Mapping[str, Any]) -> Rung:
+def _files(bundle: Path, manifest: Manifest) -> Rung:
     lines = faults(bundle, manifest)
-    if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest["toolchain"]["lock_sha256"]:
+    if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest.toolchain.lock_sha256:
         lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
-    return Rung("files", not lines, tuple(lines) or (f"{len(manifest['files'])} files are as {MANIFEST} has them",))
+    return Rung("files", not lines, tuple(lines) or (f"{len(manifest.files)} files are as {MANIFEST} has them",))
 
 
-def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
+def _source(models: Sequence[Path], manifest: Manifest) -> Rung:
     same, others = [], []
-    for model, made_of in zip(models, manifest["source"]["files"], strict=True):
-        wanted = made_of["sha256"]
+    for model, made_of in zip(models, manifest.source.files, strict=True):
+        wanted = made_of.sha256
         try:
             model.stat()
             found = sha256_tree(model)
@@ -177,9 +179,9 @@ def _source(models: Sequence[Path], manifest: Mapping[str, Any]) -> Rung:
     return Rung("source", not others, (*others, *same))
 
 
-def _recipe(bundle: Path, manifest: Mapping[str, Any], *, allow_code: bool) -> Recipe:
+def _recipe(bundle: Path, manifest: Manifest, *, allow_code: bool) -> Recipe:
     try:
-        recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+        recipe = Recipe.model_validate_json(manifest.recipe.text)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
@@ -187,46 +189,40 @@ def _recipe(bundle: Path, manifest: Mapping[str, Any], *, allow_code: bool) -> R
     return recipe.model_copy(update={"model": recipe.model.model_copy(update={"allow_code": allow_code})})
 
 
-def _check_locks(bundle: Path, manifest: Mapping[str, Any]) -> None:
+def _check_locks(bundle: Path, manifest: Manifest) -> None:
     """Refuse packages that no toolchain or runtime of the kit has, whatever the bundle's locks say."""
     known = {pin.name for toolchain in toolchains().values() for pin in toolchain.lock.pins}
     check_packages(_toolchain(bundle, manifest).lock, known, bundle)
 
 
-def _plan(bundle: Path, models: Sequence[Path], manifest: Mapping[str, Any], *, allow_code: bool) -> Plan:
+def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_code: bool) -> Plan:
     recipe = _recipe(bundle, manifest, allow_code=allow_code)
     if not allow_code:
         _check_locks(bundle, manifest)
     toolchain = _toolchain(bundle, manifest)
-    signature = manifest["signature"]
-    assets = bundle / "src" / "main" / "assets" / str(manifest["id"])
-    labels = {
-        output["name"]: len(read_labels(assets / output["labels"]))
-        for output in signature["outputs"]
-        if output.get("labels")
-    }
-    runtime_lock = read_lock(bundle / "emulate" / "requirements.txt")
+    there = Bundle(bundle, manifest.id)
+    counts = {name: len(labels.texts) for name, labels in _labels(there, manifest).items()}
+    runtime_lock = read_lock(there.requirements)
     code = bundle / PROVENANCE_CODE if recipe.model.code else None
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
-    key = str(manifest["key"])
-    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, key)
+    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, counts, manifest.key)
     return replace(made, trust="--allow-code")
 
 
-def _toolchain(bundle: Path, manifest: Mapping[str, Any]) -> Toolchain:
+def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:
     """Return the toolchain that the bundle carries: its own lock, whatever this kit pins."""
-    made = manifest["toolchain"]
+    made = manifest.toolchain
     return Toolchain(
-        made["tensorflow"],
-        made["python"],
-        made["keras"],
-        made["legacy_keras"],
+        made.tensorflow,
+        made.python,
+        made.keras,
+        made.legacy_keras,
         cutoff="",
         loads={},
         cannot=(),
         folder=bundle / PROVENANCE,
-        machine=made["architecture"],
+        machine=made.architecture,
     )
 
 
@@ -239,10 +235,13 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
     return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
 
 
-def _labels(assets: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
-    """Return the content of each labels file of the bundle."""
-    names = [output["labels"] for output in manifest["signature"]["outputs"] if output.get("labels")]
-    return {name: read_bounded(assets / name, MOST_TEXT) for name in names}
+def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:
+    """Return the labels by output name, as the bundle has them."""
+    return {
+        output.name: Labels(output.labels, tuple(read_labels(bundle.labels(output.labels))))
+        for output in manifest.signature.outputs
+        if output.labels
+    }
 
 
 def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
@@ -256,15 +255,13 @@ def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
     return Rung("bytes", False, tuple(lines), promised)
 
 
-def _answers(
-    bundle: Path, manifest: Mapping[str, Any], again: bytes, files: Path, reporter: Reporter
-) -> dict[str, np.ndarray]:
+def _answers(bundle: Path, manifest: Manifest, again: bytes, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
     """Return what the new file answers on the bundle's runtime, through the kit's own harness."""
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        copy, runtime = Path(folder) / "bundle", find_runtime(manifest["recipe"]["android"]["runtime"]).name
+        copy, runtime = Path(folder) / "bundle", find_runtime(manifest.runtime).name
         lay_harness(copy, bundle, manifest)
-        shutil.copytree(bundle / "src" / "main" / "assets", copy / "src" / "main" / "assets")
-        next(copy.glob(f"src/main/assets/*/{MODEL}")).write_bytes(again)
+        shutil.copytree(bundle / MAIN_ASSETS, copy / MAIN_ASSETS)
+        Bundle(copy, manifest.id).model.write_bytes(again)
         reporter.stage(f"run it on {runtime}")
         return runtime_answers(copy, runtime, files, sha256_bytes(again), reporter.note)
 

@@ -1,54 +1,61 @@
-"""The bundle's layout and contents: what a person drops into an app. Every file is the same bytes on every build."""
+"""The bundle's files: what a user drops into an app. Every file is the same bytes on every build."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit import __version__
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.read_signature import class_name
 from kit.android.codegen.runtime_api import COROUTINES, coordinate_of
 from kit.android.codegen.write_sources import write_android
+from kit.build.bundle_signature import Labels, finish_model, label_files, labels_of, signature_of
 from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metrics import OutputMeasure
-from kit.build.samples import image_facts, read_labels
-from kit.bundle.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
-from kit.bundle.metadata import about
-from kit.bundle.write_metadata import write_metadata
+from kit.build.plan import Plan
+from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
+from kit.bundle.signature import BundleSignature
 from kit.emulation.harness import PREPROCESS
-from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
-from kit.recipe.schema import Input, Output, Recipe
+from kit.files import json_text
+from kit.recipe.schema import Recipe
 from kit.render import render_text, render_tree
-from kit.shared.job import ASSIGN, GOLDEN, MODEL, READ, Result, SignatureSpec, TensorSpec
-from kit.source_model.model_file import ModelFile
+from kit.shared.job import MODEL, Result
 from kit.tflite.weight_types import WeightTypes
-from kit.toolchains.lockfile import Lock
-from kit.toolchains.toolchain import Toolchain
 
 if TYPE_CHECKING:
     import numpy as np
 
-SIGNATURE_FORMAT = 1  # of signature.json, which the harness reads, too: keys may come, none goes
-
 
 @dataclass(frozen=True)
 class Parts:
-    """What a bundle is made of. `files` is the folder of the worker's files, `model` the .tflite with its metadata."""
+    """What a bundle is made of. files: the folder of the worker's files; model: the .tflite with its metadata.
 
-    recipe: Recipe
-    toolchain: Toolchain
-    sources: tuple[ModelFile, ...]
+    samples: arrays [N, ...] by name, as `verify` feeds them again. labels: by output name.
+    """
+
+    plan: Plan
     result: Result
     files: Path
     model: bytes
-    runtime_lock: Lock
-    key: str
     samples: Mapping[str, np.ndarray]
-    code: Path | None = None
-    structure: Path | None = None
+    signature: BundleSignature
+    labels: Mapping[str, Labels]
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.plan.recipe
+
+    @staticmethod
+    def of(plan: Plan, result: Result, files: Path, samples: Mapping[str, np.ndarray]) -> Parts:
+        """Return the parts of a conversion: labels are read here, and the signature is made, once."""
+        recipe, labels = plan.recipe, labels_of(plan.recipe)
+        signature = signature_of(recipe, result, labels)
+        model = finish_model(recipe, signature, (files / MODEL).read_bytes(), label_files(labels))
+        return Parts(plan, result, files, model, samples, signature, labels)
 
 
 @dataclass(frozen=True)
@@ -63,224 +70,47 @@ class Judged:
     weights: WeightTypes
 
 
-def write_runnable(folder: Path, parts: Parts) -> dict[str, Any]:
-    """Write what it takes to run the model as an app does into an empty folder: assets and harness, no golden vectors.
-
-    Returns the signature.
-    """
-    recipe = parts.recipe
-    assets = folder / "src" / "main" / "assets" / recipe.model.id
-    assets.mkdir(parents=True)
-    (assets / MODEL).write_bytes(parts.model)
-    for file, content in label_files(recipe).items():
-        (assets / file).write_bytes(content)
-    labels = _label_names(recipe)
-    signature = _signature(recipe, parts.result, labels)
-    (assets / "signature.json").write_text(json_text(signature), "utf-8", newline="\n")
-    emulate = folder / "emulate"
-    render_tree("bundle/emulate", emulate, _values(parts, signature))
-    shutil.copyfile(PREPROCESS, emulate / "preprocess.py")
-    (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
-    return signature
+def write_runnable(folder: Path, parts: Parts) -> Bundle:
+    """Write what it takes to run the model into an empty folder: assets and harness, no golden vectors."""
+    bundle = Bundle(folder, parts.recipe.model.id)
+    bundle.assets.mkdir(parents=True)
+    bundle.model.write_bytes(parts.model)
+    for file, content in label_files(parts.labels).items():
+        bundle.labels(file).write_bytes(content)
+    bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
+    render_tree("bundle/emulate", bundle.harness.parent, _values(parts))
+    shutil.copyfile(PREPROCESS, bundle.harness.parent / "preprocess.py")
+    bundle.requirements.write_text(parts.plan.runtime_lock.text, "utf-8", newline="\n")
+    return bundle
 
 
-def write_bundle(folder: Path, parts: Parts, judged: Judged) -> dict[str, Any]:
-    """Write everything but the manifest into an empty folder; return the signature."""
+def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
+    """Write everything but the manifest into an empty folder."""
     from kit.shared.npz import save_npz  # numpy: a command that builds nothing should not load it
 
-    recipe, golden = parts.recipe, folder / "emulate" / GOLDEN
-    signature = write_runnable(folder, parts)
-    labels = _label_names(recipe)
+    bundle, plan, recipe = write_runnable(folder, parts), parts.plan, parts.recipe
     beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
-    readme = _values(parts, signature) | {"gate": recipe.checks.gate, "beyond": beyond}
-    (folder / "README.md").write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
-    save_npz(golden, judged.golden)
-    write_android(
-        folder,
-        id=recipe.model.id,
-        version=recipe.model.version,
-        package=recipe.android.package,
-        runtime=recipe.android.runtime,
-        signature=signature,
-        labels={output: _labels(recipe, output) for output in labels},
-        golden=golden,
-    )
+    readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond}
+    (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
+    save_npz(bundle.golden_npz, judged.golden)
+    texts = {name: labels.texts for name, labels in parts.labels.items()}
+    app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts)
+    write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
-    lock = parts.toolchain.on(parts.result.machine).lock
+    lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
-    for place, path in ((PROVENANCE_CODE, parts.code), (PROVENANCE_STRUCTURE, parts.structure)):
+    for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
         if path is not None:
             shutil.copyfile(path, folder / place)
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
-    return signature
+    return bundle
 
 
-def write_manifest(
-    folder: Path,
-    parts: Parts,
-    signature: Mapping[str, Any],
-    judged: Judged,
-    emulation: Mapping[str, Any],
-) -> None:
-    """Write bundle.json: what made the bundle, what was measured and judged, and the SHA-256 of every other file."""
-    recipe, result = parts.recipe, parts.result
-    model = next(folder.glob(f"src/main/assets/*/{MODEL}"))
-    manifest = {
-        "format": FORMAT,
-        "id": recipe.model.id,
-        "version": recipe.model.version,
-        "kit": __version__,
-        "key": parts.key,
-        "recipe": recipe.model_dump(mode="json", exclude_none=True),
-        "source": {"files": _sources(parts), "parameters": result.parameters},
-        "toolchain": {
-            "tensorflow": result.tensorflow,
-            "loader": result.loader,
-            "python": parts.toolchain.python,
-            "keras": parts.toolchain.keras,
-            "legacy_keras": parts.toolchain.legacy_keras,
-            "lock_sha256": parts.toolchain.on(result.machine).lock.sha256,
-            "architecture": result.machine,
-            "any_cpu": result.portable,
-        },
-        "model": {
-            "sha256": sha256_file(model),
-            "bytes": model.stat().st_size,
-            "scheme": recipe.quantize.scheme,
-            "io": recipe.io,
-            "weights": asdict(judged.weights),
-        },
-        "signature": signature,
-        "variables": [asdict(fate) for fate in result.variables],
-        "notes": list(judged.notes),
-        "measures": measured(result, judged),
-        "gate": recipe.checks.gate,
-        "checks": [
-            {"name": v.name, "limit": v.limit, "value": v.value, "passed": v.passed, "enforced": v.enforced}
-            for v in judged.verdicts
-        ],
-        "emulation": emulation,
-        "files": tree_digests(folder),
-    }
-    (folder / MANIFEST).write_text(json_text(manifest), "utf-8", newline="\n")
-
-
-def _sources(parts: Parts) -> list[dict[str, Any]]:
-    """Return what is known of each model file or folder, by the name that the recipe has for it."""
-    return [
-        {
-            "file": PurePath(name).name,
-            "format": source.suffix,
-            "sha256": sha256_tree(source.path),
-            "bytes": size_of(source.path),
-            "keras": source.keras,
-            "tensorflow": source.tensorflow,
-        }
-        for name, source in zip(parts.recipe.model.paths, parts.sources, strict=True)
-    ]
-
-
-def measured(result: Result, judged: Judged) -> dict[str, Any]:
-    """Return what was measured, as the manifest has it."""
-    return {
-        "on": result.measured_on,
-        "samples": result.samples,
-        "interpreter": judged.interpreter,
-        "outputs": [_plain_measure(measure) for measure in judged.measures],
-    }
-
-
-def _plain_measure(measure: OutputMeasure) -> dict[str, Any]:
-    facts = asdict(measure)
-    truth = facts.pop("truth") or {}
-    return facts | {key: truth.get(key) for key in ("float_accuracy", "accuracy", "majority")}
-
-
-def _labels(recipe: Recipe, output: str) -> list[str]:
-    name = next(o.labels for o in recipe.outputs if o.name == output)
-    return read_labels(recipe.file(str(name)))
-
-
-def label_files(recipe: Recipe) -> dict[str, bytes]:
-    """Return each labels file's content by its asset name: one label a line."""
-    names = _label_names(recipe).items()
-    return {file: "".join(f"{label}\n" for label in _labels(recipe, output)).encode() for output, file in names}
-
-
-def finish_model(recipe: Recipe, result: Result, model: bytes, labels: Mapping[str, bytes]) -> bytes:
-    """Return the worker's model as the bundle has it: with metadata. labels: what label_files gives."""
-    return write_metadata(model, _signature(recipe, result, _label_names(recipe)), about(recipe), labels)
-
-
-def _label_names(recipe: Recipe) -> dict[str, str]:
-    """Return the asset name of each labelled output: labels.txt for the first, labels_2.txt for the second."""
-    labelled = [output.name for output in recipe.outputs if output.labels]
-    return {name: "labels.txt" if i == 0 else f"labels_{i + 1}.txt" for i, name in enumerate(labelled)}
-
-
-def _signature(recipe: Recipe, result: Result, labels: Mapping[str, str]) -> dict[str, Any]:
-    inputs = {tensor.name: tensor for tensor in recipe.inputs}
-    outputs = {tensor.name: tensor for tensor in recipe.outputs}
-    main = result.signature
-    facts: dict[str, Any] = {
-        "format": SIGNATURE_FORMAT,
-        "id": recipe.model.id,
-        "version": recipe.model.version,
-        "model": MODEL,
-        "signature": main.key,
-        "inputs": [_input(spec, inputs.get(spec.name)) for spec in main.inputs],
-        "outputs": [_output(spec, outputs.get(spec.name), labels) for spec in main.outputs],
-    }
-    if result.others:
-        facts["others"] = [_plain(signature) for signature in result.others]
-    if result.kept:
-        tensors = [{"name": v.name, "shape": list(v.shape), "dtype": v.dtype} for v in result.kept]
-        facts["variables"] = {"read": READ, "assign": ASSIGN, "tensors": tensors}
-    if recipe.model.streaming:
-        facts["streaming"] = True  # one step of a sequence in each call, the state in the variables
-    if result.train:
-        facts["train"] = _plain(result.train)
-    if result.flex:
-        facts["flex"] = list(result.flex)
-    return facts
-
-
-def _plain(signature: SignatureSpec) -> dict[str, Any]:
-    """Return a signature that the recipe says nothing of."""
-    return {
-        "signature": signature.key,
-        "inputs": [_input(spec, None) for spec in signature.inputs],
-        "outputs": [_output(spec, None, {}) for spec in signature.outputs],
-    }
-
-
-def _facts(spec: TensorSpec, kind: str) -> dict[str, Any]:
-    """Return a tensor's facts; what is as ever stays unsaid: a batch axis, the model's own name."""
-    facts = asdict(spec) | {"kind": kind}
-    if spec.batched:
-        del facts["batched"]
-    if not spec.origin:
-        del facts["origin"]
-    return facts
-
-
-def _input(spec: TensorSpec, wish: Input | None) -> dict[str, Any]:
-    facts = _facts(spec, wish.kind if wish else "tensor")
-    return facts | image_facts(wish, spec.shape[1:]) if wish and wish.kind == "image" else facts
-
-
-def _output(spec: TensorSpec, wish: Output | None, labels: Mapping[str, str]) -> dict[str, Any]:
-    facts = _facts(spec, wish.kind if wish else "tensor")
-    if wish is None or wish.kind != "classes":
-        return facts
-    facts |= {"labels": labels.get(spec.name), "activation": wish.activation or "none"}
-    return facts if wish.threshold is None else facts | {"threshold": wish.threshold}
-
-
-def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:
+def _values(parts: Parts) -> dict[str, object]:
+    """Return what the templates of the README and the harness say."""
     recipe = parts.recipe
     return {
         "bundle_id": recipe.model.id,
@@ -293,5 +123,5 @@ def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:
         "kit_version": __version__,
         "tensorflow": parts.result.tensorflow,
         "scheme": recipe.quantize.scheme,
-        "signature": signature,
+        "signature": parts.signature,
     }

@@ -12,44 +12,43 @@ import struct
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from kit.bundle.signature import BundleSignature, TensorEntry
 from kit.errors import ModelError
 from kit.files import write_whole
 
 MAGIC = b"DKGOLD1\n"
-GOLDEN_BIN = "golden.bin"
 _AGAIN = "build the bundle again"
 
 
-def write_golden(path: Path, signature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+def write_golden(path: Path, signature: BundleSignature, arrays: Mapping[str, np.ndarray]) -> None:
     """Write golden.bin of golden.npz's arrays. Raises ModelError where an array is missing or of another form."""
     write_whole(path, golden_bytes(golden_sections(signature, arrays)))
 
 
-def golden_sections(signature: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def golden_sections(signature: BundleSignature, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the sections by name, each [vectors, *shape of one call]: the main signature's, the others', training's.
 
     The variables as built are what the signature that reads them gives in its one vector.
     """
     sections: dict[str, np.ndarray] = {}
-    for entry, prefix in _signatures(signature):
-        tensors = [("input", one) for one in entry["inputs"]] + [("output", one) for one in entry["outputs"]]
-        tensors += [("pixels", one) for one in entry["inputs"]]
+    for entry, prefix in signature.with_prefixes():
+        tensors = [("input", tensor) for tensor in entry.inputs] + [("output", tensor) for tensor in entry.outputs]
+        tensors += [("pixels", tensor) for tensor in entry.inputs]
         for kind, tensor in tensors:
-            if kind == "output" and entry is signature.get("train"):
-                continue  # what a step answers hangs on all steps before it
-            array = arrays.get(f"{prefix}{kind}/{tensor['name']}")
+            if kind == "output" and entry is signature.train:
+                continue  # what a step gives depends on all steps before it
+            array = arrays.get(f"{prefix}{kind}/{tensor.name}")
             if array is not None:
-                _add(sections, f"{entry['signature']}/{kind}/{tensor['name']}", _by_call(tensor, array))
-    kept = signature.get("variables") or {"tensors": []}
-    for tensor in kept["tensors"]:
-        array = arrays.get(f"variable/{tensor['name']}")
+                _add(sections, f"{entry.key}/{kind}/{tensor.name}", _by_call(tensor, array))
+    kept = signature.variables
+    for variable in kept.tensors if kept else ():
+        array = arrays.get(f"variable/{variable.name}")
         if array is None:
-            raise ModelError(f"golden.npz has no variable {tensor['name']!r}", _AGAIN)
-        _add(sections, f"{kept['read']}/output/{tensor['name']}", array[None])
+            raise ModelError(f"golden.npz has no variable {variable.name!r}", _AGAIN)
+        _add(sections, f"{kept.read if kept else ''}/output/{variable.name}", array[None])
     return sections
 
 
@@ -79,19 +78,13 @@ def read_golden(content: bytes) -> dict[str, np.ndarray]:
     return sections
 
 
-def _signatures(signature: Mapping[str, Any]) -> list[tuple[Mapping[str, Any], str]]:
-    own = [*(signature.get("others") or []), *([signature["train"]] if signature.get("train") else [])]
-    return [(signature, ""), *((entry, f"signature/{entry['signature']}/") for entry in own)]
-
-
-def _by_call(tensor: Mapping[str, Any], array: np.ndarray) -> np.ndarray:
+def _by_call(tensor: TensorEntry, array: np.ndarray) -> np.ndarray:
     """Return [vectors, *shape of one call] of golden.npz's [vectors * rows, ...], rows the file's own batch."""
-    if not tensor.get("batched", True):
+    if not tensor.batched:
         return array
-    rows = max(int(tensor["shape"][0]), 1)
-    if not array.ndim or len(array) % rows:
-        raise ModelError(f"golden.npz has {list(array.shape)} for {tensor['name']!r}: {rows} a call", _AGAIN)
-    return array.reshape(len(array) // rows, rows, *array.shape[1:])
+    if not array.ndim or len(array) % tensor.rows:
+        raise ModelError(f"golden.npz has {list(array.shape)} for {tensor.name!r}: {tensor.rows} a call", _AGAIN)
+    return array.reshape(len(array) // tensor.rows, tensor.rows, *array.shape[1:])
 
 
 def _add(sections: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:

@@ -1,12 +1,13 @@
-"""What a bundle's facts become in metadata: names and kinds from signature.json, sentences from the recipe."""
+"""What a bundle says of itself becomes metadata: names and kinds from its signature, sentences from the recipe."""
 
 from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from kit.bundle.signature import BundleSignature, ClassesEntry, ImageEntry, SignatureEntry, TensorEntry
 from kit.tflite.metadata.types import AssociatedFile, Color, Metadata, SubgraphNote, TensorNote
 from kit.tflite.reader import Signature, Subgraph, TfliteFile
 
@@ -44,9 +45,9 @@ def about(recipe: Recipe) -> About:
     )
 
 
-def describe(file: TfliteFile, facts: Mapping[str, Any], told: About) -> Metadata:
-    """Return the metadata of a model file. facts: its signature.json."""
-    entries = {entry["signature"]: entry for entry in (*facts.get("others", ()), facts.get("train"), facts) if entry}
+def describe(file: TfliteFile, signature: BundleSignature, told: About) -> Metadata:
+    """Return the metadata of a model file with that signature."""
+    entries = {entry.key: entry for entry in reversed(signature.all_signatures())}
     last = max((each.subgraph for each in file.signatures), default=0)
     subgraphs = tuple(
         _subgraph(graph, [each for each in file.signatures if each.subgraph == index], entries, told)
@@ -55,52 +56,52 @@ def describe(file: TfliteFile, facts: Mapping[str, Any], told: About) -> Metadat
     return Metadata(told.name, told.description, told.version, told.author, told.license, subgraphs)
 
 
-def calibrations(facts: Mapping[str, Any]) -> dict[str, bytes]:
+def calibrations(signature: BundleSignature) -> dict[str, bytes]:
     """Return the files that make readers apply a sigmoid: scale 1, slope 1, offset 0 in a line for each class."""
-    outputs = [output for output in facts["outputs"] if _sigmoid(output)]
+    outputs = [output for output in signature.outputs if _sigmoid(output)]
     # No newline at the end: MediaPipe takes what is behind it for one class more.
-    return {_calibration(output): b"\n".join([b"1,1,0"] * int(output["shape"][-1])) for output in outputs}
+    return {_calibration(output): b"\n".join([b"1,1,0"] * output.shape[-1]) for output in outputs}
 
 
 def _subgraph(
-    graph: Subgraph, signatures: Sequence[Signature], entries: Mapping[str, Mapping[str, Any]], told: About
+    graph: Subgraph, signatures: Sequence[Signature], entries: Mapping[str, SignatureEntry], told: About
 ) -> SubgraphNote:
     """Return a subgraph's note: its signature's names, or its own where it has none."""
     key = signatures[0].key if signatures else ""
-    entry = entries.get(key, {"inputs": (), "outputs": ()})
+    entry = entries.get(key, SignatureEntry(key, (), ()))
     notes: list[tuple[TensorNote, ...]] = []
     for indices, way, sentences in ((graph.inputs, "inputs", told.inputs), (graph.outputs, "outputs", told.outputs)):
         names = {index: name for name, index in getattr(signatures[0], way).items()} if signatures else {}
-        facts = {tensor["name"]: tensor for tensor in entry[way]}
+        known = {tensor.name: tensor for tensor in getattr(entry, way)}
         notes.append(
             tuple(
-                _tensor(names.get(index, graph.tensors[index].name), facts, sentences, picture=way == "inputs")
+                _tensor(names.get(index, graph.tensors[index].name), known, sentences, picture=way == "inputs")
                 for index in indices
             )
         )
     return SubgraphNote(key or graph.name, *notes)
 
 
-def _tensor(name: str, facts: Mapping[str, Any], sentences: Mapping[str, str], *, picture: bool) -> TensorNote:
-    fact = facts.get(name)
-    sentence = sentences.get(name, "") if fact else ""
-    if fact and picture and fact["kind"] == "image":
-        return _image(fact, sentence)
-    if fact and fact["kind"] == "classes":
-        return _classes(fact, sentence)
+def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str, str], *, picture: bool) -> TensorNote:
+    tensor = known.get(name)
+    sentence = sentences.get(name, "") if tensor else ""
+    if tensor and tensor.image and picture:
+        return _image(tensor, tensor.image, sentence)
+    if tensor and tensor.classes:
+        return _classes(tensor, tensor.classes, sentence)
     return TensorNote(name, sentence, content="feature")
 
 
-def _image(fact: Mapping[str, Any], sentence: str) -> TensorNote:
-    """Return a picture's note. What it says of normalization holds for the real values, also of a quantized tensor."""
-    mean, std = _singles(fact["mean"]), _singles(fact["std"])
-    ends = [sorted(_value(fact, (pixel - m) / s) for pixel in (0, 255)) for m, s in zip(mean, std, strict=True)]
-    height, width = fact["shape"][1:3]
+def _image(tensor: TensorEntry, image: ImageEntry, sentence: str) -> TensorNote:
+    """Return an image's note. What it says of normalization holds for the real values, also of a quantized tensor."""
+    mean, std = _singles(image.mean), _singles(image.std)
+    ends = [sorted(_value(tensor, (pixel - m) / s) for pixel in (0, 255)) for m, s in zip(mean, std, strict=True)]
+    height, width = tensor.shape[1:3]
     return TensorNote(
-        fact["name"],
+        tensor.name,
         sentence,
         content="image",
-        color=_COLORS.get(fact["color"], ""),
+        color=_COLORS.get(image.color, ""),
         size=(width, height) if width > 0 and height > 0 else None,
         mean=mean,
         std=std,
@@ -109,16 +110,16 @@ def _image(fact: Mapping[str, Any], sentence: str) -> TensorNote:
     )
 
 
-def _classes(fact: Mapping[str, Any], sentence: str) -> TensorNote:
-    files, sigmoid = [], _sigmoid(fact)
-    if fact.get("labels"):
-        files.append(AssociatedFile(fact["labels"], "labels", f"what each value of {fact['name']} is for"))
+def _classes(tensor: TensorEntry, classes: ClassesEntry, sentence: str) -> TensorNote:
+    files, sigmoid = [], _sigmoid(tensor)
+    if classes.labels:
+        files.append(AssociatedFile(classes.labels, "labels", f"what each value of {tensor.name} is for"))
     if sigmoid:
-        files.append(AssociatedFile(_calibration(fact), "score calibration", "makes each value a sigmoid's"))
+        files.append(AssociatedFile(_calibration(tensor), "score calibration", "makes each value a sigmoid's"))
     # A reader holds the threshold against values that no softmax was applied to: it would mean something else there.
-    threshold = fact.get("threshold") if fact["activation"] in {"none", "sigmoid"} else None
+    threshold = classes.threshold if classes.activation in {"none", "sigmoid"} else None
     return TensorNote(
-        fact["name"],
+        tensor.name,
         sentence,
         content="feature",
         sigmoid=sigmoid,
@@ -127,22 +128,22 @@ def _classes(fact: Mapping[str, Any], sentence: str) -> TensorNote:
     )
 
 
-def _sigmoid(fact: Mapping[str, Any]) -> bool:
-    return bool(fact["kind"] == "classes" and fact["activation"] == "sigmoid" and fact["shape"][-1] > 0)
+def _sigmoid(tensor: TensorEntry) -> bool:
+    return bool(tensor.classes and tensor.classes.activation == "sigmoid" and tensor.shape[-1] > 0)
 
 
-def _calibration(fact: Mapping[str, Any]) -> str:
+def _calibration(tensor: TensorEntry) -> str:
     """Return the name of the file that belongs to an output: unique, as the labels' is, also where there are none."""
-    stem = str(fact["labels"] or f"{fact['name']}.txt")
+    stem = tensor.labels or f"{tensor.name}.txt"
     return f"calibration_{stem.replace('/', '_')}"
 
 
-def _value(fact: Mapping[str, Any], real: float) -> float:
+def _value(tensor: TensorEntry, real: float) -> float:
     """Return a real value as the tensor holds it."""
-    if fact["dtype"] not in _LIMITS or not fact.get("scale"):
+    if tensor.dtype not in _LIMITS or not tensor.scale:
         return real
-    low, high = _LIMITS[fact["dtype"]]
-    return float(min(max(round(real / fact["scale"]) + fact["zero_point"], low), high))
+    low, high = _LIMITS[tensor.dtype]
+    return float(min(max(round(real / tensor.scale) + (tensor.zero_point or 0), low), high))
 
 
 def _singles(values: Sequence[float] | Iterator[float]) -> tuple[float, ...]:

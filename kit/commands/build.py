@@ -43,7 +43,7 @@ def build(
     target = Path(out) / identity
     if identity and is_intact(target, key) and (not answers or has_answers(target, key, Path(answers))):
         if json:
-            print_json(read_manifest(target))
+            print_json(read_manifest(target).to_json())
         else:
             sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
         return

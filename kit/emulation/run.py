@@ -15,9 +15,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.bounded import MOST_JSON, read_bounded
 from kit.bundle.arrays import made_arrays
+from kit.bundle.layout import HARNESS, only_bundle
 from kit.bundle.manifest import read_intact, read_manifest
+from kit.bundle.manifest_entries import Manifest
+from kit.bundle.signature import read_signature
 from kit.emulation.harness import own_harness
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.shared.job import EVALUATED, GOLDEN
@@ -28,7 +30,6 @@ from kit.toolchains.venv import runtime_venv
 if TYPE_CHECKING:
     import numpy as np
 
-HARNESS = Path("emulate") / "emulate.py"
 ANSWERING = Path(__file__).with_name("runtime_outputs.py")
 CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
 _OTHER = "name another runtime: [android] runtime; or another [quantize] scheme, or another [toolchain] tensorflow"
@@ -64,7 +65,7 @@ def run_harness(
     bundle is not as it was built, EngineError where the interpreter crashed.
     """
     if allow_code:
-        argv = harness_argv(bundle, find_runtime(runtime or _own_runtime(read_manifest(bundle))), arguments, notify)
+        argv = harness_argv(bundle, find_runtime(runtime or read_manifest(bundle).runtime), arguments, notify)
         code = subprocess.run(argv, check=False, env=_alone()).returncode
     else:
         manifest = read_intact(bundle)
@@ -72,7 +73,7 @@ def run_harness(
             folder = Path(scratch)
             lay_harness(folder, bundle, manifest)
             (folder / "src").symlink_to(bundle.resolve() / "src")
-            argv = harness_argv(folder, find_runtime(runtime or _own_runtime(manifest)), arguments, notify)
+            argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
             code = subprocess.run(argv, check=False, env=_alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
@@ -104,11 +105,7 @@ def runtime_answers(
     raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
 
 
-def _own_runtime(manifest: Mapping[str, Any]) -> str:
-    return str(manifest["recipe"]["android"]["runtime"])
-
-
-def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None:
+def lay_harness(folder: Path, bundle: Path, manifest: Manifest) -> None:
     """Write the kit's own harness into folder/emulate, with a bundle's golden vectors and packages beside it.
 
     Raises RecipeError where the packages are not a runtime's.
@@ -119,7 +116,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None
         (emulate / name).write_bytes(content)
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
-    known = {pin.name for pin in find_runtime(_own_runtime(manifest)).lock(pictures=True).pins}
+    known = {pin.name for pin in find_runtime(manifest.runtime).lock(pictures=True).pins}
     check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
 
 
@@ -194,9 +191,7 @@ def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
 
 
 def _has_variables(bundle: Path) -> bool:
-    places = bundle.glob("src/main/assets/*/signature.json")
-    facts = [json.loads(read_bounded(path, MOST_JSON)) for path in places]
-    return any(each.get("variables") for each in facts)
+    return read_signature(only_bundle(bundle).signature).variables is not None
 
 
 def _alone() -> dict[str, str]:

@@ -16,13 +16,15 @@ from pathlib import Path
 from typing import Any
 
 from kit.build.cache_key import build_key
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import has_answers, is_intact, read_manifest, read_record
+from kit.bundle.manifest_entries import OutputEntry
 from kit.errors import INTERRUPTED, KINDS, RecipeError
 from kit.files import json_text, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
 from kit.process import Exit
 from kit.recipe.schema import Recipe, load_recipe
-from kit.shared.job import MODEL
+from kit.shared.values import from_json
 from kit.tflite.reader import OperatorCode, TfliteFile, read_tflite
 from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
 
@@ -82,7 +84,7 @@ class Cell:
     operators: tuple[OperatorCode, ...] = ()
     samples: int | None = None
     measured_on: str | None = None
-    outputs: tuple[Mapping[str, Any], ...] = ()  # as in the manifest's measures
+    outputs: tuple[OutputEntry, ...] = ()
 
 
 def parse_versions(text: str) -> tuple[Toolchain, ...]:
@@ -196,25 +198,26 @@ def built_cell(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
     """Return the cell of a bundle that is there."""
     bundle = wish.bundle(toolchain.tensorflow)
     manifest, record = read_manifest(bundle), read_record(bundle)
-    file = read_tflite(bundle / "src" / "main" / "assets" / wish.recipe.model.id / MODEL)
+    measures = manifest.measures
+    file = read_tflite(Bundle(bundle, manifest.id).model)
     return Cell(
         tensorflow=toolchain.tensorflow,
-        keras=str(manifest["toolchain"]["loader"]),
+        keras=manifest.toolchain.loader,
         python=toolchain.python,
         unchanged=unchanged,
         failure=None,
-        seconds=record.get("seconds"),
-        engine=record.get("engine"),
-        architecture=manifest["toolchain"]["architecture"],
+        seconds=record.seconds,
+        engine=record.engine,
+        architecture=manifest.toolchain.architecture,
         bundle=str(bundle),
         bytes=file.size,
         sha256=file.sha256,
         content=content_digest(file),
         min_runtime=file.min_runtime_version or None,
         operators=tuple(sorted(file.operator_codes, key=lambda code: (code.name, code.version))),
-        samples=manifest["measures"]["samples"],
-        measured_on=manifest["measures"]["on"],
-        outputs=tuple(manifest["measures"]["outputs"]),
+        samples=measures.samples if measures else None,
+        measured_on=measures.on if measures else None,
+        outputs=measures.outputs if measures else (),
     )
 
 
@@ -233,7 +236,7 @@ def _failed(
         bytes=facts.get("model", {}).get("bytes"),
         samples=measures.get("samples"),
         measured_on=measures.get("on"),
-        outputs=tuple(measures.get("outputs", ())),
+        outputs=tuple(from_json(OutputEntry, output) for output in measures.get("outputs", ())),
     )
 
 

@@ -161,8 +161,7 @@ def _versions(cell: Cell) -> dict[str, tuple[int, ...]]:
 
 
 def _scales(wish: Wish, version: str) -> dict[str, float | None]:
-    outputs = read_manifest(wish.bundle(version))["signature"]["outputs"]
-    return {output["name"]: output["scale"] for output in outputs}
+    return {output.name: output.scale for output in read_manifest(wish.bundle(version)).signature.outputs}
 
 
 def _compared(

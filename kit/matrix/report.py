@@ -86,13 +86,13 @@ def _row(matrix: Matrix, cell: Cell, groups: dict[str, str], differing: dict[str
 
 def accuracies(cell: Cell) -> tuple[float | None, float | None]:
     """Return the accuracy of the float model and of the file, as fractions, of the first output that has one."""
-    measured = [output for output in cell.outputs if output.get("accuracy") is not None]
-    return (measured[0]["float_accuracy"], measured[0]["accuracy"]) if measured else (None, None)
+    measured = [output for output in cell.outputs if output.accuracy is not None]
+    return (measured[0].float_accuracy, measured[0].accuracy) if measured else (None, None)
 
 
 def float_agreement(cell: Cell) -> float | None:
     """Return the lowest agreement of an output with the float model."""
-    return min((o["agreement"] for o in cell.outputs if o.get("agreement") is not None), default=None)
+    return min((output.agreement for output in cell.outputs if output.agreement is not None), default=None)
 
 
 def percent(value: float | None) -> str:

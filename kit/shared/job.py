@@ -15,8 +15,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from types import UnionType
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any
+
+from kit.shared.values import from_json
 
 FORMAT = 2
 JOB, RESULT = "job.json", "result.json"
@@ -188,43 +189,15 @@ def dump(value: Job | Result | Refusal) -> str:
 
 def load_job(text: str) -> Job:
     """Read job.json. Raises ValueError for another format's."""
-    return _build(Job, _checked(json.loads(text)["job"]))
+    return from_json(Job, _checked(json.loads(text)["job"]))
 
 
 def load_result(text: str) -> Result | Refusal:
     """Read result.json. Raises ValueError for another format's, and TypeError or KeyError for what is none."""
     raw = json.loads(text)
     if "refusal" in raw:
-        return _build(Refusal, raw["refusal"])
-    return _build(Result, _checked(raw["result"]))
-
-
-T = TypeVar("T")
-# What JSON has for a field's type. A float's value may be whole.
-_PLAIN: dict[Any, tuple[type, ...]] = {str: (str,), bool: (bool,), int: (int,), float: (float, int)}
-
-
-def _build(kind: type[T], raw: dict[str, Any]) -> T:
-    """Return the dataclass of a mapping, its fields by their types: tuples and dataclasses in it, too."""
-    types = get_type_hints(kind)
-    return kind(**{name: _value(types[name], value) for name, value in raw.items()})
-
-
-def _value(kind: Any, value: Any) -> Any:
-    if value is None:
-        return None
-    if get_origin(kind) in {Union, UnionType}:
-        kind = next(each for each in get_args(kind) if each is not type(None))
-    if get_origin(kind) is tuple:
-        inner = get_args(kind)[0]
-        if not isinstance(value, list):
-            raise TypeError(f"{value!r} is no list")
-        return tuple(_value(inner, item) for item in value)
-    if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return _build(kind, value)
-    if kind in _PLAIN and type(value) not in _PLAIN[kind]:
-        raise TypeError(f"{value!r} is no {kind.__name__}")
-    return value
+        return from_json(Refusal, raw["refusal"])
+    return from_json(Result, _checked(raw["result"]))
 
 
 def _checked(raw: dict[str, Any]) -> dict[str, Any]:

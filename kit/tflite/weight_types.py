@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from kit.tflite.reader import TfliteFile
+if TYPE_CHECKING:
+    from kit.tflite.reader import TfliteFile
 
 TYPES = ("float32", "float16", "int16", "int8", "uint8", "int4")  # biases of int8 files are int32, and no weights
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from kit.android.codegen.kotlin_names import comment
 from kit.android.codegen.runtime_api import Api
+from kit.bundle.signature import TensorEntry, VariableEntry
 from kit.errors import ModelError, RecipeError
 
 OPEN = -1  # an axis of any size
+QUANTIZED = ("int8", "uint8", "int16", "int32")
 LARGEST = 2**31 - 1  # elements of an array on the JVM
 
 
@@ -109,10 +110,11 @@ class Tensor:
         return f"{text}, real = {self.affine.scale.removesuffix('f')} * {minus}"
 
 
-def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, allowed: float = 0.0) -> Tensor:
+def read_tensor(
+    entry: TensorEntry | VariableEntry, const: str, ident: str, api: Api, *, allowed: float = 0.0
+) -> Tensor:
     """Return a tensor of signature.json. Raises ModelError or RecipeError for what that API cannot hold."""
-    name, dtype = str(entry["name"]), str(entry["dtype"])
-    shape = tuple(int(size) for size in entry["shape"])
+    name, dtype, shape = entry.name, entry.dtype, entry.shape
     if dtype not in STORAGE:
         raise ModelError(
             f"{name!r} is {dtype}, and no Kotlin is generated for that",
@@ -131,7 +133,7 @@ def read_tensor(entry: Mapping[str, Any], const: str, ident: str, api: Api, *, a
         )
     if math.prod(shape) > LARGEST:
         raise ModelError(f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}")
-    return Tensor(name, const, ident, dtype, shape, _affine(entry, dtype), repr(float(allowed)))
+    return Tensor(name, const, ident, dtype, shape, _affine(entry), repr(float(allowed)))
 
 
 def float_literal(value: float) -> str:
@@ -147,9 +149,8 @@ def float_array(values: Sequence[float], count: int) -> str:
     return f"floatArrayOf({', '.join(float_literal(value) for value in every)})"
 
 
-def _affine(entry: Mapping[str, Any], dtype: str) -> Affine | None:
-    if entry.get("scale") is None or dtype not in ("int8", "uint8", "int16", "int32"):
+def _affine(entry: TensorEntry | VariableEntry) -> Affine | None:
+    if isinstance(entry, VariableEntry) or entry.scale is None or entry.dtype not in QUANTIZED:
         return None
-    limits = np.iinfo(dtype)
-    zero_point = int(entry.get("zero_point") or 0)
-    return Affine(float_literal(float(entry["scale"])), zero_point, int(limits.min), int(limits.max))
+    limits = np.iinfo(entry.dtype)
+    return Affine(float_literal(entry.scale), entry.zero_point or 0, int(limits.min), int(limits.max))

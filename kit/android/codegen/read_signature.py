@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import Call, Glue, Label, Labels, Output, Picture, Variables
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
 from kit.android.codegen.kotlin_tensor import Tensor, float_array, float_literal, read_tensor
 from kit.android.codegen.runtime_api import Api
+from kit.bundle.signature import SignatureEntry, TensorEntry, VariablesEntry
 from kit.errors import ModelError
 
 MOST_CONSTANTS = 2000  # labels of an enum: its initializer must stay below the JVM's 64 kB a method
@@ -45,31 +46,23 @@ def class_name(bundle_id: str) -> str:
     return f"{name}Model" if name.casefold() in taken or name.casefold() in {"outputs"} else name
 
 
-def read_glue(
-    signature: Mapping[str, Any],
-    *,
-    id: str,  # noqa: A002
-    version: str,
-    package: str | None,
-    api: Api,
-    labels: Mapping[str, Sequence[str]],
-    allowed: Mapping[str, float],
-) -> Glue:
+def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
     """Return the values for the templates.
 
-    labels: the texts by output name. allowed: by "<signature>/<output>" how far an output may be from its golden
-    vectors. Raises ModelError or RecipeError for what the API cannot hold.
+    allowed: by "<signature>/<output>" how far an output may be from its golden vectors. Raises ModelError or
+    RecipeError for what the API cannot hold.
     """
-    package = package or f"com.example.{id}"
-    name = class_name(id)
-    reader = _Reader(api, allowed, Scope([*CLASSES, name, "Outputs"]), labels)
-    calls = [reader.main(signature)]
-    calls += [reader.other(entry) for entry in signature.get("others") or []]
-    calls += [reader.other(signature["train"], train=True)] if signature.get("train") else []
-    kept = reader.variables(signature["variables"]) if signature.get("variables") else None
+    signature = model.signature
+    package = model.package or f"com.example.{model.id}"
+    name = class_name(model.id)
+    reader = _Reader(api, allowed, Scope([*CLASSES, name, "Outputs"]), model.labels)
+    calls = [reader.main(signature.main)]
+    calls += [reader.other(entry) for entry in signature.others]
+    calls += [reader.other(signature.train, train=True)] if signature.train else []
+    kept = reader.variables(signature.variables) if signature.variables else None
     return Glue(
-        id=id,
-        version=version,
+        id=model.id,
+        version=model.version,
         package=package_name(package),
         package_path=package.replace(".", "/"),
         name=name,
@@ -77,7 +70,7 @@ def read_glue(
         calls=tuple(calls),
         labels=tuple(reader.enums),
         variables=kept,
-        flex=tuple(map(str, signature.get("flex") or [])),
+        flex=signature.flex,
     )
 
 
@@ -95,35 +88,35 @@ class _Reader:
         self.texts = labels
         self.enums: list[Labels] = []
 
-    def main(self, entry: Mapping[str, Any]) -> Call:
-        verb = "classify" if any(one["kind"] == "classes" for one in entry["outputs"]) else "run"
+    def main(self, entry: SignatureEntry) -> Call:
+        verb = "classify" if any(output.classes for output in entry.outputs) else "run"
         return self._call(entry, "SIGNATURE", "main", verb, "Outputs", "")
 
-    def other(self, entry: Mapping[str, Any], *, train: bool = False) -> Call:
-        key = str(entry["signature"])
+    def other(self, entry: SignatureEntry, *, train: bool = False) -> Call:
+        key = entry.key
         const = self.consts.take(f"SIGNATURE_{upper_snake(key, 'OF')}")
         verb = camel(key, "signature")
         name = self.classes.take(f"{upper_camel(key, 'Signature')}Outputs")
         return self._call(entry, const, "", verb, name, f"{upper_snake(key, 'SIGNATURE')}_", train=train)
 
-    def variables(self, entry: Mapping[str, Any]) -> Variables:
+    def variables(self, entry: VariablesEntry) -> Variables:
         scope = Scope([*MEMBERS, "copy", "size", "value", "field"])
         tensors = tuple(
             read_tensor(
-                one,
-                self.consts.take(f"VARIABLE_{upper_snake(one['name'], 'OF')}"),
-                scope.take(camel(one["name"], "variable")),
+                variable,
+                self.consts.take(f"VARIABLE_{upper_snake(variable.name, 'OF')}"),
+                scope.take(camel(variable.name, "variable")),
                 self.api,
             )
-            for one in entry["tensors"]
+            for variable in entry.tensors
         )
-        # What the assigning signature answers: how many it has assigned.
-        done = {"name": "assigned", "dtype": "int32", "shape": []}
-        return Variables(str(entry["read"]), str(entry["assign"]), tensors, read_tensor(done, "", "", self.api))
+        # What the assigning signature gives: how many it has assigned.
+        done = TensorEntry("assigned", (), "int32")
+        return Variables(entry.read, entry.assign, tensors, read_tensor(done, "", "", self.api))
 
     def _call(
         self,
-        entry: Mapping[str, Any],
+        entry: SignatureEntry,
         const: str,
         ident: str,
         verb: str,
@@ -132,10 +125,10 @@ class _Reader:
         *,
         train: bool = False,
     ) -> Call:
-        key = str(entry["signature"])
-        if len(entry["inputs"]) > MOST_PARAMETERS:
+        if len(entry.inputs) > MOST_PARAMETERS:
             raise ModelError(
-                f"signature {key!r} has {len(entry['inputs'])} inputs, and a Kotlin function takes {MOST_PARAMETERS}",
+                f"signature {entry.key!r} has {len(entry.inputs)} inputs, "
+                f"and a Kotlin function takes {MOST_PARAMETERS}",
                 "join inputs in the model",
             )
         verb = verb if verb in {"run", "classify"} and not prefix else self.members.take(verb)
@@ -144,15 +137,15 @@ class _Reader:
         parameters = Scope(MEMBERS)
         inputs = tuple(
             read_tensor(
-                one,
-                self.consts.take(f"{prefix}INPUT_{upper_snake(one['name'], 'OF')}"),
-                parameters.take(camel(one["name"], "input"), ("Picture", "Lookup", "Rotation", "Shape")),
+                tensor,
+                self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
+                parameters.take(camel(tensor.name, "input"), ("Picture", "Lookup", "Rotation", "Shape")),
                 self.api,
             )
-            for one in entry["inputs"]
+            for tensor in entry.inputs
         )
         return Call(
-            key=key,
+            key=entry.key,
             const=const,
             ident=ident or self.members.take(f"{verb}Call"),
             verb=verb,
@@ -162,32 +155,30 @@ class _Reader:
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
             pictures=_pictures(entry, inputs),
-            prefix="" if not prefix else f"{key}/",
+            prefix="" if not prefix else f"{entry.key}/",
             train=train,
         )
 
-    def _outputs(self, entry: Mapping[str, Any], prefix: str) -> tuple[Output, ...]:
+    def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:
         scope = Scope([*MEMBERS, "copy"])
-        return tuple(
-            self._output(one, f"{entry['signature']}/{one['name']}", prefix, scope) for one in entry["outputs"]
-        )
+        return tuple(self._output(output, f"{entry.key}/{output.name}", prefix, scope) for output in entry.outputs)
 
-    def _output(self, entry: Mapping[str, Any], place: str, prefix: str, scope: Scope) -> Output:
-        name = str(entry["name"])
+    def _output(self, entry: TensorEntry, place: str, prefix: str, scope: Scope) -> Output:
+        name, classes = entry.name, entry.classes
         const = self.consts.take(f"{prefix}OUTPUT_{upper_snake(name, 'OF')}")
         suffixes = ("Real", "Scores", "Score", "Top", "Ranking", "Yes", "Shape")
         ident = scope.take(camel(name, "output"), suffixes)
         tensor = read_tensor(entry, const, ident, self.api, allowed=self.allowed.get(place, 0.0))
-        labels = self._labels(entry, tensor) if entry.get("labels") and name in self.texts else None
+        labels = self._labels(classes.labels, tensor) if classes and classes.labels and name in self.texts else None
         form = _form(entry, tensor)
-        threshold = entry.get("threshold")
+        threshold = classes.threshold if classes else None
         threshold_const = ""
         if form in {"scores", "yes"} and threshold is not None:
             threshold_const = self.consts.take(f"THRESHOLD_{upper_snake(name, 'OF')}")
-        text = "" if threshold is None else float_literal(float(threshold))
-        return Output(tensor, form, entry.get("activation") or "none", labels, text, threshold_const)
+        text = "" if threshold is None else float_literal(threshold)
+        return Output(tensor, form, classes.activation if classes else "none", labels, text, threshold_const)
 
-    def _labels(self, entry: Mapping[str, Any], tensor: Tensor) -> Labels:
+    def _labels(self, asset: str, tensor: Tensor) -> Labels:
         texts = self.texts[tensor.name]
         if tensor.shape and len(texts) != tensor.shape[-1]:
             raise ModelError(
@@ -200,28 +191,28 @@ class _Reader:
         entries = tuple(Label(scope.take(upper_snake(text, word)) if enum else "", text) for text in texts)
         name = f"{upper_camel(tensor.name, 'Output')}Label"
         name = self.classes.take(name) if enum else self.members.take(f"{camel(tensor.name, 'output')}Labels")
-        labels = Labels(name, str(entry["labels"]), tensor.name, entries, enum)
+        labels = Labels(name, asset, tensor.name, entries, enum)
         self.enums.append(labels)
         return labels
 
 
-def _form(entry: Mapping[str, Any], tensor: Tensor) -> str:
+def _form(entry: TensorEntry, tensor: Tensor) -> str:
     """Return what an output's values are. Several rows of scores are numbers for the app, as emulate.py has it."""
-    scores = entry["kind"] == "classes" and tensor.dtype != "bool" and not tensor.open and tensor.shape
+    scores = entry.classes and tensor.dtype != "bool" and not tensor.open and tensor.shape
     if scores and tensor.count == tensor.shape[-1]:
         return "yes" if tensor.count == 1 else "scores"
     return "quantized" if tensor.affine else "plain"
 
 
-def _pictures(entry: Mapping[str, Any], tensors: Sequence[Tensor]) -> tuple[Picture, ...]:
+def _pictures(entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[Picture, ...]:
     """Return how bitmaps become the inputs of kind image, of which one call takes one."""
     images = [
-        (one, tensor)
-        for one, tensor in zip(entry["inputs"], tensors, strict=True)
-        if one.get("kind") == "image" and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
+        (given.image, tensor)
+        for given, tensor in zip(entry.inputs, tensors, strict=True)
+        if given.image and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
     ]
     pictures = []
-    for one, tensor in images:
+    for image, tensor in images:
         height, width, *channels = tensor.shape[1:]
         count = channels[0] if channels else 1
         rotation = "rotationDegrees" if len(images) == 1 else f"{tensor.ident}Rotation"
@@ -231,10 +222,10 @@ def _pictures(entry: Mapping[str, Any], tensors: Sequence[Tensor]) -> tuple[Pict
                 width,
                 height,
                 count,
-                COLORS[one["color"]],
-                one["resize"] == "crop",
-                float_array(one["mean"], count),
-                float_array(one["std"], count),
+                COLORS[image.color],
+                image.resize == "crop",
+                float_array(image.mean, count),
+                float_array(image.std, count),
                 rotation,
             )
         )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Literal
 
+from kit.bundle.signature import BundleSignature
 from kit.errors import RecipeError
 
 Api = Literal["compiled-model", "interpreter", "play-services"]
@@ -36,23 +36,22 @@ def api_of(runtime: str) -> Api:
     return COMPILED_MODEL if kind == "litert" and version[0] >= 2 else INTERPRETER
 
 
-def api_for(runtime: str, signature: Mapping[str, Any]) -> Api:
+def api_for(runtime: str, signature: BundleSignature) -> Api:
     """Return the API of a bundle's own glue: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
 
-    signature is signature.json. LiteRT 2.3's CompiledModel has buffers of one size and no int16 in Kotlin; the same
+    LiteRT 2.3's CompiledModel has buffers of one size and no int16 in Kotlin; the same
     library brings Interpreter, too. Raises RecipeError as api_of, and where Play services lack what the model needs.
     """
     api = api_of(runtime)
-    if api == PLAY_SERVICES and signature.get("flex"):
+    if api == PLAY_SERVICES and signature.flex:
         raise RecipeError(
-            f"{runtime} has no TensorFlow operators, and the model needs {', '.join(signature['flex'])}",
+            f"{runtime} has no TensorFlow operators, and the model needs {', '.join(signature.flex)}",
             '[android] runtime = "tflite:2.14.0" can link them; or build the model without them',
         )
     if api != COMPILED_MODEL:
         return api
-    entries = [signature, *(signature.get("others") or []), *([signature["train"]] if signature.get("train") else [])]
-    tensors = [tensor for entry in entries for kind in ("inputs", "outputs") for tensor in entry[kind]]
-    loose = any(-1 in tensor["shape"] or tensor["dtype"] == "int16" for tensor in tensors)
+    tensors = [tensor for entry in signature.all_signatures() for tensor in (*entry.inputs, *entry.outputs)]
+    loose = any(-1 in tensor.shape or tensor.dtype == "int16" for tensor in tensors)
     return INTERPRETER if loose else api
 
 

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import Glue, Output
 from kit.android.codegen.kotlin_names import Scope, camel, comment, literal
 from kit.android.codegen.kotlin_tensor import STORAGE, Tensor
 from kit.android.codegen.read_signature import read_glue
 from kit.android.codegen.runtime_api import COMPILED_MODEL, PLAY_SERVICES, Api, api_for
-from kit.bundle.golden_bin import GOLDEN_BIN, write_golden
+from kit.bundle.golden_bin import write_golden
+from kit.bundle.layout import KOTLIN, KOTLIN_TESTS, Bundle
+from kit.bundle.signature import BundleSignature
 from kit.errors import ModelError
 from kit.files import write_whole
 from kit.render import render_text
 
-KOTLIN = Path("src") / "main" / "kotlin"
-GOLDEN_TEST = Path("src") / "androidTest" / "kotlin"
-DEBUG_ASSETS = Path("src") / "debug" / "assets"
-RULES = "consumer-rules.pro"
 FILTERS = {"kt": literal, "kdoc": comment}
 
 _LOOKUPS = {"float32": "FloatLookup", "uint8": "ByteLookup", "int8": "SignedByteLookup", "int16": "ShortLookup"}
@@ -65,64 +63,42 @@ _OTHER_THAN = {
 }
 
 
-def write_android(
-    folder: Path,
-    *,
-    id: str,  # noqa: A002
-    version: str,
-    package: str | None,
-    runtime: str,
-    signature: Mapping[str, Any],
-    labels: Mapping[str, Sequence[str]],
-    golden: Path,
-) -> None:
+def write_android(folder: Path, model: AppModel, golden: Path) -> None:
     """Write the Android files of a bundle below its folder.
 
-    labels: the texts by output name; golden: golden.npz. Raises RecipeError or ModelError for what the runtime's API
-    or Kotlin cannot hold.
+    golden: golden.npz. Raises RecipeError or ModelError for what the runtime's API or Kotlin cannot hold.
     """
-    api = api_for(runtime, signature)
-    render_glue(
-        folder, id=id, version=version, package=package, api=api, signature=signature, labels=labels, golden=golden
-    )
+    bundle = Bundle(folder, model.id)
+    api = api_for(model.runtime, model.signature)
+    render_glue(folder, model, api, golden)
     with np.load(golden, allow_pickle=False) as arrays:
-        write_golden(folder / DEBUG_ASSETS / id / GOLDEN_BIN, signature, {name: arrays[name] for name in arrays.files})
-    write_whole(folder / RULES, render_text("android/consumer-rules.pro.j2", {"api": api}, FILTERS).encode())
+        write_golden(bundle.golden_bin, model.signature, {name: arrays[name] for name in arrays.files})
+    write_whole(bundle.rules, render_text("android/consumer-rules.pro.j2", {"api": api}, FILTERS).encode())
 
 
-def render_glue(
-    folder: Path,
-    *,
-    id: str,  # noqa: A002
-    version: str,
-    package: str | None,
-    api: Api,
-    signature: Mapping[str, Any],
-    labels: Mapping[str, Sequence[str]],
-    golden: Path,
-) -> Glue:
+def render_glue(folder: Path, model: AppModel, api: Api, golden: Path) -> Glue:
     """Write the class and its golden test for one API below folder; return what they say. Raises as write_android."""
-    glue = read_glue(
-        signature, id=id, version=version, package=package, api=api, labels=labels, allowed=_allowed(signature, golden)
-    )
+    glue = read_glue(model, api, _allowed(model.signature, golden))
     values = _values(glue)
-    for root, name, template in ((KOTLIN, glue.name, "model"), (GOLDEN_TEST, f"{glue.name}GoldenTest", "golden_test")):
+    for root, name, template in (
+        (KOTLIN, glue.name, "model"),
+        (KOTLIN_TESTS, f"{glue.name}GoldenTest", "golden_test"),
+    ):
         text = render_text(f"android/{template}.kt.j2", values, FILTERS)
         write_whole(folder / root / glue.package_path / f"{name}.kt", _tidy(text).encode())
     return glue
 
 
-def _allowed(signature: Mapping[str, Any], golden: Path) -> dict[str, float]:
+def _allowed(signature: BundleSignature, golden: Path) -> dict[str, float]:
     """Return the tolerances of golden.npz by "<signature>/<output>"."""
     allowed = {}
     try:
         with np.load(golden, allow_pickle=False) as arrays:
-            for entry in (signature, *(signature.get("others") or [])):
-                prefix = "" if entry is signature else f"signature/{entry['signature']}/"
-                for output in entry["outputs"]:
-                    key = f"{prefix}tolerance/{output['name']}"
+            for entry, prefix in signature.with_prefixes():
+                for output in () if entry is signature.train else entry.outputs:
+                    key = f"{prefix}tolerance/{output.name}"
                     if key in arrays.files:
-                        allowed[f"{entry['signature']}/{output['name']}"] = float(arrays[key])
+                        allowed[f"{entry.key}/{output.name}"] = float(arrays[key])
     except (OSError, ValueError) as error:
         raise ModelError(f"{golden}: the golden vectors cannot be read: {error}", "build the bundle again") from error
     return allowed

@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree
 
+from kit.bundle.layout import assets_of
 from kit.bundle.manifest import read_intact
+from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, RecipeError
 from kit.render import render_text
 
@@ -37,7 +38,7 @@ class Pack:
 
     def files(self, of_app: Mapping[str, bytes], bundle_id: str) -> dict[str, bytes]:
         """Return what app and pack get: the model goes into the pack, and into debug builds, which no Play delivers."""
-        assets = f"src/main/assets/{bundle_id}/"
+        assets = f"{assets_of(bundle_id)}/"
         moved = {path.removeprefix(assets): data for path, data in of_app.items() if path.startswith(assets)}
         files = {path: data for path, data in of_app.items() if not path.startswith(assets)}
         files |= {f"src/debug/assets/{bundle_id}/{name}": data for name, data in moved.items()}
@@ -51,7 +52,7 @@ class Pack:
         }
 
 
-def plan_pack(bundle: Path, manifest: Mapping[str, Any], variants: Mapping[str, Path], build_file: Path) -> Pack:
+def plan_pack(bundle: Path, manifest: Manifest, variants: Mapping[str, Path], build_file: Path) -> Pack:
     """Return the pack of a bundle and of its variants by device group, for the app of a build file.
 
     Raises RecipeError where the module is no app or a group is declared nowhere, CheckError where a variant is not as
@@ -63,7 +64,7 @@ def plan_pack(bundle: Path, manifest: Mapping[str, Any], variants: Mapping[str, 
     _check_groups(variants, module / TARGETING)
     for group, other in variants.items():
         _check_variant(bundle, manifest, group, other)
-    name = pack_name(str(manifest["id"]))
+    name = pack_name(manifest.id)
     return Pack(name, os.path.relpath(settings_file(module).parent / name, module), variants)
 
 
@@ -145,22 +146,22 @@ def _check_groups(variants: Mapping[str, Path], targeting: Path) -> None:
         )
 
 
-def _check_variant(bundle: Path, manifest: Mapping[str, Any], group: str, other: Path) -> None:
+def _check_variant(bundle: Path, manifest: Manifest, group: str, other: Path) -> None:
     """Refuse a variant that the base's class cannot read: its tensors or labels are others."""
     theirs = read_intact(other)
-    if theirs["id"] != manifest["id"]:
+    if theirs.id != manifest.id:
         raise CheckError(
-            f"{other} is {theirs['id']!r}, and the variants of {manifest['id']!r} have its id",
+            f"{other} is {theirs.id!r}, and the variants of {manifest.id!r} have its id",
             "give it that [model] id",
         )
-    if theirs["recipe"]["android"]["runtime"] != manifest["recipe"]["android"]["runtime"]:
+    if theirs.runtime != manifest.runtime:
         raise CheckError(
-            f"{other} is built for {theirs['recipe']['android']['runtime']}: an app links one runtime",
-            f"build both for {manifest['recipe']['android']['runtime']}",
+            f"{other} is built for {theirs.runtime}: an app links one runtime",
+            f"build both for {manifest.runtime}",
         )
-    assets = f"src/main/assets/{manifest['id']}/"
-    for name in sorted({name for of in (manifest, theirs) for name in of["files"] if name.startswith(assets)}):
-        if not name.endswith("model.tflite") and manifest["files"].get(name) != theirs["files"].get(name):
+    assets = f"{assets_of(manifest.id)}/"
+    for name in sorted({name for of in (manifest, theirs) for name in of.files if name.startswith(assets)}):
+        if not name.endswith("model.tflite") and manifest.files.get(name) != theirs.files.get(name):
             raise CheckError(
                 f"{other}: {name.removeprefix(assets)} is not as {bundle} has it, and one class reads every variant",
                 f"build the variant of {group} with the same tensors, labels and [quantize] io; scheme may differ "

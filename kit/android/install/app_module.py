@@ -10,14 +10,16 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import Call
 from kit.android.codegen.read_signature import read_glue
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
-from kit.android.install.state import FORMAT, STATE, State, place_of, read_state
+from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact
+from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
 from kit.render import render_text
@@ -54,12 +56,11 @@ def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -
     state = _read_state(module)
     files = _contents(bundle, manifest)
     if variants is not None:
-        files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest["id"])
+        files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
     after = State({**state.bundles}, dict(state.generated))
-    after.bundles[manifest["id"]] = _facts(manifest, files)
-    if variants is not None:
-        after.bundles[manifest["id"]]["groups"] = sorted(variants)
-    return _apply(module, state, after, files, manifest["id"])
+    groups = None if variants is None else tuple(sorted(variants))
+    after.bundles[manifest.id] = _dropped(manifest, files, groups)
+    return _apply(module, state, after, files, manifest.id)
 
 
 def remove(name: str, into: Path) -> Dropped:
@@ -96,32 +97,26 @@ def _is_module(path: Path) -> bool:
     return False
 
 
-def _contents(bundle: Path, manifest: Mapping[str, Any]) -> dict[str, bytes]:
+def _contents(bundle: Path, manifest: Manifest) -> dict[str, bytes]:
     """Return what the module gets, by path in it: the source sets, and the R8 rules."""
-    names = [name for name in manifest["files"] if name.startswith("src/")]
+    names = [name for name in manifest.files if name.startswith("src/")]
     files = {name: (bundle / name).read_bytes() for name in names}
-    files[str(RULES / f"{manifest['id']}.pro")] = (bundle / "consumer-rules.pro").read_bytes()
+    files[str(RULES / f"{manifest.id}.pro")] = Bundle(bundle, manifest.id).rules.read_bytes()
     return files
 
 
-def _facts(manifest: Mapping[str, Any], files: Mapping[str, bytes]) -> dict[str, Any]:
-    android = manifest["recipe"]["android"]
-    glue = read_glue(
-        manifest["signature"],
-        id=manifest["id"],
-        version=manifest["version"],
-        package=android.get("package"),
-        api=api_for(android["runtime"], manifest["signature"]),
-        labels={},
-        allowed={},
+def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, ...] | None) -> DroppedBundle:
+    """Return what dropkit.json says of a bundle. No text of a label is needed for it."""
+    model = AppModel(manifest.signature, manifest.runtime, manifest.recipe.package)
+    glue = read_glue(model, api_for(model.runtime, model.signature), allowed={})
+    return DroppedBundle(
+        version=manifest.version,
+        runtime=manifest.runtime,
+        name=f"{glue.package}.{glue.name}",
+        picture=_picture(glue.main),
+        files={name: sha256_bytes(data) for name, data in sorted(files.items())},
+        groups=groups,
     )
-    return {
-        "version": manifest["version"],
-        "runtime": android["runtime"],
-        "name": f"{glue.package}.{glue.name}",
-        "picture": _picture(glue.main),
-        "files": {name: sha256_bytes(data) for name, data in sorted(files.items())},
-    }
 
 
 def _picture(main: Call) -> str | None:
@@ -164,7 +159,7 @@ def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes]
 
 def _check_runtimes(state: State, name: str) -> None:
     """Refuse two runtimes in one app: their classes and native libraries have the same names."""
-    runtimes = {key: bundle["runtime"] for key, bundle in state.bundles.items()}
+    runtimes = {key: bundle.runtime for key, bundle in state.bundles.items()}
     for other, runtime in runtimes.items():
         if name in runtimes and runtime != runtimes[name]:
             raise CheckError(
@@ -175,9 +170,9 @@ def _check_runtimes(state: State, name: str) -> None:
 
 def _refuse_shared(state: State, name: str) -> None:
     """Refuse a bundle whose class or assets another bundle has already brought."""
-    own = set(state.bundles.get(name, {"files": ()})["files"])
+    own = set(state.bundles[name].files) if name in state.bundles else set()
     for other, bundle in state.bundles.items():
-        if other != name and (shared := own & set(bundle["files"])):
+        if other != name and (shared := own & set(bundle.files)):
             raise OutputError(
                 f"{sorted(shared)[0]} comes from the bundle {other}, too",
                 "give one of them another [android] package or [model] id",
@@ -205,13 +200,13 @@ def _holds(path: Path, data: bytes) -> bool:
     return path.is_file() and path.read_bytes() == data
 
 
-def _generated(module: Path, dropped: Mapping[str, Mapping[str, Any]]) -> dict[str, bytes]:
+def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, bytes]:
     """Return what follows from all bundles together: dropkit.gradle, and android_stub's list of them."""
     if not dropped and not _applies(module):
         return {}
-    bundles = [{"id": key, **dropped[key]} for key in sorted(dropped)]
-    libraries = sorted({coordinate_of(bundle["runtime"]) for bundle in bundles} | ({COROUTINES} if bundles else set()))
-    rules = [str(RULES / f"{bundle['id']}.pro") for bundle in bundles]
+    bundles = [dropped[key] for key in sorted(dropped)]
+    libraries = sorted({coordinate_of(bundle.runtime) for bundle in bundles} | ({COROUTINES} if bundles else set()))
+    rules = [str(RULES / f"{key}.pro") for key in sorted(dropped)]
     packs = _packs(dropped)
     facts = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
     gradle = render_text("drop/dropkit.gradle.j2", facts)
@@ -230,9 +225,9 @@ def _applies(module: Path) -> bool:
     return GRADLE in _build_file(module).read_text("utf-8", "replace")
 
 
-def _packs(bundles: Mapping[str, Mapping[str, Any]]) -> dict[str, bool]:
+def _packs(bundles: Mapping[str, DroppedBundle]) -> dict[str, bool]:
     """Return the AI packs by name, and whether each has variants."""
-    return {pack_name(key): bool(bundles[key]["groups"]) for key in sorted(bundles) if "groups" in bundles[key]}
+    return {pack_name(key): bool(bundles[key].groups) for key in sorted(bundles) if bundles[key].groups is not None}
 
 
 def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
@@ -265,6 +260,6 @@ def _write_state(module: Path, state: State) -> None:
     if not state.bundles:
         (module / STATE).unlink(missing_ok=True)
         return
-    text = json_text({"format": FORMAT, "bundles": state.bundles, "generated": state.generated})
+    text = json_text(state.to_json())
     if not _holds(module / STATE, text.encode()):
         write_whole(module / STATE, text.encode())

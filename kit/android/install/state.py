@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ from kit.android.install.ai_pack import pack_name, settings_file
 from kit.bounded import MOST_JSON, read_bounded
 from kit.bundle.manifest_check import ID, RUNTIME, VERSION, Check, inside, or_none, pattern
 from kit.errors import OutputError, RecipeError
+from kit.shared.values import from_json
 
 STATE = "dropkit.json"
 FORMAT = 1
 _WORD = r"`?[A-Za-z_][A-Za-z0-9_]*`?"
 _SHA = pattern(r"[0-9a-f]{64}")
-_FACTS: dict[str, Check] = {
+_ENTRY: dict[str, Check] = {
     "version": pattern(VERSION),
     "runtime": pattern(RUNTIME),
     "name": pattern(rf"{_WORD}(\.{_WORD})*"),
@@ -26,17 +28,41 @@ _FACTS: dict[str, Check] = {
 }
 
 
+@dataclass(frozen=True)
+class DroppedBundle:
+    """What a module has of one bundle."""
+
+    version: str
+    runtime: str  # "litert:2.3.0"
+    name: str  # the class, with its package
+    picture: str | None  # the Kotlin that shows what the model makes of a `bitmap`
+    files: Mapping[str, str]  # SHA-256 by path
+    groups: tuple[str, ...] | None = None  # of devices, where the model is in an AI pack
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its entry in dropkit.json."""
+        entry = asdict(self)
+        if self.groups is None:
+            del entry["groups"]
+        return entry
+
+
 @dataclass
 class State:
     """What dropkit.json says."""
 
-    bundles: dict[str, dict[str, Any]] = field(default_factory=dict)
+    bundles: dict[str, DroppedBundle] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
 
     def owned(self) -> dict[str, str]:
         """Return the SHA-256 of every file that a drop wrote."""
-        files = {path: sha for bundle in self.bundles.values() for path, sha in bundle["files"].items()}
+        files = {path: sha for bundle in self.bundles.values() for path, sha in bundle.files.items()}
         return files | self.generated
+
+    def to_json(self) -> dict[str, Any]:
+        """Return dropkit.json."""
+        bundles = {name: bundle.to_json() for name, bundle in self.bundles.items()}
+        return {"format": FORMAT, "bundles": bundles, "generated": self.generated}
 
 
 def read_state(module: Path) -> State | None:
@@ -50,13 +76,13 @@ def read_state(module: Path) -> State | None:
             raise RecipeError(
                 f"{path}: its format is {raw['format']!r}, and this dropkit knows {FORMAT}", "update dropkit"
             )
-        state = State(dict(raw["bundles"]), dict(raw["generated"]))
-        fault = _fault(module, state)
+        fault = _fault(module, raw["bundles"], raw["generated"])
+        bundles = {} if fault else {name: from_json(DroppedBundle, entry) for name, entry in raw["bundles"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
     if fault:
         raise RecipeError(f"{path}: no drop wrote this: {fault}", "restore it from version control")
-    return state
+    return State(bundles, dict(raw["generated"]))
 
 
 def place_of(module: Path, path: str) -> Path:
@@ -68,21 +94,21 @@ def place_of(module: Path, path: str) -> Path:
     return place
 
 
-def _fault(module: Path, state: State) -> str:
+def _fault(module: Path, bundles: Mapping[str, Any], generated: Mapping[str, Any]) -> str:
     """Return what is not as a drop writes it, "" where all is."""
-    for name, facts in state.bundles.items():
+    for name, entry in bundles.items():
         if not pattern(ID)(name):
             return f"a bundle is called {name[:80]!r}"
-        for key, fits in _FACTS.items():
-            if not fits(facts[key]):
-                return f"{key} of {name} is {str(facts[key])[:80]!r}"
-        if not all(pattern(r"[A-Za-z][A-Za-z0-9_]*")(group) for group in facts.get("groups", [])):
+        for key, fits in _ENTRY.items():
+            if not fits(entry[key]):
+                return f"{key} of {name} is {str(entry[key])[:80]!r}"
+        if not all(pattern(r"[A-Za-z][A-Za-z0-9_]*")(group) for group in entry.get("groups", [])):
             return f"a group of {name} is none"
-        pack = _pack(module, name) if "groups" in facts else None
-        for path, sha in facts["files"].items():
+        pack = _pack(module, name) if "groups" in entry else None
+        for path, sha in entry["files"].items():
             if not (_SHA(sha) and _stays(path, pack)):
                 return f"a file of {name} is {path[:80]!r}"
-    for path, sha in state.generated.items():
+    for path, sha in generated.items():
         if not (_SHA(sha) and inside(path)):
             return f"a generated file is {path[:80]!r}"
     return ""

@@ -18,6 +18,7 @@ from kit.android.proof.kotlin_sources import Glue
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import KOTLIN
 from kit.android.proof.zip_bytes import jar_bytes, zip_bytes
+from kit.bundle.layout import MAIN_ASSETS, RULES, Bundle
 from kit.errors import CheckError
 from kit.files import write_whole
 
@@ -64,10 +65,10 @@ def aar_bytes(glue: Glue, classes: Path) -> bytes:
         "R.txt": b"",
         "classes.jar": jar_bytes(classes),
     }
-    assets = glue.bundle / "src/main/assets"
+    assets = glue.bundle / MAIN_ASSETS
     for path in sorted(path for path in assets.rglob("*") if path.is_file()):
         entries[f"assets/{path.relative_to(assets).as_posix()}"] = path.read_bytes()
-    rules = glue.bundle / "consumer-rules.pro"
+    rules = glue.bundle / RULES
     if rules.exists():
         entries["proguard.txt"] = rules.read_bytes()
     return zip_bytes(entries, first=("AndroidManifest.xml",))
@@ -107,7 +108,7 @@ def check_consumer(aar: Path, glue: Glue, scratch: Path, notify: Notify) -> str:
         jar = scratch / "classes.jar"
         jar.write_bytes(archive.read("classes.jar"))
         model = archive.read(f"assets/{glue.id}/model.tflite")
-    if model != (glue.bundle / f"src/main/assets/{glue.id}/model.tflite").read_bytes():
+    if model != Bundle(glue.bundle, glue.id).model.read_bytes():
         raise CheckError(f"{aar.name}: its model is not the bundle's", "build the bundle again")
     source = scratch / "Consumer.kt"
     source.write_text(_CONSUMER.format(package=glue.package, model=glue.model), "utf-8")

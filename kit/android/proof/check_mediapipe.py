@@ -11,14 +11,16 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.android.proof.jvm import harness_outputs
 from kit.android.proof.step import MissingToolError, Notify, Step, step
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
+from kit.bundle.signature import BundleSignature, ImageEntry, TensorEntry, read_signature
 from kit.errors import CheckError, EngineError, ModelError
 from kit.tflite.reader import TfliteFile, read_tflite
 from kit.toolchains.lockfile import read_lock
@@ -55,66 +57,68 @@ def check_mediapipe(bundle: Path, notify: Notify) -> str:
     """
     try:
         manifest = read_manifest(bundle)
-        model = bundle / "src/main/assets" / str(manifest["id"]) / "model.tflite"
-        facts = json.loads((model.parent / "signature.json").read_text("utf-8"))
-        misfit = find_misfit(facts, read_tflite(model))
-        pixels = None if misfit else _pixels(bundle, facts)
+        there = Bundle(bundle, manifest.id)
+        signature = read_signature(there.signature)
+        misfit = find_misfit(signature, read_tflite(there.model))
+        pixels = None if misfit else _pixels(there, signature)
         if pixels is None:
             return f"no task fits: {misfit or 'the golden vectors have no pictures'}"
         with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as scratch:
             answers = harness_outputs(bundle, Path(scratch), notify)
-        raw = answers[f"{facts['signature']}/output/{facts['outputs'][0]['name']}"]
-        labels = (model.parent / facts["outputs"][0]["labels"]).read_text("utf-8").splitlines()
-        return _compare(facts["outputs"][0], classify(model, pixels, notify), raw, labels, _allowed(bundle, facts))
+        output = signature.outputs[0]
+        raw = answers[f"{signature.main.key}/output/{output.name}"]
+        labels = there.labels(str(output.labels)).read_text("utf-8").splitlines()
+        return _compare(output, classify(there.model, pixels, notify), raw, labels, _allowed(there, output))
     except ModelError as error:
         raise CheckError(error.message, error.hint) from error
     except OSError as error:
         raise CheckError(f"{error.filename}: cannot be read: {error.strerror}", "build the bundle again") from error
 
 
-def find_misfit(facts: Mapping[str, Any], file: TfliteFile) -> str | None:
-    """Return why the image classifier does not take a model, None where it does. facts: its signature.json."""
-    if facts.get("flex"):
+def find_misfit(signature: BundleSignature, file: TfliteFile) -> str | None:
+    """Return why the image classifier does not take a model, None where it does."""
+    if signature.flex:
         return "it needs TensorFlow's own kernels, which MediaPipe does not link"
     if len(file.subgraphs) != 1:
         return f"the classifier takes a file with one graph, and this has {len(file.subgraphs)}"
-    if len(facts["inputs"]) != 1 or facts["inputs"][0]["kind"] != "image":
+    taken = signature.inputs[0] if len(signature.inputs) == 1 else None
+    if taken is None or taken.image is None:
         return "no classifier of one picture"
-    if len(facts["outputs"]) != 1 or not facts["outputs"][0].get("labels"):
+    if len(signature.outputs) != 1 or not signature.outputs[0].labels:
         return "it does not give one list of scores with labels"
-    return _picture_misfit(facts["inputs"][0]) or _scores_misfit(facts["outputs"][0])
+    return _picture_misfit(taken, taken.image) or _scores_misfit(signature.outputs[0])
 
 
-def _picture_misfit(image: Mapping[str, Any]) -> str | None:
-    shape = image["shape"]
-    if image["color"] != "rgb":
-        return f"the picture is {image['color']}, and MediaPipe feeds RGB"
+def _picture_misfit(tensor: TensorEntry, image: ImageEntry) -> str | None:
+    shape = tensor.shape
+    if image.color != "rgb":
+        return f"the picture is {image.color}, and MediaPipe feeds RGB"
     if len(shape) != 4 or shape[0] != 1 or min(shape) < 1:
-        return f"the picture is {shape}, and MediaPipe feeds one of fixed size, [1, height, width, 3]"
-    if image["dtype"] == "float32":
-        if not len(set(image["mean"])) == len(set(image["std"])) == 1:
+        return f"the picture is {list(shape)}, and MediaPipe feeds one of fixed size, [1, height, width, 3]"
+    if tensor.dtype == "float32":
+        if not len(set(image.mean)) == len(set(image.std)) == 1:
             return "each colour has a mean and std of its own, and MediaPipe has one for all"
-        return None if image["std"][0] > 0 else "std is below 0, and MediaPipe has no such range"
-    if image["dtype"] != "uint8":
-        return f"the picture is {image['dtype']}, and MediaPipe feeds uint8 or float32"
-    off = _pixel_steps(image)
+        return None if image.std[0] > 0 else "std is below 0, and MediaPipe has no such range"
+    if tensor.dtype != "uint8":
+        return f"the picture is {tensor.dtype}, and MediaPipe feeds uint8 or float32"
+    off = _pixel_steps(tensor, image)
     # It feeds pixels as they are: the normalization must be in the tensor's own scale and zero point.
     return None if off < 1 else f"MediaPipe feeds pixels as they are, up to {off:.0f} steps from what this model reads"
 
 
-def _pixel_steps(image: Mapping[str, Any]) -> float:
+def _pixel_steps(tensor: TensorEntry, image: ImageEntry) -> float:
     """Return how far a pixel may be from its own quantized value, in steps."""
-    scale, zero = image["scale"], image["zero_point"]
-    pairs = zip(image["mean"], image["std"], strict=True)
+    scale, zero = tensor.scale or 1.0, tensor.zero_point or 0
+    pairs = zip(image.mean, image.std, strict=True)
     # Straight lines in the pixel: they are farthest apart at an end.
     return float(max(abs((pixel - mean) / std / scale + zero - pixel) for mean, std in pairs for pixel in (0, 255)))
 
 
-def _scores_misfit(scores: Mapping[str, Any]) -> str | None:
-    if scores["dtype"] not in {"float32", "uint8"}:
-        return f"its scores are {scores['dtype']}, and MediaPipe reads uint8 or float32"
-    if scores["shape"][:-1] != [1] * (len(scores["shape"]) - 1):
-        return f"its scores are {scores['shape']}, and MediaPipe reads one list"
+def _scores_misfit(scores: TensorEntry) -> str | None:
+    if scores.dtype not in {"float32", "uint8"}:
+        return f"its scores are {scores.dtype}, and MediaPipe reads uint8 or float32"
+    if any(size != 1 for size in scores.shape[:-1]):
+        return f"its scores are {list(scores.shape)}, and MediaPipe reads one list"
     return None
 
 
@@ -157,26 +161,26 @@ def _read_answers(done: subprocess.CompletedProcess[str]) -> list[list[Category]
     return [[Category(**category) for category in picture] for picture in told["answers"]]
 
 
-def _pixels(bundle: Path, facts: Mapping[str, Any]) -> np.ndarray | None:
+def _pixels(bundle: Bundle, signature: BundleSignature) -> np.ndarray | None:
+    """Return the uint8 images [N, height, width, 3] behind the golden vectors, None where there are none."""
     import numpy as np
 
-    with np.load(bundle / "emulate" / "golden.npz", allow_pickle=False) as golden:
-        name = f"pixels/{facts['inputs'][0]['name']}"
+    with np.load(bundle.golden_npz, allow_pickle=False) as golden:
+        name = f"pixels/{signature.inputs[0].name}"
         return np.asarray(golden[name]) if name in golden.files else None
 
 
-def _allowed(bundle: Path, facts: Mapping[str, Any]) -> float:
+def _allowed(bundle: Bundle, output: TensorEntry) -> float:
     """Return how far a score may be off: what the golden vectors allow between runtimes, and rounding."""
     import numpy as np
 
-    output = facts["outputs"][0]
-    with np.load(bundle / "emulate" / "golden.npz", allow_pickle=False) as golden:
-        known = float(golden[f"tolerance/{output['name']}"])
-    return max(known, _STEPS) * float(output["scale"]) if output["dtype"] == "uint8" else max(known, _FLOAT)
+    with np.load(bundle.golden_npz, allow_pickle=False) as golden:
+        known = float(golden[f"tolerance/{output.name}"])
+    return max(known, _STEPS) * (output.scale or 1.0) if output.dtype == "uint8" else max(known, _FLOAT)
 
 
 def _compare(
-    output: Mapping[str, Any],
+    output: TensorEntry,
     given: Sequence[Sequence[Category]],
     raw: np.ndarray,
     labels: Sequence[str],
@@ -201,14 +205,15 @@ def _compare(
     return f"the image classifier labels {len(given)} pictures as the harness does; worst score off by {worst:.2g}"
 
 
-def _scores(output: Mapping[str, Any], raw: np.ndarray) -> np.ndarray:
+def _scores(output: TensorEntry, raw: np.ndarray) -> np.ndarray:
     """Return real scores [pictures, classes] as metadata makes readers see them: a sigmoid is applied, no softmax."""
     import numpy as np
 
     real = raw.reshape(len(raw), -1).astype(np.float64)
-    if output["dtype"] == "uint8":
-        real = (real - output["zero_point"]) * output["scale"]
-    return 1 / (1 + np.exp(-real)) if output["activation"] == "sigmoid" else real
+    if output.dtype == "uint8":
+        real = (real - (output.zero_point or 0)) * (output.scale or 1.0)
+    sigmoid = output.classes is not None and output.classes.activation == "sigmoid"
+    return 1 / (1 + np.exp(-real)) if sigmoid else real
 
 
 def _silent(_line: str) -> None:

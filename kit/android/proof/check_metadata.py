@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from itertools import zip_longest
@@ -10,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from kit.android.proof.step import Step, step
+from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.metadata import about, calibrations, describe
+from kit.bundle.signature import BundleSignature, read_signature
 from kit.errors import CheckError, ModelError
 from kit.recipe.schema import Recipe
 from kit.tflite.metadata.decode import read_files, read_metadata
@@ -39,20 +40,19 @@ def check_metadata(bundle: Path) -> str:
 
 def _check(bundle: Path) -> str:
     manifest = read_manifest(bundle)
-    assets = bundle / "src/main/assets" / str(manifest["id"])
-    model = assets / "model.tflite"
-    facts = json.loads((assets / "signature.json").read_text("utf-8"))
-    recipe = Recipe.model_validate_json(json.dumps(manifest["recipe"]))
+    there = Bundle(bundle, manifest.id)
+    model, signature = there.model, read_signature(there.signature)
+    recipe = Recipe.model_validate_json(manifest.recipe.text)
     file = read_tflite(model)
     found = read_metadata(file)
     if found is None:
         raise CheckError(f"{model.name} has no metadata", _AGAIN)
     inside = read_files(model)
     faults = [
-        *_differences(found, describe(file, facts, about(recipe))),
-        *_recipe(found, recipe, str(facts["signature"])),
+        *_differences(found, describe(file, signature, about(recipe))),
+        *_recipe(found, recipe, signature.main.key),
     ]
-    faults += _files(inside, assets, facts)
+    faults += _files(inside, there, signature)
     if faults:
         raise CheckError("\n  ".join(dict.fromkeys(faults)), _AGAIN)
     tensors = sum(len(graph.inputs) + len(graph.outputs) for graph in found.subgraphs)
@@ -95,15 +95,14 @@ def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
                 yield f"{tensor.name}: {name} {_told(told)} in the metadata, {_told(tuple(wanted))} in the recipe"
 
 
-def _files(inside: Mapping[str, bytes], assets: Path, facts: Mapping[str, Any]) -> Iterator[str]:
-    labels = {one["labels"]: one for one in facts["outputs"] if one.get("labels")}
-    for name in labels:
-        beside = (assets / name).read_bytes() if (assets / name).is_file() else None
+def _files(inside: Mapping[str, bytes], bundle: Bundle, signature: BundleSignature) -> Iterator[str]:
+    for name in signature.labels:
+        beside = bundle.labels(name).read_bytes() if bundle.labels(name).is_file() else None
         if beside is None or inside.get(name) != beside:
             yield f"{name}: {_lines(inside.get(name))} in the model, {_lines(beside)} beside it"
-    wanted = {**dict.fromkeys(labels), **calibrations(facts)}
-    yield from (f"{name} behind the model is not of signature.json" for name in sorted(inside.keys() - wanted.keys()))
-    for name, content in calibrations(facts).items():
+    wanted = {*signature.labels, *calibrations(signature)}
+    yield from (f"{name} behind the model is not of signature.json" for name in sorted(inside.keys() - wanted))
+    for name, content in calibrations(signature).items():
         if inside.get(name) != content:
             yield f"{name}: {_lines(inside.get(name))} in the model, {_lines(content)} for a sigmoid"
 

@@ -6,10 +6,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.bundle.layout import DEBUG_ASSETS, KOTLIN, KOTLIN_TESTS, MAIN_ASSETS, only_bundle
 from kit.errors import CheckError
 
-MAIN = Path("src/main/kotlin")
-TEST = Path("src/androidTest/kotlin")
 _AGAIN = "build the bundle again"
 
 
@@ -31,17 +30,17 @@ class Glue:
     @property
     def sources(self) -> list[Path]:
         """Return the app's files, sorted."""
-        return sorted((self.kotlin / MAIN).rglob("*.kt"))
+        return sorted((self.kotlin / KOTLIN).rglob("*.kt"))
 
     @property
     def tests(self) -> list[Path]:
         """Return the files of the instrumented test, sorted."""
-        return sorted((self.kotlin / TEST).rglob("*.kt"))
+        return sorted((self.kotlin / KOTLIN_TESTS).rglob("*.kt"))
 
     @property
     def id(self) -> str:
         """Return the bundle's id, which its assets' folder is named after."""
-        return next(path.parent.name for path in sorted(self.bundle.glob("src/main/assets/*/model.tflite")))
+        return only_bundle(self.bundle).id
 
     @property
     def module(self) -> str:
@@ -51,7 +50,7 @@ class Glue:
     @property
     def assets(self) -> list[Path]:
         """Return the folders that a debug app packs as assets: the app's own, then the golden vectors."""
-        return [self.bundle / "src/main/assets", self.bundle / "src/debug/assets"]
+        return [self.bundle / MAIN_ASSETS, self.bundle / DEBUG_ASSETS]
 
 
 def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
@@ -60,9 +59,9 @@ def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
     Raises CheckError where there is none, or the test is not of the class.
     """
     kotlin = kotlin or bundle
-    for test in sorted((kotlin / TEST).rglob("*GoldenTest.kt")):
+    for test in sorted((kotlin / KOTLIN_TESTS).rglob("*GoldenTest.kt")):
         model = test.stem.removesuffix("GoldenTest")
-        for source in sorted((kotlin / MAIN).rglob(f"{model}.kt")):
+        for source in sorted((kotlin / KOTLIN).rglob(f"{model}.kt")):
             named = re.search(r"^package\s+(\S+)", source.read_text("utf-8"), re.MULTILINE)
             if named:
                 return Glue(bundle, kotlin, named[1], model, test.stem)

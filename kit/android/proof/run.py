@@ -19,14 +19,15 @@ from kit.android.proof.apk import build_apk, check_apk
 from kit.android.proof.check_mediapipe import mediapipe_step
 from kit.android.proof.check_metadata import metadata_step
 from kit.android.proof.check_operators import fit_step
-from kit.android.proof.check_signature import check_facts
+from kit.android.proof.check_signature import check_signature
 from kit.android.proof.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fresh, harness_outputs, run_golden
 from kit.android.proof.kotlin_sources import Glue, find_glue
 from kit.android.proof.own_code import refuse_foreign_code
 from kit.android.proof.step import Notify, Step, step
 from kit.android.proof.tools import KOTLIN
-from kit.bundle.golden_bin import GOLDEN_BIN
+from kit.bundle.layout import GOLDEN_BIN, Bundle
 from kit.bundle.manifest import read_intact, read_manifest
+from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, EngineError
 from kit.files import json_text, replacing, tree_digests
 
@@ -74,17 +75,17 @@ def prove(
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
-    runtime = str(manifest["recipe"]["android"]["runtime"])
-    own = api_for(runtime, manifest["signature"])
+    there, runtime = Bundle(bundle, manifest.id), manifest.runtime
+    own = api_for(runtime, manifest.signature)
     api = api or own
     linked = runtime_for(api, runtime, own)
     with tempfile.TemporaryDirectory(prefix="dropkit-android-") as scratch:
         if not allow_code:
-            refuse_foreign_code(bundle, manifest, own, Path(scratch) / "own")
+            refuse_foreign_code(there, manifest, own, Path(scratch) / "own")
         result = fresh(Path(scratch) / "result")
-        kotlin = None if api == own else render_other(bundle, manifest, api, Path(scratch) / "other")
+        kotlin = None if api == own else render_other(there, manifest, api, Path(scratch) / "other")
         work = _Work(bundle, kotlin, manifest, coordinate_of(linked), Path(scratch), result, notify)
-        proof = Proof(str(manifest["id"]), api, tuple(_steps(work, checks, notify)), None)
+        proof = Proof(manifest.id, api, tuple(_steps(work, checks, notify)), None)
         if not keep or kotlin or proof.failed:
             return proof
         (result / "proof.json").write_text(json_text(to_json(proof)), "utf-8", newline="\n")
@@ -100,7 +101,7 @@ class _Work:
 
     bundle: Path
     kotlin: Path | None
-    manifest: dict[str, Any]
+    manifest: Manifest
     coordinate: str
     scratch: Path
     result: Path
@@ -116,13 +117,13 @@ class _Work:
 
     @property
     def apk(self) -> Path:
-        return self.result / f"{self.manifest['id']}.apk"
+        return self.result / f"{self.manifest.id}.apk"
 
 
 def _steps(work: _Work, checks: Sequence[Check], notify: Notify) -> Iterator[Step]:
     cheap: list[tuple[str, Callable[[], str]]] = [
         ("files", lambda: _intact(work)),
-        ("names and counts", lambda: check_facts(work.bundle, work.glue)),
+        ("names and counts", lambda: check_signature(Bundle(work.bundle, work.manifest.id), work.glue)),
     ]
     for name, do in cheap:
         notify(name)
@@ -141,7 +142,7 @@ def _steps(work: _Work, checks: Sequence[Check], notify: Notify) -> Iterator[Ste
 
 
 def _intact(work: _Work) -> str:
-    return f"{len(read_intact(work.bundle)['files'])} files as they were written"
+    return f"{len(read_intact(work.bundle).files)} files as they were written"
 
 
 def _compile(work: _Work) -> str:
@@ -175,7 +176,7 @@ def _flipped(work: _Work) -> str:
 
 
 def _library(work: _Work) -> str:
-    version = str(work.manifest["version"])
+    version = work.manifest.version
     aar = write_maven(work.result / "m2", work.glue, work.compiled.main, version, work.coordinate)
     return check_consumer(aar, work.glue, work.scratch, work.notify)
 

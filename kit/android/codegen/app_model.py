@@ -1,0 +1,39 @@
+"""A bundle's model as an app sees it: what Kotlin is generated from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kit.bundle.layout import Bundle
+from kit.bundle.manifest_entries import Manifest
+from kit.bundle.signature import BundleSignature
+
+
+@dataclass(frozen=True)
+class AppModel:
+    """The signature, and what the recipe says for Android. labels: the texts by output name."""
+
+    signature: BundleSignature
+    runtime: str  # "litert:2.3.0"
+    package: str | None = None  # None: com.example.<id>
+    labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return self.signature.id
+
+    @property
+    def version(self) -> str:
+        return self.signature.version
+
+    @staticmethod
+    def of_bundle(bundle: Bundle, manifest: Manifest) -> AppModel:
+        """Return the model of a bundle that is there. Raises OSError where a labels file cannot be read."""
+        signature = manifest.signature
+        labels = {
+            output.name: bundle.labels(output.labels).read_text("utf-8").splitlines()
+            for output in signature.outputs
+            if output.labels
+        }
+        return AppModel(signature, manifest.runtime, manifest.recipe.package, labels)

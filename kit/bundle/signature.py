@@ -1,0 +1,234 @@
+"""signature.json as values: names, order, types and shapes of what the model takes and gives, by entry point.
+
+The app's Kotlin, the harness and the metadata are made from it, so its keys stay: some may come, none goes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kit.bounded import MOST_JSON, read_bounded
+from kit.shared.job import MODEL, SignatureSpec, TensorSpec
+from kit.shared.values import from_json
+
+FORMAT = 1
+_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin")
+
+
+@dataclass(frozen=True)
+class ImageEntry:
+    """How an image becomes an input: model value = (pixel - mean) / std, one value for all channels or one each."""
+
+    color: str  # grayscale, rgb, bgr
+    resize: str  # stretch, crop
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ClassesEntry:
+    """What the values of an output of classes mean. labels: the name of their file, None where there are none."""
+
+    labels: str | None = None
+    activation: str = "none"  # what is still to be applied: none, softmax, sigmoid
+    threshold: float | None = None
+
+
+@dataclass(frozen=True)
+class TensorEntry:
+    """An input or output of one entry point. real = scale * (q - zero_point); both None for a float tensor."""
+
+    name: str
+    shape: tuple[int, ...]  # with the batch axis, where it has one; -1 marks an open axis
+    dtype: str  # numpy's name: "uint8"
+    scale: float | None = None
+    zero_point: int | None = None
+    kind: str = "tensor"  # tensor, image, classes
+    batched: bool = True  # axis 0 counts samples
+    origin: str = ""  # what the source model calls it, where that is another name
+    image: ImageEntry | None = None
+    classes: ClassesEntry | None = None
+
+    @staticmethod
+    def of(spec: TensorSpec, image: ImageEntry | None = None, classes: ClassesEntry | None = None) -> TensorEntry:
+        """Return the entry of a tensor of the produced file."""
+        kind = "image" if image else "classes" if classes else "tensor"
+        return TensorEntry(
+            name=spec.name,
+            shape=spec.shape,
+            dtype=spec.dtype,
+            scale=spec.scale,
+            zero_point=spec.zero_point,
+            kind=kind,
+            batched=spec.batched,
+            origin=spec.origin,
+            image=image,
+            classes=classes,
+        )
+
+    @property
+    def labels(self) -> str | None:
+        """Return the name of its labels file."""
+        return self.classes.labels if self.classes else None
+
+    @property
+    def rows(self) -> int:
+        """Return how many samples one call takes: 1 where the batch is open or there is none."""
+        return max(self.shape[0], 1) if self.batched and self.shape else 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its entry in signature.json. A batch axis and the model's own name are the rule, and left out."""
+        entry: dict[str, Any] = {
+            "name": self.name,
+            "shape": list(self.shape),
+            "dtype": self.dtype,
+            "scale": self.scale,
+            "zero_point": self.zero_point,
+            "kind": self.kind,
+        }
+        if not self.batched:
+            entry["batched"] = False
+        if self.origin:
+            entry["origin"] = self.origin
+        if self.image:
+            entry |= {"color": self.image.color, "resize": self.image.resize}
+            entry |= {"mean": list(self.image.mean), "std": list(self.image.std)}
+        if self.classes:
+            entry |= {"labels": self.classes.labels, "activation": self.classes.activation}
+            if self.classes.threshold is not None:
+                entry["threshold"] = self.classes.threshold
+        return entry
+
+    @staticmethod
+    def from_json(raw: Mapping[str, Any]) -> TensorEntry:
+        """Return the tensor of an entry. Raises TypeError or KeyError where it is none."""
+        entry: dict[str, Any] = {key: raw[key] for key in _COMMON if key in raw}
+        if raw.get("kind") == "image":
+            entry["image"] = {key: raw[key] for key in ("color", "resize", "mean", "std")}
+        if raw.get("kind") == "classes":
+            entry["classes"] = {key: raw[key] for key in ("labels", "activation", "threshold") if key in raw}
+        return from_json(TensorEntry, entry)
+
+
+@dataclass(frozen=True)
+class SignatureEntry:
+    """One entry point of the model file: a key, and tensors in the order of the contract."""
+
+    key: str
+    inputs: tuple[TensorEntry, ...]
+    outputs: tuple[TensorEntry, ...]
+
+    @staticmethod
+    def plain(spec: SignatureSpec) -> SignatureEntry:
+        """Return an entry point that the recipe says nothing of."""
+        return SignatureEntry(
+            spec.key,
+            tuple(TensorEntry.of(tensor) for tensor in spec.inputs),
+            tuple(TensorEntry.of(tensor) for tensor in spec.outputs),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return its entry in signature.json."""
+        return {
+            "signature": self.key,
+            "inputs": [tensor.to_json() for tensor in self.inputs],
+            "outputs": [tensor.to_json() for tensor in self.outputs],
+        }
+
+    @staticmethod
+    def from_json(raw: Mapping[str, Any]) -> SignatureEntry:
+        """Return the entry point of an entry. Raises TypeError or KeyError where it is none."""
+        return SignatureEntry(
+            str(raw["signature"]),
+            tuple(TensorEntry.from_json(tensor) for tensor in raw["inputs"]),
+            tuple(TensorEntry.from_json(tensor) for tensor in raw["outputs"]),
+        )
+
+
+@dataclass(frozen=True)
+class VariableEntry:
+    """A variable that the model keeps."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class VariablesEntry:
+    """The variables that an app reads and assigns, and the keys of the entry points that do it."""
+
+    read: str
+    assign: str
+    tensors: tuple[VariableEntry, ...]
+
+
+@dataclass(frozen=True)
+class BundleSignature:
+    """signature.json: the main entry point, further ones, kept variables, training."""
+
+    id: str
+    version: str
+    main: SignatureEntry
+    others: tuple[SignatureEntry, ...] = ()
+    train: SignatureEntry | None = None
+    variables: VariablesEntry | None = None
+    streaming: bool = False  # one step of a sequence in each call, the state in the variables
+    flex: tuple[str, ...] = ()  # TensorFlow's own kernels that the file needs
+    model: str = MODEL
+
+    @property
+    def inputs(self) -> tuple[TensorEntry, ...]:
+        """Return the inputs of the main entry point."""
+        return self.main.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorEntry, ...]:
+        """Return the outputs of the main entry point."""
+        return self.main.outputs
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Return the names of the labels files."""
+        return tuple(output.labels for output in self.outputs if output.labels)
+
+    def all_signatures(self) -> tuple[SignatureEntry, ...]:
+        """Return every entry point that runs the model: the main one, the others, training."""
+        return (self.main, *self.others, *((self.train,) if self.train else ()))
+
+    def with_prefixes(self) -> Iterator[tuple[SignatureEntry, str]]:
+        """Yield every entry point with the prefix that its arrays have in golden.npz."""
+        for entry in self.all_signatures():
+            yield entry, "" if entry is self.main else f"signature/{entry.key}/"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return signature.json."""
+        document = {"format": FORMAT, "id": self.id, "version": self.version, "model": self.model}
+        document |= self.main.to_json()
+        if self.others:
+            document["others"] = [entry.to_json() for entry in self.others]
+        if self.variables:
+            tensors = [{"name": v.name, "shape": list(v.shape), "dtype": v.dtype} for v in self.variables.tensors]
+            document["variables"] = {"read": self.variables.read, "assign": self.variables.assign, "tensors": tensors}
+        if self.streaming:
+            document["streaming"] = True
+        if self.train:
+            document["train"] = self.train.to_json()
+        if self.flex:
+            document["flex"] = list(self.flex)
+        return document
+
+    @staticmethod
+    def from_json(raw: Mapping[str, Any]) -> BundleSignature:
+        """Return the signature of signature.json. Raises TypeError or KeyError where it is none."""
+        keys = ("id", "version", "model", "others", "train", "variables", "streaming", "flex")
+        return from_json(BundleSignature, {"main": raw} | {key: raw[key] for key in keys if raw.get(key)})
+
+
+def read_signature(path: Path) -> BundleSignature:
+    """Return the signature of a bundle's signature.json. Raises OSError, ValueError, TypeError or KeyError."""
+    return BundleSignature.from_json(json.loads(read_bounded(path, MOST_JSON)))
