@@ -26,7 +26,7 @@ from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
 from kit.process import Exit, run
 from kit.progress import Reporter
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.toolchains.toolchain import Toolchain, find_toolchain
 from kit.toolchains.venv import toolchain_venv
 

@@ -19,7 +19,7 @@ from kit.engine.base import too_large
 from kit.errors import ModelError, RecipeError
 from kit.process import run, tail
 from kit.recipe.labels import read_labels
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.shared.job import load_result
 from kit.shared.preprocess import load_picture
 from kit.source_model.model_file import read_model_file

@@ -27,7 +27,7 @@ from kit.bundle.manifest import read_manifest
 from kit.bundle.manifest_check import faults_of
 from kit.errors import KitError
 from kit.recipe.labels import read_labels
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.shared.job import Refusal, Result, load_result
 from kit.source_model.model_file import read_model_file
 from kit.tflite.metadata.decode import read_metadata

@@ -27,9 +27,9 @@ from kit.matrix.compare import Matrix, Pair, compare, to_json
 from kit.matrix.page import render_page
 from kit.matrix.parallel import Ended, default_jobs, run_all
 from kit.matrix.report import findings, percent, rows
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.shared.npz import save_npz
-from kit.tflite.reader import OperatorCode
+from kit.tflite.model import OperatorCode
 from kit.toolchains.toolchain import toolchains
 
 LOCAL = ("--engine", "local")

@@ -22,7 +22,8 @@ from kit.bundle.metadata import About
 from kit.bundle.write_metadata import write_metadata
 from kit.errors import CheckError
 from kit.tflite.metadata.decode import read_files
-from kit.tflite.reader import TfliteFile, read_tflite
+from kit.tflite.model import TfliteFile
+from kit.tflite.reader import read_tflite
 
 
 def quiet(_line: str) -> None:

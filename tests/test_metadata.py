@@ -21,7 +21,7 @@ from kit.build.bundle_signature import label_files, labels_of
 from kit.bundle.metadata import About, describe
 from kit.bundle.write_metadata import write_metadata
 from kit.errors import ModelError
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.tflite.describe import describe as lines_of
 from kit.tflite.metadata.attach import attach
 from kit.tflite.metadata.decode import read_files, read_metadata

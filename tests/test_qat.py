@@ -15,7 +15,7 @@ from worlds import run_kit
 
 from kit.build.plan import make_plan
 from kit.errors import RecipeError
-from kit.recipe.schema import load_recipe
+from kit.recipe.load import load_recipe
 from kit.tflite.reader import tflite_path
 
 DATA = Path(__file__).parent / "data" / "qat"

@@ -15,7 +15,8 @@ from worlds import DIGITS, ROOT
 
 from kit.errors import RecipeError
 from kit.files import json_text
-from kit.recipe.schema import TABLES, Recipe, load_recipe, schema
+from kit.recipe.load import load_recipe
+from kit.recipe.schema import TABLES, Recipe, schema
 
 MODEL = "[model]\npath = 'digits.keras'\nid = 'digits'\n"
 INT8 = "[quantize]\nscheme = 'int8'\nrepresentative = 'samples.npz'\n"

@@ -17,7 +17,8 @@ from kit.build.image_input import image_entry
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.recipe.labels import read_labels
-from kit.recipe.schema import Recipe, load_recipe
+from kit.recipe.load import load_recipe
+from kit.recipe.schema import Recipe
 from kit.source_model.model_file import ModelFile
 
 Array = np.ndarray[Any, Any]

@@ -24,7 +24,8 @@ from worlds import run_kit, write_recipe
 from kit.errors import ModelError
 from kit.tflite.describe import describe
 from kit.tflite.diff import compare, table
-from kit.tflite.reader import Subgraph, TfliteFile, read_tflite, tflite_path, to_json
+from kit.tflite.model import Subgraph, TfliteFile, to_json
+from kit.tflite.reader import read_tflite, tflite_path
 
 
 def build(recipe: Path, out: Path) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kit.bundle.signature import BundleSignature, ClassesEntry, ImageEntry, SignatureEntry, TensorEntry
 from kit.tflite.metadata.types import AssociatedFile, Color, Metadata, SubgraphNote, TensorNote
-from kit.tflite.reader import Signature, Subgraph, TfliteFile
+from kit.tflite.model import Signature, Subgraph, TfliteFile
 
 if TYPE_CHECKING:
     from kit.recipe.schema import Recipe

@@ -64,7 +64,7 @@ def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: boo
     from kit.build.plan import make_plan
     from kit.build.report import build_facts, print_built
     from kit.progress import Reporter
-    from kit.recipe.schema import load_recipe
+    from kit.recipe.load import load_recipe
 
     recipe = load_recipe(path)
     plan = make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
@@ -104,7 +104,7 @@ def freeze(
     from kit.build.plan import make_plan
     from kit.engine import Limits
     from kit.progress import Reporter
-    from kit.recipe.schema import load_recipe
+    from kit.recipe.load import load_recipe
 
     read = load_recipe(recipe_file(recipe))
     plan = make_plan(read.with_tensorflow(tensorflow) if tensorflow else read, "")

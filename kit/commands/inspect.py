@@ -65,7 +65,8 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
     """
     from kit.source_model.model_file import read_model_file
     from kit.tflite.describe import describe
-    from kit.tflite.reader import is_tflite, read_tflite, to_json
+    from kit.tflite.model import to_json
+    from kit.tflite.reader import is_tflite, read_tflite
 
     if weights:
         from kit.source_model.weights import find_weights, lines

@@ -23,9 +23,11 @@ from kit.errors import INTERRUPTED, KINDS, RecipeError
 from kit.files import json_text, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
 from kit.process import Exit
-from kit.recipe.schema import Recipe, load_recipe
+from kit.recipe.load import load_recipe
+from kit.recipe.schema import Recipe
 from kit.shared.values import from_json
-from kit.tflite.reader import OperatorCode, TfliteFile, read_tflite
+from kit.tflite.model import OperatorCode, TfliteFile
+from kit.tflite.reader import read_tflite
 from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
 
 CELL_MEMORY = 3_000_000_000  # bytes that a conversion of a usual model takes

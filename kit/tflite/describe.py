@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kit.errors import ModelError
 from kit.tflite.metadata.decode import read_metadata
 from kit.tflite.metadata.types import TensorNote
-from kit.tflite.reader import Operator, Quantization, Tensor, TfliteFile
+from kit.tflite.model import Operator, Quantization, Tensor, TfliteFile
 
 
 def describe(file: TfliteFile) -> list[str]:

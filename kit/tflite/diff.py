@@ -13,7 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from kit.tflite.describe import escaped, metadata_rows, quoted, tensor_type
-from kit.tflite.reader import (
+from kit.tflite.model import (
     Metadata,
     Operator,
     Quantization,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kit.tflite.reader import TfliteFile
+    from kit.tflite.model import TfliteFile
 
 TYPES = ("float32", "float16", "int16", "int8", "uint8", "int4")  # biases of int8 files are int32, and no weights
 

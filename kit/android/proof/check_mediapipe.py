@@ -22,7 +22,8 @@ from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.signature import BundleSignature, ImageEntry, TensorEntry, read_signature
 from kit.errors import CheckError, EngineError, ModelError
-from kit.tflite.reader import TfliteFile, read_tflite
+from kit.tflite.model import TfliteFile
+from kit.tflite.reader import read_tflite
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.toolchain import MEDIAPIPE
 from kit.toolchains.venv import locked_venv

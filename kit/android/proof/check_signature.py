@@ -12,7 +12,8 @@ from kit.bundle.golden_bin import read_golden
 from kit.bundle.layout import Bundle
 from kit.bundle.signature import BundleSignature, TensorEntry, read_signature
 from kit.errors import CheckError
-from kit.tflite.reader import Tensor, TfliteFile, read_tflite
+from kit.tflite.model import Tensor, TfliteFile
+from kit.tflite.reader import read_tflite
 
 _AGAIN = "build the bundle again"
 

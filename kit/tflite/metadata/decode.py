@@ -21,7 +21,8 @@ from kit.tflite.metadata.encode import (
     THRESHOLDING,
 )
 from kit.tflite.metadata.types import NAME, AssociatedFile, FileKind, Metadata, SubgraphNote, TensorNote
-from kit.tflite.reader import TfliteFile, read_tflite
+from kit.tflite.model import TfliteFile
+from kit.tflite.reader import read_tflite
 
 _MOST_TABLES = 100_000
 
