@@ -11,7 +11,7 @@ from kit.android.proof.jvm import runtime_properties
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.kotlin_sources import find_glue
 from kit.android.proof.tools import find_jar, find_java, kotlin
-from kit.process import run, tail
+from kit.process import Command, run, tail
 
 PROGRAM = Path(__file__).parent / "android.kt"
 
@@ -41,7 +41,7 @@ def measure_frame(bundle: Path) -> Frame:
         ]
         lines: list[str] = []
         log = Path(folder) / "log"
-        ended = run(argv, env=os.environ, cwd=Path(folder), log=log, on_line=lines.append, timeout=300)
+        ended = run(Command(argv, os.environ, Path(folder)), log=log, on_line=lines.append, timeout=300)
         if ended.status:
             raise SystemExit(f"{ended.cause}\n{tail(log)}")
     told = dict(line.split(" ", 1) for line in lines)

@@ -24,7 +24,7 @@ from kit.container.client import probe
 from kit.engine.base import JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
-from kit.process import Exit, run
+from kit.process import Command, Exit, run
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
 from kit.toolchains.toolchain import Toolchain, find_toolchain
@@ -84,7 +84,7 @@ class Under:
         with TemporaryDirectory() as home:
             env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home, **(self.extra or {})}
             argv = [*self.before(python), *local_argv(python, job)[1:]]
-            return run(argv, env=env, cwd=Path(home), log=job.log, on_line=on_line, timeout=limits.seconds)
+            return run(Command(argv, env, Path(home)), log=job.log, on_line=on_line, timeout=limits.seconds)
 
 
 def rows() -> list[Row]:

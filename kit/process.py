@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from kit.bounded import MOST_LINE, MOST_LOG
+
+_LOOK = 0.5  # seconds
 
 
 @dataclass(frozen=True)
@@ -41,72 +44,88 @@ class Exit:
         return f"exit status {self.status}"
 
 
+@dataclass(frozen=True)
+class Command:
+    """What to run, with which environment, and where."""
+
+    argv: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+
+
 def run(
-    argv: Sequence[str],
+    command: Command,
     *,
-    env: Mapping[str, str],
-    cwd: Path,
     log: Path,
     on_line: Callable[[str], None],
     timeout: float | None = None,
     watch: Callable[[], bool] = lambda: False,
 ) -> Exit:
-    """Run argv in a process group of its own; give each line of its stdout to on_line, send its stderr to log.
+    """Run a command in a process group of its own; give each line of its stdout to on_line, send its stderr to log.
 
     timeout is in seconds; where watch says True, twice a second, the group is killed, too. Of the log and of each line
     a part is kept: kit.bounded says how much. Whatever ends this call (an exception, Ctrl-C) also ends the group.
     """
-    expired, large, ended = threading.Event(), threading.Event(), threading.Event()
     with log.open("wb") as kept:
-        process = subprocess.Popen(
-            list(argv),
-            env=dict(env),
-            cwd=cwd,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            text=True,
-            errors="replace",
-        )
-
-        def expire() -> None:
-            expired.set()
-            _kill_group(process.pid)
-
-        def look() -> None:
-            while not ended.wait(0.5):
-                if watch():
-                    large.set()
-                    _kill_group(process.pid)
-
-        timer = threading.Timer(timeout, expire) if timeout is not None else None
+        process = _start(command)
+        bounds = _Bounds(process.pid, timeout, watch)
         # A child that outlives the process would keep its stdout open, and this call waiting.
         reaper = threading.Thread(target=_reap, args=(process,), daemon=True)
         assert process.stdout is not None
         assert process.stderr is not None
         errors: BinaryIO = process.stderr.buffer  # type: ignore[attr-defined]
         logger = threading.Thread(target=_keep, args=(errors, kept), daemon=True)
-        watcher = threading.Thread(target=look, daemon=True)
         try:
-            if timer:
-                timer.start()
-            reaper.start()
-            logger.start()
-            watcher.start()
+            for thread in (bounds, reaper, logger):
+                thread.start()
             while line := process.stdout.readline(MOST_LINE):
                 on_line(line.rstrip("\n"))
             status = process.wait()
         finally:
-            ended.set()
-            if timer:
-                timer.cancel()
+            bounds.over.set()
             _kill_group(process.pid)
             process.wait()
             if logger.ident:
                 logger.join(5)
             process.stdout.close()
-    return Exit(status, timed_out=expired.is_set(), too_large=large.is_set())
+    return Exit(status, timed_out=bounds.expired, too_large=bounds.too_large)
+
+
+def _start(command: Command) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        list(command.argv),
+        env=dict(command.env),
+        cwd=command.cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+        text=True,
+        errors="replace",
+    )
+
+
+class _Bounds(threading.Thread):
+    """Kills a group when its time is up, or when `watch` says so. `over` ends it."""
+
+    def __init__(self, group: int, timeout: float | None, watch: Callable[[], bool]) -> None:
+        super().__init__(daemon=True)
+        self.group, self.watch = group, watch
+        self.until = None if timeout is None else time.monotonic() + timeout
+        self.over = threading.Event()
+        self.expired = self.too_large = False
+
+    def run(self) -> None:
+        """Look twice a second, and at the moment when the time is up."""
+        while not self.over.wait(self._pause()):
+            self.expired = self.until is not None and time.monotonic() >= self.until
+            self.too_large = not self.expired and self.watch()
+            if self.expired or self.too_large:
+                _kill_group(self.group)
+                return
+
+    def _pause(self) -> float:
+        return _LOOK if self.until is None else max(0.0, min(_LOOK, self.until - time.monotonic()))
 
 
 def _keep(stream: BinaryIO, kept: BinaryIO) -> None:

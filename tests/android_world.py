@@ -11,7 +11,7 @@ from kit.android.proof.jvm import runtime_properties
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.step import MissingToolError
 from kit.android.proof.tools import find_framework, find_jar, find_java, find_program, kotlin
-from kit.process import run, tail
+from kit.process import Command, run, tail
 
 
 def quiet(_line: str) -> None:
@@ -46,7 +46,7 @@ def rerun_kotlin(folder: Path, *arguments: str, properties: dict[str, str] | Non
     lines: list[str] = []
     log = folder / "program.log"
     argv = java_argv(folder, *arguments, properties=properties)
-    ended = run(argv, env=os.environ, cwd=folder, log=log, on_line=lines.append, timeout=60)
+    ended = run(Command(argv, os.environ, folder), log=log, on_line=lines.append, timeout=60)
     assert ended.status == 0, f"{ended.cause}\n{tail(log, 30)}"
     return "\n".join(lines)
 

@@ -159,19 +159,19 @@ def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
 
 
 @pytest.mark.parametrize(
-    ("file", "old", "new", "told"),
+    ("file", "change", "told"),
     [
-        ("MainActivity.kt", "setContentView(", "setContentVeiw(", "unresolved reference 'setContentVeiw'"),
-        ("Bundles.kt", "listOf(", "listOf(com.example.Absent(),", "unresolved reference 'example'"),
-        ("MainActivity.kt", "uri == null || ", "", "argument type mismatch"),
+        ("MainActivity.kt", ("setContentView(", "setContentVeiw("), "unresolved reference 'setContentVeiw'"),
+        ("Bundles.kt", ("listOf(", "listOf(com.example.Absent(),"), "unresolved reference 'example'"),
+        ("MainActivity.kt", ("uri == null || ", ""), "argument type mismatch"),
     ],
 )
 def test_a_fault_in_the_stub_does_not_compile(
-    module: Path, ui: Path, tmp_path: Path, file: str, old: str, new: str, told: str
+    module: Path, ui: Path, tmp_path: Path, file: str, change: tuple[str, str], told: str
 ) -> None:
     source = module / "src/main/kotlin/dropkit/stub" / file
     text = source.read_text("utf-8")
-    assert text.count(old) == 1
-    source.write_text(text.replace(old, new), "utf-8")
+    assert text.count(change[0]) == 1
+    source.write_text(text.replace(*change), "utf-8")
     with pytest.raises(CheckError, match=re.escape(told)):
         compiled(module, ui, tmp_path / "fault")

@@ -17,7 +17,7 @@ from kit import bounded
 from kit.bounded import open_regular, open_zip, printable, read_bounded
 from kit.engine.base import too_large
 from kit.errors import ModelError, RecipeError
-from kit.process import run, tail
+from kit.process import Command, run, tail
 from kit.recipe.labels import read_labels
 from kit.recipe.load import load_recipe
 from kit.shared.job import load_result
@@ -126,9 +126,7 @@ def python(tmp_path: Path, code: str, **more: object) -> tuple[object, list[str]
     """Run Python as a worker is run; return how it ended and its lines."""
     lines: list[str] = []
     ended = run(
-        [sys.executable, "-c", code],
-        env={},
-        cwd=tmp_path,
+        Command([sys.executable, "-c", code], {}, tmp_path),
         log=tmp_path / "log",
         on_line=lines.append,
         timeout=60,

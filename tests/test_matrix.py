@@ -22,7 +22,16 @@ from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 from kit.bundle.manifest_entries import OutputEntry
 from kit.errors import RecipeError
 from kit.files import tree_digests
-from kit.matrix.builds import Cell, Failure, Wish, built_cell, make_wish, parse_versions, read_failure
+from kit.matrix.builds import (
+    BuildOptions,
+    Failure,
+    MatrixRequest,
+    VersionBuild,
+    finished_build,
+    make_request,
+    parse_versions,
+    read_failure,
+)
 from kit.matrix.compare import Matrix, Pair, compare, to_json
 from kit.matrix.page import render_page
 from kit.matrix.parallel import Ended, default_jobs, run_all
@@ -47,7 +56,7 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("matrix")
     made = run_matrix(DIGITS, f"{TOO_OLD},{MADE}", out)
     assert made.returncode == 0, made.stderr
-    assert f"{MADE}  " in made.stderr, "a line of progress for each cell, on stderr"
+    assert f"{MADE}  " in made.stderr, "a line of progress for each build, on stderr"
     assert "matrix.html" in made.stdout
     return out / "digits.matrix"
 
@@ -93,23 +102,23 @@ def test_all_is_every_pinned_version_once_and_in_order() -> None:
         parse_versions(f"{MADE},2.19.0")
 
 
-# ---------------------------------------------------------------- cells
+# ---------------------------------------------------------------- builds
 
 
 def test_json_has_every_fact_of_a_built_cell(digits: Path) -> None:
     matrix, _ = again(digits)
-    cell = next(cell for cell in matrix["cells"] if cell["tensorflow"] == MADE)
+    build = next(build for build in matrix["cells"] if build["tensorflow"] == MADE)
     model = digits / MADE / "digits" / "src/main/assets/digits/model.tflite"
-    assert cell["outcome"] == "built"
-    assert cell["bytes"] == model.stat().st_size
-    assert cell["sha256"] == tree_digests(model.parent)["model.tflite"]
-    assert re.fullmatch(r"\d+\.\d+\.\d+", cell["min_runtime"])
-    assert {"name": "CONV_2D", "version": 3, "count": 3} in cell["operators"]
-    (output,) = cell["outputs"]
+    assert build["outcome"] == "built"
+    assert build["bytes"] == model.stat().st_size
+    assert build["sha256"] == tree_digests(model.parent)["model.tflite"]
+    assert re.fullmatch(r"\d+\.\d+\.\d+", build["min_runtime"])
+    assert {"name": "CONV_2D", "version": 3, "count": 3} in build["operators"]
+    (output,) = build["outputs"]
     assert output["accuracy"] > 0.98
     assert output["agreement"] > 0.98
-    assert cell["seconds"] > 0
-    assert cell["samples"] == 360
+    assert build["seconds"] > 0
+    assert build["samples"] == 360
     assert matrix["groups"] == {MADE: "A"}
 
 
@@ -122,18 +131,18 @@ def test_a_second_run_rebuilds_nothing_and_says_unchanged(digits: Path) -> None:
     before = state()
     matrix, told = again(digits)
     assert state() == before
-    assert all(cell["unchanged"] for cell in matrix["cells"])
+    assert all(build["unchanged"] for build in matrix["cells"])
     assert told.count("unchanged") == len(matrix["cells"])
     assert "building" not in told
 
 
 def test_a_version_that_cannot_load_the_model_is_a_row_with_its_cause(digits: Path) -> None:
     matrix, _ = again(digits)
-    cell = next(cell for cell in matrix["cells"] if cell["tensorflow"] == TOO_OLD)
-    assert cell["outcome"] == "failed"
-    assert cell["failure"]["code"] == 3
-    assert "Keras 3" in cell["failure"]["cause"]
-    assert html.escape(cell["failure"]["cause"]) in (digits / "matrix.html").read_text("utf-8")
+    build = next(build for build in matrix["cells"] if build["tensorflow"] == TOO_OLD)
+    assert build["outcome"] == "failed"
+    assert build["failure"]["code"] == 3
+    assert "Keras 3" in build["failure"]["cause"]
+    assert html.escape(build["failure"]["cause"]) in (digits / "matrix.html").read_text("utf-8")
 
 
 def test_the_page_has_every_version_and_fetches_nothing(digits: Path) -> None:
@@ -165,7 +174,7 @@ def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits
     size = size_in(digits)
     recipe = write_recipe(tmp_path, checks_max_bytes="1000")
     done = run_matrix(recipe, MADE, tmp_path / "out")
-    assert done.returncode == 4, "no cell was built, so the code is that cell's"
+    assert done.returncode == 4, "no build was built, so the code is that build's"
     assert f"{size:,}" in done.stdout
     assert "99.72%" in done.stdout
     assert "max_bytes" in done.stdout
@@ -174,8 +183,8 @@ def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits
     second = run_matrix(recipe, MADE, tmp_path / "out", "--json")
     assert second.returncode == 4
     assert "unchanged" in second.stderr, f"after {time.monotonic() - begin:.1f} s"
-    (cell,) = json.loads(second.stdout)["cells"]
-    assert (cell["outcome"], cell["unchanged"], cell["bytes"]) == ("failed", True, size)
+    (build,) = json.loads(second.stdout)["cells"]
+    assert (build["outcome"], build["unchanged"], build["bytes"]) == ("failed", True, size)
 
 
 def test_where_no_cell_is_built_the_table_and_the_page_are_there_and_the_code_is_theirs(tmp_path: Path) -> None:
@@ -207,7 +216,7 @@ def test_an_interrupt_ends_every_cell_and_leaves_nothing(tmp_path: Path, number:
     assert "interrupted" in message
     assert "Traceback" not in message
     wait_for(lambda: not workers_below(tmp_path), seconds=5)
-    assert list(tmp_path.rglob("*")) == [tmp_path / "out"], "no half-written file, no cell's folder, no job folder"
+    assert list(tmp_path.rglob("*")) == [tmp_path / "out"], "no half-written file, no build's folder, no job folder"
 
 
 def wait_for(condition: Any, seconds: float = 120) -> None:
@@ -222,7 +231,7 @@ def test_one_model_by_several_versions_differs_by_a_step_at_most(tmp_path: Path)
     done = run_matrix(DIGITS / "keras2.toml", f"{TOO_OLD},2.16.2,{MADE}", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     matrix = json.loads(done.stdout)
-    assert {cell["outcome"] for cell in matrix["cells"]} == {"built"}
+    assert {build["outcome"] for build in matrix["cells"]} == {"built"}
     for pair in matrix["pairs"]:
         (digit,) = pair["outputs"]
         assert digit["agreement"] > 0.99
@@ -233,25 +242,27 @@ def test_one_model_by_several_versions_differs_by_a_step_at_most(tmp_path: Path)
 
 
 @pytest.fixture
-def two(digits: Path, tmp_path: Path) -> tuple[Wish, list[Cell]]:
-    """Give two built cells: the fixture's, and a copy of it as another version, whose answers differ a little."""
-    made = make_wish(DIGITS / "recipe.toml", MADE, tmp_path, "local", "8g", 3600, 1)
+def two(digits: Path, tmp_path: Path) -> tuple[MatrixRequest, list[VersionBuild]]:
+    """Give two built builds: the fixture's, and a copy of it as another version, whose answers differ a little."""
+    made = make_request(DIGITS / "recipe.toml", MADE, tmp_path, BuildOptions("local"), 1)
     (one,) = made.toolchains
     other = replace(one, tensorflow="2.20.0")
-    wish = replace(made, toolchains=(one, other))
-    for toolchain in wish.toolchains:
-        shutil.copytree(digits / MADE, wish.folder / toolchain.tensorflow)
-    with np.load(wish.answers("2.20.0")) as archive:
+    request = replace(made, toolchains=(one, other))
+    for toolchain in request.toolchains:
+        shutil.copytree(digits / MADE, request.folder / toolchain.tensorflow)
+    with np.load(request.answers("2.20.0")) as archive:
         answers = {name: archive[name].copy() for name in archive.files}
     answers["top1/digit"][:36] = (answers["top1/digit"][:36] + 1) % 10
     answers["real/digit"][7, 3] += 2.5 / 256  # the output's scale is 1/256
-    save_npz(wish.answers("2.20.0"), answers)
-    return wish, [built_cell(wish, toolchain, unchanged=True) for toolchain in wish.toolchains]
+    save_npz(request.answers("2.20.0"), answers)
+    return request, [finished_build(request, toolchain, unchanged=True) for toolchain in request.toolchains]
 
 
-def test_two_versions_are_compared_by_their_answers_to_every_sample(two: tuple[Wish, list[Cell]]) -> None:
-    wish, cells = two
-    (pair,) = compare(wish, cells)
+def test_two_versions_are_compared_by_their_answers_to_every_sample(
+    two: tuple[MatrixRequest, list[VersionBuild]],
+) -> None:
+    request, builds = two
+    (pair,) = compare(request, builds)
     assert (pair.a, pair.b, pair.same_bytes, pair.same_content) == (MADE, "2.20.0", True, True)
     (digit,) = pair.outputs
     assert digit.agreement == pytest.approx(0.9)
@@ -259,17 +270,17 @@ def test_two_versions_are_compared_by_their_answers_to_every_sample(two: tuple[W
     assert digit.worst == pytest.approx(2.5 / 256, abs=1e-4)
 
 
-def test_a_row_tells_the_worst_of_all_the_others(two: tuple[Wish, list[Cell]]) -> None:
-    wish, cells = two
-    matrix = Matrix(wish.recipe, tuple(cells), compare(wish, cells))
+def test_a_row_tells_the_worst_of_all_the_others(two: tuple[MatrixRequest, list[VersionBuild]]) -> None:
+    request, builds = two
+    matrix = Matrix(request.recipe, tuple(builds), compare(request, builds))
     assert [row.with_others for row in rows(matrix)] == ["90.00%", "90.00%"]
     assert [row.difference for row in rows(matrix)] == ["2.5 steps", "2.5 steps"]
     assert findings(matrix)[0] == "All 2 versions wrote the same bytes."
 
 
-def cell(version: str, operators: dict[str, int], content: str, runtime: str = "1.14.0") -> Cell:
-    """Return a built cell that no file stands behind."""
-    return Cell(
+def build(version: str, operators: dict[str, int], content: str, runtime: str = "1.14.0") -> VersionBuild:
+    """Return a built build that no file stands behind."""
+    return VersionBuild(
         tensorflow=version,
         keras="keras 3.15.1",
         python="3.11",
@@ -286,8 +297,8 @@ def cell(version: str, operators: dict[str, int], content: str, runtime: str = "
 
 def test_operators_that_differ_are_named_with_their_versions_and_spans() -> None:
     dense = {"2.16.2": 9, "2.17.1": 9, "2.18.1": 9, "2.21.0": 12}
-    cells = tuple(cell(v, {"CONV_2D": 3, "FULLY_CONNECTED": n}, "x" if n == 9 else "y") for v, n in dense.items())
-    matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), cells, ())
+    builds = tuple(build(v, {"CONV_2D": 3, "FULLY_CONNECTED": n}, "x" if n == 9 else "y") for v, n in dense.items())
+    matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), builds, ())
     assert findings(matrix) == [
         "2 different models: A by 2.16.2 to 2.18.1; B by 2.21.0.",
         "FULLY_CONNECTED is v9 in 2.16.2 to 2.18.1; v12 in 2.21.0.",
@@ -299,8 +310,8 @@ def test_operators_that_differ_are_named_with_their_versions_and_spans() -> None
 
 
 def test_an_operator_that_one_file_lacks_is_told() -> None:
-    cells = (cell("2.18.1", {"SOFTMAX": 2}, "x"), cell("2.19.1", {"SOFTMAX": 2, "RESHAPE": 1}, "y"))
-    matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), cells, ())
+    builds = (build("2.18.1", {"SOFTMAX": 2}, "x"), build("2.19.1", {"SOFTMAX": 2, "RESHAPE": 1}, "y"))
+    matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), builds, ())
     assert "RESHAPE is none in 2.18.1; v1 in 2.19.1." in findings(matrix)
 
 
@@ -310,7 +321,7 @@ def test_what_is_not_quite_all_is_never_told_as_all() -> None:
     assert percent(None) == "-"
 
 
-# ---------------------------------------------------------------- what a cell says
+# ---------------------------------------------------------------- what a build says
 
 
 def test_a_hostile_name_or_message_is_text_on_the_page() -> None:
@@ -319,7 +330,7 @@ def test_a_hostile_name_or_message_is_text_on_the_page() -> None:
     model = recipe.model.model_copy(update={"id": evil, "version": evil, "path": evil})
     failure = Failure(3, evil, evil, evil)
     built = replace(
-        cell("2.19.1", {evil: 1}, "x", runtime=evil), keras=evil, outputs=(OutputEntry(evil, 0.0, 0.0, agreement=0.5),)
+        build("2.19.1", {evil: 1}, "x", runtime=evil), keras=evil, outputs=(OutputEntry(evil, 0.0, 0.0, agreement=0.5),)
     )
     other = replace(built, tensorflow="2.20.0", operators=())
     failed = replace(built, tensorflow="2.21.0", failure=failure, bytes=None, sha256=None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.process import Exit, run, tail
+from kit.process import Command, Exit, run, tail
 
 CHILDREN = """
 import os, sys, time
@@ -28,9 +28,7 @@ def start(
     """Run Python code; return how it ended and the lines that it printed."""
     lines: list[str] = []
     ended = run(
-        [sys.executable, "-c", code],
-        env=env or {},
-        cwd=folder,
+        Command([sys.executable, "-c", code], env or {}, folder),
         log=folder / "log",
         on_line=lines.append,
         timeout=timeout,
@@ -66,7 +64,7 @@ def test_a_line_is_given_while_the_process_still_runs(tmp_path: Path) -> None:
     code = f"import pathlib, time\nprint('here', flush=True)\nwhile not pathlib.Path({str(flag)!r}).exists():\n"
     code += "    time.sleep(0.01)\n"
     argv = [sys.executable, "-c", code]
-    ended = run(argv, env={}, cwd=tmp_path, log=tmp_path / "log", on_line=lambda _: flag.touch(), timeout=30)
+    ended = run(Command(argv, {}, tmp_path), log=tmp_path / "log", on_line=lambda _: flag.touch(), timeout=30)
     assert ended == Exit(0)
 
 
@@ -170,7 +168,7 @@ def test_an_exception_while_it_runs_kills_the_whole_group(tmp_path: Path, fault:
             raise fault
 
     with pytest.raises(fault):
-        run([sys.executable, "-c", CHILDREN], env={}, cwd=tmp_path, log=tmp_path / "log", on_line=interrupt)
+        run(Command([sys.executable, "-c", CHILDREN], {}, tmp_path), log=tmp_path / "log", on_line=interrupt)
     assert_gone([int(line) for line in lines])
 
 
@@ -181,7 +179,7 @@ def test_the_group_is_its_own_so_that_ctrl_c_reaches_it_only_through_us(tmp_path
 
 def test_a_program_that_is_not_there_is_an_error_of_the_system(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        run([str(tmp_path / "none")], env={}, cwd=tmp_path, log=tmp_path / "log", on_line=print)
+        run(Command([str(tmp_path / "none")], {}, tmp_path), log=tmp_path / "log", on_line=print)
 
 
 def test_the_tail_of_a_log_is_its_last_lines(tmp_path: Path) -> None:

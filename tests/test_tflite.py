@@ -453,11 +453,10 @@ def written(
     scales: tuple[float, ...] = (),
     axis: int = 0,
     name: str = "x",
-    tensors: int = 1,
-    graphs: int = 1,
-    buffers: int = 1,
+    counts: tuple[int, int, int] = (1, 1, 1),
 ) -> bytes:
-    """Return a file with a constant: `tensors` of a graph, `graphs` and `buffers` are one, pointed at so many times."""
+    """Return a file with a constant: counts: how often a tensor, a graph and a buffer are pointed at."""
+    tensors, graphs, buffers = counts
     builder = flatbuffers.Builder(1024)
     data, text = builder.CreateByteVector(content), builder.CreateString(name)
     scale = builder.CreateNumpyVector(np.asarray(scales, np.float32))
@@ -498,10 +497,10 @@ def repeated(builder: Any, start: Callable[[Any, int], Any], offset: int, count:
 @pytest.mark.parametrize(
     "bomb",
     [
-        {"tensors": 100_000},
-        {"tensors": 1000, "graphs": 1000},
-        {"tensors": 1000, "name": "n" * 1_000_000},
-        {"buffers": 10_000, "content": bytes(1_000_000)},
+        {"counts": (100_000, 1, 1)},
+        {"counts": (1000, 1000, 1)},
+        {"counts": (1000, 1, 1), "name": "n" * 1_000_000},
+        {"counts": (1, 1, 10_000), "content": bytes(1_000_000)},
     ],
 )
 def test_a_small_file_that_unfolds_without_end_is_refused(bomb: dict[str, Any]) -> None:

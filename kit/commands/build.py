@@ -179,7 +179,7 @@ def matrix(
     """
     from kit.errors import RecipeError
     from kit.files import writable, write_whole
-    from kit.matrix.builds import CELL_MEMORY, make_wish
+    from kit.matrix.builds import BUILD_MEMORY, BuildOptions, make_request
     from kit.matrix.compare import raise_if_none_built, run_matrix, to_json
     from kit.matrix.page import render_page
     from kit.matrix.parallel import default_jobs
@@ -189,11 +189,10 @@ def matrix(
     memory_bytes(memory), seconds(timeout)  # refused here, not by each cell
     if jobs < 0:
         raise RecipeError(f"--jobs {jobs} is not a number of builds", "give 1 or more, or leave it out")
-    wish = make_wish(
-        recipe_file(recipe), tensorflow, Path(out), engine, memory, timeout, jobs or default_jobs(CELL_MEMORY)
-    )
-    result = run_matrix(wish, Reporter().note)
-    page = Path(html) if html else wish.folder / "matrix.html"
+    options = BuildOptions(engine, memory, timeout)
+    request = make_request(recipe_file(recipe), tensorflow, Path(out), options, jobs or default_jobs(BUILD_MEMORY))
+    result = run_matrix(request, Reporter().note)
+    page = Path(html) if html else request.folder / "matrix.html"
     with writable(page.parent):
         write_whole(page, render_page(result).encode())
     print_json(to_json(result)) if json else print_matrix(result, str(page))

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.engine.walls import walled_argv
-from kit.process import Exit, run
+from kit.process import Command, Exit, run
 from kit.toolchains.toolchain import Toolchain
 from kit.toolchains.venv import toolchain_venv
 
@@ -40,9 +40,7 @@ class LocalEngine:
                 memory=_SPARE * limits.memory,
             )
             return run(
-                argv,
-                env=env,
-                cwd=Path(home),
+                Command(argv, env, Path(home)),
                 log=job.log,
                 on_line=on_line,
                 timeout=limits.seconds,

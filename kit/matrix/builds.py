@@ -1,6 +1,6 @@
-"""The cells of a matrix: one recipe built by several toolchains, side by side. Compares nothing.
+"""The builds of a matrix: one recipe built by several toolchains, side by side. Compares nothing.
 
-A cell is the kit's own `build` in a process of its own, so a crash, a refusal or a failure of one is a value here and
+A build is the kit's own `build` in a process of its own, so a crash, a refusal or a failure of one is a value here and
 nothing more. What was built or refused before, of the same content, is not run again.
 """
 
@@ -30,35 +30,42 @@ from kit.tflite.model import OperatorCode, TfliteFile
 from kit.tflite.reader import read_tflite
 from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
 
-CELL_MEMORY = 3_000_000_000  # bytes that a conversion of a usual model takes
+BUILD_MEMORY = 3_000_000_000  # bytes that a conversion of a usual model takes
 REFUSAL = "refusal.json"
-_BROKEN = 5  # the code of a cell whose process was ended from outside
+_BROKEN = 5  # the code of a build whose process was ended from outside
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What to build: a recipe, the toolchains, and how each cell is built. memory is as `build` takes it: "8g"."""
+class BuildOptions:
+    """How each version is built. memory is as `build` takes it: "8g"; timeout in seconds."""
+
+    engine: str = "auto"
+    memory: str = "8g"
+    timeout: int = 3600
+
+
+@dataclass(frozen=True)
+class MatrixRequest:
+    """What to build: a recipe, the toolchains, and how. jobs: how many builds run at a time."""
 
     recipe: Recipe
     toolchains: tuple[Toolchain, ...]
     folder: Path
-    engine: str = "auto"
-    memory: str = "8g"
-    timeout: int = 3600
+    options: BuildOptions = BuildOptions()
     jobs: int = 1
 
     def bundle(self, version: str) -> Path:
-        """Return where a cell's bundle is."""
+        """Return where a build's bundle is."""
         return self.folder / version / self.recipe.model.id
 
     def answers(self, version: str) -> Path:
-        """Return where a cell's answers to the evaluation samples are."""
+        """Return where a build's answers to the evaluation samples are."""
         return self.folder / version / f"{self.recipe.model.id}.answers.npz"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a cell has no bundle: the first line of its message, the rest of it, the next step, the exit code."""
+    """Why a build has no bundle: the first line of its message, the rest of it, the next step, the exit code."""
 
     code: int
     cause: str
@@ -67,7 +74,7 @@ class Failure:
 
 
 @dataclass(frozen=True)
-class Cell:
+class VersionBuild:
     """How one toolchain fared. What was not made or measured is None or empty. seconds are of the build itself."""
 
     tensorflow: str
@@ -104,64 +111,65 @@ def parse_versions(text: str) -> tuple[Toolchain, ...]:
     return tuple(toolchain for version, toolchain in known.items() if version in names)
 
 
-def make_wish(recipe: Path, versions: str, out: Path, engine: str, memory: str, timeout: int, jobs: int) -> Wish:
+def make_request(recipe: Path, versions: str, out: Path, options: BuildOptions, jobs: int) -> MatrixRequest:
     """Resolve a command line. Raises RecipeError before anything runs."""
-    if engine not in {"auto", "docker", "local"}:
-        raise RecipeError(f"--engine {engine!r} is unknown", "there is: auto, docker, local")
+    if options.engine not in {"auto", "docker", "local"}:
+        raise RecipeError(f"--engine {options.engine!r} is unknown", "there is: auto, docker, local")
     chosen = parse_versions(versions)
     loaded = load_recipe(recipe)
-    return Wish(loaded, chosen, out / f"{loaded.model.id}.matrix", engine, memory, timeout, jobs)
+    return MatrixRequest(loaded, chosen, out / f"{loaded.model.id}.matrix", options, jobs)
 
 
-def run_cells(wish: Wish, notify: Callable[[str], None]) -> tuple[Cell, ...]:
-    """Build what is not there yet, side by side. notify gets one line for each cell that is done.
+def run_builds(request: MatrixRequest, notify: Callable[[str], None]) -> tuple[VersionBuild, ...]:
+    """Build what is not there yet, side by side. notify gets one line for each build that is done.
 
-    Raises KeyboardInterrupt when all cells have cleaned up after themselves.
+    Raises KeyboardInterrupt when all builds have cleaned up after themselves.
     """
-    cells: dict[str, Cell] = {}
+    builds: dict[str, VersionBuild] = {}
     waiting: dict[str, list[str]] = {}
-    tools = {toolchain.tensorflow: toolchain for toolchain in wish.toolchains}
+    tools = {toolchain.tensorflow: toolchain for toolchain in request.toolchains}
     for version, toolchain in tools.items():
-        known = _known(wish, toolchain)
+        known = _known(request, toolchain)
         if known is None:
-            waiting[version] = _argv(wish, version)
+            waiting[version] = _argv(request, version)
         else:
-            cells[version] = known
+            builds[version] = known
             notify(f"{version}  unchanged{_told(known)}")
 
     def take(ended: Ended) -> None:
-        cells[ended.name] = _finished(wish, tools[ended.name], ended)
-        notify(f"{ended.name}  {ended.seconds:.1f} s{_told(cells[ended.name])}")
+        builds[ended.name] = _finished(request, tools[ended.name], ended)
+        notify(f"{ended.name}  {ended.seconds:.1f} s{_told(builds[ended.name])}")
 
     try:
         if waiting:
-            notify(f"building {len(waiting)} of {len(tools)} versions, {min(wish.jobs, len(waiting))} at a time")
-            run_all(waiting, wish.jobs, take)
+            notify(f"building {len(waiting)} of {len(tools)} versions, {min(request.jobs, len(waiting))} at a time")
+            run_all(waiting, request.jobs, take)
     finally:
-        _sweep(wish)
-    return tuple(cells[version] for version in tools)
+        _sweep(request)
+    return tuple(builds[version] for version in tools)
 
 
-def _argv(wish: Wish, version: str) -> list[str]:
-    """Return the command of a cell."""
+def _argv(request: MatrixRequest, version: str) -> list[str]:
+    """Return the command of a build."""
     return [
-        *(sys.executable, "-m", "kit", "build", str(wish.recipe.path), "--json"),
-        *("--tensorflow", version, "--engine", wish.engine, "--memory", wish.memory, "--timeout", str(wish.timeout)),
-        *("--out", str(wish.folder / version), "--answers", str(wish.answers(version))),
+        *(sys.executable, "-m", "kit", "build", str(request.recipe.path), "--json"),
+        *("--tensorflow", version, "--engine", request.options.engine),
+        *("--memory", request.options.memory, "--timeout", str(request.options.timeout)),
+        *("--out", str(request.folder / version), "--answers", str(request.answers(version))),
     ]
 
 
-def _known(wish: Wish, toolchain: Toolchain) -> Cell | None:
-    """Return the cell as an earlier run left it, None where it has to be built: `build`'s own test, in this process."""
+def _known(request: MatrixRequest, toolchain: Toolchain) -> VersionBuild | None:
+    """Return the build as an earlier run left it, None where it has to run: `build`'s own test, in this process."""
     version = toolchain.tensorflow
-    found = build_key(wish.recipe.path, version)
+    found = build_key(request.recipe.path, version)
     key = found[1] if found else ""
-    bundle = wish.bundle(version)
-    if is_intact(bundle, key) and has_answers(bundle, key, wish.answers(version)):
-        return built_cell(wish, toolchain, unchanged=True)
+    bundle = request.bundle(version)
+    if is_intact(bundle, key) and has_answers(bundle, key, request.answers(version)):
+        return finished_build(request, toolchain, unchanged=True)
     try:
-        told = json.loads((wish.folder / version / REFUSAL).read_text("utf-8"))
-        if told["key"] == key and told["limits"] == _limits(wish):
+        told = json.loads((request.folder / version / REFUSAL).read_text("utf-8"))
+        if told["key"] == key and told["limits"] == asdict(request.options):
             failure = Failure(**told["failure"])
             return _failed(toolchain, failure, told["seconds"], told["facts"], unchanged=True)
     except (OSError, ValueError, KeyError, TypeError):
@@ -169,23 +177,18 @@ def _known(wish: Wish, toolchain: Toolchain) -> Cell | None:
     return None
 
 
-def _limits(wish: Wish) -> list[Any]:
-    """Return what else a refusal depends on than what the key stands for."""
-    return [wish.engine, wish.memory, wish.timeout]
-
-
-def _finished(wish: Wish, toolchain: Toolchain, ended: Ended) -> Cell:
+def _finished(request: MatrixRequest, toolchain: Toolchain, ended: Ended) -> VersionBuild:
     version = toolchain.tensorflow
-    refusal = wish.folder / version / REFUSAL
+    refusal = request.folder / version / REFUSAL
     if ended.status == 0:
         refusal.unlink(missing_ok=True)
-        return built_cell(wish, toolchain, unchanged=False)
+        return finished_build(request, toolchain, unchanged=False)
     failure = read_failure(ended)
     facts = _json(ended.stdout)
     seconds = round(ended.seconds, 1)
-    found = build_key(wish.recipe.path, version)
+    found = build_key(request.recipe.path, version)
     if found and _lasting(failure):
-        told = {"key": found[1], "limits": _limits(wish), "failure": asdict(failure), "seconds": seconds}
+        told = {"key": found[1], "limits": asdict(request.options), "failure": asdict(failure), "seconds": seconds}
         with writable(refusal.parent):
             write_whole(refusal, json_text(told | {"facts": facts}).encode())
     return _failed(toolchain, failure, seconds, facts, unchanged=False)
@@ -196,13 +199,13 @@ def _lasting(failure: Failure) -> bool:
     return failure.code in {3, 4} and "killed" not in failure.cause and "--engine" not in failure.hint
 
 
-def built_cell(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
-    """Return the cell of a bundle that is there."""
-    bundle = wish.bundle(toolchain.tensorflow)
+def finished_build(request: MatrixRequest, toolchain: Toolchain, *, unchanged: bool) -> VersionBuild:
+    """Return the build of a bundle that is there."""
+    bundle = request.bundle(toolchain.tensorflow)
     manifest, record = read_manifest(bundle), read_record(bundle)
     measures = manifest.measures
     file = read_tflite(Bundle(bundle, manifest.id).model)
-    return Cell(
+    return VersionBuild(
         tensorflow=toolchain.tensorflow,
         keras=manifest.toolchain.loader,
         python=toolchain.python,
@@ -225,10 +228,10 @@ def built_cell(wish: Wish, toolchain: Toolchain, *, unchanged: bool) -> Cell:
 
 def _failed(
     toolchain: Toolchain, failure: Failure, seconds: float, facts: Mapping[str, Any], *, unchanged: bool
-) -> Cell:
-    """Return the cell of a failure. facts: what a build prints that a check refused; it was made and measured."""
+) -> VersionBuild:
+    """Return the build of a failure. facts: what a build prints that a check refused; it was made and measured."""
     measures = facts.get("measures", {})
-    return Cell(
+    return VersionBuild(
         tensorflow=toolchain.tensorflow,
         keras=f"keras {toolchain.keras}",
         python=toolchain.python,
@@ -260,7 +263,7 @@ def content_digest(file: TfliteFile) -> str:
 
 
 def read_failure(ended: Ended) -> Failure:
-    """Return what a cell said on stderr: the message that its exit code announces comes last there."""
+    """Return what a build said on stderr: the message that its exit code announces comes last there."""
     if ended.status < 0:
         return Failure(_BROKEN, f"the build itself was ended: {Exit(ended.status).cause}", detail=ended.stderr[-2000:])
     lines = ended.stderr.splitlines()
@@ -277,15 +280,15 @@ def read_failure(ended: Ended) -> Failure:
     return Failure(ended.status, lines[first].removeprefix(title), hint, detail)
 
 
-def _told(cell: Cell) -> str:
-    if cell.failure:
-        return f"  FAILED ({cell.failure.code}): {cell.failure.cause}"
-    return f"  {cell.bytes:,} bytes, sha256 {str(cell.sha256)[:12]}"
+def _told(build: VersionBuild) -> str:
+    if build.failure:
+        return f"  FAILED ({build.failure.code}): {build.failure.cause}"
+    return f"  {build.bytes:,} bytes, sha256 {str(build.sha256)[:12]}"
 
 
-def _sweep(wish: Wish) -> None:
-    """Remove the folders that a failed or interrupted cell left empty."""
-    for folder in [*(wish.folder / toolchain.tensorflow for toolchain in wish.toolchains), wish.folder]:
+def _sweep(request: MatrixRequest) -> None:
+    """Remove the folders that a failed or interrupted build left empty."""
+    for folder in [*(request.folder / toolchain.tensorflow for toolchain in request.toolchains), request.folder]:
         with suppress(OSError):
             folder.rmdir()
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.bundle.manifest import read_manifest
 from kit.errors import KINDS, KitError
-from kit.matrix.builds import Cell, Wish, run_cells
+from kit.matrix.builds import MatrixRequest, VersionBuild, run_builds
 from kit.recipe.schema import Recipe
 
 if TYPE_CHECKING:
@@ -57,16 +57,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All cells, in the order of their versions, and every pair of those that were built."""
+    """All builds, in the order of their versions, and every pair of those that were built."""
 
     recipe: Recipe
-    cells: tuple[Cell, ...]
+    builds: tuple[VersionBuild, ...]
     pairs: tuple[Pair, ...]
 
     @property
-    def built(self) -> list[Cell]:
-        """Return the cells that have a bundle."""
-        return [cell for cell in self.cells if cell.failure is None]
+    def built(self) -> list[VersionBuild]:
+        """Return the builds that have a bundle."""
+        return [build for build in self.builds if build.failure is None]
 
     def pairs_of(self, version: str) -> list[Pair]:
         """Return a version's file against each of the others."""
@@ -80,37 +80,37 @@ class Matrix:
         """Return a letter for each built version: the same one where the files hold the same content."""
         letters: dict[str, str] = {}
         fresh = _letters()
-        for cell in self.built:
-            if str(cell.content) not in letters:
-                letters[str(cell.content)] = next(fresh)
-        return {cell.tensorflow: letters[str(cell.content)] for cell in self.built}
+        for build in self.built:
+            if str(build.content) not in letters:
+                letters[str(build.content)] = next(fresh)
+        return {build.tensorflow: letters[str(build.content)] for build in self.built}
 
     def differing_operators(self) -> dict[str, dict[str, tuple[int, ...]]]:
         """Return the operators whose versions are not the same in every file: by name and TensorFlow version.
 
         An operator that a file does not have at all is an empty tuple there.
         """
-        by_cell = {cell.tensorflow: _versions(cell) for cell in self.built}
-        names = sorted({name for versions in by_cell.values() for name in versions})
-        table = {name: {v: versions.get(name, ()) for v, versions in by_cell.items()} for name in names}
+        by_build = {build.tensorflow: _versions(build) for build in self.built}
+        names = sorted({name for versions in by_build.values() for name in versions})
+        table = {name: {v: versions.get(name, ()) for v, versions in by_build.items()} for name in names}
         return {name: row for name, row in table.items() if len(set(row.values())) > 1}
 
 
-def run_matrix(wish: Wish, notify: Callable[[str], None]) -> Matrix:
-    """Build the cells that are not there yet, and compare them all. Raises KeyboardInterrupt as run_cells does."""
-    cells = run_cells(wish, notify)
-    return Matrix(wish.recipe, cells, compare(wish, [cell for cell in cells if cell.failure is None]))
+def run_matrix(request: MatrixRequest, notify: Callable[[str], None]) -> Matrix:
+    """Build the builds that are not there yet, and compare them all. Raises KeyboardInterrupt as run_builds does."""
+    builds = run_builds(request, notify)
+    return Matrix(request.recipe, builds, compare(request, [build for build in builds if build.failure is None]))
 
 
-def compare(wish: Wish, built: Sequence[Cell]) -> tuple[Pair, ...]:
-    """Return every pair of built cells, by the answers that their builds kept."""
+def compare(request: MatrixRequest, built: Sequence[VersionBuild]) -> tuple[Pair, ...]:
+    """Return every pair of built builds, by the answers that their builds kept."""
     import numpy as np
 
     answers: dict[str, dict[str, np.ndarray]] = {}
-    for cell in built:
-        with np.load(wish.answers(cell.tensorflow), allow_pickle=False) as archive:
-            answers[cell.tensorflow] = {name: archive[name] for name in archive.files}
-    scales = {cell.tensorflow: _scales(wish, cell.tensorflow) for cell in built}
+    for build in built:
+        with np.load(request.answers(build.tensorflow), allow_pickle=False) as archive:
+            answers[build.tensorflow] = {name: archive[name] for name in archive.files}
+    scales = {build.tensorflow: _scales(request, build.tensorflow) for build in built}
     return tuple(
         Pair(
             a.tensorflow,
@@ -136,7 +136,7 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
         "version": model.version,
         "scheme": quantize.scheme,
         "io": matrix.recipe.io,
-        "cells": [asdict(cell) | {"outcome": "failed" if cell.failure else "built"} for cell in matrix.cells],
+        "cells": [asdict(build) | {"outcome": "failed" if build.failure else "built"} for build in matrix.builds],
         "groups": matrix.groups(),
         "differing_operators": matrix.differing_operators(),
         "pairs": [asdict(pair) for pair in matrix.pairs],
@@ -144,24 +144,24 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
 
 
 def raise_if_none_built(matrix: Matrix) -> None:
-    """Raise the gravest failure's error, by its exit code, where no cell was built."""
+    """Raise the gravest failure's error, by its exit code, where no build was built."""
     if matrix.built:
         return
-    failures = [(cell.failure, cell.tensorflow) for cell in matrix.cells if cell.failure]
+    failures = [(build.failure, build.tensorflow) for build in matrix.builds if build.failure]
     worst, version = max(failures, key=lambda each: each[0].code)
     kinds = {kind.code: kind for kind in reversed(KINDS.values())}
     raise kinds.get(worst.code, KitError)(f"no version built it; TensorFlow {version}: {worst.cause}", worst.hint)
 
 
-def _versions(cell: Cell) -> dict[str, tuple[int, ...]]:
+def _versions(build: VersionBuild) -> dict[str, tuple[int, ...]]:
     found: dict[str, tuple[int, ...]] = {}
-    for code in cell.operators:
+    for code in build.operators:
         found[code.name] = (*found.get(code.name, ()), code.version)
     return found
 
 
-def _scales(wish: Wish, version: str) -> dict[str, float | None]:
-    return {output.name: output.scale for output in read_manifest(wish.bundle(version)).signature.outputs}
+def _scales(request: MatrixRequest, version: str) -> dict[str, float | None]:
+    return {output.name: output.scale for output in read_manifest(request.bundle(version)).signature.outputs}
 
 
 def _compared(

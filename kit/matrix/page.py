@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
-from kit.matrix.builds import Cell
+from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix, Pair
 from kit.matrix.report import ABSENT, accuracies, difference, findings, percent, rows, title
 from kit.render import render_text
@@ -79,7 +79,7 @@ class HeatMap:
 
 def render_page(matrix: Matrix) -> str:
     """Return the page: complete in itself, no script, nothing fetched."""
-    cells = matrix.cells
+    builds = matrix.builds
     steps = any(pair.steps is not None for pair in matrix.pairs)
     return render_text(
         TEMPLATE,
@@ -91,15 +91,15 @@ def render_page(matrix: Matrix) -> str:
             "rows": rows(matrix),
             "findings": findings(matrix),
             "tiles": _tiles(matrix),
-            "samples": next((cell.samples for cell in cells if cell.samples is not None), None),
-            "measured_on": next((cell.measured_on for cell in cells if cell.measured_on is not None), None),
-            "architectures": sorted({cell.architecture for cell in cells if cell.architecture}),
-            "engines": sorted({cell.engine for cell in cells if cell.engine}),
-            "has_accuracy": any(accuracies(cell)[0] is not None for cell in cells),
+            "samples": next((build.samples for build in builds if build.samples is not None), None),
+            "measured_on": next((build.measured_on for build in builds if build.measured_on is not None), None),
+            "architectures": sorted({build.architecture for build in builds if build.architecture}),
+            "engines": sorted({build.engine for build in builds if build.engine}),
+            "has_accuracy": any(accuracies(build)[0] is not None for build in builds),
             "has_agreement": any(row.with_float != ABSENT for row in rows(matrix)),
             "has_operators": any(row.operators for row in rows(matrix)),
-            "bytes_chart": _bytes_chart(cells),
-            "accuracy_chart": _accuracy_chart(cells),
+            "bytes_chart": _bytes_chart(builds),
+            "accuracy_chart": _accuracy_chart(builds),
             "agreement_map": _agreement_map(matrix),
             "difference_map": _difference_map(matrix, steps=steps),
             "difference_unit": "quantization steps" if steps else "real values",
@@ -110,15 +110,15 @@ def render_page(matrix: Matrix) -> str:
 def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
     """Return the few numbers that tell most: (number, what it is)."""
     built, groups = matrix.built, matrix.groups()
-    tiles = [(f"{len(built)} of {len(matrix.cells)}", "versions built")]
+    tiles = [(f"{len(built)} of {len(matrix.builds)}", "versions built")]
     if not built:
         return tiles
-    sizes = sorted({cell.bytes for cell in built if cell.bytes is not None})
-    different = len({cell.sha256 for cell in built})
+    sizes = sorted({build.bytes for build in built if build.bytes is not None})
+    different = len({build.sha256 for build in built})
     files = f"in {different} different files" if different > 1 else "in one file"
     tiles.append((str(len(set(groups.values()))), f"different models, {files}"))
     tiles.append((_range([f"{size:,}" for size in (sizes[0], sizes[-1])]), "bytes"))
-    after = sorted(value for value in (accuracies(cell)[1] for cell in built) if value is not None)
+    after = sorted(value for value in (accuracies(build)[1] for build in built) if value is not None)
     if after:
         tiles.append((_range([percent(after[0]), percent(after[-1])]), "accuracy"))
     agreements = [pair.agreement for pair in matrix.pairs if pair.agreement is not None]
@@ -137,23 +137,23 @@ def _range(ends: Sequence[str]) -> str:
 # ---------------------------------------------------------------- charts of one row for each version
 
 
-def _bytes_chart(cells: Sequence[Cell]) -> Chart | None:
-    sizes = [cell.bytes for cell in cells if cell.bytes is not None]
+def _bytes_chart(builds: Sequence[VersionBuild]) -> Chart | None:
+    sizes = [build.bytes for build in builds if build.bytes is not None]
     if not sizes:
         return None
     plot = WIDTH - LABEL - VALUE
     marks = [
         Mark(
-            cell.tensorflow,
+            build.tensorflow,
             LINE * (n + 0.5),
-            None if cell.bytes is None else LABEL + plot * cell.bytes / max(sizes),
+            None if build.bytes is None else LABEL + plot * build.bytes / max(sizes),
             LABEL,
-            _size_text(cell.bytes, min(sizes)),
-            _state(cell),
+            _size_text(build.bytes, min(sizes)),
+            _state(build),
         )
-        for n, cell in enumerate(cells)
+        for n, build in enumerate(builds)
     ]
-    return Chart(WIDTH, LINE * len(cells), LABEL, tuple(marks), ())
+    return Chart(WIDTH, LINE * len(builds), LABEL, tuple(marks), ())
 
 
 def _size_text(size: int | None, least: int) -> str:
@@ -162,9 +162,9 @@ def _size_text(size: int | None, least: int) -> str:
     return f"{size:,}" if size == least else f"{size:,} (+{size - least:,})"
 
 
-def _accuracy_chart(cells: Sequence[Cell]) -> Chart | None:
+def _accuracy_chart(builds: Sequence[VersionBuild]) -> Chart | None:
     """Return accuracies as fractions on an axis that holds all of them: `start` is before, `x` is after."""
-    known = [value for cell in cells for value in accuracies(cell) if value is not None]
+    known = [value for build in builds for value in accuracies(build) if value is not None]
     if not known:
         return None
     low, high, step = _axis(min(known), max(known))
@@ -174,14 +174,14 @@ def _accuracy_chart(cells: Sequence[Cell]) -> Chart | None:
         return None if value is None else LABEL + (value - low) * scale
 
     marks = []
-    for n, cell in enumerate(cells):
-        before, after = accuracies(cell)
+    for n, build in enumerate(builds):
+        before, after = accuracies(build)
         text = "not built" if after is None else percent(after)
-        marks.append(Mark(cell.tensorflow, LINE * (n + 0.5), place(after), place(before), text, _state(cell)))
+        marks.append(Mark(build.tensorflow, LINE * (n + 0.5), place(after), place(before), text, _state(build)))
     count = round((high - low) / step)
     digits = max(0, -math.floor(math.log10(step) + 2 + 1e-9))
     ticks = tuple(Tick(LABEL + n * step * scale, f"{100 * (low + n * step):.{digits}f}%") for n in range(count + 1))
-    return Chart(WIDTH, LINE * len(cells) + 22, LABEL, tuple(marks), ticks)
+    return Chart(WIDTH, LINE * len(builds) + 22, LABEL, tuple(marks), ticks)
 
 
 def _axis(least: float, most: float) -> tuple[float, float, float]:
@@ -201,10 +201,10 @@ def _axis(least: float, most: float) -> tuple[float, float, float]:
     return low, high, step
 
 
-def _state(cell: Cell) -> str:
-    if cell.failure is None:
+def _state(build: VersionBuild) -> str:
+    if build.failure is None:
         return "built"
-    return "refused" if cell.failure.code == 4 else "failed"
+    return "refused" if build.failure.code == 4 else "failed"
 
 
 # ---------------------------------------------------------------- every version against every other
@@ -238,7 +238,7 @@ def _heat_map(
     told = {frozenset((pair.a, pair.b)): (pair, square(pair)) for pair in matrix.pairs}
     if not any(square for _, square in told.values()):
         return None
-    versions = [cell.tensorflow for cell in matrix.built]
+    versions = [build.tensorflow for build in matrix.built]
     squares = []
     for row, one in enumerate(versions):
         for column, other in enumerate(versions):
@@ -265,7 +265,7 @@ def _told(
     pair, square = told[frozenset((one, other))]
     same = ", the same bytes" if pair.same_bytes else ", the same model" if pair.same_content else ""
     agreement = "" if pair.agreement is None else f"{percent(pair.agreement)} same top-1, "
-    title = f"{one} and {other}: {agreement}off by {difference(pair.steps, pair.worst)}{same}"
+    title = f"{one} and {other}: {agreement}max difference {difference(pair.steps, pair.worst)}{same}"
     return title, square or (0, ABSENT)
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kit.matrix.builds import Cell
+from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix
 
 ABSENT = "-"
@@ -20,7 +20,7 @@ ABSENT = "-"
 
 @dataclass(frozen=True)
 class Row:
-    """A cell in words; ABSENT stands for what was not made or measured."""
+    """A build in words; ABSENT stands for what was not made or measured."""
 
     tensorflow: str
     keras: str
@@ -44,19 +44,21 @@ class Row:
 
 def title(matrix: Matrix) -> str:
     """Return what the matrix is of."""
-    model, count = matrix.recipe.model, len(matrix.cells)
+    model, count = matrix.recipe.model, len(matrix.builds)
     return f"{model.id} {model.version} by {count} TensorFlow version{'' if count == 1 else 's'}"
 
 
 def rows(matrix: Matrix) -> list[Row]:
-    """Return each cell in words, in the order of the matrix."""
+    """Return each build in words, in the order of the matrix."""
     groups, differing = matrix.groups(), matrix.differing_operators()
-    return [_row(matrix, cell, groups, differing) for cell in matrix.cells]
+    return [_row(matrix, build, groups, differing) for build in matrix.builds]
 
 
-def _row(matrix: Matrix, cell: Cell, groups: dict[str, str], differing: dict[str, dict[str, tuple[int, ...]]]) -> Row:
-    version, failure = cell.tensorflow, cell.failure
-    before, after = accuracies(cell)
+def _row(
+    matrix: Matrix, build: VersionBuild, groups: dict[str, str], differing: dict[str, dict[str, tuple[int, ...]]]
+) -> Row:
+    version, failure = build.tensorflow, build.failure
+    before, after = accuracies(build)
     pairs = matrix.pairs_of(version)
     steps = _most([pair.steps for pair in pairs])
     worst = _most([pair.worst for pair in pairs])
@@ -64,35 +66,35 @@ def _row(matrix: Matrix, cell: Cell, groups: dict[str, str], differing: dict[str
     mine = {name: by_version[version] for name, by_version in differing.items() if version in by_version}
     return Row(
         tensorflow=version,
-        keras=cell.keras,
+        keras=build.keras,
         state=state,
-        outcome=("unchanged" if cell.unchanged else "built") if failure is None else f"{state} ({failure.code})",
-        bytes=ABSENT if cell.bytes is None else f"{cell.bytes:,}",
+        outcome=("unchanged" if build.unchanged else "built") if failure is None else f"{state} ({failure.code})",
+        bytes=ABSENT if build.bytes is None else f"{build.bytes:,}",
         group=groups.get(version, ""),
-        sha256=(cell.sha256 or ABSENT)[:12],
-        runtime=cell.min_runtime or ABSENT,
+        sha256=(build.sha256 or ABSENT)[:12],
+        runtime=build.min_runtime or ABSENT,
         operators=tuple(f"{name} {operator_version(versions)}" for name, versions in mine.items()),
         before=percent(before),
         after=percent(after),
-        with_float=percent(float_agreement(cell)),
+        with_float=percent(float_agreement(build)),
         with_others=percent(min((p.agreement for p in pairs if p.agreement is not None), default=None)),
         difference=difference(steps, worst),
-        seconds=ABSENT if cell.seconds is None else f"{cell.seconds:.1f} s",
+        seconds=ABSENT if build.seconds is None else f"{build.seconds:.1f} s",
         cause=failure.cause if failure else "",
         hint=failure.hint if failure else "",
         detail=failure.detail if failure else "",
     )
 
 
-def accuracies(cell: Cell) -> tuple[float | None, float | None]:
+def accuracies(build: VersionBuild) -> tuple[float | None, float | None]:
     """Return the accuracy of the float model and of the file, as fractions, of the first output that has one."""
-    measured = [output for output in cell.outputs if output.accuracy is not None]
+    measured = [output for output in build.outputs if output.accuracy is not None]
     return (measured[0].float_accuracy, measured[0].accuracy) if measured else (None, None)
 
 
-def float_agreement(cell: Cell) -> float | None:
+def float_agreement(build: VersionBuild) -> float | None:
     """Return the lowest agreement of an output with the float model."""
-    return min((output.agreement for output in cell.outputs if output.agreement is not None), default=None)
+    return min((output.agreement for output in build.outputs if output.agreement is not None), default=None)
 
 
 def percent(value: float | None) -> str:
@@ -124,7 +126,7 @@ def _files(matrix: Matrix) -> list[str]:
     if len(groups) < 2:
         return []
     letters = list(dict.fromkeys(groups.values()))
-    different = len({cell.sha256 for cell in matrix.built})
+    different = len({build.sha256 for build in matrix.built})
     if different == 1:
         return [f"All {len(groups)} versions wrote the same bytes."]
     if len(letters) == 1:
@@ -143,7 +145,7 @@ def _operators(matrix: Matrix) -> list[str]:
 
 
 def _runtimes(matrix: Matrix) -> list[str]:
-    named = {cell.tensorflow: cell.min_runtime or "none" for cell in matrix.built}
+    named = {build.tensorflow: build.min_runtime or "none" for build in matrix.built}
     if len(set(named.values())) < 2:
         return []
     return [f"The oldest runtime that a file names is {_by_value(named, 'in')}."]
@@ -178,7 +180,7 @@ def _most(values: Sequence[float | None]) -> float | None:
 
 
 def print_matrix(matrix: Matrix, page: str) -> None:
-    """Print the table, the causes of failed cells, what differs, and where the page is."""
+    """Print the table, the causes of failed builds, what differs, and where the page is."""
     console = Console(width=None if sys.stdout.isatty() else 180, soft_wrap=False, highlight=False)
     console.print(_table(matrix))
     lines = []
@@ -200,8 +202,7 @@ def _table(matrix: Matrix) -> Table:
     for heading, justify in _HEADINGS:
         table.add_column(heading, justify=justify, no_wrap=heading not in {"operators that differ"})
     for row in rows(matrix):
-        cells = [escape(cell) for cell in _cells(row)]
-        table.add_row(*cells, style="" if row.state == "built" else "red")
+        table.add_row(*map(escape, _texts(row)), style="" if row.state == "built" else "red")
     return table
 
 
@@ -214,14 +215,14 @@ _HEADINGS: tuple[tuple[str, Any], ...] = (
     ("operators that differ", "left"),
     ("accuracy", "right"),
     ("after", "right"),
-    ("as float", "right"),
-    ("as others", "right"),
-    ("off by", "right"),
+    ("agreement with float", "right"),
+    ("agreement with others", "right"),
+    ("max difference", "right"),
     ("time", "right"),
 )
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def _texts(row: Row) -> tuple[str, ...]:
     return (
         row.tensorflow,
         row.outcome,

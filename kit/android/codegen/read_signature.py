@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import Call, Glue, Label, Labels, Output, Picture, Variables
@@ -74,6 +75,17 @@ def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
     )
 
 
+@dataclass(frozen=True)
+class _Names:
+    """What an entry point is called in Kotlin."""
+
+    const: str  # the constant that holds its key
+    verb: str  # the function that runs it
+    outputs: str  # the class of what it gives
+    ident: str = ""  # the property with its buffers; "": the verb's
+    prefix: str = ""  # of the constants of its tensors
+
+
 class _Reader:
     """Chooses names, in the order of signature.json, so that none meets another."""
 
@@ -90,14 +102,17 @@ class _Reader:
 
     def main(self, entry: SignatureEntry) -> Call:
         verb = "classify" if any(output.classes for output in entry.outputs) else "run"
-        return self._call(entry, "SIGNATURE", "main", verb, "Outputs", "")
+        return self._call(entry, _Names("SIGNATURE", verb, "Outputs", ident="main"))
 
     def other(self, entry: SignatureEntry, *, train: bool = False) -> Call:
         key = entry.key
-        const = self.consts.take(f"SIGNATURE_{upper_snake(key, 'OF')}")
-        verb = camel(key, "signature")
-        name = self.classes.take(f"{upper_camel(key, 'Signature')}Outputs")
-        return self._call(entry, const, "", verb, name, f"{upper_snake(key, 'SIGNATURE')}_", train=train)
+        names = _Names(
+            const=self.consts.take(f"SIGNATURE_{upper_snake(key, 'OF')}"),
+            verb=camel(key, "signature"),
+            outputs=self.classes.take(f"{upper_camel(key, 'Signature')}Outputs"),
+            prefix=f"{upper_snake(key, 'SIGNATURE')}_",
+        )
+        return self._call(entry, names, train=train)
 
     def variables(self, entry: VariablesEntry) -> Variables:
         scope = Scope([*MEMBERS, "copy", "size", "value", "field"])
@@ -114,24 +129,15 @@ class _Reader:
         done = TensorEntry("assigned", (), "int32")
         return Variables(entry.read, entry.assign, tensors, read_tensor(done, "", "", self.api))
 
-    def _call(
-        self,
-        entry: SignatureEntry,
-        const: str,
-        ident: str,
-        verb: str,
-        outputs: str,
-        prefix: str,
-        *,
-        train: bool = False,
-    ) -> Call:
+    def _call(self, entry: SignatureEntry, names: _Names, *, train: bool = False) -> Call:
         if len(entry.inputs) > MOST_PARAMETERS:
             raise ModelError(
                 f"signature {entry.key!r} has {len(entry.inputs)} inputs, "
                 f"and a Kotlin function takes {MOST_PARAMETERS}",
                 "join inputs in the model",
             )
-        verb = verb if verb in {"run", "classify"} and not prefix else self.members.take(verb)
+        prefix = names.prefix
+        verb = names.verb if names.verb in {"run", "classify"} and not prefix else self.members.take(names.verb)
         self.members.take(verb)
         twin = self.members.take(f"await{verb[:1].upper()}{verb[1:]}")
         parameters = Scope(MEMBERS)
@@ -146,12 +152,12 @@ class _Reader:
         )
         return Call(
             key=entry.key,
-            const=const,
-            ident=ident or self.members.take(f"{verb}Call"),
+            const=names.const,
+            ident=names.ident or self.members.take(f"{verb}Call"),
             verb=verb,
             twin=twin,
-            outputs_class=outputs,
-            outputs_ident=self.members.take(f"{outputs[:1].lower()}{outputs[1:]}Reused"),
+            outputs_class=names.outputs,
+            outputs_ident=self.members.take(f"{names.outputs[:1].lower()}{names.outputs[1:]}Reused"),
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
             pictures=_pictures(entry, inputs),

@@ -20,7 +20,7 @@ from kit.android.proof.kotlin_sources import Glue
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.errors import CheckError, EngineError
-from kit.process import run, tail
+from kit.process import Command, run, tail
 from kit.toolchains.toolchain import find_runtime
 from kit.toolchains.venv import runtime_venv
 
@@ -99,7 +99,7 @@ def run_golden(
         *("dropkit.proof.RunnerKt", str(record)),
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
-    ended = run(argv, env=environment, cwd=scratch, log=log, on_line=lines.append, timeout=LIMIT)
+    ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=LIMIT)
     told = next((line for line in lines if line.startswith("tests ")), "")
     failed = [line.removeprefix("failure ") for line in lines if line.startswith("failure ")]
     if ended.status == 4 and failed:

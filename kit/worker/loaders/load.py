@@ -31,5 +31,5 @@ def _load(folder: Path, job: Job, part: ModelPart, custom: Custom, *, first: boo
     wishes = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
     if part.format == "weights":
         structure = (folder / STRUCTURE).read_text("utf-8") if job.structure else None
-        return weights.load(path, part, structure, custom, wishes, allow_code=job.allow_code, trusted=job.trusted)
+        return weights.load(path, part, structure, custom, replace(job, inputs=wishes))
     return keras_model.load(path, part, custom, wishes, allow_code=job.allow_code, trusted=job.trusted)

@@ -12,7 +12,7 @@ from typing import Any
 
 import h5py
 
-from kit.shared.job import InputWish, JobError, ModelPart
+from kit.shared.job import InputWish, Job, JobError, ModelPart
 from kit.worker.loaders.asks import refuse_config, refuse_hdf5
 from kit.worker.loaders.dequantized import with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
@@ -32,21 +32,19 @@ def load(
     part: ModelPart,
     structure: str | None,
     custom: Custom,
-    wishes: Sequence[InputWish],
-    *,
-    allow_code: bool,
-    trusted: bool = False,
+    job: Job,
 ) -> Source:
     """Build the model and load its weights. structure is its JSON, None where the code has build_model().
 
-    Raises JobError (kind "model") where either does not work, or the weights are not this model's.
+    job.inputs is what the recipe says of this model's own. Raises JobError (kind "model") where either does not work,
+    or the weights are not this model's.
     """
-    keras = keras_of(legacy=part.legacy_keras)
-    if not trusted:
+    keras, wishes, allow_code = keras_of(legacy=part.legacy_keras), job.inputs, job.allow_code
+    if not job.trusted:
         refuse_hdf5(path)
     if structure is not None:
         renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
-        if not trusted:
+        if not job.trusted:
             refuse_config(keras, renamed.text, renamed.objects)
         with renamed.proved():
             model = _from_json(keras, renamed, allow_code=allow_code)
