@@ -14,6 +14,7 @@ from kit.android.glue import class_name
 from kit.android.write import write_android
 from kit.checks import Verdict, ignored, sentence
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
+from kit.harness import harness_files, write_harness
 from kit.manifest import FORMAT, MANIFEST, PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, SAMPLES
 from kit.measure import OutputMeasure
 from kit.metadata.content import about
@@ -21,7 +22,7 @@ from kit.metadata.write import write_metadata
 from kit.modelfile import ModelFile
 from kit.pins import Lock
 from kit.recipe import Input, Output, Recipe
-from kit.render import render_text, render_tree
+from kit.render import render_text
 from kit.samples import image_facts, read_labels
 from kit.toolchain import Toolchain
 from kit.weight_types import WeightTypes
@@ -77,8 +78,7 @@ def write_runnable(folder: Path, parts: Parts) -> dict[str, Any]:
     signature = _signature(recipe, parts.result, labels)
     (assets / "signature.json").write_text(json_text(signature), "utf-8", newline="\n")
     emulate = folder / "emulate"
-    render_tree("bundle/emulate", emulate, _values(parts, signature))
-    shutil.copyfile(Path(__file__).parent / "preprocess.py", emulate / "preprocess.py")
+    write_harness(emulate, harness_files(recipe.model.id, recipe.android.runtime, __version__))
     (emulate / "requirements.txt").write_text(parts.runtime_lock.text, "utf-8", newline="\n")
     return signature
 
@@ -284,7 +284,6 @@ def _values(parts: Parts, signature: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "bundle_id": recipe.model.id,
         "version": recipe.model.version,
-        "assets": f"../src/main/assets/{recipe.model.id}",
         "runtime": recipe.android.runtime,
         "coordinate": coordinate_of(recipe.android.runtime),
         "coroutines": COROUTINES,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.golden import made_arrays
-from kit.harness import own_harness
+from kit.harness import own_harness, write_harness
 from kit.manifest import read_intact, read_manifest
 from kit.pins import Lock, read_lock
 from kit.toolchain import Runtime, find_runtime
@@ -114,9 +114,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Mapping[str, Any]) -> None
     Raises RecipeError where the packages are not a runtime's.
     """
     emulate = folder / HARNESS.parent
-    emulate.mkdir(parents=True)
-    for name, content in own_harness(manifest).items():
-        (emulate / name).write_bytes(content)
+    write_harness(emulate, own_harness(manifest))
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
     known = {pin.name for pin in find_runtime(_own_runtime(manifest)).lock(pictures=True).pins}

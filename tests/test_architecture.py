@@ -63,7 +63,7 @@ ARROWS = {
     "engine": "bounded container errors files process progress toolchain venv worker.job",
     "android": "bounded errors files harness manifest manifest_check metadata pins process recipe render"
     " tflite toolchain venv",
-    "bundle": "android checks files kit manifest measure metadata modelfile npz pins recipe render samples"
+    "bundle": "android checks files harness kit manifest measure metadata modelfile npz pins recipe render samples"
     " toolchain weight_types worker.job",
     "emulate": "bounded errors golden harness manifest pins toolchain venv worker.job",
     "trial": "bundle checks emulate errors files golden measure tflite toolchain weight_types worker.job",
@@ -98,8 +98,8 @@ LIBRARIES = {
     "preprocess": "numpy PIL",
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode": "",  # a script that runs inside a container
-    "runtime_answers": "numpy emulate",  # a script that runs in the runtime's venv
-    "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
+    "runtime_answers": "numpy emulate harness",  # a script that runs in the runtime's venv
+    "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
     "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv
     "hdf5": "h5py numpy",  # a script that runs in a process of its own

@@ -23,9 +23,22 @@ def test_the_bundle_has_the_layout_of_a_gradle_source_set(digits_bundle: Path) -
         "digits/model.tflite",
         "digits/signature.json",
     }
-    assert {"emulate.py", "preprocess.py", "requirements.txt", "golden.npz"} == set(
-        tree_digests(digits_bundle / "emulate")
+    code = tree_digests(ROOT / "templates" / "bundle" / "emulate") | tree_digests(ROOT / "tests" / "beside_harness")
+    assert set(tree_digests(digits_bundle / "emulate")) == (
+        {name for name in code if name.endswith(".py")} | {"requirements.txt", "golden.npz"}
     )
+
+
+def test_the_harness_is_copied_as_it_is_and_only_its_constants_are_rendered(digits_bundle: Path) -> None:
+    emulate = digits_bundle / "emulate"
+    harness = tree_digests(ROOT / "templates" / "bundle" / "emulate")
+    assert harness.pop("constants.py.j2")
+    assert harness.items() <= tree_digests(emulate).items()
+    assert (emulate / "preprocess.py").read_bytes() == (ROOT / "kit" / "preprocess.py").read_bytes()
+    constants: dict[str, object] = {}
+    exec((emulate / "constants.py").read_text("utf-8"), constants)
+    names = ("BUNDLE", "ASSETS", "RUNTIME", "KIT_VERSION")
+    assert [constants[name] for name in names] == ["digits", "../src/main/assets/digits", "litert:2.3.0", __version__]
 
 
 def test_the_manifest_names_every_other_file_by_its_digest(digits_bundle: Path) -> None:
