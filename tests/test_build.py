@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import keras3_model
-from worlds import DIGITS, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, write_recipe
 
+from kit import __version__
 from kit.files import sha256_file, tree_digests
 
 
