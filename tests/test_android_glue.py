@@ -23,6 +23,7 @@ from kit.android.tensors import float_literal
 from kit.android.write import render_glue, write_android
 from kit.errors import KitError, ModelError, RecipeError
 from kit.npz import save_npz
+from kit.render import templates
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 SIMPLE = {"signature": "serve", "inputs": [tensor("x")], "outputs": [tensor("y")]}
@@ -342,6 +343,13 @@ def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, by
     )
     files = (path for path in (folder / "out").rglob("*") if path.is_file())
     return {path.relative_to(folder / "out").as_posix(): path.read_bytes() for path in files}
+
+
+def test_kotlin_that_does_not_depend_on_the_model_is_in_the_class_as_it_is(tmp_path: Path) -> None:
+    parts = {path.name: path.read_bytes() for path in (templates() / "android" / "parts").glob("*.kt")}
+    assert {"golden.kt", "picture.kt", "play_services.kt", "ranking.kt"} <= parts.keys()
+    written_class = written(tmp_path, "play:16.5.0")["src/main/kotlin/com/example/in/StringModel.kt"]
+    assert [name for name, content in parts.items() if content.strip(b"\n") not in written_class] == []
 
 
 @pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0", "play:16.5.0"])
