@@ -11,20 +11,24 @@ if TYPE_CHECKING:
     import jinja2
 
 
-def render_tree(name: str, target: Path, values: Mapping[str, Any]) -> None:
-    """Write templates/<name>/ below target: a .j2 file rendered without that ending, any other byte for byte.
+def render_tree(name: str, values: Mapping[str, Any]) -> dict[str, bytes]:
+    """Return the files of templates/<name>/ by relative path: a .j2 rendered, without that ending; any other as it is.
 
     Raises jinja2.UndefinedError where a template wants a value that is not there.
     """
     root = templates() / name
+    files = {}
     for source in sorted(path for path in root.rglob("*") if path.is_file()):
-        place = target / source.relative_to(root)
-        place.parent.mkdir(parents=True, exist_ok=True)
+        place = source.relative_to(root)
+        # Python leaves its cache beside what it imports or installs.
+        if "__pycache__" in place.parts:
+            continue
         if source.suffix == ".j2":
             template = _environment().get_template(source.relative_to(templates()).as_posix())
-            place.with_suffix("").write_text(template.render(values), "utf-8", newline="\n")
+            files[place.with_suffix("").as_posix()] = template.render(values).encode()
         else:
-            place.write_bytes(source.read_bytes())
+            files[place.as_posix()] = source.read_bytes()
+    return files
 
 
 def render_text(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] | None = None) -> str:

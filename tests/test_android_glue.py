@@ -32,6 +32,7 @@ from kit.android.codegen.write_sources import render_glue, write_android
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.bundle.golden_bin import golden_bytes, golden_sections, read_golden
 from kit.errors import KitError, ModelError, RecipeError
+from kit.render import templates
 from kit.shared.npz import save_npz
 
 IDENTIFIER = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -344,6 +345,13 @@ def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, by
     write_android(folder / "out", model, folder / "golden.npz")
     files = (path for path in (folder / "out").rglob("*") if path.is_file())
     return {path.relative_to(folder / "out").as_posix(): path.read_bytes() for path in files}
+
+
+def test_kotlin_that_does_not_depend_on_the_model_is_in_the_class_as_it_is(tmp_path: Path) -> None:
+    parts = {path.name: path.read_bytes() for path in (templates() / "android" / "parts").glob("*.kt")}
+    assert {"golden.kt", "picture.kt", "play_services.kt", "ranking.kt"} <= parts.keys()
+    written_class = written(tmp_path, "play:16.5.0")["src/main/kotlin/com/example/in/StringModel.kt"]
+    assert [name for name, content in parts.items() if content.strip(b"\n") not in written_class] == []
 
 
 @pytest.mark.parametrize("runtime", ["litert:2.3.0", "litert:1.4.0", "play:16.5.0"])

@@ -69,8 +69,8 @@ LIBRARIES = {
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode_script": "",  # a script that runs inside a container
-    "emulation.runtime_outputs": "numpy emulate",  # a script that runs in the runtime's venv
-    "android.desktop.harness_outputs": "numpy emulate",  # a script that runs in the runtime's venv
+    "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
+    "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
     "android.mediapipe_tasks.classify": "numpy mediapipe",  # a script that runs in MediaPipe's venv
     "source_model.hdf5": "h5py numpy",  # a script that runs in a process of its own

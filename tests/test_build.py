@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from models import keras3_model
-from worlds import DIGITS, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, write_recipe
 
+from kit import __version__
 from kit.files import sha256_file, tree_digests
 
 
@@ -23,9 +24,25 @@ def test_the_bundle_has_the_layout_of_a_gradle_source_set(digits_bundle: Path) -
         "digits/model.tflite",
         "digits/signature.json",
     }
-    assert {"emulate.py", "preprocess.py", "requirements.txt", "golden.npz"} == set(
-        tree_digests(digits_bundle / "emulate")
+    code = tree_digests(ROOT / "templates" / "bundle" / "emulate") | tree_digests(ROOT / "tests" / "beside_harness")
+    assert set(tree_digests(digits_bundle / "emulate")) == (
+        {name for name in code if name.endswith(".py")} | {"requirements.txt", "golden.npz"}
     )
+
+
+def test_the_harness_is_copied_as_it_is_and_only_its_constants_are_rendered(digits_bundle: Path) -> None:
+    emulate = digits_bundle / "emulate"
+    harness = tree_digests(ROOT / "templates" / "bundle" / "emulate")
+    assert harness.pop("constants.py.j2")
+    assert harness.items() <= tree_digests(emulate).items()
+    assert (emulate / "preprocess.py").read_bytes() == (ROOT / "kit" / "preprocess.py").read_bytes()
+    lines = (emulate / "constants.py").read_text("utf-8").splitlines()
+    assert [line.partition("  #")[0] for line in lines if " = " in line] == [
+        "BUNDLE = 'digits'",
+        "ASSETS = '../src/main/assets/digits'",
+        "RUNTIME = 'litert:2.3.0'",
+        f"KIT_VERSION = {__version__!r}",
+    ]
 
 
 def test_the_manifest_names_every_other_file_by_its_digest(digits_bundle: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
+import py_compile
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from worlds import run_kit
 
 from kit.android.codegen.runtime_api import Api
 from kit.android.install.app_module import drop, remove
+from kit.android.proof.jvm import harness_outputs
 from kit.android.proof.own_code import refuse_foreign_code
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
@@ -103,7 +106,14 @@ def test_a_manifest_that_is_none_is_one_clear_error(tmp_path: Path, text: str) -
 
 
 @pytest.mark.parametrize(
-    "name", ["src/main/AndroidManifest.xml", "src/main/jniLibs/x.so", "emulate/numpy.py", "build.gradle"]
+    "name",
+    [
+        "src/main/AndroidManifest.xml",
+        "src/main/jniLibs/x.so",
+        "emulate/numpy.py",
+        "emulate/harness/numpy/__init__.py",
+        "build.gradle",
+    ],
 )
 def test_a_file_that_no_bundle_has_is_refused(digits_bundle: Path, tmp_path: Path, name: str) -> None:
     bundle = forged(digits_bundle, tmp_path / "b")
@@ -132,7 +142,7 @@ def test_emulate_runs_the_kits_own_harness_and_never_the_bundles(digits_bundle: 
     marker = tmp_path / "marker"
     bundle = forged(digits_bundle, tmp_path / "b")
     writes = f"from pathlib import Path\n\nPath({str(marker)!r}).write_text('x')\n"
-    for name in ("emulate.py", "preprocess.py"):
+    for name in ("emulate.py", "preprocess.py", "constants.py", "harness/command.py"):
         (bundle / "emulate" / name).write_text(writes, "utf-8")
     done = run_kit("emulate", str(bundle))
     assert done.returncode == 4
@@ -214,7 +224,9 @@ def test_a_drop_follows_no_link_out_of_the_module(digits_bundle: Path, app: Path
     assert list(outside.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["src/main/kotlin/com/example/digits/Digits.kt", "emulate/emulate.py"])
+@pytest.mark.parametrize(
+    "name", ["src/main/kotlin/com/example/digits/Digits.kt", "emulate/emulate.py", "emulate/harness/replay.py"]
+)
 def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path, tmp_path: Path, name: str) -> None:
     scratch = tmp_path / "scratch"
     api: Api = "compiled-model"
@@ -226,3 +238,16 @@ def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path,
     with pytest.raises(CheckError, match="is not what this kit writes"):
         refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "again")
     assert run_kit("android", str(bundle)).returncode == 4
+
+
+def test_android_runs_no_cache_of_python_that_a_bundle_brings(digits_bundle: Path, tmp_path: Path) -> None:
+    """A cache is no file of a manifest, and Python takes one instead of the file beside it, unchecked if it says so."""
+    bundle, marker = shutil.copytree(digits_bundle, tmp_path / "b"), tmp_path / "marker"
+    writes = tmp_path / "replay.py"
+    writes.write_text(f"from pathlib import Path\n\nPath({str(marker)!r}).write_text('x')\n", "utf-8")
+    for name in ("constants", "preprocess"):
+        cache = importlib.util.cache_from_source(str(bundle / "emulate" / f"{name}.py"))
+        py_compile.compile(str(writes), cache, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+    refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), "compiled-model", tmp_path / "kotlin")
+    assert "serving_default/output/digit" in harness_outputs(bundle, tmp_path, lambda _line: None)
+    assert not marker.exists()

@@ -20,11 +20,11 @@ import pytest
 from desk import Arrays, Desk, assert_one_clear_line
 from PIL import Image
 from signature_models import EDGES, MODEL, VECTORS, VECTORS_EACH, write_model
-from worlds import ROOT, on, run_kit
+from worlds import on, run_kit
 
+from kit.emulation.harness import harness_files, write_harness
 from kit.emulation.run import CRASH_ON_VARIABLES, replay_golden, run_harness
 from kit.errors import CheckError, EngineError
-from kit.render import render_text
 from kit.toolchains.toolchain import find_runtime, runtimes
 from kit.toolchains.venv import runtime_venv
 
@@ -88,9 +88,7 @@ class Made:
         document |= {"others": [signature(key) for key in others]} if others else {}
         document |= {"variables": VARIABLES, "train": signature("train")} if learns else {}
         (assets / "signature.json").write_text(json.dumps(document | more), "utf-8")
-        values = {"bundle_id": "made", "assets": "../src/main/assets/made", "runtime": runtime, "kit_version": "0"}
-        (emulate / "emulate.py").write_text(render_text("bundle/emulate/emulate.py.j2", values), "utf-8")
-        shutil.copy(ROOT / "kit" / "preprocess.py", emulate)
+        write_harness(emulate, harness_files("made", runtime, "0"))
         lock = find_runtime(runtime).lock(pictures=True)
         (emulate / "requirements.txt").write_text(lock.text, "utf-8")
         desk = Desk(runtime_venv(find_runtime(runtime), lock, lambda _: None), bundle, inputs)
@@ -179,7 +177,12 @@ def test_a_model_of_open_axes_alone_runs_where_a_size_of_one_would_end_the_proce
 @pytest.mark.skipif(not any(name.startswith("tflite:") for name in RUNTIMES), reason="needs tflite-runtime")
 def test_tflite_runtime_runs_the_kernels_that_an_app_runs(made: Made) -> None:
     desk = made.bundle("four", runtime="tflite:2.14.0")
-    code = "import emulate; emulate.load_runner(emulate.read_model(), 1)"
+    code = """
+from emulate import this_bundle
+from harness.interpreter import load_runner
+from harness.model import read_model
+load_runner(read_model(this_bundle()), 1)
+"""
     done = subprocess.run([desk.python, "-c", code], cwd=desk.emulate, capture_output=True, text=True, check=True)
     assert "Created TensorFlow Lite XNNPACK delegate" in done.stderr
 

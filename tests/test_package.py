@@ -19,7 +19,10 @@ def test_the_wheel_carries_templates_locks_and_schema(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    assert "kit/templates/bundle/emulate/emulate.py.j2" in names
+    harness = {path.relative_to(ROOT).as_posix() for path in (ROOT / "templates/bundle/emulate").rglob("*.py")}
+    assert "templates/bundle/emulate/harness/inputs.py" in harness
+    assert {f"kit/{name}" for name in harness} <= names
+    assert "kit/templates/bundle/emulate/constants.py.j2" in names
     assert "kit/toolchains/tensorflow-2.19.1/requirements.lock" in names
     assert "kit/runtimes/litert-2.3.0/pictures.lock" in names
     assert "kit/recipe.schema.json" in names

@@ -19,10 +19,10 @@ from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
 from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
 from kit.bundle.signature import BundleSignature
-from kit.emulation.harness import PREPROCESS
+from kit.emulation.harness import harness_files, write_harness
 from kit.files import json_text
 from kit.recipe.schema import Recipe
-from kit.render import render_text, render_tree
+from kit.render import render_text
 from kit.shared.job import MODEL, Result
 from kit.tflite.weight_types import WeightTypes
 
@@ -78,8 +78,7 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
     for file, content in label_files(parts.labels).items():
         bundle.labels(file).write_bytes(content)
     bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
-    render_tree("bundle/emulate", bundle.harness.parent, _values(parts))
-    shutil.copyfile(PREPROCESS, bundle.harness.parent / "preprocess.py")
+    write_harness(bundle.harness.parent, harness_files(bundle.id, parts.recipe.android.runtime, __version__))
     bundle.requirements.write_text(parts.plan.runtime_lock.text, "utf-8", newline="\n")
     return bundle
 
@@ -115,7 +114,6 @@ def _values(parts: Parts) -> dict[str, object]:
     return {
         "bundle_id": recipe.model.id,
         "version": recipe.model.version,
-        "assets": f"../src/main/assets/{recipe.model.id}",
         "runtime": recipe.android.runtime,
         "coordinate": coordinate_of(recipe.android.runtime),
         "coroutines": COROUTINES,

@@ -26,7 +26,7 @@ _PLACES = (
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
-    r"emulate/(emulate\.py|preprocess\.py|golden\.npz|requirements\.txt)",
+    r"emulate/(emulate\.py|constants\.py|preprocess\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
     r"provenance/(requirements(-aarch64)?\.lock|samples\.npz|custom\.py|structure\.json)",
 )
 

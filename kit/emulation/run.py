@@ -20,7 +20,7 @@ from kit.bundle.layout import HARNESS, only_bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.signature import read_signature
-from kit.emulation.harness import own_harness
+from kit.emulation.harness import own_harness, write_harness
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.shared.job import EVALUATED, GOLDEN
 from kit.toolchains.lockfile import Lock, read_lock
@@ -111,9 +111,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Manifest) -> None:
     Raises RecipeError where the packages are not a runtime's.
     """
     emulate = folder / HARNESS.parent
-    emulate.mkdir(parents=True)
-    for name, content in own_harness(manifest).items():
-        (emulate / name).write_bytes(content)
+    write_harness(emulate, own_harness(manifest))
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
     known = {pin.name for pin in find_runtime(manifest.runtime).lock(pictures=True).pins}

@@ -1,4 +1,4 @@
-"""Write what a bundle's model answers on the runtime of this Python, through the bundle's own harness.
+"""Write the outputs of a bundle's model on the runtime of this Python, through the bundle's own harness.
 
 Usage: runtime_outputs.py BUNDLE EVALUATED.npz GOLDEN.npz OUT.npz SHA256. A script that runs in the runtime's venv:
 never imported. OUT has output/<name> [N, ...] for every evaluation sample of the main signature, and
@@ -7,12 +7,18 @@ has what the first call gives when it is asked once more at the end.
 Where it cannot, it prints {"error", "hint"} and ends with 3. SHA256 is of the model file that has to be there.
 """
 
+from __future__ import annotations
+
 import hashlib
-import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from harness.files import Arrays
+    from harness.interpreter import Runner
+    from harness.signature import Signature
 
 
 def main() -> int:
@@ -20,47 +26,52 @@ def main() -> int:
     bundle, evaluated, golden, out = map(Path, sys.argv[1:5])
     sys.path.insert(0, str(bundle / "emulate"))
     import numpy as np
-
-    emulate = importlib.import_module("emulate")
+    from emulate import this_bundle
+    from harness.errors import EmulateError, broken
+    from harness.files import read_npz
+    from harness.golden import Golden
+    from harness.interpreter import load_runner, quiet
+    from harness.model import read_model
+    from harness.state import assign
 
     try:
-        with emulate.quiet():
-            model = emulate.read_model()
+        with quiet():
+            model = read_model(this_bundle())
             if hashlib.sha256(model.content).hexdigest() != sys.argv[5]:
                 return refuse("the model file is not the one that was converted", "build it again")
-            runner = emulate.load_runner(model, 1)
-            vectors = emulate.read_npz(golden, emulate.broken)
-            samples = emulate.read_npz(evaluated, emulate.broken)
-            kept = model.variables
-            built = {} if kept is None else {name: vectors[f"variable/{name}"] for name in kept.tensors}
-            arrays: dict[str, Any] = {}
+            runner = load_runner(model, 1)
+            vectors = Golden(golden, read_npz(golden, broken))
+            samples = Golden(evaluated, read_npz(evaluated, broken))
+            arrays: Arrays = {}
             for signature in (model.main, *model.others):
                 source = samples if signature is model.main else vectors
-                if f"{signature.prefix}input/{next(iter(signature.inputs))}" not in source:
+                if not source.has(signature, "input", next(iter(signature.inputs))):
                     continue
-                emulate.assign(kept, runner, built)
-                arrays |= answers(np, emulate, runner, signature, source)
-    except emulate.EmulateError as error:
+                assign(model.variables, runner, vectors.variables(model.variables))
+                arrays |= outputs(runner, signature, source.inputs(signature))
+    except EmulateError as error:
         return refuse(str(error), error.hint)
-    np.savez(out, **arrays)
+    np.savez(out, **arrays)  # type: ignore[arg-type]
     return 0
 
 
-def answers(np: Any, emulate: Any, runner: Any, signature: Any, source: dict[str, Any]) -> dict[str, Any]:
-    """Return <prefix>output/<name> of one signature, call after call."""
-    fed = {name: source[f"{signature.prefix}input/{name}"] for name in signature.inputs}
-    first = next(iter(signature.inputs.values()))
-    rows = [
-        emulate.ask(runner, signature, emulate.call_of(signature.inputs, fed, index))
-        for index in range(len(fed[first.name]) // first.rows)
-    ]
+def outputs(runner: Runner, signature: Signature, inputs: Arrays) -> Arrays:
+    """Return <prefix>output/<name> [N * rows, ...] of one signature in its dtype, and <prefix>again/<name> of one call.
+
+    inputs: by name [N * rows, *sample] of each input in its dtype.
+    """
+    import numpy as np
+    from harness.calls import call_of
+    from harness.interpreter import ask, ask_all
+
+    calls = ask_all(runner, signature, inputs)
     # Once more: a file that keeps state between calls, without variables that it is meant to, gives something else.
-    again = emulate.ask(runner, signature, emulate.call_of(signature.inputs, fed, 0))
-    once = {f"{signature.prefix}again/{name}": np.asarray(again[name]) for name in signature.outputs}
-    return once | {
-        f"{signature.prefix}output/{name}": (np.concatenate if tensor.batched else np.stack)([r[name] for r in rows])
-        for name, tensor in signature.outputs.items()
-    }
+    again = ask(runner, signature, call_of(signature.inputs, inputs, 0))
+    arrays = {f"{signature.prefix}again/{name}": again[name] for name in signature.outputs}
+    for name, tensor in signature.outputs.items():
+        join = np.concatenate if tensor.batched else np.stack
+        arrays[f"{signature.prefix}output/{name}"] = join([call[name] for call in calls])
+    return arrays
 
 
 def refuse(error: str, hint: str) -> int:

@@ -4,7 +4,6 @@ Usage: harness_outputs.py BUNDLE OUT.npz. The names are golden.bin's: "<signatur
 counts calls. Variables are as built before each signature.
 """
 
-import importlib
 import sys
 from pathlib import Path
 
@@ -14,30 +13,26 @@ def main() -> int:
     bundle, out = Path(sys.argv[1]), Path(sys.argv[2])
     sys.path.insert(0, str(bundle / "emulate"))
     import numpy as np
+    from emulate import this_bundle
+    from harness.golden import read_golden
+    from harness.interpreter import ask, ask_all, load_runner
+    from harness.model import read_model
+    from harness.state import assign
 
-    emulate = importlib.import_module("emulate")
-
-    model = emulate.read_model()
-    runner = emulate.load_runner(model, 1)
-    golden = emulate.read_golden(model)
-    kept = model.variables
-    built = {} if kept is None else {name: golden[f"variable/{name}"] for name in kept.tensors}
+    model = read_model(this_bundle())
+    runner, golden, kept = load_runner(model, 1), read_golden(model), model.variables
+    built = golden.variables(kept)
     arrays = {}
     for signature in model.runnable:
-        if not emulate.has_vectors(signature, golden):
+        if not golden.has_vectors(signature):
             continue
-        fed = {name: golden[f"{signature.prefix}input/{name}"] for name in signature.inputs}
-        first = next(iter(signature.inputs.values()))
-        emulate.assign(kept, runner, built)
-        calls = [
-            emulate.ask(runner, signature, emulate.call_of(signature.inputs, fed, index))
-            for index in range(len(fed[first.name]) // first.rows)
-        ]
+        assign(kept, runner, built)
+        calls = ask_all(runner, signature, golden.inputs(signature))
         for name in signature.outputs:
             arrays[f"{signature.key}/output/{name}"] = np.stack([call[name] for call in calls])
     if kept is not None:
-        emulate.assign(kept, runner, built)
-        read = emulate.ask(runner, kept.read, {})
+        assign(kept, runner, built)
+        read = ask(runner, kept.read, {})
         arrays |= {f"{kept.read.key}/output/{name}": read[name][None] for name in kept.tensors}
     np.savez(out, *arrays.values(), names=np.array([*arrays]))
     return 0

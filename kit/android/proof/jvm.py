@@ -146,8 +146,9 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     runtime = find_runtime(RUNTIME)
     python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
     out = scratch / "harness.npz"
-    # -B: the interpreter must not leave its cache in the bundle.
-    argv = [str(python), "-B", str(DESKTOP / "harness_outputs.py"), str(bundle), str(out)]
+    # The interpreter must not leave its cache in the bundle, nor run one that came with it instead of the files there.
+    cache = f"pycache_prefix={scratch / 'pycache'}"
+    argv = [str(python), "-B", "-X", cache, str(DESKTOP / "harness_outputs.py"), str(bundle), str(out)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=LIMIT)
     if done.returncode or not out.exists():

@@ -196,28 +196,3 @@
         }
     }
 
-{% for dtype in g.lookups %}
-{% set kind = lookup_kinds[dtype] %}
-    /** The model's value of each pixel value in each channel: (pixel - mean) / std in float32{{ ", quantized once" if dtype != "float32" }}. */
-    private class {{ lookup_classes[dtype] }}(mean: FloatArray, std: FloatArray{% if dtype != "float32" %}, affine: Affine{% endif %}, count: Int) {
-        private val channels = mean.size
-        private val table = {{ kind.array }}(256 * channels) {
-            val real = (it / channels - mean[it % channels]) / std[it % channels]
-{% if dtype == "float32" %}
-            real
-{% else %}
-            quantize(real, affine){{ narrow[kind.array] }}
-{% endif %}
-        }
-        private val values = {{ kind.array }}(count)
-
-        /** Returns the values of pixels [height, width, channels], in the same array each time. */
-        fun of(pixels: ByteArray): {{ kind.array }} {
-            for (i in values.indices) {
-                values[i] = table[(pixels[i].toInt() and 0xFF) * channels + i % channels]
-            }
-            return values
-        }
-    }
-
-{% endfor %}

@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""Run this bundle's model on a desktop as the app does: on files, or on its golden vectors.
+
+    python emulate.py                     replay the golden vectors: 0 = as built, 4 = something is off
+    python emulate.py seven.png           label a picture
+    python emulate.py test.npz --json     arrays by input name, alone or as a batch on axis 0
+    python emulate.py --benchmark         and how long one call takes here
+    python emulate.py new.npz --signature train --save state.npz
+                                          train on each sample, and keep the variables
+    python emulate.py seven.png --load state.npz
+                                          run with these variables
+
+INPUT is a picture; an .npz with one array for each input; or, where the model has one input, an .npy, or a
+.raw or .bin with that tensor's exact bytes. For a picture's input, uint8 arrays are pixels and are normalized
+and quantized; float arrays are normalized values and are only quantized. For another input, float arrays are
+real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as
+-1 any size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
+
+STATE is an .npz with one array for each variable that the model keeps. The golden vectors are replayed with the
+variables as built, whatever --load says, and leave them so.
+
+Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for pictures, preprocess.py
+beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be used; 4 a golden
+vector is off; 5 a package is missing, or no interpreter of pip can run this model; 130 interrupted.
+"""
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+BESIDE = ("constants", "harness", "preprocess")  # what this folder has to hold
+
+
+def missing_module(error: ImportError) -> int:
+    """Say what cannot be imported and what to do; return the exit code."""
+    ours = (error.name or "").partition(".")[0] in BESIDE
+    remedy = "copy the whole emulate folder of the bundle"
+    if not ours:
+        from harness.errors import INSTALL  # needs no package
+
+        remedy = f"run: {INSTALL}"
+    sys.stderr.write(f"emulate: {error.name or 'numpy'} cannot be imported; {remedy}\n")
+    return 2 if ours else 5
+
+
+try:
+    import constants
+    from harness.bundle import Bundle
+    from harness.command import run
+except ImportError as error:
+    raise SystemExit(missing_module(error)) from None
+except KeyboardInterrupt:
+    sys.stderr.write("emulate: interrupted\n")
+    raise SystemExit(130) from None
+
+
+def this_bundle() -> Bundle:
+    """Return the bundle that this folder is part of."""
+    assets = HERE.joinpath(*constants.ASSETS.split("/")).resolve()
+    return Bundle(constants.BUNDLE, constants.RUNTIME, constants.KIT_VERSION, assets, HERE)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command with these arguments, by default the process's; return its exit code."""
+    return run(this_bundle(), argv, more="\n".join((__doc__ or "").split("\n")[2:]))
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,126 @@
+"""The command: options in, a report out, and the exit code of what happened."""
+
+import contextlib
+import json
+import os
+import sys
+import traceback
+import warnings
+from dataclasses import replace
+from pathlib import Path
+
+from .benchmark import benchmark
+from .bundle import Bundle
+from .calls import call_of
+from .errors import INTERRUPTED, OFF, EmulateError, one_line
+from .files import Arrays
+from .golden import read_golden
+from .inputs import read_input
+from .interpreter import Runner, ask, load_runner, quiet
+from .model import Model, read_model
+from .options import Options, parse
+from .outputs import read_outputs
+from .replay import replay
+from .report import Interpreter, Report, Result
+from .signature import Signature
+from .state import assign, read_state, save_state, variables_of
+from .text import lines_of
+
+
+def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
+    """Run the command and return its exit code. more: what --help says behind the options."""
+    warnings.simplefilter("ignore")
+    try:
+        options = parse(bundle, argv, more)
+        with quiet():
+            report = emulate(bundle, options)
+        text = json.dumps(report.to_json(), indent=2) if options.json else "\n".join(lines_of(report))
+        _write(text + "\n")
+        return OFF if report.replay is not None and not report.replay.passed else 0
+    except EmulateError as error:
+        return _fail(f"{one_line(error)}; {error.hint}", error.code)
+    except KeyboardInterrupt:
+        return _fail("interrupted", INTERRUPTED)
+    except Exception as error:  # noqa: BLE001
+        return _fail(f"unexpected {type(error).__name__}: {one_line(error)}; --debug shows where", 1)
+
+
+def emulate(bundle: Bundle, options: Options) -> Report:
+    """Return the report that answers the options. Raises EmulateError."""
+    model = read_model(bundle)
+    signature = _find_signature(model, options.signature)
+    kept, asked = model.variables, options.of_variables
+    if asked and kept is None:
+        raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", "leave it out")
+    state = read_state(options.load, kept) if options.load and kept else {}
+    runner = load_runner(model, options.threads)
+    runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime)
+    report = Report(bundle.id, model.version, bundle.kit, runtime)
+    if options.golden or not (options.inputs or asked):
+        report = replace(report, replay=replay(model, runner, read_golden(model)))
+    if state:
+        assign(kept, runner, state)
+        report = replace(report, loaded=str(options.load))
+    report = _run_inputs(report, model, signature, runner, options)
+    if options.variables and kept:
+        report = replace(report, variables=variables_of(kept, runner))
+    if options.save and kept:
+        save_state(options.save, kept, runner)
+        report = replace(report, saved=str(options.save))
+    return report
+
+
+def _run_inputs(report: Report, model: Model, signature: Signature, runner: Runner, options: Options) -> Report:
+    """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
+    if options.inputs:
+        results = [result for path in options.inputs for result in _run_input(path, signature, runner, options.top)]
+        report = replace(report, results=tuple(results))
+    if options.runs:
+        first = next(read_input(options.inputs[0], signature)).feed if options.inputs else _vector(model, signature)
+        report = replace(report, benchmark=benchmark(runner, signature, first, options.runs))
+    return report
+
+
+def _run_input(path: Path, signature: Signature, runner: Runner, top: int) -> list[Result]:
+    """Return one result for each call that an INPUT is enough for. Raises EmulateError."""
+    return [
+        Result(sample.source, sample.index, read_outputs(signature, ask(runner, signature, sample.feed), top))
+        for sample in read_input(path, signature)
+    ]
+
+
+def _find_signature(model: Model, key: str | None) -> Signature:
+    """Return the signature that INPUTs go through. Raises EmulateError."""
+    for signature in model.runnable:
+        if key in (None, signature.key):
+            return signature
+    known = ", ".join(signature.key for signature in model.runnable)
+    raise EmulateError(f"--signature {key}: the model takes no INPUT by that name", f"there is: {known}")
+
+
+def _vector(model: Model, signature: Signature) -> Arrays:
+    """Return the first golden vector of a signature, one call's worth of each input. Raises EmulateError."""
+    try:
+        return call_of(signature.inputs, read_golden(model).inputs(signature), 0)
+    except KeyError as error:
+        raise EmulateError(f"{signature.key} has no golden vector to time", "give an INPUT") from error
+
+
+def _write(text: str) -> None:
+    """Write text to stdout whole. Raises EmulateError where it cannot."""
+    with contextlib.suppress(AttributeError):
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a label in any alphabet
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except OSError as error:
+        # What is left in the buffer must not be tried again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise EmulateError(f"stdout: {one_line(error)}", "send the output elsewhere") from error
+
+
+def _fail(message: str, code: int) -> int:
+    if "--debug" in sys.argv:
+        traceback.print_exc()
+    sys.stderr.write(f"emulate: {message}\n")
+    return code

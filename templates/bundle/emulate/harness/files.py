@@ -1,0 +1,37 @@
+"""Read files as bytes or as arrays. Knows nothing of what they mean."""
+
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .errors import EmulateError, broken, one_line
+
+Array = NDArray[Any]
+Arrays = dict[str, Array]
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of a bundle's file. Raises EmulateError."""
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise broken(path, f"it cannot be read: {error.strerror}") from error
+
+
+def read_npz(path: Path, refuse: Callable[[Path, str], EmulateError]) -> Arrays:
+    """Return the arrays of an .npz file by name, of any shape and dtype but objects.
+
+    refuse(path, why) makes the error that is raised where it is no such file.
+    """
+    try:
+        with zipfile.ZipFile(path):
+            pass  # np.load would take an .npy or a pickle of that name
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+        raise refuse(path, f"it is no whole .npz of plain arrays: {one_line(error)}") from error

@@ -1,0 +1,112 @@
+"""golden.npz: the inputs and outputs of each signature as they were when the bundle was built, every array checked."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .calls import calls_text, holds_calls
+from .errors import broken
+from .files import Array, Arrays, read_npz
+from .model import Model
+from .signature import Signature, Tensors, Variables
+from .tensor import Tensor
+
+
+@dataclass(frozen=True)
+class Golden:
+    """The arrays of golden.npz by key, "<prefix><kind>/<tensor>".
+
+    input, output: [N * rows, *sample] in the tensor's dtype; float: the same of the float model, float32; pixels: of an
+    image, uint8; tolerance, drift: numbers, in quantization steps or of an output's own unit; variable/<name>.
+    """
+
+    path: Path
+    arrays: Mapping[str, Array]
+
+    def of(self, signature: Signature, kind: str, name: str) -> Array:
+        """Return an array of the shape and dtype that its kind has, above. Raises KeyError where there is none."""
+        return self.arrays[f"{signature.prefix}{kind}/{name}"]
+
+    def inputs(self, signature: Signature) -> Arrays:
+        """Return [N * rows, *sample] of each input in its tensor's dtype. Raises KeyError where there is none."""
+        return {name: self.of(signature, "input", name) for name in signature.inputs}
+
+    def variables(self, kept: Variables | None) -> Arrays:
+        """Return the value of each kept variable as built, of its tensor's shape and dtype; empty without any."""
+        return {} if kept is None else {name: self.arrays[f"variable/{name}"] for name in kept.tensors}
+
+    def has(self, signature: Signature, kind: str, name: str) -> bool:
+        return f"{signature.prefix}{kind}/{name}" in self.arrays
+
+    def has_vectors(self, signature: Signature) -> bool:
+        """Say whether there is anything of a signature: then there is all of it."""
+        return any(self.has(signature, kind, name) for kind, named in _vectors_of(signature) for name in named)
+
+
+def read_golden(model: Model) -> Golden:
+    """Return the arrays of golden.npz, every shape and type checked. Raises EmulateError."""
+    path = model.bundle.golden
+    golden = Golden(path, read_npz(path, broken))
+    for signature in (model.main, *model.others):
+        if signature is model.main or golden.has_vectors(signature):
+            _check_counts(golden, _counts(golden, signature, _vectors_of(signature)), signature, bounded=True)
+    if model.train:
+        _check_counts(golden, _counts(golden, model.train, _vectors_of(model.train)[:1]), model.train, bounded=False)
+        _check_loss(golden, f"{model.train.prefix}output/loss")
+    for name, tensor in model.variables.tensors.items() if model.variables else ():
+        array = golden.arrays.get(f"variable/{name}")
+        if array is None or (array.shape, array.dtype.name) != (tensor.shape, tensor.dtype):
+            raise broken(path, f"variable/{name} is missing, or is not {tensor}")
+    return golden
+
+
+def _vectors_of(signature: Signature) -> tuple[tuple[str, Tensors], ...]:
+    return (("input", signature.inputs), ("output", signature.outputs), ("float", signature.outputs))
+
+
+def _counts(golden: Golden, signature: Signature, vectors: tuple[tuple[str, Tensors], ...]) -> set[int]:
+    """Return how many vectors the arrays of a signature hold: one number where all is well. Raises EmulateError."""
+    counts = set()
+    for kind, tensors in vectors:
+        for name, tensor in tensors.items():
+            dtype = "float32" if kind == "float" else tensor.dtype
+            counts.add(_count(golden, f"{signature.prefix}{kind}/{name}", tensor, dtype))
+    for name, tensor in signature.inputs.items():
+        if tensor.kind == "image" and golden.has(signature, "pixels", name):
+            counts.add(_count(golden, f"{signature.prefix}pixels/{name}", tensor, "uint8"))
+    return counts
+
+
+def _count(golden: Golden, key: str, tensor: Tensor, dtype: str) -> int:
+    """Return how many calls' worth an array holds. Raises EmulateError where it has another shape or dtype."""
+    if key not in golden.arrays:
+        raise broken(golden.path, f"{key} is missing")
+    array = golden.arrays[key]
+    if not holds_calls(tensor, array) or array.dtype.name != dtype:
+        needed = f"{dtype} {calls_text(tensor)}"
+        raise broken(golden.path, f"{key} is {array.dtype.name} {list(array.shape)}, and {needed} is needed")
+    return len(array) // tensor.rows
+
+
+def _check_counts(golden: Golden, counts: set[int], signature: Signature, *, bounded: bool) -> None:
+    """Check that a signature has N >= 1 vectors, and bounded: a bound for each output. Raises EmulateError."""
+    for name in signature.outputs if bounded else ():
+        for kind in ("tolerance", "drift"):
+            _check_bound(golden, f"{signature.prefix}{kind}/{name}")
+    if len(counts) > 1 or 0 in counts:
+        raise broken(golden.path, f"its arrays hold {sorted(counts)} vectors: one number, at least 1, is needed")
+
+
+def _check_bound(golden: Golden, key: str) -> None:
+    bound = golden.arrays.get(key, np.zeros(0))
+    if bound.shape != () or bound.dtype.kind not in "fiu" or not 0 <= float(bound) < math.inf:
+        raise broken(golden.path, f"{key} is missing, or is no number >= 0")
+
+
+def _check_loss(golden: Golden, key: str) -> None:
+    loss = golden.arrays.get(key, np.zeros(0))
+    if loss.dtype.kind != "f" or not loss.size:
+        raise broken(golden.path, f"{key} is missing, or holds no number")

@@ -1,0 +1,135 @@
+"""Read an INPUT of the command line as samples: an image, .npz, .npy, or a tensor's raw bytes."""
+
+import math
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import preprocess
+
+from .calls import call_of, calls_text, holds_calls, shape_text
+from .errors import INSTALL, MISSING, PIP, REQUIREMENTS, EmulateError, one_line, refused
+from .feed import feed
+from .files import Array, Arrays, read_bytes, read_npz
+from .signature import Signature
+from .tensor import Shape, Tensor, fits
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One call's worth of input and where it came from."""
+
+    source: str
+    index: int | None  # of the call, where the source holds more than one sample
+    feed: Arrays  # [rows, *sample] of each input in its tensor's dtype
+
+
+def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
+    """Yield the samples of one INPUT. Raises EmulateError."""
+    if not path.exists():
+        raise EmulateError(f"{path}: there is no such file", "check the name")
+    if path.is_dir():
+        raise EmulateError(f"{path}: it is a folder", f"name its files: {path / '*'}")
+    suffix = path.suffix.lower()
+    if suffix == ".npz":
+        yield from _samples(path, signature, _arrays(path, signature))
+        return
+    if len(signature.inputs) > 1:
+        raise refused(path, f"it is for one input, and {signature.key} has {sorted(signature.inputs)}: give an .npz")
+    (tensor,) = signature.inputs.values()
+    if suffix in (".raw", ".bin"):
+        yield Sample(str(path), None, {tensor.name: _raw(path, tensor)})
+    else:
+        yield from _samples(path, signature, {tensor.name: _array(path, tensor)})
+
+
+def _arrays(path: Path, signature: Signature) -> Arrays:
+    """Return the arrays of an .npz by input name, of any shape and dtype. Raises EmulateError for other names."""
+    arrays, inputs = read_npz(path, refused), signature.inputs
+    if "y" not in inputs:
+        arrays.pop("y", None)  # a recipe's test data has its true classes there
+    if set(arrays) != set(inputs):
+        needed = f"the inputs of {signature.key} are {sorted(inputs)}"
+        raise refused(path, f"it has arrays named {sorted(arrays)}, and {needed}")
+    return arrays
+
+
+def _raw(path: Path, tensor: Tensor) -> Array:
+    """Return the bytes of one tensor, little-endian, as [rows, *sample] in its dtype. Raises EmulateError."""
+    dtype = np.dtype(tensor.dtype).newbyteorder("<")
+    shape = (tensor.rows, *tensor.sample) if tensor.batched else tensor.sample
+    known = math.prod(size for size in shape if size > 0) * dtype.itemsize
+    if shape.count(-1) > 1:
+        raise refused(path, f"{tensor.name} has more than one open axis, and bytes say no shape: give .npy or .npz")
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise refused(path, one_line(error)) from error
+    if len(content) % known or not content if -1 in shape else len(content) != known:
+        wanted = f"a multiple of {known}" if -1 in shape else str(known)
+        raise refused(path, f"it has {len(content)} bytes, and {tensor.name}, {tensor}, has {wanted}")
+    return np.frombuffer(content, dtype).astype(tensor.dtype).reshape(shape)
+
+
+def _array(path: Path, tensor: Tensor) -> Array:
+    """Return the array of an .npy, any shape and dtype, or an image's pixels, uint8 [H, W, C]. Raises EmulateError."""
+    try:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                array: Array = np.lib.format.read_array(file, allow_pickle=False)
+                return array
+        if tensor.kind != "image":
+            raise refused(path, f"the input {tensor.name} takes no picture: give .npz, .npy, .raw or .bin")
+        return preprocess.load_picture(path, _image_shape(path, tensor), tensor.color, tensor.resize)
+    except (OSError, ValueError, EOFError, MemoryError) as error:
+        raise refused(path, one_line(error).removeprefix(f"{path} ")) from error
+    except ImportError as error:
+        listed = b"pillow" in read_bytes(REQUIREMENTS).lower()
+        install = INSTALL if listed else shlex.join([*PIP, "pillow"])
+        raise EmulateError(f"{path}: pictures need Pillow", f"run: {install}", MISSING) from error
+
+
+def _image_shape(path: Path, tensor: Tensor) -> Shape:
+    """Return the shape that an image is read in: its own height and width along open axes. Raises ValueError."""
+    if -1 not in tensor.sample:
+        return tensor.sample
+    from PIL import Image, ImageOps
+
+    try:
+        with Image.open(path) as image:
+            width, height = ImageOps.exif_transpose(image).size
+    # Broken bytes make Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
+    except Exception as error:
+        raise ValueError(f"is not a picture that Pillow can read: {one_line(error)}") from error
+    own = (height, width, 0)
+    return tuple(own[axis] if size == -1 else size for axis, size in enumerate(tensor.sample))
+
+
+def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sample]:
+    """Yield a Sample for arrays [*sample], or for each call's worth of [N * rows, *sample]. Raises EmulateError."""
+    count = _count(path, signature, arrays)
+    fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
+    for index in [None] if count is None else range(count):
+        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0))
+
+
+def _count(path: Path, signature: Signature, arrays: Arrays) -> int | None:
+    """Return how many calls arrays are enough for: N of [N * rows, *sample]; None for one sample without that axis.
+
+    Raises EmulateError where a shape fits neither, or where they disagree.
+    """
+    counts: dict[str, int | None] = {}
+    for name, tensor in signature.inputs.items():
+        array = arrays[name]
+        alone = tensor.rows == 1 and fits(array.shape, tensor.sample)
+        if not alone and not holds_calls(tensor, array):
+            one = f"{shape_text(tensor.sample)}, or " if tensor.rows == 1 else ""
+            needed = f"{one}{calls_text(tensor)} for {'a batch, is' if one else 'N calls, is'} needed"
+            raise refused(path, f"{name} has the shape {list(array.shape)}, and {needed}")
+        if not alone or tensor.batched:  # an input without a batch may serve every sample
+            counts[name] = None if alone else len(array) // tensor.rows
+    if len(set(counts.values())) > 1 or 0 in counts.values():
+        raise refused(path, f"each input must hold the same number of samples, at least 1: {counts}")
+    return next(iter(counts.values()), None)

@@ -1,0 +1,165 @@
+"""Load a model in the interpreter that is installed, LiteRT's or tflite_runtime's, and run its signatures by name."""
+
+import contextlib
+import importlib
+import importlib.metadata
+import math
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .bundle import Bundle
+from .calls import call_of, count_calls
+from .errors import INSTALL, MISSING, EmulateError, one_line
+from .files import Arrays
+from .model import Model
+from .signature import Signature, Tensors
+from .tensor import Tensor, fits
+
+INTERPRETERS = (
+    ("ai-edge-litert", "ai_edge_litert.interpreter"),
+    ("tflite-runtime", "tflite_runtime.interpreter"),
+)
+Call = Callable[..., Mapping[str, Any]]  # of one array for each input's name; gives one for each output's
+
+
+@dataclass(frozen=True)
+class Runner:
+    """A loaded model: by signature key what runs it."""
+
+    bundle: Bundle
+    calls: Mapping[str, Call]
+    package: str
+    version: str
+    threads: int
+
+
+def load_runner(model: Model, threads: int) -> Runner:
+    """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError."""
+    if model.flex:
+        ops = f"TensorFlow's own operators {', '.join(model.flex)}, and no interpreter of pip has them"
+        hint = "only an app that links select-tf-ops runs this model"
+        raise EmulateError(f"{model.bundle.assets}: it needs {ops}", hint, MISSING)
+    package, module = _import_interpreter()
+    version = importlib.metadata.version(package)
+    try:
+        # The content and not the path: one read, and no trouble with names in other alphabets.
+        interpreter = module.Interpreter(model_content=model.content, num_threads=threads)
+        return Runner(model.bundle, _calls(interpreter, model), package, version, threads)
+    except SystemError as error:
+        # tflite-runtime 2.14 imports beside numpy 2, and fails at its first call.
+        raise _unfit(package, error) from error
+    except (ValueError, RuntimeError) as error:
+        message = f"{model.bundle.assets}: {package} {version} cannot run this model: {one_line(error)}"
+        raise EmulateError(message, f"build the bundle again, or run: {INSTALL}") from error
+
+
+def ask(runner: Runner, signature: Signature, values: Arrays) -> Arrays:
+    """Return the outputs of one call by name, each of its tensor's shape and dtype. Raises EmulateError.
+
+    values: by name one array for each input, [*shape] of its tensor in the tensor's dtype.
+    """
+    try:
+        produced = runner.calls[signature.key](**values)
+    except SystemError as error:
+        raise _unfit(runner.package, error) from error
+    except (ValueError, RuntimeError) as error:
+        raise _refusal(runner, signature, values, error) from error
+    arrays = {name: np.asarray(produced[name]) for name in signature.outputs}
+    for name, tensor in signature.outputs.items():
+        if not fits(arrays[name].shape, tensor.shape):
+            shapes = f"{list(arrays[name].shape)}, and in signature.json {list(tensor.shape)}"
+            raise EmulateError(f"{name} came out as {shapes}", "build the bundle again")
+    return arrays
+
+
+def ask_all(runner: Runner, signature: Signature, inputs: Arrays) -> list[Arrays]:
+    """Return the outputs of each call that inputs are enough for, as ask does. Raises EmulateError.
+
+    inputs: by name [N * rows, *sample] of each input in its tensor's dtype.
+    """
+    count = count_calls(signature, inputs)
+    return [ask(runner, signature, call_of(signature.inputs, inputs, index)) for index in range(count)]
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep what native code writes to stderr (LiteRT's INFO lines, numpy's ABI warning) off the screen."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as sink:
+        os.dup2(sink.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
+def _import_interpreter() -> tuple[str, Any]:
+    """Return (package, module) of the first interpreter there is. Raises EmulateError, code 5."""
+    for package, module in INTERPRETERS:
+        try:
+            return package, importlib.import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name not in (module, module.partition(".")[0]):
+                raise EmulateError(f"{package} needs {error.name}", f"run: {INSTALL}", MISSING) from error
+        # A runtime that was built for another numpy or system raises ImportError, AttributeError and more.
+        except Exception as error:
+            raise _unfit(package, error) from error
+    raise EmulateError("no LiteRT interpreter is installed", f"run: {INSTALL}", MISSING)
+
+
+def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
+    """Return what runs each signature, held against signature.json. Raises ValueError where the two differ."""
+    # tflite-runtime leaves XNNPACK out, and with it the kernels that an app runs, where a signature's runner
+    # has to allocate by itself; and it refuses to once there is a runner. Not with open axes: they are of
+    # size 1 here, and a convolution over too small an image ends LiteRT 1's process.
+    if all(signature.fixed for signature in model.signatures):
+        interpreter.allocate_tensors()
+    keys = sorted(interpreter.get_signature_list())
+    calls: dict[str, Call] = {}
+    for signature in model.signatures:
+        if signature.key not in keys:
+            raise ValueError(f"it has no signature {signature.key!r}, only {keys}")
+        calls[signature.key] = runner = interpreter.get_signature_runner(signature.key)
+        _check_tensors(signature.inputs, runner.get_input_details())
+        _check_tensors(signature.outputs, runner.get_output_details())
+    return calls
+
+
+def _check_tensors(tensors: Tensors, details: Mapping[str, Mapping[str, Any]]) -> None:
+    """Compare signature.json with the model file. Raises ValueError where they differ."""
+    if set(tensors) != set(details):
+        raise ValueError(f"signature.json names {sorted(tensors)}, the file {sorted(details)}")
+    for name, tensor in tensors.items():
+        _check_tensor(tensor, details[name])
+
+
+def _check_tensor(tensor: Tensor, found: Mapping[str, Any]) -> None:
+    name, (scale, zero_point) = tensor.name, found["quantization"]
+    shape, dtype = [int(size) for size in found["shape_signature"]], np.dtype(found["dtype"]).name
+    if shape != list(tensor.shape) or dtype != tensor.dtype:
+        raise ValueError(f"{name} is {tensor} in signature.json, {dtype} {shape} in the file")
+    same = math.isclose(scale, tensor.scale or 0.0, rel_tol=1e-6)
+    if not same or (tensor.scale and zero_point != tensor.zero_point):
+        ours = f"scale {tensor.scale}, zero point {tensor.zero_point}"
+        raise ValueError(f"{name} has {ours} in signature.json, {scale}, {zero_point} in the file")
+
+
+def _refusal(runner: Runner, signature: Signature, values: Arrays, error: Exception) -> EmulateError:
+    """Return the error for a call that the interpreter refused. values: one array of any shape for each input."""
+    sizes = "" if signature.fixed else " of " + ", ".join(f"{name} {list(values[name].shape)}" for name in values)
+    message = f"{runner.package} {runner.version} cannot run {signature.key}{sizes}: {one_line(error)}"
+    hint = f"{'give another size, or ' if sizes else ''}build the bundle again, or run: {INSTALL}"
+    return EmulateError(f"{runner.bundle.assets}: {message}", hint)
+
+
+def _unfit(package: str, error: BaseException) -> EmulateError:
+    message = f"{package} does not work with numpy {np.__version__} and this Python: {one_line(error)}"
+    return EmulateError(message, f"run: {INSTALL}", MISSING)

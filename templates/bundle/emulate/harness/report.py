@@ -1,0 +1,245 @@
+"""What a run found: what --json prints, as values. Keys may come, none goes: scripts and `kit build` read them."""
+
+from dataclasses import asdict, dataclass
+
+Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
+Json = dict[str, Value]
+Number = int | float | None  # None: not finite, for which JSON has no word
+
+
+@dataclass(frozen=True)
+class Interpreter:
+    """What ran the model."""
+
+    name: str  # pip's: "ai-edge-litert"
+    version: str
+    threads: int
+    app: str  # what the app links: "litert:2.3.0"
+
+
+@dataclass(frozen=True)
+class OutputCheck:
+    """How far one output is from its golden vectors at worst, and from the float model's."""
+
+    unit: str  # of all distances: "steps" (of quantization, or whole numbers) or "absolute"
+    worst: Number
+    allowed: float
+    worst_vector: int
+    worst_from_float: Number
+    allowed_from_float: float
+    passed: bool
+    shapes: tuple[tuple[int, ...], tuple[int, ...]] | None  # where they differ: of the output, of the golden vector
+
+    def to_json(self) -> Json:
+        plain: Json = {
+            "unit": self.unit,
+            "worst_steps" if self.unit == "steps" else "worst": self.worst,
+            "allowed": self.allowed,
+            "worst_vector": self.worst_vector,
+            "worst_from_float": self.worst_from_float,
+            "allowed_from_float": self.allowed_from_float,
+            "pass": self.passed,
+        }
+        if self.shapes is None:
+            return plain
+        return plain | {"shape": list(self.shapes[0]), "golden_shape": list(self.shapes[1])}
+
+
+@dataclass(frozen=True)
+class PixelCheck:
+    """Whether pre-processing golden pixels gives the golden input."""
+
+    different: int  # values
+    of: int
+    worst: Number
+
+    @property
+    def passed(self) -> bool:
+        return self.different == 0
+
+    def to_json(self) -> Json:
+        return {"different": self.different, "of": self.of, "worst": self.worst, "pass": self.passed}
+
+
+@dataclass(frozen=True)
+class SignatureCheck:
+    """The golden vectors of one signature; none where golden.npz has none of it."""
+
+    vectors: int = 0
+    outputs: tuple[tuple[str, OutputCheck], ...] = ()
+    pixels: tuple[tuple[str, PixelCheck], ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        outputs = all(check.passed for _, check in self.outputs)
+        return outputs and all(check.passed for _, check in self.pixels)
+
+    def to_json(self) -> Json:
+        return {
+            "vectors": self.vectors,
+            "outputs": {name: check.to_json() for name, check in self.outputs},
+            "pixels": {name: check.to_json() for name, check in self.pixels},
+        }
+
+
+@dataclass(frozen=True)
+class TrainingCheck:
+    """The loss over several steps on one golden vector."""
+
+    first: Number
+    as_built: Number
+    last: Number
+    steps: int
+    passed: bool
+
+    def to_json(self) -> Json:
+        plain: Json = asdict(self)
+        return plain | {"pass": plain.pop("passed")}
+
+
+@dataclass(frozen=True)
+class StateCheck:
+    """The names of variables that are not as they have to be, and whether the golden vectors hold once more."""
+
+    read: tuple[str, ...]  # not as built
+    assigned: tuple[str, ...]  # do not take another value
+    restored: tuple[str, ...]  # do not come back
+    golden: bool
+
+    @property
+    def passed(self) -> bool:
+        return self.golden and not (self.read or self.assigned or self.restored)
+
+    def to_json(self) -> Json:
+        names: Json = {key: list(getattr(self, key)) for key in ("read", "assigned", "restored")}
+        return names | {"golden": self.golden, "pass": self.passed}
+
+
+@dataclass(frozen=True)
+class Replay:
+    """The golden vectors of all signatures, training and the kept variables."""
+
+    main: SignatureCheck
+    others: tuple[tuple[str, SignatureCheck], ...] = ()  # by signature key
+    train: TrainingCheck | None = None
+    state: StateCheck | None = None
+
+    @property
+    def passed(self) -> bool:
+        parts = (self.main, *(check for _, check in self.others), self.train, self.state)
+        return all(part.passed for part in parts if part is not None)
+
+    def to_json(self) -> Json:
+        plain = {"verdict": "pass" if self.passed else "fail", **self.main.to_json()}
+        if self.others:
+            plain["signatures"] = {key: check.to_json() | {"pass": check.passed} for key, check in self.others}
+        parts = (("train", self.train), ("state", self.state))
+        return plain | {key: part.to_json() for key, part in parts if part is not None}
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class of an output."""
+
+    index: int
+    label: str | None
+    score: Number  # a real value, after the activation
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The best classes of an output, best first."""
+
+    top: tuple[ClassScore, ...]
+
+    def to_json(self) -> Json:
+        return {"kind": "classes", "top": [asdict(score) for score in self.top]}
+
+
+@dataclass(frozen=True)
+class Values:
+    """An array of real values in numbers."""
+
+    dtype: str  # of the model file
+    shape: tuple[int, ...]
+    min: Number  # of the finite ones
+    max: Number
+    values: tuple[Number, ...]  # the first, row by row
+    truncated: bool
+
+    def to_json(self) -> Json:
+        return {
+            "dtype": self.dtype,
+            "shape": list(self.shape),
+            "min": self.min,
+            "max": self.max,
+            "values": list(self.values),
+            "truncated": self.truncated,
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outputs of one call, by name."""
+
+    input: str
+    index: int | None
+    outputs: tuple[tuple[str, Classes | Values], ...]
+
+    def to_json(self) -> Json:
+        outputs: Json = {
+            name: output.to_json() if isinstance(output, Classes) else {"kind": "tensor", **output.to_json()}
+            for name, output in self.outputs
+        }
+        return {"input": self.input, "index": self.index, "outputs": outputs}
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A kept variable as it is now."""
+
+    values: Values
+    mean: Number
+
+    def to_json(self) -> Json:
+        return {"dtype": self.values.dtype, "mean": self.mean, **self.values.to_json()}
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The time of one call, with its copies in and out."""
+
+    median_ms: float
+    p90_ms: float
+    runs: int
+    warm_up: int
+    threads: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that one run of emulate.py found; None is what was not asked for."""
+
+    bundle: str
+    version: str
+    kit: str
+    runtime: Interpreter
+    replay: Replay | None = None
+    loaded: str | None = None
+    results: tuple[Result, ...] | None = None
+    benchmark: Benchmark | None = None
+    variables: tuple[tuple[str, Variable], ...] | None = None  # by name
+    saved: str | None = None
+
+    def to_json(self) -> Json:
+        plain: Json = {"bundle": self.bundle, "version": self.version, "kit": self.kit, "runtime": asdict(self.runtime)}
+        plain |= {} if self.replay is None else self.replay.to_json()
+        variables: Json = {name: variable.to_json() for name, variable in self.variables or ()}
+        parts: Json = {
+            "loaded": self.loaded,
+            "results": None if self.results is None else [result.to_json() for result in self.results],
+            "benchmark": None if self.benchmark is None else asdict(self.benchmark),
+            "variables": None if self.variables is None else variables,
+            "saved": self.saved,
+        }
+        return plain | {key: part for key, part in parts.items() if part is not None}

@@ -1,0 +1,110 @@
+"""One input or output as signature.json describes it: its shape, type, and what its values mean."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import preprocess
+
+from .files import read_bytes
+
+DTYPES = ("float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """One input or output of a signature."""
+
+    name: str
+    shape: Shape  # of one call; -1: any size
+    dtype: str  # of the model file, numpy's name: "int8"
+    scale: float | None  # real = scale * (q - zero_point); None: not quantized
+    zero_point: int
+    kind: str  # an input's: image, tensor; an output's: classes, tensor
+    batched: bool = True  # axis 0 is the batch
+    mean: tuple[float, ...] = ()  # image: model value = (pixel - mean) / std, of pixels 0..255
+    std: tuple[float, ...] = ()
+    color: str = ""
+    resize: str = ""
+    labels: tuple[str, ...] | None = None  # classes
+    activation: str = "none"
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> "Tensor":
+        """Return a tensor of signature.json, checked. folder: of the labels; kinds: those that it may be of.
+
+        Raises KeyError, TypeError or ValueError for what no build writes, EmulateError for labels that cannot be read.
+        """
+        tensor = _plain(entry, kinds)
+        if tensor.kind == "image":
+            return _image(tensor, entry)
+        if tensor.kind == "classes":
+            return _classes(tensor, entry, folder)
+        return tensor
+
+    def __str__(self) -> str:
+        return f"{self.dtype} {list(self.shape)}"
+
+    @property
+    def sample(self) -> Shape:
+        """The shape of one sample: without the batch axis."""
+        return self.shape[1:] if self.batched else self.shape
+
+    @property
+    def rows(self) -> int:
+        """How many samples one call takes: one, unless the file has another fixed batch."""
+        return max(self.shape[0], 1) if self.batched else 1
+
+
+def fits(shape: Shape, pattern: Shape) -> bool:
+    """Say whether a shape is what signature.json says, where -1 stands for any size from 1 on."""
+    return len(shape) == len(pattern) and all(
+        size > 0 and wanted in (size, -1) for size, wanted in zip(shape, pattern, strict=True)
+    )
+
+
+def _plain(entry: Mapping[str, Any], kinds: tuple[str, ...]) -> Tensor:
+    """Return what any kind of tensor has. Raises KeyError, TypeError or ValueError."""
+    name, shape, dtype = str(entry["name"]), tuple(int(size) for size in entry["shape"]), entry["dtype"]
+    batched, kind, scale = bool(entry.get("batched", True)), entry.get("kind", "tensor"), entry.get("scale")
+    if (batched and not shape) or not fits(tuple(map(abs, shape)), shape):
+        raise ValueError(f"{name}: its shape is {list(shape)}, and sizes >= 1, or -1 for any, are needed")
+    if kind not in kinds or dtype not in DTYPES:
+        raise ValueError(f"{name}: a {dtype!r} of kind {kind!r} is not known")
+    scale = None if scale is None else float(scale)
+    if scale is not None and not (dtype in preprocess.QUANTIZED and 0 < scale < math.inf):
+        raise ValueError(f"{name}: a scale of {scale} does not go with {dtype}")
+    return Tensor(name, shape, dtype, scale, int(entry.get("zero_point") or 0), kind, batched)
+
+
+def _image(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
+    """Return tensor with an image's keys. Raises ValueError where they do not fit its shape."""
+    mean, std = (tuple(float(value) for value in entry[key]) for key in ("mean", "std"))
+    # An open height or width may be any; channels may not.
+    preprocess.picture_size([abs(size) for size in tensor.sample[:2]] + list(tensor.sample[2:]), entry["color"])
+    preprocess.normalize(np.zeros(tensor.sample[2:] or 1), mean, std)
+    if entry["resize"] not in preprocess.RESIZES:
+        raise ValueError(f"{tensor.name}: resize {entry['resize']!r} is not known")
+    return replace(tensor, mean=mean, std=std, color=entry["color"], resize=entry["resize"])
+
+
+def _classes(tensor: Tensor, entry: Mapping[str, Any], folder: Path) -> Tensor:
+    """Return tensor with its labels and activation. Raises ValueError where they do not fit its shape."""
+    if entry["activation"] not in preprocess.ACTIVATIONS:
+        raise ValueError(f"{tensor.name}: activation {entry['activation']!r} is not known")
+    if not tensor.shape:
+        raise ValueError(f"{tensor.name}: a single number has no classes")
+    labels = None if entry["labels"] is None else _labels(folder / entry["labels"])
+    if labels is not None and len(labels) != tensor.shape[-1]:
+        found = f"{entry['labels']} has {len(labels)} lines"
+        raise ValueError(f"{found}, and {tensor.name} {tensor.shape[-1]} classes")
+    return replace(tensor, labels=labels, activation=entry["activation"])
+
+
+def _labels(path: Path) -> tuple[str, ...]:
+    text = read_bytes(path).decode("utf-8", "replace")
+    return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))

@@ -1,0 +1,122 @@
+"""A report in lines for a user."""
+
+from collections.abc import Iterator
+
+from .report import (
+    Classes,
+    ClassScore,
+    Number,
+    OutputCheck,
+    PixelCheck,
+    Replay,
+    Report,
+    SignatureCheck,
+    StateCheck,
+    TrainingCheck,
+    Values,
+)
+
+
+def lines_of(report: Report) -> Iterator[str]:
+    """Yield the lines that say to a user what --json says to a script."""
+    runtime = report.runtime
+    name, threads = f"{runtime.name} {runtime.version}", _plural(runtime.threads, "thread")
+    yield f"{report.bundle} {report.version} on {name}, {threads}; the app links {runtime.app}"
+    if report.replay is not None:
+        yield from _replay_lines(report.replay)
+    if report.loaded is not None:
+        yield f"variables from {report.loaded}"
+    for result in report.results or ():
+        yield result.input + ("" if result.index is None else f"[{result.index}]")
+        for output, values in result.outputs:
+            yield from _output_lines(output, values)
+    if report.benchmark is not None:
+        speed = f"median {report.benchmark.median_ms:.4g} ms, p90 {report.benchmark.p90_ms:.4g} ms a call"
+        yield f"benchmark: {speed}, {report.benchmark.runs} runs, {threads}"
+    for variable, now in report.variables or ():
+        values = now.values
+        yield f"{variable}: {values.dtype} {list(values.shape)}, {_limits(values)}, mean {_short(now.mean)}"
+    if report.saved is not None:
+        yield f"variables saved to {report.saved}"
+
+
+def _replay_lines(replay: Replay) -> Iterator[str]:
+    yield from _vector_lines(replay.main, "  ")
+    for key, check in replay.others:
+        yield f"  signature {key}: {_plural(check.vectors, 'vector') if check.vectors else 'no golden vectors'}"
+        yield from _vector_lines(check, "    ")
+    if replay.train is not None:
+        yield f"  train: {_training(replay.train)}"
+    if replay.state is not None:
+        yield f"  variables: {_state(replay.state)}"
+    yield f"golden: {'pass' if replay.passed else 'fail'}, {_plural(replay.main.vectors, 'vector')}"
+
+
+def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
+    for name, output in check.outputs:
+        yield f"{indent}output {name}: {_distances(output)}: {_verdict(output.passed)}"
+    for name, pixels in check.pixels:
+        yield f"{indent}pixels {name}: {_pixels(pixels)}: {_verdict(pixels.passed)}"
+
+
+def _distances(check: OutputCheck) -> str:
+    if check.shapes is not None:
+        ours, golden = check.shapes
+        return f"of shape {list(ours)}, and vector {check.worst_vector} has {list(golden)}"
+    unit = " steps" if check.unit == "steps" else ""
+    at = "" if check.passed else f", worst in vector {check.worst_vector}"
+    off = f"{_short(check.worst)}{unit} ({check.allowed:.4g} allowed{at})"
+    far = f"{_short(check.worst_from_float)}{unit} ({check.allowed_from_float:.4g} allowed)"
+    return f"off by {off}, from float by {far}"
+
+
+def _pixels(check: PixelCheck) -> str:
+    if check.passed:
+        return "pre-processing gives the same input"
+    return f"pre-processing gives {check.different} of {check.of} values otherwise"
+
+
+def _training(check: TrainingCheck) -> str:
+    fell = f"loss {_short(check.first)} ({_short(check.as_built)} as built), then {_short(check.last)}"
+    return f"{fell} after {check.steps} steps on one vector: {_verdict(check.passed)}"
+
+
+def _state(check: StateCheck) -> str:
+    faults = [
+        *(f"{name} is not as built" for name in check.read),
+        *(f"{name} does not take another value" for name in check.assigned),
+        *(f"{name} does not come back" for name in check.restored),
+        *([] if check.golden else ["then the golden vectors are off"]),
+    ]
+    return f"{', '.join(faults) or 'as built, changed, and back'}: {_verdict(check.passed)}"
+
+
+def _output_lines(name: str, output: Classes | Values) -> Iterator[str]:
+    if isinstance(output, Classes):
+        yield f"  {name}"
+        yield from (f"    {_short(score.score):<8} {_label(score)}" for score in output.top)
+        return
+    first = " ".join(_short(value) for value in output.values[:8])
+    more = " ..." if len(output.values) > 8 else ""
+    limits = f", {_limits(output)}" if output.shape else ""  # a single number is its own
+    yield f"  {name}: {output.dtype} {list(output.shape)}{limits}: {first}{more}"
+
+
+def _label(score: ClassScore) -> str:
+    return f"class {score.index}" if score.label is None else score.label
+
+
+def _limits(values: Values) -> str:
+    return f"min {_short(values.min)}, max {_short(values.max)}"
+
+
+def _verdict(passed: bool) -> str:
+    return "ok" if passed else "FAIL"
+
+
+def _short(value: Number) -> str:
+    return "not finite" if value is None else f"{value:.4g}"
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")

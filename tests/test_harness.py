@@ -1,0 +1,169 @@
+"""The harness's own files as they are: which may import which, on which Python they run, and what each part says."""
+
+from __future__ import annotations
+
+import ast
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from harness.compare import distance
+from harness.outputs import read_output
+from harness.report import Interpreter, OutputCheck, PixelCheck, Replay, Report, SignatureCheck, StateCheck
+from harness.signature import Signature, Variables
+from harness.tensor import Tensor
+from harness.text import lines_of
+from worlds import ROOT
+
+from kit.emulation.harness import harness_files
+
+EMULATE = ROOT / "templates" / "bundle" / "emulate"
+OLDEST = (3, 10)  # Python, of those that the pinned runtimes have wheels for and preprocess.py runs on
+
+# Each part with the parts that it may import, lowest first: a row names rows above it only.
+ARROWS = {
+    "bundle": "",
+    "errors": "",
+    "report": "",
+    "files": "errors",
+    "tensor": "files",
+    "signature": "tensor",
+    "calls": "files signature tensor",
+    "model": "bundle errors files signature",
+    "feed": "errors files tensor",
+    "inputs": "calls errors feed files signature tensor",
+    "outputs": "files report signature tensor",
+    "interpreter": "bundle calls errors files model signature tensor",
+    "golden": "calls errors files model signature tensor",
+    "compare": "calls feed files golden outputs report signature tensor",
+    "training": "calls golden interpreter outputs report signature",
+    "state": "errors files interpreter outputs report signature",
+    "replay": "compare golden interpreter model report signature state training",
+    "benchmark": "files interpreter report signature",
+    "text": "report",
+    "options": "benchmark bundle errors",
+    "command": "benchmark bundle calls errors files golden inputs interpreter model options outputs replay report"
+    " signature state text",
+}
+LIBRARIES = {"numpy", "PIL", "preprocess"}
+
+
+def imports(path: Path) -> Iterator[tuple[str, bool]]:
+    """Yield the name of each module that a part imports, and whether it is another part."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom):
+            yield str(node.module), node.level == 1
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, False) for alias in node.names)
+
+
+def test_the_parts_of_the_harness_import_each_other_in_one_direction() -> None:
+    above: set[str] = set()
+    for name, allowed in ARROWS.items():
+        assert set(allowed.split()) <= above, name
+        above.add(name)
+    parts = {path.stem: path for path in (EMULATE / "harness").glob("*.py") if path.stem != "__init__"}
+    used = {name: {module for module, ours in imports(path) if ours} for name, path in parts.items()}
+    assert used == {name: set(allowed.split()) for name, allowed in ARROWS.items()}
+
+
+def test_the_harness_needs_numpy_and_an_interpreter_and_nothing_of_the_kit() -> None:
+    found = {
+        module.partition(".")[0]
+        for path in (EMULATE / "harness").glob("*.py")
+        for module, ours in imports(path)
+        if not ours
+    }
+    assert found - set(sys.stdlib_module_names) == LIBRARIES
+    entry = {module.partition(".")[0] for module, _ in imports(EMULATE / "emulate.py")}
+    assert entry - set(sys.stdlib_module_names) == {"constants", "harness"}
+
+
+@pytest.mark.parametrize("path", sorted(EMULATE.rglob("*.py")), ids=lambda path: path.stem)
+def test_each_file_is_short_and_of_the_oldest_python(path: Path) -> None:
+    text = path.read_text("utf-8")
+    ast.parse(text, feature_version=OLDEST)
+    assert text.count("\n") < 300
+
+
+def test_what_python_leaves_beside_the_harness_is_no_file_of_a_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pip compiles what it installs, templates among it."""
+    before = harness_files("a", "litert:2.3.0", "0")
+    shutil.copytree(EMULATE, tmp_path / "bundle" / "emulate")
+    cache = tmp_path / "bundle" / "emulate" / "harness" / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    (cache / "text.cpython-311.pyc").write_bytes(b"")
+    monkeypatch.setattr("kit.render.templates", lambda: tmp_path)
+    assert harness_files("a", "litert:2.3.0", "0") == before
+
+
+def entry(**changes: Any) -> dict[str, Any]:
+    return {"name": "x", "shape": [1, 4], "dtype": "int8", "scale": 0.5, "zero_point": -3} | changes
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shape": [1, 0]}, r"x: its shape is \[1, 0\], and sizes >= 1"),
+        ({"dtype": "string"}, "x: a 'string' of kind 'tensor' is not known"),
+        ({"kind": "audio"}, "x: a 'int8' of kind 'audio' is not known"),
+        ({"scale": float("inf")}, "x: a scale of inf does not go with int8"),
+        ({"dtype": "float32"}, "x: a scale of 0.5 does not go with float32"),
+    ],
+)
+def test_a_tensor_that_no_build_writes_is_refused(changes: dict[str, Any], message: str) -> None:
+    assert Tensor.from_json(entry(), Path(), ("tensor",)).sample == (4,)
+    with pytest.raises(ValueError, match=message):
+        Tensor.from_json(entry(**changes), Path(), ("tensor",))
+
+
+def test_signatures_and_variables_are_values() -> None:
+    document = {"signature": "run", "inputs": [entry()], "outputs": [entry(name="y", shape=[4, 2])]}
+    signature = Signature.from_json(document, Path(), main=True)
+    assert (signature.prefix, signature.fixed, signature.outputs["y"].rows) == ("", True, 4)
+    assert Signature.from_json(document, Path()).prefix == "signature/run/"
+    kept = Variables.from_json({"read": "r", "assign": "a", "tensors": [entry(name="w")]}, Path())
+    assert (kept.assign.inputs, list(kept.assign.outputs)) == (kept.tensors, ["assigned"])
+    assert kept.tensors["w"].sample == (1, 4)
+    with pytest.raises(ValueError, match="run: it names no input or no output"):
+        Signature.from_json(document | {"inputs": []}, Path())
+
+
+def test_two_nan_are_no_distance_apart_and_another_shape_is_infinitely_far() -> None:
+    left = np.array([np.nan, np.nan, 1.0, np.inf, 3.0], np.float32)
+    right = np.array([np.nan, 0.0, 1.0, np.inf, 1.5], np.float32)
+    assert distance(left, right).tolist() == [0.0, np.inf, 0.0, 0.0, 1.5]
+    assert distance(left, right[:4]).tolist() == np.inf
+    assert distance(np.array([0], np.uint8), np.array([255], np.uint8)).tolist() == [255.0]
+
+
+def test_an_output_in_json_has_the_fewest_digits_of_its_own_type_and_null_for_nan() -> None:
+    tensor = Tensor("y", (1, 3), "float32", None, 0, "tensor")
+    found = read_output(tensor, np.array([[0.1, np.nan, -2.0]], np.float32), 5).to_json()
+    assert json.dumps([found[key] for key in ("min", "max", "values")]) == "[-2.0, 0.1, [0.1, null, -2.0]]"
+
+
+def test_a_report_says_the_same_to_a_script_and_to_a_user() -> None:
+    output = OutputCheck("steps", 9, 1.0, 2, None, 3.5, passed=False, shapes=None)
+    main = SignatureCheck(3, (("y", output),), (("x", PixelCheck(0, 64, 0)),))
+    replay = Replay(main, (("other", SignatureCheck()),), None, StateCheck(("w",), (), (), golden=True))
+    report = Report("b", "1.0.0", "0", Interpreter("ai-edge-litert", "2.3.0", 1, "litert:2.3.0"), replay)
+    plain: dict[str, Any] = report.to_json()
+    assert list(plain) == "bundle version kit runtime verdict vectors outputs pixels signatures state".split()
+    assert (plain["verdict"], plain["outputs"]["y"]["worst_steps"], plain["outputs"]["y"]["pass"]) == ("fail", 9, False)
+    assert plain["signatures"]["other"] == {"vectors": 0, "outputs": {}, "pixels": {}, "pass": True}
+    assert plain["state"] == {"read": ["w"], "assigned": [], "restored": [], "golden": True, "pass": False}
+    assert list(lines_of(report))[1:] == [
+        "  output y: off by 9 steps (1 allowed, worst in vector 2), from float by not finite steps (3.5 allowed): FAIL",
+        "  pixels x: pre-processing gives the same input: ok",
+        "  signature other: no golden vectors",
+        "  variables: w is not as built: FAIL",
+        "golden: fail, 3 vectors",
+    ]
