@@ -72,7 +72,7 @@ def test_a_bundle_for_play_services_is_run_on_what_stands_for_them_and_proved(
     built = run_kit("build", str(recipe(tmp_path, "play:16.5.0")), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert built.returncode == 0, built.stderr
     lines = [" ".join(line.split()) for line in built.stdout.splitlines()]
-    assert "on litert:1.4.0 golden vectors pass: digit off by 0 steps; it stands for play:16.5.0" in lines
+    assert "on litert:1.4.0 golden vectors pass: digit max difference 0 steps; it stands for play:16.5.0" in lines
     bundle = tmp_path / "dist" / "digits"
     proof = prove(bundle, quiet)
     assert proof.api == "play-services"

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from worlds import DIGITS, run_kit, write_recipe
 
-from kit.engine.walls import probe, summary, walled_argv
+from kit.engine.walls import Walls, probe, summary, walled_argv
 
 WALLS = probe()
 needs_walls = pytest.mark.skipif(
-    not (WALLS["landlock"] >= 3 and WALLS["network"]), reason=f"this kernel has not all walls: {summary(WALLS)}"
+    not (WALLS.landlock >= 3 and WALLS.network), reason=f"this kernel has not all walls: {summary(WALLS)}"
 )
 
 # Tries everything from inside, and says which of it worked.
@@ -114,5 +114,5 @@ def test_a_models_code_in_the_local_worker_reaches_nothing_of_the_users(
 def test_doctor_says_which_walls_hold() -> None:
     rows = {row["what"]: row for row in json.loads(run_kit("doctor", "--json").stdout)}
     assert rows["local walls"]["found"] == summary(WALLS)
-    assert "may read and write what this user may" in summary({"landlock": 0, "network": True, "limits": True})
-    assert "may use the network" in summary({"landlock": 7, "network": False, "limits": True})
+    assert "may read and write what this user may" in summary(Walls(0, network=True, limits=True))
+    assert "may use the network" in summary(Walls(7, network=False, limits=True))

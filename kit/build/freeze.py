@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from kit import __version__
 from kit.build.convert import Data, convert
@@ -17,13 +16,48 @@ from kit.engine import Limits, choose_engine
 from kit.errors import ModelError
 from kit.files import check_place, json_text, replacing, tree_digests
 from kit.progress import Reporter
-from kit.shared.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result
+from kit.shared.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result, TensorSpec, VariableFate
 
 CONTRACT = "contract.json"
 _MEMBER = re.compile(r"(saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|assets/[^/]+)")
 
 
-def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporter) -> tuple[Path, dict[str, Any]]:
+@dataclass(frozen=True)
+class FrozenTensor:
+    """An input or output. shape: -1 marks an open axis."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+
+@dataclass(frozen=True)
+class FrozenSignature:
+    """One entry point."""
+
+    key: str
+    inputs: tuple[FrozenTensor, ...]
+    outputs: tuple[FrozenTensor, ...]
+
+
+@dataclass(frozen=True)
+class FrozenContract:
+    """contract.json: what the frozen formats take and give, and what became of the variables."""
+
+    id: str
+    version: str
+    kit: str
+    tensorflow: str
+    loader: str
+    signatures: tuple[FrozenSignature, ...]
+    weights: tuple[str, ...]  # in the order of Keras's model.weights
+    kept: tuple[str, ...]
+    variables: tuple[VariableFate, ...]
+    notes: tuple[str, ...]
+    files: Mapping[str, str]  # SHA-256 by path
+
+
+def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporter) -> tuple[Path, FrozenContract]:
     """Write OUT/<id>.frozen, whole or not at all; return it and its contract.json.
 
     Raises a KitError where something refuses.
@@ -39,20 +73,20 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
             if path.suffix == ".pb" or path.name in {FROZEN_WEIGHTS, FROZEN_STRUCTURE}:
                 shutil.copyfile(path, staging / path.name)
         _unpack(files / SAVED_MODEL, staging / "saved_model")
-        facts = {**_facts(plan, result), "files": tree_digests(staging)}
-        (staging / CONTRACT).write_text(json_text(facts), "utf-8", newline="\n")
-    return target, facts
+        contract = _contract(plan, result, tree_digests(staging))
+        (staging / CONTRACT).write_text(json_text(asdict(contract)), "utf-8", newline="\n")
+    return target, contract
 
 
-def lines(folder: Path, facts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what a person reads of it."""
-    for signature in facts["signatures"]:
-        yield f"{signature['key']}"
-        for what in ("inputs", "outputs"):
-            yield from (f"  {what[:-1]:7} {t['name']}: {t['dtype']} {t['shape']}" for t in signature[what])
-    yield from (f"variable {name} stays a variable" for name in facts["kept"])
-    yield from (f"note: {note}" for note in facts["notes"])
-    yield from (f"{folder}/{name}" for name in facts["files"])
+def lines(folder: Path, contract: FrozenContract) -> Iterator[str]:
+    """Yield what a user reads of it."""
+    for signature in contract.signatures:
+        yield signature.key
+        yield from (f"  input   {t.name}: {t.dtype} {list(t.shape)}" for t in signature.inputs)
+        yield from (f"  output  {t.name}: {t.dtype} {list(t.shape)}" for t in signature.outputs)
+    yield from (f"variable {name} stays a variable" for name in contract.kept)
+    yield from (f"note: {note}" for note in contract.notes)
+    yield from (f"{folder}/{name}" for name in contract.files)
 
 
 def _unpack(archive: Path, folder: Path) -> None:
@@ -69,26 +103,24 @@ def _unpack(archive: Path, folder: Path) -> None:
             path.write_bytes(packed.read(entry))
 
 
-def _facts(plan: Plan, result: Result) -> Mapping[str, Any]:
-    signatures = (result.signature, *result.others)
-    return {
-        "id": plan.recipe.model.id,
-        "version": plan.recipe.model.version,
-        "kit": __version__,
-        "tensorflow": result.tensorflow,
-        "loader": result.loader,
-        "signatures": [
-            {
-                "key": each.key,
-                **{
-                    what: [{"name": t.name, "shape": list(t.shape), "dtype": t.dtype} for t in tensors]
-                    for what, tensors in (("inputs", each.inputs), ("outputs", each.outputs))
-                },
-            }
-            for each in signatures
-        ],
-        "weights": list(result.weights),
-        "kept": [spec.name for spec in result.kept],
-        "variables": [asdict(fate) for fate in result.variables],
-        "notes": list(result.notes),
-    }
+def _contract(plan: Plan, result: Result, files: Mapping[str, str]) -> FrozenContract:
+    return FrozenContract(
+        id=plan.recipe.model.id,
+        version=plan.recipe.model.version,
+        kit=__version__,
+        tensorflow=result.tensorflow,
+        loader=result.loader,
+        signatures=tuple(
+            FrozenSignature(each.key, _tensors(each.inputs), _tensors(each.outputs))
+            for each in (result.signature, *result.others)
+        ),
+        weights=result.weights,
+        kept=tuple(spec.name for spec in result.kept),
+        variables=result.variables,
+        notes=result.notes,
+        files=files,
+    )
+
+
+def _tensors(specs: Sequence[TensorSpec]) -> tuple[FrozenTensor, ...]:
+    return tuple(FrozenTensor(spec.name, spec.shape, spec.dtype) for spec in specs)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
@@ -21,6 +21,7 @@ from kit.build.write_manifest import write_manifest
 from kit.bundle.layout import MANIFEST
 from kit.bundle.manifest import BuildRecord, record_path
 from kit.bundle.manifest_entries import Manifest
+from kit.bundle.replay_report import ReplayReport
 from kit.emulation.run import replay_golden
 from kit.engine import Limits, choose_engine
 from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
@@ -116,12 +117,12 @@ def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> Ma
     return manifest
 
 
-def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> dict[str, Any]:
+def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> ReplayReport:
     """Replay the golden vectors on the app's runtime, but for a file that no runtime from pip can run."""
     runtime = find_runtime(parts.recipe.android.runtime).name
     if flex := parts.result.flex:
         ops = ", ".join(flex)
         reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")
-        return {"verdict": "not run", "why": f"needs select-tf-ops: {ops}"}
+        return ReplayReport.not_run(f"needs select-tf-ops: {ops}")
     reporter.stage("replay its golden vectors")
     return replay_golden(staging, runtime, reporter.note)

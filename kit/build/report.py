@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,6 +17,7 @@ from kit.build.checks import Verdict, ignored
 from kit.build.metrics import OutputMeasure
 from kit.build.pipeline import Built
 from kit.build.write_manifest import measured
+from kit.bundle.replay_report import ReplayReport
 from kit.files import size_of
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
@@ -139,16 +140,14 @@ def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *
     )
 
 
-def _emulated(report: Mapping[str, Any]) -> str:
-    if "why" in report:
-        return f"{report['verdict']}: {report['why']}"
-    outputs = report.get("outputs", {})
+def _emulated(report: ReplayReport) -> str:
+    if report.why:
+        return f"{report.verdict}: {report.why}"
     parts = []
-    for name, facts in outputs.items():
-        worst = facts.get("worst_steps")
-        off = f"{worst:g} steps" if worst is not None else f"{facts.get('worst', 0):.2g}"
-        parts.append(f"{name} off by {off}")
-    return f"golden vectors {report.get('verdict')}: {', '.join(parts)}"
+    for name, output in report.outputs.items():
+        worst = output.worst or 0.0
+        parts.append(f"{name} max difference {f'{worst:g} steps' if output.unit == 'steps' else f'{worst:.2g}'}")
+    return f"golden vectors {report.verdict}: {', '.join(parts)}"
 
 
 def _gates(verdicts: Sequence[Verdict]) -> Table:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import PurePath
-from typing import Any
 
 from kit import __version__
 from kit.build.checks import Verdict
@@ -23,18 +21,19 @@ from kit.bundle.manifest_entries import (
     SourceFile,
     ToolchainEntry,
 )
+from kit.bundle.replay_report import ReplayReport
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
 from kit.shared.job import Result
 
 
-def write_manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: Mapping[str, Any]) -> Manifest:
+def write_manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayReport) -> Manifest:
     """Write bundle.json beside all other files, and return it. emulation: the harness's report."""
     manifest = _manifest(bundle, parts, judged, emulation)
     bundle.manifest.write_text(json_text(manifest.to_json()), "utf-8", newline="\n")
     return manifest
 
 
-def _manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: Mapping[str, Any]) -> Manifest:
+def _manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayReport) -> Manifest:
     recipe, result = parts.recipe, parts.result
     model = ModelEntry(
         sha256=sha256_file(bundle.model),

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from typing import Any
 
+from kit.bundle.replay_report import ReplayReport
 from kit.bundle.signature import BundleSignature
 from kit.shared.job import VariableFate
 from kit.shared.values import from_json
@@ -139,7 +140,7 @@ class Manifest:
     measures: Measures | None = None
     gate: bool = True
     checks: tuple[CheckEntry, ...] = ()
-    emulation: Mapping[str, Any] = field(default_factory=dict)  # the harness's own report
+    emulation: ReplayReport = field(default_factory=ReplayReport)
 
     @property
     def runtime(self) -> str:
@@ -149,6 +150,7 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """Return bundle.json."""
         own = {"recipe": json.loads(self.recipe.text), "signature": self.signature.to_json()}
+        own["emulation"] = self.emulation.to_json()
         rest = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in own}
         return {"format": FORMAT} | own | {name: _plain(value) for name, value in rest.items()}
 

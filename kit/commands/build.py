@@ -110,10 +110,13 @@ def freeze(
     plan = make_plan(read.with_tensorflow(tensorflow) if tensorflow else read, "")
     reporter = Reporter()
     try:
-        folder, facts = freeze(plan, engine, Path(out), Limits(memory_bytes(memory), seconds(timeout)), reporter)
+        folder, contract = freeze(plan, engine, Path(out), Limits(memory_bytes(memory), seconds(timeout)), reporter)
     finally:
         reporter.close()
-    print_json(facts) if json else sys.stdout.writelines(f"{line}\n" for line in lines(folder, facts))
+    if json:
+        print_json(asdict(contract))
+    else:
+        sys.stdout.writelines(f"{line}\n" for line in lines(folder, contract))
 
 
 @command

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,7 @@ def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
     from kit.engine.inventory import print_toolchains, toolchain_rows
 
     rows = toolchain_rows()
-    print_json(rows) if json else print_toolchains(rows)
+    print_json([asdict(row) for row in rows]) if json else print_toolchains(rows)
 
 
 @command
@@ -98,11 +99,11 @@ def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
 
     rows = health()
     if json:
-        print_json(rows)
+        print_json([asdict(row) for row in rows])
     else:
         for row in rows:
-            sys.stdout.write(f"{'ok  ' if row['ok'] else 'MISS'}  {row['what']}: {row['found']}\n")
-    if not any(row["ok"] for row in rows if row["what"].endswith("engine")):
+            sys.stdout.write(f"{'ok  ' if row.ok else 'MISS'}  {row.what}: {row.found}\n")
+    if not any(row.ok for row in rows if row.what.endswith("engine")):
         raise SystemExit(5)
 
 

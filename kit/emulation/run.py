@@ -11,14 +11,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import HARNESS, only_bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
+from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.harness import own_harness, write_harness
 from kit.errors import CheckError, EngineError, RecipeError
@@ -128,50 +129,24 @@ def check_packages(lock: Lock, known: Collection[str], bundle: Path) -> None:
         )
 
 
-def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> dict[str, Any]:
+def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> ReplayReport:
     """Replay the golden vectors and return the harness's own report. Raises CheckError where they do not hold."""
     argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
     done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_alone())
     if done.returncode < 0:
         raise _crashed(bundle, runtime, done.returncode)
     try:
-        report = json.loads(done.stdout)
-    except ValueError as error:
+        report = ReplayReport.from_json(json.loads(done.stdout))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         why, _, hint = done.stderr.strip().removeprefix("emulate: ")[-1000:].rpartition("; ")
         raise EngineError(
             f"the harness gave no answer on {runtime}: {why or hint}", hint or "run `kit doctor`"
         ) from error
-    if done.returncode != 0 or report.get("verdict") != "pass":
+    if done.returncode != 0 or report.verdict != PASS:
         raise CheckError(
-            f"on {runtime} the bundle does not do what it did when it was built: {'; '.join(_failed(report))}", _OTHER
+            f"on {runtime} the bundle does not do what it did when it was built: {'; '.join(report.faults())}", _OTHER
         )
-    return dict(report)
-
-
-def _failed(report: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each part of the harness's report that did not pass."""
-    for key, vectors in {"": report, **report.get("signatures", {})}.items():
-        of = f" of signature '{key}'" if key else ""
-        for name, output in vectors["outputs"].items():
-            if not output["pass"]:
-                yield _off(f"output '{name}'{of}", output)
-        for name, pixels in vectors["pixels"].items():
-            if not pixels["pass"]:
-                yield f"the pixels of input '{name}'{of} become other values in {pixels['different']} places"
-    state, train = report.get("state", {"pass": True}), report.get("train", {"pass": True})
-    if not state["pass"]:
-        kept = sorted({*state["read"], *state["assigned"], *state["restored"]})
-        of = f": {', '.join(kept)}" if kept else ", or change the outputs after they were put back"
-        yield f"variables do not hold what is assigned to them{of}"
-    if not train["pass"]:
-        yield f"training takes the loss from {train['first']} to {train['last']} in {train['steps']} steps"
-
-
-def _off(what: str, output: Mapping[str, Any]) -> str:
-    steps = output["unit"] == "steps"
-    worst, unit = output["worst_steps" if steps else "worst"], " steps" if steps else ""
-    how = "holds other or unlike many values" if worst is None else f"is off by {worst:.4g}{unit}"
-    return f"{what} {how} in golden vector {output['worst_vector']}, and {output['allowed']:.4g} is allowed"
+    return report
 
 
 def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:

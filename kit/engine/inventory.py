@@ -5,7 +5,8 @@ from __future__ import annotations
 import platform
 import shutil
 import sys
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from kit.container.client import probe
 from kit.engine.walls import probe as probe_walls
@@ -17,40 +18,71 @@ from kit.toolchains.venv import venv_folder, venv_size
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
 
 
-def toolchain_rows() -> list[dict[str, Any]]:
-    """Return one row for each pinned toolchain and runtime, with the sizes in bytes of what is here; 0 is not here."""
+@dataclass(frozen=True)
+class RuntimeRow:
+    """A pinned runtime, and the size of what is here of it: 0 is not here."""
+
+    name: str
+    packages: int
+    lock: str  # the beginning of its SHA-256
+    venv_bytes: int
+
+
+@dataclass(frozen=True)
+class ToolchainRow(RuntimeRow):
+    """A pinned toolchain. loads: by format, which Keras' files; cannot: what else it cannot do."""
+
+    keras: str
+    legacy_keras: str | None
+    python: str
+    loads: Mapping[str, str]
+    cannot: tuple[str, ...]
+    image_bytes: int
+
+
+@dataclass(frozen=True)
+class HealthRow:
+    """Something that the kit needs, and whether it is as needed."""
+
+    what: str
+    found: str
+    ok: bool
+
+
+def toolchain_rows() -> list[RuntimeRow]:
+    """Return one row for each pinned toolchain and runtime."""
     images = _image_sizes()
-    rows: list[dict[str, Any]] = []
+    rows: list[RuntimeRow] = []
     for t in toolchains().values():
         locks = [t.on(machine).lock for machine in LOCKS]
         rows.append(
-            {
-                "name": t.id,
-                "keras": t.keras,
-                "legacy_keras": t.legacy_keras or None,
-                "python": t.python,
-                "packages": len(t.lock.pins),
-                "lock": t.lock.sha256[:12],
-                "loads": dict(t.loads),
-                "cannot": list(t.cannot),
-                "venv_bytes": venv_size(venv_folder(t.id, t.lock, t.python)),
-                "image_bytes": max(images.get(lock.sha256, 0) for lock in locks),
-            }
+            ToolchainRow(
+                name=t.id,
+                keras=t.keras,
+                legacy_keras=t.legacy_keras or None,
+                python=t.python,
+                packages=len(t.lock.pins),
+                lock=t.lock.sha256[:12],
+                loads=dict(t.loads),
+                cannot=t.cannot,
+                venv_bytes=venv_size(venv_folder(t.id, t.lock, t.python)),
+                image_bytes=max(images.get(lock.sha256, 0) for lock in locks),
+            )
         )
     for r in runtimes().values():
         lock = r.lock(pictures=True)
         rows.append(
-            {
-                "name": r.name,
-                "packages": len(lock.pins),
-                "lock": lock.sha256[:12],
-                "venv_bytes": venv_size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable)),
-            }
+            RuntimeRow(
+                name=r.name,
+                packages=len(lock.pins),
+                lock=lock.sha256[:12],
+                venv_bytes=venv_size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable)),
+            )
         )
     return rows
 
 
-def print_toolchains(rows: list[dict[str, Any]]) -> None:
+def print_toolchains(rows: Sequence[RuntimeRow]) -> None:
     """Print the rows as a table."""
     from rich import box
     from rich.console import Console
@@ -60,10 +92,15 @@ def print_toolchains(rows: list[dict[str, Any]]) -> None:
     for heading in ("name", "keras", "tf-keras", "lock", "venv", "image"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        words = [row.get(key) or "-" for key in ("keras", "legacy_keras")]
-        sizes = [f"{row[key] / 1e6:,.0f} MB" if row.get(key) else "-" for key in ("venv_bytes", "image_bytes")]
-        table.add_row(row["name"], *words, row["lock"], *sizes)
+        keras, legacy, image = "-", "-", 0
+        if isinstance(row, ToolchainRow):
+            keras, legacy, image = row.keras, row.legacy_keras or "-", row.image_bytes
+        table.add_row(row.name, keras, legacy, row.lock, *(_megabytes(size) for size in (row.venv_bytes, image)))
     Console(soft_wrap=True).print(table)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:,.0f} MB" if size else "-"
 
 
 def _image_sizes() -> dict[str, int]:
@@ -83,8 +120,8 @@ def _image_sizes() -> dict[str, int]:
         client.close()
 
 
-def health() -> list[dict[str, Any]]:
-    """Return what this machine has and lacks: rows of {what, found, ok}."""
+def health() -> list[HealthRow]:
+    """Return what this machine has and lacks."""
     found = probe()
     docker = found if isinstance(found, str) else f"version {found.version().get('Version')}"
     cache = cache_dir()
@@ -93,13 +130,13 @@ def health() -> list[dict[str, Any]]:
     machine = platform.machine()
     walls = probe_walls()
     return [
-        {"what": "docker engine", "found": docker, "ok": not isinstance(found, str)},
-        {
-            "what": "local engine",
-            "found": f"{platform.system()} on {machine}",
-            "ok": platform.system() == "Linux" and machine in {"x86_64", "aarch64"},
-        },
-        {"what": "local walls", "found": summary(walls), "ok": all(walls.values())},
-        {"what": "python", "found": platform.python_version(), "ok": True},
-        {"what": "cache", "found": f"{cache} ({free / 1e9:.0f} GB free)", "ok": free > NEEDED},
+        HealthRow("docker engine", docker, not isinstance(found, str)),
+        HealthRow(
+            "local engine",
+            f"{platform.system()} on {machine}",
+            platform.system() == "Linux" and machine in {"x86_64", "aarch64"},
+        ),
+        HealthRow("local walls", summary(walls), walls.whole),
+        HealthRow("python", platform.python_version(), ok=True),
+        HealthRow("cache", f"{cache} ({free / 1e9:.0f} GB free)", free > NEEDED),
     ]

@@ -16,8 +16,9 @@ import resource
 import stat
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,29 @@ DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 _PROBE_SECONDS = 20
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a process may still do: files and folders that it may read, or read and write, and limits by their names."""
+
+    read: Sequence[str]
+    write: Sequence[str]
+    limits: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class Walls:
+    """Which walls stand. landlock: its version, 0 where there is none."""
+
+    landlock: int = 0
+    network: bool = False
+    limits: bool = False
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of them stand."""
+        return bool(self.landlock) and self.network and self.limits
+
+
 def walled_argv(
     python: Path, command: list[str], *, read: Iterable[Path], write: Iterable[Path], memory: int
 ) -> list[str]:
@@ -48,32 +72,32 @@ def walled_argv(
     read and write are files and folders, beside the system's own, that it may read, or write, too; memory is bytes of
     private memory.
     """
-    spec = {
-        "read": [*SYSTEM, *map(str, read)],
-        "write": [*DEVICES, *map(str, write)],
-        "limits": {"CORE": 0, "DATA": memory, "NPROC": 4096, "FSIZE": 8 << 30},
-    }
-    return [str(python), "-I", "-S", __file__, json.dumps(spec), *command]
+    plan = Plan(
+        read=(*SYSTEM, *map(str, read)),
+        write=(*DEVICES, *map(str, write)),
+        limits={"CORE": 0, "DATA": memory, "NPROC": 4096, "FSIZE": 8 << 30},
+    )
+    return [str(python), "-I", "-S", __file__, json.dumps(asdict(plan)), *command]
 
 
-def probe() -> dict[str, Any]:
-    """Return which walls hold on this machine: {"landlock": its version or 0, "network": bool, "limits": bool}."""
+def probe() -> Walls:
+    """Return which walls hold on this machine."""
     try:
         argv = [sys.executable, "-I", "-S", __file__, "--probe"]
         done = subprocess.run(argv, capture_output=True, check=True, timeout=_PROBE_SECONDS)
-        return dict(json.loads(done.stdout))
-    except (OSError, ValueError, subprocess.SubprocessError):
-        return {"landlock": 0, "network": False, "limits": False}
+        return Walls(**json.loads(done.stdout))
+    except (OSError, ValueError, TypeError, subprocess.SubprocessError):
+        return Walls()
 
 
-def summary(walls: Mapping[str, Any]) -> str:
+def summary(walls: Walls) -> str:
     """Return in words which walls hold, and what does not."""
-    if not walls["landlock"]:
+    if not walls.landlock:
         files = "no Landlock: a job may read and write what this user may"
     else:
-        files = f"Landlock {walls['landlock']} (files)"
-    network = "a network of its own" if walls["network"] else "no network namespace: a job may use the network"
-    limits = "limits of memory and files" if walls["limits"] else "no limits"
+        files = f"Landlock {walls.landlock} (files)"
+    network = "a network of its own" if walls.network else "no network namespace: a job may use the network"
+    limits = "limits of memory and files" if walls.limits else "no limits"
     return f"{files}; {network}; {limits}"
 
 
@@ -143,18 +167,18 @@ def _allow(libc: Any, ruleset: int, path: str, rights: int) -> None:
         os.close(handle)
 
 
-def put_up(spec: Mapping[str, Any]) -> dict[str, Any]:
+def put_up(plan: Plan) -> Walls:
     """Put up every wall that this kernel has around this process, for good; return which ones stand."""
     libc = ctypes.CDLL(None, use_errno=True)
-    limits = _limit(spec["limits"])
+    limits = _limit(plan.limits)
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     network = _leave_network(libc)
-    return {"landlock": _shut(libc, spec["read"], spec["write"]), "network": network, "limits": limits}
+    return Walls(_shut(libc, plan.read, plan.write), network, limits)
 
 
 if __name__ == "__main__":
     if sys.argv[1] == "--probe":
-        sys.stdout.write(json.dumps(put_up({"read": SYSTEM, "write": DEVICES, "limits": {"CORE": 0}})))
+        sys.stdout.write(json.dumps(asdict(put_up(Plan(SYSTEM, DEVICES, {"CORE": 0})))))
     else:
-        put_up(json.loads(sys.argv[1]))
+        put_up(Plan(**json.loads(sys.argv[1])))
         os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - that is what it is for

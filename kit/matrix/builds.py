@@ -9,16 +9,15 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from kit.build.cache_key import build_key
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import has_answers, is_intact, read_manifest, read_record
-from kit.bundle.manifest_entries import OutputEntry
+from kit.bundle.manifest_entries import Measures, OutputEntry
 from kit.errors import INTERRUPTED, KINDS, RecipeError
 from kit.files import json_text, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
@@ -71,6 +70,25 @@ class Failure:
     cause: str
     hint: str = ""
     detail: str = ""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What was made and measured before a check refused it."""
+
+    bytes: int
+    measures: Measures
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """refusal.json: why a version was not built, and what for."""
+
+    key: str
+    options: BuildOptions
+    failure: Failure
+    seconds: float
+    made: _Made | None = None
 
 
 @dataclass(frozen=True)
@@ -168,10 +186,9 @@ def _known(request: MatrixRequest, toolchain: Toolchain) -> VersionBuild | None:
     if is_intact(bundle, key) and has_answers(bundle, key, request.answers(version)):
         return finished_build(request, toolchain, unchanged=True)
     try:
-        told = json.loads((request.folder / version / REFUSAL).read_text("utf-8"))
-        if told["key"] == key and told["limits"] == asdict(request.options):
-            failure = Failure(**told["failure"])
-            return _failed(toolchain, failure, told["seconds"], told["facts"], unchanged=True)
+        kept = from_json(_Refusal, json.loads((request.folder / version / REFUSAL).read_text("utf-8")))
+        if kept.key == key and kept.options == request.options:
+            return _failed(toolchain, kept, unchanged=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no refusal is remembered, or none that can be read
     return None
@@ -183,15 +200,18 @@ def _finished(request: MatrixRequest, toolchain: Toolchain, ended: Ended) -> Ver
     if ended.status == 0:
         refusal.unlink(missing_ok=True)
         return finished_build(request, toolchain, unchanged=False)
-    failure = read_failure(ended)
-    facts = _json(ended.stdout)
-    seconds = round(ended.seconds, 1)
     found = build_key(request.recipe.path, version)
-    if found and _lasting(failure):
-        told = {"key": found[1], "limits": asdict(request.options), "failure": asdict(failure), "seconds": seconds}
+    refused = _Refusal(
+        key=found[1] if found else "",
+        options=request.options,
+        failure=read_failure(ended),
+        seconds=round(ended.seconds, 1),
+        made=_made(ended.stdout),
+    )
+    if found and _lasting(refused.failure):
         with writable(refusal.parent):
-            write_whole(refusal, json_text(told | {"facts": facts}).encode())
-    return _failed(toolchain, failure, seconds, facts, unchanged=False)
+            write_whole(refusal, json_text(asdict(refused)).encode())
+    return _failed(toolchain, refused, unchanged=False)
 
 
 def _lasting(failure: Failure) -> bool:
@@ -226,22 +246,20 @@ def finished_build(request: MatrixRequest, toolchain: Toolchain, *, unchanged: b
     )
 
 
-def _failed(
-    toolchain: Toolchain, failure: Failure, seconds: float, facts: Mapping[str, Any], *, unchanged: bool
-) -> VersionBuild:
-    """Return the build of a failure. facts: what a build prints that a check refused; it was made and measured."""
-    measures = facts.get("measures", {})
+def _failed(toolchain: Toolchain, refused: _Refusal, *, unchanged: bool) -> VersionBuild:
+    """Return the build of a failure. One that a check refused was made and measured."""
+    made = refused.made
     return VersionBuild(
         tensorflow=toolchain.tensorflow,
         keras=f"keras {toolchain.keras}",
         python=toolchain.python,
         unchanged=unchanged,
-        failure=failure,
-        seconds=seconds,
-        bytes=facts.get("model", {}).get("bytes"),
-        samples=measures.get("samples"),
-        measured_on=measures.get("on"),
-        outputs=tuple(from_json(OutputEntry, output) for output in measures.get("outputs", ())),
+        failure=refused.failure,
+        seconds=refused.seconds,
+        bytes=made.bytes if made else None,
+        samples=made.measures.samples if made else None,
+        measured_on=made.measures.on if made else None,
+        outputs=made.measures.outputs if made else (),
     )
 
 
@@ -293,9 +311,9 @@ def _sweep(request: MatrixRequest) -> None:
             folder.rmdir()
 
 
-def _json(text: str) -> dict[str, Any]:
-    with suppress(ValueError):
-        value = json.loads(text)
-        if isinstance(value, dict):
-            return value
-    return {}
+def _made(printed: str) -> _Made | None:
+    """Return what `build --json` printed of a file that a check refused, None where there is none."""
+    with suppress(ValueError, KeyError, TypeError):
+        raw = json.loads(printed)
+        return _Made(raw["model"]["bytes"], from_json(Measures, raw["measures"]))
+    return None

@@ -204,8 +204,8 @@ def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, 
     """Return what follows from all bundles together: dropkit.gradle, and android_stub's list of them."""
     if not dropped and not _applies(module):
         return {}
-    bundles = [dropped[key] for key in sorted(dropped)]
-    libraries = sorted({coordinate_of(bundle.runtime) for bundle in bundles} | ({COROUTINES} if bundles else set()))
+    bundles = sorted(dropped.items())
+    libraries = sorted({coordinate_of(bundle.runtime) for _, bundle in bundles} | ({COROUTINES} if bundles else set()))
     rules = [str(RULES / f"{key}.pro") for key in sorted(dropped)]
     packs = _packs(dropped)
     facts = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
