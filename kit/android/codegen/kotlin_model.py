@@ -37,10 +37,6 @@ class Labels:
     def read(self) -> str:
         return f"{self.reader}(assets)"
 
-    @property
-    def parameter(self) -> str:
-        return f"private val {self.name}: List<String>"
-
 
 @dataclass(frozen=True)
 class Output:

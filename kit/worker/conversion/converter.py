@@ -16,7 +16,8 @@ from kit.worker.conversion.export import Exported
 from kit.worker.conversion.float_front_end import front_ends_in_float
 from kit.worker.conversion.signature_names import settle
 from kit.worker.graph.fake_quant import is_trained
-from kit.worker.graph.freeze import Frozen, nodes_of
+from kit.worker.graph.freeze import Frozen
+from kit.worker.graph.subgraph import nodes_of
 from kit.worker.source.model import layer_of
 from kit.worker.tflite_file.float16_file import has_doubtful, with_exact_constants
 from kit.worker.tflite_file.int8_file import mended

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from kit.shared.job import JobError, VariableFate
-from kit.worker.graph.freeze import Frozen, nodes_of, with_hidden
+from kit.worker.graph.freeze import Frozen, with_hidden
 from kit.worker.graph.needed import base, data
+from kit.worker.graph.subgraph import nodes_of
 from kit.worker.source.contract import Contract
 from kit.worker.source.model import Source, Variable, nearest
 

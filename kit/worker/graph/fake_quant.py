@@ -18,8 +18,9 @@ from tensorflow.python.framework import tensor_util
 
 from kit.shared.job import JobError
 from kit.worker.graph.constants import constants
-from kit.worker.graph.freeze import Frozen, nodes_of
+from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, unordered, upstream
+from kit.worker.graph.subgraph import nodes_of
 from kit.worker.source.model import layer_of
 
 _ROUNDING = {"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs"}

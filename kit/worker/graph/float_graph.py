@@ -2,40 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import graph_pb2, types_pb2
 from tensorflow.python.framework import tensor_util
 
+from kit.worker.graph.subgraph import nodes_of
+
 _TYPES = {types_pb2.DT_HALF: "float16", types_pb2.DT_BFLOAT16: "bfloat16", types_pb2.DT_DOUBLE: "float64"}
 
 
 def other_precisions(graph: graph_pb2.GraphDef) -> frozenset[str]:
     """Return the types of other floats that a graph calculates in: {"bfloat16"}."""
-    return frozenset(_TYPES[a.type] for node in _nodes(graph) for a in node.attr.values() if a.type in _TYPES)
+    return frozenset(_TYPES[a.type] for node in nodes_of(graph) for a in node.attr.values() if a.type in _TYPES)
 
 
 def float_graph(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     """Return the graph with every tensor of half or double precision as float32; casts between floats go."""
-    if not any(_lists_other(node) for node in _nodes(graph)):
+    if not any(_lists_other(node) for node in nodes_of(graph)):
         return graph
     result = graph_pb2.GraphDef()
     result.CopyFrom(graph)
-    for node in _nodes(result):
+    for node in nodes_of(result):
         _lower(node)
     for function in result.library.function:
         for argument in (*function.signature.input_arg, *function.signature.output_arg):
             if argument.type in _TYPES:
                 argument.type = types_pb2.DT_FLOAT
     return result
-
-
-def _nodes(graph: graph_pb2.GraphDef) -> Iterator[Any]:
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
 
 
 def _lists_other(node: Any) -> bool:

@@ -6,7 +6,7 @@ What no output needs is left out, and what TFLite has no operator for is written
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -214,10 +214,3 @@ def imported(frozen: Frozen, feeds: Sequence[Any], handles: Mapping[str, Any]) -
         return list(outputs)
     with tf.control_dependencies(elements[len(frozen.outputs) :]):
         return [tf.identity(output) for output in outputs]
-
-
-def nodes_of(graph: graph_pb2.GraphDef) -> Iterator[Any]:
-    """Yield every node, those inside functions (loops, branches), too."""
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def

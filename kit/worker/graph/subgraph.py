@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from tensorflow.core.framework import graph_pb2, node_def_pb2
@@ -41,3 +41,10 @@ def grafted(graph: Any, names: Mapping[str, str], prefix: str) -> list[Any]:
         node.input[:] = [names.get(name, f"{prefix}/{name}") for name in node.input]
         nodes.append(node)
     return nodes
+
+
+def nodes_of(graph: Any) -> Iterator[Any]:
+    """Yield every node, those inside functions (loops, branches), too."""
+    yield from graph.node
+    for function in graph.library.function:
+        yield from function.node_def

@@ -16,9 +16,10 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.python.framework import function_def_to_graph, op_def_registry  # no public name in any version
 
-from kit.worker.graph.freeze import Frozen, nodes_of
+from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data, full, pruned
 from kit.worker.graph.sequence import Pair, Part, attributes_of, over_all, pair_of, parts_of
+from kit.worker.graph.subgraph import nodes_of
 from kit.worker.graph.whole_numbers import value_of
 
 LOOPS = {"While", "StatelessWhile"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from tensorflow.python.framework import convert_to_constants
 
 from kit.shared.job import SIGNATURE, JobError
 from kit.worker.graph.lookup import is_plain
+from kit.worker.graph.subgraph import nodes_of
 from kit.worker.loaders.asks import refuse_saved_model
 from kit.worker.source.model import Port, Signature, Source, Variable, nearest, unique
 
@@ -130,7 +131,7 @@ class _Function:
     def _table(self) -> Any:
         """Return the first operation that looks something up in a table of text, None where there is none."""
         graph = self.function.graph.as_graph_def()
-        return next((node for node in _nodes(graph) if "Table" in node.op and not is_plain(node)), None)
+        return next((node for node in nodes_of(graph) if "Table" in node.op and not is_plain(node)), None)
 
     def _tables(self) -> str:
         node = self._table()
@@ -233,7 +234,7 @@ def _read(path: Path) -> Any:
 
 
 def _refuse_code(graph: Any, trusted: bool) -> None:
-    for node in _nodes(graph.graph_def):
+    for node in nodes_of(graph.graph_def):
         if node.op in _PYTHON:
             raise JobError(
                 "model",
@@ -246,13 +247,6 @@ def _refuse_code(graph: Any, trusted: bool) -> None:
                 f"it reads or writes files when it runs (operation {node.op}, '{node.name}')",
                 "save the model without that; or trust it with what this user may do: [model] allow_code = true",
             )
-
-
-def _nodes(graph: Any) -> Iterator[Any]:
-    """Yield every node of a graph, and those inside its functions."""
-    yield from graph.node
-    for function in graph.library.function:
-        yield from function.node_def
 
 
 def _choose(functions: Mapping[str, Any], wanted: Sequence[str]) -> tuple[list[str], tuple[str, ...]]:
