@@ -35,7 +35,8 @@ FOREIGN = {
 def mappings_of_anything(path: Path) -> Iterator[tuple[int, str]]:
     """Yield the line and function of each annotation such as Mapping[str, Any]."""
     tree = ast.parse(path.read_text("utf-8"))
-    owners = [(node.lineno, node.end_lineno or 0, node.name) for node in ast.walk(tree) if hasattr(node, "name")]
+    named = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef))
+    owners = [(node.lineno, node.end_lineno or 0, node.name) for node in named]
     for node in ast.walk(tree):
         if isinstance(node, ast.Subscript) and ast.unparse(node) in {
             f"{kind}[str, {value}]" for kind in ("dict", "Mapping") for value in ("Any", "object")
