@@ -9,6 +9,7 @@ from invoke.program import Program
 
 from kit import __version__
 from kit.commands import namespace
+from kit.commands.command import end_quietly
 
 
 class _Program(Program):
@@ -23,7 +24,13 @@ class _Program(Program):
 
 def main() -> None:
     """Run the command line."""
-    _Program(name="dropkit", binary="kit", namespace=namespace, version=__version__).run()
+    try:
+        try:
+            _Program(name="dropkit", binary="kit", namespace=namespace, version=__version__).run()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        end_quietly()
 
 
 if __name__ == "__main__":

@@ -8,8 +8,9 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
 from uv import find_uv_bin
-from worlds import ROOT, run_kit
+from worlds import DIGITS, ROOT, run_kit
 
 
 def test_the_wheel_carries_templates_locks_and_schema(tmp_path: Path) -> None:
@@ -65,3 +66,13 @@ def test_toolchains_lists_every_pin_with_its_lock() -> None:
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["tensorflow-2.19.1"]["keras"] == "3.15.1"
     assert "litert:2.3.0" in rows
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--list"], ["inspect", str(DIGITS / "digits.keras")]])
+def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
+    argv = [sys.executable, "-m", "kit", *arguments]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        _, printed = process.communicate()
+    assert (process.returncode, printed) == (141, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable
@@ -32,7 +33,7 @@ def command(function: Callable[..., Any]) -> Any:
             raise Exit(printable(f"{error.title}: {error}"), code=error.code) from None
         except KeyboardInterrupt:
             raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
-        except (SystemExit, Exit):
+        except (SystemExit, Exit, BrokenPipeError):
             raise
         except OSError as error:
             if kwargs.get("debug"):
@@ -84,6 +85,13 @@ class _terminating:  # noqa: N801 - reads as a word in `with`
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def end_quietly() -> NoReturn:
+    """End as a program does whose reader is gone (`kit inspect FILE | head`): without a word, with 141."""
+    # What is still in the buffer would be written at the end, and fail again.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise SystemExit(128 + signal.SIGPIPE)
 
 
 def recipe_file(name: str) -> Path:
