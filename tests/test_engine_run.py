@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.engine.base import JobFolder
+from kit.engine.death import Trail
 from kit.engine.local import LocalEngine
 from kit.engine.run import _outcome
 from kit.errors import ModelError, RecipeError
@@ -26,13 +27,13 @@ def folder(tmp_path: Path) -> JobFolder:
 def test_a_damaged_result_is_a_death_of_the_worker(folder: JobFolder, text: str) -> None:
     (folder.out / RESULT).write_text(text)
     with pytest.raises(ModelError, match="the last words"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
 
 
 def test_a_refusal_becomes_the_error_that_it_names(folder: JobFolder) -> None:
     (folder.out / RESULT).write_text(dump(Refusal("recipe", "no such input", "look again")))
     with pytest.raises(RecipeError, match="no such input"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
 
 
 def test_a_link_out_of_the_job_folder_is_refused(folder: JobFolder, tmp_path: Path) -> None:
@@ -40,4 +41,4 @@ def test_a_link_out_of_the_job_folder_is_refused(folder: JobFolder, tmp_path: Pa
     (tmp_path / "secret").write_text("secret")
     (folder.out / "model.tflite").symlink_to(tmp_path / "secret")
     with pytest.raises(ModelError, match=r"model\.tflite"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())

@@ -13,6 +13,7 @@ from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
 from kit.build.convert import Data, convert
 from kit.build.metrics import answered
+from kit.build.misfits import refuse_unfit_data
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
@@ -69,6 +70,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     check_place(target, MANIFEST, "bundle")
     api_of(recipe.android.runtime)  # refused before anything is converted
     calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
+    refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
+    refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
     if plan.reason != ASKED:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)

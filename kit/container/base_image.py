@@ -47,7 +47,9 @@ class Base:
         for folder in self.path.split(":"):
             if f"{folder}/{program}".lstrip("/") in names:
                 return f"{folder}/{program}"
-        raise EngineError(f"the image's base has no {program} on its path {self.path}", "take the pinned base")
+        raise EngineError(
+            f"the image's base has no {program} on its path {self.path}", "take the pinned base: unset DROPKIT_BASE"
+        )
 
 
 class Source(Protocol):
@@ -146,7 +148,8 @@ class RegistrySource:
             return read_image(saved, ARCHITECTURES[self.machine])
         except docker.errors.DockerException as error:
             raise EngineError(
-                f"{self.reference}: the engine cannot save it: {error}", "try DROPKIT_BASE=debian"
+                f"{self.reference}: the engine cannot save it: {error}",
+                "set DROPKIT_BASE=debian: that base comes from Debian packages, and no registry is asked",
             ) from error
         finally:
             if not had:
@@ -218,7 +221,7 @@ def read_saved(archive: Path, architecture: str) -> tuple[bytes, tuple[Layer, ..
         if config["architecture"] != architecture:
             raise EngineError(
                 f"the base is for {config['architecture']}, the engine for {architecture}",
-                "take the pinned base",
+                "take the pinned base: unset DROPKIT_BASE",
             )
         pairs = zip(config["rootfs"]["diff_ids"], manifest["Layers"], strict=True)
         return raw, tuple(_layer(tar, archive, name, diff_id.removeprefix("sha256:")) for diff_id, name in pairs)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import resource
 import shutil
 import struct
@@ -57,8 +58,16 @@ def _apart(*arguments: str) -> str:
     if done.returncode < 0:
         raise ValueError("the HDF5 library crashes on it")
     if done.returncode > 0:
-        raise ValueError((done.stderr.strip().splitlines() or ["the HDF5 library cannot read it"])[-1])
+        raise ValueError(_plain((done.stderr.strip().splitlines() or ["the HDF5 library cannot read it"])[-1]))
     return done.stdout
+
+
+def _plain(text: str) -> str:
+    """Return the library's words without its names for what it was at; a file that is cut short in numbers of bytes."""
+    cut = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", text)
+    if cut:
+        return f"it is cut short: {int(cut[1]):,} of {int(cut[2]):,} bytes"
+    return re.sub(r"^Unable to (?:synchronously )?\w+ \w+ \((.*)\)$", r"\1", text)
 
 
 def _copy(path: str, target: str) -> None:

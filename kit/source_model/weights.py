@@ -88,7 +88,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
         with open_regular(path) as file:
             magic = file.read(4)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
     if magic == b"PK\x03\x04":
         return _from_zip(path)
     if magic == b"\x89HDF":

@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(f"{path}: not a file", "name a .tflite file")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
 
 
 class _DamageError(Exception):

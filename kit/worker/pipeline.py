@@ -27,11 +27,11 @@ from kit.worker.evaluation.data import Data
 from kit.worker.evaluation.interpreter import Product
 from kit.worker.evaluation.name_check import EXACT, HALF, prove, resized
 from kit.worker.evaluation.sizes import Size, first_shapes
+from kit.worker.failures.causes import described, next_step
 from kit.worker.graph.freeze import Frozen, freeze, takes_ids
 from kit.worker.graph.int8_graph import large
 from kit.worker.graph.unroll import Unrolled, has_loops
 from kit.worker.source.contract import Contract
-from kit.worker.source.custom_objects import described
 from kit.worker.source.model import Source, Variable
 from kit.worker.source.precision import precision_note
 from kit.worker.streaming.steps import one_step
@@ -186,9 +186,12 @@ class Made:
         }
 
 
-def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
-    """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
+def make(
+    job: Job, source: Source, contracts: Sequence[Contract], data: Data, step: Callable[[str], None] = lambda _: None
+) -> Made:
+    """Freeze, export, convert and load. Raises JobError where one cannot be done. step is told what begins."""
     _seed(job, source)
+    step("freeze the model")
     steps = one_step(contracts) if job.streaming else None
     contracts = contracts if steps is None else (steps.contract,)
     stay = keeping(source, contracts, job.keep)
@@ -210,6 +213,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         keep, written = (*keep, *stream.states), [stream.written]
         exact = float_steps(steps, stream.written.frozen, keep, origin)
         initial |= exact.initial
+    step("measure the ranges of int8 and convert" if job.scheme == "int8" else f"convert to {job.scheme}")
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
@@ -232,12 +236,14 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
+    step("prepare the converted model")
     bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
     try:
-        if steps is None:
-            product = Product(content, contracts, bound=bound, random=random)
-        else:
-            product = StepProduct(content, steps, initial, bound=bound, random=random)
+        product = (
+            Product(content, contracts, bound=bound, random=random, layers=source.inner)
+            if steps is None
+            else StepProduct(content, steps, initial, bound=bound, random=random)
+        )
     except JobError as error:
         raise unprepared(error, contracts, data.calibration) from error
     _check_resources(content, list(initial))
@@ -269,12 +275,14 @@ def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
         return JobError(
             "recipe",
             f"the model cannot be run on random inputs: {described(error)}",
-            "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+            next_step(
+                error, "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data"
+            ),
         )
     return JobError(
         "recipe",
         f"the model cannot be run on the recipe's data: {described(error)}",
-        "correct the data: ids have to lie in the model's tables, lengths in its axes",
+        next_step(error, "correct the data: ids have to lie in the model's tables, lengths in its axes"),
     )
 
 
@@ -344,7 +352,7 @@ def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
             "model",
             f"the produced file holds {len(held)} variables ({', '.join(held) or 'none'}), "
             f"and {len(wanted)} are to be kept ({', '.join(wanted) or 'none'})",
-            "the converter lost or left one: try another TensorFlow version",
+            "the converter lost or left one: take another TensorFlow version, as in --tensorflow 2.18.1",
         )
 
 
@@ -354,5 +362,5 @@ def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
             raise JobError(
                 "model",
                 f"the kept variable '{name}' does not hold what is assigned to it",
-                "the converter mixed up the variables: try another TensorFlow version",
+                "the converter mixed up the variables: take another TensorFlow version, as in --tensorflow 2.18.1",
             )

@@ -84,5 +84,8 @@ def _split(runtime: str) -> tuple[str, tuple[int, ...]]:
         raise RecipeError(f"[android] runtime = {runtime!r} is no runtime", _HINT)
     found = tuple(int(number) for number in numbers[:2])
     if kind == "play" and found < _SIGNATURES_IN_PLAY:
-        raise RecipeError(f"{runtime} cannot run a model by its names", "play:16.5.0 is the first that can")
+        raise RecipeError(
+            f"{runtime} cannot run a model by its names",
+            'take a newer one: [android] runtime = "play:16.5.0" is the first that can',
+        )
     return kind, found

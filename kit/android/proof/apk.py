@@ -51,7 +51,10 @@ def build_apk(glue: Glue, target: Path, scratch: Path, *, stored: Sequence[str] 
     told = _run([apksigner, "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), str(signed)])
     for scheme in ("v2", "v3"):
         if not any(line.startswith(f"Verified using {scheme} scheme") and line.endswith("true") for line in told):
-            raise CheckError(f"{target.name}: apksigner does not find its {scheme} signature", "see apksigner verify")
+            raise CheckError(
+                f"{target.name}: apksigner does not find its {scheme} signature",
+                "`apksigner verify --verbose` on it says which one it has; build it again: `kit android BUNDLE`",
+            )
     write_whole(target, signed.read_bytes())
 
 
@@ -96,7 +99,10 @@ def check_apk(apk: Path, glue: Glue, scratch: Path) -> Path:
             )
         offset = data_offset(content, model)
         if offset % PAGE:
-            raise CheckError(f"{apk.name}: the model begins at byte {offset:,}, not on a page of {PAGE:,}", "align it")
+            raise CheckError(
+                f"{apk.name}: the model begins at byte {offset:,}, not on a page of {PAGE:,}",
+                "run `zipalign -P 16 -f 4 IN.apk OUT.apk` on it, or build the bundle's APK again: `kit android BUNDLE`",
+            )
         if archive.read(model) != (glue.bundle / "src/main" / wanted).read_bytes():
             raise CheckError(f"{apk.name}: its model is not the bundle's", "build the bundle again")
     return out
@@ -110,5 +116,8 @@ def _run(argv: Sequence[str]) -> list[str]:
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{tool} did not end in {LIMIT:.0f} s", "try again on a free machine") from error
     if done.returncode:
-        raise EngineError(f"{tool} gave up:\n  {(done.stderr or done.stdout).strip()[-600:]}", "see the lines above")
+        raise EngineError(
+            f"{tool} gave up:\n  {(done.stderr or done.stdout).strip()[-600:]}",
+            "run `kit doctor`, which tries each of these tools; the lines above are its own",
+        )
     return done.stdout.splitlines()

@@ -146,7 +146,10 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
                 argv, capture_output=True, text=True, check=False, env=environment, timeout=_LIMIT, cwd=folder
             )
         except subprocess.TimeoutExpired as error:
-            raise CheckError(f"MediaPipe gave no answer in {_LIMIT} seconds", "is the model very large?") from error
+            raise CheckError(
+                f"MediaPipe gave no answer in {_LIMIT} seconds",
+                "try again on a free machine; the other steps of `kit android` do not need MediaPipe",
+            ) from error
     return _read_answers(done)
 
 

@@ -42,6 +42,9 @@ class Compiled:
     tests: Path
 
 
+_PROVE = "build the bundle again on this machine, and prove it again: `kit android BUNDLE`"
+
+
 def compile_glue(glue: Glue, scratch: Path, notify: Notify) -> Compiled:
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
@@ -103,11 +106,13 @@ def run_golden(
     told = next((line for line in lines if line.startswith("tests ")), "")
     failed = [line.removeprefix("failure ") for line in lines if line.startswith("failure ")]
     if ended.status == 4 and failed:
-        raise CheckError("\n  ".join(failed[:4]), "the bundle does not do on a JVM what it did when it was built")
+        raise CheckError("\n  ".join(failed[:4]), _PROVE)
     if ended.status or not told:
         crash = _crash(scratch / "crash.log")
         how = f"crashed: {crash}" if crash else f"ended: {ended.cause}"
-        raise CheckError(f"the JVM {how}\n  {tail(log, 8)}", "see the last lines above")
+        raise CheckError(
+            f"the JVM {how}\n  {tail(log, 8)}", "run `kit doctor`; where the Java is sound, build the bundle again"
+        )
     count = int(told.split()[1])
     if count == 0:
         raise CheckError("the golden test holds no test", "build the bundle again")
@@ -171,23 +176,25 @@ def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping
         wanted = harness[name][vector]
         missing.discard((name, vector))
         if len(raw) != wanted.nbytes:
-            raise CheckError(f"{name}, vector {vector}: {len(raw)} bytes on the JVM, {wanted.nbytes} in the harness")
+            raise CheckError(
+                f"{name}, vector {vector}: {len(raw)} bytes on the JVM, {wanted.nbytes} in the harness", _PROVE
+            )
         given = np.frombuffer(raw, wanted.dtype).reshape(wanted.shape)
         if wanted.dtype.kind != "f":
             if not np.array_equal(given, wanted):
                 off = np.abs(given.astype(np.int64) - wanted.astype(np.int64)).max()
-                raise CheckError(f"{name}, vector {vector}: the JVM is {off} steps off the Python harness")
+                raise CheckError(f"{name}, vector {vector}: the JVM is {off} steps off the Python harness", _PROVE)
             continue
         scale = max(1.0, float(np.nanmax(np.abs(wanted))) if wanted.size else 1.0)
         off_by = np.where(given == wanted, 0.0, np.abs(given.astype(np.float64) - wanted)) / scale
         off_by = np.where(np.isnan(given) & np.isnan(wanted), 0.0, off_by)
         if off_by.size and not off_by.max() <= FLOAT_TOLERANCE:
-            raise CheckError(f"{name}, vector {vector}: the JVM is {off_by.max():.3g} off the Python harness")
+            raise CheckError(f"{name}, vector {vector}: the JVM is {off_by.max():.3g} off the Python harness", _PROVE)
         worst = max(worst, float(off_by.max()) if off_by.size else 0.0)
     if missing:
         name, vector = min(missing)
         raise CheckError(
-            f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)"
+            f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)", _PROVE
         )
     total = sum(len(array) for array in harness.values())
     return f"{total} outputs as in the Python harness" + (f", floats within {worst:.1g}" if worst else ", bit for bit")

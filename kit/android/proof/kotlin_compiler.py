@@ -85,7 +85,7 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
             _compile(argv, "Java")
         except CheckError as error:
             raise EngineError(
-                f"the desktop's own classes: {error.message}", "report this with the line above"
+                f"the desktop's own classes: {error.message}", "install dropkit again: these classes come with it"
             ) from error
         write_whole(jar, jar_bytes(classes))
 

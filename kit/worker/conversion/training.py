@@ -33,9 +33,13 @@ class Train:
     def __post_init__(self) -> None:
         """Raise JobError where there is nothing that a step could change."""
         if self.contract.batch is None:
-            raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave train out")
+            raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave [variables.train] out")
         if not self.frozen.kept:
-            raise JobError("recipe", "[variables.train]: no output depends on a kept variable", "keep others")
+            raise JobError(
+                "recipe",
+                "[variables.train]: no output depends on a kept variable",
+                "keep variables of layers that an output depends on: [variables] keep",
+            )
 
     @property
     def signature(self) -> SignatureSpec:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
 from kit.shared.preprocess import dequantize, quantize
+from kit.worker.evaluation.kernel_errors import told
 from kit.worker.source.contract import Contract
 from kit.worker.tflite_file.output_scales import dequantized
 
@@ -25,10 +26,13 @@ class Product:
         *,
         bound: float | None = None,
         random: Mapping[str, Collection[str]] | None = None,
+        layers: Collection[str] = (),
     ) -> None:
         # Of float32 throughout: by how much its outputs may differ from the source's, of the largest value.
         self.bound = bound
         self.random = random or {}  # by signature: outputs that are drawn anew in each call
+        self._layers = layers
+        self._interpreter: Any = None
         try:
             self._interpreter = _interpreter(content)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
@@ -37,7 +41,8 @@ class Product:
             self._runners = {each.key: self._interpreter.get_signature_runner(each.key) for each in contracts}
         except (ValueError, RuntimeError) as error:
             hint = _NO_FLEX if "Flex" in str(error) else _REPORT
-            raise JobError("model", f"the produced file cannot be run: {str(error)[:300]}", hint) from error
+            why = told(str(error), self._interpreter, layers)
+            raise JobError("model", f"the produced file cannot be prepared: {why}", hint) from error
         self.signatures = {
             each.key: SignatureSpec(
                 each.key,
@@ -64,7 +69,8 @@ class Product:
         try:
             return {name: np.asarray(value) for name, value in self._runners[key](**feeds).items()}
         except (ValueError, RuntimeError) as error:
-            raise JobError("model", f"the produced file fails when it runs: {str(error)[:300]}", _REPORT) from error
+            why = told(str(error), self._interpreter, self._layers)
+            raise JobError("model", f"the produced file fails when it runs: {why}", _REPORT) from error
 
     def ask_all(
         self, key: str, samples: Mapping[str, np.ndarray], advance: Callable[[int, int], None] | None = None
@@ -138,7 +144,9 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
-_REPORT = "try another scheme, or another TensorFlow version: [toolchain] tensorflow"
+_REPORT = (
+    'take another scheme, as in [quantize] scheme = "float32", or another TensorFlow version, as in --tensorflow 2.18.1'
+)
 
 
 def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
@@ -147,7 +155,7 @@ def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[Te
         raise JobError(
             "model",
             f"the produced file has {sorted(details)} where the model has {sorted(names)}",
-            "the converter lost a name: try another TensorFlow version",
+            "the converter lost a name: take another TensorFlow version, as in --tensorflow 2.18.1",
         )
     return tuple(_spec(spec, details[spec.name]) for spec in wanted)
 

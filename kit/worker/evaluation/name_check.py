@@ -91,12 +91,13 @@ def _far(name: str, size: Size, got: np.ndarray, wanted: np.ndarray) -> str:
 def _refuse_other(got: Arrays, wanted: Arrays, bound: float) -> None:
     """Refuse a float32 file that answers otherwise than the model: a converter that loses weights says nothing."""
     for name, array in wanted.items():
-        off, size = np.abs(got[name] - array).max(initial=0.0), np.abs(array).max(initial=0.0)
+        both = ~(np.isnan(got[name]) & np.isnan(array))  # NaN in the model's own place is the model's
+        off, size = np.abs(got[name] - array)[both].max(initial=0.0), np.nanmax(np.abs(array), initial=0.0)
         if not off <= bound * max(1.0, float(size)):
             raise JobError(
                 "model",
                 f"the output '{name}' of the produced file is off by {off:.4g} from the model's, in float32",
-                "the converter changed the model: try another TensorFlow version",
+                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
             )
 
 
@@ -219,7 +220,7 @@ def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: C
             raise JobError(
                 "model",
                 f"the output '{name}' of the produced file is drawn from another distribution than the model's",
-                "the converter changed the model: try another TensorFlow version",
+                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
             )
 
 
@@ -243,5 +244,5 @@ def _swapped(what: str, name: str, other: str) -> JobError:
     return JobError(
         "model",
         f"the {what} '{name}' of the produced file is the model's '{other}'",
-        "the converter mixed up the names: try another TensorFlow version, and tell dropkit's makers",
+        "the converter mixed up the names: take another TensorFlow version, as in --tensorflow 2.18.1",
     )

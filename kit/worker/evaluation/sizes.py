@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import DYNAMIC, InputWish, Job, JobError
+from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
-from kit.worker.source.custom_objects import described
 
 Size = Mapping[str, tuple[int, ...]]  # the lengths of an input's open axes, by input name
 

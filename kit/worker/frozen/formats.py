@@ -126,7 +126,7 @@ def _compare(spec: TensorSpec, got: np.ndarray, wanted: Mapping[str, np.ndarray]
         raise JobError(
             "model",
             f"the output '{spec.name}' of the frozen graph is off by {off:.4g} from the model's",
-            "another TensorFlow version may freeze it right: [toolchain] tensorflow",
+            "take another TensorFlow version, as in --tensorflow 2.18.1",
         )
 
 

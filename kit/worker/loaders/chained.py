@@ -77,7 +77,7 @@ def _joint(before: Signature, after: Signature, giver: str, taker: str) -> dict[
             raise JobError(
                 "recipe",
                 f"[model] path: {giver} and {taker} do not join: '{one.name}' does not fit '{other.name}': {told}",
-                "one has to give what the other takes: the same type and shape",
+                "save one of them again, so that it gives what the other takes: the same type and shape",
             )
     return {one.name: other.name for one, other in pairs}
 

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.shared.job import SIGNATURE, InputWish, JobError, ModelPart
+from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.asks import refuse_byte_code, refuse_config, refuse_hdf5
 from kit.worker.loaders.dequantized import holds_int8, with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
@@ -23,7 +24,7 @@ from kit.worker.loaders.load_errors import cannot
 from kit.worker.loaders.open_layers import open_layers
 from kit.worker.loaders.subclassed import Feed, feed_of, outputs_of
 from kit.worker.loaders.tfmot_strip import stripped, without_clusters
-from kit.worker.source.custom_objects import Custom, described
+from kit.worker.source.custom_objects import Custom
 from kit.worker.source.model import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.source.precision import precision_note
 
@@ -130,7 +131,9 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             raise JobError(
                 "model",
                 f"the model cannot be called with {told}: {described(error)}",
-                "it does not say what it takes: give each input, in its order, as [[inputs]] with name and shape",
+                next_step(
+                    error, "give each input that its call takes, in its order, as [[inputs]] with name and shape"
+                ),
             ) from error
     layers = dict(_layers(model))
 
@@ -187,7 +190,11 @@ def _inner(found: Sequence[Any], name: str) -> Any:
     layer = _layer_of(name)
     index = 0 if layer == name else int(name.rpartition(":")[2])
     if not found:
-        raise JobError("recipe", f"the layer '{layer}' is not on the way from inputs to outputs", "name another layer")
+        raise JobError(
+            "recipe",
+            f"the layer '{layer}' is not on the way from inputs to outputs",
+            "name a layer that the outputs depend on: `kit inspect` lists the layers of the file",
+        )
     if index >= len(found):
         raise JobError(
             "recipe",
@@ -234,7 +241,9 @@ def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
             at = 0 if each == name else int(each.rpartition(":")[2])
             if at >= len(flat):
                 raise JobError(
-                    "recipe", f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors", "0 is the first"
+                    "recipe",
+                    f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors",
+                    f"name one from '{name}' to '{name}:{len(flat) - 1}'",
                 )
             flat[at] = tensor
     return tf.nest.pack_sequence_as(answer, flat)

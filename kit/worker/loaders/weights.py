@@ -13,6 +13,7 @@ from typing import Any
 import h5py
 
 from kit.shared.job import InputWish, Job, JobError, ModelPart
+from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.asks import refuse_config, refuse_hdf5
 from kit.worker.loaders.dequantized import with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
@@ -20,7 +21,7 @@ from kit.worker.loaders.keras_model import call_once, describe, with_precision
 from kit.worker.loaders.lambdas import Renamed
 from kit.worker.loaders.load_errors import cannot
 from kit.worker.loaders.tfmot_strip import stripped
-from kit.worker.source.custom_objects import Custom, described
+from kit.worker.source.custom_objects import Custom
 from kit.worker.source.model import Source
 
 _LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
@@ -91,7 +92,11 @@ def _from_code(keras: Any, custom: Custom) -> Any:
     try:
         model = custom.build_model()
     except Exception as error:
-        hint = "STFTSpectrogram(..., window=None): its weights hold the window" if "scipy" in str(error) else _CORRECT
+        hint = (
+            "STFTSpectrogram(..., window=None): its weights hold the window"
+            if "scipy" in str(error)
+            else next_step(error, _CORRECT)
+        )
         raise JobError("model", f"build_model() fails: {described(error)}", hint) from error
     if not isinstance(model, keras.Model):
         raise JobError(

@@ -146,7 +146,7 @@ def _inputs(
         raise JobError(
             "recipe",
             f"[model] inputs leaves out: {', '.join(left)}",
-            "it is the order of all inputs: a model cannot run without one",
+            "add them: it is the order of all inputs, for a model cannot run without one",
         )
     return tuple(by_name[name] for name in order)
 
@@ -237,7 +237,9 @@ def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batch
     per_sample = batched and bool(shape) and shape[0] == inputs[0].shape[0]
     if not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
         raise JobError(
-            "model", f"output '{spec.name}' is of type {tensor.dtype.name}, which an app cannot read", "leave it out"
+            "model",
+            f"output '{spec.name}' is of type {tensor.dtype.name}, which an app cannot read",
+            "name the outputs to take without it: [model] outputs",
         )
     return TensorSpec(spec.name, shape, tensor.dtype.name, batched=per_sample, origin=spec.origin)
 
