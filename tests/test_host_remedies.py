@@ -18,6 +18,7 @@ from worlds import DIGITS, write_recipe
 from kit.build.misfits import refuse_misfits, refuse_unfit_data
 from kit.build.plan import Plan, make_plan
 from kit.build.samples import representative
+from kit.build.samples import test_data as checks_data
 from kit.commands.command import memory_bytes, seconds
 from kit.engine.run import choose_engine
 from kit.errors import KitError, RecipeError

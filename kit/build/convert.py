@@ -125,6 +125,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         trusted=model.allow_code,
         scheme=recipe.quantize.scheme,
         io=recipe.io,
+        fused_lstm=recipe.quantize.fused_lstm,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),
         outputs=tuple(
             OutputWish(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
+from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
 from kit.build.metrics import answered
 from kit.build.misfits import refuse_unfit_data
@@ -29,6 +30,7 @@ from kit.files import check_place, json_text, replacing, sha256_file, writable, 
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import MODEL, Result
+from kit.tflite.reader import read_tflite
 from kit.toolchains.operator_support import check_fit
 from kit.toolchains.selection import ASKED
 from kit.toolchains.toolchain import find_runtime
@@ -80,6 +82,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     with convert(plan, engine, data, options.limits, reporter) as (result, files):
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(files / MODEL, recipe.android.runtime)
+        refuse_computed_sizes(recipe, result, read_tflite(files / MODEL), find_runtime(recipe.android.runtime).name)
         parts = Parts.of(plan, result, files, data.raw())
         reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
         judged, answers = run_trial(parts, reporter.note)

@@ -133,6 +133,11 @@ class Quantize(_Table):
         "whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
+    fused_lstm: bool = Field(
+        default=False,
+        description="TensorFlow's fused operator for the LSTMs of a Keras 2 model: one operator for all steps, whose "
+        "state the generated code resets before each call; for the Interpreter API alone",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -344,6 +349,9 @@ class Recipe(_Table):
                     raise ValueError(f"two [[{table}]] are named '{name}'")
         if self.model.streaming and self.variables.train is not None:
             raise ValueError("[model] streaming takes one step of a sequence a call, and [variables.train] whole ones")
+        if self.quantize.fused_lstm and (self.model.streaming or self.variables.keep):
+            other = "[model] streaming" if self.model.streaming else "[variables] keep"
+            raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
         classes = any(tensor.kind == "classes" for tensor in self.outputs)
         if self.checks.max_drop is not None and not (self.checks.data and classes):
             raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")

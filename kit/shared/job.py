@@ -102,6 +102,7 @@ class Job:
     train: TrainWish | None = None
     gate: bool = True  # refuse what is wrong beyond doubt
     streaming: bool = False  # one step of the sequence in each call, the state as kept variables
+    fused_lstm: bool = False  # TensorFlow's own operator for LSTMs, whose state is reset before each call
     seed: int = 7
     trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT

@@ -30,7 +30,7 @@ from kit.worker.evaluation.sizes import Size, first_shapes
 from kit.worker.failures.causes import described, next_step
 from kit.worker.graph.freeze import Frozen, freeze, takes_ids
 from kit.worker.graph.int8_graph import large
-from kit.worker.graph.unroll import Unrolled, has_loops
+from kit.worker.graph.unroll import has_loops
 from kit.worker.source.contract import Contract
 from kit.worker.source.model import Source, Variable
 from kit.worker.source.precision import precision_note
@@ -197,17 +197,13 @@ def make(
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
-    for contract, graph in zip(contracts, frozen, strict=True):
-        _refuse_ids(job, contract, graph)
-        if job.scheme == "int8" and job.io != "float32":
-            refuse_masked(contract, graph, job.io)
     origin = Origin(frozen, source.inner)
-    refuse_lengths(origin)
+    _refuse(job, contracts, frozen, origin)
     scaled = scaled_inputs(job, contracts[0], frozen[0])
     twice = refuse_twice(job, scaled, origin)
     exact = None
     if steps is None:
-        written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+        written = [without_loops(job, graph, origin) for graph in frozen]
     else:
         stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
         keep, written = (*keep, *stream.states), [stream.written]
@@ -217,11 +213,7 @@ def make(
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        calibration = {
-            contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
-            for contract in contracts
-            if contract.key in data.calibration and steps is None
-        }
+        calibration = _calibration(contracts, data) if steps is None else {}
         graphs = [
             ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
             for c, each in zip(contracts, written, strict=True)
@@ -235,15 +227,13 @@ def make(
         )
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
-    random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
     step("prepare the converted model")
-    bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
+    bounds = _Bounds.of(job, contracts, frozen)
     try:
-        product = (
-            Product(content, contracts, bound=bound, random=random, layers=source.inner)
-            if steps is None
-            else StepProduct(content, steps, initial, bound=bound, random=random)
-        )
+        if steps is None:
+            product = Product(content, contracts, **vars(bounds), layers=source.inner, resets=job.fused_lstm)
+        else:
+            product = StepProduct(content, steps, initial, **vars(bounds))
     except JobError as error:
         raise unprepared(error, contracts, data.calibration) from error
     _check_resources(content, list(initial))
@@ -267,6 +257,40 @@ def make(
         plain,
         exact,
     )
+
+
+@dataclass(frozen=True)
+class _Bounds:
+    """How near a product has to be to the source: of float32 throughout, by a share of its largest value."""
+
+    bound: float | None
+    random: Mapping[str, frozenset[str]]  # by signature: outputs that are drawn anew in each call
+
+    @staticmethod
+    def of(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) -> _Bounds:
+        """Return what holds for a job. graphs: the source's, frozen."""
+        random = {c.key: _random(c, f) for c, f in zip(contracts, graphs, strict=True)}
+        if job.scheme != "float32":
+            return _Bounds(None, random)
+        return _Bounds(HALF if any(graph.raised for graph in graphs) else EXACT, random)
+
+
+def _refuse(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], origin: Origin) -> None:
+    """Refuse what no conversion makes right: ids as int8, masks at an int8 border, lengths that a kernel cannot do."""
+    for contract, graph in zip(contracts, graphs, strict=True):
+        _refuse_ids(job, contract, graph)
+        if job.scheme == "int8" and job.io != "float32":
+            refuse_masked(contract, graph, job.io)
+    refuse_lengths(origin)
+
+
+def _calibration(contracts: Sequence[Contract], data: Data) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return by signature the calls that int8 is calibrated on: arrays of one call by input name, as the model's."""
+    return {
+        contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
+        for contract in contracts
+        if contract.key in data.calibration
+    }
 
 
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:

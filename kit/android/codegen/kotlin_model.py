@@ -129,6 +129,7 @@ class Glue:
     labels: tuple[Labels, ...]
     variables: Variables | None
     flex: tuple[str, ...]
+    resets: bool  # an operator keeps state, which is reset before each call
 
     @property
     def main(self) -> Call:

@@ -72,6 +72,7 @@ def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
         labels=tuple(reader.enums),
         variables=kept,
         flex=signature.flex,
+        resets=signature.resets,
     )
 
 

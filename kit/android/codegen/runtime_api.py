@@ -39,7 +39,7 @@ def api_of(runtime: str) -> Api:
 def api_for(runtime: str, signature: BundleSignature) -> Api:
     """Return the API of a bundle's own glue: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
 
-    LiteRT 2.3's CompiledModel has buffers of one size and no int16 in Kotlin; the same
+    LiteRT 2.3's CompiledModel has buffers of one size, no int16 in Kotlin, and no operators that keep state; the same
     library brings Interpreter, too. Raises RecipeError as api_of, and where Play services lack what the model needs.
     """
     api = api_of(runtime)
@@ -48,11 +48,16 @@ def api_for(runtime: str, signature: BundleSignature) -> Api:
             f"{runtime} has no TensorFlow operators, and the model needs {', '.join(signature.flex)}",
             '[android] runtime = "tflite:2.14.0" can link them; or build the model without them',
         )
+    if api == PLAY_SERVICES and signature.resets:
+        raise RecipeError(
+            f"{runtime} has no way to reset an operator's state, and [quantize] fused_lstm needs one",
+            'leave fused_lstm out; or [android] runtime = "litert:2.3.0", whose Interpreter has it',
+        )
     if api != COMPILED_MODEL:
         return api
     tensors = [tensor for entry in signature.all_signatures() for tensor in (*entry.inputs, *entry.outputs)]
     loose = any(-1 in tensor.shape or tensor.dtype == "int16" for tensor in tensors)
-    return INTERPRETER if loose else api
+    return INTERPRETER if loose or signature.resets else api
 
 
 def runtime_for(api: Api, own: str, own_api: Api) -> str:

@@ -27,7 +27,9 @@ class Product:
         bound: float | None = None,
         random: Mapping[str, Collection[str]] | None = None,
         layers: Collection[str] = (),
+        resets: bool = False,
     ) -> None:
+        self._resets = resets  # before each call, what operators keep
         # Of float32 throughout: by how much its outputs may differ from the source's, of the largest value.
         self.bound = bound
         self.random = random or {}  # by signature: outputs that are drawn anew in each call
@@ -67,6 +69,8 @@ class Product:
     def ask(self, key: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run a signature once on raw arrays of the file's own shapes and types; return raw outputs by name."""
         try:
+            if self._resets:
+                self._interpreter.reset_all_variables()
             return {name: np.asarray(value) for name, value in self._runners[key](**feeds).items()}
         except (ValueError, RuntimeError) as error:
             why = told(str(error), self._interpreter, self._layers)
