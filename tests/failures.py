@@ -1,7 +1,7 @@
 """Models that fail in the worker, each in a way of its own, and what mends it. Runs inside a toolchain's Python.
 
-`python failures.py OUT NAME...`, with kit on PYTHONPATH: TensorFlow is imported once, each job runs in its own child,
-as the worker runs it. Writes to OUT what each worker left, as JSON: its result, its progress, how its process ended.
+`python failures.py OUT NAME...`, with kit on PYTHONPATH: TensorFlow is imported once, and each job runs in a child of
+its own, as the worker runs it. Writes to OUT what each left, as JSON: its result, its progress, how its process ended.
 """
 
 from __future__ import annotations

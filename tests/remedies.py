@@ -31,8 +31,8 @@ FOLLOWED = {
     r"replace the layer that uses it": MESSAGES,
     r"give the shape that the model was trained with": HOST,
     r"--timeout 7200": "test_refusals.py::test_a_conversion_that_takes_too_long_is_ended",
-    r"give each( input that its call takes.*)? as \[\[inputs\]\] with name and shape|give each tensor of its call|"
-    r"give each input that its call": "test_loading.py::test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe",
+    r"give each( input of its call.*)? as \[\[inputs\]\] with name and shape|give each tensor of its call|"
+    r"give each input of its call": "test_loading.py::test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe",
     r"that code run: in a container|let that code run|build (it )?in a container": (
         "test_loading_builds.py::test_code_runs_in_the_local_engine_only_where_the_recipe_says_so"
     ),

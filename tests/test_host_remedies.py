@@ -45,9 +45,18 @@ def nothing(folder: Path) -> None:
     """Leave the folder as it is: what is wrong, or right, is in the recipe."""
 
 
-def picture(path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+def pictures(*names: str, broken: str = "") -> Callable[[Path], None]:
+    """Return what writes pictures into the folder `pictures`, and a file there that is none."""
+
+    def write(folder: Path) -> None:
+        for name in names:
+            path = folder / "pictures" / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
+        if broken:
+            (folder / "pictures" / broken).write_text("none")
+
+    return write
 
 
 def h5_of_digits(path: Path) -> None:
@@ -66,8 +75,19 @@ OWN = {"quantize_representative": "'s.npz'"}
 LABELS = {"outputs_labels": "'l.txt'"}
 
 
+def cut_h5(folder: Path) -> None:
+    """Write an .h5 that ends too early."""
+    h5_of_digits(folder / "whole.h5")
+    (folder / "m.h5").write_bytes((folder / "whole.h5").read_bytes()[:3000])
+
+
 def text(name: str, content: str, encoding: str = "utf-8") -> Callable[[Path], None]:
-    return lambda folder: (folder / name).write_bytes(content.encode(encoding)) and None
+    """Return what writes a file of text."""
+
+    def write(folder: Path) -> None:
+        (folder / name).write_bytes(content.encode(encoding))
+
+    return write
 
 
 TEN = "".join(f"{i}\n" for i in range(10))
@@ -153,20 +173,20 @@ CASES: dict[
     "a folder without pictures": (
         (lambda f: (f / "pictures").mkdir(), FOLDER),
         ("no pictures in that folder", ".png"),
-        (lambda f: picture(f / "pictures" / "a.png"), FOLDER),
+        (pictures("a.png"), FOLDER),
     ),
     "a broken picture": (
-        (lambda f: (picture(f / "pictures" / "a.png"), (f / "pictures" / "b.png").write_text("none")), FOLDER),
+        (pictures("a.png", broken="b.png"), FOLDER),
         ("b.png", "replace or remove that file"),
         (lambda f: (f / "pictures" / "b.png").unlink(), FOLDER),
     ),
     "a folder of no label": (
-        (lambda f: (picture(f / "pictures" / "1" / "a.png"), picture(f / "pictures" / "one" / "a.png")), TESTS),
+        (pictures("1/a.png", "one/a.png"), TESTS),
         ("folder 'one' is no label", "name the folders by the labels"),
         (lambda f: (f / "pictures" / "one").rename(f / "pictures" / "2"), TESTS),
     ),
     "a picture beside the labels": (
-        (lambda f: (picture(f / "pictures" / "1" / "a.png"), picture(f / "pictures" / "b.png")), TESTS),
+        (pictures("1/a.png", "b.png"), TESTS),
         ("b.png lies beside the label folders", "move it into the folder of its label"),
         (lambda f: (f / "pictures" / "b.png").rename(f / "pictures" / "1" / "b.png"), TESTS),
     ),
@@ -199,10 +219,7 @@ CASES: dict[
         (lambda f: shutil.copy(DIGITS / "digits.keras", f / "m.keras"), {"model_path": "'m.keras'"}),
     ),
     "an .h5 that is cut short": (
-        (
-            lambda f: (h5_of_digits(f / "w.h5"), (f / "m.h5").write_bytes((f / "w.h5").read_bytes()[:3000])),
-            {"model_path": "'m.h5'"},
-        ),
+        (cut_h5, {"model_path": "'m.h5'"}),
         ("it is cut short: 3,000 of", "copy or save it again"),
         (lambda f: h5_of_digits(f / "m.h5"), {"model_path": "'m.h5'"}),
     ),

@@ -77,9 +77,10 @@ def _next(ended: Exit, trail: Trail, code: str) -> str:
         return (
             f"replace {trail.layer}, or end the file before it: [model] outputs names the layer that gives the output"
         )
+    milder = '"dynamic", which measures no ranges' if "int8" in trail.stage else '"float32"'
     return (
-        "take another TensorFlow version, as in --tensorflow 2.18.1; or another scheme, as in [quantize] scheme = "
-        '"float32"; or end the file before a layer in question: [model] outputs'
+        f"take another [quantize] scheme, as in scheme = {milder}; or another TensorFlow version, as in "
+        "--tensorflow 2.18.1; or end the file before a layer in question: [model] outputs"
     )
 
 

@@ -21,7 +21,7 @@ def told(text: str, interpreter: Any = None, layers: Collection[str] = ()) -> st
     if not found:
         return _PLACE.sub("", lines[0])[:200] if lines else "it does not say why"
     number, name, how = int(found[1]), found[2], found[3]
-    what = "XNNPACK's kernels" if "XNNPack" in name else f"operator {name}"
+    what = "a kernel of XNNPACK" if "XNNPack" in name else f"operator {name}"
     layer = _layer(interpreter, number, layers) if interpreter is not None else ""
     where = f" (layer '{layer}')" if layer else ""
     before = [_PLACE.sub("", line) for line in text[: found.start()].splitlines() if line.strip()]

@@ -131,9 +131,7 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
             raise JobError(
                 "model",
                 f"the model cannot be called with {told}: {described(error)}",
-                next_step(
-                    error, "give each input that its call takes, in its order, as [[inputs]] with name and shape"
-                ),
+                next_step(error, "give each input of its call, in its order, as [[inputs]] with name and shape"),
             ) from error
     layers = dict(_layers(model))
 
