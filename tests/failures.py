@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from kit.shared.job import InputWish, Job, ModelPart, OutputWish, dump
+from kit.shared.job import InputSpec, Job, ModelPart, OutputSpec, dump
 
 PLAIN = Job(
     parts=(ModelPart("model.keras", ".keras", False, "model.keras"),),
@@ -132,7 +132,7 @@ CASES = {
             (GOOD, CODED),
             (
                 layer("return tf.math.igamma(tf.abs(x) + 1.0, tf.abs(x))", shaped=True),
-                replace(CODED, inputs=(InputWish("scale", "scale"),)),
+                replace(CODED, inputs=(InputSpec("scale", "scale"),)),
             ),
         ),
     ),
@@ -148,7 +148,7 @@ CASES = {
         layer("return tf.math.log(x - 10.0)", shaped=True),
         says=("nothing but NaN for the output 'score'", "random inputs"),
         next=("[[inputs]] range = [lowest, highest]",),
-        mended=((layer("return tf.math.log(x - 10.0)"), replace(CODED, inputs=(InputWish("x", range=(11.0, 12.0)),))),),
+        mended=((layer("return tf.math.log(x - 10.0)"), replace(CODED, inputs=(InputSpec("x", range=(11.0, 12.0)),))),),
     ),
     "a check in the model": Case(
         "scaled",
@@ -163,17 +163,17 @@ CASES = {
     ),
     "ids beyond the table": Case(
         "words",
-        job=replace(PLAIN, inputs=(InputWish("ids", range=(0.0, 99.0)),)),
+        job=replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 99.0)),)),
         says=("cannot be run on random inputs", "words", "is not in [0, 10)"),
         next=("[[inputs]] range = [lowest, highest]",),
-        mended=(("", replace(PLAIN, inputs=(InputWish("ids", range=(0.0, 9.0)),))),),
+        mended=(("", replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 9.0)),))),),
     ),
     "an output misspelled": Case(
         "plain",
-        job=replace(PLAIN, outputs=(OutputWish("scores"),)),
+        job=replace(PLAIN, outputs=(OutputSpec("scores"),)),
         says=("[[outputs]] name = 'scores'",),
         next=("did you mean 'score'?",),
-        mended=(("", replace(PLAIN, outputs=(OutputWish("score"),))),),
+        mended=(("", replace(PLAIN, outputs=(OutputSpec("score"),))),),
     ),
     "an axis left open": Case(
         "open_axis",
@@ -181,8 +181,8 @@ CASES = {
         says=("input 'x' leaves an axis open",),
         next=('[[inputs]] name = "x" and shape = [...]', "-1"),
         mended=(
-            ("", replace(PLAIN, inputs=(InputWish("x", shape=(5, 3)),))),
-            ("", replace(PLAIN, inputs=(InputWish("x", shape=(-1, 3)),))),
+            ("", replace(PLAIN, inputs=(InputSpec("x", shape=(5, 3)),))),
+            ("", replace(PLAIN, inputs=(InputSpec("x", shape=(-1, 3)),))),
         ),
     ),
     "too little memory": Case(

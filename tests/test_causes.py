@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kit.worker.evaluation.kernel_errors import told
+from kit.worker.evaluation.kernel_errors import explained
 from kit.worker.failures.causes import fault_of
 from kit.worker.failures.layer_calls import failed_in, watch_calls
 
@@ -98,10 +98,10 @@ def test_an_interpreters_message_becomes_operator_layer_and_condition() -> None:
         "Node number 1 (RESHAPE) failed to prepare."
     )
     layers = ("dense", "flat")
-    assert told(text, Interpreter, layers) == (
+    assert explained(text, Interpreter, layers) == (
         "operator RESHAPE (layer 'flat') cannot be prepared: num_input_elements != num_output_elements (8 != 7)"
     )
-    assert told(text.replace("RESHAPE", "TfLiteXNNPackDelegate").replace("prepare", "invoke")) == (
+    assert explained(text.replace("RESHAPE", "TfLiteXNNPackDelegate").replace("prepare", "invoke")) == (
         "a kernel of XNNPACK fails: num_input_elements != num_output_elements (8 != 7)"
     )
-    assert told("") == "it does not say why"
+    assert explained("") == "it does not say why"

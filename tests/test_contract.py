@@ -15,7 +15,7 @@ from models import keras3_model
 from third_party import fetch
 from worlds import ROOT, run_kit
 
-from kit.shared.job import InputWish, Job, ModelPart, dump
+from kit.shared.job import InputSpec, Job, ModelPart, dump
 from kit.tflite.reader import read_tflite, tflite_path
 from kit.toolchains.toolchain import find_runtime, toolchains
 from kit.toolchains.venv import runtime_venv
@@ -298,7 +298,7 @@ def _swapped(model: Path, python: Path, folder: Path, *arguments: str) -> dict[s
         allow_code=False,
         scheme="float32",
         io="float32",
-        inputs=(InputWish("mid"),),
+        inputs=(InputSpec("mid"),),
         outputs=(),
         calibrate=False,
         evaluate=False,

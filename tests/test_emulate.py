@@ -1,4 +1,4 @@
-"""The harness that a bundle carries: a person runs it as a command, in a Python with its requirements only.
+"""The harness that a bundle carries: a user runs it as a command, in a Python with its requirements only.
 
 Each test works on a copy of a bundle that was really built, damages it where it must, and reads what the
 command printed and its exit code.

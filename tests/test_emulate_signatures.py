@@ -1,6 +1,6 @@
 """Bundles of more than one signature: open axes, scalars, fixed batches, kept variables and training, on each runtime.
 
-The model file is a real one; signature.json and golden.npz are written here, from what TensorFlow itself answers.
+The model file is a real one; signature.json and golden.npz are written here, from what TensorFlow itself outputs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def signature(key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """Bundles by hand around one model file. `folder` has it, and what TensorFlow answers."""
+    """Bundles by hand around one model file. `folder` has it, and what TensorFlow outputs."""
 
     folder: Path
     place: Path
@@ -353,7 +353,7 @@ def test_a_signature_that_the_file_lacks_is_found_before_anything_runs(made: Mad
 
 
 def test_the_golden_vectors_are_replayed_with_the_variables_as_built(made: Made) -> None:
-    """`count` changes with every call the variable that `tell` answers with."""
+    """`count` changes with every call the variable that `tell` outputs with."""
     desk = made.bundle("count", "tell", learns=True)
     one = desk.save("one.npy", x=np.float32(1))
     answer = desk.answer("--golden", one, one)

@@ -32,7 +32,7 @@ def quiet(_line: str) -> None:
 
 @dataclass(frozen=True)
 class World:
-    """The digits in colour: how to build them in a scheme, and 50 of them with the right answers."""
+    """The digits in colour: how to build them in a scheme, and 50 of them with the right outputs."""
 
     build: Callable[..., Path]
     pixels: np.ndarray  # uint8 [50, 8, 8, 3]
@@ -89,9 +89,9 @@ def facts_of(bundle: Path) -> dict[str, Any]:
 
 
 def right_of(bundle: Path, world: World) -> float:
-    answers = classify(model_of(bundle), world.pixels, quiet)
-    assert len(answers) == 50
-    return float(np.mean([answer[0].label == right for answer, right in zip(answers, world.right, strict=True)]))
+    predictions = classify(model_of(bundle), world.pixels, quiet)
+    assert len(predictions) == 50
+    return float(np.mean([answer[0].label == right for answer, right in zip(predictions, world.right, strict=True)]))
 
 
 def rewrite(bundle: Path, facts: dict[str, Any], labels: dict[str, bytes]) -> None:
@@ -138,8 +138,10 @@ def test_scores_below_zero_and_below_the_threshold_are_answers_too(bundle: Path,
     facts = facts_of(bundle)
     facts["outputs"][0]["threshold"] = 0.5
     rewrite(bundle, facts, read_files(model_of(bundle)))
-    answers = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
-    assert {len(answer) for answer in answers} == {10}, "the step compares scores; what an app keeps is its own matter"
+    predictions = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
+    assert {len(answer) for answer in predictions} == {10}, (
+        "the step compares scores; what an app keeps is its own matter"
+    )
     assert mediapipe_step(bundle).verdict == "pass"
 
 

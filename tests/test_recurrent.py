@@ -13,7 +13,7 @@ from source_models import written
 from test_trained_models import World, int8
 from worlds import run_kit
 
-from kit.emulation.run import runtime_answers
+from kit.emulation.run import runtime_outputs
 from kit.tflite.reader import tflite_path
 
 MAKER = Path(recurrent_models.__file__)
@@ -101,7 +101,7 @@ def on_runtime(world: World, bundle: Path, runtime: str) -> dict[str, float]:
     for name in ("evaluated.npz", "golden.npz"):
         np.savez(world.folder / name, **samples)
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    got = runtime_answers(bundle, runtime, world.folder, sha256, lambda _: None)
+    got = runtime_outputs(bundle, runtime, world.folder, sha256, lambda _: None)
     return {
         name: float(np.corrcoef(got[name].ravel(), array.ravel())[0, 1])
         for name, array in arrays.items()

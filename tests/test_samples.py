@@ -1,4 +1,4 @@
-"""What a person's data becomes: pixels and floats in .npz files, folders of pictures, labels; and what is refused."""
+"""What a user's data becomes: pixels and floats in .npz files, folders of pictures, labels; and what is refused."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from worlds import run_kit
 
 from kit.build.computed_sizes import computed_sizes
 from kit.build.trial import refuse_state
-from kit.emulation.run import runtime_answers
+from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
 from kit.shared.job import TensorSpec
 from kit.tflite.reader import read_tflite, tflite_path
@@ -35,7 +35,7 @@ def asked(world: World, bundle: Path, runtime: str) -> dict[str, np.ndarray]:
     for name in ("evaluated.npz", "golden.npz"):
         np.savez(world.folder / name, **samples)
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    return runtime_answers(bundle, runtime, world.folder, sha256, lambda _: None)
+    return runtime_outputs(bundle, runtime, world.folder, sha256, lambda _: None)
 
 
 def test_a_file_that_tensorflow_fused_keeps_state_and_is_refused(world: World) -> None:
@@ -92,11 +92,11 @@ def fused(world: World, scheme: str) -> Path:
 @pytest.mark.parametrize("scheme", ["int8", pytest.param("float32", marks=pytest.mark.slow)])
 def test_a_fused_lstm_is_reset_before_each_call_and_refused_without(world: World, scheme: str) -> None:
     bundle = fused(world, scheme)
-    answers = asked(world, bundle, "litert:2.3.0")
-    refuse_state("litert:2.3.0", [LABEL], answers)
+    predictions = asked(world, bundle, "litert:2.3.0")
+    refuse_state("litert:2.3.0", [LABEL], predictions)
     with np.load(world.folder / "expected.npz") as archive:
         wanted = archive["output/label"]
-    assert np.abs(answers["output/label"] - wanted).max() < 0.05 * np.ptp(wanted)
+    assert np.abs(predictions["output/label"] - wanted).max() < 0.05 * np.ptp(wanted)
     kotlin = next((bundle / "src" / "main" / "kotlin").rglob("*.kt")).read_text("utf-8")
     assert kotlin.count("resetVariableTensors()") == 1 and "CompiledModel" not in kotlin
     facts = next((bundle / "src" / "main" / "assets").rglob("signature.json"))

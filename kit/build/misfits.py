@@ -65,7 +65,7 @@ def refuse_unfit_data(recipe: Recipe, sources: Sequence[ModelFile], samples: Sam
         given = samples.values[name].shape[1:]
         if inner is not None and not _takes(inner, given):
             raise RecipeError(
-                f"{where}: '{name}' has samples of shape {list(given)}, the model takes {_told(inner)}",
+                f"{where}: '{name}' has samples of shape {list(given)}, the model takes {_shown(inner)}",
                 "give an array of shape [N, ...] with one sample a row",
             )
 
@@ -102,7 +102,7 @@ def _fits(recipe: Recipe, tensor: Input, names: FileNames) -> None:
     shape, kind = names.inputs.get(origin), names.types.get(origin, "float32")
     if shape is not None and tensor.shape is not None and not _may_be(shape, tensor.shape):
         raise RecipeError(
-            f"{recipe.path}: [[inputs]] {tensor.name}: shape {tensor.shape} does not fit the model's {_told(shape)}",
+            f"{recipe.path}: [[inputs]] {tensor.name}: shape {tensor.shape} does not fit the model's {_shown(shape)}",
             "give the shape without the batch axis, or leave it out",
         )
     if tensor.kind == "image" and kind.startswith(("int", "uint", "bool", "string")):
@@ -123,7 +123,7 @@ def _takes(inner: Sequence[int | None], given: Sequence[int]) -> bool:
     return [n for n in inner if n != 1] == [n for n in given if n != 1]
 
 
-def _told(shape: Sequence[int | None]) -> str:
+def _shown(shape: Sequence[int | None]) -> str:
     return "[" + ", ".join("any" if n is None or n == DYNAMIC else str(n) for n in shape) + "]"
 
 

@@ -13,7 +13,7 @@ from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
-from kit.build.metrics import answered
+from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
@@ -46,7 +46,7 @@ class Options:
     out: Path = Path("dist")
     engine: str = "auto"
     limits: Limits = field(default_factory=Limits)
-    answers: Path | None = None  # where to keep what the new file answers to every evaluation sample
+    predictions: Path | None = None  # where to keep the new file's outputs of every evaluation sample
 
 
 @dataclass(frozen=True)
@@ -85,19 +85,19 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         refuse_computed_sizes(recipe, result, read_tflite(files / MODEL), find_runtime(recipe.android.runtime).name)
         parts = Parts.of(plan, result, files, data.raw())
         reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
-        judged, answers = run_trial(parts, reporter.note)
+        judged, predictions = run_trial(parts, reporter.note)
         if failures(judged.verdicts):
             return Built(recipe, None, None, judged, result, len(parts.model), engine.name)
         manifest = _write(target, parts, judged, reporter)
-        if options.answers is not None:
-            _keep(options.answers, answered(recipe, result.signature, answers))
+        if options.predictions is not None:
+            _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     record = BuildRecord(
         engine=engine.name,
         started=int(started),
         seconds=round(time.time() - started, 1),
         models=tuple(str(source.path.resolve()) for source in plan.sources),
         key=plan.key,
-        answers=None if options.answers is None else sha256_file(options.answers),
+        predictions=None if options.predictions is None else sha256_file(options.predictions),
     )
     with writable(options.out):
         write_whole(record_path(target), json_text(asdict(record)).encode())
@@ -105,7 +105,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write what the file answered to all samples."""
+    """Write the file's outputs of all samples."""
     from kit.shared.npz import save_npz
 
     with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:

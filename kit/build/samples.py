@@ -1,4 +1,4 @@
-"""A person's data as arrays by input name, in the model's own values: from .npz, or folders of pictures.
+"""A user's data as arrays by input name, in the model's own values: from .npz, or folders of pictures.
 
 Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says.
 """
@@ -128,9 +128,9 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
         )
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        told = ", ".join(f"{name} has {count}" for name, count in lengths.items())
+        reported = ", ".join(f"{name} has {count}" for name, count in lengths.items())
         raise RecipeError(
-            f"{path}: {where}: the arrays need the same number of samples, at least one: {told}",
+            f"{path}: {where}: the arrays need the same number of samples, at least one: {reported}",
             "save one sample a row",
         )
     y = arrays.pop("y", None)
@@ -220,11 +220,11 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Sa
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndarray:
     import numpy as np
 
-    from kit.shared.preprocess import load_picture
+    from kit.shared.preprocess import load_image
 
     image = image_entry(tensor, shape)
     try:
-        return np.stack([load_picture(file, shape, image.color, image.resize) for file in files])
+        return np.stack([load_image(file, shape, image.color, image.resize) for file in files])
     except (ValueError, OSError) as error:
         raise RecipeError(str(error), "replace or remove that file") from error
     except (MemoryError, OverflowError) as error:

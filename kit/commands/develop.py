@@ -1,4 +1,4 @@
-"""For the people who work on dropkit, in a checkout: test, check, fmt, bench."""
+"""For those who work on dropkit, in a checkout: test, check, fmt, bench."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ class RegistrySource:
     name: str  # without a tag: "python", "registry.example/python"
     digest: str  # "sha256:..."
     machine: str
-    tag: str = ""  # for people
+    tag: str = ""  # to read
 
     @property
     def reference(self) -> str:
@@ -129,7 +129,7 @@ class RegistrySource:
 
     @property
     def pin_name(self) -> str:
-        """Return "": where the locks are made no registry answers, so nobody can say what its images are."""
+        """Return "": where the locks are made no registry responds, so it is not known what its images are."""
         return ""
 
     def obtain(self, client: docker.DockerClient, folder: Path, notify: Callable[[str], None]) -> Base:

@@ -19,7 +19,7 @@ _CODE = re.compile(r'File "[^"]*/(custom\.py)", line (\d+)')
 
 @dataclass
 class Trail:
-    """How far a worker came, by what it told last."""
+    """How far a worker came, by what it reported last."""
 
     stage: str = "start Python"
     step: str = ""

@@ -1,4 +1,4 @@
-"""What is on this machine: toolchains present, engines that answer, room in the cache. Changes nothing."""
+"""What is on this machine: toolchains present, engines that respond, room in the cache. Changes nothing."""
 
 from __future__ import annotations
 

@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 KIT = Path(__file__).parent.parent
 
 
-def choose_engine(wish: str, notify: Callable[[str], None]) -> Engine:
-    """Return the engine "docker", "local", or "auto": docker where one answers. Says which and why in one line."""
-    if wish == "local":
+def choose_engine(request: str, notify: Callable[[str], None]) -> Engine:
+    """Return the engine "docker", "local", or "auto": docker where one responds. Says which and why in one line."""
+    if request == "local":
         return LocalEngine()
-    if wish not in {"auto", "docker"}:
-        raise RecipeError(f"--engine {wish!r} is unknown", "there is: auto, docker, local")
+    if request not in {"auto", "docker"}:
+        raise RecipeError(f"--engine {request!r} is unknown", "there is: auto, docker, local")
     found = probe()
     if not isinstance(found, str):
-        notify(f"engine: docker, because {found.version().get('Version', 'one of unknown version')} answers")
+        notify(f"engine: docker, because {found.version().get('Version', 'one of unknown version')} responds")
         return DockerEngine(found)
-    if wish == "docker":
+    if request == "docker":
         raise EngineError(found, "start a Docker engine, or build with --engine local")
     notify(f"engine: local, because {found}")
     return LocalEngine()
@@ -65,7 +65,7 @@ def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) ->
 
     Raises the error that the worker named, or where the process died ModelError with the stage, layer and cause.
     """
-    # By toolchain, too: the cells of a matrix run side by side.
+    # By toolchain, too: the builds of a matrix run side by side.
     log = cache_dir() / "logs" / f"{order.name}-{order.toolchain.tensorflow}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="dropkit-job-") as root:

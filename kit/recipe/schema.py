@@ -1,4 +1,4 @@
-"""The recipe: what a person writes in TOML. Types, cross-field rules, and messages that say what to type instead.
+"""The recipe: what a user writes in TOML. Types, cross-field rules, and messages that say what to type instead.
 
 Knows the words and which go together; whether the model agrees is for the worker to say.
 """
@@ -238,7 +238,7 @@ class Output(_Table):
 
 
 class Train(_Table):
-    """A signature `train` that takes a step on the kept variables: inputs and the right answer in, the loss out."""
+    """A signature `train` that takes a step on the kept variables: inputs and the true class in, the loss out."""
 
     loss: Literal["mean_squared_error", "binary_crossentropy", "categorical_crossentropy"]
     optimizer: Literal["sgd", "adam"] = "sgd"

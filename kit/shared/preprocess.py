@@ -21,7 +21,7 @@ PICTURES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start 
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 
 
-def picture_size(shape: Sequence[int], color: str) -> tuple[int, int]:
+def image_size(shape: Sequence[int], color: str) -> tuple[int, int]:
     """Return (height, width) of a picture's shape: [H, W, 3], or [H, W, 1] or [H, W] for grayscale.
 
     Raises ValueError for any other shape or color.
@@ -35,7 +35,7 @@ def picture_size(shape: Sequence[int], color: str) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def load_picture(path: str | PathLike[str], shape: Sequence[int], color: str, resize: str) -> NDArray[np.uint8]:
+def load_image(path: str | PathLike[str], shape: Sequence[int], color: str, resize: str) -> NDArray[np.uint8]:
     """Return the picture's pixels, uint8 0..255, exactly of `shape`: [H, W, C], or [H, W] for grayscale.
 
     In this order: the first frame, turned as its EXIF orientation says; what is transparent is blended onto
@@ -47,7 +47,7 @@ def load_picture(path: str | PathLike[str], shape: Sequence[int], color: str, re
     Raises ValueError for a file that is no whole picture or a shape that is no picture's, OSError for a file
     that cannot be opened, ImportError without Pillow.
     """
-    height, width = picture_size(shape, color)
+    height, width = image_size(shape, color)
     if resize not in RESIZES:
         raise ValueError(f"resize {resize!r} is unknown: one of {', '.join(RESIZES)}")
     from PIL import Image

@@ -81,7 +81,7 @@ def read_tflite(source: Path | bytes) -> TfliteFile:
     try:
         return _Reader(data).file("" if isinstance(source, bytes) else name)
     except (_DamageError, struct.error, ValueError, TypeError, IndexError, OverflowError) as error:
-        # What flatbuffers, struct and numpy raise is about their own calls, and says nothing to a person.
+        # What flatbuffers, struct and numpy raise is about their own calls, and says nothing to a user.
         why = error if isinstance(error, _DamageError) else "it points outside of itself"
         raise ModelError(f"{name}: a damaged .tflite file: {why}", "copy or convert it again") from error
 

@@ -147,7 +147,7 @@ def relock() -> list[Path]:
     for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE):
         overrides = ["--override", "overrides.txt"] if (folder / "overrides.txt").exists() else []
         for source in sorted(folder.glob("*.in")):
-            # What runs there runs on the Python that a person has, so its lock covers them all.
+            # What runs there runs on the Python that a user has, so its lock covers them all.
             arguments = ["--universal", "--python-version", "3.11", *overrides]
             compile_lock(source, source.with_suffix(".lock"), arguments, cutoff)
             written.append(source.with_suffix(".lock"))

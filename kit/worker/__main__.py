@@ -32,7 +32,7 @@ def main(folder: Path, out: Path) -> None:
     except JobError as error:
         traceback.print_exc()
         outcome = error.refusal
-    except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into an answer
+    except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into a result
         traceback.print_exc()
         from kit.worker.failures.causes import described, next_step
 
@@ -90,8 +90,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
 
     progress.stage("run the float model")
     floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
-    for answers in floats.values():
-        refuse_nan_outputs(job, answers, random=arrays.measured_on == "random")
+    for predictions in floats.values():
+        refuse_nan_outputs(job, predictions, random=arrays.measured_on == "random")
     progress.stage("run the converted model")
     checked = made.check(contracts, arrays.evaluation, floats, arrays.sizes, progress.advance)
 
@@ -105,7 +105,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         tuple(signatures[1:]),
         made.kept,
         None if made.train is None else made.train.signature,
-        made.fates,
+        made.statuses,
         made.product.flex,
         (*source.notes, *made.notes, *checked.notes),
         tuple(sorted(made.product.random.get(main, ()))),
@@ -134,7 +134,7 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
         others=made.signatures[1:],
         kept=made.kept,
         train=None,
-        variables=made.fates,
+        variables=made.statuses,
         flex=(),
         notes=(*source.notes, *made.notes),
         drawn=(),
@@ -152,5 +152,5 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stderr.flush()
-    # The answer is on the disk: taking TensorFlow down in order would only cost half a second.
+    # The result is on the disk: taking TensorFlow down in order would only cost half a second.
     os._exit(0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
+from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableStatus
 from kit.worker.conversion.calibration import calibration_calls
 from kit.worker.conversion.converter import Origin
 from kit.worker.conversion.double_normalization import refuse_twice, scaled_inputs
@@ -20,7 +20,7 @@ from kit.worker.conversion.limits import refuse_lengths, refuse_masked, without_
 from kit.worker.conversion.signature_names import preset, resources
 from kit.worker.conversion.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.conversion.training import Train
-from kit.worker.conversion.variables import fates, keeping
+from kit.worker.conversion.variables import keeping, statuses
 from kit.worker.evaluation import metrics
 from kit.worker.evaluation.constant_outputs import unprepared
 from kit.worker.evaluation.data import Data
@@ -45,15 +45,15 @@ BySignature = Mapping[str, Arrays]
 
 @dataclass(frozen=True)
 class Checked:
-    """What the product was fed and answered, raw, by signature and name; and what could not be proved."""
+    """What the product was fed and gave, raw, by signature and name; and what could not be proved."""
 
     fed: dict[str, Arrays]
-    answers: dict[str, Arrays]
+    predictions: dict[str, Arrays]
     notes: list[str]
 
     def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
         """Return the arrays of evaluated.npz for a signature: kit.shared.job says which."""
-        kinds = (("input", self.fed[key]), ("output", self.answers[key]), ("float", floats))
+        kinds = (("input", self.fed[key]), ("output", self.predictions[key]), ("float", floats))
         arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
         return arrays if y is None else arrays | {"y": y}
 
@@ -68,7 +68,7 @@ class Made:
     keep: tuple[Variable, ...]  # the source's, as they are in the source
     initial: dict[str, np.ndarray]  # of every kept variable, those of an optimizer, too
     train: Train | None
-    fates: tuple[VariableFate, ...]
+    statuses: tuple[VariableStatus, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
     scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
@@ -90,7 +90,7 @@ class Made:
     def reference(
         self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Return the float source's answers by signature.
+        """Return the float source's outputs by signature.
 
         Raises JobError (kind "recipe") where the model cannot be run on these samples.
         """
@@ -121,16 +121,16 @@ class Made:
         if self.exact is not None:
             self.exact.agree(samples[contracts[0].key], floats[contracts[0].key])
         for contract in contracts:
-            fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
+            fed, predictions = self.product.ask_all(contract.key, samples[contract.key], advance)
             self.reset()
-            checked.fed[contract.key], checked.answers[contract.key] = fed, answers
+            checked.fed[contract.key], checked.predictions[contract.key] = fed, predictions
             if contract.key not in self.stateful:
                 held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
                 if held is not contract:
                     wanted = metrics.reference(held, samples[contract.key])
                 if self.exact is None:
                     checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
-                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
+                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, predictions))
         return checked
 
     def _check_variables(self) -> None:
@@ -155,7 +155,7 @@ class Made:
             contracts = ()
         for at, contract in enumerate(contracts):
             key = contract.key
-            own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
+            own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.predictions[key], floats[key])
             arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
         rows = len(next(iter(arrays.values()), ()))
         arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
@@ -168,7 +168,7 @@ class Made:
         """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss."""
         assert self.train is not None
         *inputs, target = self.train.signature.inputs
-        rows = np.arange(self.train.wish.batch) % len(next(iter(checked.fed[contract.key].values())))
+        rows = np.arange(self.train.request.batch) % len(next(iter(checked.fed[contract.key].values())))
         feeds = {spec.name: checked.fed[contract.key][spec.name][rows].astype(spec.dtype) for spec in inputs}
         classes = target.shape[-1]
         feeds[target.name] = np.broadcast_to(np.eye(classes, dtype=np.float32)[0], target.shape).copy()
@@ -189,7 +189,7 @@ class Made:
 def make(
     job: Job, source: Source, contracts: Sequence[Contract], data: Data, step: Callable[[str], None] = lambda _: None
 ) -> Made:
-    """Freeze, export, convert and load. Raises JobError where one cannot be done. step is told what begins."""
+    """Freeze, export, convert and load. Raises JobError where one cannot be done. step is called with what begins."""
     _seed(job, source)
     step("freeze the model")
     steps = one_step(contracts) if job.streaming else None
@@ -250,7 +250,7 @@ def make(
         keep,
         initial,
         train,
-        fates(variables, frozen, keep),
+        statuses(variables, frozen, keep),
         stateful,
         tuple(notes),
         tuple(scaled),
@@ -330,7 +330,9 @@ def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: s
             "[variables.train] needs float arithmetic, and scheme is 'int8'",
             'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
         )
-    softmax = any(wish.name == contract.outputs[0].name and wish.activation == "softmax" for wish in job.outputs)
+    softmax = any(
+        request.name == contract.outputs[0].name and request.activation == "softmax" for request in job.outputs
+    )
     return Train(contract, freeze(contract.retraced(job.train.batch), variables, names), job.train, softmax)
 
 

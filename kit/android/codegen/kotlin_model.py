@@ -112,11 +112,11 @@ class Variables:
     read: str
     assign: str
     tensors: tuple[Tensor, ...]
-    assigned: Tensor  # what the assigning signature answers
+    assigned: Tensor  # what the assigning signature gives
 
 
 @dataclass(frozen=True)
-class Glue:
+class BindingsModel:
     """All that the templates say."""
 
     id: str

@@ -37,7 +37,7 @@ def api_of(runtime: str) -> Api:
 
 
 def api_for(runtime: str, signature: BundleSignature) -> Api:
-    """Return the API of a bundle's own glue: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
+    """Return the API of a bundle's own Kotlin: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
 
     LiteRT 2.3's CompiledModel has buffers of one size, no int16 in Kotlin, and no operators that keep state; the same
     library brings Interpreter, too. Raises RecipeError as api_of, and where Play services lack what the model needs.
@@ -61,7 +61,7 @@ def api_for(runtime: str, signature: BundleSignature) -> Api:
 
 
 def runtime_for(api: Api, own: str, own_api: Api) -> str:
-    """Return the runtime that glue for an API links, where the bundle was built for runtime `own`."""
+    """Return the runtime that Kotlin for an API links, where the bundle was built for runtime `own`."""
     # Interpreter is in every library that has CompiledModel, and not the other way round.
     if api == own_api or (api == INTERPRETER and own_api == COMPILED_MODEL):
         return own

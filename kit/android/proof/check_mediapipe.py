@@ -1,6 +1,6 @@
 """Let MediaPipe Tasks read a bundle's model as an app's would: from the file and its metadata alone.
 
-Its image classifier runs where it fits, on the pictures of the golden vectors, and answers as the bundle's own harness
+Its image classifier runs where it fits, on the pictures of the golden vectors, and gives what the bundle's own harness
 does. Source of what fits: MediaPipe's image_tensor_specs.cc, image_preprocessing_graph.cc and
 classification_postprocessing_graph.cc.
 """
@@ -47,14 +47,14 @@ class Category:
 
 
 def mediapipe_step(bundle: Path) -> Step:
-    """Return how MediaPipe's image classifier answers; passes with the reason where no task is for such a model."""
+    """Return how MediaPipe's image classifier does; passes with the reason where no task is for such a model."""
     return step("MediaPipe", lambda: check_mediapipe(bundle, _silent))
 
 
 def check_mediapipe(bundle: Path, notify: Notify) -> str:
     """Return what was compared, or why no task fits.
 
-    Raises CheckError where MediaPipe answers otherwise than the harness, MissingToolError where it cannot run here.
+    Raises CheckError where MediaPipe gives other outputs than the harness, MissingToolError where it cannot run here.
     """
     try:
         manifest = read_manifest(bundle)
@@ -65,9 +65,9 @@ def check_mediapipe(bundle: Path, notify: Notify) -> str:
         if pixels is None:
             return f"no task fits: {misfit or 'the golden vectors have no pictures'}"
         with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as scratch:
-            answers = harness_outputs(bundle, Path(scratch), notify)
+            predictions = harness_outputs(bundle, Path(scratch), notify)
         output = signature.outputs[0]
-        raw = answers[f"{signature.main.key}/output/{output.name}"]
+        raw = predictions[f"{signature.main.key}/output/{output.name}"]
         labels = there.labels(str(output.labels)).read_text("utf-8").splitlines()
         return _compare(output, classify(there.model, pixels, notify), raw, labels, _allowed(there, output))
     except ModelError as error:
@@ -147,22 +147,22 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
             )
         except subprocess.TimeoutExpired as error:
             raise CheckError(
-                f"MediaPipe gave no answer in {_LIMIT} seconds",
+                f"MediaPipe gave no result in {_LIMIT} seconds",
                 "try again on a free machine; the other steps of `kit android` do not need MediaPipe",
             ) from error
-    return _read_answers(done)
+    return _read_outputs(done)
 
 
-def _read_answers(done: subprocess.CompletedProcess[str]) -> list[list[Category]]:
+def _read_outputs(done: subprocess.CompletedProcess[str]) -> list[list[Category]]:
     if done.returncode or not done.stdout.strip():
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
         raise EngineError(f"MediaPipe ended with status {done.returncode}: {lines[-1][:400]}", "run `kit doctor`")
-    told = json.loads(done.stdout.splitlines()[-1])
-    if "missing" in told:
-        raise MissingToolError(f"MediaPipe does not start: {told['missing']}", INSTALL)
-    if "refused" in told:
-        raise CheckError(f"MediaPipe refuses the model: {told['refused'][:600]}", _AGAIN)
-    return [[Category(**category) for category in picture] for picture in told["answers"]]
+    reported = json.loads(done.stdout.splitlines()[-1])
+    if "missing" in reported:
+        raise MissingToolError(f"MediaPipe does not start: {reported['missing']}", INSTALL)
+    if "refused" in reported:
+        raise CheckError(f"MediaPipe refuses the model: {reported['refused'][:600]}", _AGAIN)
+    return [[Category(**category) for category in picture] for picture in reported["outputs"]]
 
 
 def _pixels(bundle: Bundle, signature: BundleSignature) -> np.ndarray | None:
@@ -190,7 +190,7 @@ def _compare(
     labels: Sequence[str],
     allowed: float,
 ) -> str:
-    """Return how near the answers are. raw: the harness's, [pictures, ..., classes], in the file's own type."""
+    """Return how near the outputs are. raw: the harness's, [pictures, ..., classes], in the file's own type."""
     scores = _scores(output, raw)
     worst = 0.0
     for picture, (categories, wanted) in enumerate(zip(given, scores, strict=True)):
@@ -206,7 +206,7 @@ def _compare(
             there = f"{labels[int(wanted.argmax())]!r} {best:.4g}"
             raise CheckError(f"{where}: MediaPipe says {top.label!r} {top.score:.4g}, the harness {there}", _AGAIN)
         worst = max(worst, off)
-    return f"the image classifier labels {len(given)} pictures as the harness does; worst score off by {worst:.2g}"
+    return f"the image classifier labels {len(given)} pictures as the harness does; worst score differs by {worst:.2g}"
 
 
 def _scores(output: TensorEntry, raw: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.android.proof.kotlin_compiler import DESKTOP, compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.errors import CheckError, EngineError
@@ -45,23 +45,27 @@ class Compiled:
 _PROVE = "build the bundle again on this machine, and prove it again: `kit android BUNDLE`"
 
 
-def compile_glue(glue: Glue, scratch: Path, notify: Notify) -> Compiled:
+def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compiled:
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
-    compile_kotlin(glue.sources, classpath, compiled.main, notify, module=glue.module)
+    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module)
     runner = scratch / "Runner.kt"
     text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
-    for word, name in (("BUNDLE_PACKAGE", glue.package), ("BUNDLE_MODEL", glue.model), ("BUNDLE_TEST", glue.test)):
+    for word, name in (
+        ("BUNDLE_PACKAGE", bindings.package),
+        ("BUNDLE_MODEL", bindings.model),
+        ("BUNDLE_TEST", bindings.test),
+    ):
         text = text.replace(word, name)
     runner.write_text(text, "utf-8")
     compile_kotlin(
-        [*glue.tests, runner],
+        [*bindings.tests, runner],
         [compiled.main, *classpath],
         compiled.tests,
         notify,
         friends=[compiled.main],
-        module=glue.module,
+        module=bindings.module,
     )
     return compiled
 
@@ -103,17 +107,17 @@ def run_golden(
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
     ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=LIMIT)
-    told = next((line for line in lines if line.startswith("tests ")), "")
+    reported = next((line for line in lines if line.startswith("tests ")), "")
     failed = [line.removeprefix("failure ") for line in lines if line.startswith("failure ")]
     if ended.status == 4 and failed:
         raise CheckError("\n  ".join(failed[:4]), _PROVE)
-    if ended.status or not told:
+    if ended.status or not reported:
         crash = _crash(scratch / "crash.log")
         how = f"crashed: {crash}" if crash else f"ended: {ended.cause}"
         raise CheckError(
             f"the JVM {how}\n  {tail(log, 8)}", "run `kit doctor`; where the Java is sound, build the bundle again"
         )
-    count = int(told.split()[1])
+    count = int(reported.split()[1])
     if count == 0:
         raise CheckError("the golden test holds no test", "build the bundle again")
     return count, _read_record(record)

@@ -15,7 +15,7 @@ from kit.worker.conversion.calibration import resizing
 from kit.worker.conversion.export import Exported
 from kit.worker.conversion.float_front_end import front_ends_in_float
 from kit.worker.conversion.signature_names import settle
-from kit.worker.evaluation.kernel_errors import operator_of, told
+from kit.worker.evaluation.kernel_errors import explained, operator_of
 from kit.worker.graph.fake_quant import is_trained
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.subgraph import nodes_of
@@ -151,17 +151,17 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "a recurrent layer cannot be converted with this open axis: TFLite's lists need a fixed batch",
             "give [model] batch = 1, or leave it out; an open axis of the sequence alone often works",
         )
-    return JobError("model", f"the converter refuses the model: {_told(text, source)}", _next(job))
+    return JobError("model", f"the converter refuses the model: {_shown(text, source)}", _next(job))
 
 
-def _told(text: str, source: Origin) -> str:
+def _shown(text: str, source: Origin) -> str:
     """Return the converter's message as operator, layer and cause."""
     if operator := operator_of(text):  # calibration runs the graph
         plain = operator.replace("_", "").lower()
         nodes = [node.name for frozen in source.graphs for node in nodes_of(frozen.graph) if node.op.lower() == plain]
         layers = source.layers_of(nodes)
         where = f" (one of the layers {', '.join(layers[:5])})" if layers else ""
-        return f"while it measures ranges, {told(text)}{where}"
+        return f"while it measures ranges, {explained(text)}{where}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = next((line for line in lines if "error:" in line), lines[0] if lines else "it does not say why")
     where, _, cause = telling.rpartition("error: ")

@@ -49,8 +49,8 @@ def _export(contract: Contract, folder: Path) -> Exported:
     outputs = plain_names([spec.name for spec in contract.outputs])
 
     def serve(**feeds: Any) -> dict[str, Any]:
-        answers = contract.call({name: feeds[word] for word, name in inputs})
-        return {word: tf.identity(answers[name]) for word, name in outputs}
+        predictions = contract.call({name: feeds[word] for word, name in inputs})
+        return {word: tf.identity(predictions[name]) for word, name in outputs}
 
     named = specs(inputs, [spec.shape for spec in contract.inputs], [spec.dtype for spec in contract.inputs])
     function = tf.function(serve, autograph=False).get_concrete_function(**named)

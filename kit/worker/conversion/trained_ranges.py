@@ -97,8 +97,8 @@ def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contr
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
         here = tf.compat.v1.get_default_graph()
         handles = {variable.name: here.capture(variable.value.handle) for variable in keep}
-        answers = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
-        return dict(zip([spec.name for spec in contract.outputs], answers, strict=True))
+        predictions = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
+        return dict(zip([spec.name for spec in contract.outputs], predictions, strict=True))
 
     return replace(contract, call=call, loose=False)
 

@@ -1,4 +1,4 @@
-"""The produced .tflite, run by the toolchain's own interpreter: its signatures by name, and its answers."""
+"""The produced .tflite, run by the toolchain's own interpreter: its signatures by name, and its outputs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
 from kit.shared.preprocess import dequantize, quantize
-from kit.worker.evaluation.kernel_errors import told
+from kit.worker.evaluation.kernel_errors import explained
 from kit.worker.source.contract import Contract
 from kit.worker.tflite_file.output_scales import dequantized
 
@@ -38,12 +38,12 @@ class Product:
         try:
             self._interpreter = _interpreter(content)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
-            # kernels that an app runs: int8 answers were up to six steps off.
+            # kernels that an app runs: int8 outputs were up to six steps off.
             self._interpreter.allocate_tensors()
             self._runners = {each.key: self._interpreter.get_signature_runner(each.key) for each in contracts}
         except (ValueError, RuntimeError) as error:
             hint = _NO_FLEX if "Flex" in str(error) else _REPORT
-            why = told(str(error), self._interpreter, layers)
+            why = explained(str(error), self._interpreter, layers)
             raise JobError("model", f"the produced file cannot be prepared: {why}", hint) from error
         self.signatures = {
             each.key: SignatureSpec(
@@ -73,7 +73,7 @@ class Product:
                 self._interpreter.reset_all_variables()
             return {name: np.asarray(value) for name, value in self._runners[key](**feeds).items()}
         except (ValueError, RuntimeError) as error:
-            why = told(str(error), self._interpreter, self._layers)
+            why = explained(str(error), self._interpreter, self._layers)
             raise JobError("model", f"the produced file fails when it runs: {why}", _REPORT) from error
 
     def ask_all(
@@ -81,7 +81,7 @@ class Product:
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run a signature on real values [N, ...] by input name, as many at a time as it takes.
 
-        Returns (what was fed, what was answered), raw, each [N, ...] by name.
+        Returns (what was fed, what came out), raw, each [N, ...] by name.
         """
         signature = self.signatures[key]
         fed = {spec.name: raw(samples[spec.name], spec) for spec in signature.inputs}
@@ -95,7 +95,7 @@ class Product:
 
 
 def _interpreter(content: bytes) -> Any:
-    """Return an interpreter of the file that answers as an app's runtime does.
+    """Return an interpreter of the file that computes as an app's runtime does.
 
     From 2.20 on XNNPACK multiplies several int8 matrices wrongly inside TensorFlow's own interpreter (attention:
     a tenth of the range), and LiteRT does not: there the kernels without it are nearer to the app's.
@@ -122,9 +122,9 @@ def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> li
 
 
 def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
-    """Put an output's answers, call after call, into one array [N, ...].
+    """Put an output's values, call after call, into one array [N, ...].
 
-    Raises JobError where samples of one shape get answers of several.
+    Raises JobError where samples of one shape get outputs of several.
     """
     if len({row.shape[1:] if spec.batched else row.shape for row in rows}) > 1:
         raise JobError(

@@ -14,7 +14,7 @@ _PLACE = re.compile(r"^(?:/\S*/|external/\S*/)?(?:\w+/)*\w+\.cc:\d+\s*")
 _DOES = {"prepare": "cannot be prepared", "invoke": "fails"}
 
 
-def told(text: str, interpreter: Any = None, layers: Collection[str] = ()) -> str:
+def explained(text: str, interpreter: Any = None, layers: Collection[str] = ()) -> str:
     """Return an interpreter's message as "operator RESHAPE (layer 'flat') fails: 8 != 7"; its first line for others."""
     found = _NODE.search(text)
     lines = [line.strip() for line in text.splitlines() if line.strip()]

@@ -191,8 +191,8 @@ def _first(lines: list[str]) -> str:
     if not lines:
         return ""
     if lines[0] == "in user code:":
-        told = [line for line in lines[1:] if not line.startswith("File ") and " " in line] or lines
-        return re.sub(r"^\w+(Error|Exception): ", "", told[-1])
+        reported = [line for line in lines[1:] if not line.startswith("File ") and " " in line] or lines
+        return re.sub(r"^\w+(Error|Exception): ", "", reported[-1])
     if lines[0].startswith("Graph execution error"):
         skipped = ("Detected at node", "File ", "Node:")
         return next((line for line in lines[1:] if not line.startswith(skipped)), "it fails when it runs")

@@ -92,8 +92,8 @@ class _Function:
     ) -> dict[str, Any]:
         """Run it. With tensors from inside or given there, as a graph without calls, in which they can be reached."""
         if not inner and not given:
-            answers = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
-            return {port.name: answers[port.name] for port in self.outputs}
+            predictions = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
+            return {port.name: predictions[port.name] for port in self.outputs}
         wanted = {name: self._tensor(name) for name in inner}
         inside = {self._tensor(name): tensor for name, tensor in (given or {}).items()}
         if tf.executing_eagerly():
@@ -178,7 +178,7 @@ class _Function:
 
     @cached_property
     def _nodes(self) -> dict[str, str]:
-        """Return each node's name in the graph by the names that a person may use, the whole ones first."""
+        """Return each node's name in the graph by the names that a user may use, the whole ones first."""
         nodes = [node.name for node in self._graph.node if node.op not in _PLUMBING]
         whole: dict[str, str] = {}
         for name in nodes:

@@ -82,7 +82,7 @@ def _array(path: Path, tensor: Tensor) -> Array:
                 return array
         if tensor.kind != "image":
             raise refused(path, f"the input {tensor.name} takes no picture: give .npz, .npy, .raw or .bin")
-        return preprocess.load_picture(path, _image_shape(path, tensor), tensor.color, tensor.resize)
+        return preprocess.load_image(path, _image_shape(path, tensor), tensor.color, tensor.resize)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise refused(path, one_line(error).removeprefix(f"{path} ")) from error
     except ImportError as error:

@@ -29,7 +29,7 @@ class Options:
 
     @property
     def of_variables(self) -> tuple[str, ...]:
-        """The options given that only a model with kept variables can answer."""
+        """The options given that only a model with kept variables takes."""
         given = (("variables", self.variables), ("load", self.load), ("save", self.save))
         return tuple(f"--{name}" for name, value in given if value)
 
