@@ -91,7 +91,7 @@ def test_a_picture_is_one_of_a_list_of_formats_whatever_its_name(tmp_path: Path)
     assert load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch").shape == (8, 8, 1)
     Image.new("L", (8, 8)).save(tmp_path / "b.eps")
     (tmp_path / "b.eps").rename(tmp_path / "b.png")
-    with pytest.raises(ValueError, match=r"b\.png is not a picture"):
+    with pytest.raises(ValueError, match=r"b\.png is not an image"):
         load_image(tmp_path / "b.png", (8, 8, 1), "grayscale", "stretch")
 
 

@@ -217,7 +217,7 @@ def test_a_dynamic_batch_is_resized(many: Mapping[str, Path], tmp_path: Path) ->
     manifest = build(path, "--tensorflow", "2.19.1")
     assert {tuple(tensor["shape"]) for tensor in manifest["signature"]["inputs"]} == {(-1, 6)}
     runtime = find_runtime("litert:2.3.0")
-    python = runtime_venv(runtime, runtime.lock(pictures=False), lambda _line: None)
+    python = runtime_venv(runtime, runtime.lock(images=False), lambda _line: None)
     model = tflite_path(tmp_path / "dist" / "m")
     done = subprocess.run([str(python), "-c", RESIZE, str(model)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

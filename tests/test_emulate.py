@@ -130,7 +130,7 @@ def test_the_kit_runs_a_bundle_on_every_pinned_runtime_pictures_included(digits_
     answer = json.loads(ran.stdout)
     assert answer["verdict"] == "pass"
     used = f"{answer['runtime']['name']}=={answer['runtime']['version']} "
-    assert used in find_runtime(runtime).lock(pictures=True).text
+    assert used in find_runtime(runtime).lock(images=True).text
     assert answer["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
 
 
@@ -213,7 +213,7 @@ def test_an_input_that_is_no_picture_takes_its_own_integers_or_real_values(desk:
     assert_one_clear_line(desk.run(desk.save("i.npy", image=q.astype(np.int32))), 2, "image is int32: give uint8")
     bright = Image.new("L", (8, 8), 255)
     bright.save(desk.inputs / "a.png")
-    assert_one_clear_line(desk.run(desk.inputs / "a.png"), 2, "the input image takes no picture")
+    assert_one_clear_line(desk.run(desk.inputs / "a.png"), 2, "the input image takes no image")
 
 
 def test_an_output_without_classes_is_summed_up(desk: Desk) -> None:
@@ -285,8 +285,8 @@ ZEROS = np.zeros((8, 8, 1), np.uint8)
 BAD_INPUTS: dict[str, tuple[Callable[[Desk], object], str]] = {
     "missing": (lambda desk: desk.inputs / "none.png", "none.png: there is no such file"),
     "folder": (lambda desk: desk.inputs, "it is a folder; name its files"),
-    "text": (lambda desk: text(desk, "a.png"), "a.png: is not a picture that Pillow can read"),
-    "half-picture": (lambda desk: half(desk.picture(0)), "digit.png: is not a picture that Pillow can read"),
+    "text": (lambda desk: text(desk, "a.png"), "a.png: is not an image that Pillow can read"),
+    "half-picture": (lambda desk: half(desk.picture(0)), "digit.png: is not an image that Pillow can read"),
     "half-npz": (lambda desk: half(desk.save("a.npz", image=ZEROS)), "a.npz: it is no whole .npz"),
     "half-npy": (lambda desk: half(desk.save("a.npy", image=ZEROS)), "a.npy: "),
     "text-npy": (lambda desk: text(desk, "a.npy"), "a.npy: "),
@@ -448,7 +448,7 @@ def test_only_pictures_need_pillow(desk: Desk) -> None:
             check=False,
         )
         assert done.returncode == code, done
-    assert_one_clear_line(done, 5, "digit.png: pictures need Pillow; run: .* -m pip install .")
+    assert_one_clear_line(done, 5, "digit.png: images need Pillow; run: .* -m pip install .")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

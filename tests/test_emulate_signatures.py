@@ -89,7 +89,7 @@ class Made:
         document |= {"variables": VARIABLES, "train": signature("train")} if learns else {}
         (assets / "signature.json").write_text(json.dumps(document | more), "utf-8")
         write_harness(emulate, harness_files("made", runtime, "0"))
-        lock = find_runtime(runtime).lock(pictures=True)
+        lock = find_runtime(runtime).lock(images=True)
         (emulate / "requirements.txt").write_text(lock.text, "utf-8")
         desk = Desk(runtime_venv(find_runtime(runtime), lock, lambda _: None), bundle, inputs)
         desk.write_golden(self.golden(main, others, learns=learns))

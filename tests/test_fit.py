@@ -29,7 +29,7 @@ interpreter.invoke()
 
 def runtime_python(name: str) -> Path:
     runtime = find_runtime(name)
-    return runtime_venv(runtime, runtime.lock(pictures=False), print)
+    return runtime_venv(runtime, runtime.lock(images=False), print)
 
 
 @pytest.fixture(scope="module")

@@ -172,7 +172,7 @@ CASES: dict[
     ),
     "a folder without pictures": (
         (lambda f: (f / "pictures").mkdir(), FOLDER),
-        ("no pictures in that folder", ".png"),
+        ("no images in that folder", ".png"),
         (pictures("a.png"), FOLDER),
     ),
     "a broken picture": (

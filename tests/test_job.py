@@ -32,7 +32,7 @@ JOB = Job(
     scheme="int8",
     io="uint8",
     inputs=(
-        InputSpec("image", "input_1", picture=True, shape=(8, 8, 1)),
+        InputSpec("image", "input_1", image=True, shape=(8, 8, 1)),
         InputSpec("ids", shape=(-1,), dtype="int32", range=(0.0, 99.0)),
         InputSpec("context"),
     ),

@@ -121,7 +121,7 @@ def test_a_file_that_is_no_whole_picture_is_named(tmp_path: Path) -> None:
     bad = {"text.png": b"not a picture", "empty.png": b"", "half.png": whole.read_bytes()[:700]}
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ValueError, match=f"{name} is not a picture that Pillow can read: .") as caught:
+        with pytest.raises(ValueError, match=f"{name} is not an image that Pillow can read: .") as caught:
             load_image(tmp_path / name, (8, 8), "grayscale", "stretch")
         assert "\n" not in str(caught.value)
 
@@ -140,7 +140,7 @@ def test_a_missing_file_is_missing_and_not_a_bad_picture(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("shape", "color", "resize", "message"),
     [
-        ((8, 8, 3), "grayscale", "stretch", r"\[8, 8, 3\] does not hold a grayscale picture"),
+        ((8, 8, 3), "grayscale", "stretch", r"\[8, 8, 3\] does not hold a grayscale image"),
         ((8, 8, 1), "rgb", "stretch", r"\[H, W, 3\] is needed"),
         ((8,), "grayscale", "stretch", r"\[8\] does not hold"),
         ((0, 8), "grayscale", "stretch", r"\[0, 8\] does not hold"),

@@ -37,7 +37,7 @@ def head(python: Path, folder: Path, keras: str = "3") -> Path:
 def on_runtime(name: str, path: Path, state: Path, what: str) -> dict[str, Any]:
     """Run personalise.py on a pinned runtime."""
     runtime = find_runtime(name)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), lambda _line: None)
+    python = runtime_venv(runtime, runtime.lock(images=False), lambda _line: None)
     model = path.parent / "dist" / "m" / "src" / "main" / "assets" / "m" / "model.tflite"
     argv = [str(python), str(Path(__file__).with_name("personalise.py")), str(model), str(state), what]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)

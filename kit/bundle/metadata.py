@@ -78,17 +78,17 @@ def _subgraph(
         known = {tensor.name: tensor for tensor in getattr(entry, way)}
         notes.append(
             tuple(
-                _tensor(names.get(index, graph.tensors[index].name), known, sentences, picture=way == "inputs")
+                _tensor(names.get(index, graph.tensors[index].name), known, sentences, image=way == "inputs")
                 for index in indices
             )
         )
     return SubgraphNote(key or graph.name, *notes)
 
 
-def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str, str], *, picture: bool) -> TensorNote:
+def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str, str], *, image: bool) -> TensorNote:
     tensor = known.get(name)
     sentence = sentences.get(name, "") if tensor else ""
-    if tensor and tensor.image and picture:
+    if tensor and tensor.image and image:
         return _image(tensor, tensor.image, sentence)
     if tensor and tensor.classes:
         return _classes(tensor, tensor.classes, sentence)

@@ -49,7 +49,7 @@ def _lock(bundle: Path, runtime: Runtime) -> Lock:
     versions = {pin.name: pin.version for pin in own.pins}
     if versions.get(PACKAGES[runtime.id]) == runtime.version:
         return own
-    return runtime.lock(pictures="pillow" in versions)
+    return runtime.lock(images="pillow" in versions)
 
 
 def run_harness(
@@ -115,7 +115,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Manifest) -> None:
     write_harness(emulate, own_harness(manifest))
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
-    known = {pin.name for pin in find_runtime(manifest.runtime).lock(pictures=True).pins}
+    known = {pin.name for pin in find_runtime(manifest.runtime).lock(images=True).pins}
     check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
 
 

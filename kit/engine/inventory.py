@@ -70,7 +70,7 @@ def toolchain_rows() -> list[RuntimeRow]:
             )
         )
     for r in runtimes().values():
-        lock = r.lock(pictures=True)
+        lock = r.lock(images=True)
         rows.append(
             RuntimeRow(
                 name=r.name,

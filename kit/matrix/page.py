@@ -1,4 +1,4 @@
-"""A matrix as one HTML page: what its template shows, and the geometry of its pictures. Measures nothing."""
+"""A matrix as one HTML page: what its template shows, and the geometry of its charts. Measures nothing."""
 
 from __future__ import annotations
 

@@ -125,11 +125,11 @@ class Quantize(_Table):
     scheme: Scheme = "float32"
     io: Io | None = Field(
         default=None,
-        description="what the app feeds and reads; int8 with a picture gives uint8 unless said otherwise, else float32",
+        description="what the app feeds and reads; int8 with an image gives uint8 unless said otherwise, else float32",
     )
     representative: Name | None = Field(
         default=None,
-        description="calibration data: .npz by input name, or a folder of pictures; int8 needs it, but for a model "
+        description="calibration data: .npz by input name, or a folder of images; int8 needs it, but for a model "
         "whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
@@ -326,9 +326,9 @@ class Recipe(_Table):
         """Return the element type at the model's border: the recipe's word, or the one that suits it."""
         if self.quantize.io:
             return self.quantize.io
-        pictures = any(tensor.kind == "image" for tensor in self.inputs)
-        # MediaPipe and the Android picture path read uint8, and neither takes int8.
-        return "uint8" if self.quantize.scheme == "int8" and pictures else "float32"
+        images = any(tensor.kind == "image" for tensor in self.inputs)
+        # MediaPipe and the Android image path read uint8, and neither takes int8.
+        return "uint8" if self.quantize.scheme == "int8" and images else "float32"
 
     def with_tensorflow(self, version: str) -> Recipe:
         """Return the same recipe for another TensorFlow. Raises RecipeError for what is no version."""

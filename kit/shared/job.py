@@ -37,7 +37,7 @@ class InputSpec:
 
     name: str  # in the product
     source: str = ""  # in the model; "" where it is the same
-    picture: bool = False
+    image: bool = False
     shape: tuple[int, ...] | None = None  # -1: an axis that stays open
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
@@ -88,7 +88,7 @@ class Job:
     outputs: tuple[OutputSpec, ...]
     calibrate: bool  # calibration.npz is there: <name> [N, ...] in the model's own values
     evaluate: bool  # evaluation.npz is there: input/<name> [N, ...], and y where known
-    pixels: bool = False  # golden.npz gets the pictures behind the vectors: pixels/<name>
+    pixels: bool = False  # golden.npz gets the images behind the vectors: pixels/<name>
     golden: int = 8  # how many golden vectors
     code: bool = False  # custom.py is there: the model's own layers and functions
     structure: bool = False  # structure.json is there: the model as JSON, for a file of weights alone

@@ -87,7 +87,7 @@ def ask(python: Path, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[int
 
 def probe(runtime: Runtime, notify: Callable[[str], None]) -> Versions:
     """Return the versions that a runtime has of every operator. Raises EngineError for a gap between two of them."""
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     found = ask(python, dict.fromkeys(operators(), range(1, NEWEST + 1)))
     for name, versions in found.items():
         if versions != list(range(versions[0], versions[-1] + 1)):

@@ -78,9 +78,9 @@ class Runtime:
         """Return the name that a recipe uses: "litert:2.3.0"."""
         return f"{self.id}:{self.version}"
 
-    def lock(self, *, pictures: bool) -> Lock:
-        """Return the lock of the interpreter and numpy, and of Pillow where pictures are read."""
-        return read_lock(self.folder / ("pictures.lock" if pictures else "requirements.lock"))
+    def lock(self, *, images: bool) -> Lock:
+        """Return the lock of the interpreter and numpy, and of Pillow where images are read."""
+        return read_lock(self.folder / ("pictures.lock" if images else "requirements.lock"))
 
 
 def toolchains() -> dict[str, Toolchain]:

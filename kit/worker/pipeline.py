@@ -158,7 +158,7 @@ class Made:
             own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.predictions[key], floats[key])
             arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
         rows = len(next(iter(arrays.values()), ()))
-        arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
+        arrays |= {f"pixels/{name}": images[:rows] for name, images in data.pixels.items()}
         arrays |= {f"variable/{name}": array for name, array in self.initial.items()}
         if self.train is not None:
             arrays |= {f"signature/{self.train.key}/{k}": v for k, v in self._lesson(contracts[0], checked).items()}

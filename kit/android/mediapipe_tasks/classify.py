@@ -1,6 +1,6 @@
-"""Classify pictures with MediaPipe Tasks, by the model file alone. Runs in MediaPipe's own venv, knows nothing of kit.
+"""Classify images with MediaPipe Tasks, by the model file alone. Runs in MediaPipe's own venv, knows nothing of kit.
 
-Usage: classify.py MODEL PICTURES.npy, uint8 [count, height, width, 3]. Writes JSON: {"outputs": for each picture a list
+Usage: classify.py MODEL PICTURES.npy, uint8 [count, height, width, 3]. Writes JSON: {"outputs": for each image a list
 of {"label", "index", "score"}, best first}; {"refused": why} where it does not take the model; {"missing": what} where
 a library of the system is not there.
 """
@@ -13,7 +13,7 @@ ALL = -3.4e38
 
 
 def main() -> int:
-    """Write what the classifier says of each picture."""
+    """Write what the classifier says of each image."""
     reported: dict[str, object]
     try:
         reported = {"outputs": classify(sys.argv[1], sys.argv[2])}
@@ -28,8 +28,8 @@ def main() -> int:
     return 0
 
 
-def classify(model: str, pictures: str) -> list[list[dict[str, object]]]:
-    """Return each picture's categories, best first."""
+def classify(model: str, images: str) -> list[list[dict[str, object]]]:
+    """Return each image's categories, best first."""
     import mediapipe
     import numpy as np
     from mediapipe.tasks.python import BaseOptions, vision
@@ -38,9 +38,9 @@ def classify(model: str, pictures: str) -> list[list[dict[str, object]]]:
     options = vision.ImageClassifierOptions(base_options=base, score_threshold=ALL)
     predictions = []
     with vision.ImageClassifier.create_from_options(options) as classifier:
-        for pixels in np.load(pictures, allow_pickle=False):
-            picture = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
-            head = classifier.classify(picture).classifications[0]
+        for pixels in np.load(images, allow_pickle=False):
+            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(pixels))
+            head = classifier.classify(image).classifications[0]
             predictions.append(
                 [{"label": c.category_name, "index": c.index, "score": c.score} for c in head.categories]
             )

@@ -82,7 +82,7 @@ def _fields(found: Any, wanted: Any, what: str, where: str, skip: frozenset[str]
 
 def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
     """Yield where the recipe's own numbers are not the metadata's: signature.json may be wrong in the same way."""
-    # The recipe speaks of the main signature; another one may take the same picture as plain numbers.
+    # The recipe speaks of the main signature; another one may take the same image as plain numbers.
     graphs = [graph for graph in found.subgraphs if graph.name == main]
     notes: dict[str, TensorNote] = {note.name: note for graph in graphs for note in graph.inputs}
     for tensor in recipe.inputs:

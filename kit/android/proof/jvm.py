@@ -76,7 +76,7 @@ def runtime_properties(notify: Notify) -> list[str]:
     Raises EngineError where its wheel has no libLiteRt.
     """
     runtime = find_runtime(RUNTIME)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     library = next(iter(sorted(python.parent.parent.rglob("libLiteRt.*"))), None)
     if library is None:
         raise EngineError(f"{RUNTIME} has no libLiteRt on this machine", "run the proof on Linux")
@@ -153,7 +153,7 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     import numpy as np
 
     runtime = find_runtime(RUNTIME)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     out = scratch / "harness.npz"
     # The interpreter must not leave its cache in the bundle, nor run one that came with it instead of the files there.
     cache = f"pycache_prefix={scratch / 'pycache'}"

@@ -30,11 +30,11 @@ _ARITHMETIC = {"Mul", "Sub", "AddV2", "Add", "RealDiv", "Div", "BiasAdd"}
 
 def scaled_inputs(job: Job, contract: Contract, frozen: Frozen) -> dict[str, str]:
     """Return the image inputs whose pixels the model itself scales, with the last node that does."""
-    pictures = {request.name for request in job.inputs if request.picture}
+    images = {request.name for request in job.inputs if request.image}
     found = {
         spec.name: _scaling(frozen.unfolded, name, spec)
         for spec, name in zip(contract.inputs, frozen.inputs, strict=True)
-        if spec.name in pictures
+        if spec.name in images
     }
     return {name: node for name, node in found.items() if node}
 

@@ -83,7 +83,7 @@ def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.nda
         shape = (job.golden, *(next(lengths) if n == DYNAMIC else n for n in inner))
         request = requests.get(spec.name, InputSpec(spec.name))
         if np.dtype(spec.dtype).kind == "f":
-            low, high = request.range or (0.0 if request.picture else -1.0, 1.0)
+            low, high = request.range or (0.0 if request.image else -1.0, 1.0)
             values[spec.name] = rng.uniform(low, high, shape).astype(spec.dtype)
         else:
             low, high = request.range or (0, 1)

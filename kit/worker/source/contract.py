@@ -248,7 +248,7 @@ def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batch
 
 
 def _check_requests(job: Job, contract: Contract) -> None:
-    """Refuse labels that do not fit the number of classes, and pictures for an input that takes no floats."""
+    """Refuse labels that do not fit the number of classes, and images for an input that takes no floats."""
     outputs = {spec.name: spec for spec in contract.outputs}
     for output in job.outputs:
         classes = outputs[output.name].shape[-1] if outputs[output.name].shape else 1
@@ -260,7 +260,7 @@ def _check_requests(job: Job, contract: Contract) -> None:
             )
     inputs = {spec.name: spec for spec in contract.inputs}
     for request in job.inputs:
-        if request.picture and not inputs[request.name].dtype.startswith("float"):
+        if request.image and not inputs[request.name].dtype.startswith("float"):
             raise JobError(
                 "recipe",
                 f"[[inputs]] {request.name}: kind 'image' is normalized to float, "
