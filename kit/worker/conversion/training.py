@@ -22,7 +22,7 @@ _BETA_1, _BETA_2 = 0.9, 0.999  # Adam's own
 
 @dataclass
 class Train:
-    """The train step of a contract's first output, on a graph that takes `wish.batch` samples."""
+    """The train step of a contract's first output, on a graph that takes `request.batch` samples."""
 
     contract: Contract
     frozen: Frozen
