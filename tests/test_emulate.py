@@ -56,7 +56,7 @@ def test_without_input_the_golden_vectors_pass_as_built(desk: Desk) -> None:
     done = desk.run()
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
-        r"output digit: off by \S+ steps \(\d allowed\), from float by \S+ steps \(.* allowed\): ok", done.stdout
+        r"output digit: max difference \S+ steps \(\d allowed\), from float \S+ steps \(.* allowed\): ok", done.stdout
     )
     assert "pixels image: pre-processing gives the same input: ok" in done.stdout
     assert f"golden: pass, {len(desk.golden['input/image'])} vectors" in done.stdout
@@ -83,7 +83,7 @@ def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
     assert answer["verdict"] == "fail"
     assert abs(answer["outputs"]["digit"]["worst_steps"] - 128) <= 2
     assert answer["outputs"]["digit"]["worst_vector"] == 2
-    assert re.search(r"off by 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
+    assert re.search(r"max difference 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
 
 
 def test_a_file_that_left_the_float_model_fails_though_the_toolchain_agreed(desk: Desk) -> None:

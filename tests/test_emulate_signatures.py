@@ -303,7 +303,7 @@ def test_a_person_reads_every_signature_under_its_key(made: Made) -> None:
     done = desk.run()
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
-        r"  output y: off by .*: ok\n  output total: .*: ok\n  signature encode: 3 vectors\n"
+        r"  output y: max difference .*: ok\n  output total: .*: ok\n  signature encode: 3 vectors\n"
         r"    output code: .*: ok\n    output mean: .*: ok\n"
         r"  train: loss \S+ \(\S+ as built\), then \S+ after 10 steps on one vector: ok\n"
         r"  variables: as built, changed, and back: ok\ngolden: pass, 3 vectors\n",
@@ -318,8 +318,8 @@ def test_one_wrong_answer_of_a_further_signature_fails_the_bundle(made: Made) ->
     desk.write_golden(desk.golden | {"signature/encode/output/mean": mean})
     done = desk.run()
     assert (done.returncode, done.stderr) == (4, "")
-    assert re.search(r"    output mean: off by 1 .*worst in vector 2\).*: FAIL\ngolden: fail", done.stdout)
-    assert "    output code: off by" in done.stdout
+    assert re.search(r"    output mean: max difference 1 .*worst in vector 2\).*: FAIL\ngolden: fail", done.stdout)
+    assert "    output code: max difference" in done.stdout
 
 
 def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
