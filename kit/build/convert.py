@@ -46,7 +46,8 @@ class Data:
     def raw(self) -> dict[str, np.ndarray]:
         """Return what a later conversion needs to give the same file and golden vectors, as a user gave it.
 
-        calibration/<name> and golden/<name> [N, ...]; pixels where there are pixels.
+        calibration/<name> and golden/<name> [N, ...]: uint8 pixels where there are pixels, else values in the dtype
+        that they came in.
         """
         arrays: dict[str, np.ndarray] = {}
         if self.calibration:
@@ -179,5 +180,6 @@ def _input(tensor: Input) -> InputSpec:
 
 
 def _arrays(data: Data) -> dict[str, dict[str, np.ndarray]]:
+    """Return the arrays of the job's files by file and name, [N, ...] in their own dtype, see Samples.arrays."""
     named = ((CALIBRATION, data.calibration), (EVALUATION, data.evaluation))
     return {name: samples.arrays() for name, samples in named if samples is not None}

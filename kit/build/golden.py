@@ -30,10 +30,11 @@ def is_of_worker(recipe: Recipe, result: Result) -> bool:
 def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[str, np.ndarray]:
     """Return the arrays of a bundle's golden.npz.
 
-    made: the worker's golden.npz; predictions: <prefix>output/<name> of the app's runtime, raw, of at least as many
-    samples. tolerance/<name> is what another kernel or CPU may differ by: one step (or what floats need), and where the
-    two interpreters differ, that much more, up to the file's own error against the float model. drift/<name> is that
-    error. Both are in quantization steps, or in real values of an output that has none.
+    made: the worker's golden.npz, see kit.shared.job; predictions: <prefix>output/<name> [N, ...] of the app's runtime,
+    raw, at least as many samples as in made. tolerance/<name> is what another kernel or CPU may differ by: one step (or
+    what floats need), and where the two interpreters differ, that much more, up to the file's own error against the
+    float model. drift/<name> is that error. Both are float64 scalars, in quantization steps, or in real values of an
+    output that has none.
     """
     import numpy as np
 
@@ -65,7 +66,10 @@ def _outputs(result: Result) -> Iterator[tuple[str, TensorSpec]]:
 
 
 def _distance(spec: TensorSpec, one: np.ndarray, other: np.ndarray) -> float:
-    """Return the largest difference of real values, but for those that are not finite: in steps if quantized."""
+    """Return the largest difference of real values, but for those that are not finite: in steps if quantized.
+
+    one, other: real values (float32) of one shape.
+    """
     import numpy as np
 
     counted = np.isfinite(one) & np.isfinite(other)

@@ -100,7 +100,7 @@ def real_outputs(recipe: Recipe, signature: SignatureSpec, predictions: Arrays) 
 
 
 def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Return float32 real values of what an output holds."""
+    """Return float32 real values of values' shape, of what an output holds, raw."""
     import numpy as np
 
     from kit.shared.preprocess import dequantize
@@ -111,7 +111,10 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 def top1(values: np.ndarray, request: Output) -> np.ndarray:
-    """Return the winning class along the last axis; a single unit wins above one half, as Keras counts it."""
+    """Return the winning class, int64 [...] of float32 [..., classes].
+
+    A single unit wins above one half, as Keras counts it.
+    """
     import numpy as np
 
     from kit.shared.preprocess import apply_activation
@@ -124,6 +127,7 @@ def top1(values: np.ndarray, request: Output) -> np.ndarray:
 def _measure(
     spec: TensorSpec, exact: np.ndarray, got: np.ndarray, request: Output | None, y: np.ndarray | None
 ) -> OutputMeasure:
+    """Return the measure of one output. exact, got: real values (float32) [N, ...]; y: as measure has it."""
     import numpy as np
 
     counted = np.isfinite(exact) & np.isfinite(got)
@@ -147,7 +151,7 @@ def _measure(
 
 
 def _correlation(got: np.ndarray, exact: np.ndarray) -> float | None:
-    """Return Pearson's correlation of two arrays [n]; 0 with a constant, None where exact is one."""
+    """Return Pearson's correlation of got and exact, float64 [n]; 0 with a constant, None where exact is one."""
     import numpy as np
 
     if exact.size < 2 or not np.ptp(exact):
@@ -158,7 +162,10 @@ def _correlation(got: np.ndarray, exact: np.ndarray) -> float | None:
 
 
 def _is_constant(spec: TensorSpec, exact: np.ndarray, got: np.ndarray, extent: float) -> bool:
-    """Say whether all samples give the same output, and the float model's differ by what the file could express."""
+    """Say whether all samples give the same output, and the float model's differ by what the file could express.
+
+    exact, got: real values (float32) [N, ...].
+    """
     import numpy as np
 
     if len(exact) < 2 or not np.array_equal(got, np.broadcast_to(got[:1], got.shape), equal_nan=True):
@@ -170,6 +177,7 @@ def _is_constant(spec: TensorSpec, exact: np.ndarray, got: np.ndarray, extent: f
 def _classes(
     plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, request: Output, y: np.ndarray | None
 ) -> OutputMeasure:
+    """Return plain with what is measured of classes. exact, got: float32 [..., classes]; y: as measure has it."""
     from dataclasses import replace
 
     import numpy as np
@@ -186,6 +194,7 @@ def _classes(
 
 
 def _against(truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> Truth:
+    """Return classes against y. truth, before, after: class numbers of one shape, in y's dtype and twice int64."""
     import numpy as np
 
     _, counts = np.unique(truth, return_counts=True)
@@ -202,7 +211,7 @@ def _against(truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> Truth:
 
 
 def _truth(y: np.ndarray, shape: tuple[int, ...], classes: int) -> np.ndarray:
-    """Return y as class numbers of the given shape; takes class numbers or one-hot rows."""
+    """Return y as class numbers [*shape], in y's dtype; int64 where y has one-hot rows [*shape, classes]."""
     import numpy as np
 
     if y.shape == (*shape, classes) and classes > 1:

@@ -105,7 +105,10 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write the file's outputs of all samples."""
+    """Write what the file gives for all samples.
+
+    arrays: as kit.build.metrics.answered has them, float32 or int64 [N, ...].
+    """
     from kit.shared.npz import save_npz
 
     with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:

@@ -46,11 +46,14 @@ class Samples:
         )
 
     def raw(self) -> Arrays:
-        """Return them by input name as they were given: images as pixels, anything else as values."""
+        """Return [N, ...] by input name as they were given: images as uint8 pixels, others in their own dtype."""
         return {**self.values, **self.pixels}
 
     def arrays(self) -> Arrays:
-        """Return all as one mapping for the worker: input/<name>, pixels/<name> and y."""
+        """Return all as one mapping for the worker: input/<name>, pixels/<name> and y, [N, ...] each.
+
+        Inputs that were pixels are float32, pixels uint8, all else in its own dtype.
+        """
         named = {f"input/{name}": array for name, array in self.values.items()}
         named |= {f"pixels/{name}": array for name, array in self.pixels.items()}
         return named if self.y is None else {**named, "y": self.y}
@@ -60,7 +63,10 @@ class Samples:
 
 
 def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
-    """Return the samples that `Samples.raw` came from, None for no arrays."""
+    """Return the samples that `Samples.raw` came from, None for no arrays.
+
+    arrays: by input name [N, ...], uint8 pixels, or values in their own dtype.
+    """
     return _normalized(recipe, arrays, None, "the bundle's samples") if arrays else None
 
 
@@ -138,7 +144,7 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
 
 
 def read_arrays(path: Path, where: str) -> Arrays:
-    """Return every array of a .npz file by its name. Nothing in it is ever unpickled.
+    """Return every array of a .npz file by its name, in its own shape and dtype. Nothing in it is ever unpickled.
 
     Raises RecipeError, which names the file and `where`, for one that is none.
     """
@@ -167,7 +173,11 @@ def read_arrays(path: Path, where: str) -> Arrays:
 
 
 def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
-    """Turn images into the model's values. uint8 is pixels; floats are the model's own values already."""
+    """Turn images into the model's values. uint8 is pixels; floats are the model's own values already.
+
+    arrays: by input name [N, ...], an image's [N, H, W, C] or [N, H, W]. Pixels become float32 of the same shape; all
+    other arrays and y, [N, ...], stay as they are.
+    """
     import numpy as np
 
     from kit.shared.preprocess import normalize
@@ -189,7 +199,10 @@ def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray 
 
 
 def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
-    """Refuse floats that normalized pixels cannot be: mostly images that were not normalized, or twice."""
+    """Refuse floats that normalized pixels cannot be: mostly images that were not normalized, or twice.
+
+    array: [N, H, W, C] or [N, H, W] of any dtype but uint8.
+    """
     import numpy as np
 
     mean, std = np.asarray(image.mean), np.asarray(image.std)
@@ -216,6 +229,7 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Sa
 
 
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndarray:
+    """Return the images of files, uint8 [files, *shape]. Raises RecipeError."""
     import numpy as np
 
     from kit.shared.preprocess import load_image
@@ -252,6 +266,7 @@ def _shape(tensor: Input, model: ModelFile, where: str) -> tuple[int, ...]:
 
 
 def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | None:
+    """Return each file's class by the folder that it is in, int64 [files]; None where no file is in one."""
     import numpy as np
 
     folders = [file.relative_to(path).parts[0] if len(file.relative_to(path).parts) > 1 else "" for file in files]

@@ -58,8 +58,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
 def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Arrays) -> None:
     """Refuse a file whose first call gives other bytes when it is asked again at the end. Raises CheckError.
 
-    predictions: output/<name> [N, ...] and again/<name> of one call, raw. Exact, in every scheme: the harness runs on
-    one thread, where the same numbers are added in the same order.
+    predictions: output/<name> [N, ...] of all samples, and again/<name> of the shape of one call, raw. Exact, in every
+    scheme: the harness runs on one thread, where the same numbers are added in the same order.
     """
     import numpy as np
 
@@ -78,7 +78,10 @@ def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Array
 
 
 def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
-    """Return the outputs of these parts' model on a pinned runtime: kit.emulation.run.runtime_answers."""
+    """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_answers has them.
+
+    <prefix>output/<name> [N, ...], raw.
+    """
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
         write_runnable(Path(folder), parts)
         return runtime_outputs(Path(folder), runtime, parts.files, sha256_bytes(parts.model), notify)

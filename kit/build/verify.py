@@ -232,6 +232,7 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
     arrays = read_arrays(bundle / SAMPLES, "the bundle's samples")
 
     def part(prefix: str) -> dict[str, np.ndarray]:
+        """Return the arrays below a prefix by input name: [N, ...], uint8 pixels, or values in their own dtype."""
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
     return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
@@ -260,7 +261,10 @@ def _bytes(here: Path, theirs: bytes, *, promised: bool) -> VerifyCheck:
 
 
 def _outputs(bundle: Path, manifest: Manifest, again: bytes, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
-    """Return the new file's outputs on the bundle's runtime, through the kit's own harness."""
+    """Return the new file's outputs on the bundle's runtime, through the kit's own harness.
+
+    <prefix>output/<name> [N, ...], raw.
+    """
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
         copy, runtime = Path(folder) / "bundle", find_runtime(manifest.runtime).name
         lay_harness(copy, bundle, manifest)
@@ -274,6 +278,8 @@ def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Ve
     """Compare the golden outputs of both files on the app's runtime, of the same inputs.
 
     Exact for the whole numbers of files that are the same bytes; float kernels differ in the last bits by CPU type.
+
+    theirs: output/<name> [N, ...] of the new file, raw.
     """
     import numpy as np
 

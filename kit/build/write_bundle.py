@@ -47,11 +47,15 @@ class Parts:
 
     @property
     def recipe(self) -> Recipe:
+        """Return the plan's recipe."""
         return self.plan.recipe
 
     @staticmethod
     def of(plan: Plan, result: Result, files: Path, samples: Mapping[str, np.ndarray]) -> Parts:
-        """Return the parts of a conversion: labels are read here, and the signature is made, once."""
+        """Return the parts of a conversion: labels are read here, and the signature is made, once.
+
+        samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
+        """
         recipe, labels = plan.recipe, labels_of(plan.recipe)
         signature = signature_of(recipe, result, labels)
         model = finish_model(recipe, signature, (files / MODEL).read_bytes(), label_files(labels))

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
 
 def made_arrays(path: Path, without: str = " ") -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz that the worker or a runtime wrote, but for those whose name begins so.
+    """Return the arrays of an .npz that the worker or a runtime wrote, in their own shape and dtype.
+
+    without: arrays whose names begin so are left out.
 
     Raises ModelError where it is none.
     """

@@ -24,14 +24,18 @@ _AGAIN = "build the bundle again"
 
 
 def write_golden(path: Path, signature: BundleSignature, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write golden.bin of golden.npz's arrays. Raises ModelError where an array is missing or of another form."""
+    """Write golden.bin of golden.npz's arrays. Raises ModelError where an array is missing or of another form.
+
+    arrays: by key [vectors * rows, ...] in the tensor's dtype, rows the file's own batch; an image's pixels as uint8.
+    """
     write_whole(path, golden_bytes(golden_sections(signature, arrays)))
 
 
 def golden_sections(signature: BundleSignature, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the sections by name, each [vectors, *shape of one call]: the main signature's, the others', training's.
 
-    The variables as built are what the signature that reads them gives in its one vector.
+    arrays: as write_golden has them; a section has its array's dtype. The variables as built are what the signature
+    that reads them gives in its one vector.
     """
     sections: dict[str, np.ndarray] = {}
     for entry, prefix in signature.with_prefixes():
@@ -53,13 +57,16 @@ def golden_sections(signature: BundleSignature, arrays: Mapping[str, np.ndarray]
 
 
 def golden_bytes(sections: Mapping[str, np.ndarray]) -> bytes:
-    """Return golden.bin of sections by name."""
+    """Return golden.bin of sections by name: [vectors, *shape of one call] of any dtype of numbers."""
     body = struct.pack("<I", len(sections)) + b"".join(_section(name, sections[name]) for name in sections)
     return MAGIC + struct.pack("<I", zlib.crc32(body)) + body
 
 
 def read_golden(content: bytes) -> dict[str, np.ndarray]:
-    """Return the sections of golden.bin by name. Raises ValueError where it is damaged."""
+    """Return the sections of golden.bin by name: [vectors, *shape of one call] in the dtype that each has in the file.
+
+    Raises ValueError where it is damaged.
+    """
     if content[:8] != MAGIC or len(content) < 16:
         raise ValueError("it is no golden.bin")
     if zlib.crc32(content[12:]) != struct.unpack_from("<I", content, 8)[0]:
@@ -79,7 +86,10 @@ def read_golden(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _by_call(tensor: TensorEntry, array: np.ndarray) -> np.ndarray:
-    """Return [vectors, *shape of one call] of golden.npz's [vectors * rows, ...], rows the file's own batch."""
+    """Return [vectors, *shape of one call] of golden.npz's [vectors * rows, ...], in its dtype.
+
+    rows: the file's own batch.
+    """
     if not tensor.batched:
         return array
     if not array.ndim or len(array) % tensor.rows:
@@ -88,12 +98,16 @@ def _by_call(tensor: TensorEntry, array: np.ndarray) -> np.ndarray:
 
 
 def _add(sections: dict[str, np.ndarray], name: str, array: np.ndarray) -> None:
+    """Add array to sections, each [vectors, *shape of one call] of any dtype. Raises ModelError for a name that is
+    there.
+    """
     if name in sections:
         raise ModelError(f"two tensors are both {name!r} in golden.bin", "give one of them another name")
     sections[name] = array
 
 
 def _section(name: str, array: np.ndarray) -> bytes:
+    """Return a section's bytes. array: [vectors, *shape of one call] of any dtype of numbers."""
     texts = b"".join(struct.pack("<H", len(raw)) + raw for raw in (name.encode(), array.dtype.name.encode()))
     raw = array.astype(array.dtype.newbyteorder("<")).tobytes()
     shape = struct.pack(f"<B{array.ndim}I", array.ndim, *array.shape)

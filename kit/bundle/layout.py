@@ -35,6 +35,7 @@ class Bundle:
 
     @property
     def manifest(self) -> Path:
+        """Return the place of bundle.json."""
         return self.folder / MANIFEST
 
     @property
@@ -44,10 +45,12 @@ class Bundle:
 
     @property
     def model(self) -> Path:
+        """Return the place of model.tflite."""
         return self.assets / MODEL
 
     @property
     def signature(self) -> Path:
+        """Return the place of signature.json."""
         return self.assets / SIGNATURE
 
     @property

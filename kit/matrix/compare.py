@@ -171,7 +171,7 @@ def _compared(
     scale: float | None,
     other: float | None,
 ) -> Compared:
-    """Compare an output's outputs: real/<name> float32 and top1/<name> int64, both [N, ...]."""
+    """Compare an output's values. ours, theirs: real/<name> float32 and top1/<name> int64, both [N, ...]."""
     import numpy as np
 
     a, b = (predictions[f"real/{name}"].astype(np.float64) for predictions in (ours, theirs))

@@ -12,7 +12,7 @@ import numpy as np
 
 
 def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays by name, sorted, stored and dated 1980; numpy.load reads it."""
+    """Write arrays by name, of any shape and dtype of numbers, sorted, stored and dated 1980; numpy.load reads it."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
         for name in sorted(arrays):
             content = io.BytesIO()

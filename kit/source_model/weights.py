@@ -66,6 +66,7 @@ def lines(weights: list[Weight]) -> Iterator[str]:
 
 
 def _weight(name: str, array: np.ndarray) -> Weight:
+    """Return an array, of any shape and dtype of numbers, with its statistics."""
     import numpy as np
 
     values = array.tolist() if array.size <= MOST else None
@@ -77,6 +78,7 @@ def _weight(name: str, array: np.ndarray) -> Weight:
 
 
 def _read(path: Path) -> Mapping[str, np.ndarray]:
+    """Return a file's arrays by name, in their own shape and dtype. Raises ModelError where it cannot be read."""
     if path.is_dir():
         raise ModelError(
             f"{path}: a folder; the weights of a SavedModel cannot be read without TensorFlow",
@@ -97,6 +99,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _from_tflite(path: Path) -> dict[str, np.ndarray]:
+    """Return the constants by name, in their own shape and dtype; but for sparse ones and types that numpy has not."""
     import numpy as np
 
     file = read_tflite(path)
@@ -114,7 +117,7 @@ def _from_tflite(path: Path) -> dict[str, np.ndarray]:
 
 
 def _from_zip(path: Path) -> Mapping[str, np.ndarray]:
-    """Read an .npz, or the weights inside a .keras."""
+    """Read an .npz, or the weights inside a .keras: arrays by name, in their own shape and dtype."""
     import numpy as np
 
     try:
@@ -131,6 +134,7 @@ def _from_zip(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _from_hdf5(path: Path, reported: Path) -> dict[str, np.ndarray]:
+    """Return an HDF5 file's arrays by short name, in their own shape and dtype. told: the file that an error names."""
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:

@@ -277,7 +277,7 @@ def _unit(a: Quantization | None, b: Quantization | None) -> str:
 
 
 def _values(tensor: Tensor, content: memoryview) -> np.ndarray | None:
-    """Return a constant's elements [n] as float32, float64 or integers; None for a type that has no numbers."""
+    """Return a constant's elements [n] in their dtype (bfloat16: float32; 4 and 2 bits: int16); None for no numbers."""
     import numpy as np
 
     bits = {"int4": 4, "uint4": 4, "int2": 2}.get(tensor.dtype)
@@ -295,7 +295,7 @@ def _values(tensor: Tensor, content: memoryview) -> np.ndarray | None:
 
 
 def _unpacked(packed: np.ndarray, bits: int, *, signed: bool) -> np.ndarray:
-    """Return the elements of bytes that hold several each, lowest bits first. Source: LiteRT's UnpackDenseInt4."""
+    """Return int16 elements of uint8 [bytes], several in each, lowest bits first. Source: LiteRT's UnpackDenseInt4."""
     import numpy as np
 
     parts = np.stack([(packed >> shift) & (2**bits - 1) for shift in range(0, 8, bits)], axis=-1).reshape(-1)
@@ -304,7 +304,7 @@ def _unpacked(packed: np.ndarray, bits: int, *, signed: bool) -> np.ndarray:
 
 
 def _apart(a: np.ndarray, b: np.ndarray, unit: str) -> str:
-    """Say how many elements differ, and the worst difference: of floats also relative to the larger of the two."""
+    """Say how many elements of a and b, [n] of one dtype, differ, and by how much at worst: of floats relative, too."""
     import numpy as np
 
     different = ~((a == b) | ((a != a) & (b != b)))  # noqa: PLR0124 - NaN alone is not itself

@@ -52,7 +52,10 @@ class Checked:
     notes: list[str]
 
     def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
-        """Return the arrays of evaluated.npz for a signature: kit.shared.job says which."""
+        """Return the arrays of evaluated.npz for a signature: kit.shared.job says which.
+
+        floats: float32 [N, ...] by output name; y: [N, ...] in its own dtype.
+        """
         kinds = (("input", self.fed[key]), ("output", self.predictions[key]), ("float", floats))
         arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
         return arrays if y is None else arrays | {"y": y}
@@ -90,9 +93,10 @@ class Made:
     def reference(
         self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Return the float source's outputs by signature.
+        """Return the float source's outputs, float32 [N, ...] by signature and name.
 
-        Raises JobError (kind "recipe") where the model cannot be run on these samples.
+        samples: [N, ...] by signature and input name, in its dtype. Raises JobError (kind "recipe") where the model
+        cannot be run on these samples.
         """
         floats = {}
         for contract in contracts:
@@ -113,6 +117,8 @@ class Made:
         advance: Callable[[int, int], None],
     ) -> Checked:
         """Run the product on all samples, and prove that its names are the source's.
+
+        samples: [N, ...] by signature and input name, in its dtype; floats: float32 [N, ...] by output.
 
         Raises JobError (kind "model") where they are not, or the variables do not do what they are for.
         """
@@ -147,7 +153,10 @@ class Made:
     def golden(
         self, contracts: Sequence[Contract], data: Data, checked: Checked, floats: BySignature
     ) -> dict[str, np.ndarray]:
-        """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/."""
+        """Return the arrays of golden.npz: the main signature's by plain keys, the others' below signature/<key>/.
+
+        Raw [N, ...] of the first samples, float/<name> in float32, tolerance/<name> a float64 scalar.
+        """
         arrays: dict[str, np.ndarray] = {}
         if isinstance(self.product, StepProduct) and self.exact is not None:
             key = contracts[0].key
@@ -165,7 +174,10 @@ class Made:
         return arrays
 
     def _lesson(self, contract: Contract, checked: Checked) -> dict[str, np.ndarray]:
-        """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss."""
+        """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss.
+
+        input/<name> [batch, ...] in the signature's dtype, and output/loss, float32 [1].
+        """
         assert self.train is not None
         *inputs, target = self.train.signature.inputs
         rows = np.arange(self.train.request.batch) % len(next(iter(checked.fed[contract.key].values())))
@@ -285,7 +297,7 @@ def _refuse(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], o
 
 
 def _calibration(contracts: Sequence[Contract], data: Data) -> dict[str, list[dict[str, np.ndarray]]]:
-    """Return by signature the calls that int8 is calibrated on: arrays of one call by input name, as the model's."""
+    """Return by signature the calls that int8 is calibrated on: one array by input name, of its shape and dtype."""
     return {
         contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
         for contract in contracts
@@ -383,6 +395,10 @@ def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
 
 
 def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
+    """Raise JobError (kind "model") where kept variables do not hold what was assigned.
+
+    wanted: by name, of the variable's shape and dtype.
+    """
     for name, array in wanted.items():
         if not np.array_equal(got[name], array):
             raise JobError(

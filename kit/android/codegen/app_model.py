@@ -21,10 +21,12 @@ class AppModel:
 
     @property
     def id(self) -> str:
+        """Return the bundle's id, from which the names of files and classes come."""
         return self.signature.id
 
     @property
     def version(self) -> str:
+        """Return the model's version, as the recipe has it."""
         return self.signature.version
 
     @staticmethod

@@ -35,6 +35,7 @@ class Labels:
 
     @property
     def read(self) -> str:
+        """Return the Kotlin expression that reads the labels."""
         return f"{self.reader}(assets)"
 
 
@@ -51,10 +52,12 @@ class Output:
 
     @property
     def scored(self) -> bool:
+        """Say whether its values are scores of several classes."""
         return self.form == "scores"
 
     @property
     def label_type(self) -> str:
+        """Return the Kotlin type of a label; Int, a class number, where the output has none."""
         if self.labels is None:
             return "Int"
         return self.labels.name if self.labels.enum else "String"
@@ -133,10 +136,12 @@ class BindingsModel:
 
     @property
     def main(self) -> Call:
+        """Return the call of the main signature."""
         return self.calls[0]
 
     @property
     def tensors(self) -> list[Tensor]:
+        """Return every tensor of the calls, then the kept variables and the count that assigning them gives."""
         kept = self.variables
         named = [t for call in self.calls for t in (*call.inputs, *(output.tensor for output in call.outputs))]
         return [*named, *([] if kept is None else [*kept.tensors, kept.assigned])]
@@ -158,14 +163,17 @@ class BindingsModel:
 
     @property
     def pictures(self) -> list[Picture]:
+        """Return the inputs that take bitmaps, of all calls."""
         return [picture for call in self.calls for picture in call.pictures]
 
     @property
     def forms(self) -> set[str]:
+        """Return the forms that the outputs have."""
         return {output.form for call in self.calls for output in call.outputs}
 
     @property
     def activations(self) -> set[str]:
+        """Return the activations of the outputs that have scores, several or one."""
         scored = ("scores", "yes")
         return {output.activation for call in self.calls for output in call.outputs if output.form in scored}
 

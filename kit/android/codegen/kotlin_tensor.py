@@ -64,10 +64,12 @@ class Tensor:
 
     @property
     def storage(self) -> Storage:
+        """Return how Kotlin stores its dtype."""
         return STORAGE[self.dtype]
 
     @property
     def array(self) -> str:
+        """Return the Kotlin type of its array."""
         return self.storage.array
 
     @property
@@ -87,10 +89,12 @@ class Tensor:
 
     @property
     def arguments(self) -> str:
+        """Return it as the arguments of a call, with its shape where that is open."""
         return f"{self.ident}, {self.ident}Shape" if self.open else self.ident
 
     @property
     def dims(self) -> str:
+        """Return its shape as text: "1, 28, 28, 1"; -1 is an open axis."""
         return ", ".join(map(str, self.shape))
 
     @property

@@ -210,7 +210,10 @@ def _compare(
 
 
 def _scores(output: TensorEntry, raw: np.ndarray) -> np.ndarray:
-    """Return real scores [images, classes] as metadata makes readers see them: a sigmoid is applied, no softmax."""
+    """Return real scores, float64 [images, classes], as metadata makes readers see them: with sigmoid, no softmax.
+
+    raw: [images, ...] in the output's dtype.
+    """
     import numpy as np
 
     real = raw.reshape(len(raw), -1).astype(np.float64)

@@ -146,7 +146,7 @@ def _read_record(path: Path) -> list[tuple[str, int, bytes]]:
 
 
 def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np.ndarray]:
-    """Return the raw outputs of the bundle's own harness by golden.bin's section names, calls on the first axis.
+    """Return the outputs of the bundle's own harness by golden.bin's section names: [calls, *shape of one call], raw.
 
     Raises EngineError where it cannot run.
     """
@@ -170,6 +170,9 @@ def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping
     """Return in words how near the JVM's outputs are to the harness's. Raises CheckError where they are not.
 
     Integers must be equal; floats may differ by FLOAT_TOLERANCE.
+
+    recorded: (section, number of the call, the output's raw bytes); harness: as harness_outputs has it,
+    [calls, *shape of one call].
     """
     import numpy as np
 

@@ -22,7 +22,10 @@ EACH = 32  # calls at each further size
 
 
 def calibration_calls(contract: Contract, samples: Arrays, sizes: Sequence[Size]) -> list[dict[str, np.ndarray]]:
-    """Return the calls that samples [N, ...] make, then some of them again at each further size."""
+    """Return the calls that samples make, then some of them again at each further size.
+
+    samples: [N, ...] by input name, in its dtype; a call has [rows, ...] of each, or [...] where it has no batch axis.
+    """
     result = calls(contract.inputs, samples)
     for size in sizes:
         if size:

@@ -73,8 +73,9 @@ def convert(
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has (signature, what a call takes) in the order of the calls. A graph with the ranges of training takes
-    those for int8, and what has none stays in float. Raises JobError (kind "model") where the converter refuses.
+    calibration has (signature, what a call takes: arrays by input name, of its shape and dtype) in the order of the
+    calls. A graph with the ranges of training takes those for int8, and what has none stays in float. Raises JobError
+    (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if len(exported) > 1:
@@ -107,7 +108,10 @@ def convert(
 def _rows(
     calibration: Sequence[tuple[str, Arrays]], words: Mapping[str, Mapping[str, str]]
 ) -> Iterator[dict[str, np.ndarray] | tuple[str, dict[str, np.ndarray]]]:
-    """Yield one call at a time by input name: the converter's order of inputs is not the model's."""
+    """Yield one call at a time by input name: the converter's order of inputs is not the model's.
+
+    calibration: as convert has it; shapes and dtypes stay.
+    """
     for key, call in calibration:
         feeds = {words[key][name]: array for name, array in call.items()}
         yield feeds if len(words) == 1 else (key, feeds)

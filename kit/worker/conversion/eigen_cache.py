@@ -126,7 +126,10 @@ _SIDE, _DEPTH = 16, 1200  # deep enough to be cut into blocks by every size
 
 @functools.cache
 def _noise(*shape: int) -> np.ndarray:
-    """Return float32 values in [-1, 1) whose sum depends on the order of additions; the same in every numpy."""
+    """Return float32 [*shape] from -1 to below 1, the same in every numpy.
+
+    Their sum depends on the order of additions.
+    """
     count = int(np.prod(shape))
     scrambled = (np.arange(1, count + 1, dtype=np.uint32) * np.uint32(2654435761)).astype(np.int32)
     return (scrambled / 2**31).astype(np.float32).reshape(shape)

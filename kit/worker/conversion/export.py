@@ -45,13 +45,13 @@ class Module(tf.Module):  # type: ignore[misc]
         ]
 
     def add(self, name: str, initial: Any) -> Any:
-        """Make one more kept variable: what an optimizer remembers."""
+        """Make one more kept variable, of initial's shape and dtype: what an optimizer remembers."""
         self.names.append(name)
         self.kept.append(tf.Variable(initial, name=plain(name), trainable=False))
         return self.kept[-1]
 
     def handles(self) -> dict[str, Any]:
-        """Return the variables' resources by name, for the function that is being traced."""
+        """Return the variables' resources by name, scalars of dtype resource, for the function that is being traced."""
         graph = tf.compat.v1.get_default_graph()
         return {name: graph.capture(value.handle) for name, value in zip(self.names, self.kept, strict=True)}
 
@@ -125,6 +125,7 @@ def _inference(module: Module, contract: Contract, frozen: Frozen) -> tuple[Any,
     outputs = plain_names([spec.name for spec in contract.outputs])
 
     def serve(**feeds: Any) -> dict[str, Any]:
+        """Return the outputs by exported name for the inputs by theirs, of the contract's shapes and dtypes."""
         handles = module.handles() if frozen.kept else {}
         predictions = imported(frozen, [feeds[word] for word, _ in inputs], handles)
         return dict(zip([word for word, _ in outputs], predictions, strict=True))
@@ -138,6 +139,7 @@ def _read(module: Module, quantizable: bool) -> tuple[str, Any, Exported]:
     outputs = plain_names(module.names)
 
     def read(**_: Any) -> dict[str, Any]:
+        """Return the kept variables' values by exported name, each in its own shape and dtype."""
         return {word: _value(variable) for (word, _), variable in zip(outputs, module.kept, strict=True)}
 
     nothing = {NOTHING: tf.TensorSpec((), tf.int32, name=NOTHING)} if quantizable else {}
@@ -146,7 +148,7 @@ def _read(module: Module, quantizable: bool) -> tuple[str, Any, Exported]:
 
 
 def _value(variable: Any) -> Any:
-    """Return what a variable holds, as CompiledModel can give it to an app.
+    """Return what a variable holds, in its shape and dtype, as CompiledModel can give it to an app.
 
     READ_VARIABLE allocates a scalar while it runs, and CompiledModel has no buffer for such an output: so a scalar is
     taken out of a pair, which no optimizer sees through.
@@ -159,6 +161,10 @@ def _assign(module: Module) -> tuple[str, Any, Exported]:
     inputs = plain_names(module.names)
 
     def assign(**values: Any) -> dict[str, Any]:
+        """Assign each kept variable a value by exported name, of its shape and dtype.
+
+        Returns their count, an int32 scalar.
+        """
         for (word, _), value in zip(inputs, module.kept, strict=True):
             value.assign(values[word])
         return {COUNT: tf.constant(len(inputs), tf.int32)}

@@ -49,6 +49,7 @@ def _export(contract: Contract, folder: Path) -> Exported:
     outputs = plain_names([spec.name for spec in contract.outputs])
 
     def serve(**feeds: Any) -> dict[str, Any]:
+        """Return the outputs by exported name for the inputs by theirs, of the contract's shapes and dtypes."""
         predictions = contract.call({name: feeds[word] for word, name in inputs})
         return {word: tf.identity(predictions[name]) for word, name in outputs}
 

@@ -26,7 +26,8 @@ from kit.worker.source.contract import Contract
 def with_ranges(frozen: Frozen, left: Sequence[Sequence[str]], calls: Sequence[Sequence[np.ndarray]]) -> Frozen:
     """Return the graph with a range for each tensor that was left in float.
 
-    left: the nodes that each of them was made of; calls: what single calls take, in the order of frozen.inputs.
+    left: the nodes that each of them was made of; calls: what single calls take, in the order of frozen.inputs, of
+    their shapes and dtypes.
     """
     graph = frozen.graph
     found = [node for names in left if (node := _last(graph, names)) and not _has_range(graph, node)]
@@ -95,9 +96,13 @@ def _has_range(graph: graph_pb2.GraphDef, name: str) -> bool:
 def _measured(
     frozen: Frozen, names: Sequence[str], calls: Sequence[Sequence[np.ndarray]]
 ) -> dict[str, tuple[float, float]]:
-    """Return the least and largest number of each node's first output, 0 among them."""
+    """Return the least and largest number of each node's first output, 0 among them.
+
+    calls: as with_ranges has them, shapes and dtypes, too.
+    """
 
     def imported(*feeds: Any) -> list[Any]:
+        """Return the least and the largest number of each node's first output, [2] in its dtype."""
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
         found = tf.graph_util.import_graph_def(
             frozen.graph, input_map=inputs, return_elements=[f"{name}:0" for name in names], name=""

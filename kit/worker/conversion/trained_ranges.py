@@ -40,9 +40,9 @@ def content_of(
 ) -> tuple[bytes, list[str]]:
     """Export and convert; where training learned ranges of some parts alone, measure the others and convert again.
 
-    data: the calibration, by signature, and what the converter is to see of it, call after call.
-    Returns the file and notes on what of it stays in float. Raises JobError, as convert does and where there is no
-    calibration for those others.
+    data: the calibration, by signature, and what the converter is to see of it, call after call: arrays by input name,
+    of its shape and dtype. Returns the file and notes on what of it stays in float. Raises JobError, as convert does
+    and where there is no calibration for those others.
     """
     module, train, origin = parts
     calibration, rows = data
@@ -95,6 +95,7 @@ def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contr
     """Return a contract whose outputs are those of a frozen graph."""
 
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the frozen graph's outputs by name for inputs by name, of the contract's shapes and dtypes."""
         here = tf.compat.v1.get_default_graph()
         handles = {variable.name: here.capture(variable.value.handle) for variable in keep}
         predictions = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
@@ -104,7 +105,10 @@ def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contr
 
 
 def ready(job: Job, frozen: Frozen, layers: Sequence[str], calls: Sequence[Arrays], names: Sequence[str]) -> Frozen:
-    """Return a graph as the scheme's converter should see it. calls: the calibration, by the inputs' names."""
+    """Return a graph as the scheme's converter should see it.
+
+    calls: the calibration, by the inputs' names, of their shapes and dtypes.
+    """
     if job.fused_lstm:
         return frozen
     if job.scheme != "int8":

@@ -60,6 +60,10 @@ class Train:
         state = self._state(module, chosen)
 
         def step(**feeds: Any) -> dict[str, Any]:
+            """Take a step on inputs and target by exported name, of the signature's shapes.
+
+            Returns the loss, a float32 scalar.
+            """
             values = [feeds[word] for word, _ in names]
             handles = module.handles()
             answer = imported(self.frozen, values[:-1], handles)[0]
@@ -88,6 +92,7 @@ class Train:
         return state
 
     def _loss(self, answer: Any, target: Any) -> Any:
+        """Return the loss, a float32 scalar. answer, target: float32 [batch, ...]."""
         if self.request.loss == "mean_squared_error":
             return tf.reduce_mean(tf.square(answer - target))
         if self.request.loss == "binary_crossentropy":
@@ -97,6 +102,7 @@ class Train:
         return -tf.reduce_mean(tf.reduce_sum(target * tf.math.log(chances + _TINY), axis=-1))
 
     def _update(self, variable: Any, gradient: Any, state: tuple[Any, ...]) -> None:
+        """Assign the variable and the state their next values. gradient: of the variable's shape and dtype."""
         rate = self.request.learning_rate
         if not state:
             variable.assign(variable.read_value() - rate * gradient)

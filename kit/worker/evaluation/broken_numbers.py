@@ -27,9 +27,9 @@ def refuse_nan_weights(job: Job, variables: Sequence[Variable]) -> None:
 
 
 def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bool) -> None:
-    """Raise JobError for an output [N, ...] of the float model that is NaN in every sample; not where the gate is off.
+    """Raise JobError for an output of the float model that is NaN in every sample; not where the gate is off.
 
-    random: the samples are random numbers, not the recipe's data.
+    floats: float32 [N, ...] by output name; random: the samples are random numbers, not the recipe's data.
     """
     for name, array in floats.items():
         if job.gate and array.size and np.isnan(array).all():
@@ -44,4 +44,5 @@ def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bo
 
 
 def _values(variable: Variable) -> np.ndarray:
+    """Return a variable's values as float32, of its own shape."""
     return np.asarray(variable.value.numpy(), np.float32)

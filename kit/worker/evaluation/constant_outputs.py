@@ -14,7 +14,10 @@ Arrays = Mapping[str, np.ndarray]
 
 
 def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Arrays]) -> list[tuple[str, float]]:
-    """Return the outputs that the float model gives the same for all calibration data [N, ...], with that value."""
+    """Return the outputs that the float model gives the same for all calibration data [N, ...], with that value.
+
+    calibration: [N, ...] by signature and input name, in its dtype.
+    """
     found = []
     for contract in contracts:
         if contract.key in calibration:
@@ -26,7 +29,10 @@ def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Array
 
 
 def unprepared(error: JobError, contracts: Sequence[Contract], calibration: Mapping[str, Arrays]) -> JobError:
-    """Return what to say where the file cannot be prepared: the outputs at fault, where there are any."""
+    """Return what to say where the file cannot be prepared: the outputs at fault, where there are any.
+
+    calibration: [N, ...] by signature and input name, in its dtype.
+    """
     if "prepare" not in error.refusal.message:
         return error
     still = still_outputs(contracts, calibration)

@@ -75,7 +75,10 @@ def _refuse_unmeasured(contract: Contract, calibration: Mapping[str, object]) ->
 
 
 def _whole(arrays: Mapping[str, np.ndarray], contract: Contract) -> dict[str, np.ndarray]:
-    """Return samples that fill whole calls of a fixed batch: the rest is left out, or repeated to fill one call."""
+    """Return samples that fill whole calls of a fixed batch: the rest is left out, or repeated to fill one call.
+
+    arrays: [N, ...] by name; returned with another N, in their own dtype.
+    """
     batch = contract.batch
     if batch is None or batch <= 1 or not arrays:
         return dict(arrays)
@@ -85,18 +88,23 @@ def _whole(arrays: Mapping[str, np.ndarray], contract: Contract) -> dict[str, np
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """Return the arrays of an .npz by name, in their own shape and dtype."""
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}
 
 
 def _pixels(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Return the images' pixels by input name: uint8 [N, ...]."""
     return {name.removeprefix("pixels/"): array for name, array in arrays.items() if name.startswith("pixels/")}
 
 
 def _by_name(
     arrays: Mapping[str, np.ndarray], contracts: Sequence[Contract], what: str
 ) -> dict[str, dict[str, np.ndarray]]:
-    """Return the arrays of each signature that has any: the main one's by input name, the others' as "key/name"."""
+    """Return the arrays of each signature that has any: the main one's by input name, the others' as "key/name".
+
+    arrays: input/<name> [N, ...] of any dtype of numbers; returned by input name [N, ...] in the input's dtype.
+    """
     given = {name.removeprefix("input/"): array for name, array in arrays.items() if name.startswith("input/")}
     wanted = {
         (spec.name if contract is contracts[0] else f"{contract.key}/{spec.name}"): (contract, spec)
@@ -122,7 +130,10 @@ def _by_name(
 
 
 def _fit(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
-    """Return the array in the model's type and shape. A missing or extra axis of length 1 is no difference."""
+    """Return the array [N, ...] in the model's dtype, each sample in its shape.
+
+    A missing or extra axis of length 1 is no difference. Raises JobError (kind "recipe") for what does not fit.
+    """
     inner, dtype = spec.shape[1:] if spec.batched else spec.shape, spec.dtype
     if array.ndim < 1 or not len(array):
         raise JobError("recipe", f"{where} holds no samples", "give an array of shape [N, ...]")

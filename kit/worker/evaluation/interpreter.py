@@ -79,9 +79,10 @@ class Product:
     def ask_all(
         self, key: str, samples: Mapping[str, np.ndarray], advance: Callable[[int, int], None] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """Run a signature on real values [N, ...] by input name, as many at a time as it takes.
+        """Run a signature on real values [N, ...] by input name, in any dtype of numbers, as many at a time as it
+        takes.
 
-        Returns (what was fed, what came out), raw, each [N, ...] by name.
+        Returns (what was fed, the outputs), raw, each [N, ...] by name.
         """
         signature = self.signatures[key]
         fed = {spec.name: raw(samples[spec.name], spec) for spec in signature.inputs}
@@ -112,7 +113,11 @@ def _interpreter(content: bytes) -> Any:
 
 
 def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Cut samples [N, ...] by input name into what one call takes. N fits a fixed batch: data.py sees to it."""
+    """Cut samples [N, ...] by input name, in its dtype, into what one call takes: [rows, ...], or [...] without a
+    batch.
+
+    N fits a fixed batch: data.py sees to it.
+    """
     step = next((max(spec.shape[0], 1) for spec in inputs if spec.batched), 1)
     count = len(next(iter(samples.values())))
     return [
@@ -122,9 +127,10 @@ def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> li
 
 
 def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
-    """Put an output's values, call after call, into one array [N, ...].
+    """Put an output of all calls into one array [N, ...] of its dtype. rows: [rows, ...] each, or [...] without a
+    batch.
 
-    Raises JobError where samples of one shape get outputs of several.
+    Raises JobError where samples of one shape give outputs of several.
     """
     if len({row.shape[1:] if spec.batched else row.shape for row in rows}) > 1:
         raise JobError(
@@ -134,14 +140,14 @@ def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
 
 
 def raw(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Return real values as the tensor takes them: quantized where it is quantized, else in its type."""
+    """Return real values in their shape as the tensor takes them: quantized where it is so, else in its dtype."""
     if spec.scale is None or spec.zero_point is None:
         return values.astype(spec.dtype)
     return quantize(values, spec.scale, spec.zero_point, spec.dtype)
 
 
 def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Return float32 real values of what the tensor holds."""
+    """Return float32 real values, in values' shape, of what the tensor holds, raw."""
     if spec.scale is None or spec.zero_point is None:
         return values.astype(np.float32)
     return dequantize(values, spec.scale, spec.zero_point)

@@ -23,7 +23,8 @@ ALONE = 1e-3  # what a sample's float outputs may differ by between a batch and 
 
 
 def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
-    """Return the float source model's outputs [N, ...] to samples [N, ...], by name, as float32.
+    """Return the float source model's outputs, float32 [N, ...] by name, to samples [N, ...] by input name, in its
+    dtype.
 
     Many samples at a time where that is the same as what an app does: one call after the other.
     """
@@ -40,6 +41,7 @@ def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) ->
 
 
 def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]:
+    """Return the source's outputs, float32 [N, ...] by name. feeds: of each call, by input name, in its dtype."""
     rows = [contract.graph({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
     return {
         spec.name: joined([np.asarray(row[spec.name], np.float32) for row in rows], spec) for spec in contract.outputs
@@ -47,7 +49,10 @@ def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]
 
 
 def _batch_matters(contract: Contract, single: Sequence[Arrays], predictions: Arrays) -> bool:
-    """Say whether samples that are run alone get other outputs than in a batch: tried on the ends and the middle."""
+    """Say whether samples that are run alone get other outputs than in a batch: tried on the ends and the middle.
+
+    single: the samples call by call, by input name, in its dtype; predictions: float32 [N, ...] by output name.
+    """
     for at in {0, len(single) // 2, len(single) - 1} if len(single) > 1 else ():
         alone = contract.traced(*(tf.constant(single[at][spec.name]) for spec in contract.inputs))
         for spec, value in zip(contract.outputs, alone, strict=True):
@@ -61,7 +66,10 @@ def _batch_matters(contract: Contract, single: Sequence[Arrays], predictions: Ar
 def golden(
     job: Job, product: Product, key: str, fed: Arrays, predictions: Arrays, floats: Arrays
 ) -> dict[str, np.ndarray]:
-    """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key, in this interpreter."""
+    """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key, in this interpreter.
+
+    fed, predictions: [N, ...] by name, raw; floats: float32 [N, ...]. tolerance/<name> is a float64 scalar.
+    """
     signature = product.signatures[key]
     batch = next((max(spec.shape[0], 1) for spec in signature.inputs if spec.batched), 1)
     rows = slice(0, -(-job.golden // batch) * batch)
@@ -78,7 +86,10 @@ def golden(
 
 
 def _spread(spec: TensorSpec, answer: np.ndarray, exact: np.ndarray) -> float:
-    """Return by how much any two draws of an output may differ: in steps for integers, in real values for floats."""
+    """Return by how much any two draws of an output may differ: in steps for integers, in real values for floats.
+
+    answer: raw; exact: float32 of the same shape.
+    """
     spread = float(np.ptp(np.concatenate([np.ravel(real(answer, spec)), np.ravel(exact)])))
     return spread if spec.scale is None else spread / spec.scale
 

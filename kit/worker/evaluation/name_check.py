@@ -32,8 +32,8 @@ def prove(
 ) -> tuple[str, ...]:
     """Hold a signature's outputs, then its inputs, against the source's.
 
-    samples, floats, predictions: [N, ...] by name. Returns a sentence for each pair that the probes cannot
-    distinguish. Raises JobError (kind "model") where a name sits on another tensor.
+    samples [N, ...] by name in the inputs' dtype, floats in float32, predictions raw. Returns a sentence for each pair
+    that the probes cannot distinguish. Raises JobError (kind "model") where a name sits on another tensor.
     """
     drawn = product.random.get(contract.key, ())
     outputs = [spec for spec in product.signatures[contract.key].outputs if spec.name not in drawn]
@@ -49,10 +49,10 @@ def prove(
 def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequence[Size]) -> tuple[str, ...]:
     """Run a signature with open axes at other sizes: the app resizes it. Raises JobError where it fails there.
 
-    samples: [N, ...] by name, which are cut or continued to each size.
+    samples: [N, ...] by input name, in its dtype, which are cut or continued to each size.
 
-    The shapes have to be the source's, and the values, too, where the file is float32. Returns a sentence for each
-    size at which the outputs of another file are far from the source's.
+    The shapes have to be the source's, and the values, too, where the file is float32. Returns a sentence for each size
+    at which the outputs of another file are far from the source's.
     """
     if not any(DYNAMIC in spec.shape for spec in contract.inputs):
         return ()
@@ -80,7 +80,10 @@ def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequen
 
 
 def _far(name: str, size: Size, got: np.ndarray, wanted: np.ndarray) -> str:
-    """Return a sentence where an output does not follow the source's at a size, else ""."""
+    """Return a sentence where an output does not follow the source's at a size, else "".
+
+    got, wanted: float32 of one shape.
+    """
     if not size or wanted.size < 3 or np.std(wanted) == 0:
         return ""
     together = np.corrcoef(np.ravel(got), np.ravel(wanted))[0, 1] if np.std(got) else 0.0
@@ -91,7 +94,10 @@ def _far(name: str, size: Size, got: np.ndarray, wanted: np.ndarray) -> str:
 
 
 def _refuse_other(got: Arrays, wanted: Arrays, bound: float) -> None:
-    """Refuse a float32 file whose outputs are not the model's: a converter that loses weights says nothing."""
+    """Refuse a float32 file whose outputs are not the model's: a converter that loses weights says nothing.
+
+    got, wanted: float32 [N, ...] by name.
+    """
     for name, array in wanted.items():
         both = ~(np.isnan(got[name]) & np.isnan(array))  # NaN in the model's own place is the model's
         off, size = np.abs(got[name] - array)[both].max(initial=0.0), np.nanmax(np.abs(array), initial=0.0)
@@ -104,7 +110,10 @@ def _refuse_other(got: Arrays, wanted: Arrays, bound: float) -> None:
 
 
 def _outputs_agree(got: Arrays, wanted: Arrays) -> tuple[str, ...]:
-    """Hold outputs [N, ...] by name against those that they should be. Returns the pairs that look the same."""
+    """Hold outputs against those that they should be. Returns the pairs that look the same.
+
+    got, wanted: float32 [N, ...] by name.
+    """
     notes = []
     for one, other in combinations(sorted(got), 2):
         if got[one].shape != got[other].shape:
@@ -120,7 +129,10 @@ def _outputs_agree(got: Arrays, wanted: Arrays) -> tuple[str, ...]:
 def _inputs_agree(
     contract: Contract, product: Product, samples: Arrays, outputs: Sequence[TensorSpec]
 ) -> tuple[str, ...]:
-    """Distinguish every two inputs of one shape and type by what the outputs follow."""
+    """Distinguish every two inputs of one shape and type by what the outputs follow.
+
+    samples: [N, ...] by input name, in its dtype.
+    """
     pairs = [
         (one.name, other.name)
         for one, other in combinations(contract.inputs, 2)
@@ -149,7 +161,9 @@ class _Probe:
     outputs: Sequence[TensorSpec]
 
     def exchanged(self, feeds: Arrays | None, one: str, other: str) -> bool | None:
-        """Let two inputs change places in what the source is fed: the product must not give the same then.
+        """Let two inputs change places in what the source is fed: the product's outputs must not follow that.
+
+        feeds: [N, ...] by input name, in its dtype.
 
         Returns whether the two can be distinguished, None where the source cannot be asked so.
         """
@@ -167,6 +181,8 @@ class _Probe:
         """Say whether the product follows the source where one input alone takes its values from the next sample.
 
         Every input keeps to values of its own: ids stay ids of their table.
+
+        feeds: [N, ...] by input name, in its dtype.
         """
         turned = {**feeds, name: np.roll(feeds[name], 1, axis=0)}
         right, before = self._source(turned), self._source(feeds)
@@ -175,7 +191,10 @@ class _Probe:
         return _follows(self._product(turned), right, before)
 
     def _source(self, feeds: Arrays) -> Arrays | None:
-        """Return the source's outputs, None where it fails on these feeds or gives no numbers: the probe.s fault."""
+        """Return the source's outputs, float32 [N, ...] by name, for feeds [N, ...] by input name.
+
+        None where it fails on these feeds or gives no numbers: the probe's fault.
+        """
         try:
             predictions = reference(self.contract, feeds)
         except (tf.errors.OpError, JobError):
@@ -184,6 +203,7 @@ class _Probe:
         return wanted if all(np.isfinite(array).all() for array in wanted.values()) else None
 
     def _product(self, feeds: Arrays) -> Arrays:
+        """Return the product's outputs, float32 [N, ...] by name, for feeds [N, ...] by input name."""
         _, predictions = self.product.ask_all(self.contract.key, feeds)
         return {spec.name: real(predictions[spec.name], spec) for spec in self.outputs}
 
@@ -193,6 +213,8 @@ def _common(feeds: Arrays, one: str, other: str) -> Arrays | None:
 
     Whole numbers may be ids of tables of different lengths, flags or lengths: they are drawn from the range that both
     have in common.
+
+    feeds: [N, ...] by input name, in its dtype.
     """
     both = feeds[one], feeds[other]
     if any(not np.array_equal(array, np.round(array)) for array in both):
@@ -206,7 +228,10 @@ def _common(feeds: Arrays, one: str, other: str) -> Arrays | None:
 
 
 def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: Collection[str]) -> None:
-    """Compare outputs that are drawn in each call by their mean over many. Raises JobError where it is another."""
+    """Compare outputs that are drawn in each call by their mean over many. Raises JobError where it is another.
+
+    samples: [N, ...] by input name, in its dtype.
+    """
     few = {name: array[: max(contract.batch or 1, 1)] for name, array in samples.items()}
     specs = {spec.name: spec for spec in product.signatures[contract.key].outputs if spec.name in drawn}
     ours, theirs = [], []
@@ -227,16 +252,23 @@ def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: C
 
 
 def _nearer(got: np.ndarray, one: np.ndarray, other: np.ndarray) -> bool:
-    """Say whether got is clearly nearer to one than to the other: by more than half."""
+    """Say whether got is clearly nearer to one than to the other: by more than half.
+
+    All are of one shape, float32 or float64.
+    """
     near, far = float(np.abs(got - one).mean()), float(np.abs(got - other).mean())
     return near < 0.5 * far
 
 
 def _follows(got: Arrays, one: Arrays, other: Arrays) -> bool:
-    """Say the same of all outputs together, each in units of its own spread."""
+    """Say the same of all outputs together, each in units of its own spread.
+
+    got, one, other: float32 [N, ...] by name.
+    """
     units = {name: float(np.std(array)) or 1.0 for name, array in one.items()}
 
     def flat(outputs: Arrays) -> np.ndarray:
+        """Return the numbers of all outputs, float64 [numbers]."""
         return np.concatenate([np.ravel(np.asarray(outputs[name], np.float64) / units[name]) for name in sorted(units)])
 
     return _nearer(flat(got), flat(one), flat(other))

@@ -58,14 +58,17 @@ _REMEDY = 'give sizes that it can take: [[inputs]] name = "{}" and sizes = [[...
 
 
 def run_once(contract: Contract, job: Job, size: Size) -> dict[str, np.ndarray]:
-    """Return the source's outputs, as float32, to one call with random samples of a size."""
+    """Return the source's outputs to one call with random samples of a size, as float32 of the shape they have."""
     feeds = first_call(contract, random_samples(contract, job, size))
     outputs = contract.graph({name: tf.constant(array) for name, array in feeds.items()})
     return {name: np.asarray(value, np.float32) for name, value in outputs.items()}
 
 
 def first_call(contract: Contract, samples: Mapping[str, np.ndarray], rows: int = 1) -> dict[str, np.ndarray]:
-    """Return the arrays for one call out of samples [N, ...]; rows: how many of them where the app may choose."""
+    """Return the arrays for one call out of samples [N, ...]; rows: how many of them where the app may choose.
+
+    A call has [rows, ...] of each input, or [...] without a batch axis, in the samples' dtype.
+    """
     count = rows if contract.batch == DYNAMIC else max(contract.batch or 1, 1)
     return {
         spec.name: samples[spec.name][:count] if spec.batched else samples[spec.name][0] for spec in contract.inputs
@@ -73,7 +76,10 @@ def first_call(contract: Contract, samples: Mapping[str, np.ndarray], rows: int 
 
 
 def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.ndarray]:
-    """Return seeded random samples [N, ...] by input name, in the recipe's ranges. size: as open_sizes gives it."""
+    """Return seeded random samples [N, ...] by input name, in the recipe's ranges and the input's dtype.
+
+    size: as open_sizes gives it.
+    """
     rng = np.random.default_rng(job.seed)
     requests = {request.name: request for request in job.inputs}
     values = {}
@@ -105,7 +111,7 @@ def first_shapes(contract: Contract, sizes: Sequence[Size]) -> dict[str, tuple[i
 
 
 def fitted(samples: Mapping[str, np.ndarray], contract: Contract, size: Size) -> dict[str, np.ndarray]:
-    """Return samples [N, ...] with their open axes cut to a size, or continued to it by going back and forth."""
+    """Return samples [N, ...], in their dtype, with open axes cut to a size, or continued to it: back and forth."""
     result = dict(samples)
     for spec in contract.inputs:
         axes = [i for i, n in enumerate(spec.shape[1:] if spec.batched else spec.shape, 1) if n == DYNAMIC]

@@ -120,6 +120,10 @@ def _prove(contract: Contract, frozen: Frozen, named: Named, content: bytes, job
 
 
 def _compare(spec: TensorSpec, got: np.ndarray, wanted: Mapping[str, np.ndarray]) -> None:
+    """Raise JobError (kind "model") where an output is not the model's.
+
+    got: float32 [N, ...]; wanted: such arrays by name.
+    """
     right = wanted[spec.name]
     off = float(np.abs(got - right).max(initial=0.0)) if got.shape == right.shape else np.inf
     if not off <= EXACT * max(1.0, float(np.abs(right).max(initial=0.0))):

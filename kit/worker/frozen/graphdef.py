@@ -39,6 +39,8 @@ def named_graph(contract: Contract, frozen: Frozen, initial: Mapping[str, np.nda
     """Return the frozen graph with its inputs, outputs and kept variables under the contract's names.
 
     A node inside that has such a name already gets another.
+
+    initial: the value of each kept variable by name, in its shape and dtype.
     """
     inputs = _names([spec.name for spec in contract.inputs], ())
     outputs = _names([spec.name for spec in contract.outputs], inputs)
@@ -93,6 +95,7 @@ def _renamed(reference: str, new: Mapping[str, str]) -> str:
 
 
 def _handle(name: str, value: np.ndarray) -> Any:
+    """Return the node of a variable that has value's shape and dtype."""
     node = node_def_pb2.NodeDef(name=name, op="VarHandleOp")
     node.attr["dtype"].type = tf.as_dtype(value.dtype).as_datatype_enum
     node.attr["shape"].shape.CopyFrom(tf.TensorShape(value.shape).as_proto())
@@ -102,7 +105,10 @@ def _handle(name: str, value: np.ndarray) -> Any:
 
 
 def _initializer(name: str, value: np.ndarray) -> list[Any]:
-    """Return what gives a variable its initial value, what assigns another, and what reads it."""
+    """Return what gives a variable its initial value, what assigns another, and what reads it.
+
+    value: of the variable's shape and dtype.
+    """
     kind = tf.as_dtype(value.dtype).as_datatype_enum
     initial = node_def_pb2.NodeDef(name=f"{name}/initial", op="Const")
     initial.attr["dtype"].type = kind

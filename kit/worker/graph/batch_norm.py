@@ -57,7 +57,7 @@ def _unfuse(node: Any, nodes: dict[str, Any]) -> list[Any]:
 
 
 def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
-    """Return a node's value in float64 where it follows from float constants by arithmetic alone, else None."""
+    """Return a node's value in its shape, float64, where it follows from float constants by arithmetic, else None."""
     base, _, port = name.removeprefix("^").partition(":")
     node = nodes.get(base)
     if node is None or port not in {"", "0", "output"} or name.startswith("^"):
@@ -78,6 +78,7 @@ def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
 
 
 def _const(name: str, values: np.ndarray) -> Any:
+    """Return the node of a constant: values, of any shape, as float32."""
     node = node_def_pb2.NodeDef(name=name, op="Const")
     tensor = tensor_util.make_tensor_proto(values.astype(np.float32))
     node.attr["dtype"].type = tensor.dtype

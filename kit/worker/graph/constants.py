@@ -14,7 +14,10 @@ from kit.worker.graph.subgraph import rewritten
 
 
 def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarray]:
-    """Return the values of tensors ("x" or "x:0") in order. graph: kit.worker.graph.needed.unordered's."""
+    """Return the values of tensors ("x" or "x:0") in order, each in its shape and dtype.
+
+    graph: kit.worker.graph.needed.unordered's.
+    """
     if not names:
         return []
     needed = upstream(graph, map(base, names))
@@ -22,6 +25,7 @@ def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarra
     wanted = list(map(full, names))
 
     def read() -> list[Any]:
+        """Return the tensors in order, each in its shape and dtype."""
         return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))
 
     return [np.asarray(value) for value in tf.compat.v1.wrap_function(read, [])()]

@@ -103,6 +103,7 @@ def _passing(graph: graph_pb2.GraphDef, names: Collection[str]) -> graph_pb2.Gra
 
 
 def _hold(node: Any, values: np.ndarray) -> None:
+    """Make a node a constant: values, float32 of any shape."""
     node.op = "Const"
     del node.input[:]
     node.attr.clear()
@@ -111,7 +112,10 @@ def _hold(node: Any, values: np.ndarray) -> None:
 
 
 def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:
-    """Return what goes into each rounding of a constant, by the node's name."""
+    """Return what goes into each rounding of a constant, by the node's name, in float32.
+
+    That is the values, of any shape, and the ends of their range, scalars or [channels], where these are inputs.
+    """
     kinds, bare = {node.name: node.op for node in graph.node}, unordered(graph)
     found = {
         node.name: list(node.input)
@@ -124,7 +128,10 @@ def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:
 
 
 def _rounded(node: Any, values: Mapping[str, list[np.ndarray]]) -> np.ndarray:
-    """Round as TensorFlow's kernel does (fake_quant_ops_functor.h), in double precision: the same on each CPU."""
+    """Round as TensorFlow's kernel does (fake_quant_ops_functor.h), in double precision: the same on each CPU.
+
+    values: as _constants has them. Returns float32 of the first one's shape.
+    """
     given = [value.astype(np.float64) for value in values[node.name]]
     low, high = given[1:] if len(given) == 3 else (np.float64(node.attr["min"].f), np.float64(node.attr["max"].f))
     least, most = (1.0 if node.attr["narrow_range"].b else 0.0), 2.0 ** (node.attr["num_bits"].i or 8) - 1

@@ -203,7 +203,10 @@ def takes_ids(frozen: Frozen, name: str) -> bool:
 
 
 def imported(frozen: Frozen, feeds: Sequence[Any], handles: Mapping[str, Any]) -> list[Any]:
-    """Put the graph into the one that is being built; return its outputs in order. handles: by variable's name."""
+    """Put the graph into the one that is being built; return its outputs in order. handles: by variable's name.
+
+    feeds: tensors in the order of frozen.inputs, of their shapes and dtypes.
+    """
     inputs = dict(zip(frozen.inputs, feeds, strict=True))
     inputs |= {f"{placeholder}:0": handles[name] for name, placeholder in frozen.kept.items()}
     elements = tf.graph_util.import_graph_def(

@@ -31,10 +31,12 @@ def with_small_ranges(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
 
 
 def _softplus(x: Any) -> Any:
+    """Return the softplus of x, in x's shape and dtype."""
     return tf.nn.relu(x) + tf.math.log(1.0 + tf.exp(-tf.abs(x)))
 
 
 def _selu(x: Any) -> Any:
+    """Return the SELU of x, in x's shape and dtype."""
     return _SCALE * (tf.nn.relu(x) + _ALPHA * tf.nn.elu(-tf.nn.relu(-x)))
 
 

@@ -50,8 +50,9 @@ _LITTLE = 8.0  # exp(-8) of the largest is less than a tenth of a softmax's step
 def for_int8(frozen: Frozen, calls: Sequence[Mapping[str, np.ndarray]], names: Sequence[str]) -> Frozen:
     """Return the graph with a scale of its own for whatever needs one, and masks that 8 bits can hold.
 
-    calls: the calibration, what single calls take by the inputs' names; names: those, in the order of frozen.inputs.
-    Functions inside the graph (the bodies of loops) stay as they are: TensorFlow's quantizer leaves them alone, too.
+    calls: the calibration, what single calls take by the inputs' names, of their shapes and dtypes; names: those, in
+    the order of frozen.inputs. Functions inside the graph (the bodies of loops) stay as they are: TensorFlow's
+    quantizer leaves them alone, too.
     """
     graph = _bounded(frozen, [[call[name] for name in names] for call in calls])
     return replace(frozen, graph=_separated(_leaky(_whole(with_small_ranges(graph))), frozen.outputs))
@@ -176,7 +177,10 @@ def _is_whole(number: int) -> bool:
 
 
 def _bounded(frozen: Frozen, calls: Sequence[Sequence[np.ndarray]]) -> graph_pb2.GraphDef:
-    """Return the graph with each mask's constant as small as its softmax can do with, by the calibration's scores."""
+    """Return the graph with each mask's constant as small as its softmax can do with, by the calibration's scores.
+
+    calls: what single calls take in the order of frozen.inputs, of their shapes and dtypes.
+    """
     nodes = {node.name: node for node in frozen.graph.node}
     masks: dict[str, set[str]] = {}  # the tensors that softmaxes take, by the constant that masks them
     for node in frozen.graph.node:
@@ -208,7 +212,10 @@ def _with_masks(graph: graph_pb2.GraphDef, floors: Mapping[str, float]) -> graph
 
 
 def _same(run: Any, other: Any, calls: Sequence[Sequence[np.ndarray]]) -> bool:
-    """Say whether softmaxes of two graphs are the same within a step of 8 bits, but for rows that are all masked."""
+    """Say whether softmaxes of two graphs are the same within a step of 8 bits, but for rows that are all masked.
+
+    calls: as _bounded has them. run, other: give each softmax's input, [..., scores] in its dtype.
+    """
     for call in calls[:_CALLS]:
         feeds = [tf.constant(array) for array in call]
         for before, after in zip(run(*feeds), other(*feeds), strict=True):
@@ -244,6 +251,8 @@ def _floors(run: Any, taken: Sequence[str], calls: Sequence[Sequence[np.ndarray]
     """Return for each softmax's input what a masked score may have added: its row's largest is far above it.
 
     The largest score of all rows stands for what a masked one was: that is not to be seen behind -1e9.
+
+    calls: as _bounded has them. run: gives each softmax's input, [..., scores] in its dtype.
     """
     largest = [-np.inf] * len(taken)
     least = [np.inf] * len(taken)  # of the rows' largest
@@ -261,6 +270,7 @@ def _floors(run: Any, taken: Sequence[str], calls: Sequence[Sequence[np.ndarray]
 
 def _function(frozen: Frozen, graph: graph_pb2.GraphDef, taken: Sequence[str]) -> Any:
     def imported(*feeds: Any) -> list[Any]:
+        """Return the tensors that are taken, each in its shape and dtype, for the graph's inputs in order."""
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
         return list(
             tf.graph_util.import_graph_def(graph, input_map=inputs, return_elements=list(map(full, taken)), name="")
@@ -291,7 +301,7 @@ _ADDING = {"Add", "AddV2", "Sub"} | _PUTTING
 
 
 def _added(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
-    """Return a constant, or that of a mask's product (1 - mask) * -1e9, else None."""
+    """Return a constant, or that of a mask's product (1 - mask) * -1e9, float32 of its own shape, else None."""
     node = nodes[base(name)]
     if node.op == "Mul":
         values = [_value(each, nodes) for each in node.input[:2]]
@@ -303,7 +313,7 @@ def _added(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
 
 
 def _value(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
-    """Return a float32 constant's value, behind any Identity, else None."""
+    """Return a float32 constant's value in its shape, behind any Identity, else None."""
     node = nodes[base(name)]
     while node.op == "Identity":
         node = nodes[base(node.input[0])]

@@ -39,7 +39,7 @@ _SAMPLES = {"MatMul", "Conv2D"}  # sample by sample: steps count as samples
 def pair_of(node: Any, inputs: Sequence[Any], constant: Callable[[Any], bool]) -> Pair | None:
     """Return the operands of what can be calculated at once, None for everything else.
 
-    constant: says whether a value hangs on constants alone.
+    inputs: tensors, or parts of one, of any shape and dtype. constant: says whether a value hangs on constants alone.
     """
     if node.op not in _EACH | _SAMPLES or len(inputs) != 2:
         return None
@@ -65,7 +65,7 @@ def _fits(node: Any, pair: Pair) -> bool:
 
 
 def over_all(node: Any, pair: Pair, name: str) -> Any:
-    """Calculate a node for every step at once, in the default graph; return [steps, ...]."""
+    """Calculate a node for every step at once, in the default graph; return [steps, ...] in its dtype."""
     whole = pair.part.whole
     if node.op not in _SAMPLES:
         return _made(node, [whole, pair.constant] if pair.first else [pair.constant, whole], name)
@@ -76,7 +76,10 @@ def over_all(node: Any, pair: Pair, name: str) -> Any:
 
 
 def parts_of(whole: Any) -> list[Any]:
-    """Take a tensor [steps, ...] apart, in the default graph: by a Split where one has the shape, which int8 can do."""
+    """Return the steps of a tensor [steps, ...], each [...] in its dtype, in the default graph.
+
+    By a Split where the shape is known, which int8 can do.
+    """
     name = f"{whole.op.name}/parts"
     if (
         whole.shape.rank < 2 or not whole.shape.is_fully_defined() or not whole.dtype.is_floating
@@ -87,6 +90,7 @@ def parts_of(whole: Any) -> list[Any]:
 
 
 def _made(node: Any, inputs: list[Any], name: str) -> Any:
+    """Write a node's operation on inputs, of any shape and dtype, into the default graph; return its first output."""
     graph = tf.compat.v1.get_default_graph()
     return graph.create_op(node.op, inputs, None, name=name, attrs=attributes_of(node)).outputs[0]
 

@@ -75,6 +75,7 @@ _LOOKUPS = {"Gather", "GatherNd", "GatherV2"}
 
 
 def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
+    """Return a constant's value, behind any Identity, in its shape and dtype; None for anything else."""
     node = nodes.get(base(name))
     while node is not None and node.op == "Identity":
         node = nodes.get(base(node.input[0]))

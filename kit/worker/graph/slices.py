@@ -37,6 +37,7 @@ def _added(node: Any, nodes: Mapping[str, Any]) -> list[int]:
 
 
 def _constant(node: Any) -> np.ndarray | None:
+    """Return a constant's value in its shape and dtype, None for anything else."""
     return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor)) if node and node.op == "Const" else None
 
 

@@ -139,6 +139,8 @@ class _Writer:
         """Write nodes, given their functions' arguments by tensor name; return every value by tensor name.
 
         path: the place of this step, "" outside of loops.
+
+        Values are of any shape and dtype.
         """
         for node in nodes:
             if f"{node.name}:0" in found:
@@ -149,6 +151,7 @@ class _Writer:
         return found
 
     def _values(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
+        """Write a node, whatever it is; return its outputs. inputs: values of any shape and dtype."""
         if node.op in LOOPS:
             return self._loop(node, inputs, path)
         if (chosen := self._chosen(node, inputs)) is not None:
@@ -162,7 +165,10 @@ class _Writer:
         return inputs if path and node.op == "Identity" else self._plain(node, list(map(self._tensor, inputs)), path)
 
     def _chosen(self, node: Any, inputs: list[Any]) -> tuple[str, list[Any]] | None:
-        """Return the function that a node calls, and what it gives it; None for one that calls none for certain."""
+        """Return the function that a node calls, and what it gives it; None for one that calls none for certain.
+
+        inputs: values of any shape and dtype.
+        """
         if node.op in _CALLS:
             return node.attr["f"].func.name, inputs
         known = self._number(inputs[0]) if node.op in _BRANCHES else None
@@ -171,7 +177,10 @@ class _Writer:
         return node.attr["then_branch" if bool(np.any(known)) else "else_branch"].func.name, inputs[1:]
 
     def _plain(self, node: Any, inputs: list[Any], path: str = "") -> list[Any]:
-        """Write a node as it is, but for its inputs; one that is there already is taken."""
+        """Write a node as it is, but for its inputs; one that is there already is taken.
+
+        inputs: tensors of any shape and dtype.
+        """
         stateful = op_def_registry.get(node.op).is_stateful
         attributes = attributes_of(node)
         key = (
@@ -194,14 +203,14 @@ class _Writer:
         return values
 
     def _once(self, node: Any, pair: Pair, path: str) -> Any:
-        """Return what a node gives for the whole sequence."""
+        """Return what a node gives for the whole sequence: [steps, ...] in its dtype."""
         key = ("all", node.name, pair.part.whole.name, pair.constant.name)
         if key not in self._made:
             self._made[key] = over_all(node, pair, _placed(node.name, f"{path.rpartition('/')[0]}/all"))
         return self._made[key]
 
     def _folded(self, tensor: Any, *, stateful: bool) -> Any:
-        """Return whole numbers and truths that follow from constants as a constant, everything else as it is."""
+        """Return integers or bool that follow from constants as a constant of their shape, another tensor as it is."""
         whole = tensor.dtype.is_integer or tensor.dtype.is_bool
         count = tensor.shape.num_elements()
         op = tensor.op
@@ -224,7 +233,7 @@ class _Writer:
     # ------------------------------------------------------------ values
 
     def _tensor(self, value: Any) -> Any:
-        """Return a value as one tensor: a part of a sequence is taken out of it."""
+        """Return a value as one tensor of its shape and dtype: a part of a sequence is taken out of it."""
         if isinstance(value, list):
             raise OpenLoopError("", "a list of tensors leaves its loop")
         if not isinstance(value, Part):
@@ -235,15 +244,17 @@ class _Writer:
         return self._made[key][value.at]
 
     def _number(self, value: Any) -> np.ndarray | None:
-        """Return a value's numbers where they are known before the graph runs, else None."""
+        """Return a value's integers or bool, in its shape, where they are known before the graph runs, else None."""
         return None if isinstance(value, list | Part) or value is None else self._known.get(value.name)
 
     def _is_constant(self, value: Any) -> bool:
+        """Say whether a value, of any shape and dtype, hangs on constants alone."""
         return not isinstance(value, list | Part) and value is not None and value.name in self._constant
 
     # ------------------------------------------------------------ loops and calls
 
     def _loop(self, node: Any, inputs: list[Any], path: str) -> list[Any]:
+        """Write a loop out; return what its last step gives. inputs: values of any shape and dtype."""
         place = _placed(node.name, path)
         values, count = self._started(node, inputs, place), 0
         while True:
@@ -266,6 +277,8 @@ class _Writer:
         """Return what a loop starts with; a state is no constant there, even if it starts at zero.
 
         What hangs on it would be calculated for the whole sequence, and be right for the first step alone.
+
+        inputs: values of any shape and dtype, which stay so.
         """
         body = self._function(node.attr["body"].func.name)
         return [
@@ -276,6 +289,7 @@ class _Writer:
         ]
 
     def _call(self, name: str, values: Sequence[Any], path: str) -> list[Any]:
+        """Write a function; return its results. values: its arguments, of any shape and dtype."""
         function = self._function(name)
         found = {f"{argument}:0": value for argument, value in zip(function.arguments, values, strict=True)}
         found = self._run(function.nodes, found, path)
@@ -289,38 +303,38 @@ class _Writer:
     # ------------------------------------------------------------ lists
 
     def list_from(self, node: Any, inputs: list[Any]) -> list[Any]:
-        """TensorListFromTensor: a sequence, part by part."""
+        """TensorListFromTensor: a sequence [steps, ...], part by part, in its dtype."""
         whole = self._tensor(inputs[0])
         if whole.shape.rank is None or whole.shape[0] is None:
             raise OpenLoopError(node.name, "its sequence has an open length")
         return [Part(whole, at) for at in range(whole.shape[0])]
 
     def reserve(self, node: Any, inputs: list[Any]) -> list[Any]:
-        """TensorListReserve: empty places."""
+        """TensorListReserve: empty places. inputs[1] is their number, an int32 scalar."""
         return [None] * int(self._index(node, inputs[1]))
 
     def get(self, node: Any, inputs: list[Any]) -> Any:
-        """TensorListGetItem."""
+        """TensorListGetItem: the value, of any shape and dtype, at place inputs[1], an int32 scalar."""
         value = inputs[0][self._index(node, inputs[1])]
         if value is None:
             raise OpenLoopError(node.name, "it reads a tensor that was never set")
         return value
 
     def set(self, node: Any, inputs: list[Any]) -> list[Any]:
-        """TensorListSetItem."""
+        """TensorListSetItem: the list with inputs[2], of any shape and dtype, at place inputs[1], an int32 scalar."""
         values = list(inputs[0])
         values[self._index(node, inputs[1])] = inputs[2]
         return values
 
     def length(self, _: Any, inputs: list[Any]) -> Any:
-        """TensorListLength."""
+        """TensorListLength: an int32 scalar."""
         made = tf.constant(len(inputs[0]), tf.int32)
         self._known[made.name] = np.asarray(len(inputs[0]), np.int32)
         self._constant.add(made.name)
         return made
 
     def stack(self, node: Any, inputs: list[Any]) -> Any:
-        """TensorListStack: the whole sequence, where nothing was changed in it."""
+        """TensorListStack: [steps, ...] in the parts' dtype; the whole sequence, where nothing was changed in it."""
         values = inputs[0]
         if any(value is None for value in values):
             raise OpenLoopError(node.name, "it reads a tensor that was never set")
@@ -330,6 +344,7 @@ class _Writer:
         return tf.stack([self._tensor(value) for value in values], name=f"{node.name}/stacked")
 
     def _index(self, node: Any, value: Any) -> int:
+        """Return the number that a value is, an int32 scalar. Raises OpenLoopError where it is not known yet."""
         known = self._number(value)
         if known is None:
             raise OpenLoopError(node.name, "which step it means is known only when it runs")

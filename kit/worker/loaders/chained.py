@@ -25,6 +25,11 @@ def join(sources: Sequence[Source], names: Sequence[str]) -> Source:
     def call(
         feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        """Return the last model's outputs, and the tensors inside that `inner` names, of their ports' shapes and
+        dtypes.
+
+        feeds, given: as Call has them.
+        """
         found: dict[str, Any] = {}
         fed, predictions = dict(feeds), {}
         for i, (main, prefix) in enumerate(zip(mains, prefixes, strict=True)):

@@ -98,7 +98,7 @@ def _copy(old: Any, new: Any) -> None:
 
 
 def _kernel(layer: Any) -> Any:
-    """Return a Dense's or EinsumDense's kernel in float, what LoRA added included."""
+    """Return a Dense's or EinsumDense's kernel as float32 of its own shape, what LoRA added included."""
     mode, kernel = layer.quantization_mode, getattr(layer, "_kernel", None)
     if mode in {None, "float8"}:
         made = _array(kernel)
@@ -119,7 +119,7 @@ def _kernel(layer: Any) -> Any:
 
 
 def _embeddings(layer: Any) -> Any:
-    """Return an Embedding's table [input_dim, output_dim] in float, what LoRA added included."""
+    """Return an Embedding's table [input_dim, output_dim] as float32, what LoRA added included."""
     if layer.quantization_mode is None:
         made = _array(layer._embeddings)
     elif layer.quantization_mode == "int8":
@@ -132,7 +132,7 @@ def _embeddings(layer: Any) -> Any:
 
 
 def _reverse(layer: Any) -> Any:
-    """Return a ReversibleEmbedding's second table [output_dim, input_dim] in float."""
+    """Return a ReversibleEmbedding's second table [output_dim, input_dim] as float32: an array, or its variable."""
     if layer.quantization_mode is None:
         return layer.reverse_embeddings
     if layer.quantization_mode != "int8":
@@ -141,7 +141,10 @@ def _reverse(layer: Any) -> Any:
 
 
 def _grouped(layer: Any, values: Any, name: str, *, axis: int) -> Any:
-    """Return int4 values in float: one scale a channel, or a scale and zero point for each group along the axis."""
+    """Return int4 values [rows, columns] as float32.
+
+    There is one scale a channel, or a scale and zero point for each group along the axis.
+    """
     scale = _array(getattr(layer, f"{name}_scale"))
     zero = getattr(layer, f"{name}_zero", None)
     if zero is None:
@@ -162,4 +165,5 @@ def _factor(layer: Any) -> float:
 
 
 def _array(variable: Any) -> Any:
+    """Return a variable's value as float32 of its shape."""
     return np.asarray(variable).astype(np.float32)

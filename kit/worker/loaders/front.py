@@ -67,7 +67,7 @@ class _Started:
     def __call__(
         self, feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Return every output, as Call has it."""
+        """Return every output. feeds, given: as Call has them, of the ports' shapes and dtypes."""
         inside = {port.name: feeds[port.name] for port in self.ports} | dict(given or {})
         rows = next((tf.shape(feeds[name])[0] for name in feeds if len(feeds[name].shape)), 1)
         fed = {port.name: feeds[port.name] if port.name in feeds else _nothing(port, rows) for port in self.main.inputs}
@@ -88,6 +88,7 @@ class _Trace:
         inner = [name for name in outputs if name not in {port.name for port in main.outputs}]
 
         def flat(*tensors: Any) -> list[Any]:
+            """Return the outputs for the inputs in order, of the model's own shapes and dtypes."""
             fed = dict(zip(names, tensors, strict=True))
             inside = {port.name: fed.pop(port.name) for port in ports}
             predictions = main.call(fed, inner, inside)
@@ -101,10 +102,11 @@ class _Trace:
 
     @staticmethod
     def inner(main: Signature, name: str) -> Any:
-        """Return the symbolic tensor inside that a name means."""
+        """Return the symbolic tensor inside that a name means, of the shape and dtype that the model gives it."""
         names = [port.name for port in main.inputs]
 
         def flat(*tensors: Any) -> list[Any]:
+            """Return the tensor inside for the inputs in order, in its own shape and dtype."""
             return [tf.identity(main.call(dict(zip(names, tensors, strict=True)), [name])[name])]
 
         return _concrete(flat, main.inputs).outputs[0]
@@ -120,6 +122,7 @@ def _layer(name: str) -> str:
 
 
 def _port(name: str, tensor: Any, request: InputSpec) -> Port:
+    """Return the port of a tensor inside, of any shape and dtype. Raises JobError for what no app can feed."""
     if tensor.shape.rank is None or not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
         raise JobError(
             "recipe",
@@ -150,7 +153,10 @@ def _ordered(main: Signature, ports: Sequence[Port], dropped: Sequence[str]) -> 
 
 
 def _nothing(port: Port, rows: Any) -> Any:
-    """Return a stand-in for an input that only dead ends read."""
+    """Return a stand-in for an input that only dead ends read: zeros or empty texts of its shape and dtype.
+
+    rows: the size of an open axis 0, a scalar; other open axes get 1.
+    """
     shape = [rows if n is None and i == 0 else n or 1 for i, n in enumerate(port.shape)]
     return tf.fill(shape, "") if port.dtype == TEXT else tf.zeros(shape, port.dtype)
 

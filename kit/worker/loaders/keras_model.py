@@ -138,6 +138,10 @@ def describe(model: Any, loader: str, requests: Sequence[InputSpec] = ()) -> Sou
     def call(
         feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
+        """Return the outputs, and the tensors that `inner` names, in the shapes and dtypes that the model gives.
+
+        feeds, given: as Call has them.
+        """
         args, kwargs = feed.pack({port.name: feeds[port.name] for port in feed.inputs})
         given = given or {}
         for name in (*inner, *given):
@@ -184,7 +188,10 @@ def _layer_of(name: str) -> str:
 
 
 def _inner(found: Sequence[Any], name: str) -> Any:
-    """Return which of a layer's tensors a name means: the second for "encoder:1", the first for "encoder"."""
+    """Return which of a layer's tensors a name means: the second for "encoder:1", the first for "encoder".
+
+    found: the layer's tensors in order, of any shape and dtype.
+    """
     layer = _layer_of(name)
     index = 0 if layer == name else int(name.rpartition(":")[2])
     if not found:
@@ -211,7 +218,10 @@ def _inner(found: Sequence[Any], name: str) -> Any:
 
 
 def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> None:
-    """Raise JobError for a layer that no tensor can stand in for: one that also makes a mask, or runs several times."""
+    """Raise JobError for a layer that no tensor can stand in for: one that also makes a mask, or runs several times.
+
+    found, given: tensors of any shape and dtype, by layer and by name.
+    """
     for name, tensor in given.items():
         layer = _layer_of(name)
         if any(getattr(each, "_keras_mask", None) is not None for each in (tensor, *found[layer])):
@@ -230,7 +240,10 @@ def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> N
 
 
 def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
-    """Return a layer's output with the tensors that are given for it in their places."""
+    """Return a layer's output with the tensors that are given for it in their places.
+
+    answer: a tensor, or a nest of some; those that are given have the shape and dtype of those in it.
+    """
     if not any(_layer_of(each) == name for each in given):
         return answer
     flat = tf.nest.flatten(answer)
@@ -252,6 +265,8 @@ def _recorded(layers: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[d
     """Give a mapping that fills up with what each of these layers returns, call after call, during the block.
 
     A layer returns what is given for it.
+
+    given: tensors by name, in the shape and dtype of what the layer returns.
     """
     found: dict[str, list[Any]] = {name: [] for name in layers}
 
@@ -316,6 +331,7 @@ def _feed(model: Any) -> Feed:
     ports = tuple(_port(*pair) for pair in _named(nest, _input_names(model)))
 
     def pack(feeds: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the call's arguments: tensors, of any shape and dtype, in the nest that the model was built from."""
         return [tf.nest.pack_sequence_as(nest, list(feeds.values()))], {"training": False}
 
     return Feed(ports, pack)
@@ -358,4 +374,5 @@ def _named(nest: Any, names: list[str]) -> list[tuple[str, Any]]:
 
 
 def _port(name: str, tensor: Any) -> Port:
+    """Return the port of a symbolic tensor, with its shape and dtype."""
     return Port(name, tuple(tensor.shape), np.dtype(tf.as_dtype(tensor.dtype).as_numpy_dtype).name)

@@ -95,6 +95,7 @@ class Renamed:
         main = source.signatures[0]
 
         def call(*tensors: Any) -> Any:
+            """Return the model's outputs for its inputs in order, of the ports' shapes and dtypes."""
             return main.call(dict(zip([port.name for port in main.inputs], tensors, strict=True)))
 
         specs = [tf.TensorSpec(port.shape, port.dtype) for port in main.inputs]

@@ -30,6 +30,7 @@ def open_layers() -> Iterator[None]:
 
 def _repeating(original: Callable[..., Any]) -> Callable[..., Any]:
     def repeat(x: Any, repeats: Any, axis: Any = None) -> Any:
+        """Return x, in its dtype, with each entry along axis repeated: [..., n * repeats, ...] of [..., n, ...]."""
         if not isinstance(repeats, int) or axis is None or not tf.is_tensor(x) or not _is_open(x):
             return original(x, repeats, axis)
         rank = x.shape.rank
@@ -45,6 +46,7 @@ def _repeating(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _resizing(original: Callable[..., Any]) -> Callable[..., Any]:
     def resize(self: Any, x: Any, height: int, width: int, data_format: str, interpolation: str = "nearest") -> Any:
+        """Return images [N, H, W, C] as [N, H * height, W * width, C], in x's dtype."""
         if data_format != "channels_last" or not tf.is_tensor(x) or not _is_open(x):
             return original(self, x, height, width, data_format, interpolation=interpolation)
         sizes = tf.shape(x)[1:3] * tf.constant([height, width])
@@ -54,4 +56,5 @@ def _resizing(original: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _is_open(x: Any) -> bool:
+    """Say whether x, of any dtype, has a shape with an open axis."""
     return x.shape.rank is not None and None in x.shape

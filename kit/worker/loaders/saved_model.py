@@ -90,7 +90,9 @@ class _Function:
     def __call__(
         self, feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """Run it. With tensors from inside or given there, as a graph without calls, in which they can be reached."""
+        """Run it, as Call has it: feeds of the ports' shapes and dtypes. With tensors from inside or given there, as a
+        graph without calls, in which they can be reached.
+        """
         if not inner and not given:
             predictions = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
             return {port.name: predictions[port.name] for port in self.outputs}
@@ -208,6 +210,10 @@ class _Function:
         )
 
     def _opened(self, feeds: Mapping[str, Any], wanted: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the graph without calls: return the outputs, and the tensors that are wanted inside.
+
+        feeds, given: as Call has them, of the ports' and tensors' shapes and dtypes.
+        """
         captured = self.function.captured_inputs
         own, taken = self._placeholders[: -len(captured) or None], self._placeholders[-len(captured) :]
         here = tf.compat.v1.get_default_graph()

@@ -53,6 +53,7 @@ def outputs_of(model: Any, feed: Feed) -> tuple[Port, ...]:
     """Call the model once on symbols and return its outputs. A dict's keys are their names, else output_0 and so on."""
 
     def call(*tensors: Any) -> Any:
+        """Return what the model gives for tensors in order, of the ports' shapes and dtypes."""
         args, kwargs = feed.pack(dict(zip([port.name for port in feed.inputs], tensors, strict=True)))
         return model(*args, **kwargs)
 
@@ -133,6 +134,7 @@ def _packer(
     keywords = {"training": False} if training else {}
 
     def pack(feeds: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the call's arguments: tensors, of any shape and dtype, in the nest that the model was built with."""
         if len(parameters) > 1 and set(names) <= set(parameters):
             return [], {**feeds, **keywords}
         values = list(feeds.values())

@@ -34,14 +34,20 @@ class Quantizer:
     nothing: bool = False  # tfmot's NoQuantizer
 
     def build(self, shape: Any, name: str, layer: Any) -> list[Any]:
-        """Add the variables of the range to a Keras layer, in the order of tfmot: its least and its largest."""
+        """Add the variables of the range to a Keras layer, in the order of tfmot: its least and its largest.
+
+        They are float32 scalars, or [channels] where each channel has a range.
+        """
         if self.fixed is not None or self.nothing:
             return []
         size = (shape[-1],) if self.per_channel else ()
         return [layer.add_weight(f"{name}_{end}", shape=size, trainable=False) for end in ("min", "max")]
 
     def __call__(self, x: Any, variables: list[Any]) -> Any:
-        """Return x rounded, of x's shape."""
+        """Return x, float32 of any shape, rounded.
+
+        variables: the range's least and largest, float32 scalars, or [channels] where each channel has a range.
+        """
         if self.nothing:
             return x
         if self.fixed is not None:

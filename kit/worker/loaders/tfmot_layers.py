@@ -42,7 +42,7 @@ class NoOpActivation:
     """An activation that does nothing, and is not rounded: a batch normalization follows."""
 
     def __call__(self, x: Any) -> Any:
-        """Return x."""
+        """Return x, of any shape and dtype."""
         return x
 
     def get_config(self) -> dict[str, Any]:
@@ -124,6 +124,7 @@ def _wrapper(keras: Any) -> Any:  # noqa: C901 - a class, for the Keras at hand
             return self.layer.compute_output_shape(input_shape)
 
         def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
+            """Return what the inner layer gives for inputs, in its own shape and dtype."""
             if "training" in inspect.getfullargspec(self.layer.call).args:
                 kwargs["training"] = training
             return self.layer.call(inputs, **kwargs)
@@ -145,7 +146,7 @@ def _assign(store: Any, layout: Sequence[Any]) -> None:
 
 @contextmanager
 def _holding(layer: Any, values: Mapping[str, Any]) -> Iterator[None]:
-    """Let a layer's attributes be other tensors during the block."""
+    """Let a layer's attributes be other tensors, of their shape and dtype, or other functions during the block."""
     before = {name: getattr(layer, name) for name in values}
     for name, value in values.items():
         untracked(layer, name, value)
@@ -179,6 +180,7 @@ def _quantize_layer(keras: Any) -> type:
             self.built = True
 
         def call(self, inputs: Any) -> Any:
+            """Return inputs, float32 of any shape, rounded."""
             return self._quantizer(inputs, self.range)
 
         def get_config(self) -> dict[str, Any]:
@@ -232,6 +234,7 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:  # noqa: C901 - two classe
             return made
 
         def call(self, inputs: Any, training: Any = None, **kwargs: Any) -> Any:
+            """Return the inner layer's outputs, float32 in its own shape, with rounded weights and activations."""
             what = self.quantized
             values = {name: what.weight(getattr(self.layer, name), ends) for name, ends in self.weight_ranges.items()}
             values |= {name: self._rounded(*each) for name, each in self.activation_ranges.items()}
@@ -241,6 +244,7 @@ def _quantize_wrappers(base: Any) -> dict[str, type]:  # noqa: C901 - two classe
 
         def _rounded(self, activation: Any, before: Any, behind: Any) -> Any:
             def call(x: Any) -> Any:
+                """Return the activation of x, float32 of any shape, rounded before and behind."""
                 x = x if before is None else self.quantized.activation(x, before)
                 x = activation(x)
                 return x if behind is None else self.quantized.activation(x, behind)

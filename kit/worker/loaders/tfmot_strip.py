@@ -100,7 +100,10 @@ def _settled(wrappers: Sequence[Any]) -> list[str]:
 
 
 def _nearest(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
-    """Return each weight's nearest centroid; where zeros were preserved, the one next to zero is zero."""
+    """Return each weight's nearest centroid; where zeros were preserved, the one next to zero is zero.
+
+    weights: float32 [..., channels]; centroids: float32 [clusters], or [channels, clusters] by channel.
+    """
     if wrapper.by_channel:
         columns = [_of(wrapper, weights[..., at], centroids[at]) for at in range(weights.shape[-1])]
         return np.stack(columns, axis=-1)
@@ -108,6 +111,7 @@ def _nearest(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.nda
 
 
 def _of(wrapper: Any, weights: np.ndarray, centroids: np.ndarray) -> np.ndarray:
+    """Return each weight's nearest centroid, in weights' shape. weights, centroids: float32 [...] and [clusters]."""
     kept = centroids.copy()
     if wrapper.sparse:
         kept[np.abs(kept).argmin()] = 0
@@ -129,17 +133,20 @@ def _held(wrappers: Sequence[Any]) -> list[str]:
 
 
 def _share(weights: dict[str, list[np.ndarray]]) -> float:
+    """Return the share of zeros. weights: by layer, float32 of any shape."""
     arrays = [array for each in weights.values() for array in each]
     return sum(int((array == 0).sum()) for array in arrays) / max(sum(array.size for array in arrays), 1)
 
 
 def _zeros(how: str, weights: dict[str, list[np.ndarray]]) -> str:
+    """Return a sentence on the zeros. weights: by layer, float32 of any shape."""
     count = sum(array.size for each in weights.values() for array in each)
     parts = ", ".join(f"{name} {_share({name: each}):.0%}" for name, each in weights.items())
     return f"{how}: {_share(weights):.1%} of {count:,} weights are zero ({parts})"
 
 
 def _values(how: str, weights: dict[str, list[np.ndarray]]) -> str:
+    """Return a sentence on how many values there are. weights: by layer, float32 of any shape."""
     parts = ", ".join(f"{name} {max(len(np.unique(a)) for a in each)}" for name, each in weights.items())
     return f"{how}: the weights of a layer take few different values ({parts})"
 

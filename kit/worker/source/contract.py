@@ -97,6 +97,7 @@ def _contract(
     inside = tuple(dict.fromkeys(origin for _, origin, inner in origins if inner))
 
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the outputs by the product's names for inputs by theirs, of the contract's shapes and dtypes."""
         # A cast only where the recipe took other numbers than the model: ids as int32.
         fed = {spec.origin: _cast(feeds[spec.name], own[spec.origin].dtype) for spec in inputs}
         predictions = signature.call(fed, inside)
@@ -118,6 +119,7 @@ def _trace(call: Any, inputs: list[TensorSpec], outputs: tuple[TensorSpec, ...])
 
     # Positional and flat, so that no order is left to chance.
     def flat(*tensors: Any) -> list[Any]:
+        """Return the outputs for the inputs, each in order and of its own shape and dtype."""
         predictions = call(dict(zip(names, tensors, strict=True)))
         # identity: an output that is an input, or the same tensor twice, still gets a tensor of its own
         return [tf.identity(predictions[spec.name]) for spec in outputs]
@@ -233,6 +235,7 @@ def _input(port: Port, request: InputSpec, batch: int) -> TensorSpec:
 
 
 def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batched: bool) -> TensorSpec:
+    """Return spec with the shape and dtype of tensor, a symbolic one. Raises JobError for text."""
     if tensor.shape.rank is None:
         shape: tuple[int, ...] = ()
     else:
@@ -288,4 +291,5 @@ def _with_batch(spec: TensorSpec, batch: int) -> TensorSpec:
 
 
 def _cast(tensor: Any, dtype: str) -> Any:
+    """Return a tensor, of any shape, in a dtype: itself where it has that."""
     return tensor if tensor.dtype == tf.as_dtype(dtype) else tf.cast(tensor, dtype)

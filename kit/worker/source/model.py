@@ -30,8 +30,9 @@ class Call(Protocol):
     ) -> dict[str, Any]:
         """Return every output, and beside them the tensors inside that `inner` names.
 
-        given: tensors by names inside, which take the place of what the model computes there.
-        Raises JobError (kind "recipe") for a name inside that a call does not come by.
+        feeds: of the ports' shapes and dtypes, as the outputs are. given: tensors by names inside, which take the place
+        of what the model computes there, in its shape and dtype. Raises JobError (kind "recipe") for a name inside that
+        a call does not come by.
         """
 
 

@@ -29,7 +29,10 @@ class Steps:
     sequences: frozenset[str]  # inputs of which a call takes one step; the others it takes whole, in each
 
     def runs(self, samples: Arrays) -> Iterator[list[dict[str, np.ndarray]]]:
-        """Yield, for each call's worth of samples [N, steps, ...], what its steps take, in order."""
+        """Yield, for each call's worth of samples [N, steps, ...], what its steps take, in order.
+
+        A step has [rows, 1, ...] of each sequence and the whole of each other input, in the samples' dtype.
+        """
         for call in calls(self.whole.inputs, samples):
             length = next(call[name].shape[1] for name in sorted(self.sequences))
             yield [
@@ -38,7 +41,10 @@ class Steps:
             ]
 
     def joined(self, rows: Sequence[Arrays]) -> dict[str, np.ndarray]:
-        """Return the whole sequence's outputs of those of its steps: of every step, or the last one's."""
+        """Return the whole sequence's outputs of those of its steps: of every step, or the last one's.
+
+        rows: by output name [rows, 1, ...] for each step; returned [rows, steps, ...], or the last one, in their dtype.
+        """
         return {
             name: np.concatenate([row[name] for row in rows], axis=1) if each else rows[-1][name]
             for name, each in self.each_step.items()

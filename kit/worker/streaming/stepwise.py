@@ -48,7 +48,10 @@ class FloatSteps:
     drawn: Collection[str]  # outputs that are other ones in each call
 
     def rows(self, run: Sequence[Arrays]) -> list[dict[str, np.ndarray]]:
-        """Return the outputs of every step of one run, from the initial state on."""
+        """Return the outputs of every step of one run, from the initial state on.
+
+        run: by input name [rows, 1, ...] of each step in the input's dtype; returned are float32 outputs by name.
+        """
         for variable in self.keep:
             variable.value.assign(self.initial[variable.name])
         inputs, outputs = self.steps.contract.inputs, self.steps.contract.outputs
@@ -58,6 +61,8 @@ class FloatSteps:
 
     def agree(self, samples: Arrays, floats: Arrays) -> None:
         """Hold some sequences, step by step, against the source's outputs of the whole.
+
+        samples: [N, steps, ...] by input name, in its dtype; floats: float32 [N, ...] by output name.
 
         Raises JobError (kind "model") where they differ: a layer looks at more than its own step.
         """
@@ -79,6 +84,7 @@ def float_steps(steps: Steps, frozen: Frozen, keep: Sequence[Variable], origin: 
     """
 
     def serve(*feeds: Any) -> list[Any]:
+        """Return the outputs of one step for its inputs in order, of the contract's shapes and dtypes."""
         graph = tf.compat.v1.get_default_graph()
         handles = {v.name: graph.capture(v.value.handle) for v in keep if v.name in frozen.kept}
         return imported(frozen, feeds, handles)
@@ -139,7 +145,10 @@ class StepProduct(Product):
         }
 
     def rows(self, key: str, run: Sequence[Arrays]) -> list[dict[str, np.ndarray]]:
-        """Return the raw outputs of every step of one run, from the initial state on."""
+        """Return the raw outputs of every step of one run, from the initial state on.
+
+        run: by input name [rows, 1, ...] of each step, raw.
+        """
         self._assign(**self._initial)
         return [self.ask(key, feeds) for feeds in run]
 
@@ -149,6 +158,8 @@ def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, f
 
     float/<name> is what the source gives to the whole sequence; before its end, where the source gives only the last
     step's output, what it gives step by step.
+
+    samples: [N, steps, ...] by input name, in its dtype; floats: float32 [N, ...] by output name.
     """
     steps, (signature,) = exact.steps, product.signatures.values()
     run = next(steps.runs(samples))
@@ -170,7 +181,10 @@ def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, f
 
 
 def calibration_rows(steps: Steps, samples: Arrays, initial: Arrays) -> list[tuple[str, Arrays]]:
-    """Return what int8 is calibrated on: (signature, what a call takes), the state reset before each sequence."""
+    """Return what int8 is calibrated on: (signature, what a call takes), the state reset before each sequence.
+
+    samples: [N, steps, ...] by input name; initial: by variable, of its shape; each in its own dtype.
+    """
     rows: list[tuple[str, Arrays]] = []
     for run in steps.runs(samples):
         rows += [(ASSIGN, initial), *((steps.contract.key, feeds) for feeds in run)]

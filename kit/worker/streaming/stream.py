@@ -124,11 +124,12 @@ def _refuse_computed(frozen: Frozen, places: Sequence[_Place]) -> None:
 
 
 def _initial(frozen: Frozen, inputs: Sequence[TensorSpec], places: Sequence[_Place]) -> list[np.ndarray]:
-    """Return what each place holds before the first step."""
+    """Return what each place holds before the first step, in its shape and dtype."""
     nodes = {node.name: node for node in frozen.graph.node}
     wanted = [full(data(nodes[place.loop])[place.at]) for place in places]
 
     def run(*feeds: Any) -> list[Any]:
+        """Return what the places hold for the graph's inputs in order, each in its shape and dtype."""
         known = dict(zip(frozen.inputs, feeds, strict=True))
         return list(tf.graph_util.import_graph_def(frozen.graph, input_map=known, return_elements=wanted, name=""))
 

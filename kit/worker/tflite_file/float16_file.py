@@ -104,7 +104,7 @@ def _put_back(model: Any, graph: Any, exact: Any, other: Any) -> int:
 
 
 def _is_lost(use: _Use, exact: np.ndarray) -> bool:
-    """Say whether an operator needs the exact values of a constant."""
+    """Say whether an operator needs the exact values of a constant, float32 [n]."""
     size = np.abs(exact)
     beyond = bool((size > LARGE).any()) or _is_small(exact)
     if use.name in _KERNELS:
@@ -113,7 +113,10 @@ def _is_lost(use: _Use, exact: np.ndarray) -> bool:
 
 
 def _is_small(values: np.ndarray) -> bool:
-    """Say whether all values are so small that float16 has few bits of them, or none; zeros do not count."""
+    """Say whether all values are so small that float16 has few bits of them, or none; zeros do not count.
+
+    values: float32 [n].
+    """
     largest = float(np.abs(values).max(initial=0.0))
     return 0 < largest < SMALL
 
@@ -165,7 +168,7 @@ def _widens(model: Any, graph: Any, operator: Any) -> bool:
 
 
 def _values(model: Any, tensor: Any, dtype: type) -> np.ndarray | None:
-    """Return a constant's values, None for another tensor or type."""
+    """Return a constant's values, [n] of dtype (float16 or float32), None for another tensor or type."""
     data = model.buffers[tensor.buffer].data
     kind = schema.TensorType.FLOAT16 if dtype is np.float16 else schema.TensorType.FLOAT32
     if tensor.type != kind or data is None or not len(data):

@@ -233,6 +233,7 @@ class _Graph:
         return self._tensor(source, "requantized", wanted, self._buffer(np.clip(steps, -128, 127).astype(np.int8)))
 
     def _buffer(self, values: Any) -> int:
+        """Add a buffer with the bytes of values, of any shape and dtype; return its number."""
         made = schema.BufferT()
         made.data = np.frombuffer(values.tobytes(), np.uint8)
         self.model.buffers.append(made)

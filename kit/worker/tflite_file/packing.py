@@ -34,7 +34,7 @@ class _Sharing(flatbuffers.Builder):  # type: ignore[misc]
         return self._places[s]
 
     def CreateNumpyVector(self, x: Any) -> int:  # noqa: N802 - the generated code's name
-        """Return the place of a vector."""
+        """Return the place of a vector [n], of any dtype."""
         key = (x.dtype.str, x.tobytes())
         if key not in self._places:
             self._places[key] = super().CreateNumpyVector(x)

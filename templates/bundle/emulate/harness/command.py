@@ -99,7 +99,10 @@ def _find_signature(model: Model, key: str | None) -> Signature:
 
 
 def _vector(model: Model, signature: Signature) -> Arrays:
-    """Return the first golden vector of a signature, one call's worth of each input. Raises EmulateError."""
+    """Return the first golden vector of a signature, one call's worth of each input. Raises EmulateError.
+
+    By name [rows, *sample] in the tensor's dtype.
+    """
     try:
         return call_of(signature.inputs, read_golden(model).inputs(signature), 0)
     except KeyError as error:

@@ -108,7 +108,10 @@ def _image_shape(path: Path, tensor: Tensor) -> Shape:
 
 
 def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sample]:
-    """Yield a Sample for arrays [*sample], or for each call's worth of [N * rows, *sample]. Raises EmulateError."""
+    """Yield a Sample for arrays [*sample], or for each call's worth of [N * rows, *sample], of a dtype that feed takes.
+
+    Raises EmulateError.
+    """
     count = _count(path, signature, arrays)
     fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
     for index in [None] if count is None else range(count):
@@ -118,7 +121,7 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
 def _count(path: Path, signature: Signature, arrays: Arrays) -> int | None:
     """Return how many calls arrays are enough for: N of [N * rows, *sample]; None for one sample without that axis.
 
-    Raises EmulateError where a shape fits neither, or where they disagree.
+    Arrays may be of any dtype. Raises EmulateError where a shape fits neither, or where they disagree.
     """
     counts: dict[str, int | None] = {}
     for name, tensor in signature.inputs.items():

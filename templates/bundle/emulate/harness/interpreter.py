@@ -138,6 +138,7 @@ def _reset_before(runner: Call, interpreter: Any) -> Call:
     """Return a runner for which every call is the first: what operators keep is as built."""
 
     def call(**values: np.ndarray) -> Mapping[str, Any]:
+        """Run it. values: of each input's shape and dtype, as signature.json has them."""
         interpreter.reset_all_variables()
         return runner(**values)
 
@@ -164,7 +165,7 @@ def _check_tensor(tensor: Tensor, found: Mapping[str, Any]) -> None:
 
 
 def _refusal(runner: Runner, signature: Signature, values: Arrays, error: Exception) -> EmulateError:
-    """Return the error for a call that the interpreter refused. values: one array of any shape for each input."""
+    """Return the error for a call that the interpreter refused. values: by input name, of any shape and dtype."""
     sizes = "" if signature.fixed else " of " + ", ".join(f"{name} {list(values[name].shape)}" for name in values)
     message = f"{runner.package} {runner.version} cannot run {signature.key}{sizes}: {one_line(error)}"
     hint = f"{'give another size, or ' if sizes else ''}build the bundle again, or run: {INSTALL}"

@@ -50,7 +50,7 @@ def to_real(tensor: Tensor, produced: Array) -> Array:
 
 
 def number(value: Any) -> Number:
-    """Return a number of Python's or numpy's: in the fewest digits of its own type; None where it is not finite."""
+    """Return a scalar of Python or of any dtype in the fewest digits of its own type; None where it is not finite."""
     if not np.isfinite(value):
         return None
     return float(str(value)) if np.asarray(value).dtype.kind == "f" else int(value)
