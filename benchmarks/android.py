@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from kit.android.proof.jvm import runtime_properties
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.proof.kotlin_sources import find_glue
+from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.process import Command, run, tail
 
@@ -29,15 +29,15 @@ class Frame:
 
 def measure_frame(bundle: Path) -> Frame:
     """Compile the digits bundle's Kotlin and measure a call of it."""
-    glue = find_glue(bundle)
+    bindings = find_bindings(bundle)
     with TemporaryDirectory() as folder:
         classes = Path(folder) / "classes"
         jars = [desktop_jar(print), find_jar("jna"), kotlin(print).stdlib, kotlin(print).coroutines]
-        compile_kotlin([*glue.sources, PROGRAM], desktop_classpath(print), classes, print)
+        compile_kotlin([*bindings.sources, PROGRAM], desktop_classpath(print), classes, print)
         argv = [
             *(str(find_java()), "-XX:+UseSerialGC", "-cp", os.pathsep.join(map(str, [classes, *jars]))),
-            *(*runtime_properties(print), f"-Ddropkit.assets={glue.assets[0]}"),
-            *("AndroidKt", str(glue.assets[0] / "digits/model.tflite")),
+            *(*runtime_properties(print), f"-Ddropkit.assets={bindings.assets[0]}"),
+            *("AndroidKt", str(bindings.assets[0] / "digits/model.tflite")),
         ]
         lines: list[str] = []
         log = Path(folder) / "log"

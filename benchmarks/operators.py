@@ -54,7 +54,7 @@ def survey(version: str, names: Sequence[str], *, mend: bool) -> dict[str, Found
     """Convert and run cases, all where none is named; return what was found by case."""
     python = toolchain_venv(find_toolchain(version), print)
     runtime = find_runtime(RUNTIME)
-    litert = runtime_venv(runtime, runtime.lock(pictures=False), print)
+    litert = runtime_venv(runtime, runtime.lock(images=False), print)
     graphs, runs = (str(ROOT / "benchmarks" / f"operator_{part}.py") for part in ("graphs", "runs"))
     with TemporaryDirectory(prefix="dropkit-bench-") as folder:
         if not names:

@@ -52,7 +52,7 @@ class Row:
 def measured(kind: str, length: int, folder: Path) -> Row:
     """Train, build and run one model. Raises SystemExit where one of these fails."""
     runtime = find_runtime(RUNTIME)
-    litert = runtime_venv(runtime, runtime.lock(pictures=False), print)
+    litert = runtime_venv(runtime, runtime.lock(images=False), print)
     python = toolchain_venv(find_toolchain(VERSION), print)
     _run([str(python), str(RUNS), "train", kind, str(length), str(folder)])
     files = {scheme: _built(scheme, folder) for scheme in ("float32", "dynamic", "int8")}

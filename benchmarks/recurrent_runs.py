@@ -36,7 +36,7 @@ def train(kind: str, length: int, folder: Path) -> None:
 
 
 def run(plain: Path, small: Path, folder: Path) -> None:
-    """Print {"time": int8's time as a share of float32's, "correlation": of int8's answers with Keras's}."""
+    """Print {"time": int8's time as a share of float32's, "correlation": of int8's outputs with Keras's}."""
     from ai_edge_litert.interpreter import Interpreter
 
     with np.load(folder / "expected.npz") as archive:
@@ -44,15 +44,15 @@ def run(plain: Path, small: Path, folder: Path) -> None:
     files = [Interpreter(model_path=str(path), num_threads=1) for path in (plain, small)]
     for each in files:
         each.allocate_tensors()
-    best, answers = [np.inf, np.inf], []
+    best, predictions = [np.inf, np.inf], []
     for walk in walks:
         for at, each in enumerate(files):
             each.set_tensor(each.get_input_details()[0]["index"], walk[None])
             start = time.perf_counter()
             each.invoke()
             best[at] = min(best[at], time.perf_counter() - start)
-        answers.append(files[1].get_tensor(files[1].get_output_details()[0]["index"])[0])
-    correlation = min(np.corrcoef(np.stack(answers)[:, i], wanted[:, i])[0, 1] for i in range(wanted.shape[1]))
+        predictions.append(files[1].get_tensor(files[1].get_output_details()[0]["index"])[0])
+    correlation = min(np.corrcoef(np.stack(predictions)[:, i], wanted[:, i])[0, 1] for i in range(wanted.shape[1]))
     print(json.dumps({"time": best[1] / best[0], "correlation": float(correlation)}))
 
 

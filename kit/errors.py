@@ -7,7 +7,7 @@ INTERRUPTED = 130
 
 
 class KitError(Exception):
-    """An error that a person can act on. `message` says what and where, `hint` the next step."""
+    """An error that a user can act on. `message` says what and where, `hint` the next step."""
 
     code = 1
     title = "error"
@@ -22,7 +22,7 @@ class KitError(Exception):
 
 
 class RecipeError(KitError):
-    """The recipe, its data or the command line: something that the person wrote."""
+    """The recipe, its data or the command line: something that the user wrote."""
 
     code = 2
     title = "recipe"

@@ -1,4 +1,4 @@
-"""What a person sees on stderr while something runs: a live line on a terminal, plain lines elsewhere."""
+"""What a user sees on stderr while something runs: a live line on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ def main(model: str, inputs: str, outputs: str) -> None:
     assert set(samples) == set(takes), (sorted(samples), sorted(takes))
     rows = []
     for i in range(len(next(iter(samples.values())))):
-        answers = run(**{name: _raw(value[i : i + 1], takes[name]) for name, value in samples.items()})
-        rows.append({name: _real(value, gives[name]) for name, value in answers.items()})
+        predictions = run(**{name: _raw(value[i : i + 1], takes[name]) for name, value in samples.items()})
+        rows.append({name: _real(value, gives[name]) for name, value in predictions.items()})
     found: Any = {name: np.concatenate([row[name] for row in rows]) for name in gives}
     np.savez(outputs, **found)
 

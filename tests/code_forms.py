@@ -1,4 +1,4 @@
-"""Load one model with its own code written in each form in which people import Keras, inside a toolchain's Python.
+"""Load one model with its own code written in each form in which users import Keras, inside a toolchain's Python.
 
 `python code_forms.py FOLDER`, with kit on PYTHONPATH. forms.json there holds the code by the form's name. TensorFlow is
 imported once, as the worker does it; each form then runs in a child of its own, because an import is for good.

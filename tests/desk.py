@@ -1,4 +1,4 @@
-"""A bundle on a person's desk: its harness run as a command, its files changed, its errors read."""
+"""A bundle on a user's desk: its harness run as a command, its files changed, its errors read."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def from_saved_model(folder: Path) -> dict[str, Any]:
 
 
 def rebuilt(folder: Path) -> list[Any]:
-    """Build the structure, set the weights by name, and return what the model answers."""
+    """Build the structure, set the weights by name, and return what the model outputs."""
     text = (folder / "model.json").read_text()
     try:
         if '"registered_name"' in text:

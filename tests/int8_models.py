@@ -168,7 +168,7 @@ def selected(k: Any) -> Made:
 
 
 def leaky_by_maximum(k: Any) -> Made:
-    """A leaky ReLU as people write it."""
+    """A leaky ReLU as users write it."""
     return _of_floats(k, (4,), lambda x: tf.maximum(x, 0.1 * x), (4,))
 
 

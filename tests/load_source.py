@@ -63,13 +63,13 @@ def _compared(source: Any, path: Path, near: float) -> tuple[dict[str, float], i
     if len(feeds) == 1:  # TensorFlow 2.12's export() does not keep the name of the one input
         feeds = {source.signatures[0].inputs[0].name: next(iter(feeds.values()))}
     inner = [name[6:] for name in arrays if name.startswith("inner/")]
-    answers, unknown = _called(source, feeds, inner)
+    predictions, unknown = _called(source, feeds, inner)
     wanted = {name.partition("/")[2]: value for name, value in arrays.items() if not name.startswith("input/")}
-    assert set(answers) == set(wanted), (set(answers), set(wanted))
+    assert set(predictions) == set(wanted), (set(predictions), set(wanted))
     eager = source.signatures[0].call({name: tf.constant(value) for name, value in feeds.items()})
     for name in eager:
         assert np.allclose(eager[name], wanted[name], atol=near), name
-    return {name: float(np.abs(np.asarray(answers[name]) - wanted[name]).max()) for name in wanted}, unknown
+    return {name: float(np.abs(np.asarray(predictions[name]) - wanted[name]).max()) for name in wanted}, unknown
 
 
 def _called(source: Any, feeds: dict[str, Any], inner: list[str]) -> tuple[dict[str, Any], int]:

@@ -48,7 +48,7 @@ def _run(argv: list[str], legacy: bool) -> None:
 
 
 def tiny() -> Any:
-    """Return `image` [N, 8, 8, 1] -> `digit` [N, 10]: a convolution and a softmax with decided answers."""
+    """Return `image` [N, 8, 8, 1] -> `digit` [N, 10]: a convolution and a softmax with decided outputs."""
     import keras
 
     keras.utils.set_random_seed(7)
@@ -317,7 +317,7 @@ def _classify(x: Any) -> Any:
 def _scores(x: Any) -> Any:
     import keras
 
-    # Wide weights: an untrained model is undecided otherwise, and rounding would flip its answers.
+    # Wide weights: an untrained model is undecided otherwise, and rounding would flip its outputs.
     wide = keras.initializers.RandomNormal(stddev=0.5, seed=7)
     return keras.layers.Dense(10, activation="softmax", kernel_initializer=wide, name="digit")(x)
 

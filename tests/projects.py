@@ -33,7 +33,7 @@ def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example
     named = {"id": place.name, "version": "1.0.0"}
     manifest = {
         **named,
-        "format": 2,
+        "format": 3,
         "key": "0" * 64,
         "kit": "0.1.0",
         "recipe": {"model": named, "android": {"package": package, "runtime": runtime}},

@@ -1,4 +1,4 @@
-"""Recurrent models of every kind, trained on handwritten digits row by row, with what Keras itself answers.
+"""Recurrent models of every kind, trained on handwritten digits row by row, with what Keras itself outputs.
 
 Runs inside a toolchain's Python: `python recurrent_models.py KIND FOLDER`, as source_models.written does it. A kind
 "2:..." is of Keras 2. Each model has several branches, one output for each: a build of it tries them all.
@@ -133,7 +133,7 @@ KINDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
 
 
 def main(kind: str, folder: Path) -> None:
-    """Train a model of a kind and write it, with calibration data and 40 expected answers."""
+    """Train a model of a kind and write it, with calibration data and 40 expected outputs."""
 
     lib = keras()
     lib.utils.set_random_seed(7)

@@ -21,7 +21,7 @@ VECTORS_EACH = 3
 def write_model(python: Path, folder: Path) -> None:
     """Write MODEL, EDGES (that signature alone) and VECTORS into folder with a toolchain's Python.
 
-    VECTORS has, as TensorFlow itself answers, for each signature KEY/input/<name> and KEY/output/<name>, as golden.npz
+    VECTORS has, as TensorFlow itself outputs, for each signature KEY/input/<name> and KEY/output/<name>, as golden.npz
     has them, edges/pixels/picture, and variable/<name>. Raises RuntimeError with the end of the log.
     """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TF_CPP_MIN_LOG_LEVEL": "2"}

@@ -1,4 +1,4 @@
-"""Source models of every kind, each as a folder of files with what the model itself answers, for tests of loading.
+"""Source models of every kind, each as a folder of files with what the model itself outputs, for tests of loading.
 
 Runs inside a toolchain's Python: `python source_models.py KIND FOLDER`. The host calls written(), so the top of this
 module is standard library only.
@@ -49,7 +49,7 @@ def written(python: Path, kind: str, folder: Path, maker: Path = Path(__file__))
 
 
 def expect(folder: Path, inputs: dict[str, Any], outputs: dict[str, Any], inner: dict[str, Any] | None = None) -> None:
-    """Keep what a model answers."""
+    """Keep what a model outputs."""
     import numpy as np
 
     arrays = {f"input/{name}": value for name, value in inputs.items()}
@@ -115,7 +115,7 @@ def sequential(folder: Path, k: Any) -> None:
 
 
 CODE = '''
-"""The layers and functions of the test models, as a person would write them: for whichever Keras is at hand."""
+"""The layers and functions of the test models, as a user would write them: for whichever Keras is at hand."""
 import tensorflow as tf
 import keras
 
@@ -254,7 +254,7 @@ def lambdas(folder: Path, k: Any) -> None:
 
 
 def written_elsewhere(text: str, **module: object) -> Any:
-    """Return a function as a person's own module has it: the names in it are that module's."""
+    """Return a function as a user's own module has it: the names in it are that module's."""
     return eval(text, module)  # noqa: S307 - a constant of this file
 
 
@@ -329,8 +329,8 @@ def one_lambda(folder: Path, k: Any) -> None:
 def subclassed(folder: Path, k: Any) -> None:
     """Write a subclassed model with one input and a dict of outputs."""
     model, x = code(folder, k).Net(name="net"), numbers(3, 5)
-    answers = model(x)
-    expect(folder, {"x": x}, dict(answers), {"hidden": answers["features"]})
+    predictions = model(x)
+    expect(folder, {"x": x}, dict(predictions), {"hidden": predictions["features"]})
     model.save(folder / "model.keras")
     model.save_weights(folder / "net.weights.h5")
 

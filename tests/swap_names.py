@@ -50,9 +50,9 @@ def told(folder: Path, which: str, one: str, other: str) -> dict[str, Any]:
     said: dict[str, list[str] | str] = {}
     for name, content in (("right", made.content), ("wrong", swapped(made.content, which, one, other))):
         product = Product(content, contracts)
-        _, answers = product.ask_all(key, data.evaluation[key])
+        _, predictions = product.ask_all(key, data.evaluation[key])
         try:
-            said[name] = list(prove(contract, product, data.evaluation[key], floats, answers))
+            said[name] = list(prove(contract, product, data.evaluation[key], floats, predictions))
         except JobError as error:
             said[name] = error.refusal.message
     return said

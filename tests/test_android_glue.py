@@ -26,9 +26,9 @@ from kit.android.codegen.kotlin_names import (
     upper_snake,
 )
 from kit.android.codegen.kotlin_tensor import float_literal
-from kit.android.codegen.read_signature import MOST_CONSTANTS, class_name, read_glue
+from kit.android.codegen.read_signature import MOST_CONSTANTS, class_name, read_bindings
 from kit.android.codegen.runtime_api import APIS, Api, api_for, api_of, check_api, coordinate_of, runtime_for
-from kit.android.codegen.write_sources import render_glue, write_android
+from kit.android.codegen.write_sources import render_bindings, write_android
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.bundle.golden_bin import golden_bytes, golden_sections, read_golden
 from kit.errors import KitError, ModelError, RecipeError
@@ -269,10 +269,10 @@ def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
 # ---------------------------------------------------------------- what the templates say
 
 
-def glue_of(
+def bindings_of(
     signature: dict[str, Any], api: Api = "compiled-model", labels: dict[str, Sequence[str]] | None = None
 ) -> Any:
-    return read_glue(app_model(signature, labels), api, allowed={})
+    return read_bindings(app_model(signature, labels), api, allowed={})
 
 
 def test_outputs_are_what_the_recipe_says_of_them() -> None:
@@ -282,15 +282,15 @@ def test_outputs_are_what_the_recipe_says_of_them() -> None:
         tensor("rows", shape=(1, 7, 3), kind="classes", labels=None, activation="none"),
         tensor("box", "int8", scale=0.5, zero_point=1),
     ]
-    call = glue_of(SIMPLE | {"outputs": outputs}).main
+    call = bindings_of(SIMPLE | {"outputs": outputs}).main
     assert [output.form for output in call.outputs] == ["scores", "yes", "plain", "quantized"]
-    assert call.verb == "classify" and glue_of(SIMPLE).main.verb == "run"
+    assert call.verb == "classify" and bindings_of(SIMPLE).main.verb == "run"
 
 
 def test_labels_beyond_what_an_enum_can_hold_are_read_from_their_asset() -> None:
     def labels(count: int) -> Any:
         output = tensor("y", shape=(1, count), kind="classes", labels="labels.txt", activation="none")
-        return glue_of(SIMPLE | {"outputs": [output]}, labels={"y": [f"l{i}" for i in range(count)]}).labels[0]
+        return bindings_of(SIMPLE | {"outputs": [output]}, labels={"y": [f"l{i}" for i in range(count)]}).labels[0]
 
     assert labels(MOST_CONSTANTS).enum and not labels(MOST_CONSTANTS + 1).enum
 
@@ -298,7 +298,7 @@ def test_labels_beyond_what_an_enum_can_hold_are_read_from_their_asset() -> None
 def test_labels_that_are_not_as_many_as_classes_are_refused() -> None:
     output = tensor("y", shape=(1, 3), kind="classes", labels="labels.txt", activation="none")
     with pytest.raises(ModelError, match="3 classes and 2 labels"):
-        glue_of(SIMPLE | {"outputs": [output]}, labels={"y": ["a", "b"]})
+        bindings_of(SIMPLE | {"outputs": [output]}, labels={"y": ["a", "b"]})
 
 
 @pytest.mark.parametrize(
@@ -312,16 +312,16 @@ def test_labels_that_are_not_as_many_as_classes_are_refused() -> None:
 )
 def test_what_kotlin_cannot_hold_is_refused_by_name(bad: dict[str, Any], api: Api, what: str) -> None:
     with pytest.raises(KitError, match=what) as error:
-        glue_of(SIMPLE | {"inputs": [bad]}, api)
+        bindings_of(SIMPLE | {"inputs": [bad]}, api)
     assert "'x'" in error.value.message
 
 
 def test_an_open_axis_is_refused_with_the_runtime_that_takes_it_and_taken_there() -> None:
     signature = SIMPLE | {"inputs": [tensor("x", shape=(1, -1, 3))]}
     with pytest.raises(RecipeError) as error:
-        glue_of(signature)
+        bindings_of(signature)
     assert "litert:1.4.0" in error.value.hint
-    (taken,) = glue_of(signature, "interpreter").main.inputs
+    (taken,) = bindings_of(signature, "interpreter").main.inputs
     assert taken.parameters == "x: FloatArray, xShape: IntArray"
 
 
@@ -331,7 +331,7 @@ def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become
         picture("b", "uint8", "rgb", "crop") | {"shape": [4, 6, 4, 3]},
         picture("c", "uint8", "rgb", "crop") | {"scale": None},
     ]
-    assert [one.tensor.name for one in glue_of(SIMPLE | {"inputs": inputs}).pictures] == ["a"]
+    assert [one.tensor.name for one in bindings_of(SIMPLE | {"inputs": inputs}).pictures] == ["a"]
 
 
 # ---------------------------------------------------------------- the files
@@ -386,7 +386,7 @@ def test_every_file_is_the_same_twice(tmp_path: Path, runtime: str) -> None:
 def test_the_original_names_are_constants(tmp_path: Path, api: Api) -> None:
     signature, labels = hostile_signature(int16=False)
     save_npz(tmp_path / "golden.npz", golden_of(signature))
-    render_glue(tmp_path, app_model(signature, labels), api, tmp_path / "golden.npz")
+    render_bindings(tmp_path, app_model(signature, labels), api, tmp_path / "golden.npz")
     text = (tmp_path / "src/main/kotlin/com/example/m/M.kt").read_text("utf-8")
     constants = dict(re.findall(r"^ +const val ([A-Z0-9_]+) = (\".*\")$", text, re.MULTILINE))
     found = {unescaped(value) for value in constants.values()}

@@ -16,9 +16,9 @@ from models import keras3_model
 from worlds import run_kit
 
 from kit.android.codegen.runtime_api import Api
-from kit.android.proof.jvm import compare_outputs, compile_glue, harness_outputs, run_golden
+from kit.android.proof.jvm import compare_outputs, compile_bindings, harness_outputs, run_golden
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
-from kit.android.proof.kotlin_sources import find_glue
+from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.run import prove
 from kit.tflite.reader import read_tflite
 
@@ -82,10 +82,10 @@ def test_the_generated_class_takes_any_length_and_gives_what_keras_gives(
 ) -> None:
     program = tmp_path / "Program.kt"
     program.write_text(TAGS, "utf-8")
-    glue = find_glue(tags_bundle)
-    compile_kotlin([*glue.sources, program], desktop_classpath(quiet), tmp_path / "classes", quiet)
+    bindings = find_bindings(tags_bundle)
+    compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), tmp_path / "classes", quiet)
     lengths = [*map(str, LENGTHS)]
-    told = rerun_kotlin(tmp_path, *lengths, properties={"dropkit.assets": str(glue.assets[0])})
+    told = rerun_kotlin(tmp_path, *lengths, properties={"dropkit.assets": str(bindings.assets[0])})
     argv = [str(toolchain_python), "-c", KERAS, str(source), *lengths]
     keras = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
     found = [line.split(" = ") for line in told.splitlines() if " = " in line]
@@ -104,13 +104,13 @@ def test_an_app_can_load_a_model_whose_kernels_cannot_take_a_size_of_one(
     out = str(tmp_path / "dist")
     built = run_kit("build", str(recipe), "--engine", "local", "--tensorflow", "2.19.1", "--out", out)
     assert built.returncode == 0, built.stderr
-    glue = find_glue(tmp_path / "dist" / "m")
-    graph = read_tflite(glue.assets[0] / "m/model.tflite").subgraphs[0]
+    bindings = find_bindings(tmp_path / "dist" / "m")
+    graph = read_tflite(bindings.assets[0] / "m/model.tflite").subgraphs[0]
     image = graph.tensors[graph.inputs[0]]
     assert (image.shape, image.shape_signature) == ((1, 64, 64, 3), (1, -1, -1, 3))
-    count, recorded = run_golden(compile_glue(glue, tmp_path, quiet), glue.assets, tmp_path, quiet)
+    count, recorded = run_golden(compile_bindings(bindings, tmp_path, quiet), bindings.assets, tmp_path, quiet)
     assert count > 0
-    assert "bit for bit" in compare_outputs(recorded, harness_outputs(glue.bundle, tmp_path, quiet))
+    assert "bit for bit" in compare_outputs(recorded, harness_outputs(bindings.bundle, tmp_path, quiet))
 
 
 # ---------------------------------------------------------------- every element type, several signatures

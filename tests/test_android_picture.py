@@ -12,9 +12,9 @@ from hostile_signature import signed
 from PIL import Image
 
 from kit.android.codegen.app_model import AppModel
-from kit.android.codegen.write_sources import render_glue
+from kit.android.codegen.write_sources import render_bindings
 from kit.shared.npz import save_npz
-from kit.shared.preprocess import load_picture
+from kit.shared.preprocess import load_image
 
 kotlin = pytest.importorskip("kit.android.proof.kotlin_compiler", reason="the proof's Kotlin compiler is not here")
 
@@ -72,7 +72,7 @@ def expected(case: Case, folder: Path) -> bytes:
     # Pillow turns against the clock.
     Image.fromarray(np.rot90(pixels, -rotation // 90)).save(path)
     shape = (height, width) if color == 0 else (height, width, 3)
-    return load_picture(path, shape, COLORS[color], "crop" if crop else "stretch").tobytes()
+    return load_image(path, shape, COLORS[color], "crop" if crop else "stretch").tobytes()
 
 
 def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
@@ -81,7 +81,7 @@ def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
     from kit.android.proof.tools import kotlin as kotlin_tool
 
     save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
-    render_glue(folder, AppModel(signed(SIGNATURE, "p"), "litert:1.4.0"), "interpreter", folder / "golden.npz")
+    render_bindings(folder, AppModel(signed(SIGNATURE, "p"), "litert:1.4.0"), "interpreter", folder / "golden.npz")
     text = (Path(__file__).parent / "android" / "Pictures.kt").read_text("utf-8")
     (folder / "Pictures.kt").write_text(text.replace("PACKAGE", "com.example.p").replace("MODEL", "P"), "utf-8")
     jars = kotlin.desktop_classpath(print)

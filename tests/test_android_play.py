@@ -43,10 +43,12 @@ def recipe(folder: Path, runtime: str) -> Path:
 def program(digits_bundle: Path, tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Path:
     """Give the folder of a program that makes the digits' model from Play services and runs its self-test."""
     folder = tmp_path_factory.mktemp("play")
-    glue = render_other(Bundle(digits_bundle, "digits"), read_manifest(digits_bundle), "play-services", folder / "glue")
+    bindings = render_other(
+        Bundle(digits_bundle, "digits"), read_manifest(digits_bundle), "play-services", folder / "bindings"
+    )
     source = folder / "Program.kt"
     source.write_text(PROGRAM, "utf-8")
-    compile_kotlin([glue / "src/main/kotlin", source], desktop_classpath(quiet), folder / "classes", quiet)
+    compile_kotlin([bindings / "src/main/kotlin", source], desktop_classpath(quiet), folder / "classes", quiet)
     return folder
 
 

@@ -15,8 +15,8 @@ from android_world import quiet
 from kit.android.codegen.app_model import AppModel
 from kit.android.proof import jvm
 from kit.android.proof.apk import PAGE, build_apk, check_apk
-from kit.android.proof.jvm import Compiled, compare_outputs, compile_glue, run_golden
-from kit.android.proof.kotlin_sources import Glue, find_glue
+from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, run_golden
+from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
 from kit.android.proof.zip_bytes import zip_bytes
@@ -54,15 +54,15 @@ def bundle(digits_bundle: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def glue(digits_bundle: Path, android_tools: None) -> Glue:
+def bindings(digits_bundle: Path, android_tools: None) -> Bindings:
     """Give the digits' own Kotlin."""
-    return find_glue(digits_bundle)
+    return find_bindings(digits_bundle)
 
 
 @pytest.fixture(scope="module")
-def compiled(glue: Glue, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
+def compiled(bindings: Bindings, tmp_path_factory: pytest.TempPathFactory) -> Compiled:
     """Give the digits' own Kotlin compiled."""
-    return compile_glue(glue, tmp_path_factory.mktemp("compiled"), quiet)
+    return compile_bindings(bindings, tmp_path_factory.mktemp("compiled"), quiet)
 
 
 # ---------------------------------------------------------------- the whole proof
@@ -185,7 +185,7 @@ def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
 def test_the_golden_test_fails_on_one_flipped_byte(compiled: Compiled, bundle: Path, tmp_path: Path) -> None:
     _flip(bundle)
     with pytest.raises(CheckError, match="goldenVectorsHold"):
-        run_golden(compiled, find_glue(bundle).assets, tmp_path, quiet)
+        run_golden(compiled, find_bindings(bundle).assets, tmp_path, quiet)
 
 
 @pytest.mark.parametrize("section", ["serving_default/output/digit", "serving_default/pixels/image"])
@@ -196,47 +196,47 @@ def test_the_golden_test_fails_on_another_value_under_a_true_checksum(
     sections[section].reshape(-1)[-1] ^= 0x80
     (bundle / GOLDEN).write_bytes(golden_bytes(sections))
     with pytest.raises(CheckError, match="goldenVectorsHold"):
-        run_golden(compiled, find_glue(bundle).assets, tmp_path, quiet)
+        run_golden(compiled, find_bindings(bundle).assets, tmp_path, quiet)
 
 
 def test_the_golden_test_fails_on_a_wrong_mean(bundle: Path, tmp_path: Path, android_tools: None) -> None:
-    from kit.android.codegen.write_sources import render_glue
+    from kit.android.codegen.write_sources import render_bindings
 
     model = AppModel.of_bundle(Bundle(bundle, "digits"), read_manifest(bundle))
     (taken,) = model.signature.inputs
     assert taken.image is not None
     wrong = replace(taken, image=replace(taken.image, mean=(127.5,)))
     signature = replace(model.signature, main=replace(model.signature.main, inputs=(wrong,)))
-    render_glue(bundle, replace(model, signature=signature), "compiled-model", bundle / "emulate/golden.npz")
+    render_bindings(bundle, replace(model, signature=signature), "compiled-model", bundle / "emulate/golden.npz")
     _as_built(bundle)
-    spoiled = find_glue(bundle)
+    spoiled = find_bindings(bundle)
     with pytest.raises(CheckError, match="goldenVectorsHold"):
-        run_golden(compile_glue(spoiled, tmp_path, quiet), spoiled.assets, tmp_path, quiet)
+        run_golden(compile_bindings(spoiled, tmp_path, quiet), spoiled.assets, tmp_path, quiet)
 
 
 def test_a_warning_of_the_compiler_is_an_error(bundle: Path, tmp_path: Path, android_tools: None) -> None:
-    source = find_glue(bundle).sources[0]
+    source = find_bindings(bundle).sources[0]
     source.write_text(source.read_text("utf-8") + "\nprivate fun twice(text: String) = text!! + text\n", "utf-8")
     with pytest.raises(CheckError, match=r"Kotlin does not compile:\n.*unnecessary non-null assertion"):
-        compile_glue(find_glue(bundle), tmp_path, quiet)
+        compile_bindings(find_bindings(bundle), tmp_path, quiet)
 
 
-def test_an_app_with_a_deflated_model_is_refused(glue: Glue, tmp_path: Path) -> None:
+def test_an_app_with_a_deflated_model_is_refused(bindings: Bindings, tmp_path: Path) -> None:
     apk = tmp_path / "digits.apk"
-    build_apk(glue, apk, tmp_path, stored=())
+    build_apk(bindings, apk, tmp_path, stored=())
     with pytest.raises(CheckError, match="the model is deflated, and an app cannot map it"):
-        check_apk(apk, glue, tmp_path)
+        check_apk(apk, bindings, tmp_path)
 
 
-def test_an_app_whose_model_is_not_on_a_page_is_refused(glue: Glue, tmp_path: Path) -> None:
+def test_an_app_whose_model_is_not_on_a_page_is_refused(bindings: Bindings, tmp_path: Path) -> None:
     apk = tmp_path / "digits.apk"
-    model = (glue.bundle / "src/main/assets/digits/model.tflite").read_bytes()
+    model = (bindings.bundle / "src/main/assets/digits/model.tflite").read_bytes()
     entries = {"assets/digits/model.tflite": model}
     apk.write_bytes(zip_bytes(entries, alignment=lambda _name: 64))
     with pytest.raises(CheckError, match="not on a page of 16,384"):
-        check_apk(apk, glue, tmp_path)
+        check_apk(apk, bindings, tmp_path)
     apk.write_bytes(zip_bytes(entries, alignment=lambda _name: PAGE))
-    assert (check_apk(apk, glue, tmp_path) / "digits/model.tflite").read_bytes() == model
+    assert (check_apk(apk, bindings, tmp_path) / "digits/model.tflite").read_bytes() == model
 
 
 def test_outputs_unlike_the_harness_are_refused() -> None:
@@ -305,7 +305,7 @@ def dying(tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Comp
     ):
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_text(text, "utf-8")
-    return compile_glue(find_glue(folder), folder, quiet)
+    return compile_bindings(find_bindings(folder), folder, quiet)
 
 
 @pytest.mark.parametrize(("how", "told"), [("die", "SIGSEGV in .*Unsafe_PutInt"), ("hang", "ran out of time")])

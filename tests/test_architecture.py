@@ -22,16 +22,17 @@ ARROWS = {
     "shared": "",
     "trust": "shared",
     # the worker's world: inside a toolchain
-    "worker.source": "shared",
+    "worker.failures": "shared",
+    "worker.source": "shared worker.failures",
     "worker.graph": "shared worker.source",
-    "worker.loaders": "shared trust worker.graph worker.source",
+    "worker.loaders": "shared trust worker.failures worker.graph worker.source",
     "worker.tflite_file": "",
-    "worker.evaluation": "shared worker.graph worker.source worker.tflite_file",
+    "worker.evaluation": "shared worker.failures worker.graph worker.source worker.tflite_file",
     "worker.conversion": "shared worker.evaluation worker.graph worker.source worker.tflite_file",
-    "worker.streaming": "shared worker.conversion worker.evaluation worker.graph worker.source",
+    "worker.streaming": "shared worker.conversion worker.evaluation worker.failures worker.graph worker.source",
     "worker.frozen": "shared worker.conversion worker.evaluation worker.graph worker.source",
-    "worker": "shared worker.conversion worker.evaluation worker.frozen worker.graph worker.loaders worker.source"
-    " worker.streaming",
+    "worker": "shared worker.conversion worker.evaluation worker.failures worker.frozen worker.graph worker.loaders"
+    " worker.source worker.streaming",
     # the host's world
     "bounded": "",
     "errors": "",
@@ -40,6 +41,7 @@ ARROWS = {
     "process": "bounded",
     "progress": "bounded",
     "recipe": "bounded errors",
+    "refusals": "errors recipe",
     "tflite": "errors",
     "source_model": "bounded errors shared tflite trust",
     "toolchains": "errors files source_model tflite",
@@ -55,7 +57,7 @@ ARROWS = {
     " source_model tflite toolchains",
     "matrix": "build bundle errors files kit process recipe render shared tflite toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle container emulation engine errors"
-    " files matrix progress recipe source_model tflite toolchains",
+    " files matrix progress recipe refusals source_model tflite toolchains",
     "__main__": "commands kit",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}

@@ -21,7 +21,7 @@ from kit.process import Command, run, tail
 from kit.recipe.labels import read_labels
 from kit.recipe.load import load_recipe
 from kit.shared.job import load_result
-from kit.shared.preprocess import load_picture
+from kit.shared.preprocess import load_image
 from kit.source_model.model_file import read_model_file
 
 
@@ -88,11 +88,11 @@ def test_a_model_whose_description_is_too_large_is_refused(tmp_path: Path, monke
 
 def test_a_picture_is_one_of_a_list_of_formats_whatever_its_name(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
-    assert load_picture(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch").shape == (8, 8, 1)
+    assert load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch").shape == (8, 8, 1)
     Image.new("L", (8, 8)).save(tmp_path / "b.eps")
     (tmp_path / "b.eps").rename(tmp_path / "b.png")
-    with pytest.raises(ValueError, match=r"b\.png is not a picture"):
-        load_picture(tmp_path / "b.png", (8, 8, 1), "grayscale", "stretch")
+    with pytest.raises(ValueError, match=r"b\.png is not an image"):
+        load_image(tmp_path / "b.png", (8, 8, 1), "grayscale", "stretch")
 
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\x07", "a\x9b31m", "a\rb", "a\u202eb", "a\x00"])

@@ -1,4 +1,4 @@
-"""A build as a person sees it: what is on the disk, what is printed, what a second build does."""
+"""A build as a user sees it: what is on the disk, what is printed, what a second build does."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_a_failed_gate_refuses_with_a_table_the_reason_and_the_next_step(tmp_pat
 
 
 def test_a_model_that_predicts_by_chance_after_conversion_is_refused(tmp_path: Path) -> None:
-    """Calibrated on black pictures alone, int8 clips every real one: it converts cleanly and answers nonsense."""
+    """Calibrated on black pictures alone, int8 clips every real one: it converts cleanly and outputs nonsense."""
     np.savez(tmp_path / "black.npz", image=np.zeros((50, 8, 8, 1), np.uint8))
     recipe = write_recipe(
         tmp_path, quantize_representative="'black.npz'", checks_max_drop="0.01", checks_min_agreement="0.98"

@@ -97,7 +97,7 @@ def test_a_field_that_no_build_writes_is_one_clear_error(
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "[]", "3", '{"format": 2}', '{"format": [2]}', "\x00", '{"format": 2, "id']
+    "text", ["[" * 100_000, "[]", "3", '{"format": 3}', '{"format": [2]}', "\x00", '{"format": 3, "id']
 )
 def test_a_manifest_that_is_none_is_one_clear_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "bundle.json").write_text(text, "utf-8")

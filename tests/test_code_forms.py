@@ -1,4 +1,4 @@
-"""[model] code in every form in which people import Keras: in each, the Keras is the one that wrote the file."""
+"""[model] code in every form in which users import Keras: in each, the Keras is the one that wrote the file."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_socket_that_its_engine_left_is_told_apart(tmp_path: Path, monkeypatch
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(f"{tmp_path}/stale.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/stale.sock")
-    assert probe() == f"no container engine runs (nobody answers at {tmp_path}/stale.sock)"
+    assert probe() == f"no container engine runs (nothing responds at {tmp_path}/stale.sock)"
 
 
 def test_an_engine_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_an_engine_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: p
         hung.listen()
         monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/hung.sock")
         begin = time.perf_counter()
-        assert probe(1) == f"the engine at {tmp_path}/hung.sock does not answer within 1 s"
+        assert probe(1) == f"the engine at {tmp_path}/hung.sock does not respond within 1 s"
         assert time.perf_counter() - begin < 5
 
 
@@ -84,7 +84,7 @@ def test_a_dead_host_and_an_unknown_context_are_told(monkeypatch: pytest.MonkeyP
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
     monkeypatch.setenv("DOCKER_HOST", address)
-    assert probe() == f"no container engine runs (nobody answers at {address})"
+    assert probe() == f"no container engine runs (nothing responds at {address})"
     monkeypatch.delenv("DOCKER_HOST")
     monkeypatch.setenv("DOCKER_CONTEXT", "nope")
     assert probe() == "the docker context 'nope' does not exist"

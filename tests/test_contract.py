@@ -15,7 +15,7 @@ from models import keras3_model
 from third_party import fetch
 from worlds import ROOT, run_kit
 
-from kit.shared.job import InputWish, Job, ModelPart, dump
+from kit.shared.job import InputSpec, Job, ModelPart, dump
 from kit.tflite.reader import read_tflite, tflite_path
 from kit.toolchains.toolchain import find_runtime, toolchains
 from kit.toolchains.venv import runtime_venv
@@ -217,7 +217,7 @@ def test_a_dynamic_batch_is_resized(many: Mapping[str, Path], tmp_path: Path) ->
     manifest = build(path, "--tensorflow", "2.19.1")
     assert {tuple(tensor["shape"]) for tensor in manifest["signature"]["inputs"]} == {(-1, 6)}
     runtime = find_runtime("litert:2.3.0")
-    python = runtime_venv(runtime, runtime.lock(pictures=False), lambda _line: None)
+    python = runtime_venv(runtime, runtime.lock(images=False), lambda _line: None)
     model = tflite_path(tmp_path / "dist" / "m")
     done = subprocess.run([str(python), "-c", RESIZE, str(model)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -298,7 +298,7 @@ def _swapped(model: Path, python: Path, folder: Path, *arguments: str) -> dict[s
         allow_code=False,
         scheme="float32",
         io="float32",
-        inputs=(InputWish("mid"),),
+        inputs=(InputSpec("mid"),),
         outputs=(),
         calibrate=False,
         evaluate=False,

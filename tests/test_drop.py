@@ -1,4 +1,4 @@
-"""Bundles in and out of an app's project: what a person finds there afterwards, and what is never touched."""
+"""Bundles in and out of an app's project: what a user finds there afterwards, and what is never touched."""
 
 from __future__ import annotations
 

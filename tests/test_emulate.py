@@ -1,4 +1,4 @@
-"""The harness that a bundle carries: a person runs it as a command, in a Python with its requirements only.
+"""The harness that a bundle carries: a user runs it as a command, in a Python with its requirements only.
 
 Each test works on a copy of a bundle that was really built, damages it where it must, and reads what the
 command printed and its exit code.
@@ -56,7 +56,7 @@ def test_without_input_the_golden_vectors_pass_as_built(desk: Desk) -> None:
     done = desk.run()
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
-        r"output digit: off by \S+ steps \(\d allowed\), from float by \S+ steps \(.* allowed\): ok", done.stdout
+        r"output digit: max difference \S+ steps \(\d allowed\), from float \S+ steps \(.* allowed\): ok", done.stdout
     )
     assert "pixels image: pre-processing gives the same input: ok" in done.stdout
     assert f"golden: pass, {len(desk.golden['input/image'])} vectors" in done.stdout
@@ -83,7 +83,7 @@ def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
     assert answer["verdict"] == "fail"
     assert abs(answer["outputs"]["digit"]["worst_steps"] - 128) <= 2
     assert answer["outputs"]["digit"]["worst_vector"] == 2
-    assert re.search(r"off by 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
+    assert re.search(r"max difference 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
 
 
 def test_a_file_that_left_the_float_model_fails_though_the_toolchain_agreed(desk: Desk) -> None:
@@ -130,7 +130,7 @@ def test_the_kit_runs_a_bundle_on_every_pinned_runtime_pictures_included(digits_
     answer = json.loads(ran.stdout)
     assert answer["verdict"] == "pass"
     used = f"{answer['runtime']['name']}=={answer['runtime']['version']} "
-    assert used in find_runtime(runtime).lock(pictures=True).text
+    assert used in find_runtime(runtime).lock(images=True).text
     assert answer["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
 
 
@@ -213,7 +213,7 @@ def test_an_input_that_is_no_picture_takes_its_own_integers_or_real_values(desk:
     assert_one_clear_line(desk.run(desk.save("i.npy", image=q.astype(np.int32))), 2, "image is int32: give uint8")
     bright = Image.new("L", (8, 8), 255)
     bright.save(desk.inputs / "a.png")
-    assert_one_clear_line(desk.run(desk.inputs / "a.png"), 2, "the input image takes no picture")
+    assert_one_clear_line(desk.run(desk.inputs / "a.png"), 2, "the input image takes no image")
 
 
 def test_an_output_without_classes_is_summed_up(desk: Desk) -> None:
@@ -285,8 +285,8 @@ ZEROS = np.zeros((8, 8, 1), np.uint8)
 BAD_INPUTS: dict[str, tuple[Callable[[Desk], object], str]] = {
     "missing": (lambda desk: desk.inputs / "none.png", "none.png: there is no such file"),
     "folder": (lambda desk: desk.inputs, "it is a folder; name its files"),
-    "text": (lambda desk: text(desk, "a.png"), "a.png: is not a picture that Pillow can read"),
-    "half-picture": (lambda desk: half(desk.picture(0)), "digit.png: is not a picture that Pillow can read"),
+    "text": (lambda desk: text(desk, "a.png"), "a.png: is not an image that Pillow can read"),
+    "half-picture": (lambda desk: half(desk.picture(0)), "digit.png: is not an image that Pillow can read"),
     "half-npz": (lambda desk: half(desk.save("a.npz", image=ZEROS)), "a.npz: it is no whole .npz"),
     "half-npy": (lambda desk: half(desk.save("a.npy", image=ZEROS)), "a.npy: "),
     "text-npy": (lambda desk: text(desk, "a.npy"), "a.npy: "),
@@ -448,7 +448,7 @@ def test_only_pictures_need_pillow(desk: Desk) -> None:
             check=False,
         )
         assert done.returncode == code, done
-    assert_one_clear_line(done, 5, "digit.png: pictures need Pillow; run: .* -m pip install .")
+    assert_one_clear_line(done, 5, "digit.png: images need Pillow; run: .* -m pip install .")
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -1,6 +1,6 @@
 """Bundles of more than one signature: open axes, scalars, fixed batches, kept variables and training, on each runtime.
 
-The model file is a real one; signature.json and golden.npz are written here, from what TensorFlow itself answers.
+The model file is a real one; signature.json and golden.npz are written here, from what TensorFlow itself outputs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def signature(key: str) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Made:
-    """Bundles by hand around one model file. `folder` has it, and what TensorFlow answers."""
+    """Bundles by hand around one model file. `folder` has it, and what TensorFlow outputs."""
 
     folder: Path
     place: Path
@@ -89,7 +89,7 @@ class Made:
         document |= {"variables": VARIABLES, "train": signature("train")} if learns else {}
         (assets / "signature.json").write_text(json.dumps(document | more), "utf-8")
         write_harness(emulate, harness_files("made", runtime, "0"))
-        lock = find_runtime(runtime).lock(pictures=True)
+        lock = find_runtime(runtime).lock(images=True)
         (emulate / "requirements.txt").write_text(lock.text, "utf-8")
         desk = Desk(runtime_venv(find_runtime(runtime), lock, lambda _: None), bundle, inputs)
         desk.write_golden(self.golden(main, others, learns=learns))
@@ -303,7 +303,7 @@ def test_a_person_reads_every_signature_under_its_key(made: Made) -> None:
     done = desk.run()
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(
-        r"  output y: off by .*: ok\n  output total: .*: ok\n  signature encode: 3 vectors\n"
+        r"  output y: max difference .*: ok\n  output total: .*: ok\n  signature encode: 3 vectors\n"
         r"    output code: .*: ok\n    output mean: .*: ok\n"
         r"  train: loss \S+ \(\S+ as built\), then \S+ after 10 steps on one vector: ok\n"
         r"  variables: as built, changed, and back: ok\ngolden: pass, 3 vectors\n",
@@ -318,8 +318,8 @@ def test_one_wrong_answer_of_a_further_signature_fails_the_bundle(made: Made) ->
     desk.write_golden(desk.golden | {"signature/encode/output/mean": mean})
     done = desk.run()
     assert (done.returncode, done.stderr) == (4, "")
-    assert re.search(r"    output mean: off by 1 .*worst in vector 2\).*: FAIL\ngolden: fail", done.stdout)
-    assert "    output code: off by" in done.stdout
+    assert re.search(r"    output mean: max difference 1 .*worst in vector 2\).*: FAIL\ngolden: fail", done.stdout)
+    assert "    output code: max difference" in done.stdout
 
 
 def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
@@ -353,7 +353,7 @@ def test_a_signature_that_the_file_lacks_is_found_before_anything_runs(made: Mad
 
 
 def test_the_golden_vectors_are_replayed_with_the_variables_as_built(made: Made) -> None:
-    """`count` changes with every call the variable that `tell` answers with."""
+    """`count` changes with every call the variable that `tell` outputs with."""
     desk = made.bundle("count", "tell", learns=True)
     one = desk.save("one.npy", x=np.float32(1))
     answer = desk.answer("--golden", one, one)

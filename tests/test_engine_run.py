@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kit.engine.base import JobFolder
+from kit.engine.death import Trail
 from kit.engine.local import LocalEngine
 from kit.engine.run import _outcome
 from kit.errors import ModelError, RecipeError
@@ -26,13 +27,13 @@ def folder(tmp_path: Path) -> JobFolder:
 def test_a_damaged_result_is_a_death_of_the_worker(folder: JobFolder, text: str) -> None:
     (folder.out / RESULT).write_text(text)
     with pytest.raises(ModelError, match="the last words"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
 
 
 def test_a_refusal_becomes_the_error_that_it_names(folder: JobFolder) -> None:
     (folder.out / RESULT).write_text(dump(Refusal("recipe", "no such input", "look again")))
     with pytest.raises(RecipeError, match="no such input"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
 
 
 def test_a_link_out_of_the_job_folder_is_refused(folder: JobFolder, tmp_path: Path) -> None:
@@ -40,4 +41,71 @@ def test_a_link_out_of_the_job_folder_is_refused(folder: JobFolder, tmp_path: Pa
     (tmp_path / "secret").write_text("secret")
     (folder.out / "model.tflite").symlink_to(tmp_path / "secret")
     with pytest.raises(ModelError, match=r"model\.tflite"):
-        _outcome(folder, Exit(0), LocalEngine())
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
+
+
+def trail(*events: dict[str, object]) -> Trail:
+    """Return how far a worker came that told these lines."""
+    made = Trail()
+    for event in events:
+        made.note(event)
+    return made
+
+
+LOADED: dict[str, object] = {"stage": "load the model"}
+TRACED: dict[str, object] = {"step": "trace the model"}
+CALLED: dict[str, object] = {"layer": "layer 'scale' (Scale)"}
+QUESTION: dict[str, object] = {"layers": ["layer 'gru' (While)"]}
+CONVERTED: dict[str, object] = {"stage": "convert to int8"}
+KILLED = Exit(-9)
+
+
+@pytest.mark.parametrize(
+    ("ended", "events", "message", "step"),
+    [
+        (Exit(-11), (), "while it was to 'start Python' (local", "--tensorflow 2.18.1"),
+        (Exit(-11), (LOADED, CALLED), "'load the model', in layer 'scale' (Scale) (local", "replace layer 'scale'"),
+        (Exit(-11), (LOADED, CALLED, TRACED), "'load the model: trace the model' (local", "--tensorflow 2.18.1"),
+        (Exit(-11), (QUESTION, CONVERTED), "'convert to int8'; in question: layer 'gru' (While)", '"dynamic"'),
+        (KILLED, (LOADED, CALLED), "killed (SIGKILL)", "--memory 16g"),
+        (KILLED, (QUESTION, CONVERTED), "in question: layer 'gru'", "fewer samples: [quantize] count"),
+        (
+            Exit(-9, timed_out=True),
+            (LOADED, CALLED),
+            "(Scale) (local engine): it ran out",
+            "--timeout 7200",
+        ),
+        (Exit(-9, too_large=True), (QUESTION, CONVERTED), "wrote more than a job may", "fewer evaluation samples"),
+    ],
+)
+def test_a_death_has_its_stage_its_layers_its_cause_and_a_next_step(
+    folder: JobFolder, ended: Exit, events: tuple[dict[str, object], ...], message: str, step: str
+) -> None:
+    with pytest.raises(ModelError) as caught:
+        _outcome(folder, ended, LocalEngine(), trail(*events))
+    assert message in caught.value.message
+    assert step in caught.value.hint
+    assert ("--memory" in caught.value.hint) == (ended == KILLED), "memory is no remedy for time"
+
+
+def test_a_death_in_the_models_own_code_names_the_line(folder: JobFolder) -> None:
+    """Python's fault handler leaves it in the log."""
+    folder.log.write_text(
+        "Fatal Python error: Segmentation fault\n\nCurrent thread 0x00007f (most recent call first):\n"
+        '  File "/job/in/custom.py", line 4 in call\n  File "/venv/keras/layer.py", line 9 in __call__\n'
+    )
+    with pytest.raises(ModelError, match=r"in layer 'scale' \(Scale\), custom\.py, line 4 ") as caught:
+        _outcome(folder, Exit(-11), LocalEngine(), trail(LOADED, CALLED))
+    assert caught.value.hint == "correct custom.py, line 4: the process ends there"
+
+
+def test_progress_that_is_none_is_no_harm(folder: JobFolder) -> None:
+    from kit.engine.run import _pass_on
+    from kit.progress import Reporter
+
+    told = Trail()
+    for line in ('{"stage": 3}', '{"layers": 5}', '{"layer": "\\u001b[31m"}', "[]", "{", '{"layers": [[1], {}]}', "7"):
+        _pass_on(line, Reporter(quiet=True), told)
+    assert "\x1b" not in told.layer + told.stage
+    with pytest.raises(ModelError):
+        _outcome(folder, Exit(-6), LocalEngine(), told)

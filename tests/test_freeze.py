@@ -48,7 +48,7 @@ def frozen(path: Path, version: str, out: str = "dist") -> Path:
 
 @pytest.fixture(scope="module", params=MODELS)
 def folder(request: pytest.FixtureRequest, toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the formats of a model, with probes; a build of the same recipe keeps what the float model answers."""
+    """Give the formats of a model, with probes; a build of the same recipe keeps what the float model outputs."""
     kind, suffix, version = MODELS[request.param]
     root = tmp_path_factory.mktemp(f"frozen{request.param}")
     model = keras3_model(toolchain_python, root / f"many{suffix}", kind)
@@ -65,7 +65,7 @@ def folder(request: pytest.FixtureRequest, toolchain_python: Path, tmp_path_fact
 
 
 def right(folder: Path) -> dict[str, Any]:
-    """Return what the model itself answers, as the build kept it."""
+    """Return what the model itself outputs, as the build kept it."""
     with np.load(folder.parent / "m" / "emulate" / "golden.npz") as golden:
         return {name: golden[f"float/{name}"] for name in OUTPUTS}
 
@@ -79,9 +79,9 @@ def same(got: dict[str, Any], wanted: dict[str, Any]) -> bool:
     "version", ["2.15.1", "2.19.1", *(pytest.param(v, marks=pytest.mark.slow) for v in ("2.12.1", "2.21.0"))]
 )
 def test_the_graph_answers_by_name_in_older_and_newer_tensorflow(folder: Path, version: str) -> None:
-    answers = in_tensorflow(version, folder, "pb")
-    assert list(answers) == OUTPUTS and same(answers, right(folder))
-    assert not np.allclose(answers["out_b"], answers["answer"])  # the comparison tells them apart
+    predictions = in_tensorflow(version, folder, "pb")
+    assert list(predictions) == OUTPUTS and same(predictions, right(folder))
+    assert not np.allclose(predictions["out_b"], predictions["answer"])  # the comparison tells them apart
 
 
 def test_a_kept_variable_of_the_graph_is_set_and_assigned(folder: Path) -> None:
@@ -97,10 +97,10 @@ def test_the_saved_model_answers_by_name(folder: Path) -> None:
 
 def test_weights_and_structure_make_the_model_again(folder: Path) -> None:
     version = "2.19.1" if "frozen3" in str(folder) else "2.15.1"
-    answers = in_tensorflow(version, folder, "rebuild")
+    predictions = in_tensorflow(version, folder, "rebuild")
     # the source's own six outputs: out_z, out_a, out_10, out_m, out_9, out_b
-    assert np.allclose(answers[5], right(folder)["out_b"], atol=1e-5)
-    assert np.allclose(answers[4], right(folder)["answer"], atol=1e-5)
+    assert np.allclose(predictions[5], right(folder)["out_b"], atol=1e-5)
+    assert np.allclose(predictions[4], right(folder)["answer"], atol=1e-5)
 
 
 def test_the_same_bytes_twice(toolchain_python: Path, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from worlds import ROOT, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
-from kit.emulation.run import runtime_answers
+from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
 
 PICTURE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
@@ -143,8 +143,8 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
     for name in ("golden.npz", "evaluated.npz"):
         (tmp_path / name).write_bytes(golden.read_bytes())
     sha256 = read_manifest(digits_bundle).model.sha256
-    answers = runtime_answers(digits_bundle, "litert:2.3.0", tmp_path, sha256, lambda _: None)
+    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", tmp_path, sha256, lambda _: None)
     with np.load(golden) as arrays:
-        assert np.array_equal(answers["output/digit"], arrays["output/digit"])
+        assert np.array_equal(predictions["output/digit"], arrays["output/digit"])
     with pytest.raises(CheckError, match="not the one that was converted"):
-        runtime_answers(digits_bundle, "litert:2.3.0", tmp_path, sha256[::-1], lambda _: None)
+        runtime_outputs(digits_bundle, "litert:2.3.0", tmp_path, sha256[::-1], lambda _: None)

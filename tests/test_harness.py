@@ -161,7 +161,7 @@ def test_a_report_says_the_same_to_a_script_and_to_a_user() -> None:
     assert plain["signatures"]["other"] == {"vectors": 0, "outputs": {}, "pixels": {}, "pass": True}
     assert plain["state"] == {"read": ["w"], "assigned": [], "restored": [], "golden": True, "pass": False}
     assert list(lines_of(report))[1:] == [
-        "  output y: off by 9 steps (1 allowed, worst in vector 2), from float by not finite steps (3.5 allowed): FAIL",
+        "  output y: max difference 9 steps (1 allowed, worst in vector 2), from float not finite steps (3.5 allowed): FAIL",
         "  pixels x: pre-processing gives the same input: ok",
         "  signature other: no golden vectors",
         "  variables: w is not as built: FAIL",

@@ -10,17 +10,17 @@ import pytest
 from kit.errors import KINDS
 from kit.shared import job
 from kit.shared.job import (
-    InputWish,
+    InputSpec,
     Job,
     JobError,
     ModelPart,
-    OutputWish,
+    OutputSpec,
     Refusal,
     Result,
     SignatureSpec,
     TensorSpec,
-    TrainWish,
-    VariableFate,
+    TrainSpec,
+    VariableStatus,
     dump,
     load_job,
     load_result,
@@ -32,11 +32,11 @@ JOB = Job(
     scheme="int8",
     io="uint8",
     inputs=(
-        InputWish("image", "input_1", picture=True, shape=(8, 8, 1)),
-        InputWish("ids", shape=(-1,), dtype="int32", range=(0.0, 99.0)),
-        InputWish("context"),
+        InputSpec("image", "input_1", image=True, shape=(8, 8, 1)),
+        InputSpec("ids", shape=(-1,), dtype="int32", range=(0.0, 99.0)),
+        InputSpec("context"),
     ),
-    outputs=(OutputWish("digit", "dense_3", classes=True, labels=10, activation="softmax"), OutputWish("box")),
+    outputs=(OutputSpec("digit", "dense_3", classes=True, labels=10, activation="softmax"), OutputSpec("box")),
     calibrate=True,
     evaluate=False,
     golden=3,
@@ -48,7 +48,7 @@ JOB = Job(
     output_order=("box", "digit"),
     batch=-1,
     keep=("head/*",),
-    train=TrainWish("mean_squared_error", "adam", 0.1 + 0.2, 4),
+    train=TrainSpec("mean_squared_error", "adam", 0.1 + 0.2, 4),
     seed=11,
 )
 IMAGE = TensorSpec("image", (1, 8, 8, 1), "uint8", 0.1 + 0.2, 128, origin="input_1")
@@ -58,7 +58,7 @@ RESULT = Result(
     others=(SignatureSpec("embed", (), (TensorSpec("sum", (), "float32", batched=False),)),),
     kept=(TensorSpec("head/kernel", (16, 10), "float32", batched=False),),
     train=SignatureSpec("train", (IMAGE,), ()),
-    variables=(VariableFate("head/kernel", (16, 10), "float32", "kept"),),
+    variables=(VariableStatus("head/kernel", (16, 10), "float32", "kept"),),
     flex=("FlexErf",),
     notes=("a note",),
     drawn=("noise",),
@@ -96,8 +96,8 @@ def test_the_text_is_the_same_for_the_same_value() -> None:
 @pytest.mark.parametrize("names", ["ü", "a\nb", '"', "\u2028", "𝄞"])
 def test_any_name_survives(names: str) -> None:
     parts = (ModelPart("m", names, False, names),)
-    wish = Job(parts, False, "float32", "float32", (InputWish(names),), (OutputWish(names),), False, False)
-    assert load_job(dump(wish)) == wish
+    request = Job(parts, False, "float32", "float32", (InputSpec(names),), (OutputSpec(names),), False, False)
+    assert load_job(dump(request)) == request
 
 
 @pytest.mark.parametrize("number", [0, 1, 3, "2", None])

@@ -1,4 +1,4 @@
-"""Every kind of model file: what the worker makes of it is what the model itself answers, by the same names."""
+"""Every kind of model file: what the worker makes of it is what the model itself outputs, by the same names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from source_models import EXPECTED, written
 from worlds import ROOT
 
-from kit.shared.job import InputWish, Job, JobError, ModelPart, dump
+from kit.shared.job import InputSpec, Job, JobError, ModelPart, dump
 from kit.source_model.hdf5 import read_hdf5
 from kit.source_model.model_file import read_model_file
 from kit.toolchains.toolchain import find_toolchain
@@ -65,7 +65,7 @@ class Folder:
         told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         return told
 
-    def answers(self, job: Job, *parts: str, expected: str = EXPECTED, reader: str = "") -> dict[str, Any]:
+    def predictions(self, job: Job, *parts: str, expected: str = EXPECTED, reader: str = "") -> dict[str, Any]:
         """Load, and check that every output and tensor inside is the model's own answer."""
         if expected != EXPECTED:
             shutil.copyfile(self.path / expected, self.path / EXPECTED)
@@ -100,7 +100,7 @@ def folder(path: Path, kind: str, version: str) -> Folder:
 def test_a_functional_model_has_its_layers_at_hand_and_its_variables_by_their_path(
     tmp_path: Path, version: str, file: str
 ) -> None:
-    told = folder(tmp_path, "functional", version).answers(PLAIN, file)
+    told = folder(tmp_path, "functional", version).predictions(PLAIN, file)
     assert told["signatures"] == {
         "serving_default": [
             [["image", [None, 8, 8, 1], "float32", True]],
@@ -129,7 +129,7 @@ def test_a_layer_that_is_not_there_or_gives_less_is_refused(tmp_path: Path, vers
 @pytest.mark.parametrize("version", EACH)
 def test_a_layer_in_a_loop_gives_no_output(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "looped", version)
-    made.answers(CODE, ".keras model.keras")
+    made.predictions(CODE, ".keras model.keras")
     refused = made.refusal(CODE, ".keras model.keras", inner=["step:1"])
     assert refused[:2] == [
         "recipe",
@@ -140,7 +140,7 @@ def test_a_layer_in_a_loop_gives_no_output(tmp_path: Path, version: str) -> None
 @pytest.mark.parametrize("version", EACH)
 def test_a_sequential_model_with_recurrent_layers(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "sequential", version)
-    assert "lstm/lstm_cell/kernel" in made.answers(PLAIN, ".keras model.keras")["variables"]
+    assert "lstm/lstm_cell/kernel" in made.predictions(PLAIN, ".keras model.keras")["variables"]
 
 
 # ---------------------------------------------------------------- code of the model's own
@@ -150,7 +150,7 @@ def test_a_sequential_model_with_recurrent_layers(tmp_path: Path, version: str) 
 @pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
 def test_layers_and_functions_of_the_models_own_come_from_its_code(tmp_path: Path, version: str, file: str) -> None:
     """One of them registered as "ours>Shift", and given as "Shift"."""
-    folder(tmp_path, "custom_layers", version).answers(CODE, file)
+    folder(tmp_path, "custom_layers", version).predictions(CODE, file)
 
 
 def test_without_its_code_such_a_model_says_what_to_give(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_without_its_code_such_a_model_says_what_to_give(tmp_path: Path) -> None
 @pytest.mark.parametrize("file", [".keras model.keras", ".h5 model.h5"])
 def test_functions_without_a_name_run_where_code_may(tmp_path: Path, version: str, file: str) -> None:
     """An activation's, too, which Keras writes and does not read."""
-    folder(tmp_path, "lambdas", version).answers(replace(PLAIN, allow_code=True), file)
+    folder(tmp_path, "lambdas", version).predictions(replace(PLAIN, allow_code=True), file)
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -173,14 +173,14 @@ def test_functions_without_a_name_can_be_given_by_their_layers(tmp_path: Path, v
     made = folder(tmp_path, "lambdas", version)
     objects = "{'dense/<lambda>': lambda t: t * t + 1.0, 'minus/<lambda>': lambda t: t - 3.0}"
     (tmp_path / "custom.py").write_text(f"CUSTOM_OBJECTS = {objects}\n", "utf-8")
-    made.answers(CODE, file)
+    made.predictions(CODE, file)
 
 
 @pytest.mark.parametrize("version", EACH)
 def test_one_function_without_a_name_needs_no_layer(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "one_lambda", version)
     (tmp_path / "custom.py").write_text("CUSTOM_OBJECTS = {'<lambda>': lambda t: t * t}\n", "utf-8")
-    made.answers(CODE, ".h5 model.h5")
+    made.predictions(CODE, ".h5 model.h5")
 
 
 def test_functions_without_a_name_are_refused_where_no_code_may_run(tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_byte_code_finds_the_usual_names_and_what_it_was_written_with(tmp_path: 
         (tmp_path / "custom.py").write_text(
             f"def enlarge(t):\n    return t * 3.0\n{hint.partition(': ')[2]}\n", "utf-8"
         )
-    made.answers(CODE if version == NEW else LAMBDAS, f"{file} model{file}")
+    made.predictions(CODE if version == NEW else LAMBDAS, f"{file} model{file}")
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -222,26 +222,26 @@ def test_byte_code_that_misses_a_name_says_which_and_what_to_write(
     assert whole == "CUSTOM_OBJECTS = {'half/<lambda>': lambda value: ...}"
     for line in (f"def halve(t):\n    return t * 0.5\n{helper}\n", whole.replace("...", "value * 0.5") + "\n"):
         (tmp_path / "custom.py").write_text(line, "utf-8")
-        made.answers(CODE, f"{file} {shape}{file}")
+        made.predictions(CODE, f"{file} {shape}{file}")
 
 
 @pytest.mark.parametrize("version", EACH)
 def test_byte_code_that_uses_another_function_has_it_in_a_keras_file_alone(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "lambda_in_lambda", version)
-    made.answers(LAMBDAS, ".keras model.keras")
+    made.predictions(LAMBDAS, ".keras model.keras")
     _, message, hint = made.load(LAMBDAS, ".h5 model.h5")["refusal"]
     assert "layer 'both' " in message
     assert "of another function that it uses the file has nothing" in message
     line = hint.partition("code: ")[2].replace("...", "(abs(t) + 1.0) * 0.5")
     (tmp_path / "custom.py").write_text(f"{line}\n", "utf-8")
-    made.answers(CODE, ".h5 model.h5")
+    made.predictions(CODE, ".h5 model.h5")
 
 
 @pytest.mark.parametrize("version", EACH)
 def test_a_name_that_byte_code_never_comes_by_is_not_missed(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "lambda_misses", version)
     for file in FILES:
-        made.answers(LAMBDAS, f"{file} never{file}")
+        made.predictions(LAMBDAS, f"{file} never{file}")
 
 
 # lambda value: tf.nn.relu(value), as Python 2.7, 3.8, 3.12 and 3.13 dump it.
@@ -349,7 +349,7 @@ def test_a_file_as_keras_2_0_to_2_2_laid_it_out_loads_and_tells_its_inputs(
     tmp_path: Path, version: str, file: str, inputs: dict[str, tuple[int, ...]]
 ) -> None:
     made = folder(tmp_path, "old", OLD)
-    told = made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+    told = made.predictions(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
     assert read_model_file(tmp_path / f"{file}.h5").inputs == inputs
     (main,) = told["signatures"].values()
     assert [(name, tuple(shape[1:])) for name, shape, *_ in main[0]] == [*inputs.items()]
@@ -361,7 +361,7 @@ def test_recurrent_layers_that_only_a_gpu_ran_become_those_for_all(tmp_path: Pat
     """Their weights have another layout, in a Bidirectional, too."""
     made = folder(tmp_path, "cudnn", OLD)
     assert '"CuDNN' in read_hdf5(tmp_path / f"{file}.h5").texts["model_config"]
-    made.answers(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+    made.predictions(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -369,7 +369,7 @@ def test_recurrent_layers_that_only_a_gpu_ran_become_those_for_all(tmp_path: Pat
 def test_a_sequential_without_an_input_layer_is_not_bound_to_the_batch_of_its_first_call(
     tmp_path: Path, version: str, file: str
 ) -> None:
-    told = folder(tmp_path, "unopened", version).answers(PLAIN, f"{file} model{file}")
+    told = folder(tmp_path, "unopened", version).predictions(PLAIN, f"{file} model{file}")
     ((_, shape, *_),) = told["signatures"]["serving_default"][0]
     assert shape == [None, 5]
     assert "[model] batch = 3 fixes it" in told["notes"][0]
@@ -405,23 +405,23 @@ def test_what_keras_3_quantized_or_adapted_itself_has_float_weights_again(
 
 def test_what_keras_3_quantized_and_cannot_load_says_what_to_save(tmp_path: Path) -> None:
     made = folder(tmp_path, "quantized_attention", NEW)
-    made.answers(PLAIN, ".keras before.keras")
+    made.predictions(PLAIN, ".keras before.keras")
     assert made.refusal(PLAIN, ".keras model.keras")[2].startswith("save the model before model.quantize()")
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_operations_between_layers_load_from_both_kinds_of_files(tmp_path: Path, file: str) -> None:
     """Keras 3 itself does not find them in an .h5."""
-    folder(tmp_path, "operated", NEW).answers(PLAIN, f"{file} model{file}")
+    folder(tmp_path, "operated", NEW).predictions(PLAIN, f"{file} model{file}")
 
 
 def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
     """Keras asks scipy for a window, and no toolchain has scipy."""
     made = folder(tmp_path, "spectrogram", NEW)
     for file in FILES:
-        made.answers(PLAIN, f"{file} model{file}")
+        made.predictions(PLAIN, f"{file} model{file}")
     (tmp_path / "model.json").rename(tmp_path / "structure.json")
-    made.answers(replace(PLAIN, structure=True), "weights model.weights.h5")
+    made.predictions(replace(PLAIN, structure=True), "weights model.weights.h5")
     code = "import keras\ndef build_model():\n    x = keras.Input((400, 1), name='sound')\n    stft = keras.layers." + (
         "STFTSpectrogram(mode='log', frame_length=64, frame_step=32, fft_length=128, name='stft')\n"
         "    return keras.Model(x, keras.layers.Dense(3, name='score')(stft(x)))\n"
@@ -430,7 +430,7 @@ def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
     told = made.load(CODE, "weights model.weights.h5")
     assert told["refusal"][2].startswith("STFTSpectrogram(..., window=None)")
     (tmp_path / "custom.py").write_text(code.replace("fft_length", "window=None, fft_length"), "utf-8")
-    made.answers(CODE, "weights model.weights.h5")
+    made.predictions(CODE, "weights model.weights.h5")
 
 
 def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None:
@@ -451,7 +451,7 @@ def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None
 def test_a_subclassed_model_takes_what_it_was_built_with_and_names_what_it_returns(
     tmp_path: Path, version: str
 ) -> None:
-    told = folder(tmp_path, "subclassed", version).answers(CODE, ".keras model.keras")
+    told = folder(tmp_path, "subclassed", version).predictions(CODE, ".keras model.keras")
     assert told["signatures"]["serving_default"] == [
         [["x", [None, 5], "float32", True]],
         [["features", [None, 4], "float32", True], ["score", [None, 3], "float32", True]],
@@ -462,8 +462,8 @@ def test_a_subclassed_model_takes_what_it_was_built_with_and_names_what_it_retur
 @pytest.mark.parametrize("version", EACH)
 def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "subclassed_pair", version)
-    wishes = (InputWish("photo", "left", shape=(5,)), InputWish("right", shape=(2,)))
-    told = made.answers(replace(CODE, inputs=wishes), ".keras model.keras")
+    requests = (InputSpec("photo", "left", shape=(5,)), InputSpec("right", shape=(2,)))
+    told = made.predictions(replace(CODE, inputs=requests), ".keras model.keras")
     assert told["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
     kind, message, hint = made.refusal(CODE, ".keras model.keras")
     assert (kind, message) == ("recipe", "the model does not say what its inputs are, and neither does the recipe")
@@ -471,8 +471,8 @@ def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recip
 
 
 def test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes(tmp_path: Path) -> None:
-    wishes = (InputWish("left", shape=(5,)), InputWish("right", shape=(7,)))
-    message = folder(tmp_path, "subclassed_pair", NEW).refusal(replace(CODE, inputs=wishes), ".keras model.keras")[1]
+    requests = (InputSpec("left", shape=(5,)), InputSpec("right", shape=(7,)))
+    message = folder(tmp_path, "subclassed_pair", NEW).refusal(replace(CODE, inputs=requests), ".keras model.keras")[1]
     assert "cannot be called with left [None, 5] float32, right [None, 7] float32" in message
 
 
@@ -490,7 +490,7 @@ def test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes(tmp_pa
 def test_weights_alone_get_their_structure_from_json_or_from_code(tmp_path: Path, version: str, file: str) -> None:
     made = folder(tmp_path, "weights", version)
     for job in (CODE, replace(CODE, structure=True)):
-        assert made.answers(job, f"weights {file}")["variables"] == {
+        assert made.predictions(job, f"weights {file}")["variables"] == {
             "scale/factor": [5],
             "score/kernel": [5, 2],
             "score/bias": [2],
@@ -544,7 +544,7 @@ def test_code_that_builds_no_model_is_refused(tmp_path: Path, body: str, message
 @pytest.mark.parametrize("version", EACH)
 def test_what_keras_exports_loads_with_its_names_and_variables(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "saved", version)
-    told = made.answers(PLAIN, "SavedModel exported")
+    told = made.predictions(PLAIN, "SavedModel exported")
     assert told["signatures"] == {
         "serving_default": [
             [["image", [None, 8, 8, 1], "float32", True]],
@@ -554,20 +554,20 @@ def test_what_keras_exports_loads_with_its_names_and_variables(tmp_path: Path, v
     assert "'serve' is left out" in told["notes"][0]
     assert told["loader"] == f"SavedModel of TensorFlow {version}"
     assert told["parameters"] >= 20
-    both = made.answers(replace(PLAIN, signatures=("serve", "serving_default")), "SavedModel exported")
+    both = made.predictions(replace(PLAIN, signatures=("serve", "serving_default")), "SavedModel exported")
     assert [*both["signatures"]] == ["serve", "serving_default"]
 
 
 @pytest.mark.slow
 def test_what_keras_2_saves_loads_with_its_layers_operations(tmp_path: Path) -> None:
-    told = folder(tmp_path, "saved", OLD).answers(PLAIN, "SavedModel saved", expected="saved.npz")
+    told = folder(tmp_path, "saved", OLD).predictions(PLAIN, "SavedModel saved", expected="saved.npz")
     assert "net/narrow/BiasAdd" in told["inner"]
     assert told["variables"]["narrow/kernel"] == [72, 4]
 
 
 def test_signatures_are_as_they_are_and_the_recipe_picks_and_orders_them(tmp_path: Path) -> None:
     made = folder(tmp_path, "signatures", NEW)
-    told = made.answers(replace(PLAIN, signatures=("many", "scale")), "SavedModel module")
+    told = made.predictions(replace(PLAIN, signatures=("many", "scale")), "SavedModel module")
     assert [*told["signatures"]] == ["many", "scale"]
     assert [port[0] for port in told["signatures"]["many"][1]] == [f"output_{i}" for i in range(11)]
     assert told["signatures"]["scale"] == [
@@ -606,7 +606,7 @@ def test_what_no_app_can_run_is_refused(tmp_path: Path, file: str, message: str,
 
 
 def test_a_saved_model_as_tensorflow_1_wrote_it(tmp_path: Path) -> None:
-    told = folder(tmp_path, "ancient", NEW).answers(PLAIN, "SavedModel ancient")
+    told = folder(tmp_path, "ancient", NEW).predictions(PLAIN, "SavedModel ancient")
     assert told["variables"] == {"layer/w": [3, 2]}
     assert "layer/relu" in told["inner"]
 
@@ -619,23 +619,25 @@ WRITERS = ("2.12.1", "2.15.1", "2.16.2", "2.21.0")
 def test_every_tensorflow_loads_what_every_other_saved(reader: str, tmp_path: Path) -> None:
     for writer in WRITERS:
         made = folder(tmp_path / writer, "saved", writer)
-        assert made.answers(PLAIN, "SavedModel exported", reader=reader)["loader"].endswith(writer)
+        assert made.predictions(PLAIN, "SavedModel exported", reader=reader)["loader"].endswith(writer)
         if made.legacy:
-            made.answers(PLAIN, "SavedModel saved", expected="saved.npz", reader=reader)
+            made.predictions(PLAIN, "SavedModel saved", expected="saved.npz", reader=reader)
         made = folder(tmp_path / f"{writer}-module", "signatures", writer)
-        made.answers(replace(PLAIN, signatures=("many", "scale")), "SavedModel module", reader=reader)
-        folder(tmp_path / f"{writer}-ancient", "ancient", writer).answers(PLAIN, "SavedModel ancient", reader=reader)
+        made.predictions(replace(PLAIN, signatures=("many", "scale")), "SavedModel module", reader=reader)
+        folder(tmp_path / f"{writer}-ancient", "ancient", writer).predictions(
+            PLAIN, "SavedModel ancient", reader=reader
+        )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("reader", ["2.12.1", "2.13.1", "2.16.2", "2.21.0"])
 def test_what_keras_2_wrote_with_code_loads_in_every_keras_2(reader: str, tmp_path: Path) -> None:
-    folder(tmp_path / "a", "custom_layers", OLD).answers(CODE, ".h5 model.h5", reader=reader)
-    folder(tmp_path / "b", "lambdas", OLD).answers(replace(PLAIN, allow_code=True), ".h5 model.h5", reader=reader)
-    folder(tmp_path / "c", "functional", OLD).answers(PLAIN, ".h5 model.h5", reader=reader)
+    folder(tmp_path / "a", "custom_layers", OLD).predictions(CODE, ".h5 model.h5", reader=reader)
+    folder(tmp_path / "b", "lambdas", OLD).predictions(replace(PLAIN, allow_code=True), ".h5 model.h5", reader=reader)
+    folder(tmp_path / "c", "functional", OLD).predictions(PLAIN, ".h5 model.h5", reader=reader)
     made = folder(tmp_path / "d", "weights", OLD)
     for job in (CODE, replace(CODE, structure=True)):
-        made.answers(job, "weights legacy.h5", reader=reader)
+        made.predictions(job, "weights legacy.h5", reader=reader)
 
 
 @pytest.mark.slow
@@ -645,7 +647,7 @@ def test_the_newer_weights_of_keras_2_load_where_the_data_says(writer: str, tmp_
     keras = find_toolchain(writer).keras
     for reader in ("2.12.1", "2.13.1", "2.14.1", "2.15.1", "2.21.0"):
         if find_toolchain(reader).can_load(".weights.h5", keras):
-            made.answers(CODE, "weights model.weights.h5", reader=reader)
+            made.predictions(CODE, "weights model.weights.h5", reader=reader)
 
 
 # ---------------------------------------------------------------- several models
@@ -655,7 +657,7 @@ def test_the_newer_weights_of_keras_2_load_where_the_data_says(writer: str, tmp_
 def test_models_join_by_the_names_at_the_joint(tmp_path: Path, version: str) -> None:
     """The second takes them in another order than the first gives them."""
     made = folder(tmp_path, "parts", version)
-    told = made.answers(PLAIN, ".keras pre.keras", ".keras net.keras")
+    told = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras")
     assert told["signatures"]["serving_default"] == [
         [["x", [None, 4], "float32", True]],
         [["score", [None, 2], "float32", True]],
@@ -666,7 +668,7 @@ def test_models_join_by_the_names_at_the_joint(tmp_path: Path, version: str) -> 
 
 def test_one_output_and_one_input_join_whatever_their_names(tmp_path: Path) -> None:
     made = folder(tmp_path, "parts", NEW)
-    told = made.answers(PLAIN, ".keras pre.keras", ".keras net.keras", ".keras tail.keras", expected="tail.npz")
+    told = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras", ".keras tail.keras", expected="tail.npz")
     assert [port[0] for port in told["signatures"]["serving_default"][1]] == ["final"]
 
 

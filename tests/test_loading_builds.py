@@ -34,9 +34,9 @@ def verified(bundle: Path, *models: Path, engine: tuple[str, ...] = LOCAL, code:
     named = [word for model in models for word in ("--model", str(model))] + ["--allow-code"] * code
     done = run_kit("verify", str(bundle), "--json", *named, *engine)
     assert done.returncode == 0, done.stdout + done.stderr
-    rungs = {rung["name"]: rung for rung in json.loads(done.stdout)["rungs"]}
-    assert rungs["bytes"]["holds"]
-    lines: list[str] = rungs["source"]["lines"]
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert checks["bytes"]["holds"]
+    lines: list[str] = checks["source"]["lines"]
     return lines
 
 

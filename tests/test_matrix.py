@@ -107,7 +107,7 @@ def test_all_is_every_pinned_version_once_and_in_order() -> None:
 
 def test_json_has_every_fact_of_a_built_cell(digits: Path) -> None:
     matrix, _ = again(digits)
-    build = next(build for build in matrix["cells"] if build["tensorflow"] == MADE)
+    build = next(build for build in matrix["builds"] if build["tensorflow"] == MADE)
     model = digits / MADE / "digits" / "src/main/assets/digits/model.tflite"
     assert build["outcome"] == "built"
     assert build["bytes"] == model.stat().st_size
@@ -131,14 +131,14 @@ def test_a_second_run_rebuilds_nothing_and_says_unchanged(digits: Path) -> None:
     before = state()
     matrix, told = again(digits)
     assert state() == before
-    assert all(build["unchanged"] for build in matrix["cells"])
-    assert told.count("unchanged") == len(matrix["cells"])
+    assert all(build["unchanged"] for build in matrix["builds"])
+    assert told.count("unchanged") == len(matrix["builds"])
     assert "building" not in told
 
 
 def test_a_version_that_cannot_load_the_model_is_a_row_with_its_cause(digits: Path) -> None:
     matrix, _ = again(digits)
-    build = next(build for build in matrix["cells"] if build["tensorflow"] == TOO_OLD)
+    build = next(build for build in matrix["builds"] if build["tensorflow"] == TOO_OLD)
     assert build["outcome"] == "failed"
     assert build["failure"]["code"] == 3
     assert "Keras 3" in build["failure"]["cause"]
@@ -162,12 +162,12 @@ def test_the_page_goes_where_it_is_asked_for(digits: Path, tmp_path: Path) -> No
 def test_a_cell_without_its_answers_is_built_again_to_the_same_bytes(digits: Path, tmp_path: Path) -> None:
     folder = tmp_path / "digits.matrix"
     shutil.copytree(digits / MADE, folder / MADE)
-    before = tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.answers.npz").read_bytes()
-    (folder / MADE / "digits.answers.npz").unlink()
+    before = tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.predictions.npz").read_bytes()
+    (folder / MADE / "digits.predictions.npz").unlink()
     matrix, told = again(folder)
     assert "building 1 of 1" in told
-    assert not matrix["cells"][0]["unchanged"]
-    assert (tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.answers.npz").read_bytes()) == before
+    assert not matrix["builds"][0]["unchanged"]
+    assert (tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.predictions.npz").read_bytes()) == before
 
 
 def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits: Path, tmp_path: Path) -> None:
@@ -183,7 +183,7 @@ def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits
     second = run_matrix(recipe, MADE, tmp_path / "out", "--json")
     assert second.returncode == 4
     assert "unchanged" in second.stderr, f"after {time.monotonic() - begin:.1f} s"
-    (build,) = json.loads(second.stdout)["cells"]
+    (build,) = json.loads(second.stdout)["builds"]
     assert (build["outcome"], build["unchanged"], build["bytes"]) == ("failed", True, size)
 
 
@@ -231,7 +231,7 @@ def test_one_model_by_several_versions_differs_by_a_step_at_most(tmp_path: Path)
     done = run_matrix(DIGITS / "keras2.toml", f"{TOO_OLD},2.16.2,{MADE}", tmp_path, "--json")
     assert done.returncode == 0, done.stderr
     matrix = json.loads(done.stdout)
-    assert {build["outcome"] for build in matrix["cells"]} == {"built"}
+    assert {build["outcome"] for build in matrix["builds"]} == {"built"}
     for pair in matrix["pairs"]:
         (digit,) = pair["outputs"]
         assert digit["agreement"] > 0.99
@@ -243,18 +243,18 @@ def test_one_model_by_several_versions_differs_by_a_step_at_most(tmp_path: Path)
 
 @pytest.fixture
 def two(digits: Path, tmp_path: Path) -> tuple[MatrixRequest, list[VersionBuild]]:
-    """Give two built builds: the fixture's, and a copy of it as another version, whose answers differ a little."""
+    """Give two built builds: the fixture's, and a copy of it as another version, whose outputs differ a little."""
     made = make_request(DIGITS / "recipe.toml", MADE, tmp_path, BuildOptions("local"), 1)
     (one,) = made.toolchains
     other = replace(one, tensorflow="2.20.0")
     request = replace(made, toolchains=(one, other))
     for toolchain in request.toolchains:
         shutil.copytree(digits / MADE, request.folder / toolchain.tensorflow)
-    with np.load(request.answers("2.20.0")) as archive:
-        answers = {name: archive[name].copy() for name in archive.files}
-    answers["top1/digit"][:36] = (answers["top1/digit"][:36] + 1) % 10
-    answers["real/digit"][7, 3] += 2.5 / 256  # the output's scale is 1/256
-    save_npz(request.answers("2.20.0"), answers)
+    with np.load(request.predictions("2.20.0")) as archive:
+        predictions = {name: archive[name].copy() for name in archive.files}
+    predictions["top1/digit"][:36] = (predictions["top1/digit"][:36] + 1) % 10
+    predictions["real/digit"][7, 3] += 2.5 / 256  # the output's scale is 1/256
+    save_npz(request.predictions("2.20.0"), predictions)
     return request, [finished_build(request, toolchain, unchanged=True) for toolchain in request.toolchains]
 
 
@@ -347,7 +347,7 @@ def ended(status: int, stderr: str) -> Ended:
 
 def test_the_cause_is_the_first_line_of_the_message_and_not_of_the_progress() -> None:
     stderr = (
-        "engine: docker, because 20.10 answers\nload the model (0.1 s)\n"
+        "engine: docker, because 20.10 outputs\nload the model (0.1 s)\n"
         "model: the conversion process died (docker engine): aborted (SIGABRT)\n"
         "  | model: not this one\n  whole log: digits.log\n  next: try another scheme\n"
     )

@@ -27,8 +27,8 @@ def measured(exact: Any, got: Any, y: Any = None, *, kind: Any = "tensor", scale
     """Return the measure of an output whose float values and converted ones are given."""
     recipe = Recipe(model=Model(path="m.keras", id="m"), outputs=[Output(name="out", kind=kind)])
     evaluated = {"float/out": np.asarray(exact, np.float32)} | ({} if y is None else {"y": np.asarray(y)})
-    answers = {"output/out": np.asarray(got, np.float32 if scale is None else np.int8)}
-    (only,) = measure(recipe, signature("int8" if scale else "float32", scale), evaluated, answers)
+    predictions = {"output/out": np.asarray(got, np.float32 if scale is None else np.int8)}
+    (only,) = measure(recipe, signature("int8" if scale else "float32", scale), evaluated, predictions)
     return only
 
 

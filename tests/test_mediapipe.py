@@ -32,7 +32,7 @@ def quiet(_line: str) -> None:
 
 @dataclass(frozen=True)
 class World:
-    """The digits in colour: how to build them in a scheme, and 50 of them with the right answers."""
+    """The digits in colour: how to build them in a scheme, and 50 of them with the right outputs."""
 
     build: Callable[..., Path]
     pixels: np.ndarray  # uint8 [50, 8, 8, 3]
@@ -89,9 +89,9 @@ def facts_of(bundle: Path) -> dict[str, Any]:
 
 
 def right_of(bundle: Path, world: World) -> float:
-    answers = classify(model_of(bundle), world.pixels, quiet)
-    assert len(answers) == 50
-    return float(np.mean([answer[0].label == right for answer, right in zip(answers, world.right, strict=True)]))
+    predictions = classify(model_of(bundle), world.pixels, quiet)
+    assert len(predictions) == 50
+    return float(np.mean([answer[0].label == right for answer, right in zip(predictions, world.right, strict=True)]))
 
 
 def rewrite(bundle: Path, facts: dict[str, Any], labels: dict[str, bytes]) -> None:
@@ -107,14 +107,14 @@ def test_it_labels_digits_right_from_the_metadata_of_a_uint8_file(uint8_bundle: 
     assert right_of(uint8_bundle, digits_rgb) >= 0.95
     step = mediapipe_step(uint8_bundle)
     assert (step.verdict, step.name) == ("pass", "MediaPipe"), step.detail
-    assert "labels 8 pictures as the harness does" in step.detail
+    assert "labels 8 images as the harness does" in step.detail
 
 
 @pytest.mark.slow
 def test_it_labels_digits_right_from_the_normalization_of_a_float_file(digits_rgb: World, tmp_path: Path) -> None:
     float32 = digits_rgb.build("float32", quantize_scheme="'float32'", quantize_io="'float32'")
     assert right_of(float32, digits_rgb) >= 0.95
-    assert "labels 8 pictures as the harness does" in check_mediapipe(float32, quiet)
+    assert "labels 8 images as the harness does" in check_mediapipe(float32, quiet)
     spoiled = tmp_path / "digits"
     shutil.copytree(float32, spoiled)
     facts = facts_of(spoiled)
@@ -138,8 +138,10 @@ def test_scores_below_zero_and_below_the_threshold_are_answers_too(bundle: Path,
     facts = facts_of(bundle)
     facts["outputs"][0]["threshold"] = 0.5
     rewrite(bundle, facts, read_files(model_of(bundle)))
-    answers = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
-    assert {len(answer) for answer in answers} == {10}, "the step compares scores; what an app keeps is its own matter"
+    predictions = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
+    assert {len(answer) for answer in predictions} == {10}, (
+        "the step compares scores; what an app keeps is its own matter"
+    )
     assert mediapipe_step(bundle).verdict == "pass"
 
 
@@ -182,7 +184,7 @@ def test_a_missing_library_of_the_system_is_told_with_the_way_to_get_it(
 def test_a_picture_in_gray_has_no_task_and_the_step_says_so(digits_bundle: Path) -> None:
     step = mediapipe_step(digits_bundle)
     assert step.verdict == "pass"
-    assert step.detail == "no task fits: the picture is grayscale, and MediaPipe feeds RGB"
+    assert step.detail == "no task fits: the image is grayscale, and MediaPipe feeds RGB"
 
 
 @pytest.fixture(scope="session")
@@ -195,11 +197,11 @@ def file(digits_bundle: Path) -> TfliteFile:
     ("change", "why"),
     [
         ({}, None),
-        ({"inputs.0.kind": "tensor"}, "no classifier of one picture"),
-        ({"inputs.0.color": "bgr"}, "the picture is bgr"),
+        ({"inputs.0.kind": "tensor"}, "no classifier of one image"),
+        ({"inputs.0.color": "bgr"}, "the image is bgr"),
         ({"inputs.0.shape": [1, -1, -1, 3]}, "one of fixed size"),
         ({"inputs.0.shape": [4, 8, 8, 3]}, "one of fixed size"),
-        ({"inputs.0.dtype": "int8"}, "the picture is int8"),
+        ({"inputs.0.dtype": "int8"}, "the image is int8"),
         ({"inputs.0.zero_point": 3}, "up to 3 steps from what this model reads"),
         ({"inputs.0.scale": 1 / 127.5}, "up to 128 steps"),
         ({"inputs.0.dtype": "float32"}, None),

@@ -9,7 +9,7 @@ from pathlib import Path
 from worlds import ROOT
 
 # Where JSON or TOML becomes a class, or a class JSON; one place each.
-READERS = {"from_json", "to_json", "_plain", "_checked", "entry"}
+READERS = {"from_json", "to_json", "_plain", "_checked", "note"}
 # What is no format of the kit's: values for templates, and what others define.
 FOREIGN = {
     "bundle/manifest_check.py": "bundle.json before it is known to be one",

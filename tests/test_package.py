@@ -1,4 +1,4 @@
-"""The wheel and the commands: what a person gets who installs the kit, or types the wrong thing."""
+"""The wheel and the commands: what a user gets who installs the kit, or types the wrong thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a recipe may say, and what a person reads where it says something else."""
+"""What a recipe may say, and what a user reads where it says something else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person's data becomes: pixels and floats in .npz files, folders of pictures, labels; and what is refused."""
+"""What a user's data becomes: pixels and floats in .npz files, folders of images, labels; and what is refused."""
 
 from __future__ import annotations
 
@@ -269,10 +269,10 @@ def test_arrays_that_do_not_fit_together_are_refused(tmp_path: Path, arrays: dic
 @pytest.mark.parametrize("name", ["s.csv", "s", "s.npy"])
 def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / name).write_bytes(b"1,2\n")
-    assert "give a .npz file or a folder of pictures" in refusal(tmp_path, name).hint
+    assert "give a .npz file or a folder of images" in refusal(tmp_path, name).hint
 
 
-# ---------------------------------------------------------------- folders of pictures
+# ---------------------------------------------------------------- folders of images
 
 
 def test_a_folder_of_pictures_is_calibration_data_sorted_by_path(tmp_path: Path) -> None:
@@ -336,14 +336,14 @@ def test_a_picture_beside_the_label_folders_is_named(tmp_path: Path) -> None:
 
 def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos" / "album.png").mkdir(parents=True)
-    assert "no pictures in that folder" in refusal(tmp_path, "photos").message
+    assert "no images in that folder" in refusal(tmp_path, "photos").message
 
 
 def test_a_broken_picture_is_named(tmp_path: Path) -> None:
     picture(tmp_path / "photos" / "1.png", 1)
     (tmp_path / "photos" / "2.png").write_bytes((tmp_path / "photos" / "1.png").read_bytes()[:40])
     error = refusal(tmp_path, "photos")
-    assert "2.png is not a picture" in error.message
+    assert "2.png is not an image" in error.message
     assert error.hint == "replace or remove that file"
 
 
@@ -353,7 +353,7 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
 def test_a_folder_needs_one_input_that_is_a_picture(tmp_path: Path, tables: str) -> None:
     picture(tmp_path / "photos" / "1.png", 1)
     assert (
-        "a folder of pictures needs exactly one input, of kind 'image'"
+        "a folder of images needs exactly one input, of kind 'image'"
         in refusal(tmp_path, "photos", tables=tables).message
     )
 
@@ -369,7 +369,7 @@ def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
     named = recipe(tmp_path, "photos")
     for shape in ((None, None, 1), ()):
         model = ModelFile(Path("m.keras"), ".keras", "3.15.1", {"image": shape}, ())
-        with pytest.raises(RecipeError, match="the size of pictures for 'image' is not known") as caught:
+        with pytest.raises(RecipeError, match="the size of images for 'image' is not known") as caught:
             samples.representative(named, model)
         assert "shape = [height, width, channels]" in caught.value.hint
 
@@ -385,13 +385,13 @@ def test_the_size_of_an_input_with_another_name_is_the_models_own(tmp_path: Path
 def test_an_axis_that_stays_open_is_no_size(tmp_path: Path) -> None:
     picture(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [-1, -1, 1]\n")
-    assert "the size of pictures for 'image' is not known" in error.message
+    assert "the size of images for 'image' is not known" in error.message
 
 
 def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     picture(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [100000000, 100000000]\n")
-    assert "1 pictures of [100000000, 100000000] do not fit into memory" in error.message
+    assert "1 images of [100000000, 100000000] do not fit into memory" in error.message
 
 
 # ---------------------------------------------------------------- what a picture's input is

@@ -79,7 +79,7 @@ def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, ker
 
 
 @pytest.mark.parametrize(
-    ("wish", "suffix", "keras", "instead"),
+    ("request", "suffix", "keras", "instead"),
     [
         ("2.15.1", ".keras", "3.15.1", "2.21.0"),
         ("2.15.1", ".h5", "3.15.1", "2.21.0"),
@@ -90,18 +90,18 @@ def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, ker
     ],
 )
 def test_a_version_that_cannot_load_the_file_names_one_that_can(
-    wish: str, suffix: str, keras: str, instead: str
+    request: str, suffix: str, keras: str, instead: str
 ) -> None:
     with pytest.raises(ModelError) as refused:
-        choose_toolchain(wish, [model_file(suffix, keras)])
-    assert f"{suffix} file of Keras {keras}, which TensorFlow {wish} (Keras " in refused.value.message
+        choose_toolchain(request, [model_file(suffix, keras)])
+    assert f"{suffix} file of Keras {keras}, which TensorFlow {request} (Keras " in refused.value.message
     assert f'tensorflow = "{instead}" or "auto"' in refused.value.hint
 
 
-@pytest.mark.parametrize("wish", ["auto", "2.12.1"])
-def test_a_file_that_no_toolchain_loads_says_how_to_save_it(wish: str) -> None:
+@pytest.mark.parametrize("request", ["auto", "2.12.1"])
+def test_a_file_that_no_toolchain_loads_says_how_to_save_it(request: str) -> None:
     with pytest.raises(ModelError, match=r"model\.save\('name\.h5'\)"):
-        choose_toolchain(wish, [model_file(".keras", "2.11.0")])
+        choose_toolchain(request, [model_file(".keras", "2.11.0")])
 
 
 def test_a_keras_newer_than_any_pinned_one_is_tried_with_a_warning() -> None:
@@ -296,8 +296,8 @@ def test_what_the_data_says_of_a_toolchain_is_what_its_keras_loads(reader: str, 
         content = keras3_model(python, tmp_path / "written", kind)
         sniffed = read_model_file(content)
         files.append(read_model_file(content.rename(tmp_path / f"{writer}-{kind}{sniffed.suffix}")))
-    wish = json.dumps([(str(file.path), file.legacy) for file in files])
-    argv = [str(toolchain_venv(find_toolchain(reader), quiet)), "-s", "-c", LOAD_ALL, wish]
+    request = json.dumps([(str(file.path), file.legacy) for file in files])
+    argv = [str(toolchain_venv(find_toolchain(reader), quiet)), "-s", "-c", LOAD_ALL, request]
     loaded = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     said = [find_toolchain(reader).can_load(file.suffix, file.keras) for file in files]
     assert dict(zip(WRITTEN, loaded, strict=True)) == dict(zip(WRITTEN, said, strict=True))

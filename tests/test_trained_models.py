@@ -1,4 +1,4 @@
-"""What people train builds, and is right: each file is held against Keras's own outputs, on LiteRT and by names."""
+"""What users train builds, and is right: each file is held against Keras's own outputs, on LiteRT and by names."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ def head(python: Path, folder: Path, keras: str = "3") -> Path:
 def on_runtime(name: str, path: Path, state: Path, what: str) -> dict[str, Any]:
     """Run personalise.py on a pinned runtime."""
     runtime = find_runtime(name)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), lambda _line: None)
+    python = runtime_venv(runtime, runtime.lock(images=False), lambda _line: None)
     model = path.parent / "dist" / "m" / "src" / "main" / "assets" / "m" / "model.tflite"
     argv = [str(python), str(Path(__file__).with_name("personalise.py")), str(model), str(state), what]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
@@ -79,16 +79,16 @@ def test_the_fates_add_up_on_the_examples(tmp_path: Path, example: str) -> None:
     built = run_kit("build", str(DIGITS / example), "--engine", "local", "--out", str(out), "--json")
     assert built.returncode == 0, built.stderr
     manifest = json.loads(built.stdout)
-    fates = manifest["variables"]
-    counted = sum(math.prod(each["shape"]) for each in fates)
-    assert counted == manifest["source"]["parameters"] and len({each["name"] for each in fates}) == len(fates)
-    assert {each["fate"] for each in fates} <= {"constant", "folded", "unused"}
+    statuses = manifest["variables"]
+    counted = sum(math.prod(each["shape"]) for each in statuses)
+    assert counted == manifest["source"]["parameters"] and len({each["name"] for each in statuses}) == len(statuses)
+    assert {each["status"] for each in statuses} <= {"constant", "folded", "unused"}
 
 
 @pytest.mark.parametrize("keras", MODELS)
 def test_every_variable_has_a_fate(toolchain_python: Path, tmp_path: Path, keras: str) -> None:
     path = recipe(tmp_path, head(toolchain_python, tmp_path, keras), KEEP)
-    fates = {each["name"]: each for each in build(path, "--tensorflow", "2.19.1")["variables"]}
+    statuses = {each["name"]: each for each in build(path, "--tensorflow", "2.19.1")["variables"]}
     wanted = {
         "conv/kernel": "constant",
         "norm/gamma": "folded",
@@ -98,10 +98,10 @@ def test_every_variable_has_a_fate(toolchain_python: Path, tmp_path: Path, keras
         "digit/kernel": "kept",
         "digit/bias": "kept",
     }
-    told = {name: each["fate"] for name, each in fates.items() if "seed" not in name}
+    told = {name: each["status"] for name, each in statuses.items() if "seed" not in name}
     assert told == wanted
-    assert "conv" in fates["norm/gamma"]["where"] and "digit" in fates["digit/kernel"]["where"]
-    assert all(each["fate"] == "unused" for name, each in fates.items() if "seed" in name)
+    assert "conv" in statuses["norm/gamma"]["where"] and "digit" in statuses["digit/kernel"]["where"]
+    assert all(each["status"] == "unused" for name, each in statuses.items() if "seed" in name)
 
 
 def test_without_keep_the_file_holds_no_variable(toolchain_python: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""verify: yes on what the pins give, and the first rung that fails on anything else."""
+"""verify: yes on what the pins give, and the first check that fails on anything else."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def check_refused(bundle: Path, *words: str) -> str:
 def test_a_fresh_bundle_is_built_again_to_the_same_bytes_from_itself_and_its_model_alone(bundle: Path) -> None:
     done = run_kit("verify", str(bundle), *LOCAL, "--json", cwd=bundle.parent)
     assert done.returncode == 0, done.stderr
-    rungs = {rung["name"]: rung for rung in json.loads(done.stdout)["rungs"]}
-    assert all(rung["holds"] for rung in rungs.values())
-    assert sha256_file(bundle / TFLITE) in rungs["bytes"]["lines"][0]
-    assert "structure" not in rungs, "the same bytes need no second look"
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert all(check["holds"] for check in checks.values())
+    assert sha256_file(bundle / TFLITE) in checks["bytes"]["lines"][0]
+    assert "structure" not in checks, "the same bytes need no second look"
 
 
 def test_another_model_is_not_the_one(bundle: Path) -> None:

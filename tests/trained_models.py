@@ -1,4 +1,4 @@
-"""Models as people train them, that a converter stumbles over; each with what Keras itself answers.
+"""Models as users train them, that a converter stumbles over; each with what Keras itself outputs.
 
 Runs inside a toolchain's Python: `python trained_models.py KIND FOLDER`, as source_models.written does it. A kind
 "2:..." is of Keras 2.

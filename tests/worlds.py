@@ -1,4 +1,4 @@
-"""Small worlds for tests: run the kit as a person would, and write recipes with their files."""
+"""Small worlds for tests: run the kit as a user would, and write recipes with their files."""
 
 from __future__ import annotations
 

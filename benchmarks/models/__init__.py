@@ -1,1 +1,1 @@
-"""The architectures that people train, each built in every scheme and judged: `inv bench --models`."""
+"""The architectures that users train, each built in every scheme and judged: `inv bench --models`."""

@@ -1,4 +1,4 @@
-"""Keyword spotting on raw audio: the spectrogram is inside the model, in each way that people put it there."""
+"""Keyword spotting on raw audio: the spectrogram is inside the model, in each way that users put it there."""
 
 from __future__ import annotations
 

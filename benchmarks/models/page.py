@@ -18,7 +18,7 @@ HEAD = """# Architectures
 
 {counts}
 
-Written by `inv bench --models`. Each row is an architecture as people train it, small but real: made by Keras
+Written by `inv bench --models`. Each row is an architecture as users train it, small but real: made by Keras
 (TensorFlow {keras2} for Keras 2, {keras3} for Keras 3), stored as such users store it, and built by `kit build` with
 the newest toolchain, from a recipe and calibration data like a user's.
 

@@ -151,7 +151,7 @@ def judge_file(model: Path, folder: Path, scheme: str, kind: str) -> Outcome:
     """Run a .tflite file on the runtime, and hold what it gives against the Keras model's reference."""
     inputs, outputs = folder / f"{_data(folder, kind)}-inputs.npz", folder / "outputs.npz"
     runtime = find_runtime(RUNTIME)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), print)
+    python = runtime_venv(runtime, runtime.lock(images=False), print)
     argv = [str(python), str(HERE / "interpreter.py"), str(model), str(inputs), str(outputs)]
     ran = subprocess.run(argv, capture_output=True, text=True, check=False, timeout=60 * MINUTES)
     size = model.stat().st_size

@@ -71,6 +71,7 @@ def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels]) -
         train=SignatureEntry.plain(result.train) if result.train else None,
         variables=VariablesEntry(READ, ASSIGN, kept) if kept else None,
         streaming=recipe.model.streaming,
+        resets=recipe.quantize.fused_lstm,
         flex=result.flex,
     )
 

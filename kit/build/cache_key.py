@@ -1,6 +1,6 @@
 """The key of a build: one digest of the content of recipe, model, data, locks and kit. Judges none of it.
 
-Light on purpose: a build of an unchanged recipe is answered from here, before the recipe's types are even loaded.
+Light on purpose: a build of an unchanged recipe is recognized here, before the recipe's types are even loaded.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ OTHER = {"float32": 0.01, "float16": 0.02, "dynamic": 0.1, "int8": 0.1}
 
 @dataclass(frozen=True)
 class Verdict:
-    """One gate. `limit` and `value` are text for people; `hint` is the next thing to try where it failed."""
+    """One gate. `limit` and `value` are text to read; `hint` is the next thing to try where it failed."""
 
     name: str
     limit: str
@@ -243,7 +243,7 @@ def _far(recipe: Recipe, measure: OutputMeasure) -> str:
 
 
 def _percents(sign: str, limit: float, value: float) -> tuple[str, str]:
-    """Return a limit and a value as percentages, with as many digits as it takes to tell them apart."""
+    """Return a limit and a value as percentages, with as many digits as it takes to distinguish them."""
     digits = next((n for n in (2, 4, 6) if f"{limit:.{n}%}" != f"{value:.{n}%}"), 2)
     return f"{sign} {limit:.{digits}%}", f"{value:.{digits}%}"
 

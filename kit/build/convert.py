@@ -21,12 +21,12 @@ from kit.shared.job import (
     EVALUATION,
     MODEL,
     STRUCTURE,
-    InputWish,
+    InputSpec,
     Job,
     ModelPart,
-    OutputWish,
+    OutputSpec,
     Result,
-    TrainWish,
+    TrainSpec,
 )
 from kit.source_model.model_file import NEW_WEIGHTS, SAVED_MODEL, WEIGHTS
 
@@ -44,7 +44,7 @@ class Data:
     evaluation: Samples | None
 
     def raw(self) -> dict[str, np.ndarray]:
-        """Return what a later conversion needs to give the same file and golden vectors, as a person gave it.
+        """Return what a later conversion needs to give the same file and golden vectors, as a user gave it.
 
         calibration/<name> and golden/<name> [N, ...]; pixels where there are pixels.
         """
@@ -125,9 +125,10 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         trusted=model.allow_code,
         scheme=recipe.quantize.scheme,
         io=recipe.io,
+        fused_lstm=recipe.quantize.fused_lstm,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),
         outputs=tuple(
-            OutputWish(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
+            OutputSpec(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
             for t in recipe.outputs
         ),
         calibrate=data.calibration is not None,
@@ -142,7 +143,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         batch=model.batch,
         keep=tuple(recipe.variables.keep),
         gate=recipe.checks.gate,
-        train=TrainWish(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
+        train=TrainSpec(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
         streaming=model.streaming,
     )
 
@@ -151,7 +152,7 @@ _ENDINGS = {SAVED_MODEL: "", WEIGHTS: ".weights.h5"}
 
 
 def _parts(plan: Plan) -> tuple[ModelPart, ...]:
-    """Return the model files as the job has them: under names of ours, with the recipe's for what is told."""
+    """Return the model files as the job has them: under names of ours, with the recipe's for what is shown."""
     return tuple(
         ModelPart(
             f"model{i or ''}{_ENDINGS.get(source.suffix, source.suffix)}",
@@ -164,8 +165,8 @@ def _parts(plan: Plan) -> tuple[ModelPart, ...]:
     )
 
 
-def _input(tensor: Input) -> InputWish:
-    return InputWish(
+def _input(tensor: Input) -> InputSpec:
+    return InputSpec(
         tensor.name,
         tensor.source or "",
         tensor.kind == "image",

@@ -16,7 +16,7 @@ from kit.engine import Limits, choose_engine
 from kit.errors import ModelError
 from kit.files import check_place, json_text, replacing, tree_digests
 from kit.progress import Reporter
-from kit.shared.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result, TensorSpec, VariableFate
+from kit.shared.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result, TensorSpec, VariableStatus
 
 CONTRACT = "contract.json"
 _MEMBER = re.compile(r"(saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|assets/[^/]+)")
@@ -52,7 +52,7 @@ class FrozenContract:
     signatures: tuple[FrozenSignature, ...]
     weights: tuple[str, ...]  # in the order of Keras's model.weights
     kept: tuple[str, ...]
-    variables: tuple[VariableFate, ...]
+    variables: tuple[VariableStatus, ...]
     notes: tuple[str, ...]
     files: Mapping[str, str]  # SHA-256 by path
 

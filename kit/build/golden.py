@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
 
 def is_of_worker(recipe: Recipe, result: Result) -> bool:
-    """Say whether the worker's own answers are the golden ones: no runtime of pip has TensorFlow's operators, and a
+    """Say whether the worker's own outputs are the golden ones: no runtime of pip has TensorFlow's operators, and a
     streaming file's sequences are the worker's to run step by step.
     """
     return bool(result.flex) or recipe.model.streaming
 
 
-def golden_vectors(result: Result, made: Arrays, answers: Arrays) -> dict[str, np.ndarray]:
+def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[str, np.ndarray]:
     """Return the arrays of a bundle's golden.npz.
 
-    made: the worker's golden.npz; answers: <prefix>output/<name> of the app's runtime, raw, at least as many samples.
-    tolerance/<name> is what another kernel or CPU may differ by: one step (or what floats need), and where the two
-    interpreters differ, that much more, up to the file's own error against the float model. drift/<name> is that
+    made: the worker's golden.npz; predictions: <prefix>output/<name> of the app's runtime, raw, of at least as many
+    samples. tolerance/<name> is what another kernel or CPU may differ by: one step (or what floats need), and where the
+    two interpreters differ, that much more, up to the file's own error against the float model. drift/<name> is that
     error. Both are in quantization steps, or in real values of an output that has none.
     """
     import numpy as np
@@ -43,7 +43,7 @@ def golden_vectors(result: Result, made: Arrays, answers: Arrays) -> dict[str, n
         if key not in made:
             continue
         exact, theirs = made[f"{prefix}float/{spec.name}"], made[key]
-        arrays[key] = ours = answers[key][: len(theirs)]
+        arrays[key] = ours = predictions[key][: len(theirs)]
         least = float(made[f"{prefix}tolerance/{spec.name}"])
         drift, seen = _distance(spec, real(ours, spec), exact), _distance(spec, real(ours, spec), real(theirs, spec))
         arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)

@@ -54,26 +54,27 @@ class OutputMeasure:
 
 
 def measure(
-    recipe: Recipe, signature: SignatureSpec, evaluated: Arrays, answers: Arrays, drawn: tuple[str, ...] = ()
+    recipe: Recipe, signature: SignatureSpec, evaluated: Arrays, predictions: Arrays, drawn: tuple[str, ...] = ()
 ) -> tuple[OutputMeasure, ...]:
     """Return one measure for each output of the main signature that is not drawn anew in each call.
 
-    evaluated: kit.shared.job says what is in it; answers: output/<name> [N, ...], raw, of the interpreter that counts.
+    evaluated: kit.shared.job says what is in it; predictions: output/<name> [N, ...], raw, of the
+    interpreter that counts.
     Raises RecipeError where y does not fit.
     """
-    first = next((wish.name for wish in recipe.outputs if wish.kind == "classes"), None)
+    first = next((request.name for request in recipe.outputs if request.kind == "classes"), None)
     if "y" in evaluated and first is None:
         raise RecipeError(
             "the checks' data has y, and no output is of kind 'classes'",
             'say which: [[outputs]] name = ... kind = "classes"; or leave y out of the data',
         )
-    wishes = {wish.name: wish for wish in recipe.outputs}
+    requests = {request.name: request for request in recipe.outputs}
     return tuple(
         _measure(
             spec,
             evaluated[f"float/{spec.name}"],
-            real(answers[f"output/{spec.name}"], spec),
-            wishes.get(spec.name),
+            real(predictions[f"output/{spec.name}"], spec),
+            requests.get(spec.name),
             evaluated["y"] if spec.name == first and "y" in evaluated else None,
         )
         for spec in signature.outputs
@@ -81,20 +82,20 @@ def measure(
     )
 
 
-def answered(recipe: Recipe, signature: SignatureSpec, answers: Arrays) -> dict[str, np.ndarray]:
-    """Return what the file answered to the whole evaluation data, to compare files by.
+def real_outputs(recipe: Recipe, signature: SignatureSpec, predictions: Arrays) -> dict[str, np.ndarray]:
+    """Return the file's outputs of the whole evaluation data, to compare files by.
 
     real/<name> [N, ...] float32 real values; for an output of classes also top1/<name> [N, ...] int64.
     """
     import numpy as np
 
-    wishes = {wish.name: wish for wish in recipe.outputs}
+    requests = {request.name: request for request in recipe.outputs}
     arrays = {}
     for spec in signature.outputs:
-        arrays[f"real/{spec.name}"] = values = real(answers[f"output/{spec.name}"], spec)
-        wish = wishes.get(spec.name)
-        if wish is not None and wish.kind == "classes":
-            arrays[f"top1/{spec.name}"] = top1(values, wish).astype(np.int64)
+        arrays[f"real/{spec.name}"] = values = real(predictions[f"output/{spec.name}"], spec)
+        request = requests.get(spec.name)
+        if request is not None and request.kind == "classes":
+            arrays[f"top1/{spec.name}"] = top1(values, request).astype(np.int64)
     return arrays
 
 
@@ -109,19 +110,19 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
     return np.asarray(dequantize(values, spec.scale, spec.zero_point))
 
 
-def top1(values: np.ndarray, wish: Output) -> np.ndarray:
+def top1(values: np.ndarray, request: Output) -> np.ndarray:
     """Return the winning class along the last axis; a single unit wins above one half, as Keras counts it."""
     import numpy as np
 
     from kit.shared.preprocess import apply_activation
 
     if values.shape[-1] == 1:
-        return np.asarray(apply_activation(values, wish.activation or "none")[..., 0] > 0.5).astype(np.int64)
+        return np.asarray(apply_activation(values, request.activation or "none")[..., 0] > 0.5).astype(np.int64)
     return np.asarray(np.argmax(values, axis=-1))
 
 
 def _measure(
-    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, wish: Output | None, y: np.ndarray | None
+    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, request: Output | None, y: np.ndarray | None
 ) -> OutputMeasure:
     import numpy as np
 
@@ -142,7 +143,7 @@ def _measure(
         int(np.count_nonzero(np.isfinite(exact) & ~np.isfinite(got))),
         _is_constant(spec, exact, got, extent),
     )
-    return plain if wish is None or wish.kind != "classes" else _classes(plain, exact, got, wish, y)
+    return plain if request is None or request.kind != "classes" else _classes(plain, exact, got, request, y)
 
 
 def _correlation(got: np.ndarray, exact: np.ndarray) -> float | None:
@@ -167,13 +168,13 @@ def _is_constant(spec: TensorSpec, exact: np.ndarray, got: np.ndarray, extent: f
 
 
 def _classes(
-    plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, wish: Output, y: np.ndarray | None
+    plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, request: Output, y: np.ndarray | None
 ) -> OutputMeasure:
     from dataclasses import replace
 
     import numpy as np
 
-    before, after = top1(exact, wish), top1(got, wish)
+    before, after = top1(exact, request), top1(got, request)
     pairs, counts = np.unique(np.stack([before, after], -1)[before != after], axis=0, return_counts=True)
     at = int(np.argmax(counts)) if counts.size else -1
     return replace(

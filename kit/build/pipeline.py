@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
+from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
-from kit.build.metrics import answered
+from kit.build.metrics import real_outputs
+from kit.build.misfits import refuse_unfit_data
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
@@ -28,6 +30,7 @@ from kit.files import check_place, json_text, replacing, sha256_file, writable, 
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import MODEL, Result
+from kit.tflite.reader import read_tflite
 from kit.toolchains.operator_support import check_fit
 from kit.toolchains.selection import ASKED
 from kit.toolchains.toolchain import find_runtime
@@ -43,7 +46,7 @@ class Options:
     out: Path = Path("dist")
     engine: str = "auto"
     limits: Limits = field(default_factory=Limits)
-    answers: Path | None = None  # where to keep what the new file answers to every evaluation sample
+    predictions: Path | None = None  # where to keep the new file's outputs of every evaluation sample
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     check_place(target, MANIFEST, "bundle")
     api_of(recipe.android.runtime)  # refused before anything is converted
     calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
+    refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
+    refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
     if plan.reason != ASKED:
         reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
     engine = choose_engine(options.engine, reporter.note)
@@ -77,21 +82,22 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     with convert(plan, engine, data, options.limits, reporter) as (result, files):
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(files / MODEL, recipe.android.runtime)
+        refuse_computed_sizes(recipe, result, read_tflite(files / MODEL), find_runtime(recipe.android.runtime).name)
         parts = Parts.of(plan, result, files, data.raw())
         reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
-        judged, answers = run_trial(parts, reporter.note)
+        judged, predictions = run_trial(parts, reporter.note)
         if failures(judged.verdicts):
             return Built(recipe, None, None, judged, result, len(parts.model), engine.name)
         manifest = _write(target, parts, judged, reporter)
-        if options.answers is not None:
-            _keep(options.answers, answered(recipe, result.signature, answers))
+        if options.predictions is not None:
+            _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     record = BuildRecord(
         engine=engine.name,
         started=int(started),
         seconds=round(time.time() - started, 1),
         models=tuple(str(source.path.resolve()) for source in plan.sources),
         key=plan.key,
-        answers=None if options.answers is None else sha256_file(options.answers),
+        predictions=None if options.predictions is None else sha256_file(options.predictions),
     )
     with writable(options.out):
         write_whole(record_path(target), json_text(asdict(record)).encode())
@@ -99,7 +105,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Write what the file answered to all samples."""
+    """Write the file's outputs of all samples."""
     from kit.shared.npz import save_npz
 
     with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.build.misfits import refuse_misfits
 from kit.errors import RecipeError
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
@@ -38,9 +39,10 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     if recipe.quantize.scheme == "int8" and not recipe.quantize.representative:
         _refuse_unmeasured(recipe, sources)
     choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
-    pictures = any(tensor.kind == "image" for tensor in recipe.inputs)
-    runtime_lock = find_runtime(recipe.android.runtime).lock(pictures=pictures)
+    images = any(tensor.kind == "image" for tensor in recipe.inputs)
+    runtime_lock = find_runtime(recipe.android.runtime).lock(images=images)
     labels = {o.name: len(read_labels(recipe.file(o.labels))) for o in recipe.outputs if o.labels}
+    refuse_misfits(recipe, sources, labels)
     return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
 
 

@@ -1,4 +1,4 @@
-"""What a person wants to know at the end: tables, from values that others computed."""
+"""What a user wants to know at the end: tables, from values that others computed."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def print_built(built: Built) -> None:
     if built.judged.verdicts:
         console.print(_gates(built.judged.verdicts))
     if not built.recipe.checks.gate:
-        told = "; ".join(f"{v.name} is {v.value}" for v in ignored(built.judged.verdicts)) or "nothing is beyond it"
-        sys.stdout.write(f"gate:   off ([checks] gate = false): {told}\n")
+        reported = "; ".join(f"{v.name} is {v.value}" for v in ignored(built.judged.verdicts)) or "nothing is beyond it"
+        sys.stdout.write(f"gate:   off ([checks] gate = false): {reported}\n")
     if built.bundle:
         # Outside of the table: a path that is wrapped cannot be copied.
         sys.stdout.write(f"bundle: {built.bundle}\n")
@@ -55,7 +55,7 @@ def print_built(built: Built) -> None:
         )
 
 
-def build_facts(built: Built) -> dict[str, Any]:
+def build_json(built: Built) -> dict[str, Any]:
     """Return what --json prints: the manifest, or what was measured and judged where a gate refused."""
     if built.manifest is not None:
         return built.manifest.to_json()
@@ -108,8 +108,8 @@ def _rows(built: Built) -> Iterator[Row]:
 def _variables(result: Result) -> str:
     """Say what stayed a variable, and what became of the rest: "2 kept (head/kernel, head/bias), 10 constant"."""
     kept = ", ".join(spec.name for spec in result.kept)
-    counts = Counter(fate.fate for fate in result.variables if fate.fate != "kept")
-    rest = "".join(f", {count} {fate}" for fate, count in sorted(counts.items()))
+    counts = Counter(status.status for status in result.variables if status.status != "kept")
+    rest = "".join(f", {count} {status}" for status, count in sorted(counts.items()))
     train = f"; signature {result.train.key}" if result.train else ""
     return f"{len(result.kept)} kept ({kept}){rest}; signatures {READ}, {ASSIGN}{train}"
 
@@ -131,7 +131,7 @@ def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
 
 def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *, several: bool) -> Row:
     """Return the row of the confusion that conversion changed most."""
-    name = next((wish.labels for wish in recipe.outputs if wish.name == output), None)
+    name = next((request.labels for request in recipe.outputs if request.name == output), None)
     labels = read_labels(recipe.file(name)) if name else []
     one, other = (f"'{labels[i]}'" if i < len(labels) else f"class {i}" for i in (before, after))
     return (

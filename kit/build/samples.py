@@ -1,4 +1,4 @@
-"""A person's data as arrays by input name, in the model's own values: from .npz, or folders of pictures.
+"""A user's data as arrays by input name, in the model's own values: from .npz, or folders of images.
 
 Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says.
 """
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     Arrays = dict[str, np.ndarray]
 
-PICTURES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
+IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays [N, ...] by input name. `values` are what the model takes, `pixels` the uint8 pictures behind them."""
+    """Arrays [N, ...] by input name. `values` are what the model takes, `pixels` the uint8 images behind them."""
 
     values: Arrays
     pixels: Arrays = field(default_factory=dict)
@@ -46,7 +46,7 @@ class Samples:
         )
 
     def raw(self) -> Arrays:
-        """Return them by input name as they were given: pictures as pixels, anything else as values."""
+        """Return them by input name as they were given: images as pixels, anything else as values."""
         return {**self.values, **self.pixels}
 
     def arrays(self) -> Arrays:
@@ -100,7 +100,7 @@ def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
         return _read_npz(recipe, path, where)
     raise RecipeError(
         f"{path}: {where}: '{path.suffix or path.name}' is not known",
-        "give a .npz file or a folder of pictures",
+        "give a .npz file or a folder of images",
     )
 
 
@@ -128,9 +128,9 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
         )
     lengths = {name: len(array) for name, array in arrays.items()}
     if len(set(lengths.values())) > 1 or 0 in lengths.values():
-        told = ", ".join(f"{name} has {count}" for name, count in lengths.items())
+        reported = ", ".join(f"{name} has {count}" for name, count in lengths.items())
         raise RecipeError(
-            f"{path}: {where}: the arrays need the same number of samples, at least one: {told}",
+            f"{path}: {where}: the arrays need the same number of samples, at least one: {reported}",
             "save one sample a row",
         )
     y = arrays.pop("y", None)
@@ -167,7 +167,7 @@ def read_arrays(path: Path, where: str) -> Arrays:
 
 
 def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
-    """Turn pictures into the model's values. uint8 is pixels; floats are the model's own values already."""
+    """Turn images into the model's values. uint8 is pixels; floats are the model's own values already."""
     import numpy as np
 
     from kit.shared.preprocess import normalize
@@ -178,7 +178,7 @@ def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray 
         values[name] = array
         if name not in images:
             continue
-        # [N, H, W] is the same picture as [N, H, W, 1]
+        # [N, H, W] is the same image as [N, H, W, 1]
         image = image_entry(images[name], array.shape[1:])
         if array.dtype == np.uint8:
             pixels[name] = array
@@ -189,7 +189,7 @@ def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray 
 
 
 def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
-    """Refuse floats that normalized pixels cannot be: mostly pictures that were not normalized, or twice."""
+    """Refuse floats that normalized pixels cannot be: mostly images that were not normalized, or twice."""
     import numpy as np
 
     mean, std = np.asarray(image.mean), np.asarray(image.std)
@@ -204,13 +204,11 @@ def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
 
 
 def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
-    """Read a folder of pictures, or one with a folder of pictures for each label, which gives y."""
-    tensor = _picture_input(recipe, f"{path}: {where}")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in PICTURES and p.is_file())
+    """Read a folder of images, or one with a folder of images for each label, which gives y."""
+    tensor = _image_input(recipe, f"{path}: {where}")
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
     if not files:
-        raise RecipeError(
-            f"{path}: {where}: no pictures in that folder", f"put {', '.join(sorted(PICTURES))} files there"
-        )
+        raise RecipeError(f"{path}: {where}: no images in that folder", f"put {', '.join(sorted(IMAGES))} files there")
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
     y = _classes(recipe, path, files) if where.startswith("[checks]") else None
@@ -220,24 +218,24 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Sa
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndarray:
     import numpy as np
 
-    from kit.shared.preprocess import load_picture
+    from kit.shared.preprocess import load_image
 
     image = image_entry(tensor, shape)
     try:
-        return np.stack([load_picture(file, shape, image.color, image.resize) for file in files])
+        return np.stack([load_image(file, shape, image.color, image.resize) for file in files])
     except (ValueError, OSError) as error:
         raise RecipeError(str(error), "replace or remove that file") from error
     except (MemoryError, OverflowError) as error:
         raise RecipeError(
-            f"{len(files)} pictures of {list(shape)} do not fit into memory", "use fewer, or smaller ones"
+            f"{len(files)} images of {list(shape)} do not fit into memory", "use fewer, or smaller ones"
         ) from error
 
 
-def _picture_input(recipe: Recipe, where: str) -> Input:
+def _image_input(recipe: Recipe, where: str) -> Input:
     images = [tensor for tensor in recipe.inputs if tensor.kind == "image"]
     if len(images) != 1 or len(recipe.inputs) != 1:
         raise RecipeError(
-            f"{where}: a folder of pictures needs exactly one input, of kind 'image'",
+            f"{where}: a folder of images needs exactly one input, of kind 'image'",
             "use .npz with one array for each input",
         )
     return images[0]
@@ -247,7 +245,7 @@ def _shape(tensor: Input, model: ModelFile, where: str) -> tuple[int, ...]:
     shape = tuple(tensor.shape) if tensor.shape else model.inputs.get(tensor.source or tensor.name, ())
     if not shape or any(n is None or n < 1 for n in shape):
         raise RecipeError(
-            f"{where}: the size of pictures for '{tensor.name}' is not known from the model file",
+            f"{where}: the size of images for '{tensor.name}' is not known from the model file",
             "add shape = [height, width, channels] to that [[inputs]]",
         )
     return tuple(int(n) for n in shape if n is not None)

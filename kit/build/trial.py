@@ -6,7 +6,7 @@ What no runtime from pip can run (TensorFlow's own operators) is measured in Ten
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,10 +15,10 @@ from kit.build.golden import golden_vectors, is_of_worker
 from kit.build.metrics import measure, real
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
-from kit.emulation.run import runtime_answers
+from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
 from kit.files import sha256_bytes
-from kit.shared.job import EVALUATED, GOLDEN, Result
+from kit.shared.job import EVALUATED, GOLDEN, TensorSpec
 from kit.tflite.reader import read_tflite
 from kit.tflite.weight_types import weight_types
 from kit.toolchains.toolchain import find_runtime
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     Arrays = Mapping[str, np.ndarray]
-
-STATE = 1e-3  # of an output's range: what the same sample's outputs may differ by
 
 
 def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arrays]:
@@ -42,38 +40,45 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
     if is_of_worker(recipe, result):
-        there, answers, vectors = here, evaluated, made
+        there, predictions, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:
-        answers = vectors = answers_there(parts, runtime, notify)
+        predictions = vectors = outputs_there(parts, runtime, notify)
         if not result.kept:
-            refuse_state(runtime, result, answers)
-        there = measure(recipe, result.signature, evaluated, answers, result.drawn)
+            steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
+            refuse_state(runtime, steady, predictions)
+        there = measure(recipe, result.signature, evaluated, predictions, result.drawn)
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
-    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), answers
+    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), predictions
 
 
-def refuse_state(runtime: str, result: Result, answers: Arrays) -> None:
-    """Refuse a file whose first call gives something else when it is asked again. Raises CheckError."""
+def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Arrays) -> None:
+    """Refuse a file whose first call gives other bytes when it is asked again at the end. Raises CheckError.
+
+    predictions: output/<name> [N, ...] and again/<name> of one call, raw. Exact, in every scheme: the harness runs on
+    one thread, where the same numbers are added in the same order.
+    """
     import numpy as np
 
-    for spec in result.signature.outputs:
-        every, again = (real(answers[f"{kind}/{spec.name}"], spec) for kind in ("output", "again"))
-        first = every[: len(again)] if spec.batched else every[0]
+    for spec in outputs:
+        raw, repeated = (predictions[f"{kind}/{spec.name}"] for kind in ("output", "again"))
+        once = raw[: len(repeated)] if spec.batched else raw[0]
+        if once.tobytes() == repeated.tobytes():
+            continue
+        every, first, again = (real(array, spec) for array in (raw, once, repeated))
         off = float(np.abs(first - again)[np.isfinite(first) & np.isfinite(again)].max(initial=0.0))
-        if spec.name not in result.drawn and off > STATE * (float(np.ptp(every)) or 1.0):
-            raise CheckError(
-                f"on {runtime} the converted model gives another output '{spec.name}' to the same sample when it is "
-                f"asked again: off by {off:.4g}, where all of them lie within {float(np.ptp(every)):.4g}",
-                "give open axes a size ([[inputs]] shape), or use another [quantize] scheme or [android] runtime",
-            )
+        raise CheckError(
+            f"on {runtime} the converted model gives another output '{spec.name}' to the same sample when it is "
+            f"asked again: it differs by {off:.4g}, where all of them lie within {float(np.ptp(every)):.4g}",
+            "give open axes a size ([[inputs]] shape), or use another [quantize] scheme or [android] runtime",
+        )
 
 
-def answers_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
-    """Return what the model of these parts answers on a pinned runtime: kit.emulation.run.runtime_answers."""
+def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
+    """Return the outputs of these parts' model on a pinned runtime: kit.emulation.run.runtime_answers."""
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
         write_runnable(Path(folder), parts)
-        return runtime_answers(Path(folder), runtime, parts.files, sha256_bytes(parts.model), notify)
+        return runtime_outputs(Path(folder), runtime, parts.files, sha256_bytes(parts.model), notify)

@@ -1,7 +1,7 @@
-"""Build a bundle's model again from the bundle's own lock and samples, and say on which rung it still holds.
+"""Build a bundle's model again from the bundle's own lock and samples, and say which of five checks still hold.
 
-The rungs: files (as bundle.json has them), source (the model files are the ones), bytes, structure, numbers. Needs
-the bundle and the source model, nothing else that a person wrote.
+The checks: files (as bundle.json has them), source (the model files are the ones), bytes, structure, numbers. Needs
+the bundle and the source model, nothing else that a user wrote.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from kit.bundle.layout import (
 )
 from kit.bundle.manifest import faults, read_manifest, read_record
 from kit.bundle.manifest_entries import Manifest
-from kit.emulation.run import check_packages, lay_harness, runtime_answers
+from kit.emulation.run import check_packages, lay_harness, runtime_outputs
 from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree
@@ -51,8 +51,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Rung:
-    """One step of the ladder. `promised` is false for what another architecture may break."""
+class VerifyCheck:
+    """One check. `promised` is false for what another architecture may break."""
 
     name: str
     holds: bool
@@ -61,7 +61,7 @@ class Rung:
 
     @property
     def hint(self) -> str:
-        """Return the next step where this rung fails."""
+        """Return the next step where this check fails."""
         return {
             "files": "restore the bundle, or build it again",
             "source": "name the model that the bundle was made of: --model PATH, once for each of several",
@@ -69,15 +69,15 @@ class Rung:
 
 
 @dataclass(frozen=True)
-class Ladder:
-    """The rungs that were climbed, lowest demand last."""
+class VerifyReport:
+    """The checks that were made, in the order of what they ask for."""
 
-    rungs: tuple[Rung, ...]
+    checks: tuple[VerifyCheck, ...]
 
     @property
-    def broken(self) -> Rung | None:
-        """Return the first rung that fails, None where the bundle holds."""
-        return next((rung for rung in self.rungs if rung.promised and not rung.holds), None)
+    def broken(self) -> VerifyCheck | None:
+        """Return the first check that fails, None where the bundle holds."""
+        return next((check for check in self.checks if check.promised and not check.holds), None)
 
 
 def verify(
@@ -88,15 +88,17 @@ def verify(
     reporter: Reporter,
     *,
     allow_code: bool = False,
-) -> Ladder:
-    """Climb the ladder. Raises RecipeError where the folder is no bundle, and what a build raises.
+) -> VerifyReport:
+    """Make every check, up to the first that stops the rest.
+
+    Raises RecipeError where the folder is no bundle, and what a build raises.
 
     allow_code is the command line's word: what a bundle's own recipe says of it counts for nothing.
     """
     manifest = read_manifest(bundle)
-    rungs = [_files(bundle, manifest), _source(models, manifest)]
-    if not all(rung.holds for rung in rungs):
-        return Ladder(tuple(rungs))
+    checks = [_files(bundle, manifest), _source(models, manifest)]
+    if not all(check.holds for check in checks):
+        return VerifyReport(tuple(checks))
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         there = Bundle(bundle, manifest.id)
@@ -107,19 +109,19 @@ def verify(
         here = there.model
         same = here.read_bytes() == again
         other = result.machine != manifest.toolchain.architecture
-        rungs.append(_bytes(here, again, promised=not other))
+        checks.append(_bytes(here, again, promised=not other))
         if not same:
             difference = compare(read_tflite(here), read_tflite(again))
-            rungs.append(Rung("structure", difference.same_structure, tuple(difference.lines())))
+            checks.append(VerifyCheck("structure", difference.same_structure, tuple(difference.lines())))
         try:
             worker = is_of_worker(plan.recipe, result)
-            vectors = made_arrays(files / GOLDEN) if worker else _answers(bundle, manifest, again, files, reporter)
+            vectors = made_arrays(files / GOLDEN) if worker else _outputs(bundle, manifest, again, files, reporter)
         except CheckError as error:
-            rungs.append(Rung("numbers", False, (error.message,)))
+            checks.append(VerifyCheck("numbers", False, (error.message,)))
         else:
             theirs = golden_vectors(result, made_arrays(files / GOLDEN), vectors)
-            rungs.append(_numbers(there.golden_npz, theirs, exact=same))
-    return Ladder(tuple(rungs))
+            checks.append(_numbers(there.golden_npz, theirs, exact=same))
+    return VerifyReport(tuple(checks))
 
 
 def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
@@ -154,14 +156,14 @@ def _recorded(bundle: Path) -> list[Path]:
     return [Path(name) for name in read_record(bundle).models]
 
 
-def _files(bundle: Path, manifest: Manifest) -> Rung:
+def _files(bundle: Path, manifest: Manifest) -> VerifyCheck:
     lines = faults(bundle, manifest)
     if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest.toolchain.lock_sha256:
         lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
-    return Rung("files", not lines, tuple(lines) or (f"{len(manifest.files)} files are as {MANIFEST} has them",))
+    return VerifyCheck("files", not lines, tuple(lines) or (f"{len(manifest.files)} files are as {MANIFEST} has them",))
 
 
-def _source(models: Sequence[Path], manifest: Manifest) -> Rung:
+def _source(models: Sequence[Path], manifest: Manifest) -> VerifyCheck:
     same, others = [], []
     for model, made_of in zip(models, manifest.source.files, strict=True):
         wanted = made_of.sha256
@@ -176,7 +178,7 @@ def _source(models: Sequence[Path], manifest: Manifest) -> Rung:
             same.append(f"{model} is the model that it was made of")
         else:
             others.append(f"{model} is another model: sha256 {found[:16]}..., the bundle's is {wanted[:16]}...")
-    return Rung("source", not others, (*others, *same))
+    return VerifyCheck("source", not others, (*others, *same))
 
 
 def _recipe(bundle: Path, manifest: Manifest, *, allow_code: bool) -> Recipe:
@@ -244,29 +246,31 @@ def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:
     }
 
 
-def _bytes(here: Path, theirs: bytes, *, promised: bool) -> Rung:
+def _bytes(here: Path, theirs: bytes, *, promised: bool) -> VerifyCheck:
     ours = here.read_bytes()
     if ours == theirs:
-        return Rung("bytes", True, (f"{MODEL}: sha256 {sha256_file(here)}, {len(ours):,} bytes, built again the same",))
+        return VerifyCheck(
+            "bytes", True, (f"{MODEL}: sha256 {sha256_file(here)}, {len(ours):,} bytes, built again the same",)
+        )
     differing = sum(a != b for a, b in zip(ours, theirs, strict=False)) + abs(len(ours) - len(theirs))
     lines = [f"{MODEL}: {len(ours):,} bytes here, {len(theirs):,} built again; {differing:,} of them differ"]
     if not promised:
         lines.append(f"built on another architecture than this {platform.machine()}: the same bytes are not promised")
-    return Rung("bytes", False, tuple(lines), promised)
+    return VerifyCheck("bytes", False, tuple(lines), promised)
 
 
-def _answers(bundle: Path, manifest: Manifest, again: bytes, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
-    """Return what the new file answers on the bundle's runtime, through the kit's own harness."""
+def _outputs(bundle: Path, manifest: Manifest, again: bytes, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
+    """Return the new file's outputs on the bundle's runtime, through the kit's own harness."""
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
         copy, runtime = Path(folder) / "bundle", find_runtime(manifest.runtime).name
         lay_harness(copy, bundle, manifest)
         shutil.copytree(bundle / MAIN_ASSETS, copy / MAIN_ASSETS)
         Bundle(copy, manifest.id).model.write_bytes(again)
         reporter.stage(f"run it on {runtime}")
-        return runtime_answers(copy, runtime, files, sha256_bytes(again), reporter.note)
+        return runtime_outputs(copy, runtime, files, sha256_bytes(again), reporter.note)
 
 
-def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Rung:
+def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> VerifyCheck:
     """Compare the golden outputs of both files on the app's runtime, of the same inputs.
 
     Exact for the whole numbers of files that are the same bytes; float kernels differ in the last bits by CPU type.
@@ -279,12 +283,12 @@ def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> Ru
     for key in sorted(name for name in ours if name.startswith("output/")):
         name = key.removeprefix("output/")
         if key not in theirs or ours[key].shape != theirs[key].shape or f"tolerance/{name}" not in ours:
-            lines, holds = [*lines, f"{name}: golden answers of another shape"], False
+            lines, holds = [*lines, f"{name}: golden outputs of another shape"], False
             continue
         worst = float(np.max(np.abs(ours[key].astype(np.float64) - theirs[key].astype(np.float64))))
         whole = ours[key].dtype.kind in "iu"
         allowed = 0.0 if exact and whole else float(ours[f"tolerance/{name}"])
         unit = " steps" if whole else ""
         holds = holds and worst <= allowed
-        lines.append(f"{name}: golden answers differ by {worst:.3g}{unit}, {allowed:g} allowed")
-    return Rung("numbers", holds, tuple(lines))
+        lines.append(f"{name}: golden outputs differ by {worst:.3g}{unit}, {allowed:g} allowed")
+    return VerifyCheck("numbers", holds, tuple(lines))

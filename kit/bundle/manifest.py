@@ -92,7 +92,7 @@ class BuildRecord:
     seconds: float | None = None
     models: tuple[str, ...] = ()  # where the model files were
     key: str = ""
-    answers: str | None = None  # SHA-256 of the outputs that were kept
+    predictions: str | None = None  # SHA-256 of the outputs that were kept
 
 
 def read_record(bundle: Path) -> BuildRecord:
@@ -103,7 +103,7 @@ def read_record(bundle: Path) -> BuildRecord:
         return BuildRecord()
 
 
-def has_answers(bundle: Path, key: str, answers: Path) -> bool:
-    """Say whether answers is what the build of that key kept beside its bundle, as it was written."""
+def has_outputs(bundle: Path, key: str, predictions: Path) -> bool:
+    """Say whether predictions is what the build of that key kept beside its bundle, as it was written."""
     record = read_record(bundle)
-    return record.key == key and answers.is_file() and record.answers == sha256_file(answers)
+    return record.key == key and predictions.is_file() and record.predictions == sha256_file(predictions)

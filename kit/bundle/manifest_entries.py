@@ -9,11 +9,11 @@ from typing import Any
 
 from kit.bundle.replay_report import ReplayReport
 from kit.bundle.signature import BundleSignature
-from kit.shared.job import VariableFate
+from kit.shared.job import VariableStatus
 from kit.shared.values import from_json
 from kit.tflite.weight_types import WeightTypes
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True)
@@ -135,7 +135,7 @@ class Manifest:
     model: ModelEntry
     signature: BundleSignature
     files: Mapping[str, str]  # SHA-256 by path
-    variables: tuple[VariableFate, ...] = ()
+    variables: tuple[VariableStatus, ...] = ()
     notes: tuple[str, ...] = ()
     measures: Measures | None = None
     gate: bool = True

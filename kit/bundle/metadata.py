@@ -20,7 +20,7 @@ _LIMITS = {"uint8": (0, 255), "int8": (-128, 127)}
 
 @dataclass(frozen=True)
 class About:
-    """What only a person can say of a model. tensors: a sentence on an input or output, by its name."""
+    """What only the user can say of a model. tensors: a sentence on an input or output, by its name."""
 
     name: str
     version: str
@@ -45,15 +45,15 @@ def about(recipe: Recipe) -> About:
     )
 
 
-def describe(file: TfliteFile, signature: BundleSignature, told: About) -> Metadata:
+def describe(file: TfliteFile, signature: BundleSignature, reported: About) -> Metadata:
     """Return the metadata of a model file with that signature."""
     entries = {entry.key: entry for entry in reversed(signature.all_signatures())}
     last = max((each.subgraph for each in file.signatures), default=0)
     subgraphs = tuple(
-        _subgraph(graph, [each for each in file.signatures if each.subgraph == index], entries, told)
+        _subgraph(graph, [each for each in file.signatures if each.subgraph == index], entries, reported)
         for index, graph in enumerate(file.subgraphs[: last + 1])
     )
-    return Metadata(told.name, told.description, told.version, told.author, told.license, subgraphs)
+    return Metadata(reported.name, reported.description, reported.version, reported.author, reported.license, subgraphs)
 
 
 def calibrations(signature: BundleSignature) -> dict[str, bytes]:
@@ -64,28 +64,31 @@ def calibrations(signature: BundleSignature) -> dict[str, bytes]:
 
 
 def _subgraph(
-    graph: Subgraph, signatures: Sequence[Signature], entries: Mapping[str, SignatureEntry], told: About
+    graph: Subgraph, signatures: Sequence[Signature], entries: Mapping[str, SignatureEntry], reported: About
 ) -> SubgraphNote:
     """Return a subgraph's note: its signature's names, or its own where it has none."""
     key = signatures[0].key if signatures else ""
     entry = entries.get(key, SignatureEntry(key, (), ()))
     notes: list[tuple[TensorNote, ...]] = []
-    for indices, way, sentences in ((graph.inputs, "inputs", told.inputs), (graph.outputs, "outputs", told.outputs)):
+    for indices, way, sentences in (
+        (graph.inputs, "inputs", reported.inputs),
+        (graph.outputs, "outputs", reported.outputs),
+    ):
         names = {index: name for name, index in getattr(signatures[0], way).items()} if signatures else {}
         known = {tensor.name: tensor for tensor in getattr(entry, way)}
         notes.append(
             tuple(
-                _tensor(names.get(index, graph.tensors[index].name), known, sentences, picture=way == "inputs")
+                _tensor(names.get(index, graph.tensors[index].name), known, sentences, image=way == "inputs")
                 for index in indices
             )
         )
     return SubgraphNote(key or graph.name, *notes)
 
 
-def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str, str], *, picture: bool) -> TensorNote:
+def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str, str], *, image: bool) -> TensorNote:
     tensor = known.get(name)
     sentence = sentences.get(name, "") if tensor else ""
-    if tensor and tensor.image and picture:
+    if tensor and tensor.image and image:
         return _image(tensor, tensor.image, sentence)
     if tensor and tensor.classes:
         return _classes(tensor, tensor.classes, sentence)

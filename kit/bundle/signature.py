@@ -178,6 +178,7 @@ class BundleSignature:
     train: SignatureEntry | None = None
     variables: VariablesEntry | None = None
     streaming: bool = False  # one step of a sequence in each call, the state in the variables
+    resets: bool = False  # an operator keeps state, which whoever runs the file resets before each call
     flex: tuple[str, ...] = ()  # TensorFlow's own kernels that the file needs
     model: str = MODEL
 
@@ -216,6 +217,8 @@ class BundleSignature:
             document["variables"] = {"read": self.variables.read, "assign": self.variables.assign, "tensors": tensors}
         if self.streaming:
             document["streaming"] = True
+        if self.resets:
+            document["resets"] = True
         if self.train:
             document["train"] = self.train.to_json()
         if self.flex:
@@ -225,7 +228,7 @@ class BundleSignature:
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> BundleSignature:
         """Return the signature of signature.json. Raises TypeError or KeyError where it is none."""
-        keys = ("id", "version", "model", "others", "train", "variables", "streaming", "flex")
+        keys = ("id", "version", "model", "others", "train", "variables", "streaming", "resets", "flex")
         return from_json(BundleSignature, {"main": raw} | {key: raw[key] for key in keys if raw.get(key)})
 
 

@@ -22,7 +22,7 @@ def android(
 
     The Kotlin is compiled and its golden test runs on a JVM against the real LiteRT library; metadata is read back,
     MediaPipe runs it where a task fits, and the model is taken out of a signed APK and run again.
-    --api compiled-model, interpreter or play-services proves the glue for that API instead of the recipe's.
+    --api compiled-model, interpreter or play-services proves the Kotlin for that API instead of the recipe's.
     A bundle's Kotlin or Python that this kit would write otherwise runs with --allow-code only.
     Exit codes: 0 all proved, 2 usage, 4 a step failed, 5 a step could not run here: it says what is missing.
     """
@@ -53,7 +53,7 @@ def drop(
     """Copy a bundle into an Android project; with --remove take it out again (BUNDLE may then be its id).
 
     --into is a Gradle module or a project with one; twice is the same as once, and several bundles live side by side.
-    A file that a person has changed is never overwritten or removed. --ai-pack puts the model into a Play AI pack,
+    A file that a user has changed is never overwritten or removed. --ai-pack puts the model into a Play AI pack,
     with --variants GROUP=BUNDLE,... another bundle's for each group of devices. Exit codes: 0 done, 2 a file is in
     the way or the module is none, 4 a bundle is not as it was built, or the app links another runtime.
     """

@@ -25,44 +25,44 @@ def build(
     out: str = "dist",
     memory: str = "8g",
     timeout: int = 3600,
-    answers: str = "",
+    predictions: str = "",
     json: bool = False,
     debug: bool = False,
 ) -> None:
     """Convert a recipe's model, check it, and write its bundle to OUT/<id>.
 
     --engine is auto, docker or local; --memory (containers) such as 8g and --timeout in seconds bound the
-    conversion. --answers FILE.npz is for `matrix`: it keeps the answers to every evaluation sample, real values.
+    conversion. --predictions FILE.npz is for `matrix`: it keeps the outputs of every evaluation sample, real values.
     Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
     """
     from kit.build.cache_key import build_key
-    from kit.bundle.manifest import has_answers, is_intact, read_manifest
+    from kit.bundle.manifest import has_outputs, is_intact, read_manifest
 
     path = recipe_file(recipe)
     identity, key = build_key(path, tensorflow) or ("", "")
     target = Path(out) / identity
-    if identity and is_intact(target, key) and (not answers or has_answers(target, key, Path(answers))):
+    if identity and is_intact(target, key) and (not predictions or has_outputs(target, key, Path(predictions))):
         if json:
             print_json(read_manifest(target).to_json())
         else:
             sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
         return
-    _build(path, tensorflow, key, _options(out, engine, memory, timeout, answers), json=json)
+    _build(path, tensorflow, key, _options(out, engine, memory, timeout, predictions), json=json)
 
 
-def _options(out: str, engine: str, memory: str, timeout: int, answers: str) -> Options:
+def _options(out: str, engine: str, memory: str, timeout: int, predictions: str) -> Options:
     from kit.build.pipeline import Options
     from kit.engine import Limits
 
     limits = Limits(memory_bytes(memory), seconds(timeout))
-    return Options(Path(out), engine, limits, Path(answers) if answers else None)
+    return Options(Path(out), engine, limits, Path(predictions) if predictions else None)
 
 
 def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: bool) -> None:
     from kit.build.checks import failures, sentence
     from kit.build.pipeline import build
     from kit.build.plan import make_plan
-    from kit.build.report import build_facts, print_built
+    from kit.build.report import build_json, print_built
     from kit.progress import Reporter
     from kit.recipe.load import load_recipe
 
@@ -74,7 +74,7 @@ def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: boo
     finally:
         reporter.close()
     if json:
-        print_json(build_facts(built))
+        print_json(build_json(built))
     else:
         print_built(built)
     failed = failures(built.judged.verdicts)
@@ -134,7 +134,7 @@ def verify(
     """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
 
     Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand. Exit code 6
-    names the first rung that fails. --allow-code lets the model, the bundle's code and its packages run in the local
+    names the first check that fails. --allow-code lets the model, the bundle's code and its packages run in the local
     engine: what the bundle says of that itself counts for nothing.
     """
     from kit.build.verify import find_models, verify
@@ -146,16 +146,16 @@ def verify(
     sources = find_models(folder, model)
     limits = Limits(memory_bytes(memory), seconds(timeout))
     try:
-        ladder = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter, allow_code=allow_code)
+        report = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter, allow_code=allow_code)
     finally:
         reporter.close()
     if json:
-        print_json(asdict(ladder))
-    for rung in () if json else ladder.rungs:
-        sys.stdout.write(f"{rung.name:10} {'holds' if rung.holds else 'FAILS'}  {rung.lines[0]}\n")
-        sys.stdout.writelines(f"{'':17} {line}\n" for line in rung.lines[1:])
-    if ladder.broken:
-        raise DifferenceError(f"{folder}: {ladder.broken.name}: {ladder.broken.lines[0]}", ladder.broken.hint)
+        print_json(asdict(report))
+    for check in () if json else report.checks:
+        sys.stdout.write(f"{check.name:10} {'holds' if check.holds else 'FAILS'}  {check.lines[0]}\n")
+        sys.stdout.writelines(f"{'':17} {line}\n" for line in check.lines[1:])
+    if report.broken:
+        raise DifferenceError(f"{folder}: {report.broken.name}: {report.broken.lines[0]}", report.broken.hint)
 
 
 @command
@@ -189,7 +189,7 @@ def matrix(
     from kit.matrix.report import print_matrix
     from kit.progress import Reporter
 
-    memory_bytes(memory), seconds(timeout)  # refused here, not by each cell
+    memory_bytes(memory), seconds(timeout)  # refused here, not by each build
     if jobs < 0:
         raise RecipeError(f"--jobs {jobs} is not a number of builds", "give 1 or more, or leave it out")
     options = BuildOptions(engine, memory, timeout)

@@ -1,4 +1,4 @@
-"""For the people who work on dropkit, in a checkout: test, check, fmt, bench."""
+"""For those who work on dropkit, in a checkout: test, check, fmt, bench."""
 
 from __future__ import annotations
 
@@ -78,13 +78,28 @@ def bench(
     _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
 
 
+@command
+def errors(ctx: Context, debug: bool = False) -> None:
+    """Write docs/errors.md, every refusal with its next step, from the source (in a checkout)."""
+    from kit.files import write_whole
+    from kit.refusals.page import error_page
+
+    package = Path(__file__).parent.parent
+    target = package.parent / "docs" / "errors.md"
+    if not target.parent.is_dir():
+        raise RecipeError(_CHECKOUT, "clone the repository, and run it there")
+    write_whole(target, error_page(package).encode())
+    sys.stdout.write(f"{target}\n")
+
+
+_CHECKOUT = "this command is for a checkout of dropkit, and this is an installed one"
+
+
 def _workshop(*commands: list[str]) -> None:
     """Run commands that need the project's own files, at its root; stop at the first that fails."""
     root = Path(__file__).parent.parent.parent
     if not (root / "pyproject.toml").exists():
-        raise RecipeError(
-            "this command is for a checkout of dropkit, and this is an installed one", "clone the repository"
-        )
+        raise RecipeError(_CHECKOUT, "clone the repository, and run it there")
     for argv in commands:
         code = subprocess.run(argv, cwd=root, check=False).returncode
         if code:

@@ -42,7 +42,10 @@ def image(
     from kit.toolchains.toolchain import toolchains as pinned
 
     if (bool(export) + bool(import_) + pin) > 1 or (export and version == "all"):
-        raise RecipeError("image: --export, --import and --pin go one at a time, --export with one version", "pick one")
+        raise RecipeError(
+            "image: --export, --import and --pin go one at a time, --export with one version",
+            "leave the others out: `kit image V --export FILE`",
+        )
     chosen = (
         list(pinned().values())
         if version == "all"

@@ -47,7 +47,9 @@ class Base:
         for folder in self.path.split(":"):
             if f"{folder}/{program}".lstrip("/") in names:
                 return f"{folder}/{program}"
-        raise EngineError(f"the image's base has no {program} on its path {self.path}", "take the pinned base")
+        raise EngineError(
+            f"the image's base has no {program} on its path {self.path}", "take the pinned base: unset DROPKIT_BASE"
+        )
 
 
 class Source(Protocol):
@@ -108,7 +110,7 @@ class RegistrySource:
     name: str  # without a tag: "python", "registry.example/python"
     digest: str  # "sha256:..."
     machine: str
-    tag: str = ""  # for people
+    tag: str = ""  # to read
 
     @property
     def reference(self) -> str:
@@ -127,7 +129,7 @@ class RegistrySource:
 
     @property
     def pin_name(self) -> str:
-        """Return "": where the locks are made no registry answers, so nobody can say what its images are."""
+        """Return "": where the locks are made no registry responds, so it is not known what its images are."""
         return ""
 
     def obtain(self, client: docker.DockerClient, folder: Path, notify: Callable[[str], None]) -> Base:
@@ -146,7 +148,8 @@ class RegistrySource:
             return read_image(saved, ARCHITECTURES[self.machine])
         except docker.errors.DockerException as error:
             raise EngineError(
-                f"{self.reference}: the engine cannot save it: {error}", "try DROPKIT_BASE=debian"
+                f"{self.reference}: the engine cannot save it: {error}",
+                "set DROPKIT_BASE=debian: that base comes from Debian packages, and no registry is asked",
             ) from error
         finally:
             if not had:
@@ -218,7 +221,7 @@ def read_saved(archive: Path, architecture: str) -> tuple[bytes, tuple[Layer, ..
         if config["architecture"] != architecture:
             raise EngineError(
                 f"the base is for {config['architecture']}, the engine for {architecture}",
-                "take the pinned base",
+                "take the pinned base: unset DROPKIT_BASE",
             )
         pairs = zip(config["rootfs"]["diff_ids"], manifest["Layers"], strict=True)
         return raw, tuple(_layer(tar, archive, name, diff_id.removeprefix("sha256:")) for diff_id, name in pairs)

@@ -73,7 +73,9 @@ def write_bytecode_layer(
 
 def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo) -> Entry:
     if not member.isreg() or not member.name.startswith(f"{PYC}/"):
-        raise EngineError(f"the compiler wrote {member.name!r}, outside of its place")
+        raise EngineError(
+            f"the compiler wrote {member.name!r}, outside of its place", "delete the image's cache and run it again"
+        )
     return Entry(member.name, "byte-code", size=member.size, content=partial(_open, tar, member))
 
 

@@ -1,4 +1,4 @@
-"""The container engine: find it, say why it does not answer, clear away what the dead left. Runs no jobs."""
+"""The container engine: find it, say why it does not respond, clear away what the dead left. Runs no jobs."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _address() -> dict[str, Any] | str:
 
 
 def _why(error: BaseException, address: str, timeout: int) -> str:
-    """Say in one sentence why no engine answers. docker-py has one class for all: look at what it wraps."""
+    """Say in one sentence why no engine responds. docker-py has one class for all: look at what it wraps."""
     place = address.removeprefix("http+").removeprefix("unix://")
     causes = list(_causes(error))
     if any(isinstance(cause, PermissionError) for cause in causes):
@@ -127,9 +127,9 @@ def _why(error: BaseException, address: str, timeout: int) -> str:
     if any(isinstance(cause, FileNotFoundError) for cause in causes):
         return f"no container engine is here (no socket at {place})"
     if any("timeout" in type(cause).__name__.lower() for cause in causes):
-        return f"the engine at {place} does not answer within {timeout} s"
+        return f"the engine at {place} does not respond within {timeout} s"
     if any(isinstance(cause, ConnectionRefusedError) for cause in causes):
-        return f"no container engine runs (nobody answers at {place})"
+        return f"no container engine runs (nothing responds at {place})"
     if any(type(cause).__name__ in {"NewConnectionError", "NameResolutionError"} for cause in causes):
         return f"the engine at {place} cannot be reached"
     return f"the engine at {place} cannot be used: {_one_line(error)}"

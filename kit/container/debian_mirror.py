@@ -102,11 +102,17 @@ def lock_debs(source: Path, target: Path, architecture: str) -> str:
     expected = re.search(rf"(?m)^ ([0-9a-f]{{64}}) +\d+ {re.escape(index)}$", release)
     data = _get(f"{mirror}/dists/{SUITE}/{index}")
     if not expected or hashlib.sha256(data).hexdigest() != expected[1]:
-        raise EngineError(f"{mirror}: {index} is not the one that its Release file states", "try another mirror")
+        raise EngineError(
+            f"{mirror}: {index} is not the one that its Release file states",
+            "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
+        )
     known = {deb.name: deb for deb in _index(lzma.decompress(data).decode("utf-8"))}
     lacking = [name for name in names if name and name not in known]
     if lacking:
-        raise EngineError(f"{source}: {SUITE} has no package {', '.join(lacking)} for {architecture}")
+        raise EngineError(
+            f"{source}: {SUITE} has no package {', '.join(lacking)} for {architecture}",
+            "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
+        )
     lines = [f"# name version architecture path size sha256; Debian {SUITE}, main; written by `inv lock`"]
     lines += [str(known[name]) for name in sorted(filter(None, names))]
     write_whole(target, ("\n".join(lines) + "\n").encode())
@@ -177,7 +183,7 @@ def _get(address: str) -> bytes:
     try:
         # Mirrors know dropkit's requests by nothing: some refuse urllib's own name.
         request = urllib.request.Request(address, headers={"User-Agent": "dropkit"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  the person's own apt source
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  the user's own apt source
             return bytes(answer.read())
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
@@ -197,7 +203,8 @@ def _release(mirror: str) -> tuple[str, str]:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
         if done.returncode:
             raise EngineError(
-                f"{mirror}: Release is not signed by Debian:\n{done.stderr.strip()}", "try another mirror"
+                f"{mirror}: Release is not signed by Debian:\n{done.stderr.strip()}",
+                "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
             )
         # Only what the signature covers.
         return plain.read_text("utf-8"), "Release's signature is good"

@@ -28,7 +28,10 @@ def load_image(client: docker.DockerClient, config: bytes, layers: Sequence[Laye
         client.images.load(cast("bytes", image_archive(config, layers, tag)))
         loaded = client.images.get(tag)
     except (docker.errors.DockerException, requests.RequestException) as error:
-        raise EngineError(f"the engine cannot load an image: {error}", "has its disk enough space?") from error
+        raise EngineError(
+            f"the engine cannot load an image: {error}",
+            "give its disk more space: `docker system df` shows what is taken",
+        ) from error
     if tuple(loaded.attrs["RootFS"]["Layers"]) != tuple(layer.diff_id for layer in layers):
         raise EngineError(f"the engine has another image as {tag}", f"remove it: docker image rm {tag}")
     # An engine with the containerd store gives it an id of its own; a tag is what every engine knows.
@@ -75,9 +78,14 @@ def run_to_end(client: docker.DockerClient, image: str, command: Sequence[str], 
         status = container.wait()["StatusCode"]
         if status:
             log = container.logs(tail=15).decode("utf-8", errors="replace").strip()
-            raise EngineError(f"a step of the image's build ended with status {status}:\n{log}")
+            raise EngineError(
+                f"a step of the image's build ended with status {status}:\n{log}",
+                "see `docker info`, or build with --engine local",
+            )
     except docker.errors.DockerException as error:
-        raise EngineError(f"the engine cannot run a container: {error}", "see the engine's own log") from error
+        raise EngineError(
+            f"the engine cannot run a container: {error}", "see `docker info`, or build with --engine local"
+        ) from error
     finally:
         with suppress(docker.errors.DockerException):
             client.api.remove_container(name, force=True, v=True)

@@ -78,7 +78,9 @@ def import_image(
     engine's architecture: then the engine has seen none of it. RecipeError where it cannot be read.
     """
     if source.exists() and not source.is_file():
-        raise RecipeError(f"{source}: is no file", "name an exported image")  # opening a pipe would wait for ever
+        raise RecipeError(
+            f"{source}: is no file", "name a file that `kit image V --export FILE` wrote"
+        )  # opening a pipe would wait for ever
     try:
         with source.open("rb") as file:
             notify(f"checking {source} against the pins")
@@ -86,7 +88,9 @@ def import_image(
             toolchain, wanted, pin = _whose(client, toolchains, members, source)
             config, layers = _checked(file, source, members, pin, image_tag(toolchain, pin.id))
     except OSError as error:
-        raise RecipeError(f"{source}: cannot be read: {error.strerror or error}", "name an exported image") from error
+        raise RecipeError(
+            f"{source}: cannot be read: {error.strerror or error}", "name a file that `kit image V --export FILE` wrote"
+        ) from error
     with alone(notify):
         notify(f"loading {sum(layer.size for layer in layers) / 1e6:.0f} MB into the engine")
         reference, size = load_image(client, config, layers, image_tag(toolchain, pin.id))
@@ -108,7 +112,10 @@ def _saved(client: docker.DockerClient, image: Image, folder: Path) -> Iterator[
                 for piece in client.images.get(image.reference).save():
                     file.write(piece)
         except docker.errors.DockerException as error:
-            raise EngineError(f"the engine cannot save {image.reference}: {error}", "see the engine's log") from error
+            raise EngineError(
+                f"the engine cannot save {image.reference}: {error}",
+                "see `docker info`, and whether the disk has space for the image",
+            ) from error
         yield path
 
 

@@ -156,7 +156,10 @@ def _with_parents(entries: Iterable[Entry]) -> dict[str, Entry]:
             found = listed.setdefault(parent, Entry(parent, listed[name].origin, 0o755))
             if found.type != tarfile.DIRTYPE:
                 # The engine would follow such a link when it unpacks: out of the folder that was checked.
-                raise EngineError(f"{listed[name].origin}: {name} lies below {parent}, which is not a folder")
+                raise EngineError(
+                    f"{listed[name].origin}: {name} lies below {parent}, which is not a folder",
+                    "delete the file from the cache and run it again",
+                )
     return listed
 
 

@@ -49,7 +49,7 @@ def _lock(bundle: Path, runtime: Runtime) -> Lock:
     versions = {pin.name: pin.version for pin in own.pins}
     if versions.get(PACKAGES[runtime.id]) == runtime.version:
         return own
-    return runtime.lock(pictures="pillow" in versions)
+    return runtime.lock(images="pillow" in versions)
 
 
 def run_harness(
@@ -81,17 +81,17 @@ def run_harness(
     return code
 
 
-def runtime_answers(
+def runtime_outputs(
     bundle: Path, runtime: str, files: Path, sha256: str, notify: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
-    """Return what a bundle's model answers on a pinned runtime: <prefix>output/<name> [N, ...], raw.
+    """Return the outputs of a bundle's model on a pinned runtime: <prefix>output/<name> [N, ...], raw.
 
     bundle needs its assets and its harness alone. files: the worker's folder, with evaluated.npz and golden.npz.
     sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where it crashed.
     """
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        out = Path(folder) / "answers.npz"
+        out = Path(folder) / "outputs.npz"
         argv = [python, ANSWERING, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
         done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, text=True, env=_alone())
         if done.returncode < 0:
@@ -102,7 +102,7 @@ def runtime_answers(
         why = json.loads(done.stdout)["error"]
     except (ValueError, KeyError, TypeError) as error:
         last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
-        raise EngineError(f"{runtime} gave no answer: {last or 'without a word'}", "run `kit doctor`") from error
+        raise EngineError(f"{runtime} gave no result: {last or 'without a word'}", "run `kit doctor`") from error
     raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
 
 
@@ -115,7 +115,7 @@ def lay_harness(folder: Path, bundle: Path, manifest: Manifest) -> None:
     write_harness(emulate, own_harness(manifest))
     for name in ("golden.npz", "requirements.txt"):
         shutil.copyfile(bundle / HARNESS.parent / name, emulate / name)
-    known = {pin.name for pin in find_runtime(manifest.runtime).lock(pictures=True).pins}
+    known = {pin.name for pin in find_runtime(manifest.runtime).lock(images=True).pins}
     check_packages(read_lock(emulate / "requirements.txt"), known, bundle)
 
 
@@ -140,7 +140,7 @@ def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> 
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         why, _, hint = done.stderr.strip().removeprefix("emulate: ")[-1000:].rpartition("; ")
         raise EngineError(
-            f"the harness gave no answer on {runtime}: {why or hint}", hint or "run `kit doctor`"
+            f"the harness gave no result on {runtime}: {why or hint}", hint or "run `kit doctor`"
         ) from error
     if done.returncode != 0 or report.verdict != PASS:
         raise CheckError(

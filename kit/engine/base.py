@@ -65,7 +65,7 @@ class Engine(Protocol):
 
 
 def worker_env(pythonpath: str) -> dict[str, str]:
-    """Return the worker's whole environment: nothing of the person's, so that nothing of it can change a byte."""
+    """Return the worker's whole environment: nothing of the user's, so that nothing of it can change a byte."""
     return {
         "CUDA_VISIBLE_DEVICES": "-1",
         "DROPKIT_JOB": "1",

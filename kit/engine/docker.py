@@ -58,7 +58,7 @@ class DockerEngine:
                 f"the container engine failed: {error}", "see `docker info`, or build with --engine local"
             ) from error
         finally:
-            # By name: an interrupt may come before create has answered.
+            # By name: an interrupt may come before create has returned.
             with suppress(docker.errors.NotFound):
                 self.client.api.remove_container(name, force=True, v=True)
 

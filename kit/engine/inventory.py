@@ -1,4 +1,4 @@
-"""What is on this machine: toolchains present, engines that answer, room in the cache. Changes nothing."""
+"""What is on this machine: toolchains present, engines that respond, room in the cache. Changes nothing."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def toolchain_rows() -> list[RuntimeRow]:
             )
         )
     for r in runtimes().values():
-        lock = r.lock(pictures=True)
+        lock = r.lock(images=True)
         rows.append(
             RuntimeRow(
                 name=r.name,

@@ -13,14 +13,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
-from kit.bounded import MOST_JSON, MOST_OUT, MOST_OUT_FILES, open_zip, printable, read_bounded
+from kit.bounded import MOST_JSON, open_zip, read_bounded
 from kit.container.client import probe
 from kit.engine.base import Engine, JobFolder, Limits, too_large
+from kit.engine.death import Trail, death
 from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
 from kit.errors import KINDS, EngineError, ModelError, RecipeError
 from kit.files import cache_dir
-from kit.process import Exit, tail
+from kit.process import Exit
 from kit.progress import Reporter
 from kit.shared.job import JOB, RESULT, Job, Refusal, Result, dump, load_result
 from kit.toolchains.toolchain import Toolchain
@@ -31,17 +32,17 @@ if TYPE_CHECKING:
 KIT = Path(__file__).parent.parent
 
 
-def choose_engine(wish: str, notify: Callable[[str], None]) -> Engine:
-    """Return the engine "docker", "local", or "auto": docker where one answers. Says which and why in one line."""
-    if wish == "local":
+def choose_engine(request: str, notify: Callable[[str], None]) -> Engine:
+    """Return the engine "docker", "local", or "auto": docker where one responds. Says which and why in one line."""
+    if request == "local":
         return LocalEngine()
-    if wish not in {"auto", "docker"}:
-        raise RecipeError(f"--engine {wish!r} is unknown", "there is: auto, docker, local")
+    if request not in {"auto", "docker"}:
+        raise RecipeError(f"--engine {request!r} is unknown", "there is: auto, docker, local")
     found = probe()
     if not isinstance(found, str):
-        notify(f"engine: docker, because {found.version().get('Version', 'one of unknown version')} answers")
+        notify(f"engine: docker, because {found.version().get('Version', 'one of unknown version')} responds")
         return DockerEngine(found)
-    if wish == "docker":
+    if request == "docker":
         raise EngineError(found, "start a Docker engine, or build with --engine local")
     notify(f"engine: local, because {found}")
     return LocalEngine()
@@ -62,16 +63,17 @@ class Order:
 def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) -> Iterator[tuple[Result, Path]]:
     """Run the job and give its result with the folder that holds its files, which is gone after the block.
 
-    Raises the error that the worker named, or ModelError with the cause and the end of the log where the process died.
+    Raises the error that the worker named, or where the process died ModelError with the stage, layer and cause.
     """
-    # By toolchain, too: the cells of a matrix run side by side.
+    # By toolchain, too: the builds of a matrix run side by side.
     log = cache_dir() / "logs" / f"{order.name}-{order.toolchain.tensorflow}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="dropkit-job-") as root:
         folder = JobFolder(Path(root) / "in", Path(root) / "out", log)
         _lay_out(folder, order)
-        ended = engine.run(order.toolchain, folder, limits, lambda line: _pass_on(line, reporter))
-        yield _outcome(folder, ended, engine), folder.out
+        trail = Trail()
+        ended = engine.run(order.toolchain, folder, limits, lambda line: _pass_on(line, reporter, trail))
+        yield _outcome(folder, ended, engine, trail), folder.out
 
 
 def _lay_out(folder: JobFolder, order: Order) -> None:
@@ -92,28 +94,29 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)  # another user reads it in the container, whatever our umask
 
 
-def _pass_on(line: str, reporter: Reporter) -> None:
-    """Give a line of the worker's progress to the reporter. A line that is none of it is no harm."""
-    with suppress(ValueError, AttributeError):
+def _pass_on(line: str, reporter: Reporter, trail: Trail) -> None:
+    """Give a line of the worker's progress to the reporter and the trail. A line that is none of it is no harm."""
+    with suppress(ValueError, AttributeError, KeyError, TypeError):
         event = json.loads(line)
+        trail.note(event)
         if "stage" in event:
             reporter.stage(event["stage"])
         elif "done" in event:
             reporter.advance(event["done"], event["total"])
 
 
-def _outcome(folder: JobFolder, ended: Exit, engine: Engine) -> Result:
+def _outcome(folder: JobFolder, ended: Exit, engine: Engine, trail: Trail) -> Result:
     _refuse_links(folder.out)
     if ended.too_large or too_large(folder.out):
-        raise _death(folder, replace(ended, too_large=True), engine)
+        raise death(folder.log, replace(ended, too_large=True), engine.name, trail)
     try:
         result = load_result(read_bounded(folder.out / RESULT, MOST_JSON).decode("utf-8"))
         for archive in folder.out.glob("*.npz"):
             open_zip(archive).close()
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, BadZipFile):
-        raise _death(folder, ended, engine) from None
+        raise death(folder.log, ended, engine.name, trail) from None
     if ended.status != 0:
-        raise _death(folder, ended, engine)
+        raise death(folder.log, ended, engine.name, trail)
     if isinstance(result, Refusal):
         raise KINDS.get(str(result.kind), ModelError)(str(result.message), str(result.hint))
     return result
@@ -127,18 +130,3 @@ def _refuse_links(out: Path) -> None:
             f"the conversion left something other than plain files: {strange[0]}",
             "the model carries code that tries to reach out of its folder: do not use it",
         )
-
-
-def _death(folder: JobFolder, ended: Exit, engine: Engine) -> ModelError:
-    hint = "the log's end often names the layer or op; another scheme or TensorFlow version may convert it"
-    if ended.out_of_memory or ended.status == -9:
-        hint = "give it more with --memory, or fewer calibration samples: [quantize] count"
-    elif ended.too_large:
-        hint = f"a job may leave {MOST_OUT >> 30} GB in {MOST_OUT_FILES} files: fewer evaluation samples, [checks] data"
-    elif ended.timed_out:
-        hint = "give it more time with --timeout SECONDS, or fewer samples"
-    quoted = "\n".join(f"  | {printable(line)[:500]}" for line in tail(folder.log).splitlines())
-    return ModelError(
-        f"the conversion process died ({engine.name} engine): {ended.cause}\n{quoted}\n  whole log: {folder.log}",
-        hint,
-    )

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from kit.build.cache_key import build_key
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import has_answers, is_intact, read_manifest, read_record
+from kit.bundle.manifest import has_outputs, is_intact, read_manifest, read_record
 from kit.bundle.manifest_entries import Measures, OutputEntry
 from kit.errors import INTERRUPTED, KINDS, RecipeError
 from kit.files import json_text, writable, write_whole
@@ -57,9 +57,9 @@ class MatrixRequest:
         """Return where a build's bundle is."""
         return self.folder / version / self.recipe.model.id
 
-    def answers(self, version: str) -> Path:
-        """Return where a build's answers to the evaluation samples are."""
-        return self.folder / version / f"{self.recipe.model.id}.answers.npz"
+    def predictions(self, version: str) -> Path:
+        """Return where a build's outputs of the evaluation samples are."""
+        return self.folder / version / f"{self.recipe.model.id}.predictions.npz"
 
 
 @dataclass(frozen=True)
@@ -152,11 +152,11 @@ def run_builds(request: MatrixRequest, notify: Callable[[str], None]) -> tuple[V
             waiting[version] = _argv(request, version)
         else:
             builds[version] = known
-            notify(f"{version}  unchanged{_told(known)}")
+            notify(f"{version}  unchanged{_shown(known)}")
 
     def take(ended: Ended) -> None:
         builds[ended.name] = _finished(request, tools[ended.name], ended)
-        notify(f"{ended.name}  {ended.seconds:.1f} s{_told(builds[ended.name])}")
+        notify(f"{ended.name}  {ended.seconds:.1f} s{_shown(builds[ended.name])}")
 
     try:
         if waiting:
@@ -173,7 +173,7 @@ def _argv(request: MatrixRequest, version: str) -> list[str]:
         *(sys.executable, "-m", "kit", "build", str(request.recipe.path), "--json"),
         *("--tensorflow", version, "--engine", request.options.engine),
         *("--memory", request.options.memory, "--timeout", str(request.options.timeout)),
-        *("--out", str(request.folder / version), "--answers", str(request.answers(version))),
+        *("--out", str(request.folder / version), "--predictions", str(request.predictions(version))),
     ]
 
 
@@ -183,7 +183,7 @@ def _known(request: MatrixRequest, toolchain: Toolchain) -> VersionBuild | None:
     found = build_key(request.recipe.path, version)
     key = found[1] if found else ""
     bundle = request.bundle(version)
-    if is_intact(bundle, key) and has_answers(bundle, key, request.answers(version)):
+    if is_intact(bundle, key) and has_outputs(bundle, key, request.predictions(version)):
         return finished_build(request, toolchain, unchanged=True)
     try:
         kept = from_json(_Refusal, json.loads((request.folder / version / REFUSAL).read_text("utf-8")))
@@ -298,7 +298,7 @@ def read_failure(ended: Ended) -> Failure:
     return Failure(ended.status, lines[first].removeprefix(title), hint, detail)
 
 
-def _told(build: VersionBuild) -> str:
+def _shown(build: VersionBuild) -> str:
     if build.failure:
         return f"  FAILED ({build.failure.code}): {build.failure.cause}"
     return f"  {build.bytes:,} bytes, sha256 {str(build.sha256)[:12]}"

@@ -1,4 +1,4 @@
-"""How the files differ that several toolchains made of one recipe: bytes, operators, accuracy, answers."""
+"""How the files differ that several toolchains made of one recipe: bytes, operators, accuracy, outputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kit.recipe.schema import Recipe
 if TYPE_CHECKING:
     import numpy as np
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -103,13 +103,13 @@ def run_matrix(request: MatrixRequest, notify: Callable[[str], None]) -> Matrix:
 
 
 def compare(request: MatrixRequest, built: Sequence[VersionBuild]) -> tuple[Pair, ...]:
-    """Return every pair of built builds, by the answers that their builds kept."""
+    """Return every pair of built builds, by the outputs that their builds kept."""
     import numpy as np
 
-    answers: dict[str, dict[str, np.ndarray]] = {}
+    predictions: dict[str, dict[str, np.ndarray]] = {}
     for build in built:
-        with np.load(request.answers(build.tensorflow), allow_pickle=False) as archive:
-            answers[build.tensorflow] = {name: archive[name] for name in archive.files}
+        with np.load(request.predictions(build.tensorflow), allow_pickle=False) as archive:
+            predictions[build.tensorflow] = {name: archive[name] for name in archive.files}
     scales = {build.tensorflow: _scales(request, build.tensorflow) for build in built}
     return tuple(
         Pair(
@@ -118,7 +118,7 @@ def compare(request: MatrixRequest, built: Sequence[VersionBuild]) -> tuple[Pair
             a.sha256 == b.sha256,
             a.content == b.content,
             tuple(
-                _compared(name, answers[a.tensorflow], answers[b.tensorflow], scale, scales[b.tensorflow][name])
+                _compared(name, predictions[a.tensorflow], predictions[b.tensorflow], scale, scales[b.tensorflow][name])
                 for name, scale in scales[a.tensorflow].items()
                 if name in scales[b.tensorflow]
             ),
@@ -136,7 +136,7 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
         "version": model.version,
         "scheme": quantize.scheme,
         "io": matrix.recipe.io,
-        "cells": [asdict(build) | {"outcome": "failed" if build.failure else "built"} for build in matrix.builds],
+        "builds": [asdict(build) | {"outcome": "failed" if build.failure else "built"} for build in matrix.builds],
         "groups": matrix.groups(),
         "differing_operators": matrix.differing_operators(),
         "pairs": [asdict(pair) for pair in matrix.pairs],
@@ -171,10 +171,10 @@ def _compared(
     scale: float | None,
     other: float | None,
 ) -> Compared:
-    """Compare an output's answers: real/<name> float32 and top1/<name> int64, both [N, ...]."""
+    """Compare an output's outputs: real/<name> float32 and top1/<name> int64, both [N, ...]."""
     import numpy as np
 
-    a, b = (answers[f"real/{name}"].astype(np.float64) for answers in (ours, theirs))
+    a, b = (predictions[f"real/{name}"].astype(np.float64) for predictions in (ours, theirs))
     worst = float(np.max(np.abs(a - b), initial=0.0))
     steps = worst / max(scale, other) if scale and other else None
     top = f"top1/{name}"

@@ -1,4 +1,4 @@
-"""A matrix as one HTML page: what its template shows, and the geometry of its pictures. Measures nothing."""
+"""A matrix as one HTML page: what its template shows, and the geometry of its charts. Measures nothing."""
 
 from __future__ import annotations
 
@@ -235,14 +235,14 @@ def _heat_map(
     matrix: Matrix, square: Callable[[Pair], tuple[int, str] | None], legend: Sequence[str]
 ) -> HeatMap | None:
     """Return a heat map of square(pair): shade and text. None where fewer than two files can be compared."""
-    told = {frozenset((pair.a, pair.b)): (pair, square(pair)) for pair in matrix.pairs}
-    if not any(square for _, square in told.values()):
+    reported = {frozenset((pair.a, pair.b)): (pair, square(pair)) for pair in matrix.pairs}
+    if not any(square for _, square in reported.values()):
         return None
     versions = [build.tensorflow for build in matrix.built]
     squares = []
     for row, one in enumerate(versions):
         for column, other in enumerate(versions):
-            pair, (shade, text) = _told(told, one, other)
+            pair, (shade, text) = _shown(reported, one, other)
             squares.append(Square(LABEL + SQUARE * column, LABEL + SQUARE * row, shade, text, pair))
     labels = tuple((version, LABEL + SQUARE * (n + 0.5)) for n, version in enumerate(versions))
     used = sorted({each.shade for each in squares if each.shade >= 0})
@@ -256,13 +256,13 @@ def _heat_map(
     )
 
 
-def _told(
-    told: Mapping[frozenset[str], tuple[Pair, tuple[int, str] | None]], one: str, other: str
+def _shown(
+    reported: Mapping[frozenset[str], tuple[Pair, tuple[int, str] | None]], one: str, other: str
 ) -> tuple[str, tuple[int, str]]:
     """Return a square's title, shade and text."""
     if one == other:
         return one, (-1, "")
-    pair, square = told[frozenset((one, other))]
+    pair, square = reported[frozenset((one, other))]
     same = ", the same bytes" if pair.same_bytes else ", the same model" if pair.same_content else ""
     agreement = "" if pair.agreement is None else f"{percent(pair.agreement)} same top-1, "
     title = f"{one} and {other}: {agreement}max difference {difference(pair.steps, pair.worst)}{same}"

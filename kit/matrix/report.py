@@ -1,4 +1,4 @@
-"""A matrix for people: the same words for the terminal's table and for the page. Computes nothing of its own."""
+"""A matrix to read: the same words for the terminal's table and for the page. Computes nothing of its own."""
 
 from __future__ import annotations
 
@@ -161,7 +161,7 @@ def _by_value(values: dict[str, str], word: str) -> str:
 
 
 def _spans(chosen: Sequence[str], order: Sequence[str]) -> str:
-    """Return versions as a person lists them: three or more that follow each other in order are a span."""
+    """Return versions as a user lists them: three or more that follow each other in order are a span."""
     runs: list[list[str]] = []
     for version in chosen:
         if runs and order.index(version) == order.index(runs[-1][-1]) + 1:

@@ -22,6 +22,7 @@ def read_labels(path: Path) -> list[str]:
     labels = [line.strip() for line in lines]
     if not labels or "" in labels:
         raise RecipeError(
-            f"{path}: " + ("a blank line among the labels" if labels else "no labels"), "one label a line"
+            f"{path}: " + ("a blank line among the labels" if labels else "no labels"),
+            "write one label a line, and none of them blank",
         )
     return labels

@@ -1,4 +1,4 @@
-"""The recipe: what a person writes in TOML. Types, cross-field rules, and messages that say what to type instead.
+"""The recipe: what a user writes in TOML. Types, cross-field rules, and messages that say what to type instead.
 
 Knows the words and which go together; whether the model agrees is for the worker to say.
 """
@@ -125,14 +125,19 @@ class Quantize(_Table):
     scheme: Scheme = "float32"
     io: Io | None = Field(
         default=None,
-        description="what the app feeds and reads; int8 with a picture gives uint8 unless said otherwise, else float32",
+        description="what the app feeds and reads; int8 with an image gives uint8 unless said otherwise, else float32",
     )
     representative: Name | None = Field(
         default=None,
-        description="calibration data: .npz by input name, or a folder of pictures; int8 needs it, but for a model "
+        description="calibration data: .npz by input name, or a folder of images; int8 needs it, but for a model "
         "whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
+    fused_lstm: bool = Field(
+        default=False,
+        description="TensorFlow's fused operator for the LSTMs of a Keras 2 model: one operator for all steps, whose "
+        "state the generated code resets before each call; for the Interpreter API alone",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -233,7 +238,7 @@ class Output(_Table):
 
 
 class Train(_Table):
-    """A signature `train` that takes a step on the kept variables: inputs and the right answer in, the loss out."""
+    """A signature `train` that takes a step on the kept variables: inputs and the true class in, the loss out."""
 
     loss: Literal["mean_squared_error", "binary_crossentropy", "categorical_crossentropy"]
     optimizer: Literal["sgd", "adam"] = "sgd"
@@ -321,9 +326,9 @@ class Recipe(_Table):
         """Return the element type at the model's border: the recipe's word, or the one that suits it."""
         if self.quantize.io:
             return self.quantize.io
-        pictures = any(tensor.kind == "image" for tensor in self.inputs)
-        # MediaPipe and the Android picture path read uint8, and neither takes int8.
-        return "uint8" if self.quantize.scheme == "int8" and pictures else "float32"
+        images = any(tensor.kind == "image" for tensor in self.inputs)
+        # MediaPipe and the Android image path read uint8, and neither takes int8.
+        return "uint8" if self.quantize.scheme == "int8" and images else "float32"
 
     def with_tensorflow(self, version: str) -> Recipe:
         """Return the same recipe for another TensorFlow. Raises RecipeError for what is no version."""
@@ -344,6 +349,9 @@ class Recipe(_Table):
                     raise ValueError(f"two [[{table}]] are named '{name}'")
         if self.model.streaming and self.variables.train is not None:
             raise ValueError("[model] streaming takes one step of a sequence a call, and [variables.train] whole ones")
+        if self.quantize.fused_lstm and (self.model.streaming or self.variables.keep):
+            other = "[model] streaming" if self.model.streaming else "[variables] keep"
+            raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
         classes = any(tensor.kind == "classes" for tensor in self.outputs)
         if self.checks.max_drop is not None and not (self.checks.data and classes):
             raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")

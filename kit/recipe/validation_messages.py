@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, type[BaseModel]]
 
 Loc = tuple[int | str, ...]  # ("inputs", 1, "mean", 0): the second [[inputs]], the first of its means
-_RULES = "docs/recipe.md has every key and rule"
+RULES = "docs/recipe.md has every key and rule"
 
 
 def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> RecipeError:
@@ -39,7 +39,7 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
         words = re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
         message, hint = f"{spot(loc)} = {_toml(value)} is unknown", _near(str(value), words)
     elif first["type"] == "value_error":
-        message, hint = f"{spot(loc)} {first['msg'].removeprefix('Value error, ')}", _RULES
+        message, hint = f"{spot(loc)} {first['msg'].removeprefix('Value error, ')}", RULES
     else:
         message, hint = f"{spot(loc)} = {_toml(value)}: it must be {_wanted(first)}", _described(loc, tables)
     return RecipeError(f"{path}{place(loc, text)}:{message}", hint)
@@ -93,7 +93,7 @@ def _described(loc: Loc, tables: Tables) -> str:
     words = [part for part in loc if isinstance(part, str)]
     table = tables.get(words[0]) if words else None
     field = table.model_fields.get(words[1]) if table and len(words) > 1 else None
-    return field.description if field and field.description else _RULES
+    return field.description if field and field.description else RULES
 
 
 def _toml(value: Any) -> str:

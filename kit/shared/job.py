@@ -32,12 +32,12 @@ DYNAMIC = -1  # an axis or a batch of any size
 
 
 @dataclass(frozen=True)
-class InputWish:
+class InputSpec:
     """What the recipe says of an input. `shape` is without the batch axis, None where the model decides."""
 
     name: str  # in the product
     source: str = ""  # in the model; "" where it is the same
-    picture: bool = False
+    image: bool = False
     shape: tuple[int, ...] | None = None  # -1: an axis that stays open
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
@@ -46,7 +46,7 @@ class InputWish:
 
 
 @dataclass(frozen=True)
-class OutputWish:
+class OutputSpec:
     """What the recipe says of an output. `labels` is the number of labels, None where there are none."""
 
     name: str  # in the product
@@ -63,11 +63,11 @@ class ModelPart:
     file: str  # a file, or a SavedModel's folder, in the job's input folder
     format: str  # ".keras", ".h5", "SavedModel", or "weights": without structure
     legacy_keras: bool  # load it with Keras 2 (tf_keras)
-    name: str = ""  # what the person's file is called: the prefix of names inside, where several are joined
+    name: str = ""  # what the user's file is called: the prefix of names inside, where several are joined
 
 
 @dataclass(frozen=True)
-class TrainWish:
+class TrainSpec:
     """The signature that takes a step of training on the kept variables."""
 
     loss: str
@@ -84,11 +84,11 @@ class Job:
     allow_code: bool  # the model may run Python code of its own on load
     scheme: str  # float32 float16 dynamic int8
     io: str  # float32 uint8 int8
-    inputs: tuple[InputWish, ...]
-    outputs: tuple[OutputWish, ...]
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
     calibrate: bool  # calibration.npz is there: <name> [N, ...] in the model's own values
     evaluate: bool  # evaluation.npz is there: input/<name> [N, ...], and y where known
-    pixels: bool = False  # golden.npz gets the pictures behind the vectors: pixels/<name>
+    pixels: bool = False  # golden.npz gets the images behind the vectors: pixels/<name>
     golden: int = 8  # how many golden vectors
     code: bool = False  # custom.py is there: the model's own layers and functions
     structure: bool = False  # structure.json is there: the model as JSON, for a file of weights alone
@@ -99,9 +99,10 @@ class Job:
     output_order: tuple[str, ...] = ()  # which outputs, in this order; () is the model's, then inner ones
     batch: int | None = None  # None: the model's where it is fixed, else 1
     keep: tuple[str, ...] = ()  # patterns of variables that stay variables
-    train: TrainWish | None = None
+    train: TrainSpec | None = None
     gate: bool = True  # refuse what is wrong beyond doubt
     streaming: bool = False  # one step of the sequence in each call, the state as kept variables
+    fused_lstm: bool = False  # TensorFlow's own operator for LSTMs, whose state is reset before each call
     seed: int = 7
     trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT
@@ -130,13 +131,13 @@ class SignatureSpec:
 
 
 @dataclass(frozen=True)
-class VariableFate:
+class VariableStatus:
     """What became of one variable of the source model."""
 
     name: str
     shape: tuple[int, ...]
     dtype: str
-    fate: str  # "kept", "constant", "folded", "unused"
+    status: str  # "kept", "constant", "folded", "unused"
     where: str = ""  # the ops that read it, or that it is folded into; why it is unused
 
 
@@ -148,9 +149,9 @@ class Result:
     others: tuple[SignatureSpec, ...]  # further ones for inference
     kept: tuple[TensorSpec, ...]  # variables that stayed variables
     train: SignatureSpec | None
-    variables: tuple[VariableFate, ...]  # every one of the source model's
+    variables: tuple[VariableStatus, ...]  # every one of the source model's
     flex: tuple[str, ...]  # TensorFlow's own kernels that the file needs
-    notes: tuple[str, ...]  # what a person should know, a sentence each
+    notes: tuple[str, ...]  # what a user should know, a sentence each
     drawn: tuple[str, ...]  # outputs of the main signature that are another in each call
     samples: int  # how many evaluation samples there are
     measured_on: str  # "checks", "representative" or "random"

@@ -17,6 +17,6 @@ def save_npz(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
         for name in sorted(arrays):
             content = io.BytesIO()
             np.lib.format.write_array(content, np.asarray(arrays[name], order="C"), version=(1, 0), allow_pickle=False)
-            entry = zipfile.ZipInfo(f"{name}.npy")  # its date is 1980 unless told
+            entry = zipfile.ZipInfo(f"{name}.npy")  # its date is 1980 unless it is given
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content.getvalue())

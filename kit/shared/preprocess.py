@@ -1,8 +1,8 @@
-"""Turn pictures into tensors and tensors into real values, the way the app does it.
+"""Turn images into tensors and tensors into real values, the way the app does it.
 
 Knows pixels, normalization and affine quantization. Leaves files of arrays, signatures and interpreters to
 its callers. The host imports it, and each bundle carries a byte-for-byte copy as `emulate/preprocess.py`: so
-it needs Python 3.10+ and numpy (1.26 or 2.x) only, Pillow only for pictures, and nothing else of the kit.
+it needs Python 3.10+ and numpy (1.26 or 2.x) only, Pillow only for images, and nothing else of the kit.
 """
 
 import math
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
-PICTURES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
+IMAGES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 
 
-def picture_size(shape: Sequence[int], color: str) -> tuple[int, int]:
-    """Return (height, width) of a picture's shape: [H, W, 3], or [H, W, 1] or [H, W] for grayscale.
+def image_size(shape: Sequence[int], color: str) -> tuple[int, int]:
+    """Return (height, width) of an image's shape: [H, W, 3], or [H, W, 1] or [H, W] for grayscale.
 
     Raises ValueError for any other shape or color.
     """
@@ -31,39 +31,39 @@ def picture_size(shape: Sequence[int], color: str) -> tuple[int, int]:
     channels = shape[2] if len(shape) == 3 else 1
     if len(shape) not in (2, 3) or min(shape) < 1 or channels != (1 if color == "grayscale" else 3):
         wanted = "[H, W, 1] or [H, W]" if color == "grayscale" else "[H, W, 3]"
-        raise ValueError(f"shape {list(shape)} does not hold a {color} picture: {wanted} is needed")
+        raise ValueError(f"shape {list(shape)} does not hold a {color} image: {wanted} is needed")
     return shape[0], shape[1]
 
 
-def load_picture(path: str | PathLike[str], shape: Sequence[int], color: str, resize: str) -> NDArray[np.uint8]:
-    """Return the picture's pixels, uint8 0..255, exactly of `shape`: [H, W, C], or [H, W] for grayscale.
+def load_image(path: str | PathLike[str], shape: Sequence[int], color: str, resize: str) -> NDArray[np.uint8]:
+    """Return the image's pixels, uint8 0..255, exactly of `shape`: [H, W, C], or [H, W] for grayscale.
 
     In this order: the first frame, turned as its EXIF orientation says; what is transparent is blended onto
     black, as an opaque Android bitmap shows it; converted to `color` (grayscale by ITU-R 601 luma); "crop"
     cuts the largest centered box with the target's aspect ratio (as keras.preprocessing.image.smart_resize
     does), "stretch" keeps all of it; then scaled by Pillow's bilinear filter, which widens when it reduces
-    (antialiasing). A grayscale picture of 16 bits keeps its upper 8.
+    (antialiasing). A grayscale image of 16 bits keeps its upper 8.
 
-    Raises ValueError for a file that is no whole picture or a shape that is no picture's, OSError for a file
+    Raises ValueError for a file that is no whole image or a shape that is no image's, OSError for a file
     that cannot be opened, ImportError without Pillow.
     """
-    height, width = picture_size(shape, color)
+    height, width = image_size(shape, color)
     if resize not in RESIZES:
         raise ValueError(f"resize {resize!r} is unknown: one of {', '.join(RESIZES)}")
     from PIL import Image
 
     with Path(path).open("rb") as file:
         try:
-            picture = _decode(file, "L" if color == "grayscale" else "RGB")
+            image = _decode(file, "L" if color == "grayscale" else "RGB")
         # Broken bytes make Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
         except Exception as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"{path} is not a picture that Pillow can read: {reason}") from error
+            raise ValueError(f"{path} is not an image that Pillow can read: {reason}") from error
     if resize == "crop":
         # Not resize(box=...): its filter reaches over the edge of the box.
-        picture = picture.crop(_centered_box(picture.size, (width, height)))
-    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    pixels = np.array(picture, dtype=np.uint8)
+        image = image.crop(_centered_box(image.size, (width, height)))
+    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    pixels = np.array(image, dtype=np.uint8)
     if color == "bgr":
         pixels = np.ascontiguousarray(pixels[..., ::-1])
     return pixels.reshape(tuple(shape))
@@ -142,22 +142,22 @@ def apply_activation(real: NDArray[Any], activation: str) -> NDArray[np.float32]
 
 
 def _decode(file: Any, mode: str) -> Any:
-    """Return a Pillow picture of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
+    """Return a Pillow image of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
     from PIL import Image, ImageOps
 
-    picture: Image.Image = Image.open(file, formats=PICTURES)
-    is_png = picture.format == "PNG"
-    picture.load()
-    picture = ImageOps.exif_transpose(picture)
-    if picture.mode.startswith("I;16") or (picture.mode == "I" and is_png):
+    image: Image.Image = Image.open(file, formats=IMAGES)
+    is_png = image.format == "PNG"
+    image.load()
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16") or (image.mode == "I" and is_png):
         # Pillow's own convert("L") clips at 255 instead of scaling.
-        picture = Image.fromarray((np.asarray(picture).astype(np.int64) >> 8).astype(np.uint8))
-    elif picture.mode in ("I", "F"):
-        raise ValueError(f"its pixels have 32 bits (mode {picture.mode}), 8 per channel are needed")
-    elif "transparency" in picture.info or picture.mode in ("LA", "PA", "RGBA"):
-        picture = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", picture.size, (0, 0, 0, 255)), picture)
-    return picture.convert(mode)
+        image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
+    elif image.mode in ("I", "F"):
+        raise ValueError(f"its pixels have 32 bits (mode {image.mode}), 8 per channel are needed")
+    elif "transparency" in image.info or image.mode in ("LA", "PA", "RGBA"):
+        image = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
+    return image.convert(mode)
 
 
 def _centered_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:

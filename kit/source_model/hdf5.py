@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import resource
 import shutil
 import struct
@@ -57,8 +58,16 @@ def _apart(*arguments: str) -> str:
     if done.returncode < 0:
         raise ValueError("the HDF5 library crashes on it")
     if done.returncode > 0:
-        raise ValueError((done.stderr.strip().splitlines() or ["the HDF5 library cannot read it"])[-1])
+        raise ValueError(_plain((done.stderr.strip().splitlines() or ["the HDF5 library cannot read it"])[-1]))
     return done.stdout
+
+
+def _plain(text: str) -> str:
+    """Return the library's words without its names for what it was at; a file that is cut short in numbers of bytes."""
+    cut = re.search(r"truncated file: eof = (\d+), .*stored_eof = (\d+)", text)
+    if cut:
+        return f"it is cut short: {int(cut[1]):,} of {int(cut[2]):,} bytes"
+    return re.sub(r"^Unable to (?:synchronously )?\w+ \w+ \((.*)\)$", r"\1", text)
 
 
 def _copy(path: str, target: str) -> None:
@@ -69,15 +78,15 @@ def _copy(path: str, target: str) -> None:
 
     def visit(name: str, node: Any) -> None:
         if isinstance(node, h5py.Dataset) and node.dtype.kind in "fiub":
-            arrays["/".join([*told(node.parent, name.split("/")[:-1]), name.rpartition("/")[2]])] = node[()]
+            arrays["/".join([*reported(node.parent, name.split("/")[:-1]), name.rpartition("/")[2]])] = node[()]
 
-    def told(group: Any, parts: list[str]) -> list[str]:
+    def reported(group: Any, parts: list[str]) -> list[str]:
         """Return a group's path. Keras 3 numbers layers by their class, and has their names beside their `vars`."""
         if not parts:
             return []
         if parts[-1] == "vars" and isinstance(group.attrs.get("name"), str):
-            return [*told(group.parent.parent, parts[:-2]), str(group.attrs["name"])]
-        return [*told(group.parent, parts[:-1]), parts[-1]]
+            return [*reported(group.parent.parent, parts[:-2]), str(group.attrs["name"])]
+        return [*reported(group.parent, parts[:-1]), parts[-1]]
 
     with h5py.File(path, "r") as file:
         file.visititems(visit)
@@ -156,6 +165,6 @@ if __name__ == "__main__":
             _copy(sys.argv[1], sys.argv[2])
         else:
             sys.stdout.write(json.dumps(_read(sys.argv[1])))
-    except Exception as error:  # noqa: BLE001 - whatever the library raises is the answer
+    except Exception as error:  # noqa: BLE001 - whatever the library raises is the reason
         sys.stderr.write(" ".join(str(error).split()) or type(error).__name__)
         raise SystemExit(1) from None

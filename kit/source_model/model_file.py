@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from kit.bounded import MOST_JSON, open_regular, open_zip, read_bounded
 from kit.errors import ModelError
+from kit.source_model.file_names import FileNames, names_of_config
 from kit.source_model.hdf5 import read_hdf5
 from kit.source_model.saved_model import read_writer
 from kit.trust.keras_config import asks_of_config
@@ -40,6 +41,7 @@ class ModelFile:
     tensorflow: str = ""  # the version that wrote a SavedModel
     trained_int8: bool = False  # quantization-aware training may have left its ranges in it
     asks: tuple[str, ...] = ()  # what it asks for beyond computing: functions, classes, operators and files
+    names: FileNames | None = field(default=None, compare=False)  # where the file is certain of them
 
     @property
     def legacy(self) -> bool:
@@ -68,7 +70,7 @@ def read_model_file(path: Path, structure: Path | None = None, *, built: bool = 
         with open_regular(path) as file:
             magic = file.read(8)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
     if magic.startswith(_ZIP):
         return _from_zip(path, built)
     if magic == _HDF5:
@@ -88,7 +90,8 @@ def _from_folder(path: Path) -> ModelFile:
         asks = tuple(str(ask) for ask in asks_of_saved_model(path))
     except (OSError, ValueError, IndexError) as error:
         raise ModelError(f"{path}: its saved_model.pb cannot be read: {error}", "copy or export it again") from error
-    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks)
+    names = FileNames(inputs, writer.outputs.get(_MAIN, {})) if set(signatures) == {_MAIN} else None
+    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks, names)
 
 
 def _from_zip(path: Path, built: bool) -> ModelFile:
@@ -162,7 +165,9 @@ def _weights(path: Path, kind: str, structure: Path, built: bool) -> ModelFile:
         keras = str(json.loads(text).get("keras_version") or "3")
         return _model_file(path, kind, keras, text, built)
     except OSError as error:
-        raise ModelError(f"{structure}: cannot be read: {error.strerror}", "check the file") from error
+        raise ModelError(
+            f"{structure}: cannot be read: {error.strerror}", "check its path and its permissions"
+        ) from error
     except (ValueError, AttributeError, RecursionError) as error:
         raise ModelError(f"{structure}: no model's structure: {error}", "write it with model.to_json()") from error
 
@@ -178,7 +183,16 @@ def _model_file(path: Path, suffix: str, keras: str, text: str | bytes, built: b
         raise ValueError("it names no class")
     trained = any(name in json.dumps(config) for name in _ROUNDING_LAYERS)
     asks = tuple(str(ask) for ask in asks_of_config(config, known=lambda _: built))
-    return ModelFile(path, suffix, keras, _inputs(config), tuple(_code(config)), trained_int8=trained, asks=asks)
+    return ModelFile(
+        path,
+        suffix,
+        keras,
+        _inputs(config),
+        tuple(_code(config)),
+        trained_int8=trained,
+        asks=asks,
+        names=names_of_config(config),
+    )
 
 
 _ROUNDING_LAYERS = ('"QuantizeLayer"', '"QuantizeWrapper"', '"QuantizeWrapperV2"')  # tfmot's

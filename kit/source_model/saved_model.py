@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
@@ -17,7 +17,7 @@ from kit.shared.protobuf import entries, fields, last, merged, numbers, text
 PROTOBUF = "saved_model.pb"
 MOST_GRAPH = 2 << 30  # what a protocol buffer can be
 _META_GRAPHS, _META_INFO, _TENSORFLOW_VERSION = 2, 1, 5
-_SIGNATURES, _INPUTS, _SHAPE = 5, 1, 3
+_SIGNATURES, _INPUTS, _OUTPUTS, _SHAPE = 5, 1, 2, 3
 _DIMENSIONS, _SIZE = 2, 1
 
 Shape = tuple[int | None, ...]
@@ -31,6 +31,7 @@ class Writer:
     keras: str  # "2.15.0": what model.save() of Keras 2 leaves; an export does not say
     signatures: Mapping[str, Mapping[str, Shape]]  # the shapes of each one's inputs, with every axis
     rounds: bool = False  # it has operations that round to the ranges of quantization-aware training
+    outputs: Mapping[str, Mapping[str, int | None]] = field(default_factory=dict)  # each one's, with their last axis
 
 
 def read_writer(folder: Path) -> Writer | None:
@@ -44,10 +45,14 @@ def read_writer(folder: Path) -> Writer | None:
             for key, signature in entries(graph, _SIGNATURES)
             if not key.startswith("__saved_model")
         }
+        outputs = {
+            key: {name: (_shape(tensor) or (None,))[-1] for name, tensor in entries(signature, _OUTPUTS)}
+            for key, signature in entries(graph, _SIGNATURES)
+        }
     except (OSError, ValueError, IndexError, StopIteration):
         return None
     keras, rounds = _keras(folder / "keras_metadata.pb"), b"FakeQuantWithMinMax" in content
-    return Writer(version, keras, signatures, rounds)
+    return Writer(version, keras, signatures, rounds, outputs)
 
 
 def _keras(metadata: Path) -> str:

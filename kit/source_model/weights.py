@@ -55,7 +55,7 @@ def find_weights(path: Path, pattern: str) -> list[Weight]:
 
 
 def lines(weights: list[Weight]) -> Iterator[str]:
-    """Yield what a person reads of them."""
+    """Yield what a user reads of them."""
     for each in weights:
         yield f"{each.name}  {each.dtype} {list(each.shape)}"
         if each.min is not None:
@@ -88,7 +88,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
         with open_regular(path) as file:
             magic = file.read(4)
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
     if magic == b"PK\x03\x04":
         return _from_zip(path)
     if magic == b"\x89HDF":
@@ -130,7 +130,7 @@ def _from_zip(path: Path) -> Mapping[str, np.ndarray]:
         raise ModelError(f"{path}: not a whole .keras or .npz file: {error}", "copy or save it again") from error
 
 
-def _from_hdf5(path: Path, told: Path) -> dict[str, np.ndarray]:
+def _from_hdf5(path: Path, reported: Path) -> dict[str, np.ndarray]:
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:
@@ -138,7 +138,7 @@ def _from_hdf5(path: Path, told: Path) -> dict[str, np.ndarray]:
         try:
             copy_arrays(path, copy)
         except ValueError as error:
-            raise ModelError(f"{told}: not a whole HDF5 file: {error}", "copy or save it again") from error
+            raise ModelError(f"{reported}: not a whole HDF5 file: {error}", "copy or save it again") from error
         with np.load(copy, allow_pickle=False) as file:
             return {_short(name): file[name] for name in file.files}
 

@@ -1,4 +1,4 @@
-"""A .tflite file as lines for a person, safe for a terminal whatever the file holds. Reads no bytes."""
+"""A .tflite file as lines to read, safe for a terminal whatever the file holds. Reads no bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from kit.tflite.model import Operator, Quantization, Tensor, TfliteFile
 
 
 def describe(file: TfliteFile) -> list[str]:
-    """Return a file's content as lines for a person."""
+    """Return a file's content as lines to read."""
     lines = columns(
         [
             ("bytes", f"{file.size:,} ({file.buffers_size:,} in {len(file.buffers)} buffers)"),

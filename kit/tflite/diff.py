@@ -1,4 +1,4 @@
-"""What differs between two .tflite files, in a person's words. Reads no file and runs no model.
+"""What differs between two .tflite files, in a user's words. Reads no file and runs no model.
 
 Tensors have no identity across files: converters rename, renumber and reorder them. They are paired by their name, or
 by their place in the same order of operators, whichever leaves less to say.
@@ -104,8 +104,8 @@ def _subgraph(a: TfliteFile, b: TfliteFile, graph_a: Subgraph, graph_b: Subgraph
     pairings = [_by_name(graph_a, graph_b, {})]
     if _arities(graph_a) == _arities(graph_b):
         pairings.insert(0, _by_name(graph_a, graph_b, _by_place(graph_a, graph_b)))
-    told = [(pairs, list(_differences(a, b, graph_a, graph_b, pairs))) for pairs in pairings]
-    return min(told, key=lambda each: len(each[1]))
+    reported = [(pairs, list(_differences(a, b, graph_a, graph_b, pairs))) for pairs in pairings]
+    return min(reported, key=lambda each: len(each[1]))
 
 
 def _arities(graph: Subgraph) -> list[tuple[str, int, int]]:
@@ -343,7 +343,7 @@ def _signature(
     for what, before, after in (("inputs", mine.inputs, other.inputs), ("outputs", mine.outputs, other.outputs)):
         if list(before) != list(after):
             yield Difference("signatures", f"{key} {what}: {_names(before)} -> {_names(after)}", True)
-        # A subgraph that only one of the files has is told already.
+        # A subgraph that only one of the files has is reported already.
         paired = pairs[mine.subgraph] if mine.subgraph < len(pairs) else {}
         for name in [name for name in before if name in after and paired.get(before[name]) != after[name]]:
             places = ((a, before[name]), (b, after[name]))
@@ -388,10 +388,10 @@ def _change(before: object, after: object) -> str:
 
 
 def table(a: TfliteFile, b: TfliteFile, diff: Diff) -> list[str]:
-    """Return a comparison as lines for a person: both files, what differs, and the verdict."""
+    """Return a comparison as lines to read: both files, what differs, and the verdict."""
     lines = [f"{mark} {file.path}  {file.size:,} bytes  sha256 {file.sha256}" for mark, file in (("A", a), ("B", b))]
     if diff.same:
         return [*lines, "the same bytes"]
-    told = [line.partition(": ") for line in diff.lines()]
+    reported = [line.partition(": ") for line in diff.lines()]
     verdict = "the same structure" if diff.same_structure else "another structure"
-    return [*lines, "", *(f"{kind:10}  {text}" for kind, _, text in told), "", f"{verdict}, other bytes"]
+    return [*lines, "", *(f"{kind:10}  {text}" for kind, _, text in reported), "", f"{verdict}, other bytes"]

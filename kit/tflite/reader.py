@@ -81,7 +81,7 @@ def read_tflite(source: Path | bytes) -> TfliteFile:
     try:
         return _Reader(data).file("" if isinstance(source, bytes) else name)
     except (_DamageError, struct.error, ValueError, TypeError, IndexError, OverflowError) as error:
-        # What flatbuffers, struct and numpy raise is about their own calls, and says nothing to a person.
+        # What flatbuffers, struct and numpy raise is about their own calls, and says nothing to a user.
         why = error if isinstance(error, _DamageError) else "it points outside of itself"
         raise ModelError(f"{name}: a damaged .tflite file: {why}", "copy or convert it again") from error
 
@@ -92,7 +92,7 @@ def _read(path: Path) -> bytes:
             raise ModelError(f"{path}: not a file", "name a .tflite file")
         return path.read_bytes()
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check the file and its permissions") from error
+        raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
 
 
 class _DamageError(Exception):

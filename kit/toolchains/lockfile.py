@@ -62,7 +62,9 @@ def read_lock(path: Path) -> Lock:
     try:
         lock = Lock(path, path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
-        raise EngineError(f"{path}: the lock cannot be read: {error}", "restore the file") from error
+        raise EngineError(
+            f"{path}: the lock cannot be read: {error}", "restore it from version control, or install dropkit again"
+        ) from error
     if not lock.pins:
         raise EngineError(f"{path}: the lock is empty", "restore it from version control, or run `inv lock`")
     return lock
@@ -86,7 +88,10 @@ def compile_lock(source: Path, target: Path, arguments: Sequence[str], cutoff: s
     ]
     done = subprocess.run(argv, cwd=source.parent, capture_output=True, text=True, check=False, env=uv_env())
     if done.returncode:
-        raise EngineError(f"{source}: cannot be resolved:\n{done.stderr.strip()}", "is the package index reachable?")
+        raise EngineError(
+            f"{source}: cannot be resolved:\n{done.stderr.strip()}",
+            "check the network and pip's index settings (`python -m pip config list`)",
+        )
     target.write_text(done.stdout, "utf-8")
 
 

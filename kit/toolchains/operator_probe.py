@@ -72,11 +72,14 @@ def ask(python: Path, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[int
     lines = [f"{name} {v} {file_with(codes[name], v).hex()}\n" for name, versions in wanted.items() for v in versions]
     argv = [str(python), str(SCRIPT)]
     done = subprocess.run(argv, input="".join(lines), capture_output=True, text=True, check=False, timeout=600)
-    answers = [line.split() for line in done.stdout.splitlines()]
-    if done.returncode or len(answers) != len(lines):
-        raise EngineError(f"{python}: the runtime cannot be asked: {done.stderr[-500:]}", "run it by hand")
+    predictions = [line.split() for line in done.stdout.splitlines()]
+    if done.returncode or len(predictions) != len(lines):
+        raise EngineError(
+            f"{python}: the runtime cannot be asked: {done.stderr[-500:]}",
+            "delete that venv and run `inv bench --operators` again",
+        )
     found: dict[str, list[int]] = {}
-    for name, version, answer in answers:
+    for name, version, answer in predictions:
         if answer == "yes":
             found.setdefault(name, []).append(int(version))
     return found
@@ -84,11 +87,14 @@ def ask(python: Path, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[int
 
 def probe(runtime: Runtime, notify: Callable[[str], None]) -> Versions:
     """Return the versions that a runtime has of every operator. Raises EngineError for a gap between two of them."""
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     found = ask(python, dict.fromkeys(operators(), range(1, NEWEST + 1)))
     for name, versions in found.items():
         if versions != list(range(versions[0], versions[-1] + 1)):
-            raise EngineError(f"{runtime.name} has {name} in the versions {versions}", "the table cannot hold a gap")
+            raise EngineError(
+                f"{runtime.name} has {name} in the versions {versions}",
+                "leave out the versions below the gap in kit/android/operators",
+            )
     return {name: (versions[0], versions[-1]) for name, versions in found.items()}
 
 

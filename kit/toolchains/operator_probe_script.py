@@ -21,19 +21,19 @@ def interpreter() -> Any:
 
 
 def main() -> None:
-    """Answer every line of stdin."""
-    answers, kind = os.fdopen(os.dup(1), "w"), interpreter()
+    """Reply to every line of stdin."""
+    predictions, kind = os.fdopen(os.dup(1), "w"), interpreter()
     os.dup2(2, 1)  # some runtimes greet on stdout
     for line in sys.stdin:
         name, version, content = line.split()
         try:
             kind(model_content=bytes.fromhex(content))
-            answers.write(f"{name} {version} yes\n")
+            predictions.write(f"{name} {version} yes\n")
         except ValueError as error:
             if "Didn't find op" not in str(error) and "out of range" not in str(error):
                 raise
-            answers.write(f"{name} {version} no\n")
-        answers.flush()
+            predictions.write(f"{name} {version} no\n")
+        predictions.flush()
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ class Choice:
     reason: str
 
 
-def choose_toolchain(wish: str, sources: Sequence[ModelFile]) -> Choice:
+def choose_toolchain(request: str, sources: Sequence[ModelFile]) -> Choice:
     """Return the toolchain of a TensorFlow version, or for "auto" the newest that loads every one of the files.
 
     Raises RecipeError for a version that is not pinned, ModelError where it cannot load a file: that names
@@ -31,17 +31,17 @@ def choose_toolchain(wish: str, sources: Sequence[ModelFile]) -> Choice:
     """
     able = [t for t in toolchains().values() if all(_loads(t, source) for source in sources)]
     what = " and ".join(dict.fromkeys(source.what for source in sources))
-    if wish == "auto":
+    if request == "auto":
         if not able:
             path = next((s.path for s in sources if not any(_loads(t, s) for t in toolchains().values())), None)
             where, which = (path, "loads") if path else (sources[0].path, "loads all of:")
             raise ModelError(f"{where}: no pinned TensorFlow {which} {what}", _SAVE_ELSEWHERE)
         return Choice(able[-1], f"the newest that loads {what}{_doubt(sources)}")
-    asked = find_toolchain(wish)
+    asked = find_toolchain(request)
     if asked not in able:
         source = next(source for source in sources if not _loads(asked, source))
         raise ModelError(
-            f"{source.path}: it is {source.what}, which TensorFlow {wish} ({_kerases(asked)}) cannot load",
+            f"{source.path}: it is {source.what}, which TensorFlow {request} ({_kerases(asked)}) cannot load",
             _remedy(able),
         )
     return Choice(asked, f"{ASKED}{_doubt(sources)}")

@@ -78,9 +78,9 @@ class Runtime:
         """Return the name that a recipe uses: "litert:2.3.0"."""
         return f"{self.id}:{self.version}"
 
-    def lock(self, *, pictures: bool) -> Lock:
-        """Return the lock of the interpreter and numpy, and of Pillow where pictures are read."""
-        return read_lock(self.folder / ("pictures.lock" if pictures else "requirements.lock"))
+    def lock(self, *, images: bool) -> Lock:
+        """Return the lock of the interpreter and numpy, and of Pillow where images are read."""
+        return read_lock(self.folder / ("pictures.lock" if images else "requirements.lock"))
 
 
 def toolchains() -> dict[str, Toolchain]:
@@ -147,7 +147,7 @@ def relock() -> list[Path]:
     for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE):
         overrides = ["--override", "overrides.txt"] if (folder / "overrides.txt").exists() else []
         for source in sorted(folder.glob("*.in")):
-            # What runs there runs on the Python that a person has, so its lock covers them all.
+            # What runs there runs on the Python that a user has, so its lock covers them all.
             arguments = ["--universal", "--python-version", "3.11", *overrides]
             compile_lock(source, source.with_suffix(".lock"), arguments, cutoff)
             written.append(source.with_suffix(".lock"))

@@ -21,7 +21,7 @@ GLIBC = (2, 36)
 def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], None]) -> tuple[Path, ...]:
     """Return one wheel per pin, in the lock's order, downloading what the cache lacks.
 
-    python is "3.11"; machine "x86_64" or "aarch64". The download uses the person's own pip settings (index,
+    python is "3.11"; machine "x86_64" or "aarch64". The download uses the user's own pip settings (index,
     proxy, certificates); each file's SHA-256 is checked against the lock on every call. Raises EngineError
     where a wheel cannot be had or is not the locked one.
     """

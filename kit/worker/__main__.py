@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import os
 import platform
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.shared.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
-from kit.worker.loaders.keras_choice import choose_keras
+from kit.worker.loaders.keras_choice import choose_keras, keras_of
 from kit.worker.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,22 +25,27 @@ if TYPE_CHECKING:
 def main(folder: Path, out: Path) -> None:
     """Do the job and say how it went; only a crash leaves no result.json."""
     progress = Progress()
+    faulthandler.enable()  # a fault of C++ leaves the Python lines that led to it in the log
     outcome: Result | Refusal
     try:
         outcome = work(load_job((folder / JOB).read_text("utf-8")), folder, out, progress)
     except JobError as error:
         traceback.print_exc()
         outcome = error.refusal
-    except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into an answer
+    except Exception as error:  # noqa: BLE001 - the last place that can turn a fault into a result
         traceback.print_exc()
-        from kit.worker.source.custom_objects import described
+        from kit.worker.failures.causes import described, next_step
 
         outcome = Refusal(
-            "model",
-            f"the worker does not know what to make of this model: {described(error)}",
-            "try another TensorFlow version: [toolchain] tensorflow; where each ends so, tell dropkit's makers",
+            "model", f"cannot {progress.doing}: {described(error)}", next_step(error, _OTHERWISE.format(progress.doing))
         )
     (out / RESULT).write_text(dump(outcome), "utf-8")
+
+
+_OTHERWISE = (
+    "take another TensorFlow version, as in --tensorflow 2.18.1; where each ends so, the model has something that "
+    "dropkit cannot {}: end the file before it, [model] outputs"
+)
 
 
 def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
@@ -51,28 +57,41 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.shared.npz import save_npz
     from kit.worker.conversion import eigen_cache
     from kit.worker.evaluation import data
+    from kit.worker.evaluation.broken_numbers import refuse_nan_outputs, refuse_nan_weights
+    from kit.worker.failures.layer_calls import watch_calls
+    from kit.worker.graph.suspects import suspects
     from kit.worker.loaders.front import start_behind
     from kit.worker.loaders.load import load
     from kit.worker.pipeline import make
     from kit.worker.source.contract import resolve
 
     portable = eigen_cache.fix_cache_sizes()
+    watch_calls(
+        [keras_of(legacy=part.legacy_keras) for part in job.parts if part.format != "SavedModel"], progress.layer
+    )
     progress.stage("load the model")
     source = start_behind(load(folder, job), job)
+    refuse_nan_weights(job, source.variables)
+    progress.step("trace the model")
     contracts = resolve(job, source)
+    progress.suspect(suspects([contract.traced for contract in contracts], source.inner))
     if job.freeze and job.streaming:
         raise JobError(
-            "recipe", "[model] streaming is for a .tflite, and these formats hold the model", "leave streaming out"
+            "recipe",
+            "[model] streaming is for a .tflite, and these formats hold the model",
+            "leave [model] streaming out",
         )
     if job.freeze:
         return _frozen(job, source, contracts, out, progress)
     arrays = data.read(folder, job, contracts)
 
     progress.stage(f"convert to {job.scheme}")
-    made = make(job, source, contracts, arrays)
+    made = make(job, source, contracts, arrays, progress.step)
 
     progress.stage("run the float model")
     floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
+    for predictions in floats.values():
+        refuse_nan_outputs(job, predictions, random=arrays.measured_on == "random")
     progress.stage("run the converted model")
     checked = made.check(contracts, arrays.evaluation, floats, arrays.sizes, progress.advance)
 
@@ -86,7 +105,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         tuple(signatures[1:]),
         made.kept,
         None if made.train is None else made.train.signature,
-        made.fates,
+        made.statuses,
         made.product.flex,
         (*source.notes, *made.notes, *checked.notes),
         tuple(sorted(made.product.random.get(main, ()))),
@@ -115,7 +134,7 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
         others=made.signatures[1:],
         kept=made.kept,
         train=None,
-        variables=made.fates,
+        variables=made.statuses,
         flex=(),
         notes=(*source.notes, *made.notes),
         drawn=(),
@@ -133,5 +152,5 @@ def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), Path(sys.argv[2]))
     sys.stderr.flush()
-    # The answer is on the disk: taking TensorFlow down in order would only cost half a second.
+    # The result is on the disk: taking TensorFlow down in order would only cost half a second.
     os._exit(0)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableFate
+from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableStatus
 from kit.worker.conversion.calibration import calibration_calls
 from kit.worker.conversion.converter import Origin
 from kit.worker.conversion.double_normalization import refuse_twice, scaled_inputs
@@ -20,18 +20,18 @@ from kit.worker.conversion.limits import refuse_lengths, refuse_masked, without_
 from kit.worker.conversion.signature_names import preset, resources
 from kit.worker.conversion.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.conversion.training import Train
-from kit.worker.conversion.variables import fates, keeping
+from kit.worker.conversion.variables import keeping, statuses
 from kit.worker.evaluation import metrics
 from kit.worker.evaluation.constant_outputs import unprepared
 from kit.worker.evaluation.data import Data
 from kit.worker.evaluation.interpreter import Product
 from kit.worker.evaluation.name_check import EXACT, HALF, prove, resized
 from kit.worker.evaluation.sizes import Size, first_shapes
+from kit.worker.failures.causes import described, next_step
 from kit.worker.graph.freeze import Frozen, freeze, takes_ids
 from kit.worker.graph.int8_graph import large
-from kit.worker.graph.unroll import Unrolled, has_loops
+from kit.worker.graph.unroll import has_loops
 from kit.worker.source.contract import Contract
-from kit.worker.source.custom_objects import described
 from kit.worker.source.model import Source, Variable
 from kit.worker.source.precision import precision_note
 from kit.worker.streaming.steps import one_step
@@ -45,15 +45,15 @@ BySignature = Mapping[str, Arrays]
 
 @dataclass(frozen=True)
 class Checked:
-    """What the product was fed and answered, raw, by signature and name; and what could not be proved."""
+    """What the product was fed and gave, raw, by signature and name; and what could not be proved."""
 
     fed: dict[str, Arrays]
-    answers: dict[str, Arrays]
+    predictions: dict[str, Arrays]
     notes: list[str]
 
     def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
         """Return the arrays of evaluated.npz for a signature: kit.shared.job says which."""
-        kinds = (("input", self.fed[key]), ("output", self.answers[key]), ("float", floats))
+        kinds = (("input", self.fed[key]), ("output", self.predictions[key]), ("float", floats))
         arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
         return arrays if y is None else arrays | {"y": y}
 
@@ -68,7 +68,7 @@ class Made:
     keep: tuple[Variable, ...]  # the source's, as they are in the source
     initial: dict[str, np.ndarray]  # of every kept variable, those of an optimizer, too
     train: Train | None
-    fates: tuple[VariableFate, ...]
+    statuses: tuple[VariableStatus, ...]
     stateful: frozenset[str]  # signatures that change a kept variable
     notes: tuple[str, ...]
     scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
@@ -90,7 +90,7 @@ class Made:
     def reference(
         self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
     ) -> dict[str, dict[str, np.ndarray]]:
-        """Return the float source's answers by signature.
+        """Return the float source's outputs by signature.
 
         Raises JobError (kind "recipe") where the model cannot be run on these samples.
         """
@@ -121,16 +121,16 @@ class Made:
         if self.exact is not None:
             self.exact.agree(samples[contracts[0].key], floats[contracts[0].key])
         for contract in contracts:
-            fed, answers = self.product.ask_all(contract.key, samples[contract.key], advance)
+            fed, predictions = self.product.ask_all(contract.key, samples[contract.key], advance)
             self.reset()
-            checked.fed[contract.key], checked.answers[contract.key] = fed, answers
+            checked.fed[contract.key], checked.predictions[contract.key] = fed, predictions
             if contract.key not in self.stateful:
                 held, wanted = self.unrounded.get(contract.key, contract), floats[contract.key]
                 if held is not contract:
                     wanted = metrics.reference(held, samples[contract.key])
                 if self.exact is None:
                     checked.notes.extend(resized(held, self.product, samples[contract.key], sizes[contract.key]))
-                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, answers))
+                checked.notes.extend(prove(held, self.product, samples[contract.key], wanted, predictions))
         return checked
 
     def _check_variables(self) -> None:
@@ -155,10 +155,10 @@ class Made:
             contracts = ()
         for at, contract in enumerate(contracts):
             key = contract.key
-            own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.answers[key], floats[key])
+            own = metrics.golden(self.job, self.product, key, checked.fed[key], checked.predictions[key], floats[key])
             arrays |= own if at == 0 else {f"signature/{key}/{name}": array for name, array in own.items()}
         rows = len(next(iter(arrays.values()), ()))
-        arrays |= {f"pixels/{name}": pictures[:rows] for name, pictures in data.pixels.items()}
+        arrays |= {f"pixels/{name}": images[:rows] for name, images in data.pixels.items()}
         arrays |= {f"variable/{name}": array for name, array in self.initial.items()}
         if self.train is not None:
             arrays |= {f"signature/{self.train.key}/{k}": v for k, v in self._lesson(contracts[0], checked).items()}
@@ -168,7 +168,7 @@ class Made:
         """Train on one batch, see the loss fall, and put everything back; return what was fed and the first loss."""
         assert self.train is not None
         *inputs, target = self.train.signature.inputs
-        rows = np.arange(self.train.wish.batch) % len(next(iter(checked.fed[contract.key].values())))
+        rows = np.arange(self.train.request.batch) % len(next(iter(checked.fed[contract.key].values())))
         feeds = {spec.name: checked.fed[contract.key][spec.name][rows].astype(spec.dtype) for spec in inputs}
         classes = target.shape[-1]
         feeds[target.name] = np.broadcast_to(np.eye(classes, dtype=np.float32)[0], target.shape).copy()
@@ -186,38 +186,34 @@ class Made:
         }
 
 
-def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) -> Made:
-    """Freeze, export, convert and load. Raises JobError where one of these cannot be done."""
+def make(
+    job: Job, source: Source, contracts: Sequence[Contract], data: Data, step: Callable[[str], None] = lambda _: None
+) -> Made:
+    """Freeze, export, convert and load. Raises JobError where one cannot be done. step is called with what begins."""
     _seed(job, source)
+    step("freeze the model")
     steps = one_step(contracts) if job.streaming else None
     contracts = contracts if steps is None else (steps.contract,)
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, dict(stay.initial)
     frozen = [freeze(contract.traced, variables, names) for contract in contracts]
-    for contract, graph in zip(contracts, frozen, strict=True):
-        _refuse_ids(job, contract, graph)
-        if job.scheme == "int8" and job.io != "float32":
-            refuse_masked(contract, graph, job.io)
     origin = Origin(frozen, source.inner)
-    refuse_lengths(origin)
+    _refuse(job, contracts, frozen, origin)
     scaled = scaled_inputs(job, contracts[0], frozen[0])
     twice = refuse_twice(job, scaled, origin)
     exact = None
     if steps is None:
-        written = [without_loops(graph, origin) if job.scheme == "int8" else Unrolled(graph, {}) for graph in frozen]
+        written = [without_loops(job, graph, origin) for graph in frozen]
     else:
         stream = streamed(frozen[0], steps.contract.inputs, origin, [each.name for each in variables])
         keep, written = (*keep, *stream.states), [stream.written]
         exact = float_steps(steps, stream.written.frozen, keep, origin)
         initial |= exact.initial
+    step("measure the ranges of int8 and convert" if job.scheme == "int8" else f"convert to {job.scheme}")
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        calibration = {
-            contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
-            for contract in contracts
-            if contract.key in data.calibration and steps is None
-        }
+        calibration = _calibration(contracts, data) if steps is None else {}
         graphs = [
             ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
             for c, each in zip(contracts, written, strict=True)
@@ -231,13 +227,13 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         )
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
-    random = {c.key: _random(c, f) for c, f in zip(contracts, frozen, strict=True)}
-    bound = (HALF if any(graph.raised for graph in frozen) else EXACT) if job.scheme == "float32" else None
+    step("prepare the converted model")
+    bounds = _Bounds.of(job, contracts, frozen)
     try:
         if steps is None:
-            product = Product(content, contracts, bound=bound, random=random)
+            product = Product(content, contracts, **vars(bounds), layers=source.inner, resets=job.fused_lstm)
         else:
-            product = StepProduct(content, steps, initial, bound=bound, random=random)
+            product = StepProduct(content, steps, initial, **vars(bounds))
     except JobError as error:
         raise unprepared(error, contracts, data.calibration) from error
     _check_resources(content, list(initial))
@@ -254,7 +250,7 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
         keep,
         initial,
         train,
-        fates(variables, frozen, keep),
+        statuses(variables, frozen, keep),
         stateful,
         tuple(notes),
         tuple(scaled),
@@ -263,18 +259,54 @@ def make(job: Job, source: Source, contracts: Sequence[Contract], data: Data) ->
     )
 
 
+@dataclass(frozen=True)
+class _Bounds:
+    """How near a product has to be to the source: of float32 throughout, by a share of its largest value."""
+
+    bound: float | None
+    random: Mapping[str, frozenset[str]]  # by signature: outputs that are drawn anew in each call
+
+    @staticmethod
+    def of(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen]) -> _Bounds:
+        """Return what holds for a job. graphs: the source's, frozen."""
+        random = {c.key: _random(c, f) for c, f in zip(contracts, graphs, strict=True)}
+        if job.scheme != "float32":
+            return _Bounds(None, random)
+        return _Bounds(HALF if any(graph.raised for graph in graphs) else EXACT, random)
+
+
+def _refuse(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], origin: Origin) -> None:
+    """Refuse what no conversion makes right: ids as int8, masks at an int8 border, lengths that a kernel cannot do."""
+    for contract, graph in zip(contracts, graphs, strict=True):
+        _refuse_ids(job, contract, graph)
+        if job.scheme == "int8" and job.io != "float32":
+            refuse_masked(contract, graph, job.io)
+    refuse_lengths(origin)
+
+
+def _calibration(contracts: Sequence[Contract], data: Data) -> dict[str, list[dict[str, np.ndarray]]]:
+    """Return by signature the calls that int8 is calibrated on: arrays of one call by input name, as the model's."""
+    return {
+        contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])
+        for contract in contracts
+        if contract.key in data.calibration
+    }
+
+
 def _unfit(error: tf.errors.OpError, *, random: bool) -> JobError:
     """Return what to say of samples that the source model itself fails on: ids beyond its tables, say."""
     if random:
         return JobError(
             "recipe",
             f"the model cannot be run on random inputs: {described(error)}",
-            "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+            next_step(
+                error, "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data"
+            ),
         )
     return JobError(
         "recipe",
         f"the model cannot be run on the recipe's data: {described(error)}",
-        "correct the data: ids have to lie in the model's tables, lengths in its axes",
+        next_step(error, "correct the data: ids have to lie in the model's tables, lengths in its axes"),
     )
 
 
@@ -298,7 +330,9 @@ def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: s
             "[variables.train] needs float arithmetic, and scheme is 'int8'",
             'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
         )
-    softmax = any(wish.name == contract.outputs[0].name and wish.activation == "softmax" for wish in job.outputs)
+    softmax = any(
+        request.name == contract.outputs[0].name and request.activation == "softmax" for request in job.outputs
+    )
     return Train(contract, freeze(contract.retraced(job.train.batch), variables, names), job.train, softmax)
 
 
@@ -344,7 +378,7 @@ def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
             "model",
             f"the produced file holds {len(held)} variables ({', '.join(held) or 'none'}), "
             f"and {len(wanted)} are to be kept ({', '.join(wanted) or 'none'})",
-            "the converter lost or left one: try another TensorFlow version",
+            "the converter lost or left one: take another TensorFlow version, as in --tensorflow 2.18.1",
         )
 
 
@@ -354,5 +388,5 @@ def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
             raise JobError(
                 "model",
                 f"the kept variable '{name}' does not hold what is assigned to it",
-                "the converter mixed up the variables: try another TensorFlow version",
+                "the converter mixed up the variables: take another TensorFlow version, as in --tensorflow 2.18.1",
             )

@@ -112,11 +112,11 @@ class Variables:
     read: str
     assign: str
     tensors: tuple[Tensor, ...]
-    assigned: Tensor  # what the assigning signature answers
+    assigned: Tensor  # what the assigning signature gives
 
 
 @dataclass(frozen=True)
-class Glue:
+class BindingsModel:
     """All that the templates say."""
 
     id: str
@@ -129,6 +129,7 @@ class Glue:
     labels: tuple[Labels, ...]
     variables: Variables | None
     flex: tuple[str, ...]
+    resets: bool  # an operator keeps state, which is reset before each call
 
     @property
     def main(self) -> Call:

@@ -1,7 +1,7 @@
 """Any text as Kotlin: identifiers that compile, stay readable and never meet; string literals; text in comments.
 
 Knows Kotlin's words and escapes, nothing of models. The same text gives the same name on every Python: nothing
-here asks the interpreter's own Unicode tables for what a newer one might answer otherwise, but for the
+here asks the interpreter's own Unicode tables for what a newer one might say otherwise, but for the
 decomposition of letters with accents, which Unicode keeps stable.
 """
 

@@ -132,7 +132,10 @@ def read_tensor(
             '[android] runtime = "litert:1.4.0"',
         )
     if math.prod(shape) > LARGEST:
-        raise ModelError(f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}")
+        raise ModelError(
+            f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}",
+            "give a smaller [model] batch, or smaller open axes: [[inputs]] sizes",
+        )
     return Tensor(name, const, ident, dtype, shape, _affine(entry), repr(float(allowed)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.android.codegen.app_model import AppModel
-from kit.android.codegen.kotlin_model import Call, Glue, Label, Labels, Output, Picture, Variables
+from kit.android.codegen.kotlin_model import BindingsModel, Call, Label, Labels, Output, Picture, Variables
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
 from kit.android.codegen.kotlin_tensor import Tensor, float_array, float_literal, read_tensor
 from kit.android.codegen.runtime_api import Api
@@ -47,7 +47,7 @@ def class_name(bundle_id: str) -> str:
     return f"{name}Model" if name.casefold() in taken or name.casefold() in {"outputs"} else name
 
 
-def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
+def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> BindingsModel:
     """Return the values for the templates.
 
     allowed: by "<signature>/<output>" how far an output may be from its golden vectors. Raises ModelError or
@@ -61,7 +61,7 @@ def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
     calls += [reader.other(entry) for entry in signature.others]
     calls += [reader.other(signature.train, train=True)] if signature.train else []
     kept = reader.variables(signature.variables) if signature.variables else None
-    return Glue(
+    return BindingsModel(
         id=model.id,
         version=model.version,
         package=package_name(package),
@@ -72,6 +72,7 @@ def read_glue(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Glue:
         labels=tuple(reader.enums),
         variables=kept,
         flex=signature.flex,
+        resets=signature.resets,
     )
 
 

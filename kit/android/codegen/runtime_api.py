@@ -37,9 +37,9 @@ def api_of(runtime: str) -> Api:
 
 
 def api_for(runtime: str, signature: BundleSignature) -> Api:
-    """Return the API of a bundle's own glue: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
+    """Return the API of a bundle's own Kotlin: its runtime's, or Interpreter where CompiledModel cannot hold a tensor.
 
-    LiteRT 2.3's CompiledModel has buffers of one size and no int16 in Kotlin; the same
+    LiteRT 2.3's CompiledModel has buffers of one size, no int16 in Kotlin, and no operators that keep state; the same
     library brings Interpreter, too. Raises RecipeError as api_of, and where Play services lack what the model needs.
     """
     api = api_of(runtime)
@@ -48,15 +48,20 @@ def api_for(runtime: str, signature: BundleSignature) -> Api:
             f"{runtime} has no TensorFlow operators, and the model needs {', '.join(signature.flex)}",
             '[android] runtime = "tflite:2.14.0" can link them; or build the model without them',
         )
+    if api == PLAY_SERVICES and signature.resets:
+        raise RecipeError(
+            f"{runtime} has no way to reset an operator's state, and [quantize] fused_lstm needs one",
+            'leave fused_lstm out; or [android] runtime = "litert:2.3.0", whose Interpreter has it',
+        )
     if api != COMPILED_MODEL:
         return api
     tensors = [tensor for entry in signature.all_signatures() for tensor in (*entry.inputs, *entry.outputs)]
     loose = any(-1 in tensor.shape or tensor.dtype == "int16" for tensor in tensors)
-    return INTERPRETER if loose else api
+    return INTERPRETER if loose or signature.resets else api
 
 
 def runtime_for(api: Api, own: str, own_api: Api) -> str:
-    """Return the runtime that glue for an API links, where the bundle was built for runtime `own`."""
+    """Return the runtime that Kotlin for an API links, where the bundle was built for runtime `own`."""
     # Interpreter is in every library that has CompiledModel, and not the other way round.
     if api == own_api or (api == INTERPRETER and own_api == COMPILED_MODEL):
         return own
@@ -84,5 +89,8 @@ def _split(runtime: str) -> tuple[str, tuple[int, ...]]:
         raise RecipeError(f"[android] runtime = {runtime!r} is no runtime", _HINT)
     found = tuple(int(number) for number in numbers[:2])
     if kind == "play" and found < _SIGNATURES_IN_PLAY:
-        raise RecipeError(f"{runtime} cannot run a model by its names", "play:16.5.0 is the first that can")
+        raise RecipeError(
+            f"{runtime} cannot run a model by its names",
+            'take a newer one: [android] runtime = "play:16.5.0" is the first that can',
+        )
     return kind, found

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from kit.android.codegen.app_model import AppModel
-from kit.android.codegen.kotlin_model import Glue, Output
+from kit.android.codegen.kotlin_model import BindingsModel, Output
 from kit.android.codegen.kotlin_names import Scope, camel, comment, literal
 from kit.android.codegen.kotlin_tensor import STORAGE, Tensor
-from kit.android.codegen.read_signature import read_glue
+from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COMPILED_MODEL, PLAY_SERVICES, Api, api_for
 from kit.bundle.golden_bin import write_golden
 from kit.bundle.layout import KOTLIN, KOTLIN_TESTS, Bundle
@@ -70,23 +70,23 @@ def write_android(folder: Path, model: AppModel, golden: Path) -> None:
     """
     bundle = Bundle(folder, model.id)
     api = api_for(model.runtime, model.signature)
-    render_glue(folder, model, api, golden)
+    render_bindings(folder, model, api, golden)
     with np.load(golden, allow_pickle=False) as arrays:
         write_golden(bundle.golden_bin, model.signature, {name: arrays[name] for name in arrays.files})
     write_whole(bundle.rules, render_text("android/consumer-rules.pro.j2", {"api": api}, FILTERS).encode())
 
 
-def render_glue(folder: Path, model: AppModel, api: Api, golden: Path) -> Glue:
+def render_bindings(folder: Path, model: AppModel, api: Api, golden: Path) -> BindingsModel:
     """Write the class and its golden test for one API below folder; return what they say. Raises as write_android."""
-    glue = read_glue(model, api, _allowed(model.signature, golden))
-    values = _values(glue)
+    bindings = read_bindings(model, api, _allowed(model.signature, golden))
+    values = _values(bindings)
     for root, name, template in (
-        (KOTLIN, glue.name, "model"),
-        (KOTLIN_TESTS, f"{glue.name}GoldenTest", "golden_test"),
+        (KOTLIN, bindings.name, "model"),
+        (KOTLIN_TESTS, f"{bindings.name}GoldenTest", "golden_test"),
     ):
         text = render_text(f"android/{template}.kt.j2", values, FILTERS)
-        write_whole(folder / root / glue.package_path / f"{name}.kt", _tidy(text).encode())
-    return glue
+        write_whole(folder / root / bindings.package_path / f"{name}.kt", _tidy(text).encode())
+    return bindings
 
 
 def _allowed(signature: BundleSignature, golden: Path) -> dict[str, float]:
@@ -104,34 +104,34 @@ def _allowed(signature: BundleSignature, golden: Path) -> dict[str, float]:
     return allowed
 
 
-def _values(glue: Glue) -> dict[str, Any]:
-    compiled = glue.api == COMPILED_MODEL
-    outputs = [output for call in glue.calls for output in call.outputs]
-    kept = glue.variables
-    affines = bool(glue.quantizers or any(picture.tensor.affine for picture in glue.pictures))
+def _values(bindings: BindingsModel) -> dict[str, Any]:
+    compiled = bindings.api == COMPILED_MODEL
+    outputs = [output for call in bindings.calls for output in call.outputs]
+    kept = bindings.variables
+    affines = bool(bindings.quantizers or any(picture.tensor.affine for picture in bindings.pictures))
     tests = Scope(["goldenVectorsHold", "variablesComeBackAsAssigned", "model", "context"])
     return {
-        "g": glue,
-        "imports": _imports(glue, affines=affines),
+        "g": bindings,
+        "imports": _imports(bindings, affines=affines),
         "test_imports": sorted(
             [
                 *(["com.google.ai.edge.litert.Accelerator"] if compiled else []),
-                *(["org.junit.Assert.assertEquals"] if glue.labels else []),
+                *(["org.junit.Assert.assertEquals"] if bindings.labels else []),
                 "org.junit.Assert.assertTrue",
                 "org.junit.Test",
                 "org.junit.runner.RunWith",
             ]
         ),
-        "cpu": "Accelerator.CPU" if compiled else f"{glue.name}.Accelerator.XNNPACK",
-        "label_tests": [tests.take(f"{camel(labels.output, 'output')}LabelsMatch") for labels in glue.labels],
-        "interpreter": "InterpreterApi" if glue.api == PLAY_SERVICES else "Interpreter",
+        "cpu": "Accelerator.CPU" if compiled else f"{bindings.name}.Accelerator.XNNPACK",
+        "label_tests": [tests.take(f"{camel(labels.output, 'output')}LabelsMatch") for labels in bindings.labels],
+        "interpreter": "InterpreterApi" if bindings.api == PLAY_SERVICES else "Interpreter",
         "engine_part": f"android/parts/engine_{'compiled' if compiled else 'interpreter'}.kt.j2",
         "create_part": f"android/parts/create_{'compiled' if compiled else 'interpreter'}.kt.j2",
         "affines": affines,
         "dequantizes": any(output.form != "plain" and output.tensor.affine for output in outputs),
         "real_of": {output.tensor.const: _real(output) for output in outputs if output.form != "plain"},
         "output_labels": {output.tensor.const: _label_list(output) for output in outputs},
-        "trains": any(call.train for call in glue.calls),
+        "trains": any(call.train for call in bindings.calls),
         "variable_dtypes": sorted({tensor.dtype for tensor in kept.tensors}) if kept else [],
         "lookup_classes": _LOOKUPS,
         "lookup_kinds": STORAGE,
@@ -140,8 +140,8 @@ def _values(glue: Glue) -> dict[str, Any]:
         "to_raw": _TO_RAW,
         "value_at": _VALUE_AT,
         "other_than": _OTHER_THAN,
-        "elements": {dtype: STORAGE[dtype].array.removesuffix("Array") for dtype in glue.dtypes},
-        "widths": {dtype: STORAGE[dtype].width for dtype in glue.dtypes},
+        "elements": {dtype: STORAGE[dtype].array.removesuffix("Array") for dtype in bindings.dtypes},
+        "widths": {dtype: STORAGE[dtype].width for dtype in bindings.dtypes},
     }
 
 
@@ -166,18 +166,18 @@ def _label_list(output: Output) -> str:
     return f"{labels.name}.entries" if labels.enum else labels.name
 
 
-def _imports(glue: Glue, *, affines: bool) -> list[str]:
+def _imports(bindings: BindingsModel, *, affines: bool) -> list[str]:
     math = {"kotlin.math.abs"}
     if affines:
         math |= {"kotlin.math.floor", "kotlin.math.withSign"}
-    if glue.pictures:
+    if bindings.pictures:
         math |= {"kotlin.math.ceil"}
-    if glue.activations & {"softmax", "sigmoid"}:
+    if bindings.activations & {"softmax", "sigmoid"}:
         math |= {"kotlin.math.exp"}
     return sorted(
         math
-        | _runtime_imports(glue)
-        | ({"android.graphics.Bitmap"} if glue.pictures else set())
+        | _runtime_imports(bindings)
+        | ({"android.graphics.Bitmap"} if bindings.pictures else set())
         | {
             "android.content.Context",
             "android.content.res.AssetManager",
@@ -195,14 +195,14 @@ def _imports(glue: Glue, *, affines: bool) -> list[str]:
     )
 
 
-def _runtime_imports(glue: Glue) -> set[str]:
+def _runtime_imports(bindings: BindingsModel) -> set[str]:
     """Return what the runtime's own library brings, and what it takes to load a model with it."""
     litert, gms = "com.google.ai.edge.litert", "com.google.android.gms"
-    if glue.api == COMPILED_MODEL:
+    if bindings.api == COMPILED_MODEL:
         return {f"{litert}.{name}" for name in ("Accelerator", "CompiledModel", "Environment", "TensorBuffer")}
     files = {"java.io.FileInputStream", "java.io.IOException", "java.nio.channels.FileChannel"}
-    opened = {"org.tensorflow.lite.Tensor as InterpreterTensor"} if glue.open else set()
-    if glue.api != PLAY_SERVICES:
+    opened = {"org.tensorflow.lite.Tensor as InterpreterTensor"} if bindings.open else set()
+    if bindings.api != PLAY_SERVICES:
         return files | opened | {"org.tensorflow.lite.Interpreter"}
     waiting = {f"java.util.concurrent.{name}" for name in ("ExecutionException", "TimeUnit", "TimeoutException")}
     play = {f"{gms}.tasks.Tasks", f"{gms}.tflite.java.TfLite", "org.tensorflow.lite.InterpreterApi"}

@@ -12,6 +12,7 @@ shape: int32 rank, then int32 sizes. A request is one byte, then what it needs:
     S  int32 handle, int32 signature -> the shape of each input, then of each output, as they are now
     R  int32 handle, int32 signature, int32 input, shape -> nothing
     I  int32 handle, int32 signature, bytes of each input -> byte (were tensors allocated), each output: shape, bytes
+    V  int32 handle -> nothing; what operators keep from call to call is as built
     D  int32 handle -> nothing
 
 A reply is byte 0, then the above; or 1 (the caller's fault) or 2 (the interpreter's) and a text, as the library's JNI
@@ -128,7 +129,8 @@ class Host:
 
     def __init__(self, stream: Stream) -> None:
         self._stream, self._loaded, self._last = stream, dict[int, Loaded](), 0
-        self.requests = {b"C": self.create, b"S": self.shapes, b"R": self.resize, b"I": self.invoke, b"D": self.destroy}
+        self.requests = {b"C": self.create, b"S": self.shapes, b"R": self.resize, b"I": self.invoke}
+        self.requests |= {b"V": self.reset, b"D": self.destroy}
 
     def create(self) -> None:
         """Load a model and allocate its first subgraph, as the library's constructor does."""
@@ -192,6 +194,11 @@ class Host:
             value = wrapper.GetTensor(index, subgraph)
             self._stream.put_shape(value.shape)
             self._stream.put_content(value.tobytes())
+
+    def reset(self) -> None:
+        """Set what operators keep from call to call to what it was at first."""
+        loaded = self._loaded[self._stream.number()]
+        attempt(1, "Failed to reset variable tensors", loaded.wrapper.ResetVariableTensors)
 
     def destroy(self) -> None:
         """Forget an interpreter."""

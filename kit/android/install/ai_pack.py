@@ -19,7 +19,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, RecipeError
 from kit.render import render_text
 
-TARGETING = "device_targeting_config.xml"  # the person's own: which devices a group has
+TARGETING = "device_targeting_config.xml"  # the user's own: which devices a group has
 OTHER = "other"  # Play's name for the devices of no group
 FLAG = "android.experimental.enableDeviceTargetingConfigApi=true"
 _SETTINGS = ("settings.gradle.kts", "settings.gradle")
@@ -126,7 +126,7 @@ def _check_groups(variants: Mapping[str, Path], targeting: Path) -> None:
     if not variants:
         return
     try:
-        root = ElementTree.fromstring(targeting.read_text("utf-8"))  # noqa: S314 - the person's own file
+        root = ElementTree.fromstring(targeting.read_text("utf-8"))  # noqa: S314 - the user's own file
     except FileNotFoundError:
         declared: set[str] = set()
     except (ElementTree.ParseError, UnicodeDecodeError) as error:

@@ -1,7 +1,7 @@
-"""Put bundles into an app's module and take them out again. Touches nothing that a person has changed.
+"""Put bundles into an app's module and take them out again. Touches nothing that a user has changed.
 
 The module's dropkit.json says which files came from which bundle, each with its SHA-256: what is not in there, or is
-not as it says, belongs to the person. dropkit.gradle beside it is what the dropped bundles need of Gradle.
+not as it says, belongs to the user. dropkit.gradle beside it is what the dropped bundles need of Gradle.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import Call
-from kit.android.codegen.read_signature import read_glue
+from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
@@ -33,7 +33,7 @@ _ANDROID = re.compile(r"com\.android\.(application|library)|android[.-](applicat
 
 @dataclass(frozen=True)
 class Dropped:
-    """What a drop did. `needs` says what the person has still to write into the module's own build file."""
+    """What a drop did. `needs` says what the user has still to write into the module's own build file."""
 
     id: str
     module: Path
@@ -48,7 +48,7 @@ def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -
 
     With variants, other bundles by device group, the models go into a Play AI pack beside the module; an empty mapping
     is a pack of this bundle alone. Raises CheckError where a bundle is not as it was built, or another one in the app
-    needs another runtime; RecipeError as plan_pack; OutputError where a file of the person's own is in the way, with
+    needs another runtime; RecipeError as plan_pack; OutputError where a file of the user's own is in the way, with
     nothing written.
     """
     manifest = read_intact(bundle)
@@ -108,12 +108,12 @@ def _contents(bundle: Path, manifest: Manifest) -> dict[str, bytes]:
 def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, ...] | None) -> DroppedBundle:
     """Return what dropkit.json says of a bundle. No text of a label is needed for it."""
     model = AppModel(manifest.signature, manifest.runtime, manifest.recipe.package)
-    glue = read_glue(model, api_for(model.runtime, model.signature), allowed={})
+    bindings = read_bindings(model, api_for(model.runtime, model.signature), allowed={})
     return DroppedBundle(
         version=manifest.version,
         runtime=manifest.runtime,
-        name=f"{glue.package}.{glue.name}",
-        picture=_picture(glue.main),
+        name=f"{bindings.package}.{bindings.name}",
+        picture=_picture(bindings.main),
         files={name: sha256_bytes(data) for name, data in sorted(files.items())},
         groups=groups,
     )
@@ -251,7 +251,7 @@ def _remove_empty(folder: Path, module: Path) -> None:
 
 
 def _read_state(module: Path) -> State:
-    # android_stub, and a module whose last bundle went: what is generated for no bundle is no person's work.
+    # android_stub, and a module whose last bundle went: what is generated for no bundle is no user's work.
     found = read_state(module)
     return found or State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
 

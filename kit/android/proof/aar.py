@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 
 from kit.android.codegen.runtime_api import COROUTINES
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
-from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import KOTLIN
 from kit.android.proof.zip_bytes import jar_bytes, zip_bytes
@@ -57,24 +57,24 @@ fun labelOf(context: Context): {model} = {model}.create(context)
 """
 
 
-def aar_bytes(glue: Glue, classes: Path) -> bytes:
-    """Return the library of a bundle: compiled glue, assets without the golden vectors, and R8's rules."""
+def aar_bytes(bindings: Bindings, classes: Path) -> bytes:
+    """Return the library of a bundle: compiled Kotlin, assets without the golden vectors, and R8's rules."""
     entries = {
-        "AndroidManifest.xml": _MANIFEST.format(package=glue.jvm_package, sdk=MIN_SDK).encode(),
+        "AndroidManifest.xml": _MANIFEST.format(package=bindings.jvm_package, sdk=MIN_SDK).encode(),
         "META-INF/com/android/build/gradle/aar-metadata.properties": _METADATA.encode(),
         "R.txt": b"",
         "classes.jar": jar_bytes(classes),
     }
-    assets = glue.bundle / MAIN_ASSETS
+    assets = bindings.bundle / MAIN_ASSETS
     for path in sorted(path for path in assets.rglob("*") if path.is_file()):
         entries[f"assets/{path.relative_to(assets).as_posix()}"] = path.read_bytes()
-    rules = glue.bundle / RULES
+    rules = bindings.bundle / RULES
     if rules.exists():
         entries["proguard.txt"] = rules.read_bytes()
     return zip_bytes(entries, first=("AndroidManifest.xml",))
 
 
-def pom_text(glue: Glue, version: str, runtime: str) -> str:
+def pom_text(bindings: Bindings, version: str, runtime: str) -> str:
     """Return the POM: the runtime by its Gradle coordinate ("group:artifact:version"), and Kotlin's two libraries."""
     needs = [
         runtime,
@@ -83,17 +83,20 @@ def pom_text(glue: Glue, version: str, runtime: str) -> str:
     ]
     dependencies = "\n".join(_DEPENDENCY.format(*map(escape, need.split(":"))) for need in needs)
     return _POM.format(
-        group=escape(glue.jvm_package), artifact=escape(glue.id), version=escape(version), dependencies=dependencies
+        group=escape(bindings.jvm_package),
+        artifact=escape(bindings.id),
+        version=escape(version),
+        dependencies=dependencies,
     )
 
 
-def write_maven(out: Path, glue: Glue, classes: Path, version: str, runtime: str) -> Path:
+def write_maven(out: Path, bindings: Bindings, classes: Path, version: str, runtime: str) -> Path:
     """Write the repository below out, each file with its .sha256 beside it; return the AAR."""
-    folder = out.joinpath(*glue.jvm_package.split("."), glue.id, version)
-    stem = f"{glue.id}-{version}"
+    folder = out.joinpath(*bindings.jvm_package.split("."), bindings.id, version)
+    stem = f"{bindings.id}-{version}"
     files: Mapping[str, bytes] = {
-        f"{stem}.aar": aar_bytes(glue, classes),
-        f"{stem}.pom": pom_text(glue, version, runtime).encode(),
+        f"{stem}.aar": aar_bytes(bindings, classes),
+        f"{stem}.pom": pom_text(bindings, version, runtime).encode(),
     }
     for name, content in files.items():
         write_whole(folder / name, content)
@@ -101,16 +104,16 @@ def write_maven(out: Path, glue: Glue, classes: Path, version: str, runtime: str
     return folder / f"{stem}.aar"
 
 
-def check_consumer(aar: Path, glue: Glue, scratch: Path, notify: Notify) -> str:
+def check_consumer(aar: Path, bindings: Bindings, scratch: Path, notify: Notify) -> str:
     """Compile a small app's file against classes.jar as the AAR has it; return what it is. Raises CheckError."""
     content = aar.read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         jar = scratch / "classes.jar"
         jar.write_bytes(archive.read("classes.jar"))
-        model = archive.read(f"assets/{glue.id}/model.tflite")
-    if model != Bundle(glue.bundle, glue.id).model.read_bytes():
+        model = archive.read(f"assets/{bindings.id}/model.tflite")
+    if model != Bundle(bindings.bundle, bindings.id).model.read_bytes():
         raise CheckError(f"{aar.name}: its model is not the bundle's", "build the bundle again")
     source = scratch / "Consumer.kt"
-    source.write_text(_CONSUMER.format(package=glue.package, model=glue.model), "utf-8")
+    source.write_text(_CONSUMER.format(package=bindings.package, model=bindings.model), "utf-8")
     compile_kotlin([source], [jar, *desktop_classpath(notify)], scratch / "consumer", notify)
     return f"{aar.name}, {len(content):,} B; a file of an app compiles against it"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from kit.android.proof.aar import MIN_SDK
 from kit.android.proof.kotlin_compiler import DESKTOP
-from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.tools import find_framework, find_java, find_program
 from kit.android.proof.zip_bytes import data_offset, zip_bytes
 from kit.errors import CheckError, EngineError
@@ -33,14 +33,14 @@ _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 """
 
 
-def build_apk(glue: Glue, target: Path, scratch: Path, *, stored: Sequence[str] = STORED) -> None:
+def build_apk(bindings: Bindings, target: Path, scratch: Path, *, stored: Sequence[str] = STORED) -> None:
     """Write a signed APK with the bundle's assets of a debug app. Raises MissingToolError, EngineError."""
     find_java()
     linked, aligned, signed = (scratch / f"{name}.apk" for name in ("linked", "aligned", "signed"))
     manifest = scratch / "AndroidManifest.xml"
-    text = _MANIFEST.format(package=glue.jvm_package, id=glue.id, least=MIN_SDK, target=TARGET_SDK)
+    text = _MANIFEST.format(package=bindings.jvm_package, id=bindings.id, least=MIN_SDK, target=TARGET_SDK)
     manifest.write_text(text, "utf-8")
-    _run([*_link(manifest, glue.assets, stored), "-o", str(linked)])
+    _run([*_link(manifest, bindings.assets, stored), "-o", str(linked)])
     aligned.write_bytes(_aligned(linked.read_bytes()))
     _run([str(find_program("zipalign")), "-c", "-p", "4", str(aligned)])
     key, certificate = _SIGNING / "public-test.pk8", _SIGNING / "public-test.x509.pem"
@@ -48,10 +48,13 @@ def build_apk(glue: Glue, target: Path, scratch: Path, *, stored: Sequence[str] 
     schemes = ["--v1-signing-enabled", "false", "--v2-signing-enabled", "true", "--v3-signing-enabled", "true"]
     apksigner = str(find_program("apksigner"))
     _run([apksigner, *sign, *schemes, "--v4-signing-enabled", "false", "--out", str(signed), str(aligned)])
-    told = _run([apksigner, "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), str(signed)])
+    reported = _run([apksigner, "verify", "--verbose", "--min-sdk-version", str(MIN_SDK), str(signed)])
     for scheme in ("v2", "v3"):
-        if not any(line.startswith(f"Verified using {scheme} scheme") and line.endswith("true") for line in told):
-            raise CheckError(f"{target.name}: apksigner does not find its {scheme} signature", "see apksigner verify")
+        if not any(line.startswith(f"Verified using {scheme} scheme") and line.endswith("true") for line in reported):
+            raise CheckError(
+                f"{target.name}: apksigner does not find its {scheme} signature",
+                "`apksigner verify --verbose` on it says which one it has; build it again: `kit android BUNDLE`",
+            )
     write_whole(target, signed.read_bytes())
 
 
@@ -80,10 +83,10 @@ def _aligned(content: bytes) -> bytes:
     )
 
 
-def check_apk(apk: Path, glue: Glue, scratch: Path) -> Path:
+def check_apk(apk: Path, bindings: Bindings, scratch: Path) -> Path:
     """Take the assets out of a signed APK; return their folder. Raises CheckError where the model is not mappable."""
     content, out = apk.read_bytes(), scratch / "assets"
-    wanted = f"assets/{glue.id}/model.tflite"
+    wanted = f"assets/{bindings.id}/model.tflite"
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             if info.filename.startswith("assets/"):
@@ -96,8 +99,11 @@ def check_apk(apk: Path, glue: Glue, scratch: Path) -> Path:
             )
         offset = data_offset(content, model)
         if offset % PAGE:
-            raise CheckError(f"{apk.name}: the model begins at byte {offset:,}, not on a page of {PAGE:,}", "align it")
-        if archive.read(model) != (glue.bundle / "src/main" / wanted).read_bytes():
+            raise CheckError(
+                f"{apk.name}: the model begins at byte {offset:,}, not on a page of {PAGE:,}",
+                "run `zipalign -P 16 -f 4 IN.apk OUT.apk` on it, or build the bundle's APK again: `kit android BUNDLE`",
+            )
+        if archive.read(model) != (bindings.bundle / "src/main" / wanted).read_bytes():
             raise CheckError(f"{apk.name}: its model is not the bundle's", "build the bundle again")
     return out
 
@@ -110,5 +116,8 @@ def _run(argv: Sequence[str]) -> list[str]:
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{tool} did not end in {LIMIT:.0f} s", "try again on a free machine") from error
     if done.returncode:
-        raise EngineError(f"{tool} gave up:\n  {(done.stderr or done.stdout).strip()[-600:]}", "see the lines above")
+        raise EngineError(
+            f"{tool} gave up:\n  {(done.stderr or done.stdout).strip()[-600:]}",
+            "run `kit doctor`, which tries each of these tools; the lines above are its own",
+        )
     return done.stdout.splitlines()

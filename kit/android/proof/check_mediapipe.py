@@ -1,6 +1,6 @@
 """Let MediaPipe Tasks read a bundle's model as an app's would: from the file and its metadata alone.
 
-Its image classifier runs where it fits, on the pictures of the golden vectors, and answers as the bundle's own harness
+Its image classifier runs where it fits, on the images of the golden vectors, and gives what the bundle's own harness
 does. Source of what fits: MediaPipe's image_tensor_specs.cc, image_preprocessing_graph.cc and
 classification_postprocessing_graph.cc.
 """
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 INSTALL = "apt-get install libegl1 libgles2"
 _AGAIN = "build the bundle again; look at mean, std and the order of the labels"
-_LIMIT = 300  # seconds for all pictures
+_LIMIT = 300  # seconds for all images
 _FLOAT, _STEPS = 1e-3, 2  # how far its scores may be off at least, beside what the golden vectors allow
 
 
 @dataclass(frozen=True)
 class Category:
-    """A label that the classifier gave a picture, by its place among the labels."""
+    """A label that the classifier gave an image, by its place among the labels."""
 
     label: str
     index: int
@@ -47,14 +47,14 @@ class Category:
 
 
 def mediapipe_step(bundle: Path) -> Step:
-    """Return how MediaPipe's image classifier answers; passes with the reason where no task is for such a model."""
+    """Return how MediaPipe's image classifier does; passes with the reason where no task is for such a model."""
     return step("MediaPipe", lambda: check_mediapipe(bundle, _silent))
 
 
 def check_mediapipe(bundle: Path, notify: Notify) -> str:
     """Return what was compared, or why no task fits.
 
-    Raises CheckError where MediaPipe answers otherwise than the harness, MissingToolError where it cannot run here.
+    Raises CheckError where MediaPipe gives other outputs than the harness, MissingToolError where it cannot run here.
     """
     try:
         manifest = read_manifest(bundle)
@@ -63,11 +63,11 @@ def check_mediapipe(bundle: Path, notify: Notify) -> str:
         misfit = find_misfit(signature, read_tflite(there.model))
         pixels = None if misfit else _pixels(there, signature)
         if pixels is None:
-            return f"no task fits: {misfit or 'the golden vectors have no pictures'}"
+            return f"no task fits: {misfit or 'the golden vectors have no images'}"
         with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as scratch:
-            answers = harness_outputs(bundle, Path(scratch), notify)
+            predictions = harness_outputs(bundle, Path(scratch), notify)
         output = signature.outputs[0]
-        raw = answers[f"{signature.main.key}/output/{output.name}"]
+        raw = predictions[f"{signature.main.key}/output/{output.name}"]
         labels = there.labels(str(output.labels)).read_text("utf-8").splitlines()
         return _compare(output, classify(there.model, pixels, notify), raw, labels, _allowed(there, output))
     except ModelError as error:
@@ -84,24 +84,24 @@ def find_misfit(signature: BundleSignature, file: TfliteFile) -> str | None:
         return f"the classifier takes a file with one graph, and this has {len(file.subgraphs)}"
     taken = signature.inputs[0] if len(signature.inputs) == 1 else None
     if taken is None or taken.image is None:
-        return "no classifier of one picture"
+        return "no classifier of one image"
     if len(signature.outputs) != 1 or not signature.outputs[0].labels:
         return "it does not give one list of scores with labels"
-    return _picture_misfit(taken, taken.image) or _scores_misfit(signature.outputs[0])
+    return _image_misfit(taken, taken.image) or _scores_misfit(signature.outputs[0])
 
 
-def _picture_misfit(tensor: TensorEntry, image: ImageEntry) -> str | None:
+def _image_misfit(tensor: TensorEntry, image: ImageEntry) -> str | None:
     shape = tensor.shape
     if image.color != "rgb":
-        return f"the picture is {image.color}, and MediaPipe feeds RGB"
+        return f"the image is {image.color}, and MediaPipe feeds RGB"
     if len(shape) != 4 or shape[0] != 1 or min(shape) < 1:
-        return f"the picture is {list(shape)}, and MediaPipe feeds one of fixed size, [1, height, width, 3]"
+        return f"the image is {list(shape)}, and MediaPipe feeds one of fixed size, [1, height, width, 3]"
     if tensor.dtype == "float32":
         if not len(set(image.mean)) == len(set(image.std)) == 1:
             return "each colour has a mean and std of its own, and MediaPipe has one for all"
         return None if image.std[0] > 0 else "std is below 0, and MediaPipe has no such range"
     if tensor.dtype != "uint8":
-        return f"the picture is {tensor.dtype}, and MediaPipe feeds uint8 or float32"
+        return f"the image is {tensor.dtype}, and MediaPipe feeds uint8 or float32"
     off = _pixel_steps(tensor, image)
     # It feeds pixels as they are: the normalization must be in the tensor's own scale and zero point.
     return None if off < 1 else f"MediaPipe feeds pixels as they are, up to {off:.0f} steps from what this model reads"
@@ -124,7 +124,7 @@ def _scores_misfit(scores: TensorEntry) -> str | None:
 
 
 def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Category]]:
-    """Return what MediaPipe's image classifier says of uint8 pictures [count, height, width, 3], best first.
+    """Return what MediaPipe's image classifier says of uint8 images [count, height, width, 3], best first.
 
     Raises CheckError where it refuses the model; MissingToolError where it, or a library that it loads, is not here.
     """
@@ -135,31 +135,34 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
     except EngineError as error:
         raise MissingToolError(error.message, error.hint) from error
     with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as folder:
-        pictures = Path(folder) / "pictures.npy"
-        np.save(pictures, pixels, allow_pickle=False)
+        images = Path(folder) / "pictures.npy"
+        np.save(images, pixels, allow_pickle=False)
         # Matplotlib, which MediaPipe imports, writes a list of fonts into the home folder.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         environment |= {"MPLCONFIGDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
-        argv = [str(python), str(MEDIAPIPE / "classify.py"), str(model.resolve()), str(pictures)]
+        argv = [str(python), str(MEDIAPIPE / "classify.py"), str(model.resolve()), str(images)]
         try:
             done = subprocess.run(
                 argv, capture_output=True, text=True, check=False, env=environment, timeout=_LIMIT, cwd=folder
             )
         except subprocess.TimeoutExpired as error:
-            raise CheckError(f"MediaPipe gave no answer in {_LIMIT} seconds", "is the model very large?") from error
-    return _read_answers(done)
+            raise CheckError(
+                f"MediaPipe gave no result in {_LIMIT} seconds",
+                "try again on a free machine; the other steps of `kit android` do not need MediaPipe",
+            ) from error
+    return _read_outputs(done)
 
 
-def _read_answers(done: subprocess.CompletedProcess[str]) -> list[list[Category]]:
+def _read_outputs(done: subprocess.CompletedProcess[str]) -> list[list[Category]]:
     if done.returncode or not done.stdout.strip():
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["it said nothing"]
         raise EngineError(f"MediaPipe ended with status {done.returncode}: {lines[-1][:400]}", "run `kit doctor`")
-    told = json.loads(done.stdout.splitlines()[-1])
-    if "missing" in told:
-        raise MissingToolError(f"MediaPipe does not start: {told['missing']}", INSTALL)
-    if "refused" in told:
-        raise CheckError(f"MediaPipe refuses the model: {told['refused'][:600]}", _AGAIN)
-    return [[Category(**category) for category in picture] for picture in told["answers"]]
+    reported = json.loads(done.stdout.splitlines()[-1])
+    if "missing" in reported:
+        raise MissingToolError(f"MediaPipe does not start: {reported['missing']}", INSTALL)
+    if "refused" in reported:
+        raise CheckError(f"MediaPipe refuses the model: {reported['refused'][:600]}", _AGAIN)
+    return [[Category(**category) for category in image] for image in reported["outputs"]]
 
 
 def _pixels(bundle: Bundle, signature: BundleSignature) -> np.ndarray | None:
@@ -187,11 +190,11 @@ def _compare(
     labels: Sequence[str],
     allowed: float,
 ) -> str:
-    """Return how near the answers are. raw: the harness's, [pictures, ..., classes], in the file's own type."""
+    """Return how near the outputs are. raw: the harness's, [images, ..., classes], in the file's own type."""
     scores = _scores(output, raw)
     worst = 0.0
-    for picture, (categories, wanted) in enumerate(zip(given, scores, strict=True)):
-        where = f"picture {picture} of the golden vectors"
+    for image, (categories, wanted) in enumerate(zip(given, scores, strict=True)):
+        where = f"image {image} of the golden vectors"
         best = float(wanted.max())
         top = categories[0]
         if top.index >= len(labels) or top.label != labels[top.index]:
@@ -203,11 +206,11 @@ def _compare(
             there = f"{labels[int(wanted.argmax())]!r} {best:.4g}"
             raise CheckError(f"{where}: MediaPipe says {top.label!r} {top.score:.4g}, the harness {there}", _AGAIN)
         worst = max(worst, off)
-    return f"the image classifier labels {len(given)} pictures as the harness does; worst score off by {worst:.2g}"
+    return f"the image classifier labels {len(given)} images as the harness does; worst score differs by {worst:.2g}"
 
 
 def _scores(output: TensorEntry, raw: np.ndarray) -> np.ndarray:
-    """Return real scores [pictures, classes] as metadata makes readers see them: a sigmoid is applied, no softmax."""
+    """Return real scores [images, classes] as metadata makes readers see them: a sigmoid is applied, no softmax."""
     import numpy as np
 
     real = raw.reshape(len(raw), -1).astype(np.float64)

@@ -76,13 +76,13 @@ def _differences(found: Metadata, wanted: Metadata) -> Iterator[str]:
 
 def _fields(found: Any, wanted: Any, what: str, where: str, skip: frozenset[str] | set[str] = frozenset()) -> list[str]:
     names = [each.name for each in fields(found) if each.name not in skip]
-    pairs = [(name, _told(getattr(found, name)), _told(getattr(wanted, name))) for name in names]
+    pairs = [(name, _shown(getattr(found, name)), _shown(getattr(wanted, name))) for name in names]
     return [f"{what}: {name} {a} in the metadata, {b} in {where}" for name, a, b in pairs if a != b]
 
 
 def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
     """Yield where the recipe's own numbers are not the metadata's: signature.json may be wrong in the same way."""
-    # The recipe speaks of the main signature; another one may take the same picture as plain numbers.
+    # The recipe speaks of the main signature; another one may take the same image as plain numbers.
     graphs = [graph for graph in found.subgraphs if graph.name == main]
     notes: dict[str, TensorNote] = {note.name: note for graph in graphs for note in graph.inputs}
     for tensor in recipe.inputs:
@@ -90,9 +90,11 @@ def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
         if note is None or not tensor.std:
             continue
         for name, wanted in (("mean", tensor.mean), ("std", tensor.std)):
-            told = getattr(note, name)
-            if len(told) != len(wanted) or any(abs(a - b) > 1e-6 * abs(b) for a, b in zip(told, wanted, strict=True)):
-                yield f"{tensor.name}: {name} {_told(told)} in the metadata, {_told(tuple(wanted))} in the recipe"
+            reported = getattr(note, name)
+            if len(reported) != len(wanted) or any(
+                abs(a - b) > 1e-6 * abs(b) for a, b in zip(reported, wanted, strict=True)
+            ):
+                yield f"{tensor.name}: {name} {_shown(reported)} in the metadata, {_shown(tuple(wanted))} in the recipe"
 
 
 def _files(inside: Mapping[str, bytes], bundle: Bundle, signature: BundleSignature) -> Iterator[str]:
@@ -115,7 +117,7 @@ def _lines(content: bytes | None) -> str:
     return f"{len(lines)} lines {', '.join(map(repr, lines[:3]))}{', ...' if len(lines) > 3 else ''}"
 
 
-def _told(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
         return f"[{', '.join(f'{each:.7g}' for each in value)}]"
     return repr(value)

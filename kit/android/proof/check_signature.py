@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kit.android.codegen.kotlin_names import literal
-from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.kotlin_sources import Bindings
 from kit.bundle.golden_bin import read_golden
 from kit.bundle.layout import Bundle
 from kit.bundle.signature import BundleSignature, TensorEntry, read_signature
@@ -18,14 +18,14 @@ from kit.tflite.reader import read_tflite
 _AGAIN = "build the bundle again"
 
 
-def check_signature(bundle: Bundle, glue: Glue) -> str:
+def check_signature(bundle: Bundle, bindings: Bindings) -> str:
     """Return what was counted.
 
     Raises CheckError where signature.json, labels, golden vectors or Kotlin do not fit the model.
     """
     signature = read_signature(bundle.signature)
     file = read_tflite(bundle.model)
-    kotlin = "".join(path.read_text("utf-8") for path in glue.sources)
+    kotlin = "".join(path.read_text("utf-8") for path in bindings.sources)
     faults = [*_signatures(signature, file), *_labels(signature, bundle, kotlin), *_names(signature, kotlin)]
     faults += _vectors(signature, bundle.golden_bin)
     if faults:

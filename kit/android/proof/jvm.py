@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.android.proof.kotlin_compiler import DESKTOP, compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.proof.kotlin_sources import Glue
+from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.errors import CheckError, EngineError
@@ -42,23 +42,30 @@ class Compiled:
     tests: Path
 
 
-def compile_glue(glue: Glue, scratch: Path, notify: Notify) -> Compiled:
+_PROVE = "build the bundle again on this machine, and prove it again: `kit android BUNDLE`"
+
+
+def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compiled:
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
-    compile_kotlin(glue.sources, classpath, compiled.main, notify, module=glue.module)
+    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module)
     runner = scratch / "Runner.kt"
     text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
-    for word, name in (("BUNDLE_PACKAGE", glue.package), ("BUNDLE_MODEL", glue.model), ("BUNDLE_TEST", glue.test)):
+    for word, name in (
+        ("BUNDLE_PACKAGE", bindings.package),
+        ("BUNDLE_MODEL", bindings.model),
+        ("BUNDLE_TEST", bindings.test),
+    ):
         text = text.replace(word, name)
     runner.write_text(text, "utf-8")
     compile_kotlin(
-        [*glue.tests, runner],
+        [*bindings.tests, runner],
         [compiled.main, *classpath],
         compiled.tests,
         notify,
         friends=[compiled.main],
-        module=glue.module,
+        module=bindings.module,
     )
     return compiled
 
@@ -69,7 +76,7 @@ def runtime_properties(notify: Notify) -> list[str]:
     Raises EngineError where its wheel has no libLiteRt.
     """
     runtime = find_runtime(RUNTIME)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     library = next(iter(sorted(python.parent.parent.rglob("libLiteRt.*"))), None)
     if library is None:
         raise EngineError(f"{RUNTIME} has no libLiteRt on this machine", "run the proof on Linux")
@@ -100,15 +107,17 @@ def run_golden(
     ]
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
     ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=LIMIT)
-    told = next((line for line in lines if line.startswith("tests ")), "")
+    reported = next((line for line in lines if line.startswith("tests ")), "")
     failed = [line.removeprefix("failure ") for line in lines if line.startswith("failure ")]
     if ended.status == 4 and failed:
-        raise CheckError("\n  ".join(failed[:4]), "the bundle does not do on a JVM what it did when it was built")
-    if ended.status or not told:
+        raise CheckError("\n  ".join(failed[:4]), _PROVE)
+    if ended.status or not reported:
         crash = _crash(scratch / "crash.log")
         how = f"crashed: {crash}" if crash else f"ended: {ended.cause}"
-        raise CheckError(f"the JVM {how}\n  {tail(log, 8)}", "see the last lines above")
-    count = int(told.split()[1])
+        raise CheckError(
+            f"the JVM {how}\n  {tail(log, 8)}", "run `kit doctor`; where the Java is sound, build the bundle again"
+        )
+    count = int(reported.split()[1])
     if count == 0:
         raise CheckError("the golden test holds no test", "build the bundle again")
     return count, _read_record(record)
@@ -144,7 +153,7 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     import numpy as np
 
     runtime = find_runtime(RUNTIME)
-    python = runtime_venv(runtime, runtime.lock(pictures=False), notify)
+    python = runtime_venv(runtime, runtime.lock(images=False), notify)
     out = scratch / "harness.npz"
     # The interpreter must not leave its cache in the bundle, nor run one that came with it instead of the files there.
     cache = f"pycache_prefix={scratch / 'pycache'}"
@@ -171,23 +180,25 @@ def compare_outputs(recorded: Sequence[tuple[str, int, bytes]], harness: Mapping
         wanted = harness[name][vector]
         missing.discard((name, vector))
         if len(raw) != wanted.nbytes:
-            raise CheckError(f"{name}, vector {vector}: {len(raw)} bytes on the JVM, {wanted.nbytes} in the harness")
+            raise CheckError(
+                f"{name}, vector {vector}: {len(raw)} bytes on the JVM, {wanted.nbytes} in the harness", _PROVE
+            )
         given = np.frombuffer(raw, wanted.dtype).reshape(wanted.shape)
         if wanted.dtype.kind != "f":
             if not np.array_equal(given, wanted):
                 off = np.abs(given.astype(np.int64) - wanted.astype(np.int64)).max()
-                raise CheckError(f"{name}, vector {vector}: the JVM is {off} steps off the Python harness")
+                raise CheckError(f"{name}, vector {vector}: the JVM is {off} steps off the Python harness", _PROVE)
             continue
         scale = max(1.0, float(np.nanmax(np.abs(wanted))) if wanted.size else 1.0)
         off_by = np.where(given == wanted, 0.0, np.abs(given.astype(np.float64) - wanted)) / scale
         off_by = np.where(np.isnan(given) & np.isnan(wanted), 0.0, off_by)
         if off_by.size and not off_by.max() <= FLOAT_TOLERANCE:
-            raise CheckError(f"{name}, vector {vector}: the JVM is {off_by.max():.3g} off the Python harness")
+            raise CheckError(f"{name}, vector {vector}: the JVM is {off_by.max():.3g} off the Python harness", _PROVE)
         worst = max(worst, float(off_by.max()) if off_by.size else 0.0)
     if missing:
         name, vector = min(missing)
         raise CheckError(
-            f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)"
+            f"{name}, vector {vector}: the self-test gave no such output on the JVM ({len(missing)} in all)", _PROVE
         )
     total = sum(len(array) for array in harness.values())
     return f"{total} outputs as in the Python harness" + (f", floats within {worst:.1g}" if worst else ", bit for bit")

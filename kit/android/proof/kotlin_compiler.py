@@ -85,7 +85,7 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
             _compile(argv, "Java")
         except CheckError as error:
             raise EngineError(
-                f"the desktop's own classes: {error.message}", "report this with the line above"
+                f"the desktop's own classes: {error.message}", "install dropkit again: these classes come with it"
             ) from error
         write_whole(jar, jar_bytes(classes))
 
@@ -101,8 +101,8 @@ def _compile(argv: Sequence[str], language: str) -> None:
             f"the {language} compiler did not end in {LIMIT:.0f} s", "try again on a free machine"
         ) from error
     if done.returncode:
-        told = (line for line in (done.stdout + done.stderr).splitlines() if line.strip())
-        lines = [line for line in told if "warnings found and -Werror" not in line]
+        reported = (line for line in (done.stdout + done.stderr).splitlines() if line.strip())
+        lines = [line for line in reported if "warnings found and -Werror" not in line]
         raise CheckError(f"{language} does not compile:\n  " + "\n  ".join(lines[:12]), "build the bundle again")
 
 

@@ -13,7 +13,7 @@ _AGAIN = "build the bundle again"
 
 
 @dataclass(frozen=True)
-class Glue:
+class Bindings:
     """The class of a bundle's model and its test. Its Kotlin may lie in another folder than the bundle's assets."""
 
     bundle: Path
@@ -53,8 +53,8 @@ class Glue:
         return [self.bundle / MAIN_ASSETS, self.bundle / DEBUG_ASSETS]
 
 
-def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
-    """Return a bundle's glue, or that below another folder with the same layout.
+def find_bindings(bundle: Path, kotlin: Path | None = None) -> Bindings:
+    """Return a bundle's Kotlin, or that below another folder with the same layout.
 
     Raises CheckError where there is none, or the test is not of the class.
     """
@@ -64,5 +64,5 @@ def find_glue(bundle: Path, kotlin: Path | None = None) -> Glue:
         for source in sorted((kotlin / KOTLIN).rglob(f"{model}.kt")):
             named = re.search(r"^package\s+(\S+)", source.read_text("utf-8"), re.MULTILINE)
             if named:
-                return Glue(bundle, kotlin, named[1], model, test.stem)
+                return Bindings(bundle, kotlin, named[1], model, test.stem)
     raise CheckError(f"{kotlin}: there is no Kotlin class with its golden test in src", _AGAIN)

@@ -1,4 +1,4 @@
-"""Whether a bundle's code is what this kit writes for its facts: only then it is run without being allowed."""
+"""Whether a bundle's code is what this kit writes for its signature: only then it is run without being allowed."""
 
 from __future__ import annotations
 

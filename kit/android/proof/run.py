@@ -20,8 +20,16 @@ from kit.android.proof.check_mediapipe import mediapipe_step
 from kit.android.proof.check_metadata import metadata_step
 from kit.android.proof.check_operators import fit_step
 from kit.android.proof.check_signature import check_signature
-from kit.android.proof.jvm import RUNTIME, Compiled, compare_outputs, compile_glue, fresh, harness_outputs, run_golden
-from kit.android.proof.kotlin_sources import Glue, find_glue
+from kit.android.proof.jvm import (
+    RUNTIME,
+    Compiled,
+    compare_outputs,
+    compile_bindings,
+    fresh,
+    harness_outputs,
+    run_golden,
+)
+from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.own_code import refuse_foreign_code
 from kit.android.proof.step import Notify, Step, step
 from kit.android.proof.tools import KOTLIN
@@ -67,7 +75,7 @@ def prove(
 ) -> Proof:
     """Run every step and return what each found.
 
-    With another api than the bundle's own, that API's glue is rendered from the bundle's facts and proved in its
+    With another api than the bundle's own, that API's Kotlin is rendered from the bundle's signature and proved in its
     place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
     <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
     folder is no bundle. The steps run its code: without allow_code that must be what this kit writes for it, else
@@ -108,8 +116,8 @@ class _Work:
     notify: Notify
 
     @property
-    def glue(self) -> Glue:
-        return find_glue(self.bundle, self.kotlin)
+    def bindings(self) -> Bindings:
+        return find_bindings(self.bundle, self.kotlin)
 
     @property
     def compiled(self) -> Compiled:
@@ -123,7 +131,7 @@ class _Work:
 def _steps(work: _Work, checks: Sequence[Check], notify: Notify) -> Iterator[Step]:
     cheap: list[tuple[str, Callable[[], str]]] = [
         ("files", lambda: _intact(work)),
-        ("names and counts", lambda: check_signature(Bundle(work.bundle, work.manifest.id), work.glue)),
+        ("names and counts", lambda: check_signature(Bundle(work.bundle, work.manifest.id), work.bindings)),
     ]
     for name, do in cheap:
         notify(name)
@@ -146,28 +154,28 @@ def _intact(work: _Work) -> str:
 
 
 def _compile(work: _Work) -> str:
-    glue = work.glue
-    compile_glue(glue, work.scratch, work.notify)
-    return f"{len(glue.sources) + len(glue.tests)} files, no warning from Kotlin {KOTLIN}"
+    bindings = work.bindings
+    compile_bindings(bindings, work.scratch, work.notify)
+    return f"{len(bindings.sources) + len(bindings.tests)} files, no warning from Kotlin {KOTLIN}"
 
 
 def _golden(work: _Work) -> str:
-    count, recorded = run_golden(work.compiled, work.glue.assets, work.scratch, work.notify)
+    count, recorded = run_golden(work.compiled, work.bindings.assets, work.scratch, work.notify)
     same = compare_outputs(recorded, harness_outputs(work.bundle, work.scratch, work.notify))
     return f"{count} tests on {RUNTIME}; {same}"
 
 
 def _flipped(work: _Work) -> str:
     """Run the same test on golden vectors with one byte flipped: a test that passes then tests nothing."""
-    glue = work.glue
+    bindings = work.bindings
     folder = fresh(work.scratch / "flipped")
-    path = folder / glue.id / GOLDEN_BIN
-    shutil.copytree(glue.assets[1], folder, dirs_exist_ok=True)
+    path = folder / bindings.id / GOLDEN_BIN
+    shutil.copytree(bindings.assets[1], folder, dirs_exist_ok=True)
     content = bytearray(path.read_bytes())
     content[-1] ^= 0x40
     path.write_bytes(content)
     try:
-        run_golden(work.compiled, [glue.assets[0], folder], work.scratch, work.notify)
+        run_golden(work.compiled, [bindings.assets[0], folder], work.scratch, work.notify)
     except CheckError as refused:
         if refused.message.startswith("the JVM "):
             raise
@@ -177,13 +185,13 @@ def _flipped(work: _Work) -> str:
 
 def _library(work: _Work) -> str:
     version = work.manifest.version
-    aar = write_maven(work.result / "m2", work.glue, work.compiled.main, version, work.coordinate)
-    return check_consumer(aar, work.glue, work.scratch, work.notify)
+    aar = write_maven(work.result / "m2", work.bindings, work.compiled.main, version, work.coordinate)
+    return check_consumer(aar, work.bindings, work.scratch, work.notify)
 
 
 def _package(work: _Work) -> str:
-    build_apk(work.glue, work.apk, fresh(work.scratch / "apk"))
-    assets = check_apk(work.apk, work.glue, fresh(work.scratch / "unpacked"))
+    build_apk(work.bindings, work.apk, fresh(work.scratch / "apk"))
+    assets = check_apk(work.apk, work.bindings, fresh(work.scratch / "unpacked"))
     count, _outputs = run_golden(work.compiled, [assets], work.scratch, work.notify)
     return f"{work.apk.stat().st_size:,} B, signed v2 and v3; its stored model, taken out, passes {count} tests again"
 

@@ -68,8 +68,8 @@ def find_java(program: str = "java") -> Path:
     home = os.environ.get("JAVA_HOME", "")
     own = Path(home) / "bin" / program
     path = own if home and own.exists() else find_program(program)
-    told = subprocess.run([str(path), "-version"], capture_output=True, text=True, check=False)
-    number = re.search(r"(\d+)(?:\.\d+)*", told.stdout + told.stderr)
+    reported = subprocess.run([str(path), "-version"], capture_output=True, text=True, check=False)
+    number = re.search(r"(\d+)(?:\.\d+)*", reported.stdout + reported.stderr)
     if number is None or int(number[1]) < OLDEST_JAVA:
         raise MissingToolError(
             f"{path} is older than Java {OLDEST_JAVA}", f"{INSTALL}, or set JAVA_HOME to a newer JDK"
@@ -124,7 +124,7 @@ def _fetch_kotlin(folder: Path, notify: Notify) -> None:
             )
         if b64encode(sha512(packed.read_bytes()).digest()).decode() != KOTLIN_SHA512:
             raise EngineError(
-                f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may answer: npm ping"
+                f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may respond: npm ping"
             )
         unpacked = Path(scratch) / "unpacked"
         with tarfile.open(packed) as archive:

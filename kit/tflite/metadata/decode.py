@@ -149,12 +149,12 @@ def _content(table: _Table | None) -> dict[str, Any]:
     kind = table.number(0, "B") if table else 0
     if table is None or kind not in {FEATURE, IMAGE}:
         return {}
-    picture = table.table(1)
-    if kind == FEATURE or picture is None:
+    image = table.table(1)
+    if kind == FEATURE or image is None:
         return {"content": "feature" if kind == FEATURE else "image"}
-    size = picture.table(1)
+    size = image.table(1)
     sides = (size.number(0, "I"), size.number(1, "I")) if size else None
-    return {"content": "image", "color": _named(COLORS, picture.number(0, "b")), "size": sides}
+    return {"content": "image", "color": _named(COLORS, image.number(0, "b")), "size": sides}
 
 
 def _unit(table: _Table) -> dict[str, Any]:

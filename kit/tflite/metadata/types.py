@@ -30,7 +30,7 @@ class TensorNote:
     description: str = ""
     content: Content = ""
     color: Color = ""
-    size: tuple[int, int] | None = None  # of a picture: width, height
+    size: tuple[int, int] | None = None  # of an image: width, height
     mean: tuple[float, ...] = ()  # value = (pixel - mean) / std, one for each channel or one for all
     std: tuple[float, ...] = ()
     sigmoid: bool = False  # scores are calibrated as a file of parameters says

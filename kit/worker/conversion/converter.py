@@ -15,6 +15,7 @@ from kit.worker.conversion.calibration import resizing
 from kit.worker.conversion.export import Exported
 from kit.worker.conversion.float_front_end import front_ends_in_float
 from kit.worker.conversion.signature_names import settle
+from kit.worker.evaluation.kernel_errors import explained, operator_of
 from kit.worker.graph.fake_quant import is_trained
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.subgraph import nodes_of
@@ -24,6 +25,7 @@ from kit.worker.tflite_file.int8_file import mended
 from kit.worker.tflite_file.short_names import with_short_names
 
 Arrays = Mapping[str, np.ndarray]
+_PYTHON = {"EagerPyFunc", "PyFunc", "PyFuncStateless"}
 
 
 @dataclass(frozen=True)
@@ -126,6 +128,13 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             f"[variables.train]: TFLite has no gradient of what lies behind the kept variables: {', '.join(ops)}",
             "keep only variables that come after it, such as the last layer's; or leave [variables.train] out",
         )
+    if python := [op for op in ops if op in _PYTHON]:
+        return JobError(
+            "model",
+            "it calls a Python function, which no file for an app has: "
+            + source.placed(python[0], _named(python[0], text)),
+            "write that step with TensorFlow's operations, not in tf.py_function or tf.numpy_function",
+        )
     if ops:
         named = {op: _named(op, text) for op in ops}
         layers = source.layers_of([node for nodes in named.values() for node in nodes])
@@ -142,11 +151,26 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "a recurrent layer cannot be converted with this open axis: TFLite's lists need a fixed batch",
             "give [model] batch = 1, or leave it out; an open axis of the sequence alone often works",
         )
+    return JobError("model", f"the converter refuses the model: {_shown(text, source)}", _next(job))
+
+
+def _shown(text: str, source: Origin) -> str:
+    """Return the converter's message as operator, layer and cause."""
+    if operator := operator_of(text):  # calibration runs the graph
+        plain = operator.replace("_", "").lower()
+        nodes = [node.name for frozen in source.graphs for node in nodes_of(frozen.graph) if node.op.lower() == plain]
+        layers = source.layers_of(nodes)
+        where = f" (one of the layers {', '.join(layers[:5])})" if layers else ""
+        return f"while it measures ranges, {explained(text)}{where}"
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    telling = next((line for line in lines if "error:" in line), lines[0] if lines else type(error).__name__)
-    hint = (
-        'try scheme = "float32" to see whether quantization is the cause'
-        if job.scheme != "float32"
-        else "try another TensorFlow version ([toolchain] tensorflow), or take outputs before it ([model] outputs)"
-    )
-    return JobError("model", f"the converter refused the model: {telling[:300]}", hint)
+    telling = next((line for line in lines if "error:" in line), lines[0] if lines else "it does not say why")
+    where, _, cause = telling.rpartition("error: ")
+    layers = source.layers_of(re.findall(r'"([^"@:]+)(?:@[^"]*)?"', where))
+    return (f"layer '{layers[-1]}': " if layers else "") + cause[:240]
+
+
+def _next(job: Job) -> str:
+    version = "take another TensorFlow version, as in --tensorflow 2.18.1"
+    if job.scheme != "float32":
+        return f'{version}; or [quantize] scheme = "float32", which shows whether quantization is the cause'
+    return f"{version}; or end the file before that layer: [model] outputs"

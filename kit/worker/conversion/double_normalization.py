@@ -30,11 +30,11 @@ _ARITHMETIC = {"Mul", "Sub", "AddV2", "Add", "RealDiv", "Div", "BiasAdd"}
 
 def scaled_inputs(job: Job, contract: Contract, frozen: Frozen) -> dict[str, str]:
     """Return the image inputs whose pixels the model itself scales, with the last node that does."""
-    pictures = {wish.name for wish in job.inputs if wish.picture}
+    images = {request.name for request in job.inputs if request.image}
     found = {
         spec.name: _scaling(frozen.unfolded, name, spec)
         for spec, name in zip(contract.inputs, frozen.inputs, strict=True)
-        if spec.name in pictures
+        if spec.name in images
     }
     return {name: node for name, node in found.items() if node}
 
@@ -44,7 +44,7 @@ def refuse_twice(job: Job, scaled: Mapping[str, str], origin: Origin) -> list[st
 
     scaled: what scaled_inputs gives. Raises JobError (kind "check").
     """
-    normalized = {wish.name for wish in job.inputs if wish.normalized}
+    normalized = {request.name for request in job.inputs if request.normalized}
     found = []
     for name, node in scaled.items():
         if name in normalized:

@@ -78,21 +78,21 @@ def export(
     quantizable: for TFLite's quantizer, which takes no signature without inputs.
     """
     functions: dict[str, Any] = {}
-    told = []
+    reported = []
     for contract, frozen in contracts:
         functions[contract.key], exported = _inference(module, contract, frozen)
-        told.append(exported)
+        reported.append(exported)
     if train is not None:
         functions[train.key], exported = train.function(module)
-        told.append(exported)
+        reported.append(exported)
     if module.kept:
         for key, function, exported in (_read(module, quantizable), _assign(module)):
             functions[key] = function
-            told.append(exported)
+            reported.append(exported)
     # Without gradients: TensorFlow cannot save a custom one (swish) of a graph that was imported, and nothing needs it.
     options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
     tf.saved_model.save(module, str(folder), signatures=functions, options=options)
-    return tuple(told)
+    return tuple(reported)
 
 
 def plain(name: str) -> str:
@@ -126,8 +126,8 @@ def _inference(module: Module, contract: Contract, frozen: Frozen) -> tuple[Any,
 
     def serve(**feeds: Any) -> dict[str, Any]:
         handles = module.handles() if frozen.kept else {}
-        answers = imported(frozen, [feeds[word] for word, _ in inputs], handles)
-        return dict(zip([word for word, _ in outputs], answers, strict=True))
+        predictions = imported(frozen, [feeds[word] for word, _ in inputs], handles)
+        return dict(zip([word for word, _ in outputs], predictions, strict=True))
 
     named = specs(inputs, [spec.shape for spec in contract.inputs], [spec.dtype for spec in contract.inputs])
     function = tf.function(serve, autograph=False).get_concrete_function(**named)

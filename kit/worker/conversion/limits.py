@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 
-from kit.shared.job import JobError
+from kit.shared.job import Job, JobError
 from kit.worker.conversion.converter import Origin
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data
@@ -43,11 +43,13 @@ def refuse_lengths(origin: Origin) -> None:
             )
 
 
-def without_loops(frozen: Frozen, origin: Origin) -> Unrolled:
+def without_loops(job: Job, frozen: Frozen, origin: Origin) -> Unrolled:
     """Return a graph with its loops, as recurrent layers are, written out: TensorFlow cannot calibrate one for int8.
 
-    Raises JobError for a loop whose steps cannot be counted beforehand, or are too many.
+    Other schemes keep them. Raises JobError for a loop whose steps cannot be counted beforehand, or are too many.
     """
+    if job.scheme != "int8" or job.fused_lstm:
+        return Unrolled(frozen, {})
     try:
         return unrolled(frozen, STEPS)
     except OpenLoopError as error:

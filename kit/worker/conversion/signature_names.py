@@ -76,7 +76,7 @@ def resources(content: bytes) -> list[str]:
     return sorted(found)
 
 
-_ANOTHER = "the converter lost it: try another TensorFlow version"
+_ANOTHER = "the converter lost it: take another TensorFlow version, as in --tensorflow 2.18.1"
 
 
 def _settle(

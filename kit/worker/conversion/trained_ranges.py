@@ -16,6 +16,7 @@ import tensorflow as tf
 from kit.shared.job import Job, JobError
 from kit.worker.conversion.converter import Origin, convert
 from kit.worker.conversion.export import Module, export
+from kit.worker.conversion.fused import fused_content
 from kit.worker.conversion.measured_ranges import in_float, unlearned, untrained, with_ranges
 from kit.worker.conversion.training import Train
 from kit.worker.graph.fake_quant import is_trained, kept_unrounded, refuse_ranges, unrounded
@@ -45,6 +46,8 @@ def content_of(
     """
     module, train, origin = parts
     calibration, rows = data
+    if job.fused_lstm:
+        return fused_content(job, contracts, origin, rows, folder), []
     trained = job.scheme == "int8" and any(is_trained(graph.graph) for graph in graphs)
     content, left = b"", [list[list[str]]()]
     for at in range(_ROUNDS):
@@ -94,14 +97,16 @@ def _held(contract: Contract, frozen: Frozen, keep: Sequence[Variable]) -> Contr
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
         here = tf.compat.v1.get_default_graph()
         handles = {variable.name: here.capture(variable.value.handle) for variable in keep}
-        answers = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
-        return dict(zip([spec.name for spec in contract.outputs], answers, strict=True))
+        predictions = imported(frozen, [feeds[spec.name] for spec in contract.inputs], handles)
+        return dict(zip([spec.name for spec in contract.outputs], predictions, strict=True))
 
     return replace(contract, call=call, loose=False)
 
 
 def ready(job: Job, frozen: Frozen, layers: Sequence[str], calls: Sequence[Arrays], names: Sequence[str]) -> Frozen:
     """Return a graph as the scheme's converter should see it. calls: the calibration, by the inputs' names."""
+    if job.fused_lstm:
+        return frozen
     if job.scheme != "int8":
         return unrounded(frozen)
     if is_trained(frozen.graph):

@@ -10,7 +10,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kit.shared.job import TRAIN, JobError, SignatureSpec, TensorSpec, TrainWish
+from kit.shared.job import TRAIN, JobError, SignatureSpec, TensorSpec, TrainSpec
 from kit.worker.conversion.export import Exported, Module, plain_names, specs
 from kit.worker.graph.freeze import Frozen, imported
 from kit.worker.source.contract import Contract
@@ -22,30 +22,34 @@ _BETA_1, _BETA_2 = 0.9, 0.999  # Adam's own
 
 @dataclass
 class Train:
-    """The train step of a contract's first output, on a graph that takes `wish.batch` samples."""
+    """The train step of a contract's first output, on a graph that takes `request.batch` samples."""
 
     contract: Contract
     frozen: Frozen
-    wish: TrainWish
+    request: TrainSpec
     softmax: bool  # the model's output are logits: the app applies softmax
     key: str = field(default=TRAIN, init=False)
 
     def __post_init__(self) -> None:
         """Raise JobError where there is nothing that a step could change."""
         if self.contract.batch is None:
-            raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave train out")
+            raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave [variables.train] out")
         if not self.frozen.kept:
-            raise JobError("recipe", "[variables.train]: no output depends on a kept variable", "keep others")
+            raise JobError(
+                "recipe",
+                "[variables.train]: no output depends on a kept variable",
+                "keep variables of layers that an output depends on: [variables] keep",
+            )
 
     @property
     def signature(self) -> SignatureSpec:
         """Return what the step takes and gives: the model's inputs and `target`, the loss."""
         output = self.contract.outputs[0]
-        shapes = [(self.wish.batch, *spec.shape[1:]) for spec in self.contract.inputs]
+        shapes = [(self.request.batch, *spec.shape[1:]) for spec in self.contract.inputs]
         inputs = [
             TensorSpec(spec.name, shape, spec.dtype) for spec, shape in zip(self.contract.inputs, shapes, strict=True)
         ]
-        target = TensorSpec(TARGET, (self.wish.batch, *output.shape[1:]), "float32")
+        target = TensorSpec(TARGET, (self.request.batch, *output.shape[1:]), "float32")
         return SignatureSpec(TRAIN, (*inputs, target), (TensorSpec(LOSS, (), "float32", batched=False),))
 
     def function(self, module: Module) -> tuple[Any, Exported]:
@@ -72,7 +76,7 @@ class Train:
 
     def _state(self, module: Module, chosen: list[int]) -> list[tuple[Any, ...]]:
         """Make what the optimizer remembers; read_variables and assign_variables have it, too."""
-        if self.wish.optimizer == "sgd":
+        if self.request.optimizer == "sgd":
             return [() for _ in chosen]
         state = []
         for i in chosen:
@@ -84,16 +88,16 @@ class Train:
         return state
 
     def _loss(self, answer: Any, target: Any) -> Any:
-        if self.wish.loss == "mean_squared_error":
+        if self.request.loss == "mean_squared_error":
             return tf.reduce_mean(tf.square(answer - target))
-        if self.wish.loss == "binary_crossentropy":
+        if self.request.loss == "binary_crossentropy":
             chance = tf.clip_by_value(answer, _TINY, 1 - _TINY)
             return -tf.reduce_mean(target * tf.math.log(chance) + (1 - target) * tf.math.log(1 - chance))
         chances = tf.nn.softmax(answer) if self.softmax else answer
         return -tf.reduce_mean(tf.reduce_sum(target * tf.math.log(chances + _TINY), axis=-1))
 
     def _update(self, variable: Any, gradient: Any, state: tuple[Any, ...]) -> None:
-        rate = self.wish.learning_rate
+        rate = self.request.learning_rate
         if not state:
             variable.assign(variable.read_value() - rate * gradient)
             return

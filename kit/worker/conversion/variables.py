@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kit.shared.job import JobError, VariableFate
+from kit.shared.job import JobError, VariableStatus
 from kit.worker.graph.freeze import Frozen, with_hidden
 from kit.worker.graph.needed import base, data
 from kit.worker.graph.subgraph import nodes_of
@@ -56,29 +56,29 @@ def _named(variables: Sequence[Variable], patterns: Sequence[str]) -> tuple[Vari
     return tuple(v for v in variables if any(fnmatch.fnmatchcase(v.name, pattern) for pattern in patterns))
 
 
-def fates(
+def statuses(
     variables: Sequence[Variable], graphs: Sequence[Frozen], keep: Sequence[Variable]
-) -> tuple[VariableFate, ...]:
-    """Return the fate of every variable, in the source's order. graphs: of all signatures."""
+) -> tuple[VariableStatus, ...]:
+    """Return the status of every variable, in the source's order. graphs: of all signatures."""
     traces = [_Trace(frozen) for frozen in graphs]
     names = {variable.name for variable in keep}
-    return tuple(_fate(variable, traces, variable.name in names) for variable in variables)
+    return tuple(_status(variable, traces, variable.name in names) for variable in variables)
 
 
-def _fate(variable: Variable, traces: Sequence[_Trace], stays: bool) -> VariableFate:
-    told = [trace.readers(variable.name) for trace in traces]
-    readers = list(dict.fromkeys(name for reader in told for name, _ in reader))
-    folded = bool(readers) and all(into for reader in told for _, into in reader)
+def _status(variable: Variable, traces: Sequence[_Trace], stays: bool) -> VariableStatus:
+    reported = [trace.readers(variable.name) for trace in traces]
+    readers = list(dict.fromkeys(name for reader in reported for name, _ in reader))
+    folded = bool(readers) and all(into for reader in reported for _, into in reader)
     where = ", ".join(readers[:3]) + (f" and {len(readers) - 3} more" if len(readers) > 3 else "")
     if stays:
-        fate = "kept"
+        status = "kept"
     elif readers:
-        fate = "folded" if folded else "constant"
+        status = "folded" if folded else "constant"
     else:
-        fate, where = "unused", "no output depends on it"
+        status, where = "unused", "no output depends on it"
     value = variable.value
-    return VariableFate(
-        variable.name, tuple(int(n) for n in value.shape), np.dtype(value.dtype.as_numpy_dtype).name, fate, where
+    return VariableStatus(
+        variable.name, tuple(int(n) for n in value.shape), np.dtype(value.dtype.as_numpy_dtype).name, status, where
     )
 
 

@@ -114,7 +114,7 @@ def _by_name(
             raise JobError(
                 "recipe",
                 f"{what}: the model's input '{name}' is missing",
-                f"there is: {', '.join(given) or 'nothing'}",
+                f"save an array of that name, too; there is: {', '.join(given) or 'nothing'}",
             )
         if name in given:
             found.setdefault(contract.key, {})[spec.name] = _fit(given[name], spec, f"{what}: '{name}'")
@@ -134,7 +134,11 @@ def _fit(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
             "give an array of shape [N, ...] with one sample a row",
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise JobError("recipe", f"{where} holds NaN or infinity", "clean the data first")
+        raise JobError(
+            "recipe",
+            f"{where} holds NaN or infinity",
+            "leave those samples out, as in array[numpy.isfinite(array).reshape(len(array), -1).all(axis=1)]",
+        )
     with np.errstate(invalid="ignore", over="ignore"):
         cast = array.astype(dtype)
     if np.dtype(dtype).kind in "iub" and not np.array_equal(cast, array):

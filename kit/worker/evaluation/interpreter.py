@@ -1,4 +1,4 @@
-"""The produced .tflite, run by the toolchain's own interpreter: its signatures by name, and its answers."""
+"""The produced .tflite, run by the toolchain's own interpreter: its signatures by name, and its outputs."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
 from kit.shared.preprocess import dequantize, quantize
+from kit.worker.evaluation.kernel_errors import explained
 from kit.worker.source.contract import Contract
 from kit.worker.tflite_file.output_scales import dequantized
 
@@ -25,19 +26,25 @@ class Product:
         *,
         bound: float | None = None,
         random: Mapping[str, Collection[str]] | None = None,
+        layers: Collection[str] = (),
+        resets: bool = False,
     ) -> None:
+        self._resets = resets  # before each call, what operators keep
         # Of float32 throughout: by how much its outputs may differ from the source's, of the largest value.
         self.bound = bound
         self.random = random or {}  # by signature: outputs that are drawn anew in each call
+        self._layers = layers
+        self._interpreter: Any = None
         try:
             self._interpreter = _interpreter(content)
             # Before 2.19 a signature's runner that has to allocate by itself leaves XNNPACK out, and with it the
-            # kernels that an app runs: int8 answers were up to six steps off.
+            # kernels that an app runs: int8 outputs were up to six steps off.
             self._interpreter.allocate_tensors()
             self._runners = {each.key: self._interpreter.get_signature_runner(each.key) for each in contracts}
         except (ValueError, RuntimeError) as error:
             hint = _NO_FLEX if "Flex" in str(error) else _REPORT
-            raise JobError("model", f"the produced file cannot be run: {str(error)[:300]}", hint) from error
+            why = explained(str(error), self._interpreter, layers)
+            raise JobError("model", f"the produced file cannot be prepared: {why}", hint) from error
         self.signatures = {
             each.key: SignatureSpec(
                 each.key,
@@ -62,16 +69,19 @@ class Product:
     def ask(self, key: str, feeds: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Run a signature once on raw arrays of the file's own shapes and types; return raw outputs by name."""
         try:
+            if self._resets:
+                self._interpreter.reset_all_variables()
             return {name: np.asarray(value) for name, value in self._runners[key](**feeds).items()}
         except (ValueError, RuntimeError) as error:
-            raise JobError("model", f"the produced file fails when it runs: {str(error)[:300]}", _REPORT) from error
+            why = explained(str(error), self._interpreter, self._layers)
+            raise JobError("model", f"the produced file fails when it runs: {why}", _REPORT) from error
 
     def ask_all(
         self, key: str, samples: Mapping[str, np.ndarray], advance: Callable[[int, int], None] | None = None
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run a signature on real values [N, ...] by input name, as many at a time as it takes.
 
-        Returns (what was fed, what was answered), raw, each [N, ...] by name.
+        Returns (what was fed, what came out), raw, each [N, ...] by name.
         """
         signature = self.signatures[key]
         fed = {spec.name: raw(samples[spec.name], spec) for spec in signature.inputs}
@@ -85,7 +95,7 @@ class Product:
 
 
 def _interpreter(content: bytes) -> Any:
-    """Return an interpreter of the file that answers as an app's runtime does.
+    """Return an interpreter of the file that computes as an app's runtime does.
 
     From 2.20 on XNNPACK multiplies several int8 matrices wrongly inside TensorFlow's own interpreter (attention:
     a tenth of the range), and LiteRT does not: there the kernels without it are nearer to the app's.
@@ -112,9 +122,9 @@ def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> li
 
 
 def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
-    """Put an output's answers, call after call, into one array [N, ...].
+    """Put an output's values, call after call, into one array [N, ...].
 
-    Raises JobError where samples of one shape get answers of several.
+    Raises JobError where samples of one shape get outputs of several.
     """
     if len({row.shape[1:] if spec.batched else row.shape for row in rows}) > 1:
         raise JobError(
@@ -138,7 +148,9 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
-_REPORT = "try another scheme, or another TensorFlow version: [toolchain] tensorflow"
+_REPORT = (
+    'take another scheme, as in [quantize] scheme = "float32", or another TensorFlow version, as in --tensorflow 2.18.1'
+)
 
 
 def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
@@ -147,7 +159,7 @@ def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[Te
         raise JobError(
             "model",
             f"the produced file has {sorted(details)} where the model has {sorted(names)}",
-            "the converter lost a name: try another TensorFlow version",
+            "the converter lost a name: take another TensorFlow version, as in --tensorflow 2.18.1",
         )
     return tuple(_spec(spec, details[spec.name]) for spec in wanted)
 

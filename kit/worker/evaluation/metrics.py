@@ -23,7 +23,7 @@ ALONE = 1e-3  # what a sample's float outputs may differ by between a batch and 
 
 
 def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
-    """Return the float source model's answers [N, ...] to samples [N, ...], by name, as float32.
+    """Return the float source model's outputs [N, ...] to samples [N, ...], by name, as float32.
 
     Many samples at a time where that is the same as what an app does: one call after the other.
     """
@@ -31,11 +31,11 @@ def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) ->
     flexible = contract.loose and not stateful and all(spec.batched for spec in contract.outputs)
     if flexible:
         count = len(next(iter(samples.values())))
-        answers = _asked(
+        predictions = _asked(
             contract, [{name: a[at : at + BATCH] for name, a in samples.items()} for at in range(0, count, BATCH)]
         )
-        if len(single) in {1, count} and not _batch_matters(contract, single, answers):
-            return answers
+        if len(single) in {1, count} and not _batch_matters(contract, single, predictions):
+            return predictions
     return _asked(contract, single)
 
 
@@ -46,26 +46,28 @@ def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]
     }
 
 
-def _batch_matters(contract: Contract, single: Sequence[Arrays], answers: Arrays) -> bool:
+def _batch_matters(contract: Contract, single: Sequence[Arrays], predictions: Arrays) -> bool:
     """Say whether samples that are run alone get other outputs than in a batch: tried on the ends and the middle."""
     for at in {0, len(single) // 2, len(single) - 1} if len(single) > 1 else ():
         alone = contract.traced(*(tf.constant(single[at][spec.name]) for spec in contract.inputs))
         for spec, value in zip(contract.outputs, alone, strict=True):
-            wanted = answers[spec.name][at : at + 1]
+            wanted = predictions[spec.name][at : at + 1]
             off = np.abs(np.asarray(value, np.float32) - wanted).max(initial=0.0)
             if off > ALONE * max(1.0, float(np.abs(wanted).max(initial=0.0))):
                 return True
     return False
 
 
-def golden(job: Job, product: Product, key: str, fed: Arrays, answers: Arrays, floats: Arrays) -> dict[str, np.ndarray]:
+def golden(
+    job: Job, product: Product, key: str, fed: Arrays, predictions: Arrays, floats: Arrays
+) -> dict[str, np.ndarray]:
     """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key, in this interpreter."""
     signature = product.signatures[key]
     batch = next((max(spec.shape[0], 1) for spec in signature.inputs if spec.batched), 1)
     rows = slice(0, -(-job.golden // batch) * batch)
     arrays: dict[str, np.ndarray] = {f"input/{name}": array[rows] for name, array in fed.items()}
     for spec in signature.outputs:
-        answer, exact = answers[spec.name][rows], floats[spec.name][rows]
+        answer, exact = predictions[spec.name][rows], floats[spec.name][rows]
         arrays[f"output/{spec.name}"] = answer
         arrays[f"float/{spec.name}"] = exact
         drawn = spec.name in product.random.get(key, ())

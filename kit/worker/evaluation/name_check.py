@@ -1,6 +1,6 @@
 """The proof that every input and output of the product is the source's of the same name.
 
-Runs both on probes that tell them apart: a name that sits on another tensor shows, also where all have one shape.
+Runs both on probes that distinguish them: a name that sits on another tensor shows, also where all have one shape.
 """
 
 from __future__ import annotations
@@ -27,15 +27,17 @@ SEED = 7
 ALIKE = 0.9  # correlation with the float model at another size, below which a note says so
 
 
-def prove(contract: Contract, product: Product, samples: Arrays, floats: Arrays, answers: Arrays) -> tuple[str, ...]:
-    """Hold a signature's outputs, then its inputs, against the source's. samples, floats, answers: [N, ...] by name.
+def prove(
+    contract: Contract, product: Product, samples: Arrays, floats: Arrays, predictions: Arrays
+) -> tuple[str, ...]:
+    """Hold a signature's outputs, then its inputs, against the source's.
 
-    Returns a sentence for each pair that the probes cannot tell apart. Raises JobError (kind "model") where a name
-    sits on another tensor.
+    samples, floats, predictions: [N, ...] by name. Returns a sentence for each pair that the probes cannot
+    distinguish. Raises JobError (kind "model") where a name sits on another tensor.
     """
     drawn = product.random.get(contract.key, ())
     outputs = [spec for spec in product.signatures[contract.key].outputs if spec.name not in drawn]
-    got = {spec.name: real(answers[spec.name], spec) for spec in outputs}
+    got = {spec.name: real(predictions[spec.name], spec) for spec in outputs}
     notes = _outputs_agree(got, floats) + _inputs_agree(contract, product, samples, outputs)
     if drawn:
         _draws_agree(contract, product, samples, drawn)
@@ -58,10 +60,10 @@ def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequen
     notes = []
     for at, size in enumerate(sizes):
         feeds = first_call(contract, fitted(samples, contract, size), rows=at + 2)
-        answers = product.ask(contract.key, {spec.name: raw(feeds[spec.name], spec) for spec in specs.inputs})
+        predictions = product.ask(contract.key, {spec.name: raw(feeds[spec.name], spec) for spec in specs.inputs})
         outputs = contract.graph({name: tf.constant(array) for name, array in feeds.items()})
         wanted = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
-        got = {spec.name: real(answers[spec.name], spec) for spec in specs.outputs}
+        got = {spec.name: real(predictions[spec.name], spec) for spec in specs.outputs}
         for name, array in wanted.items():
             if got[name].shape != array.shape:
                 raise JobError(
@@ -89,14 +91,15 @@ def _far(name: str, size: Size, got: np.ndarray, wanted: np.ndarray) -> str:
 
 
 def _refuse_other(got: Arrays, wanted: Arrays, bound: float) -> None:
-    """Refuse a float32 file that answers otherwise than the model: a converter that loses weights says nothing."""
+    """Refuse a float32 file whose outputs are not the model's: a converter that loses weights says nothing."""
     for name, array in wanted.items():
-        off, size = np.abs(got[name] - array).max(initial=0.0), np.abs(array).max(initial=0.0)
+        both = ~(np.isnan(got[name]) & np.isnan(array))  # NaN in the model's own place is the model's
+        off, size = np.abs(got[name] - array)[both].max(initial=0.0), np.nanmax(np.abs(array), initial=0.0)
         if not off <= bound * max(1.0, float(size)):
             raise JobError(
                 "model",
-                f"the output '{name}' of the produced file is off by {off:.4g} from the model's, in float32",
-                "the converter changed the model: try another TensorFlow version",
+                f"the output '{name}' of the produced file differs by {off:.4g} from the model's, in float32",
+                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
             )
 
 
@@ -110,14 +113,14 @@ def _outputs_agree(got: Arrays, wanted: Arrays) -> tuple[str, ...]:
             if _nearer(got[name], wanted[stranger], wanted[name]):
                 raise _swapped("output", name, stranger)
         if not _nearer(got[one], wanted[one], wanted[other]) or not _nearer(got[other], wanted[other], wanted[one]):
-            notes.append(f"outputs '{one}' and '{other}' answer alike on the probes: not told apart")
+            notes.append(f"outputs '{one}' and '{other}' are alike on the probes: not distinguished")
     return tuple(notes)
 
 
 def _inputs_agree(
     contract: Contract, product: Product, samples: Arrays, outputs: Sequence[TensorSpec]
 ) -> tuple[str, ...]:
-    """Tell every two inputs of one shape and type apart by what the outputs follow."""
+    """Distinguish every two inputs of one shape and type by what the outputs follow."""
     pairs = [
         (one.name, other.name)
         for one, other in combinations(contract.inputs, 2)
@@ -129,11 +132,11 @@ def _inputs_agree(
     probe = _Probe(contract, product, outputs)
     notes = []
     for one, other in pairs:
-        told = probe.exchanged(_common(few, one, other), one, other)
-        if told is None:
-            told = probe.moved(few, one) and probe.moved(few, other)
-        if not told:
-            notes.append(f"inputs '{one}' and '{other}' work alike on the probes: not told apart")
+        reported = probe.exchanged(_common(few, one, other), one, other)
+        if reported is None:
+            reported = probe.moved(few, one) and probe.moved(few, other)
+        if not reported:
+            notes.append(f"inputs '{one}' and '{other}' work alike on the probes: not distinguished")
     return tuple(notes)
 
 
@@ -146,9 +149,9 @@ class _Probe:
     outputs: Sequence[TensorSpec]
 
     def exchanged(self, feeds: Arrays | None, one: str, other: str) -> bool | None:
-        """Let two inputs change places in what the source is fed: the product must not answer like that.
+        """Let two inputs change places in what the source is fed: the product must not give the same then.
 
-        Returns whether the two are told apart, None where the source cannot be asked so.
+        Returns whether the two can be distinguished, None where the source cannot be asked so.
         """
         if feeds is None:
             return None
@@ -174,15 +177,15 @@ class _Probe:
     def _source(self, feeds: Arrays) -> Arrays | None:
         """Return the source's outputs, None where it fails on these feeds or gives no numbers: the probe.s fault."""
         try:
-            answers = reference(self.contract, feeds)
+            predictions = reference(self.contract, feeds)
         except (tf.errors.OpError, JobError):
             return None
-        wanted = {spec.name: answers[spec.name] for spec in self.outputs}
+        wanted = {spec.name: predictions[spec.name] for spec in self.outputs}
         return wanted if all(np.isfinite(array).all() for array in wanted.values()) else None
 
     def _product(self, feeds: Arrays) -> Arrays:
-        _, answers = self.product.ask_all(self.contract.key, feeds)
-        return {spec.name: real(answers[spec.name], spec) for spec in self.outputs}
+        _, predictions = self.product.ask_all(self.contract.key, feeds)
+        return {spec.name: real(predictions[spec.name], spec) for spec in self.outputs}
 
 
 def _common(feeds: Arrays, one: str, other: str) -> Arrays | None:
@@ -208,8 +211,8 @@ def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: C
     specs = {spec.name: spec for spec in product.signatures[contract.key].outputs if spec.name in drawn}
     ours, theirs = [], []
     for _ in range(DRAWS):
-        _, answers = product.ask_all(contract.key, few)
-        ours.append({name: real(answers[name], spec) for name, spec in specs.items()})
+        _, predictions = product.ask_all(contract.key, few)
+        ours.append({name: real(predictions[name], spec) for name, spec in specs.items()})
         theirs.append(reference(contract, few))
     for name in specs:
         got, wanted = (np.stack([draw[name] for draw in draws]) for draws in (ours, theirs))
@@ -219,7 +222,7 @@ def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: C
             raise JobError(
                 "model",
                 f"the output '{name}' of the produced file is drawn from another distribution than the model's",
-                "the converter changed the model: try another TensorFlow version",
+                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
             )
 
 
@@ -243,5 +246,5 @@ def _swapped(what: str, name: str, other: str) -> JobError:
     return JobError(
         "model",
         f"the {what} '{name}' of the produced file is the model's '{other}'",
-        "the converter mixed up the names: try another TensorFlow version, and tell dropkit's makers",
+        "the converter mixed up the names: take another TensorFlow version, as in --tensorflow 2.18.1",
     )

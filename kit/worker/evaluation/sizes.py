@@ -12,9 +12,9 @@ from functools import cache
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import DYNAMIC, InputWish, Job, JobError
+from kit.shared.job import DYNAMIC, InputSpec, Job, JobError
+from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
-from kit.worker.source.custom_objects import described
 
 Size = Mapping[str, tuple[int, ...]]  # the lengths of an input's open axes, by input name
 
@@ -33,7 +33,7 @@ def open_sizes(contract: Contract, job: Job) -> tuple[Size, ...]:
     axes = {name: count for name, count in axes.items() if count}
     if not axes:
         return ({},) if contract.batch == DYNAMIC else ()
-    given = {wish.name: wish.sizes for wish in job.inputs if wish.sizes and wish.name in axes}
+    given = {request.name: request.sizes for request in job.inputs if request.sizes and request.name in axes}
     whole = set(given) == set(axes)  # the recipe says it all: then all of it has to fit
     found: list[Size] = []
     reason = ""
@@ -41,7 +41,7 @@ def open_sizes(contract: Contract, job: Job) -> tuple[Size, ...]:
         try:
             run_once(contract, job, size)
         except (tf.errors.OpError, ValueError, TypeError) as error:
-            reason = reason or f"at {_told(size)}: {described(error)}"
+            reason = reason or f"at {_shown(size)}: {described(error)}"
             if whole:
                 raise JobError("recipe", f"the model cannot run {reason}", _REMEDY.format(next(iter(axes)))) from error
             continue
@@ -75,18 +75,18 @@ def first_call(contract: Contract, samples: Mapping[str, np.ndarray], rows: int 
 def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.ndarray]:
     """Return seeded random samples [N, ...] by input name, in the recipe's ranges. size: as open_sizes gives it."""
     rng = np.random.default_rng(job.seed)
-    wishes = {wish.name: wish for wish in job.inputs}
+    requests = {request.name: request for request in job.inputs}
     values = {}
     for spec in contract.inputs:
         inner = spec.shape[1:] if spec.batched else spec.shape
         lengths = iter(size.get(spec.name, ()))
         shape = (job.golden, *(next(lengths) if n == DYNAMIC else n for n in inner))
-        wish = wishes.get(spec.name, InputWish(spec.name))
+        request = requests.get(spec.name, InputSpec(spec.name))
         if np.dtype(spec.dtype).kind == "f":
-            low, high = wish.range or (0.0 if wish.picture else -1.0, 1.0)
+            low, high = request.range or (0.0 if request.image else -1.0, 1.0)
             values[spec.name] = rng.uniform(low, high, shape).astype(spec.dtype)
         else:
-            low, high = wish.range or (0, 1)
+            low, high = request.range or (0, 1)
             values[spec.name] = rng.integers(round(low), round(high) + 1, shape).astype(spec.dtype)
     return values
 
@@ -134,5 +134,5 @@ def _candidates(count: int) -> tuple[tuple[int, ...], ...]:
     return tuple((side[0],) * (count - 1) + (side[1],) for side in _SIDES)
 
 
-def _told(size: Size) -> str:
+def _shown(size: Size) -> str:
     return ", ".join(f"{name} {list(lengths)}" for name, lengths in size.items())

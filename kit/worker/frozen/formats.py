@@ -21,11 +21,11 @@ from kit.shared.job import (
     JobError,
     SignatureSpec,
     TensorSpec,
-    VariableFate,
+    VariableStatus,
 )
 from kit.shared.npz import save_npz
 from kit.worker.conversion.export import Module, export, plain
-from kit.worker.conversion.variables import fates, keeping
+from kit.worker.conversion.variables import keeping, statuses
 from kit.worker.evaluation.interpreter import calls
 from kit.worker.evaluation.metrics import reference
 from kit.worker.evaluation.sizes import open_sizes, random_samples
@@ -43,14 +43,14 @@ class Written:
 
     signatures: tuple[SignatureSpec, ...]
     kept: tuple[TensorSpec, ...]
-    fates: tuple[VariableFate, ...]
+    statuses: tuple[VariableStatus, ...]
     notes: tuple[str, ...]
 
 
 def write(
     job: Job, source: Source, contracts: Sequence[Contract], out: Path, advance: Callable[[int, int], None]
 ) -> Written:
-    """Write every format into out. Raises JobError where a graph does not give the model's own answers."""
+    """Write every format into out. Raises JobError where a graph does not give the model's own outputs."""
     stay = keeping(source, contracts, job.keep)
     variables, keep, names, initial = stay.variables, stay.keep, stay.names, stay.initial
     opened = [_opened(contract, job) for contract in contracts]
@@ -74,7 +74,7 @@ def write(
     return Written(
         tuple(SignatureSpec(each.key, each.inputs, each.outputs) for each in opened),
         tuple(TensorSpec(name, value.shape, value.dtype.name, batched=False) for name, value in initial.items()),
-        fates(variables, graphs, keep),
+        statuses(variables, graphs, keep),
         tuple(notes),
     )
 
@@ -125,8 +125,8 @@ def _compare(spec: TensorSpec, got: np.ndarray, wanted: Mapping[str, np.ndarray]
     if not off <= EXACT * max(1.0, float(np.abs(right).max(initial=0.0))):
         raise JobError(
             "model",
-            f"the output '{spec.name}' of the frozen graph is off by {off:.4g} from the model's",
-            "another TensorFlow version may freeze it right: [toolchain] tensorflow",
+            f"the output '{spec.name}' of the frozen graph differs by {off:.4g} from the model's",
+            "take another TensorFlow version, as in --tensorflow 2.18.1",
         )
 
 

@@ -29,7 +29,7 @@ _PLAIN: dict[str, Any] = {
 
 
 def value_of(operation: Any, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Return what an operation of a graph gives for these inputs: TensorFlow's own answer."""
+    """Return what an operation of a graph gives for these inputs: as TensorFlow computes it."""
     if operation.type in _PLAIN:
         return [np.asarray(_PLAIN[operation.type](*inputs), operation.outputs[0].dtype.as_numpy_dtype)]
     with tf.Graph().as_default() as graph:

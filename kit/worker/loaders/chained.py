@@ -26,16 +26,16 @@ def join(sources: Sequence[Source], names: Sequence[str]) -> Source:
         feeds: Mapping[str, Any], inner: Sequence[str] = (), given: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        fed, answers = dict(feeds), {}
+        fed, predictions = dict(feeds), {}
         for i, (main, prefix) in enumerate(zip(mains, prefixes, strict=True)):
             own = [name.removeprefix(f"{prefix}/") for name in inner if name.startswith(f"{prefix}/")]
             start = f"{prefix}/"
             inside = {name.removeprefix(start): each for name, each in (given or {}).items() if name.startswith(start)}
-            answers = main.call(fed, own, inside)
-            found |= {f"{prefix}/{name}": answers[name] for name in own}
+            predictions = main.call(fed, own, inside)
+            found |= {f"{prefix}/{name}": predictions[name] for name in own}
             if i < len(joints):
-                fed = {taken: answers[given] for given, taken in joints[i].items()}
-        return {port.name: answers[port.name] for port in mains[-1].outputs} | found
+                fed = {taken: predictions[given] for given, taken in joints[i].items()}
+        return {port.name: predictions[port.name] for port in mains[-1].outputs} | found
 
     made: Call = call
     return Source(
@@ -58,7 +58,7 @@ def join(sources: Sequence[Source], names: Sequence[str]) -> Source:
 
 def _joint(before: Signature, after: Signature, giver: str, taker: str) -> dict[str, str]:
     """Return which input each output becomes. One to one joins whatever the names."""
-    told = f"{giver} gives {_told(before.outputs)}; {taker} takes {_told(after.inputs)}"
+    reported = f"{giver} gives {_shown(before.outputs)}; {taker} takes {_shown(after.inputs)}"
     if len(before.outputs) == len(after.inputs) == 1:
         pairs = [(before.outputs[0], after.inputs[0])]
     else:
@@ -68,7 +68,7 @@ def _joint(before: Signature, after: Signature, giver: str, taker: str) -> dict[
             what = f"'{missing[0]}' has nothing to feed it" if missing else f"'{left[0]}' goes nowhere"
             raise JobError(
                 "recipe",
-                f"[model] path: {giver} and {taker} do not join: {what}: {told}",
+                f"[model] path: {giver} and {taker} do not join: {what}: {reported}",
                 "give the outputs of the one the names of the inputs of the other, and save it again",
             )
         pairs = [(given[name], taken[name]) for name in taken]
@@ -76,8 +76,8 @@ def _joint(before: Signature, after: Signature, giver: str, taker: str) -> dict[
         if one.dtype != other.dtype or not _fits(one, other):
             raise JobError(
                 "recipe",
-                f"[model] path: {giver} and {taker} do not join: '{one.name}' does not fit '{other.name}': {told}",
-                "one has to give what the other takes: the same type and shape",
+                f"[model] path: {giver} and {taker} do not join: '{one.name}' does not fit '{other.name}': {reported}",
+                "save one of them again, so that it gives what the other takes: the same type and shape",
             )
     return {one.name: other.name for one, other in pairs}
 
@@ -88,7 +88,7 @@ def _fits(one: Port, other: Port) -> bool:
     )
 
 
-def _told(ports: Sequence[Port]) -> str:
+def _shown(ports: Sequence[Port]) -> str:
     return ", ".join(f"{port.name} {port.dtype}{_shape(port)}" for port in ports)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import InputWish, Job, JobError
+from kit.shared.job import InputSpec, Job, JobError
 from kit.worker.graph.needed import upstream
 from kit.worker.source.contract import output_origins
 from kit.worker.source.model import Port, Signature, Source, layer_of
@@ -30,14 +30,16 @@ def start_behind(source: Source, job: Job) -> Source:
     """
     main, *others = source.signatures
     own = {port.name for port in main.inputs}
-    wishes = {wish.source or wish.name: wish for wish in job.inputs if (wish.source or wish.name) not in own}
-    cuts = [name for name in wishes if name in source.inner or _layer(name) in source.inner]
+    requests = {
+        request.source or request.name: request for request in job.inputs if (request.source or request.name) not in own
+    }
+    cuts = [name for name in requests if name in source.inner or _layer(name) in source.inner]
     text = [port for port in main.inputs if port.dtype == TEXT]
     if not cuts and not text:
         return source
     outputs = output_origins(job, source)
     traced = _Trace.of(main, [], outputs)
-    ports = [_port(name, traced.inner(main, name), wishes[name]) for name in cuts]
+    ports = [_port(name, traced.inner(main, name), requests[name]) for name in cuts]
     left = _Trace.of(main, ports, outputs) if cuts else traced
     dropped = [port.name for port in main.inputs if port.name not in left.needs and _goes(port, traced, left)]
     for port in text:
@@ -88,8 +90,8 @@ class _Trace:
         def flat(*tensors: Any) -> list[Any]:
             fed = dict(zip(names, tensors, strict=True))
             inside = {port.name: fed.pop(port.name) for port in ports}
-            answers = main.call(fed, inner, inside)
-            return [tf.identity(answers[name]) for name in outputs]
+            predictions = main.call(fed, inner, inside)
+            return [tf.identity(predictions[name]) for name in outputs]
 
         function = _concrete(flat, [*main.inputs, *ports])
         graph = function.graph.as_graph_def()
@@ -117,11 +119,12 @@ def _layer(name: str) -> str:
     return name.rpartition(":")[0] or name
 
 
-def _port(name: str, tensor: Any, wish: InputWish) -> Port:
+def _port(name: str, tensor: Any, request: InputSpec) -> Port:
     if tensor.shape.rank is None or not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
         raise JobError(
             "recipe",
-            f"[[inputs]] {wish.name}: what '{name}' gives is {tensor.dtype.name}{tensor.shape}, which no app can feed",
+            f"[[inputs]] {request.name}: what '{name}' gives is {tensor.dtype.name}{tensor.shape}, "
+            "which no app can feed",
             "name a layer behind it, which gives numbers",
         )
     shape = tuple(tensor.shape)
@@ -155,11 +158,11 @@ def _nothing(port: Port, rows: Any) -> Any:
 def _text(port: Port, source: Source, main: Signature, trace: _Trace) -> JobError:
     """Return the refusal of an input of text: the layers that turn it into numbers, and the lines that start behind."""
     places = _readers(trace.graph, source.inner)
-    lines, told = [], []
+    lines, reported = [], []
     for place in places:
         tensor = _Trace.inner(main, place)
         inner = [None if n is None else int(n) for n in tensor.shape[1:]] if tensor.shape.rank else []
-        told.append(f"'{place}' makes {tensor.dtype.name} {inner} of it")
+        reported.append(f"'{place}' makes {tensor.dtype.name} {inner} of it")
         short = re.sub(r"[^A-Za-z0-9_]+", "_", place.rpartition("/")[2] or place)
         lines.append(f'[[inputs]]\nname = "{short}"\nsource = "{place}"')
         if None in inner:
@@ -168,7 +171,7 @@ def _text(port: Port, source: Source, main: Signature, trace: _Trace) -> JobErro
     if not places:
         return JobError("model", message, "feed ids: turn text into numbers in the app, before the model")
     hint = "start the file behind that layer, and let the app feed what the layer gives. In the recipe:\n"
-    return JobError("model", f"{message}; layer {', '.join(told)}", hint + "\n".join(lines))
+    return JobError("model", f"{message}; layer {', '.join(reported)}", hint + "\n".join(lines))
 
 
 def _readers(graph: Any, layers: Sequence[str]) -> list[str]:

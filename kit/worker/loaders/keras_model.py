@@ -14,7 +14,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
-from kit.shared.job import SIGNATURE, InputWish, JobError, ModelPart
+from kit.shared.job import SIGNATURE, InputSpec, JobError, ModelPart
+from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.asks import refuse_byte_code, refuse_config, refuse_hdf5
 from kit.worker.loaders.dequantized import holds_int8, with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
@@ -23,7 +24,7 @@ from kit.worker.loaders.load_errors import cannot
 from kit.worker.loaders.open_layers import open_layers
 from kit.worker.loaders.subclassed import Feed, feed_of, outputs_of
 from kit.worker.loaders.tfmot_strip import stripped, without_clusters
-from kit.worker.source.custom_objects import Custom, described
+from kit.worker.source.custom_objects import Custom
 from kit.worker.source.model import Port, Signature, Source, Variable, nearest, unique
 from kit.worker.source.precision import precision_note
 
@@ -32,7 +33,7 @@ def load(
     path: Path,
     part: ModelPart,
     custom: Custom,
-    wishes: Sequence[InputWish],
+    requests: Sequence[InputSpec],
     *,
     allow_code: bool,
     trusted: bool = False,
@@ -53,7 +54,7 @@ def load(
             model = _model(keras, file, part, renamed, allow_code=allow_code)
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
             model, more = stripped(keras, model)
-            source = _described(keras, model, file, wishes)
+            source = _described(keras, model, file, requests)
             renamed.try_out(source)
         notes = (*renamed.notes, *([note] if note else []), *more)
         return with_precision(replace(source, notes=(*source.notes, *notes)), renamed)
@@ -75,9 +76,9 @@ def _model(keras: Any, file: Path, part: ModelPart, renamed: Renamed, *, allow_c
         return model
 
 
-def _described(keras: Any, model: Any, file: Path, wishes: Sequence[InputWish]) -> Source:
+def _described(keras: Any, model: Any, file: Path, requests: Sequence[InputSpec]) -> Source:
     loader = f"{keras.__name__} {keras.__version__}"
-    source = describe(model, loader, wishes)
+    source = describe(model, loader, requests)
     if getattr(model, "inputs", None):
         return source
     # A subclassed model may have got its layers only in that call, and then its weights were passed over.
@@ -86,7 +87,7 @@ def _described(keras: Any, model: Any, file: Path, wishes: Sequence[InputWish]) 
         model.load_weights(str(file))
     except Exception as error:
         raise cannot(keras, "load the model's weights", error) from error
-    return describe(model, loader, wishes)
+    return describe(model, loader, requests)
 
 
 def with_precision(source: Source, renamed: Renamed) -> Source:
@@ -116,21 +117,21 @@ def call_once(source: Source) -> None:
     main.call({port.name: tf.zeros([n or 1 for n in port.shape], port.dtype) for port in main.inputs})
 
 
-def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Source:
-    """Return a Keras model as a Source. wishes describe the inputs of one that does not do it itself."""
+def describe(model: Any, loader: str, requests: Sequence[InputSpec] = ()) -> Source:
+    """Return a Keras model as a Source. requests describe the inputs of one that does not do it itself."""
     if getattr(model, "inputs", None):
         feed = _feed(model)
         outputs = tuple(_port(*pair) for pair in _named(_structure(model, "outputs"), _output_names(model)))
     else:
-        feed = feed_of(model, wishes)
+        feed = feed_of(model, requests)
         try:
             outputs = outputs_of(model, feed)
         except Exception as error:
-            told = ", ".join(f"{port.name} {list(port.shape)} {port.dtype}" for port in feed.inputs)
+            reported = ", ".join(f"{port.name} {list(port.shape)} {port.dtype}" for port in feed.inputs)
             raise JobError(
                 "model",
-                f"the model cannot be called with {told}: {described(error)}",
-                "it does not say what it takes: give each input, in its order, as [[inputs]] with name and shape",
+                f"the model cannot be called with {reported}: {described(error)}",
+                next_step(error, "give each input of its call, in its order, as [[inputs]] with name and shape"),
             ) from error
     layers = dict(_layers(model))
 
@@ -145,9 +146,9 @@ def describe(model: Any, loader: str, wishes: Sequence[InputWish] = ()) -> Sourc
         watched = {_layer_of(name): layers[_layer_of(name)] for name in (*inner, *given)}
         opened = open_layers if loader.startswith("keras 3") else nullcontext
         with _recorded(watched, given) as found, _autograph(), opened():
-            answers = tf.nest.flatten(model(*args, **kwargs))
+            predictions = tf.nest.flatten(model(*args, **kwargs))
         _refuse_given(found, given)
-        named = dict(zip([port.name for port in outputs], answers, strict=True))
+        named = dict(zip([port.name for port in outputs], predictions, strict=True))
         return named | {name: _inner(found[_layer_of(name)], name) for name in inner}
 
     main = Signature(SIGNATURE, feed.inputs, outputs, call)
@@ -187,7 +188,11 @@ def _inner(found: Sequence[Any], name: str) -> Any:
     layer = _layer_of(name)
     index = 0 if layer == name else int(name.rpartition(":")[2])
     if not found:
-        raise JobError("recipe", f"the layer '{layer}' is not on the way from inputs to outputs", "name another layer")
+        raise JobError(
+            "recipe",
+            f"the layer '{layer}' is not on the way from inputs to outputs",
+            "name a layer that the outputs depend on: `kit inspect` lists the layers of the file",
+        )
     if index >= len(found):
         raise JobError(
             "recipe",
@@ -225,7 +230,7 @@ def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> N
 
 
 def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
-    """Return a layer's answer with the tensors that are given for it in their places."""
+    """Return a layer's output with the tensors that are given for it in their places."""
     if not any(_layer_of(each) == name for each in given):
         return answer
     flat = tf.nest.flatten(answer)
@@ -234,7 +239,9 @@ def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
             at = 0 if each == name else int(each.rpartition(":")[2])
             if at >= len(flat):
                 raise JobError(
-                    "recipe", f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors", "0 is the first"
+                    "recipe",
+                    f"[[inputs]] source = '{each}': the layer gives {len(flat)} tensors",
+                    f"name one from '{name}' to '{name}:{len(flat) - 1}'",
                 )
             flat[at] = tensor
     return tf.nest.pack_sequence_as(answer, flat)

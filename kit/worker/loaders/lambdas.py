@@ -2,7 +2,7 @@
 
 Keras stores a lambda as byte-code without the names of its module, and does not read it back where the lambda is an
 activation. In CUSTOM_OBJECTS a lambda is "<lambda>", or "dense/<lambda>" by its layer; where neither is given and code
-may run, the byte-code runs with the names that people give to TensorFlow, numpy and Keras.
+may run, the byte-code runs with the names that code mostly gives to TensorFlow, numpy and Keras.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Renamed:
             tf.function(call, autograph=False).get_concrete_function(*specs)
         except Exception:
             if any(each.builtins.missing for each in self.revived):
-                raise  # and any other error is told where the model is traced for good
+                raise  # and any other error is reported where the model is traced for good
 
     def _walk(self, value: Any, layer: str) -> Any:
         if isinstance(value, dict):
@@ -222,7 +222,7 @@ def _given(layer: str, parameters: Sequence[str]) -> str:
 
 
 def _usual_names(keras: Any) -> dict[str, Any]:
-    """Return the names that people give to TensorFlow, numpy and Keras: the module of a function had some of them."""
+    """Return the names that code mostly gives to TensorFlow, numpy and Keras: a function's module had some of them."""
     import numpy as np
     import tensorflow as tf
 

@@ -24,12 +24,12 @@ def load(folder: Path, job: Job) -> Source:
 def _load(folder: Path, job: Job, part: ModelPart, custom: Custom, *, first: bool) -> Source:
     path = folder / part.file
     if part.format == "SavedModel":
-        starts = [wish.source or wish.name for wish in job.inputs] if first else []
+        starts = [request.source or request.name for request in job.inputs] if first else []
         return saved_model.load(path, job.signatures, only_main=len(job.parts) > 1, trusted=job.trusted, starts=starts)
     if part.legacy_keras:
         custom = replace(custom, objects={**tfmot_objects(keras_of(legacy=True)), **custom.objects})
-    wishes = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
+    requests = job.inputs if first else ()  # the recipe speaks of the inputs of the whole
     if part.format == "weights":
         structure = (folder / STRUCTURE).read_text("utf-8") if job.structure else None
-        return weights.load(path, part, structure, custom, replace(job, inputs=wishes))
-    return keras_model.load(path, part, custom, wishes, allow_code=job.allow_code, trusted=job.trusted)
+        return weights.load(path, part, structure, custom, replace(job, inputs=requests))
+    return keras_model.load(path, part, custom, requests, allow_code=job.allow_code, trusted=job.trusted)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from kit.shared.job import JobError
+from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.dequantized import UNQUANTIZED
 from kit.worker.loaders.lambdas import LAMBDA, Renamed
-from kit.worker.source.custom_objects import described
 
 # How the two Keras say that a file names what they do not know: "Unknown layer: 'Scale'", "Could not locate class".
 _UNKNOWN = re.compile(
@@ -87,4 +87,6 @@ def _remedy(error: Exception) -> str:
         return f"give it in [model] code: CUSTOM_OBJECTS = {{'{name}': {name}}}"
     if "lambda" in text.lower() or "safe_mode" in text:
         return f"it runs Python code on load: {_RUN}"
-    return "save it again with the code that trained it: model.export('folder'), and [model] path = 'folder'"
+    return next_step(
+        error, "save it again with the code that trained it: model.export('folder'), and [model] path = 'folder'"
+    )

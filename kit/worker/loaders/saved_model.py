@@ -15,6 +15,7 @@ from tensorflow.core.protobuf import saved_model_pb2
 from tensorflow.python.framework import convert_to_constants
 
 from kit.shared.job import SIGNATURE, JobError
+from kit.worker.failures.causes import described
 from kit.worker.graph.lookup import is_plain
 from kit.worker.graph.subgraph import nodes_of
 from kit.worker.loaders.asks import refuse_saved_model
@@ -43,11 +44,11 @@ def load(path: Path, wanted: Sequence[str], *, only_main: bool, trusted: bool, s
     try:
         loaded = tf.saved_model.load(str(path), tags=list(graph.meta_info_def.tags))
     except Exception as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        written = graph.meta_info_def.tensorflow_version
         raise JobError(
             "model",
-            f"TensorFlow {tf.__version__} cannot load the SavedModel: {first}",
-            "try the version that wrote it: [toolchain] tensorflow",
+            f"TensorFlow {tf.__version__} cannot load the SavedModel: {described(error)}",
+            f"TensorFlow {written} wrote it: take that one, or the nearest of `kit toolchains`, with --tensorflow",
         ) from error
     functions = {key: each for key, each in loaded.signatures.items() if not key.startswith("__saved_model")}
     keys, notes = _choose(functions, wanted)
@@ -91,8 +92,8 @@ class _Function:
     ) -> dict[str, Any]:
         """Run it. With tensors from inside or given there, as a graph without calls, in which they can be reached."""
         if not inner and not given:
-            answers = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
-            return {port.name: answers[port.name] for port in self.outputs}
+            predictions = self.function(**{port.name: tf.convert_to_tensor(feeds[port.name]) for port in self.inputs})
+            return {port.name: predictions[port.name] for port in self.outputs}
         wanted = {name: self._tensor(name) for name in inner}
         inside = {self._tensor(name): tensor for name, tensor in (given or {}).items()}
         if tf.executing_eagerly():
@@ -148,7 +149,11 @@ class _Function:
                 "give it a shape in the tf.TensorSpec that the SavedModel is saved with",
             )
         if not spec.dtype.is_numpy_compatible:
-            raise JobError("model", f"'{name}' of signature '{self.key}' is of type {spec.dtype.name}", "leave it out")
+            raise JobError(
+                "model",
+                f"'{name}' of signature '{self.key}' is of type {spec.dtype.name}, which no app can hold",
+                "export the model with a signature of numbers alone",
+            )
         shape = tuple(spec.shape)
         batched = bool(shape) and shape[0] in (None, 1)
         return Port(name, shape, np.dtype(spec.dtype.as_numpy_dtype).name, batched)
@@ -173,7 +178,7 @@ class _Function:
 
     @cached_property
     def _nodes(self) -> dict[str, str]:
-        """Return each node's name in the graph by the names that a person may use, the whole ones first."""
+        """Return each node's name in the graph by the names that a user may use, the whole ones first."""
         nodes = [node.name for node in self._graph.node if node.op not in _PLUMBING]
         whole: dict[str, str] = {}
         for name in nodes:
@@ -216,8 +221,11 @@ class _Function:
         try:
             found = tf.graph_util.import_graph_def(self._graph, input_map=tied, return_elements=elements, name="")
         except ValueError as error:
-            first = (str(error).strip().splitlines() or [""])[0][:200]
-            raise JobError("recipe", f"no output can be taken from {list(wanted)}: {first}", "name another") from error
+            raise JobError(
+                "recipe",
+                f"no output can be taken from {', '.join(wanted)}: {described(error)}",
+                nearest(next(iter(wanted), ""), self.inner),
+            ) from error
         return dict(zip([*(port.name for port in self.outputs), *wanted], found, strict=True))
 
     @cached_property

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import DYNAMIC, InputWish, JobError
+from kit.shared.job import DYNAMIC, InputSpec, JobError
 from kit.worker.source.model import Port, unique
 
 
@@ -22,18 +22,18 @@ class Feed:
     pack: Callable[[Mapping[str, Any]], tuple[list[Any], dict[str, Any]]]
 
 
-def feed_of(model: Any, wishes: Sequence[InputWish]) -> Feed:
+def feed_of(model: Any, requests: Sequence[InputSpec]) -> Feed:
     """Return how a subclassed model is fed: what the recipe says comes before what the model was built with.
 
     Raises JobError (kind "recipe") where neither says it.
     """
     parameters, training = _parameters(model)
     nest = _built_with(model, parameters)
-    wished = {wish.source or wish.name: wish for wish in wishes}
+    wished = {request.source or request.name: request for request in requests}
     if isinstance(nest, tuple) and len(parameters) > 1:
         nest = None  # Keras keeps the shape of the first tensor alone
     if nest is None:
-        shapes = {name: wish.shape for name, wish in wished.items()}
+        shapes = {name: request.shape for name, request in wished.items()}
         if not shapes or None in shapes.values():
             raise JobError(
                 "recipe",
@@ -57,10 +57,10 @@ def outputs_of(model: Any, feed: Feed) -> tuple[Port, ...]:
         return model(*args, **kwargs)
 
     specs = [tf.TensorSpec(port.shape, port.dtype) for port in feed.inputs]
-    answers = tf.function(call).get_concrete_function(*specs).structured_outputs
-    flat = tf.nest.flatten(answers)
-    if isinstance(answers, Mapping) and len(answers) == len(flat):
-        names = sorted(answers)
+    predictions = tf.function(call).get_concrete_function(*specs).structured_outputs
+    flat = tf.nest.flatten(predictions)
+    if isinstance(predictions, Mapping) and len(predictions) == len(flat):
+        names = sorted(predictions)
     else:
         names = ["output"] if len(flat) == 1 else [f"output_{i}" for i in range(len(flat))]
     return tuple(
@@ -120,11 +120,11 @@ def _names(nest: Any, parameters: Sequence[str]) -> list[str]:
     return unique([f"{parameters[0]}_{i}" for i in range(len(nest))])
 
 
-def _port(name: str, shape: Sequence[int | None], wished: Mapping[str, InputWish]) -> Port:
+def _port(name: str, shape: Sequence[int | None], wished: Mapping[str, InputSpec]) -> Port:
     """Return the port. Axis 0 counts samples: of how many the model was built with says nothing."""
-    wish = wished.get(name)
-    inner = shape[1:] if wish is None or wish.shape is None else wish.shape
-    return Port(name, (None, *(None if n == DYNAMIC else n for n in inner)), (wish and wish.dtype) or "float32")
+    request = wished.get(name)
+    inner = shape[1:] if request is None or request.shape is None else request.shape
+    return Port(name, (None, *(None if n == DYNAMIC else n for n in inner)), (request and request.dtype) or "float32")
 
 
 def _packer(

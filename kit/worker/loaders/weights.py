@@ -12,7 +12,8 @@ from typing import Any
 
 import h5py
 
-from kit.shared.job import InputWish, Job, JobError, ModelPart
+from kit.shared.job import InputSpec, Job, JobError, ModelPart
+from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.asks import refuse_config, refuse_hdf5
 from kit.worker.loaders.dequantized import with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
@@ -20,10 +21,12 @@ from kit.worker.loaders.keras_model import call_once, describe, with_precision
 from kit.worker.loaders.lambdas import Renamed
 from kit.worker.loaders.load_errors import cannot
 from kit.worker.loaders.tfmot_strip import stripped
-from kit.worker.source.custom_objects import Custom, described
+from kit.worker.source.custom_objects import Custom
 from kit.worker.source.model import Source
 
-_LEGACY = "layer_names"  # the attribute by which Keras 2's files of weights are told from the newer .weights.h5
+_LEGACY = (
+    "layer_names"  # the attribute by which Keras 2's files of weights are distinguished from the newer .weights.h5
+)
 _CORRECT = "correct [model] code"
 
 
@@ -39,7 +42,7 @@ def load(
     job.inputs is what the recipe says of this model's own. Raises JobError (kind "model") where either does not work,
     or the weights are not this model's.
     """
-    keras, wishes, allow_code = keras_of(legacy=part.legacy_keras), job.inputs, job.allow_code
+    keras, requests, allow_code = keras_of(legacy=part.legacy_keras), job.inputs, job.allow_code
     if not job.trusted:
         refuse_hdf5(path)
     if structure is not None:
@@ -48,14 +51,14 @@ def load(
             refuse_config(keras, renamed.text, renamed.objects)
         with renamed.proved():
             model = _from_json(keras, renamed, allow_code=allow_code)
-            source = _weighted(keras, model, path, wishes)
+            source = _weighted(keras, model, path, requests)
             model, note = with_float_weights(keras, model, renamed.text, renamed.objects)
             if note:
-                source = replace(describe(model, source.loader, wishes), notes=(note,))
+                source = replace(describe(model, source.loader, requests), notes=(note,))
             renamed.try_out(source)
         return with_precision(replace(source, notes=(*renamed.notes, *source.notes)), renamed)
     if custom.build_model is not None:
-        return _weighted(keras, _from_code(keras, custom), path, wishes)
+        return _weighted(keras, _from_code(keras, custom), path, requests)
     raise JobError(
         "model",
         f"{part.name or part.file} holds weights only, and nothing says the model's structure",
@@ -63,16 +66,16 @@ def load(
     )
 
 
-def _weighted(keras: Any, model: Any, path: Path, wishes: Sequence[InputWish]) -> Source:
+def _weighted(keras: Any, model: Any, path: Path, requests: Sequence[InputSpec]) -> Source:
     loader = f"{keras.__name__} {keras.__version__}"
-    source = describe(model, loader, wishes)
+    source = describe(model, loader, requests)
     if not getattr(model, "inputs", None):  # a subclassed model has its weights only once it has been called
         call_once(source)
-        source = describe(model, loader, wishes)
+        source = describe(model, loader, requests)
     _load_weights(model, path)
     plain, notes = stripped(keras, model)
     if plain is not model:
-        source = describe(plain, loader, wishes)
+        source = describe(plain, loader, requests)
     return replace(source, notes=(*source.notes, *notes))
 
 
@@ -91,7 +94,11 @@ def _from_code(keras: Any, custom: Custom) -> Any:
     try:
         model = custom.build_model()
     except Exception as error:
-        hint = "STFTSpectrogram(..., window=None): its weights hold the window" if "scipy" in str(error) else _CORRECT
+        hint = (
+            "STFTSpectrogram(..., window=None): its weights hold the window"
+            if "scipy" in str(error)
+            else next_step(error, _CORRECT)
+        )
         raise JobError("model", f"build_model() fails: {described(error)}", hint) from error
     if not isinstance(model, keras.Model):
         raise JobError(
@@ -107,7 +114,7 @@ def _load_weights(model: Any, path: Path) -> None:
     with h5py.File(path, "r") as file:
         legacy = _LEGACY in file.attrs
         held = None if legacy else _numbers(file)
-    # By its suffix Keras tells the two formats, and a person may have named the file as they liked.
+    # By its suffix Keras tells the two formats, and a user may have named the file as they liked.
     suffix = ".h5" if legacy else ".weights.h5"
     try:
         with tempfile.TemporaryDirectory() as scratch:

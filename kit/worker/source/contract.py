@@ -1,6 +1,6 @@
 """The contract: what each signature of the product takes and gives, in order, and what that is in the source.
 
-Renames, reorders and picks as the recipe wishes, and traces the source once with the shapes of the product.
+Renames, reorders and picks as the recipe asks, and traces the source once with the shapes of the product.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kit.shared.job import DYNAMIC, InputWish, Job, JobError, OutputWish, TensorSpec
+from kit.shared.job import DYNAMIC, InputSpec, Job, JobError, OutputSpec, TensorSpec
 from kit.worker.source.model import Port, Signature, Source, nearest
 from kit.worker.source.precision import float_type
 
@@ -54,7 +54,7 @@ class Contract:
 
 
 def resolve(job: Job, source: Source) -> tuple[Contract, ...]:
-    """Return the contract of each signature, the main one first; the recipe's wishes are about that one.
+    """Return the contract of each signature, the main one first; the recipe's requests are about that one.
 
     Raises JobError (kind "recipe") where the recipe names what the model lacks, or does not fit it.
     """
@@ -69,7 +69,7 @@ def resolve(job: Job, source: Source) -> tuple[Contract, ...]:
             else "export the model with a function of its inputs",
         )
     first = _contract(main, job, source, job.inputs, job.outputs)
-    _check_wishes(job, first)
+    _check_requests(job, first)
     bare = tuple(_contract(each, job, source, (), (), picked=False) for each in others)
     return (first, *bare)
 
@@ -86,22 +86,24 @@ def _contract(
     signature: Signature,
     job: Job,
     source: Source,
-    input_wishes: tuple[InputWish, ...],
-    output_wishes: tuple[OutputWish, ...],
+    input_requests: tuple[InputSpec, ...],
+    output_requests: tuple[OutputSpec, ...],
     *,
     picked: bool = True,
 ) -> Contract:
-    inputs = _inputs(signature, job, input_wishes, job.input_order if picked else ())
-    origins = _outputs(signature, source, output_wishes, job.output_order if picked else ())
+    inputs = _inputs(signature, job, input_requests, job.input_order if picked else ())
+    origins = _outputs(signature, source, output_requests, job.output_order if picked else ())
     own = {port.name: port for port in signature.inputs}
     inside = tuple(dict.fromkeys(origin for _, origin, inner in origins if inner))
 
     def call(feeds: Mapping[str, Any]) -> dict[str, Any]:
         # A cast only where the recipe took other numbers than the model: ids as int32.
         fed = {spec.origin: _cast(feeds[spec.name], own[spec.origin].dtype) for spec in inputs}
-        answers = signature.call(fed, inside)
+        predictions = signature.call(fed, inside)
         # A source in half or double precision gives the float32 that the product gives.
-        return {name: _cast(answers[origin], float_type(answers[origin].dtype.name)) for name, origin, _ in origins}
+        return {
+            name: _cast(predictions[origin], float_type(predictions[origin].dtype.name)) for name, origin, _ in origins
+        }
 
     bare = tuple(TensorSpec(name, (), "", origin=origin) for name, origin, _ in origins)
     traced = _trace(call, list(inputs), bare)
@@ -116,25 +118,25 @@ def _trace(call: Any, inputs: list[TensorSpec], outputs: tuple[TensorSpec, ...])
 
     # Positional and flat, so that no order is left to chance.
     def flat(*tensors: Any) -> list[Any]:
-        answers = call(dict(zip(names, tensors, strict=True)))
+        predictions = call(dict(zip(names, tensors, strict=True)))
         # identity: an output that is an input, or the same tensor twice, still gets a tensor of its own
-        return [tf.identity(answers[spec.name]) for spec in outputs]
+        return [tf.identity(predictions[spec.name]) for spec in outputs]
 
     specs = [tf.TensorSpec([None if n == DYNAMIC else n for n in spec.shape], spec.dtype) for spec in inputs]
     return tf.function(flat, autograph=False).get_concrete_function(*specs)
 
 
 def _inputs(
-    signature: Signature, job: Job, wishes: tuple[InputWish, ...], order: tuple[str, ...]
+    signature: Signature, job: Job, requests: tuple[InputSpec, ...], order: tuple[str, ...]
 ) -> tuple[TensorSpec, ...]:
-    by_origin = {wish.source or wish.name: wish for wish in wishes}
+    by_origin = {request.source or request.name: request for request in requests}
     names = [port.name for port in signature.inputs]
-    for origin, wish in by_origin.items():
+    for origin, request in by_origin.items():
         if origin not in names:
-            raise _unknown("inputs", wish.name, origin, names)
+            raise _unknown("inputs", request.name, origin, names)
     batch = _batch(signature, job)
     ports = [_with_open_sequence(port) if job.streaming else port for port in signature.inputs]
-    specs = [_input(port, by_origin.get(port.name, InputWish(port.name)), batch) for port in ports]
+    specs = [_input(port, by_origin.get(port.name, InputSpec(port.name)), batch) for port in ports]
     _refuse_twice([spec.name for spec in specs], "inputs")
     if not order:
         return tuple(specs)
@@ -146,18 +148,18 @@ def _inputs(
         raise JobError(
             "recipe",
             f"[model] inputs leaves out: {', '.join(left)}",
-            "it is the order of all inputs: a model cannot run without one",
+            "add them: it is the order of all inputs, for a model cannot run without one",
         )
     return tuple(by_name[name] for name in order)
 
 
 def _outputs(
-    signature: Signature, source: Source, wishes: tuple[OutputWish, ...], order: tuple[str, ...]
+    signature: Signature, source: Source, requests: tuple[OutputSpec, ...], order: tuple[str, ...]
 ) -> list[tuple[str, str, bool]]:
     """Return (name, origin, whether it lies inside the model) of each output."""
     own = [port.name for port in signature.outputs]
-    by_origin = {wish.source or wish.name: wish.name for wish in wishes}
-    by_name = {wish.name: wish.source or wish.name for wish in wishes}
+    by_origin = {request.source or request.name: request.name for request in requests}
+    by_name = {request.name: request.source or request.name for request in requests}
     if order:
         chosen = [(name, by_name.get(name, name)) for name in order]
     else:
@@ -198,35 +200,36 @@ def _with_open_sequence(port: Port) -> Port:
     return replace(port, shape=(port.shape[0], DYNAMIC, *port.shape[2:]))
 
 
-def _input(port: Port, wish: InputWish, batch: int) -> TensorSpec:
+def _input(port: Port, request: InputSpec, batch: int) -> TensorSpec:
     inner = port.shape[1:] if port.batched else port.shape
-    if wish.shape is not None:
-        fits = len(wish.shape) == len(inner) and all(
-            a in (None, DYNAMIC, b) for a, b in zip(inner, wish.shape, strict=True)
+    if request.shape is not None:
+        fits = len(request.shape) == len(inner) and all(
+            a in (None, DYNAMIC, b) for a, b in zip(inner, request.shape, strict=True)
         )
         if not fits:
             raise JobError(
                 "recipe",
-                f"[[inputs]] {wish.name}: shape {list(wish.shape)} does not fit the model's {list(inner)}",
+                f"[[inputs]] {request.name}: shape {list(request.shape)} does not fit the model's {list(inner)}",
                 "give the shape without the batch axis, or leave it out",
             )
-        inner = wish.shape
+        inner = request.shape
     if None in inner:
         raise JobError(
             "recipe",
-            f"input '{wish.name}' leaves an axis open: {list(inner)}",
-            f'fix it in the recipe: [[inputs]] name = "{wish.name}" and shape = [...], without the batch axis; '
+            f"input '{request.name}' leaves an axis open: {list(inner)}",
+            f'fix it in the recipe: [[inputs]] name = "{request.name}" and shape = [...], without the batch axis; '
             "-1 leaves an axis open on the device, too",
         )
-    if wish.dtype and wish.dtype != port.dtype and np.dtype(port.dtype).kind not in "fi":
+    if request.dtype and request.dtype != port.dtype and np.dtype(port.dtype).kind not in "fi":
         raise JobError(
             "recipe",
-            f"[[inputs]] {wish.name}: dtype '{wish.dtype}' is for an input of numbers, and this one is {port.dtype}",
+            f"[[inputs]] {request.name}: dtype '{request.dtype}' is for an input of numbers, "
+            f"and this one is {port.dtype}",
             "leave dtype out",
         )
     shape = (*((batch,) if port.batched else ()), *(int(n) for n in inner if n is not None))
-    dtype = wish.dtype or float_type(port.dtype)
-    return TensorSpec(wish.name, shape, dtype, batched=port.batched, origin=port.name)
+    dtype = request.dtype or float_type(port.dtype)
+    return TensorSpec(request.name, shape, dtype, batched=port.batched, origin=port.name)
 
 
 def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batched: bool) -> TensorSpec:
@@ -237,13 +240,15 @@ def _output(spec: TensorSpec, tensor: Any, inputs: tuple[TensorSpec, ...], batch
     per_sample = batched and bool(shape) and shape[0] == inputs[0].shape[0]
     if not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
         raise JobError(
-            "model", f"output '{spec.name}' is of type {tensor.dtype.name}, which an app cannot read", "leave it out"
+            "model",
+            f"output '{spec.name}' is of type {tensor.dtype.name}, which an app cannot read",
+            "name the outputs to take without it: [model] outputs",
         )
     return TensorSpec(spec.name, shape, tensor.dtype.name, batched=per_sample, origin=spec.origin)
 
 
-def _check_wishes(job: Job, contract: Contract) -> None:
-    """Refuse labels that do not fit the number of classes, and pictures for an input that takes no floats."""
+def _check_requests(job: Job, contract: Contract) -> None:
+    """Refuse labels that do not fit the number of classes, and images for an input that takes no floats."""
     outputs = {spec.name: spec for spec in contract.outputs}
     for output in job.outputs:
         classes = outputs[output.name].shape[-1] if outputs[output.name].shape else 1
@@ -254,12 +259,12 @@ def _check_wishes(job: Job, contract: Contract) -> None:
                 "give one label a line, in the order of the model's classes",
             )
     inputs = {spec.name: spec for spec in contract.inputs}
-    for wish in job.inputs:
-        if wish.picture and not inputs[wish.name].dtype.startswith("float"):
+    for request in job.inputs:
+        if request.image and not inputs[request.name].dtype.startswith("float"):
             raise JobError(
                 "recipe",
-                f"[[inputs]] {wish.name}: kind 'image' is normalized to float, "
-                f"and the model takes {inputs[wish.name].dtype}",
+                f"[[inputs]] {request.name}: kind 'image' is normalized to float, "
+                f"and the model takes {inputs[request.name].dtype}",
                 'use kind = "tensor": this model takes the values as they are',
             )
 

@@ -47,7 +47,7 @@ class Signature:
 
 @dataclass(frozen=True)
 class Variable:
-    """A variable of the model, by the name that a person knows it by: "head/kernel"."""
+    """A variable of the model, by the name that a user knows it by: "head/kernel"."""
 
     name: str
     value: Any  # a tf.Variable
@@ -77,7 +77,7 @@ class Source:
 
 
 def nearest(wanted: str, names: Sequence[str]) -> str:
-    """Return a hint: the nearest of the names, and all there are, as far as a person would read on."""
+    """Return a hint: the nearest of the names, and all there are, as far as a user would read on."""
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.4)
     more = f" and {len(names) - _READ:,} more" if len(names) > _READ else ""
     return (f"did you mean '{near[0]}'? " if near else "") + "there is: " + ", ".join(names[:_READ]) + more

@@ -13,8 +13,8 @@ import tensorflow as tf
 
 from kit.shared.job import DYNAMIC, JobError, TensorSpec
 from kit.worker.evaluation.interpreter import calls
+from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
-from kit.worker.source.custom_objects import described
 from kit.worker.streaming.stream import WITHOUT
 
 Arrays = Mapping[str, np.ndarray]

@@ -52,9 +52,9 @@ class FloatSteps:
         for variable in self.keep:
             variable.value.assign(self.initial[variable.name])
         inputs, outputs = self.steps.contract.inputs, self.steps.contract.outputs
-        answers = [self.run(*(tf.constant(feeds[spec.name]) for spec in inputs)) for feeds in run]
+        predictions = [self.run(*(tf.constant(feeds[spec.name]) for spec in inputs)) for feeds in run]
         names = [spec.name for spec in outputs]
-        return [dict(zip(names, (np.asarray(v, np.float32) for v in row), strict=True)) for row in answers]
+        return [dict(zip(names, (np.asarray(v, np.float32) for v in row), strict=True)) for row in predictions]
 
     def agree(self, samples: Arrays, floats: Arrays) -> None:
         """Hold some sequences, step by step, against the source's outputs of the whole.
@@ -97,7 +97,7 @@ def _other(name: str, off: float, looking: Sequence[str]) -> JobError:
     layers = ", ".join(f"'{layer}'" for layer in looking[:5])
     return JobError(
         "model",
-        f"[model] streaming: fed step by step, the output '{name}' is off by {off:.3g} from the whole sequence's: "
+        f"[model] streaming: fed step by step, the output '{name}' differs by {off:.3g} from the whole sequence's: "
         + (f"one of the layers {layers} looks at several steps" if layers else "a layer looks at several steps"),
         "a stream can have recurrent layers that run forward, and layers that work on each step alone "
         f"(no convolution, pooling or attention over time); or {WITHOUT}",
@@ -129,12 +129,14 @@ class StepProduct(Product):
     ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """Run whole sequences [N, steps, ...]; return (what was fed, the outputs of the whole), raw, by name."""
         fed = {spec.name: raw(samples[spec.name], spec) for spec in self.signatures[key].inputs}
-        runs, answers = list(self._steps.runs(fed)), []
+        runs, predictions = list(self._steps.runs(fed)), []
         for done, run in enumerate(runs, 1):
-            answers.append(self._steps.joined(self.rows(key, run)))
+            predictions.append(self._steps.joined(self.rows(key, run)))
             if advance is not None:
                 advance(done, len(runs))
-        return fed, {spec.name: joined([row[spec.name] for row in answers], spec) for spec in self._steps.whole.outputs}
+        return fed, {
+            spec.name: joined([row[spec.name] for row in predictions], spec) for spec in self._steps.whole.outputs
+        }
 
     def rows(self, key: str, run: Sequence[Arrays]) -> list[dict[str, np.ndarray]]:
         """Return the raw outputs of every step of one run, from the initial state on."""
@@ -151,7 +153,7 @@ def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, f
     steps, (signature,) = exact.steps, product.signatures.values()
     run = next(steps.runs(samples))
     fed = [{spec.name: raw(feeds[spec.name], spec) for spec in signature.inputs} for feeds in run]
-    answers, floating = product.rows(signature.key, fed), exact.rows(run)
+    predictions, floating = product.rows(signature.key, fed), exact.rows(run)
     batch = max(steps.whole.batch or 1, 1)
     for name, each in steps.each_step.items():
         for at in range(len(run)) if each else ():
@@ -162,7 +164,7 @@ def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, f
         product,
         signature.key,
         {spec.name: joined([row[spec.name] for row in fed], spec) for spec in signature.inputs},
-        {spec.name: joined([row[spec.name] for row in answers], spec) for spec in signature.outputs},
+        {spec.name: joined([row[spec.name] for row in predictions], spec) for spec in signature.outputs},
         {spec.name: joined([row[spec.name] for row in floating], spec) for spec in signature.outputs},
     )
 

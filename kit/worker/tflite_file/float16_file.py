@@ -80,11 +80,14 @@ def _put_back(model: Any, graph: Any, exact: Any, other: Any) -> int:
         return 0
     wanted: dict[int, np.ndarray] = {}
     for use in _uses(model, graph):
-        values = _values(exact, other.tensors[other.operators[use.operator].inputs[use.at]], np.float32)
+        twin = other.operators[use.operator]
+        if len(_taken(twin)) != len(_taken(kept[use.operator])):
+            continue  # a loop that is handed constants which the float32 file has inside of it
+        values = _values(exact, other.tensors[twin.inputs[use.at]], np.float32)
         if (
             values is not None
             and values.size == use.values.size
-            and (_is_lost(use, values) or _offset(exact, other, other.operators[use.operator], np.float32))
+            and (_is_lost(use, values) or _offset(exact, other, twin, np.float32))
         ):
             wanted[use.half] = values
     for operator in kept:

@@ -1,4 +1,4 @@
-"""The scale under each output of an int8 file that answers in float."""
+"""The scale under each output of an int8 file whose outputs are float."""
 
 from __future__ import annotations
 

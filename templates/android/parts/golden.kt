@@ -1,4 +1,4 @@
-    /** golden.bin: what the model answered when it was built, to known inputs. */
+    /** golden.bin: the outputs that the model gave for known inputs when it was built. */
     private class Golden(content: ByteArray) {
         private val bytes = ByteBuffer.wrap(content).order(ByteOrder.LITTLE_ENDIAN)
         private val sections = HashMap<String, Section>()

@@ -2,7 +2,7 @@
 """Run this bundle's model on a desktop as the app does: on files, or on its golden vectors.
 
     python emulate.py                     replay the golden vectors: 0 = as built, 4 = something is off
-    python emulate.py seven.png           label a picture
+    python emulate.py seven.png           label an image
     python emulate.py test.npz --json     arrays by input name, alone or as a batch on axis 0
     python emulate.py --benchmark         and how long one call takes here
     python emulate.py new.npz --signature train --save state.npz
@@ -10,8 +10,8 @@
     python emulate.py seven.png --load state.npz
                                           run with these variables
 
-INPUT is a picture; an .npz with one array for each input; or, where the model has one input, an .npy, or a
-.raw or .bin with that tensor's exact bytes. For a picture's input, uint8 arrays are pixels and are normalized
+INPUT is an image; an .npz with one array for each input; or, where the model has one input, an .npy, or a
+.raw or .bin with that tensor's exact bytes. For an image's input, uint8 arrays are pixels and are normalized
 and quantized; float arrays are normalized values and are only quantized. For another input, float arrays are
 real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as
 -1 any size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
@@ -19,7 +19,7 @@ real values, and an array of the tensor's own type is fed as it is. Along an axi
 STATE is an .npz with one array for each variable that the model keeps. The golden vectors are replayed with the
 variables as built, whatever --load says, and leave them so.
 
-Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for pictures, preprocess.py
+Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for images, preprocess.py
 beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be used; 4 a golden
 vector is off; 5 a package is missing, or no interpreter of pip can run this model; 130 interrupted.
 """

@@ -46,7 +46,7 @@ def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
 
 
 def emulate(bundle: Bundle, options: Options) -> Report:
-    """Return the report that answers the options. Raises EmulateError."""
+    """Return the report that the options ask for. Raises EmulateError."""
     model = read_model(bundle)
     signature = _find_signature(model, options.signature)
     kept, asked = model.variables, options.of_variables

@@ -81,14 +81,14 @@ def _array(path: Path, tensor: Tensor) -> Array:
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
                 return array
         if tensor.kind != "image":
-            raise refused(path, f"the input {tensor.name} takes no picture: give .npz, .npy, .raw or .bin")
-        return preprocess.load_picture(path, _image_shape(path, tensor), tensor.color, tensor.resize)
+            raise refused(path, f"the input {tensor.name} takes no image: give .npz, .npy, .raw or .bin")
+        return preprocess.load_image(path, _image_shape(path, tensor), tensor.color, tensor.resize)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise refused(path, one_line(error).removeprefix(f"{path} ")) from error
     except ImportError as error:
         listed = b"pillow" in read_bytes(REQUIREMENTS).lower()
         install = INSTALL if listed else shlex.join([*PIP, "pillow"])
-        raise EmulateError(f"{path}: pictures need Pillow", f"run: {install}", MISSING) from error
+        raise EmulateError(f"{path}: images need Pillow", f"run: {install}", MISSING) from error
 
 
 def _image_shape(path: Path, tensor: Tensor) -> Shape:
@@ -102,7 +102,7 @@ def _image_shape(path: Path, tensor: Tensor) -> Shape:
             width, height = ImageOps.exif_transpose(image).size
     # Broken bytes make Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error and more.
     except Exception as error:
-        raise ValueError(f"is not a picture that Pillow can read: {one_line(error)}") from error
+        raise ValueError(f"is not an image that Pillow can read: {one_line(error)}") from error
     own = (height, width, 0)
     return tuple(own[axis] if size == -1 else size for axis, size in enumerate(tensor.sample))
 

@@ -127,10 +127,21 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
     for signature in model.signatures:
         if signature.key not in keys:
             raise ValueError(f"it has no signature {signature.key!r}, only {keys}")
-        calls[signature.key] = runner = interpreter.get_signature_runner(signature.key)
+        runner = interpreter.get_signature_runner(signature.key)
+        calls[signature.key] = _reset_before(runner, interpreter) if model.resets else runner
         _check_tensors(signature.inputs, runner.get_input_details())
         _check_tensors(signature.outputs, runner.get_output_details())
     return calls
+
+
+def _reset_before(runner: Call, interpreter: Any) -> Call:
+    """Return a runner for which every call is the first: what operators keep is as built."""
+
+    def call(**values: np.ndarray) -> Mapping[str, Any]:
+        interpreter.reset_all_variables()
+        return runner(**values)
+
+    return call
 
 
 def _check_tensors(tensors: Tensors, details: Mapping[str, Mapping[str, Any]]) -> None:

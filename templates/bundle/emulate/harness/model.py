@@ -26,6 +26,7 @@ class Model:
     train: Signature | None
     variables: Variables | None
     flex: tuple[str, ...]  # TensorFlow's own operators in it
+    resets: bool = False  # an operator keeps state: it is reset before each call
 
     @property
     def runnable(self) -> tuple[Signature, ...]:
@@ -68,6 +69,7 @@ def _model(bundle: Bundle, document: Mapping[str, Any]) -> Model:
         train=train,
         variables=variables,
         flex=tuple(map(str, document.get("flex") or [])),
+        resets=document.get("resets") is True,
     )
 
 

@@ -85,7 +85,7 @@ def _image(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
     """Return tensor with an image's keys. Raises ValueError where they do not fit its shape."""
     mean, std = (tuple(float(value) for value in entry[key]) for key in ("mean", "std"))
     # An open height or width may be any; channels may not.
-    preprocess.picture_size([abs(size) for size in tensor.sample[:2]] + list(tensor.sample[2:]), entry["color"])
+    preprocess.image_size([abs(size) for size in tensor.sample[:2]] + list(tensor.sample[2:]), entry["color"])
     preprocess.normalize(np.zeros(tensor.sample[2:] or 1), mean, std)
     if entry["resize"] not in preprocess.RESIZES:
         raise ValueError(f"{tensor.name}: resize {entry['resize']!r} is not known")

@@ -67,7 +67,7 @@ def _distances(check: OutputCheck) -> str:
     at = "" if check.passed else f", worst in vector {check.worst_vector}"
     off = f"{_short(check.worst)}{unit} ({check.allowed:.4g} allowed{at})"
     far = f"{_short(check.worst_from_float)}{unit} ({check.allowed_from_float:.4g} allowed)"
-    return f"off by {off}, from float by {far}"
+    return f"max difference {off}, from float {far}"
 
 
 def _pixels(check: PixelCheck) -> str:

@@ -118,6 +118,10 @@ public final class RuntimeInterpreter {
         in -> new Result(in, signatures[signature].outputs.length));
   }
 
+  public void resetVariableTensors() {
+    InterpreterHost.ask('V', out -> out.writeInt(handle), in -> null);
+  }
+
   public void close() {
     try {
       InterpreterHost.ask('D', out -> out.writeInt(handle), in -> null);

@@ -151,6 +151,12 @@ public final class Interpreter extends InterpreterImpl implements InterpreterApi
     return nanos < 0 ? null : nanos;
   }
 
+  /** Sets what operators keep from call to call to what it was at first. */
+  public void resetVariableTensors() {
+    checkNotClosed();
+    interpreter.resetVariableTensors();
+  }
+
   private SignatureTensors tensors(String signatureKey) {
     if (signatureKey == null) {
       if (interpreter.signatures.length != 1) {
