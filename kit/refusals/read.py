@@ -138,10 +138,8 @@ class _Module:
         return (f"<{name}>",)
 
     def _joined(self, parts: Sequence[ast.expr], scope: ast.AST | None, depth: int) -> tuple[str, ...]:
-        variants = [
-            self._texts(part, scope, depth) if _is_text(part, self._constants) else (f"<{_short(part)}>",)
-            for part in parts
-        ]
+        known = {*self._constants, *_written(scope)}
+        variants = [self._texts(x, scope, depth) if _is_text(x, known) else (f"<{_short(x)}>",) for x in parts]
         return tuple(dict.fromkeys("".join(words) for words in itertools.islice(itertools.product(*variants), _MOST)))
 
     @cached_property
@@ -187,6 +185,16 @@ def _is_text(node: ast.expr, constants: Collection[str]) -> bool:
     if isinstance(node, ast.Name):
         return node.id in constants
     return isinstance(node, ast.Constant | ast.IfExp | ast.BinOp | ast.JoinedStr)
+
+
+def _written(scope: ast.AST | None) -> set[str]:
+    """Return the names to which a function gives a text of its own, and nothing else."""
+    given: dict[str, bool] = {}
+    for node in ast.walk(scope) if scope is not None else ():
+        if isinstance(node, ast.Assign):
+            for name in (target.id for target in node.targets if isinstance(target, ast.Name)):
+                given[name] = given.get(name, True) and isinstance(node.value, ast.Constant)
+    return {name for name, text in given.items() if text}
 
 
 def _assigned(scope: ast.AST | None, name: str) -> Iterator[ast.expr]:

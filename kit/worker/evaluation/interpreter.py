@@ -42,9 +42,9 @@ class Product:
             self._interpreter.allocate_tensors()
             self._runners = {each.key: self._interpreter.get_signature_runner(each.key) for each in contracts}
         except (ValueError, RuntimeError) as error:
-            hint = _NO_FLEX if "Flex" in str(error) else _REPORT
+            hint = _NO_FLEX if "Flex" in str(error) else _next(bound)
             why = explained(str(error), self._interpreter, layers)
-            raise JobError("model", f"the produced file cannot be prepared: {why}", hint) from error
+            raise JobError("model", f"the converted file does not run: {why}", hint) from error
         self.signatures = {
             each.key: SignatureSpec(
                 each.key,
@@ -74,7 +74,7 @@ class Product:
             return {name: np.asarray(value) for name, value in self._runners[key](**feeds).items()}
         except (ValueError, RuntimeError) as error:
             why = explained(str(error), self._interpreter, self._layers)
-            raise JobError("model", f"the produced file fails when it runs: {why}", _REPORT) from error
+            raise JobError("model", f"the converted file does not run: {why}", _next(self.bound)) from error
 
     def ask_all(
         self, key: str, samples: Mapping[str, np.ndarray], advance: Callable[[int, int], None] | None = None
@@ -148,9 +148,12 @@ def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
 
 
 _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1"
-_REPORT = (
-    'take another scheme, as in [quantize] scheme = "float32", or another TensorFlow version, as in --tensorflow 2.18.1'
-)
+
+
+def _next(bound: float | None) -> str:
+    """Return what to try where the file does not run. bound: None but for float32."""
+    other = "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before it: [model] outputs"
+    return other if bound is not None else f'take [quantize] scheme = "float32"; or {other}'
 
 
 def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:

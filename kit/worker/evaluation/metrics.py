@@ -71,7 +71,7 @@ def golden(
         arrays[f"output/{spec.name}"] = answer
         arrays[f"float/{spec.name}"] = exact
         drawn = spec.name in product.random.get(key, ())
-        size = max(1.0, float(np.abs(exact).max(initial=0.0)))
+        size = max(1.0, float(np.abs(exact[np.isfinite(exact)]).max(initial=0.0)))
         tolerance = _spread(spec, answer, exact) if drawn else _tolerance(job, spec, product, key, size)
         arrays[f"tolerance/{spec.name}"] = np.array(tolerance)
     return arrays
