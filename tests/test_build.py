@@ -35,7 +35,7 @@ def test_the_harness_is_copied_as_it_is_and_only_its_constants_are_rendered(digi
     harness = tree_digests(ROOT / "templates" / "bundle" / "emulate")
     assert harness.pop("constants.py.j2")
     assert harness.items() <= tree_digests(emulate).items()
-    assert (emulate / "preprocess.py").read_bytes() == (ROOT / "kit" / "preprocess.py").read_bytes()
+    assert (emulate / "preprocess.py").read_bytes() == (ROOT / "kit" / "shared" / "preprocess.py").read_bytes()
     lines = (emulate / "constants.py").read_text("utf-8").splitlines()
     assert [line.partition("  #")[0] for line in lines if " = " in line] == [
         "BUNDLE = 'digits'",

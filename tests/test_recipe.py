@@ -302,7 +302,13 @@ WHOLE = {
         "batch": "4",
     },
     "toolchain": {"tensorflow": "'auto'"},
-    "quantize": {"scheme": "'int8'", "io": "'uint8'", "representative": "'samples.npz'", "count": "9"},
+    "quantize": {
+        "scheme": "'int8'",
+        "io": "'uint8'",
+        "representative": "'samples.npz'",
+        "count": "9",
+        "fused_lstm": "false",
+    },
     "inputs": {
         "name": "'image'",
         "source": "'input_1'",

@@ -79,7 +79,7 @@ def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, ker
 
 
 @pytest.mark.parametrize(
-    ("request", "suffix", "keras", "instead"),
+    ("asked", "suffix", "keras", "instead"),
     [
         ("2.15.1", ".keras", "3.15.1", "2.21.0"),
         ("2.15.1", ".h5", "3.15.1", "2.21.0"),
@@ -90,18 +90,18 @@ def test_auto_takes_the_newest_that_loads_the_file_and_says_why(suffix: str, ker
     ],
 )
 def test_a_version_that_cannot_load_the_file_names_one_that_can(
-    request: str, suffix: str, keras: str, instead: str
+    asked: str, suffix: str, keras: str, instead: str
 ) -> None:
     with pytest.raises(ModelError) as refused:
-        choose_toolchain(request, [model_file(suffix, keras)])
-    assert f"{suffix} file of Keras {keras}, which TensorFlow {request} (Keras " in refused.value.message
+        choose_toolchain(asked, [model_file(suffix, keras)])
+    assert f"{suffix} file of Keras {keras}, which TensorFlow {asked} (Keras " in refused.value.message
     assert f'tensorflow = "{instead}" or "auto"' in refused.value.hint
 
 
-@pytest.mark.parametrize("request", ["auto", "2.12.1"])
-def test_a_file_that_no_toolchain_loads_says_how_to_save_it(request: str) -> None:
+@pytest.mark.parametrize("asked", ["auto", "2.12.1"])
+def test_a_file_that_no_toolchain_loads_says_how_to_save_it(asked: str) -> None:
     with pytest.raises(ModelError, match=r"model\.save\('name\.h5'\)"):
-        choose_toolchain(request, [model_file(".keras", "2.11.0")])
+        choose_toolchain(asked, [model_file(".keras", "2.11.0")])
 
 
 def test_a_keras_newer_than_any_pinned_one_is_tried_with_a_warning() -> None:
