@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import locale
+import os
 import sys
 
 from invoke.exceptions import ParseError
@@ -22,8 +26,22 @@ class _Program(Program):
             raise SystemExit(2) from None
 
 
+def _use_utf8() -> None:
+    """Start again in Python's UTF-8 mode where the locale has another encoding: paths, files and output are UTF-8.
+
+    What is no UTF-8 in a path is printed as an escape.
+    """
+    if not sys.flags.utf8_mode and codecs.lookup(locale.getpreferredencoding(False)).name != "utf-8":
+        os.environ["PYTHONUTF8"] = "1"
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606 - the same program
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main() -> None:
     """Run the command line."""
+    _use_utf8()
     try:
         try:
             _Program(name="dropkit", binary="kit", namespace=namespace, version=__version__).run()

@@ -10,12 +10,19 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import platformdirs
 
 from kit.errors import OutputError
+from kit.lifetime.exchange import exchange
+from kit.lifetime.locks import new_file, new_folder, release
+from kit.lifetime.scratch import REPLACED, note_place, remove, sweep_partials, temporary_base
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_HARDLY_ANY = 1 << 20  # bytes
 
 
 def cache_dir() -> Path:
@@ -61,36 +68,133 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+@dataclass(frozen=True)
+class Product:
+    """A kind of folder that is written whole: what it is called, and the JSON file that marks it.
+
+    That file has the product's own files under "files": by POSIX path relative to the folder.
+    """
+
+    what: str  # "bundle"
+    marker: str  # "bundle.json"
+
+
+def json_bytes(value: Any) -> bytes:
+    """Return json_text in UTF-8. A byte of a path that is no UTF-8 becomes an escape, which JSON reads back."""
+    return json_text(value).encode("utf-8", "backslashreplace")
+
+
 @contextlib.contextmanager
-def replacing(target: Path) -> Iterator[Path]:
+def replacing(target: Path, product: Product | None = None) -> Iterator[Path]:
     """Give a new folder beside target; when the block ends well it becomes target, else it is gone.
 
-    The old target stays until the new one is whole. Raises OutputError where the place cannot be written
-    or is full.
+    The old target stays until the new one is whole, and there is no moment without one of them. Raises OutputError
+    where the place cannot be written or is full, or where the old one holds a file that is not the product's.
     """
     with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        staging = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent))
+        note_place(target.parent)
+        staging, handle = new_folder(f".{target.name}.partial-", target.parent)
     try:
         with writable(target.parent):
             yield staging
             staging.chmod(0o755)
             _sync_tree(staging)
+            if product is not None:
+                _refuse_foreign(target, product)
             _swap(staging, target)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
+        remove(staging)
+        release(handle)
 
 
-def check_place(target: Path, marker: str, what: str) -> None:
-    """Make target's folder; refuse to take the place of anything but an older `what`, which has a file `marker`."""
+def check_place(target: Path, product: Product) -> None:
+    """Make target's folder; refuse to take the place of anything but an older product with nothing else in it."""
     with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        strange = target.exists() and not (target / marker).exists()
+        sweep_partials(target.parent)
+        strange = target.exists() and not (target / product.marker).exists()
         if strange and (not target.is_dir() or any(target.iterdir())):
             raise OutputError(
-                f"{target}: something that is no {what} is in the way",
+                f"{target}: something that is no {product.what} is in the way",
                 "choose another folder with --out, or another [model] id, or remove it",
             )
+        _refuse_foreign(target, product)
+
+
+def _refuse_foreign(target: Path, product: Product) -> None:
+    """Refuse to replace a folder with files in it that no build wrote: they would be lost."""
+    if foreign := foreign_files(target, product):
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        raise OutputError(
+            f"{target}: not replaced, for no build wrote these files in it: {', '.join(foreign[:3])}{more}",
+            "move them to another folder, or choose another one with --out",
+        )
+
+
+def foreign_files(folder: Path, product: Product) -> list[str]:
+    """Return the paths in a folder that are not the product's own, sorted; Python's caches and empty folders are none.
+
+    Raises OutputError where the marker does not say which are its own: nothing tells them from the user's then.
+    """
+    if not (folder / product.marker).exists():
+        return []
+    try:
+        own = {*json.loads((folder / product.marker).read_text("utf-8"))["files"], product.marker}
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        raise OutputError(
+            f"{folder}: {product.marker} is damaged: it does not say which files there are its own",
+            f"move what is yours out of it, remove the folder, and make the {product.what} again",
+        ) from error
+    return sorted(set(_paths(folder)) - own)
+
+
+def _paths(folder: Path) -> Iterator[str]:
+    for root, folders, names in os.walk(folder):
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        if Path(root).name != "__pycache__":
+            yield from (Path(root, name).relative_to(folder).as_posix() for name in [*names, *links])
+
+
+@contextlib.contextmanager
+def temporary_folder(prefix: str) -> Iterator[Path]:
+    """Give a new folder for temporary files, which is gone after the block.
+
+    Raises OutputError that names the temporary folder and the variable which moves it, where it is full or closed.
+    """
+    try:
+        made = tempfile.TemporaryDirectory(prefix=prefix, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise temporary_full(error.strerror or str(error)) from error
+    with made as folder:
+        try:
+            yield Path(folder)
+        except OSError as error:
+            if is_lack_of_space(error, Path(folder)):
+                raise temporary_full("the disk is full") from error
+            raise
+
+
+def is_lack_of_space(error: OSError, place: Path) -> bool:
+    """Say whether an error came from a full disk at place. What shutil raises of several files has no number."""
+    return (error.errno in _FULL or isinstance(error, shutil.Error)) and is_full(place)
+
+
+def is_full(place: Path) -> bool:
+    """Say whether hardly anything can be written below a folder: no space, or no inodes."""
+    try:
+        found = os.statvfs(place)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < _HARDLY_ANY or (found.f_files > 0 and found.f_favail < 1)
+
+
+def temporary_full(reason: str) -> OutputError:
+    """Return the error of a temporary folder that cannot be written."""
+    return OutputError(
+        f"{temporary_base()}: cannot write temporary files: {reason}",
+        "free some space there, or set TMPDIR to another folder",
+    )
 
 
 def write_whole(target: Path, data: bytes) -> None:
@@ -103,16 +207,18 @@ def write_whole(target: Path, data: bytes) -> None:
 def writing_whole(target: Path) -> Iterator[BinaryIO]:
     """Give a new file beside target; when the block ends well it becomes target, else it is gone."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.partial-", dir=target.parent)
+    note_place(target.parent)
+    partial, handle = new_file(f".{target.name}.partial-", target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
+            # Before the handle is closed: it is the lock that keeps a sweep away.
+            partial.chmod(0o644)
+            partial.replace(target)
     finally:
-        Path(name).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -144,10 +250,15 @@ def writable(place: Path) -> Iterator[None]:
             errno.ENAMETOOLONG: ("that name is too long", "choose a shorter one"),
             errno.EEXIST: ("a part of that path is a file, not a folder", "choose another folder with --out"),
         }
-        if error.errno not in reasons:
+        number = errno.ENOSPC if isinstance(error, shutil.Error) and is_full(_there(place)) else error.errno
+        if number not in reasons:
             raise
-        reason, hint = reasons[error.errno]
+        reason, hint = reasons[number]
         raise OutputError(f"{place}: cannot write: {reason}", hint) from error
+
+
+def _there(place: Path) -> Path:
+    return next(folder for folder in (place, *place.absolute().parents) if folder.exists())
 
 
 def _sync_tree(root: Path) -> None:
@@ -159,11 +270,22 @@ def _sync_tree(root: Path) -> None:
 
 
 def _swap(staging: Path, target: Path) -> None:
-    """Put staging in target's place. A folder cannot replace a full one, so the old one steps aside first."""
-    if not target.exists():
-        staging.rename(target)
-        return
-    aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.partial-", dir=target.parent)) / "old"
+    """Put staging in target's place. What was there is then in staging's, or gone."""
+    if not os.path.lexists(target):
+        try:
+            staging.rename(target)
+        except OSError as error:
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+            _swap(staging, target)  # another process has put one there meanwhile
+    elif not exchange(staging, target):
+        _step_aside(staging, target)
+
+
+def _step_aside(staging: Path, target: Path) -> None:
+    """Do it by two renames. A run that is killed between them leaves what the next one puts back: REPLACED."""
+    partial, handle = new_folder(f".{target.name}.partial-", target.parent)
+    aside = partial / REPLACED
     try:
         target.rename(aside)
         staging.rename(target)
@@ -171,4 +293,5 @@ def _swap(staging: Path, target: Path) -> None:
         # An interrupt can come before, between or after the renames: without a new one the old one goes back.
         if aside.exists() and not target.exists():
             aside.rename(target)
-        shutil.rmtree(aside.parent, ignore_errors=True)
+        remove(partial)
+        release(handle)

@@ -43,6 +43,8 @@ FOLLOWED = {
     r"copy or (save|export|convert) it again|save the whole model again": HOST,
     r"keep it as a variable": "test_variables.py",
     r"use scheme = \"dynamic\": 8-bit": "test_recurrent.py::test_open_and_long_loops_are_refused_by_layer_and_the_remedies_build",
+    r"`kit clean` lists what is there": "test_cache_heals.py::test_clean_removes_what_is_named_and_leaves_what_is_used_or_a_users",
+    r"move what is yours out of it": "test_files.py::test_a_file_of_the_users_own_in_the_folder_is_named_and_kept",
     r"leave fused_lstm out": (
         "test_state.py::test_fused_lstm_is_refused_where_nothing_is_fused_and_where_nothing_can_reset_it"
     ),
@@ -125,5 +127,6 @@ NOT_HERE = {
     ),
     r"delete|run it again|copy it again|report": "a download that was damaged on its way",
     r"inputs of another size|other outputs|newer runtime": "an interpreter that crashes on one size",
+    r"set TMPDIR to another folder|another package index may respond": "a full disk, or another index",
     r"fewer, or smaller|is meant": "more pixels than memory holds",
 }

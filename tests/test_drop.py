@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from projects import KTS, app, bundle, seal
 from worlds import ROOT
 
-from kit.android.install.app_module import drop, find_module, remove
+from kit.android.install.app_module import Dropped, drop, find_module, remove
 from kit.errors import CheckError, KitError, OutputError, RecipeError
-from kit.files import tree_digests
+from kit.files import tree_digests, write_whole
 
 
 def refusal(kind: type[KitError], place: Path, into: Path) -> KitError:
@@ -37,6 +38,33 @@ def test_remove_leaves_the_project_as_it_was(tmp_path: Path) -> None:
     before = tree_digests(module)
     drop(bundle(tmp_path), module)
     remove("digits", module)
+    assert tree_digests(module) == before
+
+
+@pytest.mark.parametrize("nth", [1, 3])
+@pytest.mark.parametrize("finish", [drop, remove])
+def test_a_killed_drop_is_finished_or_taken_back_by_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[..., Dropped], nth: int
+) -> None:
+    module, place, written = app(tmp_path), bundle(tmp_path), []
+    before = tree_digests(module)
+
+    def killed(path: Path, data: bytes) -> None:
+        if path.name != "dropkit.json":
+            written.append(path)
+        if len(written) > nth:
+            raise SystemExit
+        write_whole(path, data)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("kit.android.install.app_module.write_whole", killed)
+        with pytest.raises(SystemExit):
+            drop(place, module)
+    assert len(tree_digests(module)) == len(before) + nth + 1
+    finish(place if finish is drop else "digits", module)
+    if finish is drop:
+        assert drop(place, module).written == ()
+        remove("digits", module)
     assert tree_digests(module) == before
 
 

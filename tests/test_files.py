@@ -13,7 +13,19 @@ from pathlib import Path
 import pytest
 
 from kit.errors import OutputError
-from kit.files import cache_dir, json_text, replacing, sha256_file, sha256_tree, tree_digests, writable, write_whole
+from kit.files import (
+    Product,
+    cache_dir,
+    check_place,
+    json_text,
+    replacing,
+    sha256_file,
+    sha256_tree,
+    tree_digests,
+    writable,
+    write_whole,
+)
+from kit.lifetime.scratch import sweep_partials
 
 WHOLE = {"bundle.json": "{}\n", "src/model.tflite": "weights"}
 
@@ -98,10 +110,55 @@ def test_an_interrupt_around_either_rename_leaves_the_old_or_the_new_folder_whol
             raise KeyboardInterrupt
         return moved
 
+    monkeypatch.setattr("kit.files.exchange", lambda _one, _other: False)  # as on a file system without it
     monkeypatch.setattr(Path, "rename", interrupted)
     with pytest.raises(KeyboardInterrupt), replacing(target) as staging:
         write_tree(staging, WHOLE)
     assert read_tree(target) == (WHOLE if (nth, when) == (2, "after") else old)
+    assert names(tmp_path) == ["digits"]
+
+
+def test_there_is_no_moment_without_a_folder(tmp_path: Path) -> None:
+    target = write_tree(tmp_path / "digits", WHOLE)
+    look = "import os, sys\nmissed = n = 0\nwhile not os.path.exists(sys.argv[2]):\n    n += 1\n"
+    look += "    missed += not os.path.exists(sys.argv[1])\nprint(missed, n)\n"
+    argv = [sys.executable, "-c", look, str(target / "bundle.json"), str(tmp_path / "over")]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as watcher:
+        for _ in range(400):
+            with replacing(target) as staging:
+                (staging / "bundle.json").write_text("{}\n", "utf-8")
+        (tmp_path / "over").touch()
+        missed, looks = map(int, watcher.communicate(timeout=60)[0].split())
+    assert (missed, looks > 400) == (0, True)
+
+
+def test_without_an_exchange_a_kill_between_the_renames_is_mended_by_the_next_run(tmp_path: Path) -> None:
+    target = write_tree(tmp_path / "digits", {"old.txt": "old"})
+    code = (
+        "import os, sys; from pathlib import Path; import kit.files as files\n"
+        "files.exchange = lambda one, other: False\n"
+        "rename = Path.rename\n"
+        "Path.rename = lambda self, other: (rename(self, other), os.kill(os.getpid(), 9))\n"
+        "with files.replacing(Path(sys.argv[1])) as staging:\n"
+        "    (staging / 'new.txt').write_text('new')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
+    assert (done.returncode, target.exists()) == (-9, False)
+    sweep_partials(tmp_path)
+    assert read_tree(tmp_path) == {"digits/old.txt": "old"}
+
+
+def test_a_file_of_the_users_own_in_the_folder_is_named_and_kept(tmp_path: Path) -> None:
+    bundle = Product("bundle", "bundle.json")
+    listed = {"bundle.json": '{"files": {"a.txt": "x"}}', "a.txt": "a", "emulate/__pycache__/a.pyc": "noise"}
+    target = write_tree(tmp_path / "digits", listed)
+    check_place(target, bundle)
+    write_tree(target, {"notes/mine.txt": "mine"})
+    with pytest.raises(OutputError, match=r"not replaced, .*: notes/mine\.txt"):
+        check_place(target, bundle)
+    with pytest.raises(OutputError, match=r"notes/mine\.txt"), replacing(target, bundle) as staging:
+        write_tree(staging, WHOLE)
+    assert (target / "notes" / "mine.txt").read_text("utf-8") == "mine"
     assert names(tmp_path) == ["digits"]
 
 
@@ -114,7 +171,9 @@ def test_a_killed_process_leaves_the_old_folder(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code, str(target)], check=False)
     assert done.returncode == -9
-    assert read_tree(target) == {"old.txt": "old"}
+    assert len(names(tmp_path)) == 2
+    check_place(target.with_name("another"), Product("bundle", "bundle.json"))
+    assert read_tree(tmp_path) == {"digits/old.txt": "old"}
 
 
 # ---------------------------------------------------------------- where nothing can be written

@@ -14,11 +14,12 @@ from kit.build.convert import Data, convert
 from kit.build.plan import Plan
 from kit.engine import Limits, choose_engine
 from kit.errors import ModelError
-from kit.files import check_place, json_text, replacing, tree_digests
+from kit.files import Product, check_place, json_text, replacing, tree_digests
 from kit.progress import Reporter
 from kit.shared.job import FROZEN_STRUCTURE, FROZEN_WEIGHTS, SAVED_MODEL, Result, TensorSpec, VariableStatus
 
 CONTRACT = "contract.json"
+FROZEN = Product("frozen model", CONTRACT)
 _MEMBER = re.compile(r"(saved_model\.pb|variables/variables\.(index|data-\d{5}-of-\d{5})|assets/[^/]+)")
 
 
@@ -63,11 +64,11 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
     Raises a KitError where something refuses.
     """
     target = out / f"{plan.recipe.model.id}.frozen"
-    check_place(target, CONTRACT, "frozen model")
+    check_place(target, FROZEN)
     chosen = choose_engine(engine, reporter.note)
     with (
         convert(plan, chosen, Data(None, None), limits, reporter, freeze=True) as (result, files),
-        replacing(target) as staging,
+        replacing(target, FROZEN) as staging,
     ):
         for path in sorted(files.iterdir()):
             if path.suffix == ".pb" or path.name in {FROZEN_WEIGHTS, FROZEN_STRUCTURE}:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -20,13 +19,12 @@ from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
 from kit.build.write_bundle import Judged, Parts, write_bundle
 from kit.build.write_manifest import write_manifest
-from kit.bundle.layout import MANIFEST
-from kit.bundle.manifest import BuildRecord, record_path
+from kit.bundle.manifest import BUNDLE, BuildRecord, record_path
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
 from kit.emulation.run import replay_golden
 from kit.engine import Limits, choose_engine
-from kit.files import check_place, json_text, replacing, sha256_file, writable, write_whole
+from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import MODEL, Result
@@ -69,7 +67,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     """
     recipe = plan.recipe
     target = options.out / recipe.model.id
-    check_place(target, MANIFEST, "bundle")
+    check_place(target, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
     calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
     refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
@@ -100,7 +98,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         predictions=None if options.predictions is None else sha256_file(options.predictions),
     )
     with writable(options.out):
-        write_whole(record_path(target), json_text(asdict(record)).encode())
+        write_whole(record_path(target), json_bytes(asdict(record)))
     return Built(recipe, target, manifest, judged, result, len(parts.model), engine.name)
 
 
@@ -111,14 +109,15 @@ def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """
     from kit.shared.npz import save_npz
 
-    with writable(place.parent), tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        save_npz(Path(folder) / place.name, arrays)
-        write_whole(place, (Path(folder) / place.name).read_bytes())
+    with temporary_folder("dropkit-") as folder:
+        save_npz(folder / place.name, arrays)
+        with writable(place.parent):
+            write_whole(place, (folder / place.name).read_bytes())
 
 
 def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> Manifest:
     """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
-    with replacing(target) as staging:
+    with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
         manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter))

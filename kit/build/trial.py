@@ -5,9 +5,7 @@ What no runtime from pip can run (TensorFlow's own operators) is measured in Ten
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.build.checks import judge, notes, refuse_other_runtime
@@ -17,7 +15,7 @@ from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
 from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
-from kit.files import sha256_bytes
+from kit.files import sha256_bytes, temporary_folder
 from kit.shared.job import EVALUATED, GOLDEN, TensorSpec
 from kit.tflite.reader import read_tflite
 from kit.tflite.weight_types import weight_types
@@ -78,10 +76,10 @@ def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Array
 
 
 def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
-    """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_answers has them.
+    """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_outputs has them.
 
     <prefix>output/<name> [N, ...], raw.
     """
-    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        write_runnable(Path(folder), parts)
-        return runtime_outputs(Path(folder), runtime, parts.files, sha256_bytes(parts.model), notify)
+    with temporary_folder("dropkit-") as folder:
+        write_runnable(folder, parts)
+        return runtime_outputs(folder, runtime, parts.files, sha256_bytes(parts.model), notify)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import platform
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,7 +35,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.emulation.run import check_packages, lay_harness, runtime_outputs
 from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
-from kit.files import sha256_bytes, sha256_file, sha256_tree
+from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
 from kit.progress import Reporter
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
@@ -265,8 +264,8 @@ def _outputs(bundle: Path, manifest: Manifest, again: bytes, files: Path, report
 
     <prefix>output/<name> [N, ...], raw.
     """
-    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        copy, runtime = Path(folder) / "bundle", find_runtime(manifest.runtime).name
+    with temporary_folder("dropkit-") as folder:
+        copy, runtime = folder / "bundle", find_runtime(manifest.runtime).name
         lay_harness(copy, bundle, manifest)
         shutil.copytree(bundle / MAIN_ASSETS, copy / MAIN_ASSETS)
         Bundle(copy, manifest.id).model.write_bytes(again)

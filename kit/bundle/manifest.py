@@ -14,7 +14,7 @@ from kit.bundle.layout import MANIFEST
 from kit.bundle.manifest_check import faults_of
 from kit.bundle.manifest_entries import FORMAT, Manifest
 from kit.errors import CheckError, RecipeError
-from kit.files import sha256_file, tree_digests
+from kit.files import Product, sha256_file, tree_digests
 from kit.shared.values import from_json
 
 
@@ -53,6 +53,9 @@ def faults(folder: Path, manifest: Manifest) -> list[str]:
     lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
     lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
     return lines
+
+
+BUNDLE = Product("bundle", MANIFEST)
 
 
 def _is_plain(path: Path) -> bool:

@@ -8,7 +8,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
@@ -17,6 +17,7 @@ from invoke.tasks import task
 
 from kit.bounded import printable
 from kit.errors import INTERRUPTED, KitError, RecipeError
+from kit.lifetime.scratch import run_folder
 
 
 def command(function: Callable[..., Any]) -> Any:
@@ -25,7 +26,7 @@ def command(function: Callable[..., Any]) -> Any:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
-            with _terminating(), contextlib.redirect_stdout(_Plain(sys.stdout)):
+            with _terminating(), _swept(), contextlib.redirect_stdout(_Plain(sys.stdout)):
                 return function(*args, **kwargs)
         except KitError as error:
             if kwargs.get("debug"):
@@ -47,6 +48,20 @@ def command(function: Callable[..., Any]) -> Any:
             raise Exit(f"bug: {what}\n  next: please report it with the output of --debug", code=1) from None
 
     return task(wrapped)
+
+
+@contextlib.contextmanager
+def _swept() -> Iterator[None]:
+    """Sweep what dead runs left, containers too; give this run a temporary folder."""
+    with run_folder() as container_left:
+        if container_left:
+            from kit.container.client import probe, sweep
+
+            client = probe(timeout=5)
+            if not isinstance(client, str):
+                sweep(client)
+                client.close()
+        yield
 
 
 class _Plain(io.TextIOBase):

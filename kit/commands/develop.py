@@ -52,6 +52,7 @@ def bench(
     only: str = "",
     schemes: str = "",
     all: bool = False,
+    faults: int = 0,
     debug: bool = False,
 ) -> None:
     """Measure the kit against a bare script, as ratios within one run (in a checkout).
@@ -65,7 +66,13 @@ def bench(
     some hours and can be interrupted: what was right is not built again, but with --all. --only PATTERN ("lstm*",
     "*_k2", "audio") picks rows, --schemes float32,int8 schemes; with --tensorflow V it prints that version's results
     and writes no page.
+
+    --faults N kills the kit and its workers N times in each stage of each command, counts lost bundles and strays, and
+    writes the table of docs/reliability.md: about ten minutes for each of N.
     """
+    if faults:
+        _workshop([sys.executable, "-m", "benchmarks.faults", str(faults)])
+        return
     if models:
         words = {"--tensorflow": tensorflow, "--only": only, "--schemes": schemes}
         options = [word for name, value in words.items() if value for word in (name, value)]

@@ -111,13 +111,34 @@ def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
 
 
 @command
-def clean(ctx: Context, cache: bool = False, debug: bool = False) -> None:
-    """Remove ./dist; with --cache also every toolchain, wheel and log that dropkit keeps for this user."""
-    import shutil
+def clean(
+    ctx: Context,
+    remove: list[str] = [],
+    out: str = "dist",
+    cache: bool = False,
+    json: bool = False,
+    debug: bool = False,
+) -> None:
+    """Say what the kit has in OUT (./dist) and in its cache: size, days since it changed, name. Removes what is named.
 
+    --remove NAME, once for each: dist, venvs, wheels, kotlin, logs, a name or a pattern such as 'tensorflow-2.12*', or
+    all; --cache is all of the cache. What a run uses at the moment stays, and so does every file that no build wrote.
+    What is removed from the cache is fetched again when it is needed.
+    """
+    from dataclasses import asdict
+
+    from kit.cleaning import choose, find_entries, remove_entry, room
     from kit.files import cache_dir
 
-    for folder in [Path("dist"), *([cache_dir()] if cache else [])]:
-        if folder.exists():
-            shutil.rmtree(folder)
-            sys.stdout.write(f"removed {folder}\n")
+    found = find_entries(Path(out), cache_dir())
+    if remove or cache:
+        chosen = choose(found, remove) if remove else []
+        chosen += [entry for entry in found if cache and not entry.name.startswith("dist/") and entry not in chosen]
+        sys.stdout.writelines(f"{remove_entry(entry)}\n" for entry in chosen)
+        return
+    if json:
+        print_json([asdict(entry) | {"path": str(entry.path)} for entry in found])
+        return
+    sys.stdout.writelines(f"{entry.line}\n" for entry in found)
+    total = sum(entry.bytes for entry in found)
+    sys.stdout.write(f"{total / 1e6:>10,.1f} MB in all; {room(cache_dir()) / 1e9:,.1f} GB free at {cache_dir()}\n")

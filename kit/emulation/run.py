@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import tempfile
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +22,8 @@ from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.harness import own_harness, write_harness
 from kit.errors import CheckError, EngineError, RecipeError
+from kit.files import temporary_folder
+from kit.lifetime.tied import tied
 from kit.shared.job import EVALUATED, GOLDEN
 from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.toolchain import Runtime, find_runtime
@@ -67,15 +68,14 @@ def run_harness(
     """
     if allow_code:
         argv = harness_argv(bundle, find_runtime(runtime or read_manifest(bundle).runtime), arguments, notify)
-        code = subprocess.run(argv, check=False, env=_alone()).returncode
+        code = subprocess.run(tied(argv), check=False, env=_alone()).returncode
     else:
         manifest = read_intact(bundle)
-        with tempfile.TemporaryDirectory(prefix="dropkit-emulate-") as scratch:
-            folder = Path(scratch)
+        with temporary_folder("dropkit-emulate-") as folder:
             lay_harness(folder, bundle, manifest)
             (folder / "src").symlink_to(bundle.resolve() / "src")
             argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
-            code = subprocess.run(argv, check=False, env=_alone()).returncode
+            code = subprocess.run(tied(argv), check=False, env=_alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
     return code
@@ -90,10 +90,12 @@ def runtime_outputs(
     sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where it crashed.
     """
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
-    with tempfile.TemporaryDirectory(prefix="dropkit-") as folder:
-        out = Path(folder) / "outputs.npz"
+    with temporary_folder("dropkit-") as folder:
+        out = folder / "outputs.npz"
         argv = [python, ANSWERING, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
-        done = subprocess.run([str(word) for word in argv], check=False, capture_output=True, text=True, env=_alone())
+        done = subprocess.run(
+            tied([str(word) for word in argv]), check=False, capture_output=True, text=True, env=_alone()
+        )
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:
@@ -132,7 +134,7 @@ def check_packages(lock: Lock, known: Collection[str], bundle: Path) -> None:
 def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> ReplayReport:
     """Replay the golden vectors and return the harness's own report. Raises CheckError where they do not hold."""
     argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
-    done = subprocess.run(argv, check=False, capture_output=True, text=True, env=_alone())
+    done = subprocess.run(tied(argv), check=False, capture_output=True, text=True, env=_alone())
     if done.returncode < 0:
         raise _crashed(bundle, runtime, done.returncode)
     try:

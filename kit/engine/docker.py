@@ -16,6 +16,7 @@ from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
+from kit.lifetime.scratch import note_container
 from kit.process import Exit
 from kit.toolchains.toolchain import Toolchain
 
@@ -49,6 +50,7 @@ class DockerEngine:
         # The container's user is nobody on this machine: it may write this one folder, inside a private one.
         job.out.chmod(0o777)
         name = f"dropkit-{uuid4().hex}"
+        note_container()
         try:
             options = docker_options(job, limits)
             container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.engine.walls import walled_argv
+from kit.files import temporary_folder
 from kit.process import Command, Exit, run
 from kit.toolchains.toolchain import Toolchain
 from kit.toolchains.venv import toolchain_venv
@@ -30,17 +30,17 @@ class LocalEngine:
     def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
         """Run one job behind the walls that this kernel has; limits.memory is a coarse bound here."""
         python = toolchain_venv(toolchain, on_line)
-        with TemporaryDirectory(prefix="dropkit-home-") as home:
-            env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home}
+        with temporary_folder("dropkit-home-") as home:
+            env = {**worker_env(str(job.inputs / "code")), "HOME": str(home), "TMPDIR": str(home)}
             argv = walled_argv(
                 python,
                 local_argv(python, job),
                 read=[*_homes(python), job.inputs],
-                write=[job.out, Path(home)],
+                write=[job.out, home],
                 memory=_SPARE * limits.memory,
             )
             return run(
-                Command(argv, env, Path(home)),
+                Command(argv, env, home),
                 log=job.log,
                 on_line=on_line,
                 timeout=limits.seconds,

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 from zipfile import BadZipFile
 
@@ -19,9 +18,10 @@ from kit.engine.base import Engine, JobFolder, Limits, too_large
 from kit.engine.death import Trail, death
 from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
+from kit.engine.logs import keep_log
 from kit.errors import KINDS, EngineError, ModelError, RecipeError
-from kit.files import cache_dir
-from kit.process import Exit
+from kit.files import is_full, temporary_folder, temporary_full
+from kit.process import Exit, tail
 from kit.progress import Reporter
 from kit.shared.job import JOB, RESULT, Job, Refusal, Result, dump, load_result
 from kit.toolchains.toolchain import Toolchain
@@ -66,14 +66,22 @@ def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) ->
     Raises the error that the worker named, or where the process died ModelError with the stage, layer and cause.
     """
     # By toolchain, too: the builds of a matrix run side by side.
-    log = cache_dir() / "logs" / f"{order.name}-{order.toolchain.tensorflow}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="dropkit-job-") as root:
-        folder = JobFolder(Path(root) / "in", Path(root) / "out", log)
+    name = f"{order.name}-{order.toolchain.tensorflow}"
+    with temporary_folder("dropkit-job-") as root:
+        folder = JobFolder(root / "in", root / "out", root / "worker.log")
         _lay_out(folder, order)
         trail = Trail()
-        ended = engine.run(order.toolchain, folder, limits, lambda line: _pass_on(line, reporter, trail))
-        yield _outcome(folder, ended, engine, trail), folder.out
+        try:
+            ended = engine.run(order.toolchain, folder, limits, lambda line: _pass_on(line, reporter, trail))
+        finally:
+            if folder.log.exists():
+                folder = replace(folder, log=keep_log(folder.log, name))
+        try:
+            result = _outcome(folder, ended, engine, trail)
+        except ModelError:
+            _refuse_full(folder)
+            raise
+        yield result, folder.out
 
 
 def _lay_out(folder: JobFolder, order: Order) -> None:
@@ -120,6 +128,12 @@ def _outcome(folder: JobFolder, ended: Exit, engine: Engine, trail: Trail) -> Re
     if isinstance(result, Refusal):
         raise KINDS.get(str(result.kind), ModelError)(str(result.message), str(result.hint))
     return result
+
+
+def _refuse_full(folder: JobFolder) -> None:
+    """Blame the disk and not the model, where a job had no room for its files."""
+    if is_full(folder.out) or "No space left on device" in tail(folder.log, 30):
+        raise temporary_full("the disk is full")
 
 
 def _refuse_links(out: Path) -> None:

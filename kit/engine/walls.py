@@ -13,6 +13,7 @@ import ctypes
 import json
 import os
 import resource
+import signal
 import stat
 import subprocess
 import sys
@@ -38,6 +39,7 @@ SYSTEM = (
     "/etc/ld.so.preload", "/etc/localtime", "/etc/alternatives", "/etc/nsswitch.conf",
 )  # fmt: skip
 DEVICES = ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
+_SET_PARENT_DEATH_SIGNAL = 1
 _PROBE_SECONDS = 20
 
 
@@ -48,6 +50,7 @@ class Plan:
     read: Sequence[str]
     write: Sequence[str]
     limits: Mapping[str, int]
+    parent: int = 0  # the process whose death ends this one
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,7 @@ def walled_argv(
         read=(*SYSTEM, *map(str, read)),
         write=(*DEVICES, *map(str, write)),
         limits={"CORE": 0, "DATA": memory, "NPROC": 4096, "FSIZE": 8 << 30},
+        parent=os.getpid(),
     )
     return [str(python), "-I", "-S", __file__, json.dumps(asdict(plan)), *command]
 
@@ -176,9 +180,18 @@ def put_up(plan: Plan) -> Walls:
     return Walls(_shut(libc, plan.read, plan.write), network, limits)
 
 
+def _end_with(parent: int) -> None:
+    """Be killed when the parent dies. Last of all: a change of user or capabilities takes that back."""
+    ctypes.CDLL(None).prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
 if __name__ == "__main__":
     if sys.argv[1] == "--probe":
         sys.stdout.write(json.dumps(asdict(put_up(Plan(SYSTEM, DEVICES, {"CORE": 0})))))
     else:
-        put_up(Plan(**json.loads(sys.argv[1])))
+        wanted = Plan(**json.loads(sys.argv[1]))
+        put_up(wanted)
+        _end_with(wanted.parent)
         os.execv(sys.argv[2], sys.argv[2:])  # noqa: S606 - that is what it is for

@@ -19,7 +19,7 @@ from kit.bundle.layout import Bundle
 from kit.bundle.manifest import has_outputs, is_intact, read_manifest, read_record
 from kit.bundle.manifest_entries import Measures, OutputEntry
 from kit.errors import INTERRUPTED, KINDS, RecipeError
-from kit.files import json_text, writable, write_whole
+from kit.files import json_bytes, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
 from kit.process import Exit
 from kit.recipe.load import load_recipe
@@ -210,7 +210,7 @@ def _finished(request: MatrixRequest, toolchain: Toolchain, ended: Ended) -> Ver
     )
     if found and _lasting(refused.failure):
         with writable(refusal.parent):
-            write_whole(refusal, json_text(asdict(refused)).encode())
+            write_whole(refusal, json_bytes(asdict(refused)))
     return _failed(toolchain, refused, unchanged=False)
 
 

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
+
+from kit.files import temporary_folder
+from kit.lifetime.tied import tied
 
 PATIENCE = 60.0  # seconds that an interrupted command may take to clean up
 POLL = 0.05  # seconds
@@ -39,13 +41,13 @@ def run_all(commands: Mapping[str, Sequence[str]], jobs: int, on_end: Callable[[
     waiting = list(commands)
     running: dict[str, _Running] = {}
     ended: dict[str, Ended] = {}
-    with TemporaryDirectory(prefix="dropkit-parallel-") as folder, _ending(running), _listening() as heard:
+    with temporary_folder("dropkit-parallel-") as folder, _ending(running), _listening() as heard:
         while waiting or running:
             if heard:
                 raise KeyboardInterrupt
             while waiting and len(running) < jobs:
                 name = waiting.pop(0)
-                running[name] = _start(commands[name], Path(folder) / str(len(waiting)))
+                running[name] = _start(commands[name], folder / str(len(waiting)))
             time.sleep(POLL)
             for name in [name for name, each in running.items() if each.process.poll() is not None]:
                 ended[name] = running[name].result(name)
@@ -82,7 +84,7 @@ def _start(argv: Sequence[str], folder: Path) -> _Running:
     stdout, stderr = ((folder / name).open("w+b") for name in ("stdout", "stderr"))
     # A session of its own: Ctrl-C reaches it once, from us, and never in the midst of cleaning up.
     process = subprocess.Popen(
-        list(argv), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
+        tied(argv, signal.SIGTERM), stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr, start_new_session=True
     )
     return _Running(process, stdout, stderr, time.monotonic())
 

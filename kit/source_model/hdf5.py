@@ -49,10 +49,14 @@ def copy_arrays(path: Path, target: Path) -> None:
 
 def _apart(*arguments: str) -> str:
     """Run this file in a process of its own; return what it prints. Raises ValueError."""
+    from kit.lifetime.tied import tied
+
     # -P: the folder of this file is no place to import from.
     argv = [sys.executable, "-P", __file__, *arguments]
     try:
-        done = subprocess.run(argv, capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS)
+        done = subprocess.run(
+            tied(argv), capture_output=True, text=True, errors="replace", check=False, timeout=SECONDS
+        )
     except subprocess.TimeoutExpired:
         raise ValueError("the HDF5 library does not get to its end") from None
     if done.returncode < 0:

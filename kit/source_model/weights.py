@@ -134,7 +134,10 @@ def _from_zip(path: Path) -> Mapping[str, np.ndarray]:
 
 
 def _from_hdf5(path: Path, reported: Path) -> dict[str, np.ndarray]:
-    """Return an HDF5 file's arrays by short name, in their own shape and dtype. reported: the file that an error names."""
+    """Return an HDF5 file's arrays by short name, in their own shape and dtype.
+
+    reported: the file that an error names.
+    """
     import numpy as np
 
     with tempfile.TemporaryDirectory() as folder:

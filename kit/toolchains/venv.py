@@ -8,17 +8,32 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock
 
 from kit.errors import EngineError
 from kit.files import cache_dir
+from kit.lifetime.locks import keep_shared
+from kit.lifetime.tied import tied
 from kit.toolchains.lockfile import Lock, uv, uv_env
+from kit.toolchains.space import RUNTIME_BYTES, TOOLCHAIN_BYTES, full_error, need_space
+from kit.toolchains.stamp import damage, sentence, write_stamp
 from kit.toolchains.toolchain import Runtime, Toolchain
 from kit.toolchains.wheels import fetch_wheels
 
 Notify = Callable[[str], None]
+_checked: set[Path] = set()  # by this process: once is enough
+
+
+@dataclass(frozen=True)
+class _Install:
+    """How a venv is filled, by its Python and a folder for temporary files; bytes: what it takes on disk, about."""
+
+    fill: Callable[[Path, Path], None]
+    bytes: int
+    notify: Notify
 
 
 def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
@@ -49,7 +64,7 @@ def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
         # uv unpacks into its cache and links from there: a cache of our own can go afterwards.
         _run(argv, {**uv_env(), "UV_CACHE_DIR": str(scratch / "uv")}, toolchain.id)
 
-    return _ensure(toolchain.id, toolchain.lock, toolchain.python, fill)
+    return _ensure(toolchain.id, toolchain.lock, toolchain.python, _Install(fill, TOOLCHAIN_BYTES, notify))
 
 
 def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
@@ -79,7 +94,7 @@ def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
         ]
         _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
 
-    return _ensure(name, lock, sys.executable, fill)
+    return _ensure(name, lock, sys.executable, _Install(fill, RUNTIME_BYTES, notify))
 
 
 def venv_folder(name: str, lock: Lock, python: str) -> Path:
@@ -101,23 +116,38 @@ def _count_bytes(folder: Path) -> int:
     return sum(path.lstat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
 
 
-def _ensure(name: str, lock: Lock, python: str, fill: Callable[[Path, Path], None]) -> Path:
+def _ensure(name: str, lock: Lock, python: str, install: _Install) -> Path:
     folder = venv_folder(name, lock, python)
     executable = folder / "bin" / "python"
-    if (folder / ".complete").exists() and executable.exists():
+    if folder in _checked or not _faults(folder):
+        keep_shared(folder)
+        _checked.add(folder)
         return executable
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
-            if not ((folder / ".complete").exists() and executable.exists()):
+            if faults := _faults(folder):  # another process may have made it meanwhile
+                if folder.exists():
+                    install.notify(sentence(name, faults))
+                need_space(folder.parent, install.bytes, name)
                 shutil.rmtree(folder, ignore_errors=True)
-                _make(name, folder, python, fill)
+                _make(name, folder, python, install.fill)
+            keep_shared(folder)
     except OSError as error:
         raise EngineError(
             f"{folder.parent}: cannot be written: {error.strerror}",
             "set DROPKIT_CACHE to a folder with space",
         ) from error
+    _checked.add(folder)
     return executable
+
+
+def _faults(folder: Path) -> list[str]:
+    """Return what is wrong with a venv: what is missing or not as it was installed."""
+    for name in (".complete", "bin/python"):
+        if not (folder / name).exists():
+            return [name]
+    return damage(folder)
 
 
 def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], None]) -> None:
@@ -129,15 +159,18 @@ def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], Non
             f"Python {python} for {name}",
         )
         fill(folder / "bin" / "python", scratch)
-        # Its size, counted while it is in the page cache: later that takes seconds for each.
+        write_stamp(folder)
+        # Last of all. Its size, counted while it is in the page cache: later that takes seconds for each.
         (folder / ".complete").write_text(f"{_count_bytes(folder)}\n", "utf-8")
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str], what: str) -> None:
-    done = subprocess.run(list(argv), env=dict(env), capture_output=True, text=True, check=False)
+    done = subprocess.run(tied(argv), env=dict(env), capture_output=True, text=True, check=False)
     if done.returncode:
+        if full := full_error(what, done.stderr):
+            raise full
         lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
         raise EngineError(
             f"{what} cannot be installed:\n  " + "\n  ".join(lines[-8:]),

@@ -12,7 +12,10 @@ from filelock import FileLock
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file
+from kit.lifetime.tied import tied
 from kit.toolchains.lockfile import Lock
+from kit.toolchains.space import WHEELS_BYTES, full_error, need_space
+from kit.toolchains.stamp import sentence
 
 # Wheels for any Linux at least as new as Debian 12, whose glibc is 2.36.
 GLIBC = (2, 36)
@@ -26,18 +29,39 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
     where a wheel cannot be had or is not the locked one.
     """
     folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
+    if (folder / ".complete").exists() and (found := _find(lock, folder)):
+        return found
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder.with_name(folder.name + ".lock")):
+            return _find(lock, folder) or _fetch(lock, python, machine, folder, notify)
     except OSError as error:
         raise EngineError(
             f"{folder}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
         ) from error
-    with FileLock(folder.with_name(folder.name + ".lock")):
-        if not (folder / ".complete").exists():
-            notify(f"downloading {len(lock.pins)} locked packages (once)")
-            _download(lock, python, machine, folder)
-            (folder / ".complete").touch()
-    return _in_lock_order(lock, folder)
+
+
+def _fetch(lock: Lock, python: str, machine: str, folder: Path, notify: Callable[[str], None]) -> tuple[Path, ...]:
+    """Download what is missing, and what is there but is not what the lock has."""
+    allowed = {sha256 for pin in lock.pins for sha256 in pin.sha256}
+    broken = [wheel for wheel in sorted(folder.glob("*.whl")) if sha256_file(wheel) not in allowed]
+    for wheel in broken:
+        wheel.unlink()
+    if broken or (folder / ".complete").exists():
+        names = [wheel.name for wheel in broken] or ["missing files"]
+        notify(sentence(f"the downloaded packages of {lock.path.parent.name}", names))
+    notify(f"downloading {len(lock.pins)} locked packages (once)")
+    need_space(folder, WHEELS_BYTES, "downloading them")
+    _download(lock, python, machine, folder)
+    (folder / ".complete").touch()
+    found = _find(lock, folder)
+    if found is None:
+        (folder / ".complete").unlink(missing_ok=True)
+        raise EngineError(
+            f"{folder}: what was downloaded has not the SHA-256 that the lock allows",
+            "another package index may respond: `python -m pip config list`",
+        )
+    return found
 
 
 def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
@@ -67,8 +91,12 @@ def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
 
 
 def _pip(argv: Sequence[str], what: str) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"})
+    done = subprocess.run(
+        tied(argv), capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"}
+    )
     if done.returncode:
+        if full := full_error("the locked packages", done.stderr):
+            raise full
         lines = [line for line in done.stderr.splitlines() if not line.startswith(("WARNING", "[notice]"))]
         raise EngineError(
             f"{what}: the locked packages cannot be downloaded:\n  " + "\n  ".join(lines[-6:]),
@@ -76,16 +104,9 @@ def _pip(argv: Sequence[str], what: str) -> None:
         )
 
 
-def _in_lock_order(lock: Lock, folder: Path) -> tuple[Path, ...]:
+def _find(lock: Lock, folder: Path) -> tuple[Path, ...] | None:
+    """Return one wheel per pin in the lock's order, None where one is missing or not as the lock has it."""
     by_hash = {sha256_file(wheel): wheel for wheel in sorted(folder.glob("*.whl"))}
-    found = []
-    for pin in lock.pins:
-        match = next((by_hash[sha256] for sha256 in pin.sha256 if sha256 in by_hash), None)
-        if match is None:
-            (folder / ".complete").unlink(missing_ok=True)
-            raise EngineError(
-                f"{folder}: no wheel for {pin.name}=={pin.version} has a SHA-256 that the lock allows",
-                f"the file was changed or lost: delete {folder} and run it again",
-            )
-        found.append(match)
-    return tuple(found)
+    found = [next((by_hash[sha256] for sha256 in pin.sha256 if sha256 in by_hash), None) for pin in lock.pins]
+    wheels = tuple(wheel for wheel in found if wheel is not None)
+    return wheels if len(wheels) == len(found) else None

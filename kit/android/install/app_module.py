@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from kit.android.codegen.app_model import AppModel
@@ -19,6 +19,7 @@ from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact
+from kit.bundle.manifest_check import inside
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
@@ -70,7 +71,7 @@ def remove(name: str, into: Path) -> Dropped:
     """
     module = find_module(into)
     state = _read_state(module)
-    if name not in state.bundles:
+    if name not in state.bundles and not state.pending:
         there = ", ".join(sorted(state.bundles)) or "none"
         raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
     after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
@@ -134,13 +135,17 @@ def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes]
     _refuse_shared(after, name)
     generated = _generated(module, after.bundles)
     after.generated = {path: sha256_bytes(data) for path, data in generated.items()}
-    wanted, owned = {**files, **generated}, before.owned()
-    gone = set(owned) - set(after.owned())
+    wanted = {**files, **generated}
+    gone = {*before.owned(), *before.pending} - set(after.owned())
     places = {path: place_of(module, path) for path in {*wanted, *gone, STATE}}
-    _refuse_foreign(module, wanted, owned, gone)
+    _refuse_foreign(module, wanted, before, gone)
     written = [path for path, data in sorted(wanted.items()) if not _holds(places[path], data)]
     removed = [path for path in sorted(gone) if places[path].exists()]
     with writable(module):
+        if written or removed:
+            # A drop that is killed from here on is finished, or taken back, by the next one.
+            begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
+            _write_state(module, replace(before, pending={**before.pending, **begun}))
         for path in written:
             write_whole(places[path], wanted[path])
         for path in removed:
@@ -179,14 +184,14 @@ def _refuse_shared(state: State, name: str) -> None:
             )
 
 
-def _refuse_foreign(module: Path, wanted: Mapping[str, bytes], owned: Mapping[str, str], gone: Iterable[str]) -> None:
+def _refuse_foreign(module: Path, wanted: Mapping[str, bytes], before: State, gone: Iterable[str]) -> None:
     """Refuse to touch a file that is not as a drop wrote it, unless it already is what is wanted."""
-    theirs = []
+    theirs, owned = [], before.owned()
     for path in sorted({*wanted, *gone}):
         place = module / path
         if not place.exists() or (path in wanted and _holds(place, wanted[path])):
             continue
-        if not place.is_file() or sha256_file(place) != owned.get(path):
+        if not place.is_file() or sha256_file(place) not in {owned.get(path), before.pending.get(path)}:
             theirs.append(path)
     if theirs:
         more = f" and {len(theirs) - 3} more" if len(theirs) > 3 else ""
@@ -257,7 +262,7 @@ def _read_state(module: Path) -> State:
 
 
 def _write_state(module: Path, state: State) -> None:
-    if not state.bundles:
+    if not state.bundles and not state.pending:
         (module / STATE).unlink(missing_ok=True)
         return
     text = json_text(state.to_json())

@@ -53,6 +53,7 @@ class State:
 
     bundles: dict[str, DroppedBundle] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
+    pending: dict[str, str] = field(default_factory=dict)  # SHA-256 by path: what a drop that was killed was writing
 
     def owned(self) -> dict[str, str]:
         """Return the SHA-256 of every file that a drop wrote."""
@@ -62,7 +63,8 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """Return dropkit.json."""
         bundles = {name: bundle.to_json() for name, bundle in self.bundles.items()}
-        return {"format": FORMAT, "bundles": bundles, "generated": self.generated}
+        document = {"format": FORMAT, "bundles": bundles, "generated": self.generated}
+        return document | ({"pending": self.pending} if self.pending else {})
 
 
 def read_state(module: Path) -> State | None:
@@ -76,13 +78,14 @@ def read_state(module: Path) -> State | None:
             raise RecipeError(
                 f"{path}: its format is {raw['format']!r}, and this dropkit knows {FORMAT}", "update dropkit"
             )
-        fault = _fault(module, raw["bundles"], raw["generated"])
+        pending = dict(raw.get("pending", {}))
+        fault = _fault(module, raw["bundles"], raw["generated"]) or _pending_fault(pending)
         bundles = {} if fault else {name: from_json(DroppedBundle, entry) for name, entry in raw["bundles"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
     if fault:
         raise RecipeError(f"{path}: no drop wrote this: {fault}", "restore it from version control")
-    return State(bundles, dict(raw["generated"]))
+    return State(bundles, dict(raw["generated"]), pending)
 
 
 def place_of(module: Path, path: str) -> Path:
@@ -112,6 +115,11 @@ def _fault(module: Path, bundles: Mapping[str, Any], generated: Mapping[str, Any
         if not (_SHA(sha) and inside(path)):
             return f"a generated file is {path[:80]!r}"
     return ""
+
+
+def _pending_fault(pending: Mapping[str, Any]) -> str:
+    wrong = (path for path, sha in pending.items() if not (_SHA(sha) and inside(path)))
+    return next((f"a file that was being written is {path[:80]!r}" for path in wrong), "")
 
 
 def _stays(path: str, pack: str | None) -> bool:

@@ -18,6 +18,7 @@ from kit.android.proof.tools import find_framework, find_java, find_program
 from kit.android.proof.zip_bytes import data_offset, zip_bytes
 from kit.errors import CheckError, EngineError
 from kit.files import write_whole
+from kit.lifetime.tied import tied
 
 STORED = (".tflite", ".bin")  # with the dot: without it aapt2 deflates the file and says nothing
 PAGE = 16 * 1024
@@ -112,7 +113,7 @@ def _run(argv: Sequence[str]) -> list[str]:
     """Run a tool and return its lines. Raises EngineError with what it said."""
     tool = Path(argv[0]).name
     try:
-        done = subprocess.run(list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT)
+        done = subprocess.run(tied(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{tool} did not end in {LIMIT:.0f} s", "try again on a free machine") from error
     if done.returncode:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,8 @@ from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.signature import BundleSignature, ImageEntry, TensorEntry, read_signature
 from kit.errors import CheckError, EngineError, ModelError
+from kit.files import temporary_folder
+from kit.lifetime.tied import tied
 from kit.tflite.model import TfliteFile
 from kit.tflite.reader import read_tflite
 from kit.toolchains.lockfile import read_lock
@@ -64,8 +65,8 @@ def check_mediapipe(bundle: Path, notify: Notify) -> str:
         pixels = None if misfit else _pixels(there, signature)
         if pixels is None:
             return f"no task fits: {misfit or 'the golden vectors have no images'}"
-        with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as scratch:
-            predictions = harness_outputs(bundle, Path(scratch), notify)
+        with temporary_folder("dropkit-mediapipe-") as scratch:
+            predictions = harness_outputs(bundle, scratch, notify)
         output = signature.outputs[0]
         raw = predictions[f"{signature.main.key}/output/{output.name}"]
         labels = there.labels(str(output.labels)).read_text("utf-8").splitlines()
@@ -134,16 +135,16 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
         python = locked_venv("mediapipe", "MediaPipe Tasks", read_lock(MEDIAPIPE / "requirements.lock"), notify)
     except EngineError as error:
         raise MissingToolError(error.message, error.hint) from error
-    with tempfile.TemporaryDirectory(prefix="dropkit-mediapipe-") as folder:
-        images = Path(folder) / "pictures.npy"
+    with temporary_folder("dropkit-mediapipe-") as folder:
+        images = folder / "pictures.npy"
         np.save(images, pixels, allow_pickle=False)
         # Matplotlib, which MediaPipe imports, writes a list of fonts into the home folder.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        environment |= {"MPLCONFIGDIR": folder, "PYTHONDONTWRITEBYTECODE": "1"}
+        environment |= {"MPLCONFIGDIR": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
         argv = [str(python), str(MEDIAPIPE / "classify.py"), str(model.resolve()), str(images)]
         try:
             done = subprocess.run(
-                argv, capture_output=True, text=True, check=False, env=environment, timeout=_LIMIT, cwd=folder
+                tied(argv), capture_output=True, text=True, check=False, env=environment, timeout=_LIMIT, cwd=folder
             )
         except subprocess.TimeoutExpired as error:
             raise CheckError(

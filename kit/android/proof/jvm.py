@@ -20,6 +20,7 @@ from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.errors import CheckError, EngineError
+from kit.lifetime.tied import tied
 from kit.process import Command, run, tail
 from kit.toolchains.toolchain import find_runtime
 from kit.toolchains.venv import runtime_venv
@@ -159,7 +160,7 @@ def harness_outputs(bundle: Path, scratch: Path, notify: Notify) -> dict[str, np
     cache = f"pycache_prefix={scratch / 'pycache'}"
     argv = [str(python), "-B", "-X", cache, str(DESKTOP / "harness_outputs.py"), str(bundle), str(out)]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=environment, timeout=LIMIT)
+    done = subprocess.run(tied(argv), capture_output=True, text=True, check=False, env=environment, timeout=LIMIT)
     if done.returncode or not out.exists():
         raise EngineError(f"the bundle's harness does not run:\n  {done.stderr.strip()[-600:]}", "run `kit doctor`")
     with np.load(out, allow_pickle=False) as arrays:

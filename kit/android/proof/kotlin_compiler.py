@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +14,9 @@ from kit.android.proof.step import Notify
 from kit.android.proof.tools import KOTLIN, Kotlin, find_jar, find_java, kotlin
 from kit.android.proof.zip_bytes import jar_bytes
 from kit.errors import CheckError, EngineError
-from kit.files import cache_dir, tree_digests, write_whole
+from kit.files import cache_dir, sha256_file, temporary_folder, tree_digests, write_whole
+from kit.lifetime.tied import tied
+from kit.toolchains.stamp import sentence
 
 DESKTOP = Path(__file__).parent.parent / "desktop"
 TARGET = "17"
@@ -59,20 +60,28 @@ def desktop_jar(notify: Notify) -> Path:
     """Return the jar of kit/android/desktop, compiled into the cache where it is missing. Raises EngineError."""
     key = hashlib.sha256(repr((KOTLIN, TARGET, sorted(tree_digests(DESKTOP).items()))).encode()).hexdigest()
     jar = cache_dir() / "kotlin" / f"desktop-{key[:16]}.jar"
-    if not jar.exists():
+    if _is_damaged(jar):
         jar.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(jar.with_suffix(".lock")):
-            if not jar.exists():
+            if _is_damaged(jar):
+                if jar.exists():
+                    notify(sentence("the desktop's classes", [jar.name]))
                 notify("compiling the desktop's classes of Android and LiteRT (once)")
                 _compile_desktop(jar, kotlin(notify), notify)
     return jar
 
 
+def _is_damaged(jar: Path) -> bool:
+    """Say whether it is missing or not as it was written. One without a digest is of an older dropkit."""
+    digest = jar.with_suffix(".sha256")
+    return not jar.exists() or (digest.exists() and digest.read_text("utf-8", "replace") != sha256_file(jar))
+
+
 def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
     libraries = [find_jar("jna"), find_jar("junit")]
     javac = find_java("javac")
-    with tempfile.TemporaryDirectory(prefix="dropkit-desktop-") as scratch:
-        classes = Path(scratch)
+    with temporary_folder("dropkit-desktop-") as scratch:
+        classes = scratch
         try:
             # Kotlin reads the Java sources that it calls; javac then compiles them against Kotlin's classes.
             compile_kotlin([DESKTOP / "kotlin", DESKTOP / "java"], libraries, classes, notify)
@@ -87,14 +96,16 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
             raise EngineError(
                 f"the desktop's own classes: {error.message}", "install dropkit again: these classes come with it"
             ) from error
-        write_whole(jar, jar_bytes(classes))
+        content = jar_bytes(classes)
+        write_whole(jar.with_suffix(".sha256"), hashlib.sha256(content).hexdigest().encode())
+        write_whole(jar, content)
 
 
 def _compile(argv: Sequence[str], language: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
     try:
         done = subprocess.run(
-            list(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT, env=environment
+            tied(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT, env=environment
         )
     except subprocess.TimeoutExpired as error:
         raise EngineError(

@@ -6,7 +6,6 @@ Not proved: Gradle's sync, R8, a device.
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,10 +36,11 @@ from kit.bundle.layout import GOLDEN_BIN, Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, EngineError
-from kit.files import json_text, replacing, tree_digests
+from kit.files import Product, check_place, json_text, replacing, temporary_folder, tree_digests
 
 Check = Callable[[Path], Step]
 COMPILES = "Kotlin compiles"
+PROOF = Product("Android proof", "proof.json")
 CHECKS: tuple[Check, ...] = (metadata_step, fit_step, mediapipe_step)
 
 
@@ -87,18 +87,21 @@ def prove(
     own = api_for(runtime, manifest.signature)
     api = api or own
     linked = runtime_for(api, runtime, own)
-    with tempfile.TemporaryDirectory(prefix="dropkit-android-") as scratch:
+    out = bundle.with_name(f"{bundle.name}.android")
+    if keep and api == own:
+        check_place(out, PROOF)
+    with temporary_folder("dropkit-android-") as scratch:
         if not allow_code:
-            refuse_foreign_code(there, manifest, own, Path(scratch) / "own")
-        result = fresh(Path(scratch) / "result")
-        kotlin = None if api == own else render_other(there, manifest, api, Path(scratch) / "other")
-        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), Path(scratch), result, notify)
+            refuse_foreign_code(there, manifest, own, scratch / "own")
+        result = fresh(scratch / "result")
+        kotlin = None if api == own else render_other(there, manifest, api, scratch / "other")
+        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), scratch, result, notify)
         proof = Proof(manifest.id, api, tuple(_steps(work, checks, notify)), None)
         if not keep or kotlin or proof.failed:
             return proof
-        (result / "proof.json").write_text(json_text(to_json(proof)), "utf-8", newline="\n")
-        out = bundle.with_name(f"{bundle.name}.android")
-        with replacing(out) as folder:
+        kept = to_json(proof) | {"files": tree_digests(result)}
+        (result / PROOF.marker).write_text(json_text(kept), "utf-8", newline="\n")
+        with replacing(out, PROOF) as folder:
             shutil.copytree(result, folder, dirs_exist_ok=True)
     return Proof(proof.id, proof.api, proof.steps, out)
 

@@ -18,6 +18,10 @@ from filelock import FileLock
 from kit.android.proof.step import MissingToolError, Notify
 from kit.errors import EngineError
 from kit.files import cache_dir
+from kit.lifetime.locks import keep_shared
+from kit.lifetime.tied import tied
+from kit.toolchains.space import KOTLIN_BYTES, need_space
+from kit.toolchains.stamp import damage, sentence, write_stamp
 
 KOTLIN = "2.4.20"
 # What `npm view kotlin-compiler@2.4.20 dist.integrity` says.
@@ -31,6 +35,7 @@ INSTALL = (
 )
 _JARS = {"jna": "jna.jar", "junit": "junit4.jar", "hamcrest": "hamcrest.jar"}
 _FRAMEWORK = Path("usr/share/android-framework-res/framework-res.apk")
+_checked: set[Path] = set()  # by this process: once is enough
 
 
 @dataclass(frozen=True)
@@ -101,21 +106,32 @@ def kotlin(notify: Notify) -> Kotlin:
     """
     folder = cache_dir() / "kotlin" / KOTLIN
     lib = folder / "package" / "lib"
-    if not (folder / ".complete").exists():
+    if folder not in _checked and _faults(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{KOTLIN}.lock")):
-            if not (folder / ".complete").exists():
+            if faults := _faults(folder):
+                if folder.exists():
+                    notify(sentence(f"the Kotlin compiler {KOTLIN}", faults))
                 _fetch_kotlin(folder, notify)
+    keep_shared(folder)
+    _checked.add(folder)
     return Kotlin(lib)
+
+
+def _faults(folder: Path) -> list[str]:
+    return damage(folder) if (folder / ".complete").exists() else [".complete"]
 
 
 def _fetch_kotlin(folder: Path, notify: Notify) -> None:
     npm = find_program("npm")
+    need_space(folder.parent, KOTLIN_BYTES, f"the Kotlin compiler {KOTLIN}")
+    for stray in folder.parent.glob(f".{KOTLIN}-*"):  # of a run that was killed: the lock has one holder
+        shutil.rmtree(stray, ignore_errors=True)
     notify(f"fetching the Kotlin compiler {KOTLIN} (94 MB, once)")
     shutil.rmtree(folder, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=f".{KOTLIN}-", dir=folder.parent) as scratch:
         argv = [str(npm), "pack", "--silent", "--pack-destination", scratch, f"kotlin-compiler@{KOTLIN}"]
-        done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=scratch)
+        done = subprocess.run(tied(argv), capture_output=True, text=True, check=False, cwd=scratch)
         packed = next(Path(scratch).glob("*.tgz"), None)
         if done.returncode or packed is None:
             raise EngineError(
@@ -129,5 +145,6 @@ def _fetch_kotlin(folder: Path, notify: Notify) -> None:
         unpacked = Path(scratch) / "unpacked"
         with tarfile.open(packed) as archive:
             archive.extractall(unpacked, filter="data")
+        write_stamp(unpacked)
         (unpacked / ".complete").touch()
         unpacked.rename(folder)
