@@ -60,7 +60,7 @@ def android_tools() -> None:
 
 @pytest.fixture(scope="session")
 def docker_client() -> Iterator[docker.DockerClient]:
-    """Give a client of the engine. Where none outputs the test is skipped with the reason, but never in CI."""
+    """Give a client of the engine. Where none responds the test is skipped with the reason, but never in CI."""
     found = probe()
     if isinstance(found, str):
         if os.environ.get("DROPKIT_REQUIRE_CONTAINER"):

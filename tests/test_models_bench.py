@@ -45,6 +45,10 @@ NEW = [
 ]
 
 
+# Eight bits do not hold these in any toolchain: they are built, and a note names the output and what helps.
+NOTED = {("anomaly_k2", "int8"), ("capsules_k2", "int8")}
+
+
 @pytest.fixture(scope="session")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a folder in which each row's model is made once."""
@@ -165,8 +169,8 @@ def test_the_page_says_loudly_what_was_built_and_is_wrong(tmp_path: Path) -> Non
     [(version, identity) for version in ("2.12.1", "2.15.1") for identity in OLD]
     + [(version, identity) for version in ("2.19.1", "2.21.0") for identity in NEW],
 )
-def test_a_dozen_of_the_table_is_right_in_old_and_new_toolchains(
+def test_a_dozen_of_the_table_is_right_or_noted_in_old_and_new_toolchains(
     version: str, identity: str, scheme: str, work: Path
 ) -> None:
     outcome = runner.run(ROWS[identity], scheme, version, work)
-    assert outcome.status == "right", outcome
+    assert outcome.status == ("noted" if (identity, scheme) in NOTED else "right"), outcome

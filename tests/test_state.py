@@ -98,6 +98,7 @@ def test_a_fused_lstm_is_reset_before_each_call_and_refused_without(world: World
         wanted = archive["output/label"]
     assert np.abs(predictions["output/label"] - wanted).max() < 0.05 * np.ptp(wanted)
     kotlin = next((bundle / "src" / "main" / "kotlin").rglob("*.kt")).read_text("utf-8")
+    assert "resetVariableTensors()" in (bundle / "README.md").read_text("utf-8")
     assert kotlin.count("resetVariableTensors()") == 1 and "CompiledModel" not in kotlin
     facts = next((bundle / "src" / "main" / "assets").rglob("signature.json"))
     facts.write_text(facts.read_text("utf-8").replace('"resets": true', '"resets": false'), "utf-8")

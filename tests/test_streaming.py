@@ -85,9 +85,15 @@ def test_keras_2_streams_in_every_scheme(toolchain_python: Path, tmp_path: Path,
     assert max(errors(manifest)) < NEAR[scheme]
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["dynamic", "int8"])
-@pytest.mark.parametrize(("kind", "name", "features"), [("stream", "series", 5), ("tags", "sensors", 6)])
+@pytest.mark.parametrize(
+    ("kind", "name", "features", "scheme"),
+    [
+        ("stream", "series", 5, "int8"),
+        pytest.param("stream", "series", 5, "dynamic", marks=pytest.mark.slow),
+        pytest.param("tags", "sensors", 6, "int8", marks=pytest.mark.slow),
+        pytest.param("tags", "sensors", 6, "dynamic", marks=pytest.mark.slow),
+    ],
+)
 def test_keras_3_streams_quantized(
     toolchain_python: Path, tmp_path: Path, kind: str, name: str, features: int, scheme: str
 ) -> None:

@@ -98,6 +98,7 @@ _SIGNATURE = _CALL | {
     "train?": _CALL,
     "variables?": {"read": text, "assign": text, "tensors": [{"name": text, "shape": [_whole], "dtype": text}]},
     "flex?": [text],
+    "resets?": _flag,
 }
 _MANIFEST = {
     "id": pattern(ID),

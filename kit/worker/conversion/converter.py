@@ -100,9 +100,9 @@ def convert(
                 content = with_exact_constants(content, bytes(converter.convert()))
     except Exception as error:
         raise _refusal(error, job, source) from error
-    if job.scheme == "int8":
-        content = with_short_names(mended(content), source.loops)
-    return settle(content, exported)
+    content = settle(mended(content) if job.scheme == "int8" else content, exported)
+    # Last: it writes equal vectors once, and what is set in one place would be set in all of them.
+    return with_short_names(content, source.loops) if job.scheme == "int8" else content
 
 
 def _rows(

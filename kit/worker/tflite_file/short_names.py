@@ -21,7 +21,7 @@ def with_short_names(content: bytes, loops: Sequence[str]) -> bytes:
         return content
     model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
     for graph in model.subgraphs:
-        ends = {int(at) for at in (*graph.inputs, *graph.outputs)}
+        ends = {int(at) for each in (graph.inputs, graph.outputs) if each is not None for at in each}
         for at, tensor in enumerate(graph.tensors):
             name = tensor.name.decode()
             loop = next((each for each in loops if f"{each}/" in name), None)
