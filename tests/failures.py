@@ -310,7 +310,7 @@ if __name__ == "__main__":
     import keras
     import tensorflow  # noqa: F401 - the children share it
 
-    from kit.worker import pipeline as make  # noqa: F401
+    from kit.worker import pipeline  # noqa: F401
 
     assert keras.__version__.startswith("3")
     Path(sys.argv[1]).write_text(json.dumps(all_of(set(sys.argv[2:]))), "utf-8")

@@ -80,6 +80,7 @@ LIBRARIES = {
     "source_model.hdf5": "h5py numpy",  # a script that runs in a process of its own
 }
 
+MOST_LINES = 400  # of a module
 NEVER_ON_THE_HOST = {"tensorflow", "keras", "tf_keras"}
 
 
@@ -206,6 +207,12 @@ def test_no_package_has_a_circle_of_imports() -> None:
         if each.target.startswith("kit.") and row(each.module, ARROWS) == row(target, ARROWS) and target != each.module:
             below.setdefault(each.module, set()).add(target)
     assert circle(below) == []
+
+
+def test_no_module_is_longer_than_can_be_read_in_one_go() -> None:
+    files = [*(ROOT / "kit").rglob("*.py"), *(ROOT / "templates").rglob("*.py")]
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_text("utf-8").splitlines()) for path in files}
+    assert {name: lines for name, lines in lengths.items() if lines > MOST_LINES} == {}
 
 
 def test_the_host_takes_nothing_from_the_worker() -> None:
