@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 from android_world import quiet, run_kotlin
 from java_members import members
+from worlds import SUPPORT
 
 from kit.android.proof.kotlin_compiler import DESKTOP, desktop_jar
 from kit.android.proof.tools import find_jar, find_java, kotlin
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 
-PUBLISHED = Path(__file__).parent / "published"
+PUBLISHED = SUPPORT / "published"
 OURS = {"android.content.res.DesktopAssets"}  # makes what no app may make
 
 

@@ -253,7 +253,7 @@ def test_auto_builds_the_keras_3_digits(tmp_path: Path) -> None:
 
 
 def test_auto_knows_a_file_of_keras_2_0_5(tmp_path: Path) -> None:
-    choice = choose_toolchain("auto", [read_model_file(fetch("fer"))])  # tests/test_emotion.py builds it
+    choice = choose_toolchain("auto", [read_model_file(fetch("fer"))])  # tests/worker/test_emotion.py builds it
     assert "a .h5 file of Keras 2.0.5" in choice.reason
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import re
-from pathlib import Path
 
 import pytest
 from remedies import FOLLOWED, NOT_HERE
@@ -77,6 +76,6 @@ def test_every_next_step_has_a_row() -> None:
 def test_every_test_that_is_named_is_one() -> None:
     for where in set(FOLLOWED.values()):
         file, _, name = where.partition("::")
-        tree = ast.parse((Path(__file__).parent / file).read_text("utf-8"))
+        tree = ast.parse((ROOT / "tests" / file).read_text("utf-8"))
         names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
         assert name in names if name else any(each.startswith("test_") for each in names), where

@@ -1,6 +1,7 @@
 """Every reader of foreign bytes on bytes that nobody wrote: a value or an error of the documented kind, and soon.
 
-A minute in CI. More: DROPKIT_FUZZ=4000 uv run pytest tests/test_fuzz.py, which is how many examples each reader gets.
+A minute in CI. More: DROPKIT_FUZZ=4000 uv run pytest tests/source_model/test_fuzz.py, which is how many examples each
+reader gets.
 """
 
 from __future__ import annotations

@@ -79,7 +79,7 @@ def digits_rgb() -> Any:
     import keras
     import numpy as np
 
-    trained = keras.saving.load_model(Path(__file__).parent.parent / "examples" / "digits" / "digits.keras")
+    trained = keras.saving.load_model(Path(__file__).parent.parent.parent / "examples" / "digits" / "digits.keras")
     image = keras.Input((8, 8, 3), name="image")
     gray = keras.layers.Conv2D(1, 1, use_bias=False, name="gray")
     scores = trained(gray(image))

@@ -12,7 +12,8 @@ import pytest
 
 from kit.shared.job import Result, SignatureSpec
 
-ROOT = Path(__file__).parent.parent
+SUPPORT = Path(__file__).parent
+ROOT = SUPPORT.parent.parent
 DIGITS = ROOT / "examples" / "digits"
 RARE = {"litert:1.0.1", "litert:1.1.2"}
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from hostile_signature import signed
 from PIL import Image
+from worlds import SUPPORT
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.write_sources import render_bindings
@@ -82,7 +83,7 @@ def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
 
     save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
     render_bindings(folder, AppModel(signed(SIGNATURE, "p"), "litert:1.4.0"), "interpreter", folder / "golden.npz")
-    text = (Path(__file__).parent / "android" / "Pictures.kt").read_text("utf-8")
+    text = (SUPPORT / "android" / "Pictures.kt").read_text("utf-8")
     (folder / "Pictures.kt").write_text(text.replace("PACKAGE", "com.example.p").replace("MODEL", "P"), "utf-8")
     jars = kotlin.desktop_classpath(print)
     classes = folder / "classes"

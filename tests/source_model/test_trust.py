@@ -13,7 +13,7 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from worlds import ROOT, run_kit, write_recipe
+from worlds import ROOT, SUPPORT, run_kit, write_recipe
 
 from kit.source_model.model_file import read_model_file
 from kit.toolchains.toolchain import find_toolchain
@@ -316,7 +316,7 @@ def test_the_worker_refuses_by_itself_what_the_host_would_have_refused(
     tmp_path: Path, version: str, keras: int
 ) -> None:
     python = toolchain_venv(find_toolchain(version), lambda _: None)
-    script = Path(__file__).with_name("hostile_descriptions.py")
+    script = SUPPORT / "hostile_descriptions.py"
     done = subprocess.run(
         [str(python), str(script), str(tmp_path), str(keras)],
         env={"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "PATH": "/bin"},

@@ -10,7 +10,9 @@
 # [tool.uv]
 # override-dependencies = ["tensorflow ; sys_platform == 'never'"]  # tf-keras asks for it; tensorflow-cpu is it
 # ///
-"""Train the models of tests/data/qat with tensorflow-model-optimization: `uv run tests/qat_models.py FOLDER`.
+"""Train the models of tests/support/data/qat with tensorflow-model-optimization.
+
+Usage: uv run tests/support/qat_models.py FOLDER.
 
 Knows the digits, Keras 2 and tfmot, not the kit. What it writes is kept in the repository, for tfmot is in no
 toolchain: nobody needs to run it. With TensorFlow 2.15.1 in place of 2.19.1 it wrote qat-2.15.h5.

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from models import keras3_model
 from test_contract import build, file_of, recipe, refused
-from worlds import DIGITS, on, run_kit
+from worlds import DIGITS, SUPPORT, on, run_kit
 
 from kit.toolchains.toolchain import find_runtime, runtimes, toolchains
 from kit.toolchains.venv import runtime_venv
@@ -39,7 +39,7 @@ def on_runtime(name: str, path: Path, state: Path, what: str) -> dict[str, Any]:
     runtime = find_runtime(name)
     python = runtime_venv(runtime, runtime.lock(images=False), lambda _line: None)
     model = path.parent / "dist" / "m" / "src" / "main" / "assets" / "m" / "model.tflite"
-    argv = [str(python), str(Path(__file__).with_name("personalise.py")), str(model), str(state), what]
+    argv = [str(python), str(SUPPORT / "personalise.py"), str(model), str(state), what]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return dict(json.loads(done.stdout.splitlines()[-1]))

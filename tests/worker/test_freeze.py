@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from models import keras3_model
 from test_contract import recipe
-from worlds import DIGITS, run_kit
+from worlds import DIGITS, SUPPORT, run_kit
 
 from kit.files import tree_digests
 from kit.toolchains.toolchain import find_toolchain
@@ -31,7 +31,7 @@ MODELS = {"3": ("many", ".keras", "2.19.1"), "2": ("keras2_many_h5", ".h5", "2.1
 def in_tensorflow(version: str, folder: Path, what: str) -> Any:
     """Run import_graph.py in a toolchain's Python, without the kit."""
     python = toolchain_venv(find_toolchain(version), lambda _line: None)
-    argv = [str(python), str(Path(__file__).with_name("import_graph.py")), str(folder), what]
+    argv = [str(python), str(SUPPORT / "import_graph.py"), str(folder), what]
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(argv, env={**env, "CUDA_VISIBLE_DEVICES": "-1"}, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]

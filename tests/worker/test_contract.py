@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from models import keras3_model
 from third_party import fetch
-from worlds import ROOT, run_kit
+from worlds import ROOT, SUPPORT, run_kit
 
 from kit.shared.job import InputSpec, Job, ModelPart, dump
 from kit.tflite.reader import read_tflite, tflite_path
@@ -304,7 +304,7 @@ def _swapped(model: Path, python: Path, folder: Path, *arguments: str) -> dict[s
         evaluate=False,
     )
     (folder / "job.json").write_text(dump(job), "utf-8")
-    script = [str(python), str(Path(__file__).with_name("swap_names.py")), str(folder), *arguments]
+    script = [str(python), str(SUPPORT / "swap_names.py"), str(folder), *arguments]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "CUDA_VISIBLE_DEVICES": "-1", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(script, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

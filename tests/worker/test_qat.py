@@ -11,14 +11,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from worlds import run_kit
+from worlds import SUPPORT, run_kit
 
 from kit.build.plan import make_plan
 from kit.errors import RecipeError
 from kit.recipe.load import load_recipe
 from kit.tflite.reader import tflite_path
 
-DATA = Path(__file__).parent / "data" / "qat"
+DATA = SUPPORT / "data" / "qat"
 INT8 = "scheme = 'int8'\n"
 MEASURED = INT8 + "representative = 'calibration.npz'\n"
 
@@ -48,7 +48,7 @@ class World:
         """Return what LiteRT gives for the first images [N, 8, 8, 1]: [N, 10]."""
         fed: dict[str, Any] = {self.input: images()[:count]}
         np.savez(self.folder / "asked.npz", **fed)
-        script = Path(__file__).with_name("ask_model.py")
+        script = SUPPORT / "ask_model.py"
         files = [str(tflite_path(self.bundle)), str(self.folder / "asked.npz"), str(self.folder / "got.npz")]
         subprocess.run([str(self.runtime), str(script), *files], check=True, capture_output=True)
         with np.load(self.folder / "got.npz") as got:

@@ -1,6 +1,6 @@
 """android_stub with bundles in it: compiled with warnings as errors, and what its buttons call run on a JVM.
 
-Its views are compiled against classes of Android's published shape (tests/android_ui); nothing draws them here.
+Its views are compiled against classes of Android's published shape (tests/support/android_ui); nothing draws them here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pytest
 from android_world import quiet, rerun_kotlin
 from java_members import members
 from PIL import Image
-from worlds import DIGITS, ROOT, run_kit, write_recipe
+from worlds import DIGITS, ROOT, SUPPORT, run_kit, write_recipe
 
 from kit.android.install.app_module import drop, remove
 from kit.android.proof.apk import STORED
@@ -27,8 +27,8 @@ from kit.errors import CheckError
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 
-UI = Path(__file__).parent / "android_ui"
-PUBLISHED = Path(__file__).parent / "published"
+UI = SUPPORT / "android_ui"
+PUBLISHED = SUPPORT / "published"
 PROGRAM = """
 import android.graphics.Bitmap
 import dropkit.desktop.DesktopContext
@@ -49,7 +49,7 @@ fun main(args: Array<String>) {
 
 @pytest.fixture(scope="module")
 def ui(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the compiled classes of tests/android_ui."""
+    """Give the compiled classes of tests/support/android_ui."""
     out = tmp_path_factory.mktemp("ui")
     javac(sorted(UI.rglob("*.java")), [desktop_jar(quiet)], out)
     return out

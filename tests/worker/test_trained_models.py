@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import trained_models
 from source_models import written
-from worlds import run_kit
+from worlds import SUPPORT, run_kit
 
 from kit.tflite.reader import tflite_path
 
@@ -63,7 +63,7 @@ class World:
             arrays = {key: archive[key] for key in archive.files}
         fed = {key[6:]: value for key, value in arrays.items() if key.startswith("input/")}
         np.savez(self.folder / "asked.npz", **fed)
-        script = Path(__file__).with_name("ask_model.py")
+        script = SUPPORT / "ask_model.py"
         model = tflite_path(self.folder / "dist" / name)
         files = [str(model), str(self.folder / "asked.npz"), str(self.folder / "got.npz")]
         subprocess.run([str(self.runtime), str(script), *files], check=True, capture_output=True)

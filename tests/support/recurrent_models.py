@@ -14,7 +14,7 @@ from typing import Any
 
 from trained_models import keras, save
 
-DIGITS = Path(__file__).parent.parent / "examples" / "digits"
+DIGITS = Path(__file__).parent.parent.parent / "examples" / "digits"
 MISSING = -4.2e6  # far outside of the data's range
 CODE = '''import keras
 
