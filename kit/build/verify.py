@@ -62,7 +62,7 @@ class VerifyCheck:
     def hint(self) -> str:
         """Return the next step where this check fails."""
         return {
-            "files": "restore the bundle, or build it again",
+            "files": "restore the bundle and move other files out of it, or build it again into another folder",
             "source": "name the model that the bundle was made of: --model PATH, once for each of several",
         }.get(self.name, "build it anew and look at what changed: kit diff A B")
 

@@ -68,8 +68,13 @@ def read_intact(folder: Path) -> Manifest:
     manifest = read_manifest(folder)
     if lines := faults(folder, manifest):
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
-        raise CheckError(f"{folder} is not as it was built: {', '.join(lines[:3])}{more}", "build it again")
+        raise CheckError(f"{folder} is not as it was built: {', '.join(lines[:3])}{more}", _remedy(lines))
     return manifest
+
+
+def _remedy(lines: list[str]) -> str:
+    own = all(line.startswith("not of the bundle") for line in lines)
+    return "move those files to another folder" if own else "build it again"
 
 
 def is_intact(folder: Path, key: str) -> bool:

@@ -44,7 +44,7 @@ FOLLOWED = {
     r"keep it as a variable": "worker/test_variables.py",
     r"use scheme = \"dynamic\": 8-bit": "worker/test_recurrent.py::test_open_and_long_loops_are_refused_by_layer_and_the_remedies_build",
     r"`kit clean` lists what is there": "engine/test_cache_heals.py::test_clean_removes_what_is_named_and_leaves_what_is_used_or_a_users",
-    r"move what is yours out of it": "engine/test_files.py::test_a_file_of_the_users_own_in_the_folder_is_named_and_kept",
+    r"move what is yours out of it|move those files to another folder": "engine/test_files.py::test_a_file_of_the_users_own_in_the_folder_is_named_and_kept",
     r"leave fused_lstm out": (
         "worker/test_state.py::test_fused_lstm_is_refused_where_nothing_is_fused_and_where_nothing_can_reset_it"
     ),
@@ -101,8 +101,8 @@ FOLLOWED = {
         "android/test_drop.py"
     ),
     r"GROUP=BUNDLE|build both for <|build the variant|that \[model\] id|say there which devices|Play's page": "android/test_pack.py",
-    r"runtime = \"|\[android\] runtime|give one of <APIS>|name one as litert": "android/test_android_glue.py",
-    r"join inputs|another dtype there|own labels|smaller \[model\] batch": "android/test_android_glue.py",
+    r"runtime = \"|\[android\] runtime|give one of <APIS>|name one as litert": "android/test_android_bindings.py",
+    r"join inputs|another dtype there|own labels|smaller \[model\] batch": "android/test_android_bindings.py",
     r"leave the others out: `kit image|name a file( in another place)?: --export|image V --export": "engine/test_image.py",
 }
 
