@@ -1,7 +1,7 @@
 """int8 files in which the size of a tensor is computed while they run: LiteRT 2 gives other outputs now and then.
 
 Measured (docs/quantization.md): an int8 language model with an open length gave, on LiteRT 2.3.0 with XNNPACK, another
-output from the second call on in about one of a hundred interpreters. It is not known which kernel does it.
+output from the second call on in one of two hundred interpreters. It is not known which kernel does it.
 """
 
 from __future__ import annotations
