@@ -24,9 +24,9 @@ class ImageEntry:
     """How an image becomes an input: model value = (pixel - mean) / std, one value for all channels or one each."""
 
     color: str  # grayscale, rgb, bgr
-    resize: str  # stretch, crop
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    resize: str = "stretch"  # or crop
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class TensorEntry:
         """Return the tensor of an entry. Raises TypeError or KeyError where it is none."""
         entry: dict[str, Any] = {key: raw[key] for key in _COMMON if key in raw}
         if raw.get("kind") == "image":
-            entry["image"] = {key: raw[key] for key in ("color", "resize", "mean", "std")}
+            entry["image"] = {key: raw[key] for key in ("color", "resize", "mean", "std") if key in raw}
         if raw.get("kind") == "classes":
             entry["classes"] = {key: raw[key] for key in ("labels", "activation", "threshold") if key in raw}
         return from_json(TensorEntry, entry)
@@ -157,6 +157,11 @@ class VariableEntry:
     shape: tuple[int, ...]
     dtype: str
 
+    @staticmethod
+    def from_json(raw: Mapping[str, Any]) -> VariableEntry:
+        """Return the variable of an entry. Raises KeyError where it is none."""
+        return VariableEntry(str(raw["name"]), tuple(int(size) for size in raw["shape"]), str(raw["dtype"]))
+
 
 @dataclass(frozen=True)
 class VariablesEntry:
@@ -171,9 +176,9 @@ class VariablesEntry:
 class BundleSignature:
     """signature.json: the main entry point, further ones, kept variables, training."""
 
-    id: str
-    version: str
     main: SignatureEntry
+    id: str = ""
+    version: str = ""
     others: tuple[SignatureEntry, ...] = ()
     train: SignatureEntry | None = None
     variables: VariablesEntry | None = None

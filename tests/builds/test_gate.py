@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from worlds import ROOT, run_kit
+from worlds import SUPPORT, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
 from kit.emulation.run import runtime_outputs
@@ -64,7 +64,7 @@ def world(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> W
     """Give the models, made once."""
     folder = tmp_path_factory.mktemp("ruined")
     (folder / "dist").mkdir()
-    argv = [str(toolchain_python), str(ROOT / "tests" / "ruined_models.py"), str(folder)]
+    argv = [str(toolchain_python), str(SUPPORT / "ruined_models.py"), str(folder)]
     subprocess.run(argv, check=True, capture_output=True, env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"})
     return World(folder)
 

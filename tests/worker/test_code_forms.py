@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from source_models import written
 from test_loading import CODE, python
-from worlds import ROOT
+from worlds import ROOT, SUPPORT
 
 from kit.shared.job import JobError, ModelPart, dump
 from kit.toolchains.toolchain import find_toolchain
@@ -91,7 +91,7 @@ def loaded(folder: Path, version: str, kind: str, forms: dict[str, str], *, lega
 
 def run(folder: Path, version: str) -> dict[str, Any]:
     """Load the folder's job once for each of its forms, and return what came of each."""
-    argv = [str(python(version)), "-s", str(ROOT / "tests" / "code_forms.py"), str(folder)]
+    argv = [str(python(version)), "-s", str(SUPPORT / "code_forms.py"), str(folder)]
     env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=900)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from worlds import ROOT
+from worlds import ROOT, SUPPORT
 
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
@@ -43,7 +43,7 @@ OTHERS = [("2", "2.12.1"), ("2", "2.15.1"), ("3", "2.16.2"), ("2", "2.19.1"), ("
 def converted(folder: Path, version: str, keras: str, changes: str, *kinds: str) -> dict[str, Any]:
     """Build models of tests.int8_models in a toolchain; return the error and the operators by kind."""
     python = toolchain_venv(find_toolchain(version), lambda _line: None)
-    argv = [str(python), str(ROOT / "tests" / "int8_models.py"), str(folder), keras, changes, *kinds]
+    argv = [str(python), str(SUPPORT / "int8_models.py"), str(folder), keras, changes, *kinds]
     env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
     done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=1200)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from source_models import EXPECTED, written
-from worlds import ROOT
+from worlds import ROOT, SUPPORT
 
 from kit.shared.job import InputSpec, Job, JobError, ModelPart, dump
 from kit.source_model.hdf5 import read_hdf5
@@ -55,7 +55,7 @@ class Folder:
         argv = [
             str(python(reader or self.version)),
             "-s",
-            str(ROOT / "tests" / "load_source.py"),
+            str(SUPPORT / "load_source.py"),
             str(self.path),
             str(near),
         ]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from failures import CASES, DEATHS
-from worlds import ROOT
+from worlds import ROOT, SUPPORT
 
 from kit.engine.death import Trail, death
 from kit.process import Exit
@@ -57,7 +57,7 @@ class Ends:
             "TF_NUM_INTRAOP_THREADS": "1",
             "CUDA_VISIBLE_DEVICES": "-1",
         }
-        argv = [str(self._python), str(ROOT / "tests" / "failures.py"), str(target), *names]
+        argv = [str(self._python), str(SUPPORT / "failures.py"), str(target), *names]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr[-2000:]
         told: Told = json.loads(target.read_text("utf-8"))

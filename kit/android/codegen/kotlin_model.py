@@ -38,6 +38,11 @@ class Labels:
         """Return the Kotlin expression that reads the labels."""
         return f"{self.reader}(assets)"
 
+    @property
+    def parameter(self) -> str:
+        """Return it as the private property of a constructor."""
+        return f"private val {self.name}: List<String>"
+
 
 @dataclass(frozen=True)
 class Output:

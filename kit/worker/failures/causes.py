@@ -167,7 +167,8 @@ _NAMES = {"NotImplementedError": "it needs what this TensorFlow has not implemen
 
 def _python(error: BaseException) -> str:
     """Return an error in the user's own code as Python calls it: there its kind helps who wrote the line."""
-    return f"{type(error).__name__}: {said(error)}"[:MOST].removesuffix(": ")
+    name = type(error).__name__
+    return f"{name}: {said(error)}"[:MOST] if str(error).strip() else name
 
 
 def _said(lines: list[str]) -> str:
