@@ -175,9 +175,11 @@ def main(tries: int) -> int:
         counts = {stage: list(_stage(world, stage, tries)) for stage in STAGES}
     lines = list(_table(counts))
     print("\n".join(lines))
-    told = f"N = {tries}, local engine, {platform.system()} {platform.machine()}. Containers are not tried."
+    circumstances = f"N = {tries}, local engine, {platform.system()} {platform.machine()}. Containers are not tried."
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{told}\n\n{chr(10).join(lines)}\n\n{END}{rest.partition(END)[2]}".encode())
+    write_whole(
+        PAGE, f"{before}{BEGIN}\n\n{circumstances}\n\n{chr(10).join(lines)}\n\n{END}{rest.partition(END)[2]}".encode()
+    )
     return int(any(count.lost or count.strays for row in counts.values() for _, count in row))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import time
 from collections.abc import Collection, Iterator
 from contextlib import suppress
@@ -147,9 +146,3 @@ def _changed(path: Path) -> float:
     with suppress(OSError):
         return path.lstat().st_mtime
     return 0.0
-
-
-def room(cache: Path) -> int:
-    """Return the free bytes where the cache is, or would be."""
-    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    return shutil.disk_usage(there).free

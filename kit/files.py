@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 import platformdirs
 
+from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError
 from kit.lifetime.exchange import exchange
 from kit.lifetime.locks import new_file, new_folder, release
@@ -140,7 +141,7 @@ def foreign_files(folder: Path, product: Product) -> list[str]:
     if not (folder / product.marker).exists():
         return []
     try:
-        own = {*json.loads((folder / product.marker).read_text("utf-8"))["files"], product.marker}
+        own = {*json.loads(read_bounded(folder / product.marker, MOST_JSON))["files"], product.marker}
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise OutputError(
             f"{folder}: {product.marker} is damaged: it does not say which files there are its own",

@@ -1,4 +1,4 @@
-"""The signature of a bundle: what the worker made, with what the recipe says of it. Labels are read here, once."""
+"""The signature of a bundle: what the worker made, with what the recipe says of it; and the labels beside it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit.build.image_input import image_entry
-from kit.bundle.metadata import about
 from kit.bundle.signature import (
     BundleSignature,
     ClassesEntry,
@@ -15,7 +14,6 @@ from kit.bundle.signature import (
     VariableEntry,
     VariablesEntry,
 )
-from kit.bundle.write_metadata import write_metadata
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Output, Recipe
 from kit.shared.job import ASSIGN, READ, Result, TensorSpec
@@ -46,11 +44,6 @@ def labels_of(recipe: Recipe) -> dict[str, Labels]:
 def label_files(labels: Mapping[str, Labels]) -> dict[str, bytes]:
     """Return the content of each labels file by its asset name."""
     return {found.file: found.content for found in labels.values()}
-
-
-def finish_model(recipe: Recipe, signature: BundleSignature, model: bytes, labels: Mapping[str, bytes]) -> bytes:
-    """Return the worker's model as the bundle has it: with metadata. labels: what label_files gives."""
-    return write_metadata(model, signature, about(recipe), labels)
 
 
 def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels]) -> BundleSignature:

@@ -120,6 +120,7 @@ def _refuse_code(plan: Plan, engine: Engine) -> None:
 
 def _job(plan: Plan, engine: Engine, data: Data) -> Job:
     recipe, model, train = plan.recipe, plan.recipe.model, plan.recipe.variables.train
+    counts = {name: len(labels.texts) for name, labels in plan.labels.items()}
     return Job(
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,
@@ -129,7 +130,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         fused_lstm=recipe.quantize.fused_lstm,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),
         outputs=tuple(
-            OutputSpec(t.name, t.source or "", t.kind == "classes", plan.labels.get(t.name), t.activation or "none")
+            OutputSpec(t.name, t.source or "", t.kind == "classes", counts.get(t.name), t.activation or "none")
             for t in recipe.outputs
         ),
         calibrate=data.calibration is not None,

@@ -18,13 +18,14 @@ from kit.source_model.model_file import ModelFile
 from kit.source_model.saved_model import MOST_GRAPH, PROTOBUF
 
 if TYPE_CHECKING:
+    from kit.build.bundle_signature import Labels
     from kit.build.samples import Samples
 
 
-def refuse_misfits(recipe: Recipe, sources: Sequence[ModelFile], labels: Mapping[str, int]) -> None:
+def refuse_misfits(recipe: Recipe, sources: Sequence[ModelFile], labels: Mapping[str, Labels]) -> None:
     """Raise RecipeError for names, shapes, types and numbers of labels that the one model file says are wrong.
 
-    labels: their number by the output's name. Joined models are for the worker: what is inside has other names there.
+    labels: by the output's name. Joined models are for the worker: what is inside has other names there.
     """
     if len(sources) != 1 or sources[0].names is None:
         return
@@ -35,9 +36,10 @@ def refuse_misfits(recipe: Recipe, sources: Sequence[ModelFile], labels: Mapping
     for output in recipe.outputs:
         _known(recipe, sources[0], "outputs", output.name, output.source, list(names.outputs))
         classes = names.outputs.get(output.source or output.name)
-        if classes is not None and labels.get(output.name, classes) != classes:
+        given = labels.get(output.name)
+        if classes is not None and given is not None and len(given.texts) != classes:
             raise RecipeError(
-                f"{recipe.file(str(output.labels))}: [[outputs]] {output.name}: {labels[output.name]} labels "
+                f"{recipe.file(str(output.labels))}: [[outputs]] {output.name}: {len(given.texts)} labels "
                 f"for {classes} classes",
                 "give one label a line, in the order of the model's classes",
             )

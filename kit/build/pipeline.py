@@ -51,13 +51,18 @@ class Options:
 class Built:
     """How a build ended. `bundle` is None where a gate refused; `manifest` is None there, too."""
 
-    recipe: Recipe
+    plan: Plan
     bundle: Path | None
     manifest: Manifest | None
     judged: Judged
     result: Result
     size: int
     engine: str
+
+    @property
+    def recipe(self) -> Recipe:
+        """Return the plan's recipe."""
+        return self.plan.recipe
 
 
 def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
@@ -85,7 +90,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
         judged, predictions = run_trial(parts, reporter.note)
         if failures(judged.verdicts):
-            return Built(recipe, None, None, judged, result, len(parts.model), engine.name)
+            return Built(plan, None, None, judged, result, len(parts.model), engine.name)
         manifest = _write(target, parts, judged, reporter)
         if options.predictions is not None:
             _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
@@ -99,13 +104,13 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     )
     with writable(options.out):
         write_whole(record_path(target), json_bytes(asdict(record)))
-    return Built(recipe, target, manifest, judged, result, len(parts.model), engine.name)
+    return Built(plan, target, manifest, judged, result, len(parts.model), engine.name)
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Write what the file gives for all samples.
 
-    arrays: as kit.build.metrics.answered has them, float32 or int64 [N, ...].
+    arrays: as kit.build.metrics.real_outputs has them, float32 or int64 [N, ...].
     """
     from kit.shared.npz import save_npz
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.build.bundle_signature import Labels, labels_of
 from kit.build.misfits import refuse_misfits
 from kit.errors import RecipeError
-from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
 from kit.toolchains.lockfile import Lock
@@ -27,7 +27,7 @@ class Plan:
     code: Path | None  # the model's own layers and functions
     structure: Path | None  # the JSON of the model, for a file of weights alone
     runtime_lock: Lock
-    labels: Mapping[str, int]
+    labels: Mapping[str, Labels]  # by output name
     key: str
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
 
@@ -41,7 +41,7 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
     images = any(tensor.kind == "image" for tensor in recipe.inputs)
     runtime_lock = find_runtime(recipe.android.runtime).lock(images=images)
-    labels = {o.name: len(read_labels(recipe.file(o.labels))) for o in recipe.outputs if o.labels}
+    labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
     return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
 

@@ -16,11 +16,10 @@ from rich.table import Table
 from kit.build.checks import Verdict, ignored
 from kit.build.metrics import OutputMeasure
 from kit.build.pipeline import Built
+from kit.build.plan import Plan
 from kit.build.write_manifest import measured
 from kit.bundle.replay_report import ReplayReport
 from kit.files import size_of
-from kit.recipe.labels import read_labels
-from kit.recipe.schema import Recipe
 from kit.shared.job import ASSIGN, READ, Result
 from kit.tflite.weight_types import weights_text
 from kit.toolchains.toolchain import find_runtime
@@ -79,7 +78,7 @@ def _rows(built: Built) -> Iterator[Row]:
     for measure in measures:
         yield from _measured(measure, len(measures) > 1)
         if measure.changed is not None:
-            yield _changed(recipe, measure.name, *measure.changed, several=len(measures) > 1)
+            yield _changed(built.plan, measure.name, measure.changed, several=len(measures) > 1)
     yield (
         "measured on",
         {
@@ -129,10 +128,10 @@ def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
         yield f"relative error{of}", f"{share} (spread: standard deviation {measure.spread:.4g})"
 
 
-def _changed(recipe: Recipe, output: str, before: int, after: int, count: int, *, several: bool) -> Row:
+def _changed(plan: Plan, output: str, changed: tuple[int, int, int], *, several: bool) -> Row:
     """Return the row of the confusion that conversion changed most."""
-    name = next((request.labels for request in recipe.outputs if request.name == output), None)
-    labels = read_labels(recipe.file(name)) if name else []
+    before, after, count = changed
+    labels = plan.labels[output].texts if output in plan.labels else ()
     one, other = (f"'{labels[i]}'" if i < len(labels) else f"class {i}" for i in (before, after))
     return (
         f"changed most{f' ({output})' if several else ''}",

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from kit.build.bundle_signature import Labels, finish_model, label_files, signature_of
+from kit.build.bundle_signature import Labels
 from kit.build.convert import Data, convert
 from kit.build.golden import golden_vectors, is_of_worker
 from kit.build.plan import Plan, read_sources
 from kit.build.samples import from_raw, read_arrays
+from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import (
     MAIN_ASSETS,
@@ -101,10 +102,7 @@ def verify(
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
         there = Bundle(bundle, manifest.id)
-        # With metadata, as a build writes it: from this build's result, and the labels that the bundle has.
-        labels = _labels(there, manifest)
-        signature = signature_of(plan.recipe, result, labels)
-        again = finish_model(plan.recipe, signature, (files / MODEL).read_bytes(), label_files(labels))
+        again = Parts.of(plan, result, files, {}).model  # with metadata, as a build writes it
         here = there.model
         same = here.read_bytes() == again
         other = result.machine != manifest.toolchain.architecture
@@ -202,12 +200,12 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
         _check_locks(bundle, manifest)
     toolchain = _toolchain(bundle, manifest)
     there = Bundle(bundle, manifest.id)
-    counts = {name: len(labels.texts) for name, labels in _labels(there, manifest).items()}
+    labels = _labels(there, manifest)
     runtime_lock = read_lock(there.requirements)
     code = bundle / PROVENANCE_CODE if recipe.model.code else None
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
-    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, counts, manifest.key)
+    made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, manifest.key)
     return replace(made, trust="--allow-code")
 
 

@@ -13,12 +13,14 @@ from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.read_signature import class_name
 from kit.android.codegen.runtime_api import COROUTINES, coordinate_of
 from kit.android.codegen.write_sources import write_android
-from kit.build.bundle_signature import Labels, finish_model, label_files, labels_of, signature_of
+from kit.build.bundle_signature import label_files, signature_of
 from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
 from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
+from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
+from kit.bundle.write_metadata import write_metadata
 from kit.emulation.harness import harness_files, write_harness
 from kit.files import json_text
 from kit.recipe.schema import Recipe
@@ -34,8 +36,7 @@ if TYPE_CHECKING:
 class Parts:
     """What a bundle is made of. files: the folder of the worker's files; model: the .tflite with its metadata.
 
-    samples: arrays [N, ...] by name, as `verify` feeds them again. labels: by output name.
-    """
+    samples: arrays [N, ...] by name, as `verify` feeds them again."""
 
     plan: Plan
     result: Result
@@ -43,7 +44,6 @@ class Parts:
     model: bytes
     samples: Mapping[str, np.ndarray]
     signature: BundleSignature
-    labels: Mapping[str, Labels]
 
     @property
     def recipe(self) -> Recipe:
@@ -52,14 +52,14 @@ class Parts:
 
     @staticmethod
     def of(plan: Plan, result: Result, files: Path, samples: Mapping[str, np.ndarray]) -> Parts:
-        """Return the parts of a conversion: labels are read here, and the signature is made, once.
+        """Return the parts of a conversion: the signature is made here, once, and the model gets its metadata.
 
         samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
         """
-        recipe, labels = plan.recipe, labels_of(plan.recipe)
-        signature = signature_of(recipe, result, labels)
-        model = finish_model(recipe, signature, (files / MODEL).read_bytes(), label_files(labels))
-        return Parts(plan, result, files, model, samples, signature, labels)
+        signature = signature_of(plan.recipe, result, plan.labels)
+        made = (files / MODEL).read_bytes()
+        model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
+        return Parts(plan, result, files, model, samples, signature)
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
     bundle = Bundle(folder, parts.recipe.model.id)
     bundle.assets.mkdir(parents=True)
     bundle.model.write_bytes(parts.model)
-    for file, content in label_files(parts.labels).items():
+    for file, content in label_files(parts.plan.labels).items():
         bundle.labels(file).write_bytes(content)
     bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
     write_harness(bundle.harness.parent, harness_files(bundle.id, parts.recipe.android.runtime, __version__))
@@ -96,7 +96,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond}
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
-    texts = {name: labels.texts for name, labels in parts.labels.items()}
+    texts = {name: labels.texts for name, labels in plan.labels.items()}
     app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts)
     write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.

@@ -127,8 +127,9 @@ def clean(
     """
     from dataclasses import asdict
 
-    from kit.cleaning import choose, find_entries, remove_entry, room
+    from kit.cleaning import choose, find_entries, remove_entry
     from kit.files import cache_dir
+    from kit.toolchains.space import free_bytes
 
     found = find_entries(Path(out), cache_dir())
     if remove or cache:
@@ -141,4 +142,6 @@ def clean(
         return
     sys.stdout.writelines(f"{entry.line}\n" for entry in found)
     total = sum(entry.bytes for entry in found)
-    sys.stdout.write(f"{total / 1e6:>10,.1f} MB in all; {room(cache_dir()) / 1e9:,.1f} GB free at {cache_dir()}\n")
+    sys.stdout.write(
+        f"{total / 1e6:>10,.1f} MB in all; {free_bytes(cache_dir()) / 1e9:,.1f} GB free at {cache_dir()}\n"
+    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from kit.container.client import probe
 from kit.engine.walls import probe as probe_walls
 from kit.engine.walls import summary
 from kit.files import cache_dir
+from kit.toolchains.space import free_bytes
 from kit.toolchains.toolchain import LOCKS, runtimes, toolchains
 from kit.toolchains.venv import venv_folder, venv_size
 
@@ -125,8 +125,7 @@ def health() -> list[HealthRow]:
     found = probe()
     docker = found if isinstance(found, str) else f"version {found.version().get('Version')}"
     cache = cache_dir()
-    there = next(folder for folder in (cache, *cache.parents) if folder.exists())
-    free = shutil.disk_usage(there).free
+    free = free_bytes(cache)
     machine = platform.machine()
     walls = probe_walls()
     return [

@@ -17,9 +17,15 @@ KOTLIN_BYTES = 250_000_000
 _MOVE = "free some space, or set DROPKIT_CACHE to a folder with more"
 
 
+def free_bytes(place: Path) -> int:
+    """Return the free bytes where a folder is, or would be."""
+    there = next(folder for folder in (place, *place.parents) if folder.exists())
+    return shutil.disk_usage(there).free
+
+
 def need_space(place: Path, needed: int, what: str) -> None:
     """Raise EngineError where a folder has less free space, in bytes, than something needs."""
-    free = shutil.disk_usage(place).free
+    free = free_bytes(place)
     if free < needed:
         raise EngineError(f"{place}: {free / 1e9:.2f} GB are free, and {what} needs about {needed / 1e9:.2f} GB", _MOVE)
 

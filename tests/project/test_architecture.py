@@ -38,7 +38,7 @@ ARROWS = {
     "errors": "",
     "render": "",
     "lifetime": "",
-    "files": "errors lifetime",
+    "files": "bounded errors lifetime",
     "process": "bounded",
     "progress": "bounded",
     "recipe": "bounded errors",
