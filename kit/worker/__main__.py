@@ -57,34 +57,14 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.shared.npz import save_npz
     from kit.worker.conversion import eigen_cache
     from kit.worker.evaluation import data
-    from kit.worker.evaluation.broken_numbers import refuse_nan_outputs, refuse_nan_weights
-    from kit.worker.failures.layer_calls import watch_calls
-    from kit.worker.graph.suspects import suspects
-    from kit.worker.loaders.front import start_behind
-    from kit.worker.loaders.load import load
+    from kit.worker.evaluation.broken_numbers import refuse_nan_outputs
     from kit.worker.pipeline import make
-    from kit.worker.source.contract import resolve
 
     portable = eigen_cache.fix_cache_sizes()
-    watch_calls(
-        [keras_of(legacy=part.legacy_keras) for part in job.parts if part.format != "SavedModel"], progress.layer
-    )
-    progress.stage("load the model")
-    source = start_behind(load(folder, job), job)
-    refuse_nan_weights(job, source.variables)
-    progress.step("trace the model")
-    contracts = resolve(job, source)
-    progress.suspect(suspects([contract.traced for contract in contracts], source.inner))
-    if job.freeze and job.streaming:
-        raise JobError(
-            "recipe",
-            "[model] streaming is for a .tflite, and these formats hold the model",
-            "leave [model] streaming out",
-        )
+    source, contracts = _loaded(job, folder, progress)
     if job.freeze:
         return _frozen(job, source, contracts, out, progress)
     arrays = data.read(folder, job, contracts)
-
     progress.stage(f"convert to {job.scheme}")
     made = make(job, source, contracts, arrays, progress.step)
 
@@ -101,24 +81,51 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     save_npz(out / GOLDEN, made.golden(contracts, arrays, checked, floats))
     signatures = [made.product.signatures[contract.key] for contract in contracts]
     return Result(
-        signatures[0],
-        tuple(signatures[1:]),
-        made.kept,
-        None if made.train is None else made.train.signature,
-        made.statuses,
-        made.product.flex,
-        (*source.notes, *made.notes, *checked.notes),
-        tuple(sorted(made.product.random.get(main, ()))),
-        len(next(iter(arrays.evaluation[main].values()), ())),
-        arrays.measured_on,
-        source.parameters,
-        source.loader,
-        tf.__version__,
-        platform.machine(),
-        portable,
-        made.scaled,
-        hashlib.sha256(made.content).hexdigest(),
+        signature=signatures[0],
+        others=tuple(signatures[1:]),
+        kept=made.kept,
+        train=None if made.train is None else made.train.signature,
+        variables=made.statuses,
+        flex=made.product.flex,
+        notes=(*source.notes, *made.notes, *checked.notes),
+        drawn=tuple(sorted(made.product.random.get(main, ()))),
+        samples=len(next(iter(arrays.evaluation[main].values()), ())),
+        measured_on=arrays.measured_on,
+        parameters=source.parameters,
+        loader=source.loader,
+        tensorflow=tf.__version__,
+        machine=platform.machine(),
+        portable=portable,
+        scaled=made.scaled,
+        sha256=hashlib.sha256(made.content).hexdigest(),
     )
+
+
+def _loaded(job: Job, folder: Path, progress: Progress) -> tuple[Source, tuple[Contract, ...]]:
+    """Return the model and what it promises, after the checks that need nothing but the model."""
+    from kit.worker.evaluation.broken_numbers import refuse_nan_weights
+    from kit.worker.failures.layer_calls import watch_calls
+    from kit.worker.graph.suspects import suspects
+    from kit.worker.loaders.front import start_behind
+    from kit.worker.loaders.load import load
+    from kit.worker.source.contract import resolve
+
+    watch_calls(
+        [keras_of(legacy=part.legacy_keras) for part in job.parts if part.format != "SavedModel"], progress.layer
+    )
+    progress.stage("load the model")
+    source = start_behind(load(folder, job), job)
+    refuse_nan_weights(job, source.variables)
+    progress.step("trace the model")
+    contracts = resolve(job, source)
+    progress.suspect(suspects([contract.traced for contract in contracts], source.inner))
+    if job.freeze and job.streaming:
+        raise JobError(
+            "recipe",
+            "[model] streaming is for a .tflite, and these formats hold the model",
+            "leave [model] streaming out",
+        )
+    return source, contracts
 
 
 def _frozen(job: Job, source: Source, contracts: Sequence[Contract], out: Path, progress: Progress) -> Result:
