@@ -7,6 +7,7 @@ Runs inside a toolchain's Python: `python recurrent_models.py KIND FOLDER`, as s
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from trained_models import keras, save
 
 DIGITS = Path(__file__).parent.parent.parent / "examples" / "digits"
 MISSING = -4.2e6  # far outside of the data's range
+HELD_OUT = 8  # subjects from here on test a model of the smartwatch's series
 CODE = '''import keras
 
 class Leaky(keras.layers.Layer):
@@ -51,6 +53,23 @@ def rows() -> tuple[Any, Any, Any]:
     return pictures, np.eye(10, dtype=np.float32)[named["y"]], more
 
 
+def windows() -> tuple[Any, Any, Any]:
+    """Return what a smartwatch measured in two seconds, its exercise, and the subject.
+
+    Windows [N, 25, 6] float32 of every fourth step, each axis scaled by those of subjects 1 to 7; exercises [N] in
+    0..6; subjects [N] in 1..10. The file that DROPKIT_TEST_WATCH names is a pickle of a pinned wheel.
+    """
+    import numpy as np
+
+    watch = np.load(os.environ["DROPKIT_TEST_WATCH"], allow_pickle=True).item()
+    series = [np.asarray(one, np.float32)[::4] for one in watch["X"]]
+    counts = [len(one) // 25 for one in series]
+    cut = np.concatenate([one[: count * 25].reshape(count, 25, 6) for one, count in zip(series, counts, strict=True)])
+    exercises, subjects = (np.repeat(np.asarray(watch[name]), counts) for name in ("y", "subject"))
+    known = cut[subjects < HELD_OUT]
+    return (cut - known.mean((0, 1))) / known.std((0, 1)), exercises, subjects
+
+
 def cut_short(pictures: Any) -> Any:
     """Return the pictures with their last rows missing, none to four of them."""
     import numpy as np
@@ -74,6 +93,10 @@ def lstm(layers: Any, x: Any) -> dict[str, Any]:
     for mode in ("concat", "sum", "ave", "mul"):
         both = layers.Bidirectional(layers.LSTM(6, return_sequences=True), merge_mode=mode)(x)
         branches[mode] = layers.Flatten()(both)
+    if keras().__version__.startswith("2"):
+        import tensorflow as tf
+
+        branches["timed"] = layers.LSTM(8, time_major=True)(tf.transpose(x, [1, 0, 2]))
     return branches
 
 
@@ -123,32 +146,70 @@ def custom(layers: Any, x: Any) -> dict[str, Any]:
     return {"own": layers.RNN(cell)(x)}
 
 
+def watch(layers: Any, x: Any) -> dict[str, Any]:
+    """What people train on series of sensors."""
+    return {
+        "by_lstm": layers.LSTM(32)(x),
+        "by_gru": layers.GRU(32)(x),
+        "both_ways": layers.Bidirectional(layers.LSTM(16))(x),
+        "stacked": layers.GRU(16)(layers.LSTM(24, return_sequences=True)(x)),
+        "convolved": layers.GRU(24, reset_after=False)(layers.Conv1D(16, 5, activation="relu")(x)),
+    }
+
+
 KINDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
     "lstm": lstm,
     "gru": gru,
     "masked": masked,
     "images": images,
     "custom": custom,
+    "watch": watch,
 }
 
 
-def main(kind: str, folder: Path) -> None:
+def on_digits(kind: str, folder: Path) -> None:
     """Train a model of a kind and write it, with calibration data and 40 expected outputs."""
-
-    lib = keras()
-    lib.utils.set_random_seed(7)
     pictures, labels, more = rows()
     if kind == "masked":
         pictures, more = cut_short(pictures), cut_short(more)
-    x = lib.Input((8, 8), name="rows")
-    branches = KINDS[kind](lib.layers, x)
-    outputs = [lib.layers.Dense(10, name=name)(branch) for name, branch in branches.items()]
-    model = lib.Model(x, outputs if len(outputs) > 1 else outputs[0])
-    loss = lib.losses.CategoricalCrossentropy(from_logits=True)
-    model.compile(lib.optimizers.Adam(0.01), loss)
-    many = [labels] * len(branches)
-    model.fit(pictures, many if len(many) > 1 else labels, epochs=12, batch_size=32, verbose=0)
+    model = trained(kind, "rows", pictures, labels, epochs=12)
     save(folder, model, {"rows": pictures[:40]}, {"rows": more})
+
+
+def on_series(kind: str, folder: Path) -> None:
+    """Train a model of the smartwatch's series and write it, with calibration data and the expected outputs.
+
+    The expected outputs are of subjects that it has not seen; truth.npz has their exercises [N].
+    """
+    import numpy as np
+    import tensorflow as tf
+
+    series, exercises, subjects = windows()
+    known = subjects < HELD_OUT
+    model = trained(kind, "motion", series[known], np.eye(7, dtype=np.float32)[exercises[known]], epochs=10)
+    order = np.random.default_rng(7).permutation(int((~known).sum()))[:600]
+    np.savez(folder / "truth.npz", y=exercises[~known][order])
+    traced = tf.function(model, reduce_retracing=True)  # 600 samples one by one: minutes where each is run eagerly
+    save(folder, model, {"motion": series[~known][order]}, {"motion": series[known][::7]}, traced)
+
+
+def trained(kind: str, name: str, samples: Any, labels: Any, epochs: int) -> Any:
+    """Return a model of a kind, trained on samples [N, steps, features] and one-hot labels [N, classes]."""
+    lib = keras()
+    lib.utils.set_random_seed(7)
+    x = lib.Input(samples.shape[1:], name=name)
+    branches = KINDS[kind](lib.layers, x)
+    outputs = [lib.layers.Dense(labels.shape[1], name=name)(branch) for name, branch in branches.items()]
+    model = lib.Model(x, outputs if len(outputs) > 1 else outputs[0])
+    model.compile(lib.optimizers.Adam(0.01), lib.losses.CategoricalCrossentropy(from_logits=True))
+    many = [labels] * len(branches)
+    model.fit(samples, many if len(many) > 1 else labels, epochs=epochs, batch_size=32, verbose=0)
+    return model
+
+
+def main(kind: str, folder: Path) -> None:
+    """Train a model of a kind, and write it with what it is built and tested with."""
+    (on_series if kind == "watch" else on_digits)(kind, folder)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import pytest
 import recurrent_models
 from source_models import written
 from test_trained_models import World, int8
+from third_party import fetch
 from worlds import run_kit
 
 from kit.emulation.run import runtime_outputs
@@ -60,6 +61,31 @@ def test_a_recurrent_model_is_right_in_int8(world: World, kind: str, version: st
     assert min(found.values()) >= 0.98, found
     operators = json.loads((world.folder / "dist" / "m" / "bundle.json").read_text("utf-8"))
     assert "WHILE" not in json.dumps(operators), "a loop is left"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [
+        *(("2:watch", version) for version in ("2.15.1", "2.19.1", "2.21.0")),
+        *(("watch", version) for version in ("2.19.1", "2.21.0")),
+    ],
+)
+def test_models_of_real_series_keep_what_they_learned(
+    world: World, kind: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DROPKIT_TEST_WATCH", str(fetch("watch")))
+    found = correlations(built(world, kind, version))
+    assert min(found.values()) >= 0.98, found
+    with np.load(world.folder / "got.npz") as got, np.load(world.folder / "expected.npz") as wanted:
+        truth = np.load(world.folder / "truth.npz")["y"]
+        for name in got.files:
+            before, after = (
+                float(np.mean(scores.reshape(len(truth), 7).argmax(1) == truth))
+                for scores in (wanted[f"output/{name}"], got[name])
+            )
+            assert before > 0.7, f"{name} learned too little for its loss to show: {before}"
+            assert after > before - 0.02, f"{name}: {before} before, {after} after"
 
 
 @pytest.mark.slow
