@@ -241,6 +241,11 @@ def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
     assert world.off() < 0.06
 
 
+def test_a_log_mel_front_end_stays_in_float_where_only_weights_have_eight_bits(world: World) -> None:
+    world.made("log_mel").build("[quantize]\nscheme = 'dynamic'", model=CODE)
+    assert world.off() < 0.02
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("keras", ["", "2:"])
 def test_softplus_and_selu_are_right_in_int8(world: World, keras: str) -> None:

@@ -13,13 +13,14 @@ import tensorflow as tf
 from kit.shared.job import Job, JobError
 from kit.worker.conversion.calibration import resizing
 from kit.worker.conversion.export import Exported
-from kit.worker.conversion.float_front_end import front_ends_in_float
+from kit.worker.conversion.float_front_end import front_end, front_ends_in_float
 from kit.worker.conversion.signature_names import settle
 from kit.worker.evaluation.kernel_errors import explained, operator_of
 from kit.worker.graph.fake_quant import is_trained
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.subgraph import nodes_of
 from kit.worker.source.model import layer_of
+from kit.worker.tflite_file.dynamic_file import with_exact_weights
 from kit.worker.tflite_file.float16_file import has_doubtful, with_exact_constants
 from kit.worker.tflite_file.int8_file import mended
 from kit.worker.tflite_file.short_names import with_short_names
@@ -95,9 +96,12 @@ def convert(
     try:
         with resizing(), front_ends_in_float():
             content = bytes(converter.convert())
-            if job.scheme == "float16" and has_doubtful(content):
+            spectra = front_end(content) if job.scheme == "dynamic" else []
+            if spectra or (job.scheme == "float16" and has_doubtful(content)):
                 converter.optimizations, converter.target_spec.supported_types = [], []
-                content = with_exact_constants(content, bytes(converter.convert()))
+                single = bytes(converter.convert())
+                exact = with_exact_weights(content, single, set(spectra)) if spectra else None
+                content = exact or with_exact_constants(content, single)
     except Exception as error:
         raise _refusal(error, job, source) from error
     content = settle(mended(content) if job.scheme == "int8" else content, exported)
