@@ -33,6 +33,7 @@ from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
 
 SEEDS = Path(__file__).parent / "seeds"
+FOUND = Path(__file__).parent / "found"  # by reader, what the fuzzer once found
 Call = Callable[[bytes], object]
 
 
@@ -100,8 +101,7 @@ def terminal(content: bytes) -> None:
     assert "\x1b" not in shown and "\x9b" not in shown
 
 
-# What the host takes for a job that left no result, and for a signature that is none (kit/engine/run.py,
-# kit/bundle/signature.py).
+# What the host takes for a job that left no result (kit/engine/run.py).
 _BROKEN_JSON = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 READERS: dict[str, Reader] = {
@@ -126,7 +126,7 @@ READERS: dict[str, Reader] = {
     "labels": Reader(from_file("labels.txt", read_labels), "labels"),
     "result": Reader(lambda content: load_result(content.decode("utf-8")), "result", _BROKEN_JSON),
     "manifest": Reader(from_file("bundle.json", read_manifest, folder_of=True), "manifest"),
-    "signature": Reader(from_file("signature.json", read_signature), "signature", (OSError, *_BROKEN_JSON)),
+    "signature": Reader(from_file("signature.json", read_signature), "signature"),
     "record": Reader(from_file("tiny.build.json", lambda path: read_record(path.parent / "tiny")), "record", ()),
     "state": Reader(from_file("dropkit.json", read_state, folder_of=True), "state"),
     "golden": Reader(golden, "golden", (ValueError,)),

@@ -9,12 +9,13 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from readers import READERS, Reader
+from readers import FOUND, READERS, Reader
 
 from kit.bundle.manifest_check import faults_of
 from kit.errors import KitError
@@ -70,6 +71,11 @@ def test_what_a_build_wrote_is_read(name: str) -> None:
     """Else the fuzzer would try what every reader refuses at its first bytes."""
     for content in READERS[name].contents():
         READERS[name].read(content)
+
+
+@pytest.mark.parametrize("path", sorted(FOUND.rglob("*.*")), ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_what_the_fuzzer_once_found_is_read_or_refused(path: Path) -> None:
+    READERS[path.parent.name].try_on(path.read_bytes())
 
 
 def test_a_reader_that_raises_what_is_not_documented_is_found() -> None:
