@@ -71,6 +71,14 @@ def read_golden(content: bytes) -> dict[str, np.ndarray]:
         raise ValueError("it is no golden.bin")
     if zlib.crc32(content[12:]) != struct.unpack_from("<I", content, 8)[0]:
         raise ValueError("its checksum does not hold")
+    try:
+        return _sections(content)
+    except (struct.error, IndexError, TypeError, ValueError) as error:
+        raise ValueError(f"its content does not fit its checksum: {error}") from error
+
+
+def _sections(content: bytes) -> dict[str, np.ndarray]:
+    """Return the sections of golden.bin by name, [vectors, *shape of one call] of any dtype, as read_golden."""
     (count,), place, sections = struct.unpack_from("<I", content, 12), 16, {}
     for _ in range(count):
         name, place = _text(content, place)

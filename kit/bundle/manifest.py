@@ -107,7 +107,7 @@ def read_record(bundle: Path) -> BuildRecord:
     """Return the record of a bundle's build, empty where there is none that can be read."""
     try:
         return from_json(BuildRecord, json.loads(read_bounded(record_path(bundle), MOST_JSON)))
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return BuildRecord()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.bounded import MOST_JSON, read_bounded
+from kit.errors import RecipeError
 from kit.shared.job import MODEL, SignatureSpec, TensorSpec
 from kit.shared.values import from_json
 
@@ -238,5 +239,8 @@ class BundleSignature:
 
 
 def read_signature(path: Path) -> BundleSignature:
-    """Return the signature of a bundle's signature.json. Raises OSError, ValueError, TypeError or KeyError."""
-    return BundleSignature.from_json(json.loads(read_bounded(path, MOST_JSON)))
+    """Return the signature of a bundle's signature.json. Raises RecipeError where it is none that a build writes."""
+    try:
+        return BundleSignature.from_json(json.loads(read_bounded(path, MOST_JSON)))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecipeError(f"{path}: no signature that a build writes: {error}", "build the bundle again") from error

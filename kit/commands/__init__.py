@@ -4,7 +4,7 @@ from invoke.collection import Collection
 
 from kit.commands.android import android, drop
 from kit.commands.build import build, freeze, matrix, verify
-from kit.commands.develop import bench, check, errors, fmt, test
+from kit.commands.develop import bench, check, errors, fmt, fuzz, test
 from kit.commands.inspect import diff, emulate, inspect
 from kit.commands.toolchains import clean, doctor, image, lock, schema, toolchains
 
@@ -28,5 +28,6 @@ namespace = Collection(
     check,
     fmt,
     bench,
+    fuzz,
     clean,
 )

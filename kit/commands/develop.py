@@ -1,4 +1,4 @@
-"""For those who work on dropkit, in a checkout: test, check, fmt, bench."""
+"""For those who work on dropkit, in a checkout: test, check, fmt, bench, fuzz."""
 
 from __future__ import annotations
 
@@ -83,6 +83,22 @@ def bench(
         return
     page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
     _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
+
+
+@command
+def fuzz(
+    ctx: Context, runs: int = 1_000_000, seconds: int = 60, only: str = "", jobs: int = 1, debug: bool = False
+) -> None:
+    """Give every reader of foreign files inputs that coverage guides (in a checkout).
+
+    Each reader gets --runs inputs, or --seconds of time, whichever ends first. --only tflite,recipe picks readers,
+    --jobs N runs so many at once. Prints executions, coverage and findings; ends with 1 where there is a finding, and
+    keeps its input.
+    """
+    words = {"--runs": str(runs), "--seconds": str(seconds), "--only": only, "--jobs": str(jobs)}
+    options = [word for name, value in words.items() if value for word in (name, value)]
+    fuzzer = ["python", str(Path("tests", "fuzz", "run.py")), *options]
+    _workshop([sys.executable, "-m", "uv", "run", "--group", "fuzz", *fuzzer])
 
 
 @command
