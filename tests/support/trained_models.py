@@ -323,6 +323,20 @@ def log_mel(folder: Path) -> None:
     save(folder, model, {"audio": _tones(8, 3)}, {"audio": _tones(64, 4)})
 
 
+def decoder(folder: Path) -> None:
+    """`code` [8, 8, 3] -> `image` [16, 16, 6], `line` [17, 6]: transposed convolutions and a number for all."""
+    lib = keras()
+    layers = lib.layers
+    lib.utils.set_random_seed(7)
+    code = layers.Input((8, 8, 3), name="code")
+    up = layers.Conv2DTranspose(6, 3, strides=2, padding="same", use_bias=False)(code)
+    image = layers.Rescaling(2.0, offset=0.25, name="image")(up)
+    line = layers.Conv1DTranspose(6, 3, strides=2, use_bias=False)(layers.Reshape((8, 24))(code))
+    line = layers.Rescaling(0.5, offset=-3.0, name="line")(line)
+    model = lib.Model(code, [image, line])
+    save(folder, model, {"code": images(6, 8, 8, 1)}, {"code": images(64, 8, 8, 2)})
+
+
 def unlike(folder: Path) -> None:
     """`x` [8], each number a quarter of the next -> `y`, to which each adds alike: 8 bits keep the largest alone."""
     import numpy as np
@@ -365,6 +379,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "loudest": loudest,
     "spectrum": spectrum,
     "log_mel": log_mel,
+    "decoder": decoder,
     "unlike": unlike,
 }
 

@@ -236,6 +236,20 @@ def test_a_transform_of_a_length_that_no_kernel_has_is_refused_with_ways_out_tha
     world.build(model=CODE.replace("layers", "padded"), name="padded")
 
 
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [
+        ("decoder", "2.19.1"),
+        *(pytest.param("2:decoder", version, marks=pytest.mark.slow) for version in ("2.12.1", "2.21.0")),
+    ],
+)
+def test_one_number_for_all_channels_behind_a_transposed_convolution(world: World, kind: str, version: str) -> None:
+    world.made(kind).build(version=version)
+    assert world.off() < 1e-5
+    world.build(int8(), name="small", version=version)
+    assert world.off("small") < 0.05
+
+
 def test_a_log_mel_front_end_stays_in_float_in_int8(world: World) -> None:
     world.made("log_mel").build(int8(), model=CODE)
     assert world.off() < 0.06

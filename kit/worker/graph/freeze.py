@@ -21,6 +21,7 @@ from kit.worker.graph.float_graph import float_graph, other_precisions
 from kit.worker.graph.lookup import tables_of, with_plain_lookups
 from kit.worker.graph.needed import base, pruned
 from kit.worker.graph.random_ops import random_outputs, with_builtin_random
+from kit.worker.graph.scalar_bias import with_whole_biases
 from kit.worker.graph.settled import without_settled
 from kit.worker.graph.slices import with_plain_slices
 from kit.worker.source.model import Variable, unique
@@ -89,7 +90,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     resources = {f"{placeholder}:0" for placeholder in kept.values()}
     outputs = tuple(tensor.name for tensor in function.outputs)
     return Frozen(
-        fold_normalization(whole),
+        with_whole_biases(fold_normalization(whole), function.graph),
         whole,
         tuple(tensor.name for tensor in function.inputs if tensor.name not in resources),
         outputs,
