@@ -41,7 +41,7 @@ fun main(args: Array<String>) {
     val bitmap = Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
     for (bundle in BUNDLES) {
         println("${bundle.id} ${bundle.selfTest(context).lines().last()}")
-        println("${bundle.id} sees ${bundle.picture?.invoke(context, bitmap)}")
+        println("${bundle.id} sees ${bundle.image?.invoke(context, bitmap)}")
     }
 }
 """
@@ -111,12 +111,12 @@ def compiled(module: Path, ui: Path, out: Path) -> Path:
 
 
 def pressed(app: Path, module: Path) -> list[str]:
-    """Return what the buttons of every bundle give for a picture of a seven."""
-    picture = Image.open(DIGITS / "seven.png").convert("RGBA")
-    red, green, blue, alpha = np.moveaxis(np.asarray(picture).astype(np.uint32), -1, 0)
+    """Return what the buttons of every bundle give for an image of a seven."""
+    image = Image.open(DIGITS / "seven.png").convert("RGBA")
+    red, green, blue, alpha = np.moveaxis(np.asarray(image).astype(np.uint32), -1, 0)
     colors = (alpha << 24 | red << 16 | green << 8 | blue).astype(np.int32).ravel()
     assets = os.pathsep.join(str(module / "src" / part / "assets") for part in ("main", "debug"))
-    told = rerun_kotlin(app, *map(str, [*picture.size, *colors]), properties={"dropkit.assets": assets})
+    told = rerun_kotlin(app, *map(str, [*image.size, *colors]), properties={"dropkit.assets": assets})
     return told.splitlines()
 
 

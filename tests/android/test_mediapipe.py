@@ -181,7 +181,7 @@ def test_a_missing_library_of_the_system_is_told_with_the_way_to_get_it(
 # ---------------------------------------------------------------- where no task fits
 
 
-def test_a_picture_in_gray_has_no_task_and_the_step_says_so(digits_bundle: Path) -> None:
+def test_an_image_in_gray_has_no_task_and_the_step_says_so(digits_bundle: Path) -> None:
     step = mediapipe_step(digits_bundle)
     assert step.verdict == "pass"
     assert step.detail == "no task fits: the image is grayscale, and MediaPipe feeds RGB"

@@ -16,7 +16,7 @@ from kit.bundle.manifest import faults, read_manifest
 from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
 
-PICTURE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
+IMAGE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def test_a_ruined_float16_file_is_refused(world: World) -> None:
 
 
 def test_a_second_normalization_is_refused_before_anything_is_converted(world: World) -> None:
-    told = world.refused(world.recipe("rescaled", "float32", PICTURE), "'image' is normalized twice", "rescale")
+    told = world.refused(world.recipe("rescaled", "float32", IMAGE), "'image' is normalized twice", "rescale")
     assert "double_normalization = true" in told
     assert "run the converted model" not in told
 
@@ -106,10 +106,10 @@ def test_a_second_normalization_is_refused_before_anything_is_converted(world: W
 @pytest.mark.parametrize(
     ("kind", "more", "checks"),
     [
-        ("rescaled", PICTURE.partition("mean")[0], ""),
-        ("rescaled", PICTURE + "double_normalization = true\n", ""),
-        ("rescaled", PICTURE, "gate = false\n"),
-        ("doubled", PICTURE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
+        ("rescaled", IMAGE.partition("mean")[0], ""),
+        ("rescaled", IMAGE + "double_normalization = true\n", ""),
+        ("rescaled", IMAGE, "gate = false\n"),
+        ("doubled", IMAGE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
     ],
 )
 def test_one_normalization_or_a_second_that_is_meant_builds(world: World, kind: str, more: str, checks: str) -> None:

@@ -71,7 +71,7 @@ def test_calibration_data_with_a_missing_input(tmp_path: Path, toolchain_python:
     np.savez(tmp_path / "s.npz", context=np.zeros((5, 4), np.float32))
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[model]\npath='m.keras'\nid='m'\n[quantize]\nscheme='int8'\nrepresentative='s.npz'\n")
-    check_refused(recipe, 2, "input 'picture' is missing")
+    check_refused(recipe, 2, "input 'image' is missing")
 
 
 def test_calibration_data_that_was_not_normalized(tmp_path: Path) -> None:

@@ -44,11 +44,11 @@ def scalar(name: str) -> dict[str, Any]:
     return tensor(name, batched=False)
 
 
-PICTURE = tensor("picture", -1, -1, -1, 3, kind="image", mean=[127.5], std=[127.5], color="rgb", resize="stretch")
+IMAGE_INPUT = tensor("image", -1, -1, -1, 3, kind="image", mean=[127.5], std=[127.5], color="rgb", resize="stretch")
 SIGNATURES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
     "classify": ([tensor("x", -1, 3), scalar("gain")], [tensor("y", -1, 2), scalar("total")]),
     "encode": ([tensor("steps", 1, -1, 3)], [tensor("code", 1, -1, 2), tensor("mean", 1, 3)]),
-    "edges": ([PICTURE], [tensor("map", -1, -1, -1, 2)]),
+    "edges": ([IMAGE_INPUT], [tensor("map", -1, -1, -1, 2)]),
     "four": ([tensor("x", 4, 3)], [tensor("y", 4, 2)]),
     "count": ([tensor("x", 1)], [tensor("y", 1)]),
     "tell": ([tensor("x", 1)], [tensor("y", 1)]),
@@ -209,11 +209,11 @@ def test_an_open_axis_takes_any_size_and_the_answer_has_it(made: Made) -> None:
     assert desk.answer(raw)["results"][0]["outputs"] == results[1]["outputs"]
 
 
-def test_a_picture_keeps_its_size_along_open_axes(made: Made) -> None:
+def test_an_image_keeps_its_size_along_open_axes(made: Made) -> None:
     desk = made.bundle("edges")
     pixels = np.random.default_rng(7).integers(0, 256, (7, 11, 3), np.uint8)
     Image.fromarray(pixels).save(desk.inputs / "a.png")
-    results = desk.answer(desk.inputs / "a.png", desk.save("a.npy", picture=pixels))["results"]
+    results = desk.answer(desk.inputs / "a.png", desk.save("a.npy", image=pixels))["results"]
     assert results[0]["outputs"]["map"]["shape"] == [1, 5, 9, 2]
     assert results[0]["outputs"] == results[1]["outputs"]
     turned = Image.Exif()
@@ -254,7 +254,7 @@ def test_a_fixed_batch_is_run_a_whole_call_at_a_time(made: Made) -> None:
         ("encode", np.ones((4, 2)), r"shape \[4, 2\], and \[any, 3\], or \[N, any, 3\] for a batch, is needed"),
         ("encode", np.ones((0, 3)), r"shape \[0, 3\], and \[any, 3\]"),
         ("classify", np.ones(3), r"it is for one input, and classify has \['gain', 'x'\]: give an .npz"),
-        ("edges", np.ones((2, 2, 3), np.uint8), r"cannot run edges of picture \[1, 2, 2, 3\]: .*; give another size"),
+        ("edges", np.ones((2, 2, 3), np.uint8), r"cannot run edges of image \[1, 2, 2, 3\]: .*; give another size"),
     ],
 )
 def test_a_size_that_cannot_be_meant_is_refused_in_one_line(made: Made, main: str, array: Any, message: str) -> None:
@@ -499,9 +499,9 @@ def test_a_model_with_operators_of_tensorflow_is_refused_and_they_are_named(made
 
 
 def test_an_interpreter_that_crashes_is_an_error_with_its_signal(made: Made) -> None:
-    """LiteRT 1 ends its process where a picture is smaller than the convolution over it."""
+    """LiteRT 1 ends its process where an image is smaller than the convolution over it."""
     desk = made.bundle("edges", runtime="litert:1.4.0")
-    small = desk.save("small.npy", picture=np.zeros((1, 1, 3), np.uint8))
+    small = desk.save("small.npy", image=np.zeros((1, 1, 3), np.uint8))
     with pytest.raises(EngineError, match=r"the interpreter of litert:1\.4\.0 ended with SIGSEGV"):
         run_harness(desk.bundle, "litert:1.4.0", [str(small)], lambda _: None, allow_code=True)
 

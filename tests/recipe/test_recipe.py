@@ -63,7 +63,7 @@ def test_a_recipe_needs_a_path_and_an_id_and_nothing_else(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("tables", "io"),
     [
-        (INT8 + IMAGE, "uint8"),  # what MediaPipe and Android's pictures are made of
+        (INT8 + IMAGE, "uint8"),  # what MediaPipe and Android's images are made of
         (INT8 + IMAGE.replace("'image'\nkind", "'a'\nkind") + "[[inputs]]\nname = 'b'\n", "uint8"),
         (INT8, "float32"),
         (INT8 + "[[inputs]]\nname = 'x'\nkind = 'tensor'\n", "float32"),

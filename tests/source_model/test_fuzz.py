@@ -108,7 +108,7 @@ READERS: dict[str, tuple[bytes, str, Callable[[Path], Any]]] = {
     "npz": (npz(), "x.npz", lambda folder: arrays(folder / "x.npz")),
     "recipe": ((DIGITS / "recipe.toml").read_bytes(), "r.toml", lambda folder: load_recipe(folder / "r.toml")),
     "labels": (b"one\ntwo\n", "labels.txt", lambda folder: read_labels(folder / "labels.txt")),
-    "state": (b'{"format": 1, "bundles": {}, "generated": {}}', "dropkit.json", read_state),
+    "state": (b'{"format": 2, "bundles": {}, "generated": {}}', "dropkit.json", read_state),
     "manifest": (b'{"format": 3, "id": "x", "files": {}}', "bundle.json", read_manifest),
 }
 

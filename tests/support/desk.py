@@ -74,8 +74,8 @@ class Desk:
             np.savez(path, **arrays)
         return path
 
-    def picture(self, index: int, name: str = "digit.png") -> Path:
-        """Save the picture of a golden vector."""
+    def image(self, index: int, name: str = "digit.png") -> Path:
+        """Save the image of a golden vector."""
         Image.fromarray(self.golden["pixels/image"][index, :, :, 0]).save(self.inputs / name)
         return self.inputs / name
 

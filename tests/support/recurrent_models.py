@@ -47,16 +47,16 @@ def rows() -> tuple[Any, Any, Any]:
     import numpy as np
 
     named, others = (np.load(DIGITS / name) for name in ("test.npz", "samples.npz"))
-    pictures, more = (each["image"].reshape(-1, 8, 8).astype(np.float32) / 255 for each in (named, others))
-    return pictures, np.eye(10, dtype=np.float32)[named["y"]], more
+    images, more = (each["image"].reshape(-1, 8, 8).astype(np.float32) / 255 for each in (named, others))
+    return images, np.eye(10, dtype=np.float32)[named["y"]], more
 
 
-def cut_short(pictures: Any) -> Any:
-    """Return the pictures with their last rows missing, none to four of them."""
+def cut_short(images: Any) -> Any:
+    """Return the images with their last rows missing, none to four of them."""
     import numpy as np
 
-    lengths = np.random.default_rng(3).integers(4, 9, len(pictures))
-    return np.where(np.arange(8)[None, :, None] < lengths[:, None, None], pictures, np.float32(MISSING))
+    lengths = np.random.default_rng(3).integers(4, 9, len(images))
+    return np.where(np.arange(8)[None, :, None] < lengths[:, None, None], images, np.float32(MISSING))
 
 
 def lstm(layers: Any, x: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def masked(layers: Any, x: Any) -> dict[str, Any]:
 
 
 def images(layers: Any, x: Any) -> dict[str, Any]:
-    """Convolutions over time: every row is a picture of two rows, or a line."""
+    """Convolutions over time: every row is an image of two rows, or a line."""
     plane = layers.Reshape((4, 4, 4, 1))(x)
     line = layers.Reshape((8, 8, 1))(x)
     return {
@@ -137,9 +137,9 @@ def main(kind: str, folder: Path) -> None:
 
     lib = keras()
     lib.utils.set_random_seed(7)
-    pictures, labels, more = rows()
+    images, labels, more = rows()
     if kind == "masked":
-        pictures, more = cut_short(pictures), cut_short(more)
+        images, more = cut_short(images), cut_short(more)
     x = lib.Input((8, 8), name="rows")
     branches = KINDS[kind](lib.layers, x)
     outputs = [lib.layers.Dense(10, name=name)(branch) for name, branch in branches.items()]
@@ -147,8 +147,8 @@ def main(kind: str, folder: Path) -> None:
     loss = lib.losses.CategoricalCrossentropy(from_logits=True)
     model.compile(lib.optimizers.Adam(0.01), loss)
     many = [labels] * len(branches)
-    model.fit(pictures, many if len(many) > 1 else labels, epochs=12, batch_size=32, verbose=0)
-    save(folder, model, {"rows": pictures[:40]}, {"rows": more})
+    model.fit(images, many if len(many) > 1 else labels, epochs=12, batch_size=32, verbose=0)
+    save(folder, model, {"rows": images[:40]}, {"rows": more})
 
 
 if __name__ == "__main__":

@@ -107,7 +107,7 @@ def test_what_is_read_is_what_the_runtime_itself_says(
 def test_a_signature_keeps_the_order_of_its_names(many: bytes) -> None:
     (signature,) = read_tflite(many).signatures
     # The model's own order: the worker puts back what the converter sorted.
-    assert list(signature.inputs) == ["picture", "context"]
+    assert list(signature.inputs) == ["image", "context"]
     assert list(signature.outputs) == ["digit", "box", "embedding"]
     (swapped,) = read_tflite(swapped_order(many)).signatures
     assert list(swapped.outputs) == ["box", "digit", "embedding"]

@@ -131,7 +131,7 @@ def test_the_emotion_model_is_an_hdf5_file() -> None:
     assert fetch("fer").read_bytes()[:8] == b"\x89HDF\r\n\x1a\n"
 
 
-def test_the_faces_are_two_hundred_grayscale_pictures() -> None:
+def test_the_faces_are_two_hundred_grayscale_images() -> None:
     faces = np.load(fetch("faces"))
     assert (faces.shape, faces.dtype) == ((200, 25, 25), np.float64)
     assert faces.min() >= 0

@@ -136,7 +136,7 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
     except EngineError as error:
         raise MissingToolError(error.message, error.hint) from error
     with temporary_folder("dropkit-mediapipe-") as folder:
-        images = folder / "pictures.npy"
+        images = folder / "images.npy"
         np.save(images, pixels, allow_pickle=False)
         # Matplotlib, which MediaPipe imports, writes a list of fonts into the home folder.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
