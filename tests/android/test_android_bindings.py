@@ -110,7 +110,7 @@ def test_play_services_have_no_tensorflow_operators() -> None:
         ("play-services", "litert:1.4.0", "play:16.5.0"),
     ],
 )
-def test_glue_of_another_api_links_a_library_that_has_it(api: Api, own: str, linked: str) -> None:
+def test_bindings_of_another_api_links_a_library_that_has_it(api: Api, own: str, linked: str) -> None:
     assert runtime_for(api, own, api_of(own)) == linked
 
 

@@ -155,7 +155,7 @@ def test_two_bundles_with_the_same_class_are_refused(tmp_path: Path) -> None:
         ("build.gradle", "apply plugin: 'com.android.library'\n", "apply from: 'dropkit.gradle'"),
     ],
 )
-def test_the_line_that_the_build_file_lacks_is_told_in_its_language(
+def test_the_line_that_the_build_file_lacks_is_printed_in_its_language(
     tmp_path: Path, name: str, text: str, line: str
 ) -> None:
     module = app(tmp_path, text, name)

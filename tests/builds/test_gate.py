@@ -71,8 +71,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> W
 
 def test_a_ruined_int8_file_is_refused_the_old_bundle_stays_and_the_remedy_works(world: World) -> None:
     old = world.built(world.recipe("outlier", "float16"))  # the remedy that the refusal prints
-    told = world.refused(world.recipe("outlier", "int8"), "(answer) is the same for all samples")
-    assert "float16" in told
+    message = world.refused(world.recipe("outlier", "int8"), "(score) is the same for all samples")
+    assert "float16" in message
     assert faults(old, read_manifest(old)) == []
 
 
@@ -91,15 +91,15 @@ def test_without_the_gate_it_builds_and_four_places_say_so(world: World) -> None
 
 @pytest.mark.slow
 def test_a_ruined_float16_file_is_refused(world: World) -> None:
-    world.refused(world.recipe("half", "float16"), "correlation with float (answer)", 'scheme = "float32"')
+    world.refused(world.recipe("half", "float16"), "correlation with float (score)", 'scheme = "float32"')
     assert world.built(world.recipe("half", "float32"))
     assert world.built(world.recipe("half", "float16", checks="gate = false\n"))
 
 
 def test_a_second_normalization_is_refused_before_anything_is_converted(world: World) -> None:
-    told = world.refused(world.recipe("rescaled", "float32", IMAGE), "'image' is normalized twice", "rescale")
-    assert "double_normalization = true" in told
-    assert "run the converted model" not in told
+    message = world.refused(world.recipe("rescaled", "float32", IMAGE), "'image' is normalized twice", "rescale")
+    assert "double_normalization = true" in message
+    assert "run the converted model" not in message
 
 
 @pytest.mark.slow
@@ -114,8 +114,8 @@ def test_a_second_normalization_is_refused_before_anything_is_converted(world: W
 )
 def test_one_normalization_or_a_second_that_is_meant_builds(world: World, kind: str, more: str, checks: str) -> None:
     bundle = world.built(world.recipe(kind, "float32", more, checks))
-    told = [note for note in read_manifest(bundle).notes if "normalized twice" in note]
-    assert len(told) == bool(checks)
+    notes = [note for note in read_manifest(bundle).notes if "normalized twice" in note]
+    assert len(notes) == bool(checks)
 
 
 def test_constants_that_float16_has_not_stay_float32(world: World) -> None:

@@ -161,7 +161,7 @@ def test_a_recipe_without_data_has_none(tmp_path: Path) -> None:
     assert samples.test_data(plain, MODEL) is None
 
 
-def test_a_limit_on_accuracy_needs_answers(tmp_path: Path) -> None:
+def test_a_limit_on_accuracy_needs_classes(tmp_path: Path) -> None:
     name = npz(tmp_path, {"image": PIXELS})
     with pytest.raises(RecipeError, match="max_drop needs y, and the data has none"):
         evaluation(tmp_path, name, checks="max_drop = 0.1")
@@ -296,7 +296,7 @@ def test_only_count_images_are_opened(tmp_path: Path) -> None:
     assert calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist() == opened
 
 
-def test_label_folders_give_the_answers_in_the_order_of_the_labels(tmp_path: Path) -> None:
+def test_label_folders_give_the_classes_in_the_order_of_the_labels(tmp_path: Path) -> None:
     for label, gray in (("cat", 1), ("dog", 2), ("ant", 3)):
         write_image(tmp_path / "photos" / label / "1.png", gray)
     (tmp_path / "labels.txt").write_text("dog\ncat\nant\n", "utf-8")
@@ -314,7 +314,7 @@ def test_without_labels_the_folders_count_in_the_order_of_their_names(tmp_path: 
     assert read.y.tolist() == [0, 1, 2]
 
 
-def test_images_without_label_folders_have_no_answers(tmp_path: Path) -> None:
+def test_images_without_label_folders_have_no_classes(tmp_path: Path) -> None:
     write_image(tmp_path / "photos" / "1.png", 1)
     assert evaluation(tmp_path, "photos").y is None
 

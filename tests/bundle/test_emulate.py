@@ -63,14 +63,14 @@ def test_without_input_the_golden_vectors_pass_as_built(desk: Desk) -> None:
 
 
 def test_the_golden_report_is_one_json_document(desk: Desk) -> None:
-    answer = desk.answer("--golden")
-    assert answer["verdict"] == "pass"
-    assert answer["runtime"]["name"] == "ai-edge-litert"
-    assert answer["runtime"]["version"]
-    digit = answer["outputs"]["digit"]
+    report = desk.report("--golden")
+    assert report["verdict"] == "pass"
+    assert report["runtime"]["name"] == "ai-edge-litert"
+    assert report["runtime"]["version"]
+    digit = report["outputs"]["digit"]
     assert digit["worst_steps"] <= digit["allowed"] == float(desk.golden["tolerance/digit"])
     assert digit["worst_from_float"] <= digit["allowed_from_float"]
-    assert answer["pixels"]["image"]["different"] == 0
+    assert report["pixels"]["image"]["different"] == 0
 
 
 def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
@@ -79,10 +79,10 @@ def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
     desk.change_golden(output_digit=output)
     done = desk.run("--json")
     assert (done.returncode, done.stderr) == (4, "")
-    answer = json.loads(done.stdout)
-    assert answer["verdict"] == "fail"
-    assert abs(answer["outputs"]["digit"]["worst_steps"] - 128) <= 2
-    assert answer["outputs"]["digit"]["worst_vector"] == 2
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "fail"
+    assert abs(report["outputs"]["digit"]["worst_steps"] - 128) <= 2
+    assert report["outputs"]["digit"]["worst_vector"] == 2
     assert re.search(r"max difference 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
 
 
@@ -117,7 +117,7 @@ def test_a_wrong_mean_fails_at_the_pixels_and_not_at_the_outputs(desk: Desk) -> 
 
 def test_a_bundle_runs_from_a_folder_with_spaces_and_letters_of_any_alphabet(desk: Desk) -> None:
     moved = desk.bundle.rename(desk.bundle.with_name("ein Ordner für 数字"))
-    assert Desk(desk.python, moved, desk.inputs).answer()["verdict"] == "pass"
+    assert Desk(desk.python, moved, desk.inputs).report()["verdict"] == "pass"
 
 
 @pytest.mark.parametrize("runtime", on(runtimes()))
@@ -127,11 +127,11 @@ def test_the_kit_runs_a_bundle_on_every_pinned_runtime_images_included(digits_bu
     more = ("--", "--golden", str(DIGITS / "seven.png"))
     ran = run_kit("emulate", str(digits_bundle), "--runtime", runtime, "--json", *more)
     assert ran.returncode == 0, ran.stderr
-    answer = json.loads(ran.stdout)
-    assert answer["verdict"] == "pass"
-    used = f"{answer['runtime']['name']}=={answer['runtime']['version']} "
+    report = json.loads(ran.stdout)
+    assert report["verdict"] == "pass"
+    used = f"{report['runtime']['name']}=={report['runtime']['version']} "
     assert used in find_runtime(runtime).lock(images=True).text
-    assert answer["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
+    assert report["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime has no wheel for this Python")
@@ -163,7 +163,7 @@ def test_a_user_reads_the_image_its_label_and_its_score(desk: Desk) -> None:
 
 
 def test_scores_are_dequantized_sorted_and_as_many_as_asked_for(desk: Desk) -> None:
-    best = desk.answer(desk.image(0), "--top", "3")["results"][0]["outputs"]["digit"]["top"]
+    best = desk.report(desk.image(0), "--top", "3")["results"][0]["outputs"]["digit"]["top"]
     signature = json.loads((desk.assets / "signature.json").read_text("utf-8"))["outputs"][0]
     golden = desk.golden["output/digit"][0].astype(float)
     real = np.sort((golden - signature["zero_point"]) * signature["scale"])[::-1]
@@ -183,16 +183,16 @@ def test_all_kinds_of_input_mean_the_same_image(desk: Desk) -> None:
         raw,
         shutil.copy(raw, desk.inputs / "a.bin"),
     ]
-    results = desk.answer(*same)["results"]
+    results = desk.report(*same)["results"]
     assert [one["input"] for one in results] == [str(path) for path in same]
     assert [one["index"] for one in results] == [None, None, 0, None, None, None, None]
     assert all(one["outputs"] == results[0]["outputs"] for one in results)
 
 
-def test_a_batch_gives_one_result_for_each_sample_and_its_true_answers_are_no_input(desk: Desk) -> None:
+def test_a_batch_gives_one_result_for_each_sample_and_its_true_classes_are_no_input(desk: Desk) -> None:
     pixels, wanted = desk.golden["pixels/image"], classes_of_golden(desk)
     path = desk.save("test.npz", image=pixels, y=np.array(wanted))
-    results = desk.answer(path)["results"]
+    results = desk.report(path)["results"]
     assert [one["index"] for one in results] == list(range(len(pixels)))
     assert [one["outputs"]["digit"]["top"][0]["index"] for one in results] == wanted
     assert "test.npz[1]" in desk.run(path).stdout
@@ -224,7 +224,7 @@ def test_an_output_without_classes_is_summed_up(desk: Desk) -> None:
 
     desk.change_signature(no_classes)
     image = desk.image(0)
-    digit = desk.answer(image)["results"][0]["outputs"]["digit"]
+    digit = desk.report(image)["results"][0]["outputs"]["digit"]
     assert (digit["dtype"], digit["shape"], len(digit["values"])) == ("uint8", [1, 10], 10)
     assert digit["max"] == max(digit["values"])
     assert digit["min"] == min(digit["values"])
@@ -253,10 +253,10 @@ def test_a_label_in_any_alphabet_prints_on_a_terminal_that_knows_only_ascii(desk
 
 def test_inputs_and_golden_vectors_and_times_share_one_document(desk: Desk) -> None:
     # RUNS may be left out even before an INPUT.
-    answer = desk.answer("--golden", "--benchmark", desk.image(0), "--threads", "2")
-    assert answer["verdict"] == "pass"
-    assert len(answer["results"]) == 1
-    times = answer["benchmark"]
+    report = desk.report("--golden", "--benchmark", desk.image(0), "--threads", "2")
+    assert report["verdict"] == "pass"
+    assert len(report["results"]) == 1
+    times = report["benchmark"]
     assert 0 < times["median_ms"] <= times["p90_ms"]
     assert (times["runs"], times["threads"]) == (100, 2)
 
@@ -329,7 +329,7 @@ def test_an_option_that_cannot_be_meant_is_refused_in_one_line(desk: Desk, optio
     assert_one_clear_line(desk.run(option), 2, message)
 
 
-def test_one_bad_input_among_good_ones_prints_no_half_of_an_answer(desk: Desk) -> None:
+def test_one_bad_input_among_good_ones_prints_no_half_of_a_report(desk: Desk) -> None:
     done = desk.run(desk.image(0), desk.inputs / "none.png", "--json")
     assert_one_clear_line(done, 2, "none.png: there is no such file")
 
@@ -452,7 +452,7 @@ def test_only_images_need_pillow(desk: Desk) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_under_the_answer_is_one_line(desk: Desk) -> None:
+def test_a_full_disk_under_the_report_is_one_line(desk: Desk) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             desk.argv(), stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=clean_environment()

@@ -154,12 +154,12 @@ def test_a_key_that_is_like_no_other_gets_the_whole_list(tmp_path: Path) -> None
     )
 
 
-def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+def test_a_key_in_the_wrong_table_is_shown_where_it_belongs(tmp_path: Path) -> None:
     assert "'data' belongs below [checks]" in refusal(tmp_path, MODEL + "data = 'test.npz'\n").hint
     assert "'labels' belongs below [[outputs]]" in refusal(tmp_path, MODEL + IMAGE + "labels = 'labels.txt'\n").hint
 
 
-def test_a_key_above_the_first_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+def test_a_key_above_the_first_table_is_shown_where_it_belongs(tmp_path: Path) -> None:
     error = refusal(tmp_path, "\nid = 'digits'\n[model]\npath = 'digits.keras'\n")
     assert "line 2: unknown key 'id'" in error.message
     assert "'id' belongs below [model]" in error.hint
@@ -289,7 +289,7 @@ WHOLE = {
         "id": "'digits'",
         "version": "'1.0.0'",
         "description": "'Tells digits.'",
-        "author": "'A. Person'",
+        "author": "'A. Author'",
         "license": "'Apache-2.0'",
         "code": "'layers.py'",
         "structure": "'net.json'",

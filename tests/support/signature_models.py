@@ -46,8 +46,8 @@ def _variables() -> dict[str, Any]:
     }
 
 
-def _answers(kept: dict[str, Any]) -> Functions:
-    """Return the signatures that an app asks: with an open batch, a scalar, open axes, a fixed batch, a state."""
+def _computing(kept: dict[str, Any]) -> Functions:
+    """Return the signatures that an app runs: with an open batch, a scalar, open axes, a fixed batch, a state."""
     import numpy as np
     import tensorflow as tf
 
@@ -166,7 +166,7 @@ def _write(folder: Path) -> None:
     module.kept = list(kept.values())
     functions = {
         key: tf.function(function, input_signature=specs)
-        for key, (function, specs) in (_answers(kept) | _state(kept)).items()
+        for key, (function, specs) in (_computing(kept) | _state(kept)).items()
     }
     arrays = {f"variable/{name}": value for name, value in built.items()}
     for key, inputs in _vectors().items():

@@ -213,8 +213,8 @@ def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, 
     libraries = sorted({coordinate_of(bundle.runtime) for _, bundle in bundles} | ({COROUTINES} if bundles else set()))
     rules = [str(RULES / f"{key}.pro") for key in sorted(dropped)]
     packs = _packs(dropped)
-    facts = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
-    gradle = render_text("drop/dropkit.gradle.j2", facts)
+    values = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
+    gradle = render_text("drop/dropkit.gradle.j2", values)
     files = {GRADLE: gradle.encode()}
     if (module / REGISTRY).parent.is_dir():
         files[str(REGISTRY)] = render_text("drop/Bundles.kt.j2", {"bundles": bundles}).encode()
