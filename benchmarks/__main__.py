@@ -78,7 +78,7 @@ def on_a_phone(bundle: Path) -> list[Ratio]:
     return [
         Ratio("a call of the Kotlin / the bare C library, same JVM", frame.kotlin_ns / frame.bare_ns, 1.1),
         Ratio("bytes that a call of the Kotlin makes", frame.own_bytes, 0),
-        Ratio("bytes that a call with a picture makes", frame.picture_bytes, 0),
+        Ratio("bytes that a call with an image makes", frame.image_bytes, 0),
     ]
 
 

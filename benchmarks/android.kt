@@ -48,7 +48,7 @@ private inline fun bytes(call: () -> Unit): Double {
 
 fun main(args: Array<String>) {
     val image = ByteArray(64) { (it * 3).toByte() }
-    val picture = Bitmap.createBitmap(IntArray(64) { it * 0x030303 }, 8, 8, Bitmap.Config.ARGB_8888)
+    val bitmap = Bitmap.createBitmap(IntArray(64) { it * 0x030303 }, 8, 8, Bitmap.Config.ARGB_8888)
     val bare = Bare(args[0])
     val read = CompiledModel.create(args[0]).createOutputBuffers()[0]
     Digits.create(DesktopContext("dropkit.assets"), listOf(Accelerator.CPU)).use { digits ->
@@ -57,7 +57,7 @@ fun main(args: Array<String>) {
         repeat(ROUNDS) {
             theirs += nanos { bare.call(image) }
             ours += nanos { digits.classify(image) }
-            nanos { digits.classify(picture) }
+            nanos { digits.classify(bitmap) }
             nanos { read.readInt8() }
         }
         val array = bytes { read.readInt8() }
@@ -65,7 +65,7 @@ fun main(args: Array<String>) {
         println("bare ${theirs.drop(ROUNDS / 2).sorted()[ROUNDS / 4]}")
         println("kotlin ${ours.drop(ROUNDS / 2).sorted()[ROUNDS / 4]}")
         println("own ${bytes { digits.classify(image) } - array}")
-        println("picture ${bytes { digits.classify(picture) } - array}")
+        println("image ${bytes { digits.classify(bitmap) } - array}")
         println("read $array")
     }
 }

@@ -23,7 +23,7 @@ class Frame:
     bare_ns: float  # write, run and read through the C functions
     kotlin_ns: float  # the generated class on the same bytes
     own_bytes: float  # of the generated class, without what the API's own read returns
-    picture_bytes: float  # the same, from a Bitmap
+    image_bytes: float  # the same, from a Bitmap
     read_bytes: float  # the array that TensorBuffer.readX() returns: the API's, on every call
 
 
@@ -44,5 +44,5 @@ def measure_frame(bundle: Path) -> Frame:
         ended = run(Command(argv, os.environ, Path(folder)), log=log, on_line=lines.append, timeout=300)
         if ended.status:
             raise SystemExit(f"{ended.cause}\n{tail(log)}")
-    told = dict(line.split(" ", 1) for line in lines)
-    return Frame(*(float(told[name]) for name in ("bare", "kotlin", "own", "picture", "read")))
+    measured = dict(line.split(" ", 1) for line in lines)
+    return Frame(*(float(measured[name]) for name in ("bare", "kotlin", "own", "image", "read")))

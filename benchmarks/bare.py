@@ -21,12 +21,12 @@ content = converter.convert()
 exact = model.predict(test["image"].astype(np.float32) / 255, verbose=0)
 interpreter = tf.lite.Interpreter(model_content=content)
 interpreter.allocate_tensors()
-source, answer = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+source, scores = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
 got = []
 for row in test["image"]:
     interpreter.set_tensor(source, row[None])
     interpreter.invoke()
-    got.append(interpreter.get_tensor(answer)[0])
+    got.append(interpreter.get_tensor(scores)[0])
 same = np.mean(np.argmax(got, axis=1) == np.argmax(exact, axis=1))
 right = np.mean(np.argmax(got, axis=1) == test["y"])
 print(f"{len(content)} bytes, agreement {same:.4f}, accuracy {right:.4f}")

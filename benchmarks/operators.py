@@ -119,15 +119,15 @@ def table(version: str, names: Sequence[str] = ()) -> Iterator[str]:
         contexts = ", ".join(found.case.partition("/")[2] for found in wrong)
         worst = max(wrong, key=lambda found: found.worst[0])
         left = [after[name] for name in cases if not after[name].right]
-        told = ", ".join(f"{found.case.partition('/')[2]}: {_told(found)}" for found in left)
-        now = told or _told(after[worst.case])
-        yield f"| {kind} | {contexts} | {_told(worst)} | {worst.worst[1]:.3f} | {now} | {_done(kind)} |"
+        left_wrong = ", ".join(f"{found.case.partition('/')[2]}: {_shown(found)}" for found in left)
+        now = left_wrong or _shown(after[worst.case])
+        yield f"| {kind} | {contexts} | {_shown(worst)} | {worst.worst[1]:.3f} | {now} | {_done(kind)} |"
     right = len({name.partition("/")[0] for name in before}) - len(kinds)
     yield ""
     yield f"{len(before)} cases; the other {right} kinds are right in all of theirs."
 
 
-def _told(found: Found) -> str:
+def _shown(found: Found) -> str:
     return found.fault[:80] or f"{found.worst[0]:.3f}"
 
 

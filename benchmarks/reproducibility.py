@@ -109,7 +109,7 @@ STRICT = 'umask 077; exec "$@"'
 def by_command(
     *arguments: str, before: tuple[str, ...] = (), env: Mapping[str, str] | None = None
 ) -> Callable[[Case, Path], Made]:
-    """Return a build by the command line, in the local engine unless told."""
+    """Return a build by the command line, in the local engine unless the arguments name one."""
 
     def build(case: Case, folder: Path) -> Made:
         engine = arguments or ("--engine", "local")
@@ -191,8 +191,8 @@ def qemu() -> str:
 def _no_qemu() -> str:
     if not qemu():
         return "qemu-x86_64, 10 or newer, on the path or in $DROPKIT_QEMU"
-    told = subprocess.run([qemu(), "--version"], capture_output=True, text=True, check=True).stdout
-    version = told.split("version ")[1].split()[0]
+    printed = subprocess.run([qemu(), "--version"], capture_output=True, text=True, check=True).stdout
+    version = printed.split("version ")[1].split()[0]
     return "" if int(version.split(".")[0]) >= 10 else f"qemu-x86_64 10 or newer; here is {version}"
 
 

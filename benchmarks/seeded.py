@@ -16,7 +16,7 @@ import numpy as np
 
 
 def mobilenet() -> Any:
-    """Return MobileNetV2 for 96x96 colour pictures and 100 classes."""
+    """Return MobileNetV2 for 96x96 colour images and 100 classes."""
     return keras.applications.MobileNetV2((96, 96, 3), weights=None, classes=100)
 
 

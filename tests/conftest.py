@@ -88,7 +88,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFile:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say how many container tests really ran: a green run that skipped them proves less."""
-    told = dict.fromkeys(("passed", "failed", "error", "skipped"), 0)
-    for outcome in told:
-        told[outcome] = sum("container" in getattr(r, "keywords", {}) for r in terminalreporter.getreports(outcome))
-    terminalreporter.write_line("container tests: " + ", ".join(f"{count} {name}" for name, count in told.items()))
+    counts = dict.fromkeys(("passed", "failed", "error", "skipped"), 0)
+    for outcome in counts:
+        counts[outcome] = sum("container" in getattr(r, "keywords", {}) for r in terminalreporter.getreports(outcome))
+    terminalreporter.write_line("container tests: " + ", ".join(f"{count} {name}" for name, count in counts.items()))

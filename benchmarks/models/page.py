@@ -120,7 +120,7 @@ def _why(outcome: Outcome) -> str:
     if outcome.message:
         return _plain(outcome.message)
     classes = "" if outcome.agreement is None else f", {outcome.agreement:.0%} agree"
-    return f"`{outcome.output}` {outcome.concordance:.3f}, off by {outcome.share:.2g} of the spread{classes}"
+    return f"`{outcome.output}` {outcome.concordance:.3f}, differs by {outcome.share:.2g} of the spread{classes}"
 
 
 def _size(count: int) -> str:

@@ -152,7 +152,7 @@ def write_data(split: Split) -> None:
     (HERE / "labels.txt").write_text("".join(f"{digit}\n" for digit in range(10)), "utf-8")
 
 
-def write_picture(split: Split, probability: np.ndarray) -> None:
+def write_image(split: Split, probability: np.ndarray) -> None:
     """Write the held-out seven that the model is surest of, each pixel enlarged to 8x8, as a PNG."""
     best = int(np.argmax(np.where(split.test_y == 7, probability[:, 7], -1)))
     large = split.test_image[best].repeat(8, axis=0).repeat(8, axis=1)
@@ -172,7 +172,7 @@ def main() -> None:
     write_keras(HERE / "digits.keras", model)
     write_keras2(HERE / "digits_keras2.h5", model)
     write_data(split)
-    write_picture(split, probability)
+    write_image(split, probability)
     print(f"held-out accuracy {right / len(split.test_y):.4f} ({right} of {len(split.test_y)})")
 
 

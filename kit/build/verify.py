@@ -22,6 +22,7 @@ from kit.build.plan import Plan, read_sources
 from kit.build.samples import from_raw, read_arrays
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
+from kit.bundle.labels import bundle_labels
 from kit.bundle.layout import (
     MAIN_ASSETS,
     MANIFEST,
@@ -38,7 +39,6 @@ from kit.engine import Engine, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
 from kit.progress import Reporter
-from kit.recipe.labels import read_labels
 from kit.recipe.schema import Recipe
 from kit.shared.job import GOLDEN, MODEL
 from kit.tflite.diff import compare
@@ -237,10 +237,9 @@ def _data(bundle: Path, recipe: Recipe) -> Data:
 
 def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:
     """Return the labels by output name, as the bundle has them."""
+    texts = bundle_labels(bundle, manifest.signature)
     return {
-        output.name: Labels(output.labels, tuple(read_labels(bundle.labels(output.labels))))
-        for output in manifest.signature.outputs
-        if output.labels
+        output.name: Labels(output.labels, texts[output.name]) for output in manifest.signature.outputs if output.labels
     }
 
 

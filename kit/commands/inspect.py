@@ -78,11 +78,11 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
         model = read_tflite(Path(file))
         print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
         return
-    facts = asdict(read_model_file(Path(file))) | {"path": file}
+    description = asdict(read_model_file(Path(file))) | {"path": file}
     if json:
-        print_json(facts)
+        print_json(description)
     else:
-        for key, value in facts.items():
+        for key, value in description.items():
             sys.stdout.write(f"{key:10} {value}\n")
 
 

@@ -183,8 +183,8 @@ def _get(address: str) -> bytes:
     try:
         # Mirrors know dropkit's requests by nothing: some refuse urllib's own name.
         request = urllib.request.Request(address, headers={"User-Agent": "dropkit"})  # noqa: S310
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310  the user's own apt source
-            return bytes(answer.read())
+        with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  the user's own apt source
+            return bytes(response.read())
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or error
         raise EngineError(f"{address}: {reason}", "check the network and proxy") from error

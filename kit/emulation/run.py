@@ -32,7 +32,7 @@ from kit.toolchains.venv import runtime_venv
 if TYPE_CHECKING:
     import numpy as np
 
-ANSWERING = Path(__file__).with_name("runtime_outputs.py")
+RUN_SAMPLES = Path(__file__).with_name("runtime_outputs.py")
 CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
 _OTHER = "name another runtime: [android] runtime; or another [quantize] scheme, or another [toolchain] tensorflow"
 PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # by the runtime's id
@@ -92,7 +92,7 @@ def runtime_outputs(
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
-        argv = [python, ANSWERING, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
+        argv = [python, RUN_SAMPLES, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
         done = subprocess.run(
             tied([str(word) for word in argv]), check=False, capture_output=True, text=True, env=_alone()
         )

@@ -38,8 +38,8 @@ def read_hdf5(path: Path, member: str = "") -> Hdf5:
 
     Raises ValueError, with the library's own words, for one that is not whole.
     """
-    answer = json.loads(_apart(str(path), *(["--member", member] if member else [])))
-    return Hdf5(answer["texts"], frozenset(answer["names"]), tuple(answer["asks"]))
+    description = json.loads(_apart(str(path), *(["--member", member] if member else [])))
+    return Hdf5(description["texts"], frozenset(description["names"]), tuple(description["asks"]))
 
 
 def copy_arrays(path: Path, target: Path) -> None:

@@ -72,15 +72,15 @@ def ask(python: Path, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[int
     lines = [f"{name} {v} {file_with(codes[name], v).hex()}\n" for name, versions in wanted.items() for v in versions]
     argv = [str(python), str(SCRIPT)]
     done = subprocess.run(argv, input="".join(lines), capture_output=True, text=True, check=False, timeout=600)
-    predictions = [line.split() for line in done.stdout.splitlines()]
-    if done.returncode or len(predictions) != len(lines):
+    printed = [line.split() for line in done.stdout.splitlines()]
+    if done.returncode or len(printed) != len(lines):
         raise EngineError(
             f"{python}: the runtime cannot be asked: {done.stderr[-500:]}",
             "delete that venv and run `inv bench --operators` again",
         )
     found: dict[str, list[int]] = {}
-    for name, version, answer in predictions:
-        if answer == "yes":
+    for name, version, known in printed:
+        if known == "yes":
             found.setdefault(name, []).append(int(version))
     return found
 

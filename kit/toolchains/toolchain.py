@@ -80,7 +80,7 @@ class Runtime:
 
     def lock(self, *, images: bool) -> Lock:
         """Return the lock of the interpreter and numpy, and of Pillow where images are read."""
-        return read_lock(self.folder / ("pictures.lock" if images else "requirements.lock"))
+        return read_lock(self.folder / ("images.lock" if images else "requirements.lock"))
 
 
 def toolchains() -> dict[str, Toolchain]:

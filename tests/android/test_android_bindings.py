@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hostile_signature import NASTY, app_model, hostile_signature, picture, signed, tensor
+from hostile_signature import NASTY, app_model, hostile_signature, image, signed, tensor
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_names import (
@@ -110,7 +110,7 @@ def test_play_services_have_no_tensorflow_operators() -> None:
         ("play-services", "litert:1.4.0", "play:16.5.0"),
     ],
 )
-def test_glue_of_another_api_links_a_library_that_has_it(api: Api, own: str, linked: str) -> None:
+def test_bindings_of_another_api_links_a_library_that_has_it(api: Api, own: str, linked: str) -> None:
     assert runtime_for(api, own, api_of(own)) == linked
 
 
@@ -325,13 +325,13 @@ def test_an_open_axis_is_refused_with_the_runtime_that_takes_it_and_taken_there(
     assert taken.parameters == "x: FloatArray, xShape: IntArray"
 
 
-def test_a_picture_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become() -> None:
+def test_an_image_fills_an_input_of_one_sample_and_of_a_type_that_pixels_become() -> None:
     inputs = [
-        picture("a", "uint8", "rgb", "crop"),
-        picture("b", "uint8", "rgb", "crop") | {"shape": [4, 6, 4, 3]},
-        picture("c", "uint8", "rgb", "crop") | {"scale": None},
+        image("a", "uint8", "rgb", "crop"),
+        image("b", "uint8", "rgb", "crop") | {"shape": [4, 6, 4, 3]},
+        image("c", "uint8", "rgb", "crop") | {"scale": None},
     ]
-    assert [one.tensor.name for one in bindings_of(SIMPLE | {"inputs": inputs}).pictures] == ["a"]
+    assert [one.tensor.name for one in bindings_of(SIMPLE | {"inputs": inputs}).images] == ["a"]
 
 
 # ---------------------------------------------------------------- the files
@@ -349,7 +349,7 @@ def written(folder: Path, runtime: str, *, opened: bool = False) -> dict[str, by
 
 def test_kotlin_that_does_not_depend_on_the_model_is_in_the_class_as_it_is(tmp_path: Path) -> None:
     parts = {path.name: path.read_bytes() for path in (templates() / "android" / "parts").glob("*.kt")}
-    assert {"golden.kt", "picture.kt", "play_services.kt", "ranking.kt"} <= parts.keys()
+    assert {"golden.kt", "image_input.kt", "play_services.kt", "ranking.kt"} <= parts.keys()
     written_class = written(tmp_path, "play:16.5.0")["src/main/kotlin/com/example/in/StringModel.kt"]
     assert [name for name, content in parts.items() if content.strip(b"\n") not in written_class] == []
 

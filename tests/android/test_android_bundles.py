@@ -45,10 +45,10 @@ labels = '{DIGITS / "labels.txt"}'
 
 
 def _mixed(folder: Path, python: Path) -> str:
-    """A picture and numbers in; classes behind a softmax, a box and an embedding out."""
+    """An image and numbers in; classes behind a softmax, a box and an embedding out."""
     model = keras3_model(python, folder / "mixed.keras", "two_in_three_out")
     context = np.random.default_rng(8).normal(size=(20, 4)).astype(np.float32)
-    np.savez(folder / "samples.npz", picture=_images(), context=context)
+    np.savez(folder / "samples.npz", image=_images(), context=context)
     (folder / "labels.txt").write_text("".join(f"digit {n}\n" for n in range(10)))
     return f"""[model]
 path = '{model}'
@@ -57,7 +57,7 @@ id = 'mixed_up2'
 scheme = 'int8'
 representative = 'samples.npz'
 [[inputs]]
-name = 'picture'
+name = 'image'
 kind = 'image'
 mean = [127.5]
 std = [127.5]
@@ -111,7 +111,7 @@ id = 'string'
 version = '1.0.0-rc.1+x'
 [[inputs]]
 name = '{HOSTILE[0]}'
-source = 'picture'
+source = 'image'
 kind = 'image'
 mean = [0.0]
 std = [255.0]

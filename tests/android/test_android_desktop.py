@@ -75,34 +75,34 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import org.tensorflow.lite.Interpreter
 
-fun <T> told(name: String, block: () -> T) =
+fun <T> show(name: String, block: () -> T) =
     println("$name = " + try { "${block()}" } catch (e: Exception) { e.javaClass.simpleName + ": " + e.message })
 
 fun main(args: Array<String>) {
     val assets = DesktopAssets.of(args[0], "digits/labels.txt")
     val env = Environment.create()
-    told("accelerators") { env.getAvailableAccelerators() }
-    told("gpu") { CompiledModel.create(assets, "digits/model.tflite", CompiledModel.Options(Accelerator.GPU), env) }
-    told("absent") { CompiledModel.create(assets, "digits/no.tflite", CompiledModel.Options.CPU, env) }
+    show("accelerators") { env.getAvailableAccelerators() }
+    show("gpu") { CompiledModel.create(assets, "digits/model.tflite", CompiledModel.Options(Accelerator.GPU), env) }
+    show("absent") { CompiledModel.create(assets, "digits/no.tflite", CompiledModel.Options.CPU, env) }
     val model = CompiledModel.create(assets, "digits/model.tflite", CompiledModel.Options.CPU, env)
     val image = model.createInputBuffer("image", "serving_default")
     image.writeInt8(ByteArray(64) { it.toByte() })
-    told("short") { image.writeInt8(byteArrayOf(9)) }
-    told("rest") { image.readInt8().take(3) }
-    told("long") { image.writeInt8(ByteArray(65)) }
-    told("type") { model.getInputTensorType("image") }
-    told("signature") { model.createInputBuffer("image", "no") }
-    told("name") { model.createInputBuffer("no") }
+    show("short") { image.writeInt8(byteArrayOf(9)) }
+    show("rest") { image.readInt8().take(3) }
+    show("long") { image.writeInt8(ByteArray(65)) }
+    show("type") { model.getInputTensorType("image") }
+    show("signature") { model.createInputBuffer("image", "no") }
+    show("name") { model.createInputBuffer("no") }
     val output = model.createOutputBuffers()
-    told("count") { model.run(listOf(), output) }
+    show("count") { model.run(listOf(), output) }
     model.run(mapOf("image" to image), mapOf("digit" to output[0]), "serving_default")
     val compiled = output[0].readInt8().toList()
     model.close()
-    told("closed") { model.createInputBuffers() }
+    show("closed") { model.createInputBuffers() }
 
     val descriptor = assets.openFd("digits/model.tflite")
-    told("offset") { descriptor.startOffset > 0 }
-    told("deflated") { assets.openFd("digits/labels.txt") }
+    show("offset") { descriptor.startOffset > 0 }
+    show("deflated") { assets.openFd("digits/labels.txt") }
     val mapped = descriptor.createInputStream().channel.map(
         java.nio.channels.FileChannel.MapMode.READ_ONLY, descriptor.startOffset, descriptor.length)
     val interpreter = Interpreter(mapped, Interpreter.Options().setNumThreads(1))
@@ -113,14 +113,14 @@ fun main(args: Array<String>) {
     val inputs = mapOf<String, Any>("image" to input)
     val outputs = mapOf<String, Any>("digit" to digit)
     interpreter.runSignature(inputs, outputs, "serving_default")
-    told("same") { (0 until 10).map { digit.get(it) } == compiled }
-    told("full") { interpreter.runSignature(inputs, outputs, "serving_default") }
-    told("empty") { interpreter.runSignature(mapOf(), mapOf(), "serving_default") }
-    told("size") { interpreter.runSignature(mapOf<String, Any>("image" to ByteBuffer.allocateDirect(63)), mapOf()) }
+    show("same") { (0 until 10).map { digit.get(it) } == compiled }
+    show("full") { interpreter.runSignature(inputs, outputs, "serving_default") }
+    show("empty") { interpreter.runSignature(mapOf(), mapOf(), "serving_default") }
+    show("size") { interpreter.runSignature(mapOf<String, Any>("image" to ByteBuffer.allocateDirect(63)), mapOf()) }
     val two = Array(2) { Array(8) { Array(8) { ByteArray(1) } } }
-    told("batch") { interpreter.runSignature(mapOf<String, Any>("image" to two), mapOf()) }
-    told("after") { interpreter.runSignature(inputs, outputs, "serving_default") }
-    told("keys") { interpreter.signatureKeys.toList() }
+    show("batch") { interpreter.runSignature(mapOf<String, Any>("image" to two), mapOf()) }
+    show("after") { interpreter.runSignature(inputs, outputs, "serving_default") }
+    show("keys") { interpreter.signatureKeys.toList() }
     interpreter.close()
 }
 """
@@ -129,8 +129,8 @@ fun main(args: Array<String>) {
 @pytest.fixture(scope="module")
 def behaviour(tmp_path_factory: pytest.TempPathFactory, digits_bundle: Path) -> dict[str, str]:
     """Give what the digits model does under both APIs."""
-    told = run_kotlin(tmp_path_factory.mktemp("behaviour"), PROGRAM, str(digits_bundle / "src/main/assets"))
-    return dict(line.split(" = ", 1) for line in told.splitlines() if " = " in line)
+    printed = run_kotlin(tmp_path_factory.mktemp("behaviour"), PROGRAM, str(digits_bundle / "src/main/assets"))
+    return dict(line.split(" = ", 1) for line in printed.splitlines() if " = " in line)
 
 
 def test_a_write_that_is_too_short_says_nothing_and_leaves_the_rest(behaviour: dict[str, str]) -> None:
@@ -180,8 +180,8 @@ def test_the_interpreter_refuses_no_inputs_and_another_size(behaviour: dict[str,
 
 def test_the_interpreter_refuses_a_nested_array_that_the_model_cannot_be_resized_to(behaviour: dict[str, str]) -> None:
     # What a phone says: the size itself is taken, and the kernels then refuse it.
-    told = "IllegalStateException: Internal error: Unexpected failure when preparing tensor allocations: "
-    assert behaviour["batch"].startswith(told)
+    message = "IllegalStateException: Internal error: Unexpected failure when preparing tensor allocations: "
+    assert behaviour["batch"].startswith(message)
     assert "failed to prepare" in behaviour["batch"]
     assert behaviour["after"].startswith("IllegalArgumentException: Cannot copy to a TensorFlowLite tensor")
     assert behaviour["keys"] == "[serving_default]"

@@ -85,10 +85,10 @@ def test_the_generated_class_takes_any_length_and_gives_what_keras_gives(
     bindings = find_bindings(tags_bundle)
     compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), tmp_path / "classes", quiet)
     lengths = [*map(str, LENGTHS)]
-    told = rerun_kotlin(tmp_path, *lengths, properties={"dropkit.assets": str(bindings.assets[0])})
+    printed = rerun_kotlin(tmp_path, *lengths, properties={"dropkit.assets": str(bindings.assets[0])})
     argv = [str(toolchain_python), "-c", KERAS, str(source), *lengths]
     keras = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
-    found = [line.split(" = ") for line in told.splitlines() if " = " in line]
+    found = [line.split(" = ") for line in printed.splitlines() if " = " in line]
     assert [json.loads(shape) for shape, _values in found] == [[1, steps, 3] for steps in LENGTHS]
     for (_shape, values), wanted in zip(found, keras, strict=True):
         assert np.allclose(json.loads(values), np.ravel(json.loads(wanted)), atol=1e-5)
@@ -140,7 +140,7 @@ PROGRAM = """
 import java.io.File
 import org.tensorflow.lite.Interpreter
 
-fun <T> told(name: String, block: () -> T) =
+fun <T> show(name: String, block: () -> T) =
     println("$name = " + try { "${block()}" } catch (e: Exception) { e.javaClass.simpleName + ": " + e.message })
 
 fun children() = ProcessHandle.current().children().toList()
@@ -151,30 +151,30 @@ fun main(args: Array<String>) {
             model.runSignature(mapOf("x" to x), mapOf("y" to y), type)
             return y
         }
-        told("float32") { (twice("float32", floatArrayOf(1.5f, -2f), FloatArray(4)) as FloatArray).toList() }
-        told("int32") { (twice("int32", intArrayOf(1 shl 30, -7, 5), IntArray(6)) as IntArray).toList() }
-        told("uint8") { (twice("uint8", byteArrayOf(-1, 2), ByteArray(4)) as ByteArray).toList() }
-        told("int64") { (twice("int64", longArrayOf(1L shl 60), LongArray(2)) as LongArray).toList() }
-        told("bool") { (twice("bool", booleanArrayOf(true, false), BooleanArray(4)) as BooleanArray).toList() }
-        told("int8") { (twice("int8", byteArrayOf(-128, 127), ByteArray(4)) as ByteArray).toList() }
+        show("float32") { (twice("float32", floatArrayOf(1.5f, -2f), FloatArray(4)) as FloatArray).toList() }
+        show("int32") { (twice("int32", intArrayOf(1 shl 30, -7, 5), IntArray(6)) as IntArray).toList() }
+        show("uint8") { (twice("uint8", byteArrayOf(-1, 2), ByteArray(4)) as ByteArray).toList() }
+        show("int64") { (twice("int64", longArrayOf(1L shl 60), LongArray(2)) as LongArray).toList() }
+        show("bool") { (twice("bool", booleanArrayOf(true, false), BooleanArray(4)) as BooleanArray).toList() }
+        show("int8") { (twice("int8", byteArrayOf(-128, 127), ByteArray(4)) as ByteArray).toList() }
         val shorts = java.nio.ByteBuffer.allocateDirect(2).order(java.nio.ByteOrder.nativeOrder())
         model.runSignature(mapOf("x" to shorts.putShort(0, -300)), mapOf(), "int16")
         val int16 = model.getOutputTensorFromSignature("y", "int16")
-        told("int16") { int16.shape().toList() + List(2) { i -> int16.asReadOnlyBuffer().getShort(2 * i).toInt() } }
-        told("count") { List(3) { (twice("count", intArrayOf(5), IntArray(1)) as IntArray)[0] } }
+        show("int16") { int16.shape().toList() + List(2) { i -> int16.asReadOnlyBuffer().getShort(2 * i).toInt() } }
+        show("count") { List(3) { (twice("count", intArrayOf(5), IntArray(1)) as IntArray)[0] } }
         Interpreter(File(args[0])).use { other ->
             val seen = IntArray(1)
             other.runSignature(mapOf("x" to intArrayOf(1)), mapOf("y" to seen), "count")
-            told("other") { seen[0] }
+            show("other") { seen[0] }
         }
-        told("again") { (twice("count", intArrayOf(5), IntArray(1)) as IntArray)[0] }
-        told("processes") { children().size }
+        show("again") { (twice("count", intArrayOf(5), IntArray(1)) as IntArray)[0] }
+        show("processes") { children().size }
         if (args.size > 1) {
             println("child = ${children().single().pid()}")
             Thread.sleep(60_000)
         }
         children().single().destroyForcibly()
-        told("killed") { twice("count", intArrayOf(5), IntArray(1)) }
+        show("killed") { twice("count", intArrayOf(5), IntArray(1)) }
     }
 }
 """
@@ -190,14 +190,14 @@ def types_model(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture(scope="module")
 def program(types_model: Path) -> tuple[Path, dict[str, str]]:
-    """Give the folder of the compiled program, and what it told."""
+    """Give the folder of the compiled program, and what it printed."""
     folder = types_model.parent
-    told = run_kotlin(folder, PROGRAM, str(types_model))
-    return folder, dict(line.split(" = ", 1) for line in told.splitlines() if " = " in line)
+    printed = run_kotlin(folder, PROGRAM, str(types_model))
+    return folder, dict(line.split(" = ", 1) for line in printed.splitlines() if " = " in line)
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "shown"),
     [
         ("float32", "[1.5, -2.0, 1.5, -2.0]"),
         ("int32", f"[{1 << 30}, -7, 5, {1 << 30}, -7, 5]"),
@@ -208,16 +208,16 @@ def program(types_model: Path) -> tuple[Path, dict[str, str]]:
         ("int16", "[2, -300, -300]"),
     ],
 )
-def test_each_element_type_goes_in_and_comes_out(program: tuple[Path, dict[str, str]], name: str, told: str) -> None:
-    assert program[1][name] == told
+def test_each_element_type_goes_in_and_comes_out(program: tuple[Path, dict[str, str]], name: str, shown: str) -> None:
+    assert program[1][name] == shown
 
 
 def test_kept_variables_live_as_long_as_their_interpreter_and_belong_to_it(
     program: tuple[Path, dict[str, str]],
 ) -> None:
-    told = program[1]
-    assert (told["count"], told["other"], told["again"]) == ("[5, 10, 15]", "1", "20")
-    assert told["processes"] == "1"
+    shown = program[1]
+    assert (shown["count"], shown["other"], shown["again"]) == ("[5, 10, 15]", "1", "20")
+    assert shown["processes"] == "1"
 
 
 def test_an_interpreter_that_dies_is_an_error_that_says_how(program: tuple[Path, dict[str, str]]) -> None:

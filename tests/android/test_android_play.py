@@ -1,4 +1,4 @@
-"""A bundle for Google Play services: what it is run on here, and what the app is told where they have no runtime."""
+"""A bundle for Google Play services: what it is run on here, and the message that an app gets without their runtime."""
 
 from __future__ import annotations
 
@@ -53,19 +53,19 @@ def program(digits_bundle: Path, tmp_path_factory: pytest.TempPathFactory, andro
 
 
 @pytest.mark.parametrize(
-    ("play", "told"),
+    ("play", "message"),
     [
         ("", "[XNNPACK: runs] true"),
         ("absent", "Google Play services give no TensorFlow Lite: the module is not available; update Google Play"),
         ("silent", "Google Play services gave no TensorFlow Lite within 60 seconds; update Google Play services, or"),
     ],
 )
-def test_the_app_is_told_why_play_services_do_not_run_the_model(
-    program: Path, digits_bundle: Path, play: str, told: str
+def test_the_app_is_shown_why_play_services_do_not_run_the_model(
+    program: Path, digits_bundle: Path, play: str, message: str
 ) -> None:
     assets = ":".join(str(digits_bundle / "src" / part / "assets") for part in ("main", "debug"))
     properties = {"dropkit.assets": assets} | ({"dropkit.play": play} if play else {})
-    assert rerun_kotlin(program, properties=properties).startswith(told)
+    assert rerun_kotlin(program, properties=properties).startswith(message)
 
 
 def test_a_bundle_for_play_services_is_run_on_what_stands_for_them_and_proved(
@@ -90,13 +90,13 @@ def test_a_bundle_for_play_services_is_run_on_what_stands_for_them_and_proved(
 
 
 @pytest.mark.parametrize(
-    ("runtime", "told"), [("play:16.4.0", "cannot run a model by its names"), ("play:new", "is no runtime")]
+    ("runtime", "message"), [("play:16.4.0", "cannot run a model by its names"), ("play:new", "is no runtime")]
 )
 def test_a_runtime_of_play_services_that_cannot_be_is_refused_before_anything_is_converted(
-    tmp_path: Path, runtime: str, told: str
+    tmp_path: Path, runtime: str, message: str
 ) -> None:
     built = run_kit("build", str(recipe(tmp_path, runtime)), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert built.returncode == 2
-    assert told in built.stderr
+    assert message in built.stderr
     assert "convert" not in built.stdout + built.stderr
     assert not (tmp_path / "dist" / "digits").exists()

@@ -112,9 +112,9 @@ def test_without_java_the_steps_are_missing_with_one_line_to_install(
     proof = prove(bundle, quiet)
     assert _verdicts(proof)["names and counts"] == "pass"
     assert _verdicts(proof)["APK"] == "missing"
-    with pytest.raises(EngineError, match="could not run here") as told:
+    with pytest.raises(EngineError, match="could not run here") as caught:
         judge(proof)
-    assert told.value.hint.startswith("apt-get install default-jdk-headless npm")
+    assert caught.value.hint.startswith("apt-get install default-jdk-headless npm")
 
 
 def test_checks_of_others_stand_in_the_table(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,6 +139,14 @@ def _drop_label(bundle: Path) -> None:
     (bundle / LABELS).write_text("".join(f"{label}\n" for label in labels[:-1]), "utf-8")
 
 
+def _end_lines_as_windows(bundle: Path) -> None:
+    (bundle / LABELS).write_bytes((bundle / LABELS).read_bytes().replace(b"\n", b"\r\n"))
+
+
+def _without_labels(bundle: Path) -> None:
+    (bundle / LABELS).unlink()
+
+
 def _flip(bundle: Path) -> None:
     content = bytearray((bundle / GOLDEN).read_bytes())
     content[-1] ^= 1
@@ -147,30 +155,32 @@ def _flip(bundle: Path) -> None:
 
 def _rename(bundle: Path) -> None:
     path = bundle / "src/main/assets/digits/signature.json"
-    facts = json.loads(path.read_text("utf-8"))
-    facts["outputs"][0]["name"] = "number"
-    path.write_text(json_text(facts), "utf-8")
+    signature = json.loads(path.read_text("utf-8"))
+    signature["outputs"][0]["name"] = "number"
+    path.write_text(json_text(signature), "utf-8")
 
 
 def _rescale(bundle: Path) -> None:
     path = bundle / "src/main/assets/digits/signature.json"
-    facts = json.loads(path.read_text("utf-8"))
-    facts["outputs"][0]["scale"] *= 2
-    path.write_text(json_text(facts), "utf-8")
+    signature = json.loads(path.read_text("utf-8"))
+    signature["outputs"][0]["scale"] *= 2
+    path.write_text(json_text(signature), "utf-8")
 
 
 @pytest.mark.parametrize(
-    ("fault", "steps", "told"),
+    ("fault", "steps", "message"),
     [
         (_swap_labels, BOTH, "labels.txt: .* is not in that order in the Kotlin"),
         (_drop_label, BOTH, "labels.txt: 9 labels, and digit has 10 units"),
+        (_end_lines_as_windows, BOTH, "labels.txt: not one label a line, as a build writes them"),
+        (_without_labels, BOTH, "labels.txt: labels cannot be read: .*No such file"),
         (_flip, BOTH[:1], "golden.bin: its checksum does not hold"),
         (_rename, BOTH, r"outputs of serving_default: \['number'\], and in the model file \['digit'\]"),
         (_rescale, BOTH[:1], "digit: scale and zero point are not the model file's"),
     ],
 )
 def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None], steps: list[str], told: str
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None], steps: list[str], message: str
 ) -> None:
     _without_a_compiler(monkeypatch)
     fault(bundle)
@@ -178,7 +188,7 @@ def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
     _as_built(bundle)
     proof = prove(bundle, quiet)
     assert [each.name for each in proof.failed] == steps
-    with pytest.raises(CheckError, match=told):
+    with pytest.raises(CheckError, match=message):
         judge(proof)
 
 
@@ -246,14 +256,14 @@ def test_outputs_unlike_the_harness_are_refused() -> None:
     }
     same = [("f/output/y", 0, b"\1\2"), ("f/output/z", 0, np.float32(0.5).tobytes())]
     assert compare_outputs(same, harness) == "2 outputs as in the Python harness, bit for bit"
-    for wrong, told in (
+    for wrong, message in (
         ([("f/output/y", 0, b"\1\3"), same[1]], "the JVM is 1 steps off"),
         ([("f/output/y", 0, b"\1"), same[1]], "1 bytes on the JVM, 2 in the harness"),
         ([same[0], ("f/output/z", 0, np.float32(0.5001).tobytes())], "0.0001 off the Python harness"),
         ([same[0], ("f/output/z", 0, np.float32("nan").tobytes())], "nan off the Python harness"),
         ([same[0]], "the self-test gave no such output"),
     ):
-        with pytest.raises(CheckError, match=told):
+        with pytest.raises(CheckError, match=message):
             compare_outputs(wrong, harness)
 
 
@@ -308,11 +318,11 @@ def dying(tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Comp
     return compile_bindings(find_bindings(folder), folder, quiet)
 
 
-@pytest.mark.parametrize(("how", "told"), [("die", "SIGSEGV in .*Unsafe_PutInt"), ("hang", "ran out of time")])
+@pytest.mark.parametrize(("how", "message"), [("die", "SIGSEGV in .*Unsafe_PutInt"), ("hang", "ran out of time")])
 def test_a_jvm_that_dies_or_hangs_is_a_fault_with_its_cause(
-    dying: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, told: str
+    dying: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, message: str
 ) -> None:
     (tmp_path / "how.txt").write_text(how, "utf-8")
     monkeypatch.setattr(jvm, "LIMIT", 60.0 if how == "die" else 3.0)
-    with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{told}"):
+    with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{message}"):
         run_golden(dying, [tmp_path], tmp_path, quiet)

@@ -41,7 +41,7 @@ fun main(args: Array<String>) {
     val bitmap = Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
     for (bundle in BUNDLES) {
         println("${bundle.id} ${bundle.selfTest(context).lines().last()}")
-        println("${bundle.id} sees ${bundle.picture?.invoke(context, bitmap)}")
+        println("${bundle.id} sees ${bundle.image?.invoke(context, bitmap)}")
     }
 }
 """
@@ -111,13 +111,13 @@ def compiled(module: Path, ui: Path, out: Path) -> Path:
 
 
 def pressed(app: Path, module: Path) -> list[str]:
-    """Return what the buttons of every bundle give for a picture of a seven."""
-    picture = Image.open(DIGITS / "seven.png").convert("RGBA")
-    red, green, blue, alpha = np.moveaxis(np.asarray(picture).astype(np.uint32), -1, 0)
+    """Return what the buttons of every bundle give for an image of a seven."""
+    image = Image.open(DIGITS / "seven.png").convert("RGBA")
+    red, green, blue, alpha = np.moveaxis(np.asarray(image).astype(np.uint32), -1, 0)
     colors = (alpha << 24 | red << 16 | green << 8 | blue).astype(np.int32).ravel()
     assets = os.pathsep.join(str(module / "src" / part / "assets") for part in ("main", "debug"))
-    told = rerun_kotlin(app, *map(str, [*picture.size, *colors]), properties={"dropkit.assets": assets})
-    return told.splitlines()
+    printed = rerun_kotlin(app, *map(str, [*image.size, *colors]), properties={"dropkit.assets": assets})
+    return printed.splitlines()
 
 
 def test_each_view_has_the_published_shape(ui: Path) -> None:
@@ -159,7 +159,7 @@ def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
 
 
 @pytest.mark.parametrize(
-    ("file", "change", "told"),
+    ("file", "change", "message"),
     [
         ("MainActivity.kt", ("setContentView(", "setContentVeiw("), "unresolved reference 'setContentVeiw'"),
         ("Bundles.kt", ("listOf(", "listOf(com.example.Absent(),"), "unresolved reference 'example'"),
@@ -167,11 +167,11 @@ def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
     ],
 )
 def test_a_fault_in_the_stub_does_not_compile(
-    module: Path, ui: Path, tmp_path: Path, file: str, change: tuple[str, str], told: str
+    module: Path, ui: Path, tmp_path: Path, file: str, change: tuple[str, str], message: str
 ) -> None:
     source = module / "src/main/kotlin/dropkit/stub" / file
     text = source.read_text("utf-8")
     assert text.count(change[0]) == 1
     source.write_text(text.replace(*change), "utf-8")
-    with pytest.raises(CheckError, match=re.escape(told)):
+    with pytest.raises(CheckError, match=re.escape(message)):
         compiled(module, ui, tmp_path / "fault")

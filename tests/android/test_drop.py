@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_two_bundles_with_the_same_class_are_refused(tmp_path: Path) -> None:
         ("build.gradle", "apply plugin: 'com.android.library'\n", "apply from: 'dropkit.gradle'"),
     ],
 )
-def test_the_line_that_the_build_file_lacks_is_told_in_its_language(
+def test_the_line_that_the_build_file_lacks_is_printed_in_its_language(
     tmp_path: Path, name: str, text: str, line: str
 ) -> None:
     module = app(tmp_path, text, name)
@@ -174,8 +175,29 @@ def test_what_is_no_android_module_is_refused(tmp_path: Path) -> None:
 def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Path) -> None:
     module = app(tmp_path)
     drop(bundle(tmp_path), module)
-    (module / "dropkit.json").write_text('{"format": 1, "bund')
+    (module / "dropkit.json").write_text('{"format": 2, "bund')
     assert "version control" in refusal(RecipeError, tmp_path / "digits", module).hint
+
+
+def test_a_project_that_an_older_dropkit_dropped_into_is_read_and_written_anew(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    drop(bundle(tmp_path), module)
+    state = module / "dropkit.json"
+    as_written = state.read_text("utf-8")
+    older = json.loads(as_written)
+    older["format"] = 1
+    older["bundles"]["digits"]["picture"] = older["bundles"]["digits"].pop("image")
+    state.write_text(json.dumps(older), "utf-8")
+    assert drop(tmp_path / "digits", module).written == ()
+    assert state.read_text("utf-8") == as_written
+
+
+def test_a_state_file_of_a_newer_dropkit_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    (module / "dropkit.json").write_text('{"format": 99}', "utf-8")
+    error = refusal(RecipeError, bundle(tmp_path), module)
+    assert "its format is 99, and this dropkit knows 1 to 2" in error.message
+    assert error.hint == "update dropkit"
 
 
 def test_a_bundle_that_is_not_in_is_not_removed(tmp_path: Path) -> None:

@@ -84,20 +84,22 @@ def model_of(bundle: Path) -> Path:
     return bundle / "src/main/assets/digits/model.tflite"
 
 
-def facts_of(bundle: Path) -> dict[str, Any]:
+def signature_of(bundle: Path) -> dict[str, Any]:
     return dict(json.loads((model_of(bundle).parent / "signature.json").read_text("utf-8")))
 
 
 def right_of(bundle: Path, world: World) -> float:
     predictions = classify(model_of(bundle), world.pixels, quiet)
     assert len(predictions) == 50
-    return float(np.mean([answer[0].label == right for answer, right in zip(predictions, world.right, strict=True)]))
+    return float(
+        np.mean([categories[0].label == right for categories, right in zip(predictions, world.right, strict=True)])
+    )
 
 
-def rewrite(bundle: Path, facts: dict[str, Any], labels: dict[str, bytes]) -> None:
+def rewrite(bundle: Path, signature: dict[str, Any], labels: dict[str, bytes]) -> None:
     """Give the model other metadata."""
     path = model_of(bundle)
-    path.write_bytes(write_metadata(path.read_bytes(), signed(facts, "digits"), About("digits", "1.0.0"), labels))
+    path.write_bytes(write_metadata(path.read_bytes(), signed(signature, "digits"), About("digits", "1.0.0"), labels))
 
 
 # ---------------------------------------------------------------- what MediaPipe says
@@ -117,9 +119,9 @@ def test_it_labels_digits_right_from_the_normalization_of_a_float_file(digits_rg
     assert "labels 8 images as the harness does" in check_mediapipe(float32, quiet)
     spoiled = tmp_path / "digits"
     shutil.copytree(float32, spoiled)
-    facts = facts_of(spoiled)
-    facts["inputs"][0] |= {"mean": [255.0], "std": [64.0]}
-    rewrite(spoiled, facts, read_files(model_of(spoiled)))
+    signature = signature_of(spoiled)
+    signature["inputs"][0] |= {"mean": [255.0], "std": [64.0]}
+    rewrite(spoiled, signature, read_files(model_of(spoiled)))
     step = mediapipe_step(spoiled)
     assert step.verdict == "fail", "the normalization comes from the metadata"
     assert "MediaPipe says" in step.detail
@@ -127,19 +129,19 @@ def test_it_labels_digits_right_from_the_normalization_of_a_float_file(digits_rg
 
 def test_other_labels_in_the_file_are_found_and_both_are_named(bundle: Path) -> None:
     names = b"".join(b"%d\n" % i for i in reversed(range(10)))
-    rewrite(bundle, facts_of(bundle), {"labels.txt": names})
+    rewrite(bundle, signature_of(bundle), {"labels.txt": names})
     step = mediapipe_step(bundle)
     assert step.verdict == "fail"
     assert "MediaPipe calls class" in step.detail
     assert step.hint
 
 
-def test_scores_below_zero_and_below_the_threshold_are_answers_too(bundle: Path, digits_rgb: World) -> None:
-    facts = facts_of(bundle)
-    facts["outputs"][0]["threshold"] = 0.5
-    rewrite(bundle, facts, read_files(model_of(bundle)))
+def test_scores_below_zero_and_below_the_threshold_are_outputs_too(bundle: Path, digits_rgb: World) -> None:
+    signature = signature_of(bundle)
+    signature["outputs"][0]["threshold"] = 0.5
+    rewrite(bundle, signature, read_files(model_of(bundle)))
     predictions = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
-    assert {len(answer) for answer in predictions} == {10}, (
+    assert {len(categories) for categories in predictions} == {10}, (
         "the step compares scores; what an app keeps is its own matter"
     )
     assert mediapipe_step(bundle).verdict == "pass"
@@ -147,25 +149,25 @@ def test_scores_below_zero_and_below_the_threshold_are_answers_too(bundle: Path,
 
 def test_a_sigmoid_is_applied_by_the_score_calibration_in_the_metadata(bundle: Path, digits_rgb: World) -> None:
     plain = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
-    facts = facts_of(bundle)
-    facts["outputs"][0]["activation"] = "sigmoid"
-    rewrite(bundle, facts, {"labels.txt": read_files(model_of(bundle))["labels.txt"]})
-    (model_of(bundle).parent / "signature.json").write_text(json.dumps(facts))
+    signature = signature_of(bundle)
+    signature["outputs"][0]["activation"] = "sigmoid"
+    rewrite(bundle, signature, {"labels.txt": read_files(model_of(bundle))["labels.txt"]})
+    (model_of(bundle).parent / "signature.json").write_text(json.dumps(signature))
     bent = classify(model_of(bundle), digits_rgb.pixels[:5], quiet)
     tops = [(a[0].score, b[0].score) for a, b in zip(plain, bent, strict=True)]
     assert all(abs(1 / (1 + np.exp(-before)) - after) < 1e-5 for before, after in tops)
     assert mediapipe_step(bundle).verdict == "pass"
 
 
-def test_a_model_that_mediapipe_refuses_is_told_with_its_words(bundle: Path) -> None:
-    facts = facts_of(bundle)
-    facts["inputs"][0]["color"] = "bgr"  # the metadata says unknown
-    rewrite(bundle, facts, read_files(model_of(bundle)))
+def test_a_model_that_mediapipe_refuses_is_reported_with_its_words(bundle: Path) -> None:
+    signature = signature_of(bundle)
+    signature["inputs"][0]["color"] = "bgr"  # the metadata says unknown
+    rewrite(bundle, signature, read_files(model_of(bundle)))
     with pytest.raises(CheckError, match="Only RGB color space is supported"):
         check_mediapipe(bundle, quiet)
 
 
-def test_a_missing_library_of_the_system_is_told_with_the_way_to_get_it(
+def test_a_missing_library_of_the_system_is_reported_with_the_way_to_get_it(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "broken").mkdir()
@@ -181,7 +183,7 @@ def test_a_missing_library_of_the_system_is_told_with_the_way_to_get_it(
 # ---------------------------------------------------------------- where no task fits
 
 
-def test_a_picture_in_gray_has_no_task_and_the_step_says_so(digits_bundle: Path) -> None:
+def test_an_image_in_gray_has_no_task_and_the_step_says_so(digits_bundle: Path) -> None:
     step = mediapipe_step(digits_bundle)
     assert step.verdict == "pass"
     assert step.detail == "no task fits: the image is grayscale, and MediaPipe feeds RGB"
@@ -216,17 +218,17 @@ def file(digits_bundle: Path) -> TfliteFile:
 def test_each_reason_why_no_task_fits_is_its_own_sentence(
     file: TfliteFile, change: dict[str, Any], why: str | None
 ) -> None:
-    facts: dict[str, Any] = {
+    signature: dict[str, Any] = {
         "inputs": [{"name": "i", "kind": "image", "color": "rgb", "shape": [1, 8, 8, 3], "dtype": "uint8"}],
         "outputs": [{"name": "o", "kind": "classes", "labels": "labels.txt", "shape": [1, 10], "dtype": "uint8"}],
     }
-    facts["inputs"][0] |= {"mean": [0.0], "std": [255.0], "scale": 1 / 255, "zero_point": 0}
+    signature["inputs"][0] |= {"mean": [0.0], "std": [255.0], "scale": 1 / 255, "zero_point": 0}
     for place, value in change.items():
-        table: Any = facts
+        table: Any = signature
         *parts, last = place.split(".")
         for part in parts:
             table = table[int(part) if part.isdigit() else part]
         table[last] = value
-    found = find_misfit(signed(facts), file)
+    found = find_misfit(signed(signature), file)
     assert (found is None) == (why is None)
     assert why is None or why in str(found)

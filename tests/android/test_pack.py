@@ -101,7 +101,7 @@ def test_a_bundle_comes_back_into_the_app_without_the_pack(tmp_path: Path) -> No
     assert tree_digests(module.parent) == plain
 
 
-def test_a_file_that_a_person_changed_in_the_pack_stays(tmp_path: Path) -> None:
+def test_a_file_that_a_user_changed_in_the_pack_stays(tmp_path: Path) -> None:
     module = project(tmp_path)
     drop(bundle(tmp_path), module, {})
     mine = module.parent / "digits_pack/build.gradle.kts"
@@ -124,17 +124,19 @@ def test_a_group_that_the_app_does_not_declare_is_refused_with_the_lines_to_writ
 
 
 @pytest.mark.parametrize(
-    ("other", "told"),
+    ("other", "message"),
     [
         ({"labels": "cat\n"}, "labels.txt is not as"),
         ({"runtime": "litert:1.4.0"}, "is built for litert:1.4.0: an app links one runtime"),
     ],
 )
-def test_a_variant_that_the_class_could_not_read_is_refused(tmp_path: Path, other: dict[str, str], told: str) -> None:
+def test_a_variant_that_the_class_could_not_read_is_refused(
+    tmp_path: Path, other: dict[str, str], message: str
+) -> None:
     module = project(tmp_path)
     (module / TARGETING).write_text(GROUPS)
     error = refusal(CheckError, bundle(tmp_path), module, {"high_ram": variant(tmp_path, **other)})
-    assert told in error.message
+    assert message in error.message
 
 
 def test_a_variant_of_another_model_or_one_that_was_changed_is_refused(tmp_path: Path) -> None:

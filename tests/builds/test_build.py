@@ -130,7 +130,7 @@ def test_every_scheme_and_border_type_runs_and_agrees(tmp_path: Path, scheme: st
 def test_several_inputs_and_outputs_keep_their_names_and_order(tmp_path: Path, toolchain_python: Path) -> None:
     keras3_model(toolchain_python, tmp_path / "m.keras", "two_in_three_out")
     rng = np.random.default_rng(7)
-    shapes = {"picture": (8, 8, 1), "context": (4,)}
+    shapes = {"image": (8, 8, 1), "context": (4,)}
     samples = {name: rng.random((20, *shape), dtype=np.float32) for name, shape in reversed(shapes.items())}
     np.savez(tmp_path / "s.npz", **samples)  # type: ignore[arg-type]
     (tmp_path / "recipe.toml").write_text(
@@ -139,7 +139,7 @@ def test_several_inputs_and_outputs_keep_their_names_and_order(tmp_path: Path, t
     built = run_kit("build", str(tmp_path), "--engine", "local", "--out", str(tmp_path / "out"), "--json")
     assert built.returncode == 0, built.stderr
     signature = json.loads(built.stdout)["signature"]
-    assert [tensor["name"] for tensor in signature["inputs"]] == ["picture", "context"]
+    assert [tensor["name"] for tensor in signature["inputs"]] == ["image", "context"]
     assert [tensor["name"] for tensor in signature["outputs"]] == ["digit", "box", "embedding"]
 
 
@@ -163,7 +163,7 @@ def test_a_failed_gate_refuses_with_a_table_the_reason_and_the_next_step(tmp_pat
 
 
 def test_a_model_that_predicts_by_chance_after_conversion_is_refused(tmp_path: Path) -> None:
-    """Calibrated on black pictures alone, int8 clips every real one: it converts cleanly and outputs nonsense."""
+    """Calibrated on black images alone, int8 clips every real one: it converts cleanly and outputs nonsense."""
     np.savez(tmp_path / "black.npz", image=np.zeros((50, 8, 8, 1), np.uint8))
     recipe = write_recipe(
         tmp_path, quantize_representative="'black.npz'", checks_max_drop="0.01", checks_min_agreement="0.98"

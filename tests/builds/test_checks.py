@@ -100,7 +100,7 @@ def test_only_the_gates_that_refused_are_failures() -> None:
         ("int8", "smaller model"),
     ],
 )
-def test_a_model_that_is_too_large_is_told_the_smaller_schemes(scheme: Scheme, next_step: str) -> None:
+def test_for_a_model_that_is_too_large_smaller_schemes_are_named(scheme: Scheme, next_step: str) -> None:
     assert next_step in verdict(Checks(max_bytes=1), scheme=scheme).hint
 
 
@@ -108,7 +108,7 @@ def test_a_model_that_is_too_large_is_told_the_smaller_schemes(scheme: Scheme, n
     ("scheme", "next_step"),
     [("int8", "representative data"), ("dynamic", 'scheme = "float16"'), ("float32", "another TensorFlow version")],
 )
-def test_a_model_that_lost_too_much_is_told_what_is_milder(scheme: Scheme, next_step: str) -> None:
+def test_for_a_model_that_lost_too_much_milder_settings_are_named(scheme: Scheme, next_step: str) -> None:
     assert next_step in verdict(Checks(data="t.npz", min_agreement=1.0), digit(0.5), scheme=scheme).hint
 
 
@@ -137,8 +137,8 @@ def test_a_ruined_output_is_refused_without_a_word_in_the_recipe(measure: Output
     assert failed.name == words
     assert failed.hint
     assert gate(measure, checks=Checks(gate=False)) == []
-    (told,) = ignored(judge(recipe(Checks(gate=False)), result(), [measure], 1))
-    assert told.name == words
+    (note,) = ignored(judge(recipe(Checks(gate=False)), result(), [measure], 1))
+    assert note.name == words
 
 
 @pytest.mark.parametrize(
@@ -217,7 +217,7 @@ def test_too_few_samples_to_tell_are_a_note() -> None:
     assert "4 samples" in note
 
 
-def test_an_output_that_is_far_off_and_not_ruined_is_told() -> None:
+def test_an_output_that_is_far_off_and_not_ruined_is_noted() -> None:
     (note,) = notes(recipe(Checks()), result(), [box(correlation=0.97, relative_error=0.24)], ())
     assert note.startswith("output 'box' is far from the float model's")
     assert notes(recipe(Checks()), result(), [box()], ()) == ()

@@ -16,7 +16,7 @@ from kit.bundle.manifest import faults, read_manifest
 from kit.emulation.run import runtime_outputs
 from kit.errors import CheckError
 
-PICTURE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
+IMAGE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def world(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> W
 
 def test_a_ruined_int8_file_is_refused_the_old_bundle_stays_and_the_remedy_works(world: World) -> None:
     old = world.built(world.recipe("outlier", "float16"))  # the remedy that the refusal prints
-    told = world.refused(world.recipe("outlier", "int8"), "(answer) is the same for all samples")
-    assert "float16" in told
+    message = world.refused(world.recipe("outlier", "int8"), "(score) is the same for all samples")
+    assert "float16" in message
     assert faults(old, read_manifest(old)) == []
 
 
@@ -91,31 +91,31 @@ def test_without_the_gate_it_builds_and_four_places_say_so(world: World) -> None
 
 @pytest.mark.slow
 def test_a_ruined_float16_file_is_refused(world: World) -> None:
-    world.refused(world.recipe("half", "float16"), "correlation with float (answer)", 'scheme = "float32"')
+    world.refused(world.recipe("half", "float16"), "correlation with float (score)", 'scheme = "float32"')
     assert world.built(world.recipe("half", "float32"))
     assert world.built(world.recipe("half", "float16", checks="gate = false\n"))
 
 
 def test_a_second_normalization_is_refused_before_anything_is_converted(world: World) -> None:
-    told = world.refused(world.recipe("rescaled", "float32", PICTURE), "'image' is normalized twice", "rescale")
-    assert "double_normalization = true" in told
-    assert "run the converted model" not in told
+    message = world.refused(world.recipe("rescaled", "float32", IMAGE), "'image' is normalized twice", "rescale")
+    assert "double_normalization = true" in message
+    assert "run the converted model" not in message
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("kind", "more", "checks"),
     [
-        ("rescaled", PICTURE.partition("mean")[0], ""),
-        ("rescaled", PICTURE + "double_normalization = true\n", ""),
-        ("rescaled", PICTURE, "gate = false\n"),
-        ("doubled", PICTURE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
+        ("rescaled", IMAGE.partition("mean")[0], ""),
+        ("rescaled", IMAGE + "double_normalization = true\n", ""),
+        ("rescaled", IMAGE, "gate = false\n"),
+        ("doubled", IMAGE.replace("mean = [127.5]\nstd = [127.5]", "mean = [0.0]\nstd = [255.0]"), ""),
     ],
 )
 def test_one_normalization_or_a_second_that_is_meant_builds(world: World, kind: str, more: str, checks: str) -> None:
     bundle = world.built(world.recipe(kind, "float32", more, checks))
-    told = [note for note in read_manifest(bundle).notes if "normalized twice" in note]
-    assert len(told) == bool(checks)
+    notes = [note for note in read_manifest(bundle).notes if "normalized twice" in note]
+    assert len(notes) == bool(checks)
 
 
 def test_constants_that_float16_has_not_stay_float32(world: World) -> None:

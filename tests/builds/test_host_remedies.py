@@ -45,16 +45,16 @@ def nothing(folder: Path) -> None:
     """Leave the folder as it is: what is wrong, or right, is in the recipe."""
 
 
-def pictures(*names: str, broken: str = "") -> Callable[[Path], None]:
-    """Return what writes pictures into the folder `pictures`, and a file there that is none."""
+def write_images(*names: str, broken: str = "") -> Callable[[Path], None]:
+    """Return what writes images into the folder `images`, and a file there that is none."""
 
     def write(folder: Path) -> None:
         for name in names:
-            path = folder / "pictures" / name
+            path = folder / "images" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(np.zeros((8, 8), np.uint8)).save(path)
         if broken:
-            (folder / "pictures" / broken).write_text("none")
+            (folder / "images" / broken).write_text("none")
 
     return write
 
@@ -69,8 +69,8 @@ def h5_of_digits(path: Path) -> None:
 
 WHOLE = (DIGITS / "digits.keras").read_bytes()
 PIXELS = np.zeros((5, 8, 8, 1), np.uint8)
-FOLDER = {"quantize_representative": "'pictures'"}
-TESTS = {"checks_data": "'pictures'"}
+FOLDER = {"quantize_representative": "'images'"}
+TESTS = {"checks_data": "'images'"}
 OWN = {"quantize_representative": "'s.npz'"}
 LABELS = {"outputs_labels": "'l.txt'"}
 
@@ -170,25 +170,25 @@ CASES: dict[
         ("needs representative data", "give representative = 'samples.npz'"),
         (lambda f: samples(f, image=PIXELS), OWN),
     ),
-    "a folder without pictures": (
-        (lambda f: (f / "pictures").mkdir(), FOLDER),
+    "a folder without images": (
+        (lambda f: (f / "images").mkdir(), FOLDER),
         ("no images in that folder", ".png"),
-        (pictures("a.png"), FOLDER),
+        (write_images("a.png"), FOLDER),
     ),
-    "a broken picture": (
-        (pictures("a.png", broken="b.png"), FOLDER),
+    "a broken image": (
+        (write_images("a.png", broken="b.png"), FOLDER),
         ("b.png", "replace or remove that file"),
-        (lambda f: (f / "pictures" / "b.png").unlink(), FOLDER),
+        (lambda f: (f / "images" / "b.png").unlink(), FOLDER),
     ),
     "a folder of no label": (
-        (pictures("1/a.png", "one/a.png"), TESTS),
+        (write_images("1/a.png", "one/a.png"), TESTS),
         ("folder 'one' is no label", "name the folders by the labels"),
-        (lambda f: (f / "pictures" / "one").rename(f / "pictures" / "2"), TESTS),
+        (lambda f: (f / "images" / "one").rename(f / "images" / "2"), TESTS),
     ),
-    "a picture beside the labels": (
-        (pictures("1/a.png", "b.png"), TESTS),
+    "an image beside the labels": (
+        (write_images("1/a.png", "b.png"), TESTS),
         ("b.png lies beside the label folders", "move it into the folder of its label"),
-        (lambda f: (f / "pictures" / "b.png").rename(f / "pictures" / "1" / "b.png"), TESTS),
+        (lambda f: (f / "images" / "b.png").rename(f / "images" / "1" / "b.png"), TESTS),
     ),
     "a limit that needs the truth": (
         (lambda f: samples(f, image=PIXELS), {"checks_data": "'s.npz'", "checks_max_drop": "0.01"}),

@@ -67,7 +67,7 @@ def test_the_content_of_every_file_that_the_recipe_names_counts(recipe: Path, na
     assert key(recipe) != before
 
 
-def test_a_picture_more_less_or_renamed_counts(recipe: Path) -> None:
+def test_an_image_more_less_or_renamed_counts(recipe: Path) -> None:
     photos, keys = recipe.parent / "photos", [key(recipe)]
     (photos / "c.png").write_text("c", "utf-8")
     keys.append(key(recipe))

@@ -32,7 +32,7 @@ def measured(exact: Any, got: Any, y: Any = None, *, kind: Any = "tensor", scale
     return only
 
 
-def test_errors_are_told_in_units_of_the_spread_too() -> None:
+def test_errors_are_reported_in_units_of_the_spread_too() -> None:
     found = measured([[0.0], [2.0], [4.0], [6.0]], [[1.0], [3.0], [5.0], [7.0]])
     assert (found.worst_error, found.mean_error, found.worst_share) == (1.0, 1.0, 1 / 6)
     assert found.relative_error == pytest.approx(1 / np.std([0, 2, 4, 6]))

@@ -71,7 +71,7 @@ def test_calibration_data_with_a_missing_input(tmp_path: Path, toolchain_python:
     np.savez(tmp_path / "s.npz", context=np.zeros((5, 4), np.float32))
     recipe = tmp_path / "recipe.toml"
     recipe.write_text("[model]\npath='m.keras'\nid='m'\n[quantize]\nscheme='int8'\nrepresentative='s.npz'\n")
-    check_refused(recipe, 2, "input 'picture' is missing")
+    check_refused(recipe, 2, "input 'image' is missing")
 
 
 def test_calibration_data_that_was_not_normalized(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_an_unknown_engine_and_an_unpinned_tensorflow(tmp_path: Path) -> None:
     check_refused(write_recipe(tmp_path), 2, "2.19.1", options=(*LOCAL, "--tensorflow", "2.19.0"))
 
 
-def test_docker_asked_for_where_no_engine_answers(tmp_path: Path) -> None:
+def test_docker_asked_for_where_no_engine_responds(tmp_path: Path) -> None:
     env = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     built = run_kit("build", str(write_recipe(tmp_path)), "--engine", "docker", "--out", str(tmp_path / "out"), env=env)
     assert built.returncode == 5
@@ -158,7 +158,7 @@ def test_docker_asked_for_where_no_engine_answers(tmp_path: Path) -> None:
     assert "--engine local" in built.stderr
 
 
-def test_auto_takes_the_local_engine_where_none_answers_and_says_why_in_a_line(tmp_path: Path) -> None:
+def test_auto_takes_the_local_engine_where_none_responds_and_says_why_in_a_line(tmp_path: Path) -> None:
     env = {**os.environ, "DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
     built = run_kit("build", str(write_recipe(tmp_path)), "--out", str(tmp_path / "out"), env=env)
     assert built.returncode == 0, built.stderr

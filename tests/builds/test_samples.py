@@ -72,8 +72,8 @@ def npz(folder: Path, arrays: Mapping[str, Any]) -> str:
     return "s.npz"
 
 
-def picture(path: Path, gray: int, size: tuple[int, int] = (4, 4)) -> None:
-    """Write a picture of one gray, and the folders above it."""
+def write_image(path: Path, gray: int, size: tuple[int, int] = (4, 4)) -> None:
+    """Write an image of one gray, and the folders above it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("L", size, gray).save(path)
 
@@ -130,7 +130,7 @@ def test_a_tensor_is_taken_as_it_is_whatever_its_type(tmp_path: Path) -> None:
     assert read.pixels == {}
 
 
-def test_pictures_need_no_axis_of_one_channel(tmp_path: Path) -> None:
+def test_images_need_no_axis_of_one_channel(tmp_path: Path) -> None:
     assert calibration(tmp_path, npz(tmp_path, {"image": PIXELS[..., 0]})).values["image"].shape == (6, 4, 4)
 
 
@@ -161,7 +161,7 @@ def test_a_recipe_without_data_has_none(tmp_path: Path) -> None:
     assert samples.test_data(plain, MODEL) is None
 
 
-def test_a_limit_on_accuracy_needs_answers(tmp_path: Path) -> None:
+def test_a_limit_on_accuracy_needs_classes(tmp_path: Path) -> None:
     name = npz(tmp_path, {"image": PIXELS})
     with pytest.raises(RecipeError, match="max_drop needs y, and the data has none"):
         evaluation(tmp_path, name, checks="max_drop = 0.1")
@@ -275,10 +275,10 @@ def test_another_kind_of_file_is_refused(tmp_path: Path, name: str) -> None:
 # ---------------------------------------------------------------- folders of images
 
 
-def test_a_folder_of_pictures_is_calibration_data_sorted_by_path(tmp_path: Path) -> None:
+def test_a_folder_of_images_is_calibration_data_sorted_by_path(tmp_path: Path) -> None:
     for name, gray in (("b.png", 20), ("a/z.JPG", 10), ("c.bmp", 30)):
-        picture(tmp_path / "photos" / name, gray, size=(8, 6))
-    (tmp_path / "photos" / "notes.txt").write_text("not a picture", "utf-8")
+        write_image(tmp_path / "photos" / name, gray, size=(8, 6))
+    (tmp_path / "photos" / "notes.txt").write_text("not an image", "utf-8")
     read = calibration(tmp_path, "photos")
     assert read.pixels["image"].shape == (3, 4, 4, 1)
     assert read.pixels["image"][:, 0, 0, 0].tolist() == [10, 20, 30]
@@ -286,9 +286,9 @@ def test_a_folder_of_pictures_is_calibration_data_sorted_by_path(tmp_path: Path)
     assert read.y is None
 
 
-def test_only_count_pictures_are_opened(tmp_path: Path) -> None:
+def test_only_count_images_are_opened(tmp_path: Path) -> None:
     for i in range(10):
-        picture(tmp_path / "photos" / f"{i}.png", i)
+        write_image(tmp_path / "photos" / f"{i}.png", i)
     opened = calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist()
     assert len(opened) == 3
     for i in set(range(10)) - set(opened):
@@ -296,9 +296,9 @@ def test_only_count_pictures_are_opened(tmp_path: Path) -> None:
     assert calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist() == opened
 
 
-def test_label_folders_give_the_answers_in_the_order_of_the_labels(tmp_path: Path) -> None:
+def test_label_folders_give_the_classes_in_the_order_of_the_labels(tmp_path: Path) -> None:
     for label, gray in (("cat", 1), ("dog", 2), ("ant", 3)):
-        picture(tmp_path / "photos" / label / "1.png", gray)
+        write_image(tmp_path / "photos" / label / "1.png", gray)
     (tmp_path / "labels.txt").write_text("dog\ncat\nant\n", "utf-8")
     read = evaluation(tmp_path, "photos", tables=IMAGE + CLASSES + "labels = 'labels.txt'\n")
     assert read.y is not None
@@ -308,39 +308,39 @@ def test_label_folders_give_the_answers_in_the_order_of_the_labels(tmp_path: Pat
 
 def test_without_labels_the_folders_count_in_the_order_of_their_names(tmp_path: Path) -> None:
     for label in ("b", "a", "c"):
-        picture(tmp_path / "photos" / label / "deep" / "1.png", 1)
+        write_image(tmp_path / "photos" / label / "deep" / "1.png", 1)
     read = evaluation(tmp_path, "photos")
     assert read.y is not None
     assert read.y.tolist() == [0, 1, 2]
 
 
-def test_pictures_without_label_folders_have_no_answers(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+def test_images_without_label_folders_have_no_classes(tmp_path: Path) -> None:
+    write_image(tmp_path / "photos" / "1.png", 1)
     assert evaluation(tmp_path, "photos").y is None
 
 
 def test_a_folder_that_is_no_label_is_named(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "kat" / "1.png", 1)
+    write_image(tmp_path / "photos" / "kat" / "1.png", 1)
     (tmp_path / "labels.txt").write_text("cat\ndog\n", "utf-8")
     with pytest.raises(RecipeError, match="folder 'kat' is no label") as caught:
         evaluation(tmp_path, "photos", tables=IMAGE + CLASSES + "labels = 'labels.txt'\n")
     assert "cat, dog" in caught.value.hint
 
 
-def test_a_picture_beside_the_label_folders_is_named(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "cat" / "1.png", 1)
-    picture(tmp_path / "photos" / "stray.png", 1)
+def test_an_image_beside_the_label_folders_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "photos" / "cat" / "1.png", 1)
+    write_image(tmp_path / "photos" / "stray.png", 1)
     with pytest.raises(RecipeError, match=r"stray\.png lies beside the label folders"):
         evaluation(tmp_path, "photos")
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_images_is_refused(tmp_path: Path) -> None:
     (tmp_path / "photos" / "album.png").mkdir(parents=True)
     assert "no images in that folder" in refusal(tmp_path, "photos").message
 
 
-def test_a_broken_picture_is_named(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+def test_a_broken_image_is_named(tmp_path: Path) -> None:
+    write_image(tmp_path / "photos" / "1.png", 1)
     (tmp_path / "photos" / "2.png").write_bytes((tmp_path / "photos" / "1.png").read_bytes()[:40])
     error = refusal(tmp_path, "photos")
     assert "2.png is not an image" in error.message
@@ -350,22 +350,22 @@ def test_a_broken_picture_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "tables", ["", TENSOR, IMAGE + "[[inputs]]\nname = 'other'\n", IMAGE + IMAGE.replace("'image'\nk", "'b'\nk")]
 )
-def test_a_folder_needs_one_input_that_is_a_picture(tmp_path: Path, tables: str) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+def test_a_folder_needs_one_input_that_is_an_image(tmp_path: Path, tables: str) -> None:
+    write_image(tmp_path / "photos" / "1.png", 1)
     assert (
         "a folder of images needs exactly one input, of kind 'image'"
         in refusal(tmp_path, "photos", tables=tables).message
     )
 
 
-def test_the_size_of_pictures_can_come_from_the_recipe(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+def test_the_size_of_images_can_come_from_the_recipe(tmp_path: Path) -> None:
+    write_image(tmp_path / "photos" / "1.png", 1)
     read = calibration(tmp_path, "photos", tables=IMAGE + "shape = [2, 3]\n")
     assert read.values["image"].shape == (1, 2, 3)
 
 
 def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+    write_image(tmp_path / "photos" / "1.png", 1)
     named = recipe(tmp_path, "photos")
     for shape in ((None, None, 1), ()):
         model = ModelFile(Path("m.keras"), ".keras", "3.15.1", {"image": shape}, ())
@@ -375,7 +375,7 @@ def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
 
 
 def test_the_size_of_an_input_with_another_name_is_the_models_own(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+    write_image(tmp_path / "photos" / "1.png", 1)
     tables = IMAGE.replace("'image'\n", "'photo'\nsource = 'image'\n", 1)
     found = samples.representative(recipe(tmp_path, "photos", tables=tables), MODEL)
     assert found is not None
@@ -383,18 +383,18 @@ def test_the_size_of_an_input_with_another_name_is_the_models_own(tmp_path: Path
 
 
 def test_an_axis_that_stays_open_is_no_size(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+    write_image(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [-1, -1, 1]\n")
     assert "the size of images for 'image' is not known" in error.message
 
 
 def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
-    picture(tmp_path / "photos" / "1.png", 1)
+    write_image(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [100000000, 100000000]\n")
     assert "1 images of [100000000, 100000000] do not fit into memory" in error.message
 
 
-# ---------------------------------------------------------------- what a picture's input is
+# ---------------------------------------------------------------- what an image's input is
 
 
 @pytest.mark.parametrize(
@@ -426,7 +426,7 @@ def test_without_mean_and_std_pixels_go_in_as_they_are(tmp_path: Path) -> None:
         (IMAGE, (4,), "kind 'image' cannot be [4]"),
     ],
 )
-def test_a_picture_that_does_not_fit_its_shape_is_refused(
+def test_an_image_that_does_not_fit_its_shape_is_refused(
     tmp_path: Path, tables: str, shape: tuple[int, ...], reason: str
 ) -> None:
     error = refusal(tmp_path, npz(tmp_path, {"image": np.zeros((2, *shape), np.uint8)}), tables=tables)

@@ -190,7 +190,7 @@ def app(tmp_path: Path) -> Path:
         lambda state, _: state["bundles"]["digits"].update(runtime='litert:2.3.0"; println "x'),
         lambda state, _: state["bundles"]["digits"].update(version='1", x = "'),
         lambda state, _: state["bundles"]["digits"].update(name='X.create(context).use { exec("id") }; X'),
-        lambda state, _: state["bundles"]["digits"].update(picture='x(bitmap); exec("id")'),
+        lambda state, _: state["bundles"]["digits"].update(image='x(bitmap); exec("id")'),
         lambda state, _: state["bundles"].update({'x"; y': state["bundles"].pop("digits")}),
         lambda state, _: state.update(bundles=[1]),
         lambda state, _: state["bundles"]["digits"].pop("files"),

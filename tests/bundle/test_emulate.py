@@ -63,14 +63,14 @@ def test_without_input_the_golden_vectors_pass_as_built(desk: Desk) -> None:
 
 
 def test_the_golden_report_is_one_json_document(desk: Desk) -> None:
-    answer = desk.answer("--golden")
-    assert answer["verdict"] == "pass"
-    assert answer["runtime"]["name"] == "ai-edge-litert"
-    assert answer["runtime"]["version"]
-    digit = answer["outputs"]["digit"]
+    report = desk.report("--golden")
+    assert report["verdict"] == "pass"
+    assert report["runtime"]["name"] == "ai-edge-litert"
+    assert report["runtime"]["version"]
+    digit = report["outputs"]["digit"]
     assert digit["worst_steps"] <= digit["allowed"] == float(desk.golden["tolerance/digit"])
     assert digit["worst_from_float"] <= digit["allowed_from_float"]
-    assert answer["pixels"]["image"]["different"] == 0
+    assert report["pixels"]["image"]["different"] == 0
 
 
 def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
@@ -79,10 +79,10 @@ def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
     desk.change_golden(output_digit=output)
     done = desk.run("--json")
     assert (done.returncode, done.stderr) == (4, "")
-    answer = json.loads(done.stdout)
-    assert answer["verdict"] == "fail"
-    assert abs(answer["outputs"]["digit"]["worst_steps"] - 128) <= 2
-    assert answer["outputs"]["digit"]["worst_vector"] == 2
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "fail"
+    assert abs(report["outputs"]["digit"]["worst_steps"] - 128) <= 2
+    assert report["outputs"]["digit"]["worst_vector"] == 2
     assert re.search(r"max difference 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
 
 
@@ -117,21 +117,21 @@ def test_a_wrong_mean_fails_at_the_pixels_and_not_at_the_outputs(desk: Desk) -> 
 
 def test_a_bundle_runs_from_a_folder_with_spaces_and_letters_of_any_alphabet(desk: Desk) -> None:
     moved = desk.bundle.rename(desk.bundle.with_name("ein Ordner für 数字"))
-    assert Desk(desk.python, moved, desk.inputs).answer()["verdict"] == "pass"
+    assert Desk(desk.python, moved, desk.inputs).report()["verdict"] == "pass"
 
 
 @pytest.mark.parametrize("runtime", on(runtimes()))
-def test_the_kit_runs_a_bundle_on_every_pinned_runtime_pictures_included(digits_bundle: Path, runtime: str) -> None:
+def test_the_kit_runs_a_bundle_on_every_pinned_runtime_images_included(digits_bundle: Path, runtime: str) -> None:
     if runtime.startswith("tflite:") and sys.version_info >= (3, 12):
         pytest.skip("tflite-runtime has no wheel for this Python")
     more = ("--", "--golden", str(DIGITS / "seven.png"))
     ran = run_kit("emulate", str(digits_bundle), "--runtime", runtime, "--json", *more)
     assert ran.returncode == 0, ran.stderr
-    answer = json.loads(ran.stdout)
-    assert answer["verdict"] == "pass"
-    used = f"{answer['runtime']['name']}=={answer['runtime']['version']} "
+    report = json.loads(ran.stdout)
+    assert report["verdict"] == "pass"
+    used = f"{report['runtime']['name']}=={report['runtime']['version']} "
     assert used in find_runtime(runtime).lock(images=True).text
-    assert answer["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
+    assert report["results"][0]["outputs"]["digit"]["top"][0]["index"] == 7
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="tflite-runtime has no wheel for this Python")
@@ -147,15 +147,15 @@ def test_a_recipe_may_name_an_older_runtime_and_the_bundle_is_run_on_it(tmp_path
 # ---------------------------------------------------------------- inputs
 
 
-def test_a_picture_is_labelled_as_the_toolchain_did(desk: Desk) -> None:
+def test_an_image_is_labelled_as_the_toolchain_did(desk: Desk) -> None:
     wanted = classes_of_golden(desk)
-    pictures = [desk.picture(index, f"{index}.png") for index in range(len(wanted))]
-    assert [one["index"] for one in desk.top(*pictures)] == wanted
+    images = [desk.image(index, f"{index}.png") for index in range(len(wanted))]
+    assert [one["index"] for one in desk.top(*images)] == wanted
 
 
-def test_a_person_reads_the_picture_its_label_and_its_score(desk: Desk) -> None:
+def test_a_user_reads_the_image_its_label_and_its_score(desk: Desk) -> None:
     wanted = classes_of_golden(desk)[0]
-    done = desk.run(desk.picture(0), "--top", 1)
+    done = desk.run(desk.image(0), "--top", 1)
     assert (done.returncode, done.stderr) == (0, "")
     _, name, output, best = done.stdout.splitlines()
     assert (name, output) == (str(desk.inputs / "digit.png"), "  digit")
@@ -163,19 +163,19 @@ def test_a_person_reads_the_picture_its_label_and_its_score(desk: Desk) -> None:
 
 
 def test_scores_are_dequantized_sorted_and_as_many_as_asked_for(desk: Desk) -> None:
-    best = desk.answer(desk.picture(0), "--top", "3")["results"][0]["outputs"]["digit"]["top"]
+    best = desk.report(desk.image(0), "--top", "3")["results"][0]["outputs"]["digit"]["top"]
     signature = json.loads((desk.assets / "signature.json").read_text("utf-8"))["outputs"][0]
     golden = desk.golden["output/digit"][0].astype(float)
     real = np.sort((golden - signature["zero_point"]) * signature["scale"])[::-1]
     np.testing.assert_allclose([one["score"] for one in best], real[:3], atol=3 * signature["scale"])
 
 
-def test_all_kinds_of_input_mean_the_same_picture(desk: Desk) -> None:
+def test_all_kinds_of_input_mean_the_same_image(desk: Desk) -> None:
     pixels = desk.golden["pixels/image"][0]
     raw = desk.inputs / "a.raw"
     raw.write_bytes(desk.golden["input/image"][0].tobytes())
     same = [
-        desk.picture(0),
+        desk.image(0),
         desk.save("a.npz", image=pixels),
         desk.save("b.npz", image=pixels[None]),
         desk.save("a.npy", image=pixels),
@@ -183,29 +183,29 @@ def test_all_kinds_of_input_mean_the_same_picture(desk: Desk) -> None:
         raw,
         shutil.copy(raw, desk.inputs / "a.bin"),
     ]
-    results = desk.answer(*same)["results"]
+    results = desk.report(*same)["results"]
     assert [one["input"] for one in results] == [str(path) for path in same]
     assert [one["index"] for one in results] == [None, None, 0, None, None, None, None]
     assert all(one["outputs"] == results[0]["outputs"] for one in results)
 
 
-def test_a_batch_gives_one_result_for_each_sample_and_its_true_answers_are_no_input(desk: Desk) -> None:
+def test_a_batch_gives_one_result_for_each_sample_and_its_true_classes_are_no_input(desk: Desk) -> None:
     pixels, wanted = desk.golden["pixels/image"], classes_of_golden(desk)
     path = desk.save("test.npz", image=pixels, y=np.array(wanted))
-    results = desk.answer(path)["results"]
+    results = desk.report(path)["results"]
     assert [one["index"] for one in results] == list(range(len(pixels)))
     assert [one["outputs"]["digit"]["top"][0]["index"] for one in results] == wanted
     assert "test.npz[1]" in desk.run(path).stdout
 
 
-def test_an_input_that_is_no_picture_takes_its_own_integers_or_real_values(desk: Desk) -> None:
-    def no_picture(signature: dict[str, Any]) -> None:
+def test_an_input_that_is_no_image_takes_its_own_integers_or_real_values(desk: Desk) -> None:
+    def no_image(signature: dict[str, Any]) -> None:
         old = signature["inputs"][0]
         kept = ("name", "shape", "dtype", "scale", "zero_point")
         signature["inputs"][0] = {key: old[key] for key in kept} | {"kind": "tensor"}
 
     scale = json.loads((desk.assets / "signature.json").read_text("utf-8"))["inputs"][0]["scale"]
-    desk.change_signature(no_picture)
+    desk.change_signature(no_image)
     q = desk.golden["input/image"]
     as_it_is = desk.top(desk.save("q.npy", image=q))
     assert [one["index"] for one in as_it_is] == classes_of_golden(desk)
@@ -223,40 +223,40 @@ def test_an_output_without_classes_is_summed_up(desk: Desk) -> None:
         output["kind"] = "tensor"
 
     desk.change_signature(no_classes)
-    picture = desk.picture(0)
-    digit = desk.answer(picture)["results"][0]["outputs"]["digit"]
+    image = desk.image(0)
+    digit = desk.report(image)["results"][0]["outputs"]["digit"]
     assert (digit["dtype"], digit["shape"], len(digit["values"])) == ("uint8", [1, 10], 10)
     assert digit["max"] == max(digit["values"])
     assert digit["min"] == min(digit["values"])
-    assert re.search(r"digit: uint8 \[1, 10\], min \S+, max \S+: .* \.\.\.", desk.run(picture).stdout)
+    assert re.search(r"digit: uint8 \[1, 10\], min \S+, max \S+: .* \.\.\.", desk.run(image).stdout)
 
 
 def test_an_activation_is_applied_to_the_real_values(desk: Desk) -> None:
-    before = desk.top(desk.picture(0))[0]["score"]
+    before = desk.top(desk.image(0))[0]["score"]
     desk.change_signature(lambda signature: signature["outputs"][0].update(activation="sigmoid"))
-    assert desk.top(desk.picture(0))[0]["score"] == pytest.approx(1 / (1 + np.exp(-before)), rel=1e-5)
+    assert desk.top(desk.image(0))[0]["score"] == pytest.approx(1 / (1 + np.exp(-before)), rel=1e-5)
 
 
 def test_classes_without_labels_are_numbered(desk: Desk) -> None:
     desk.change_signature(lambda signature: signature["outputs"][0].update(labels=None))
-    assert f"class {classes_of_golden(desk)[0]}\n" in desk.run(desk.picture(0)).stdout
-    assert desk.top(desk.picture(0))[0]["label"] is None
+    assert f"class {classes_of_golden(desk)[0]}\n" in desk.run(desk.image(0)).stdout
+    assert desk.top(desk.image(0))[0]["label"] is None
 
 
 def test_a_label_in_any_alphabet_prints_on_a_terminal_that_knows_only_ascii(desk: Desk) -> None:
     (desk.assets / "labels.txt").write_text("".join(f"número {n}\n" for n in range(10)), "utf-8")
-    done = desk.run(desk.picture(0), PYTHONIOENCODING="ascii")
+    done = desk.run(desk.image(0), PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "n\\xfamero" in done.stdout
-    assert desk.top(desk.picture(0))[0]["label"] == f"número {classes_of_golden(desk)[0]}"
+    assert desk.top(desk.image(0))[0]["label"] == f"número {classes_of_golden(desk)[0]}"
 
 
 def test_inputs_and_golden_vectors_and_times_share_one_document(desk: Desk) -> None:
     # RUNS may be left out even before an INPUT.
-    answer = desk.answer("--golden", "--benchmark", desk.picture(0), "--threads", "2")
-    assert answer["verdict"] == "pass"
-    assert len(answer["results"]) == 1
-    times = answer["benchmark"]
+    report = desk.report("--golden", "--benchmark", desk.image(0), "--threads", "2")
+    assert report["verdict"] == "pass"
+    assert len(report["results"]) == 1
+    times = report["benchmark"]
     assert 0 < times["median_ms"] <= times["p90_ms"]
     assert (times["runs"], times["threads"]) == (100, 2)
 
@@ -286,7 +286,7 @@ BAD_INPUTS: dict[str, tuple[Callable[[Desk], object], str]] = {
     "missing": (lambda desk: desk.inputs / "none.png", "none.png: there is no such file"),
     "folder": (lambda desk: desk.inputs, "it is a folder; name its files"),
     "text": (lambda desk: text(desk, "a.png"), "a.png: is not an image that Pillow can read"),
-    "half-picture": (lambda desk: half(desk.picture(0)), "digit.png: is not an image that Pillow can read"),
+    "half-image": (lambda desk: half(desk.image(0)), "digit.png: is not an image that Pillow can read"),
     "half-npz": (lambda desk: half(desk.save("a.npz", image=ZEROS)), "a.npz: it is no whole .npz"),
     "half-npy": (lambda desk: half(desk.save("a.npy", image=ZEROS)), "a.npy: "),
     "text-npy": (lambda desk: text(desk, "a.npy"), "a.npy: "),
@@ -329,8 +329,8 @@ def test_an_option_that_cannot_be_meant_is_refused_in_one_line(desk: Desk, optio
     assert_one_clear_line(desk.run(option), 2, message)
 
 
-def test_one_bad_input_among_good_ones_prints_no_half_of_an_answer(desk: Desk) -> None:
-    done = desk.run(desk.picture(0), desk.inputs / "none.png", "--json")
+def test_one_bad_input_among_good_ones_prints_no_half_of_a_report(desk: Desk) -> None:
+    done = desk.run(desk.image(0), desk.inputs / "none.png", "--json")
     assert_one_clear_line(done, 2, "none.png: there is no such file")
 
 
@@ -372,7 +372,7 @@ DAMAGES: dict[str, tuple[Callable[[Desk], object], str]] = {
     "signature-half": (lambda desk: half(desk.assets / "signature.json"), "signature.json: .*line "),
     "signature-newer": (lambda desk: desk.change_signature(lambda s: s.update(format=2)), "its format is 2"),
     "signature-without-key": (lambda desk: desk.change_signature(lambda s: s.pop("outputs")), "no 'outputs'"),
-    "signature-name": (first_input(name="picture"), r"names \['picture'\], the file \['image'\]"),
+    "signature-name": (first_input(name="photo"), r"names \['photo'\], the file \['image'\]"),
     "signature-shape": (
         first_input(shape=[1, 9, 9, 1]),
         r"image is uint8 \[1, 9, 9, 1\] in signature.json, uint8 \[1, 8, 8, 1\] in the file",
@@ -436,10 +436,10 @@ def test_a_python_without_numpy_gets_the_pip_command(desk: Desk) -> None:
     assert_one_clear_line(bare, 5, "numpy cannot be imported; run: .* -m pip install -r .*requirements.txt")
 
 
-def test_only_pictures_need_pillow(desk: Desk) -> None:
+def test_only_images_need_pillow(desk: Desk) -> None:
     packages = without(desk, "pil", "pillow")
     array = desk.save("a.npy", image=desk.golden["pixels/image"][0])
-    for path, code in ((array, 0), (desk.picture(0), 5)):
+    for path, code in ((array, 0), (desk.image(0), 5)):
         done = subprocess.run(
             [str(desk.python), "-S", *desk.argv(path)[1:]],
             env=clean_environment() | {"PYTHONPATH": str(packages)},
@@ -452,7 +452,7 @@ def test_only_pictures_need_pillow(desk: Desk) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_under_the_answer_is_one_line(desk: Desk) -> None:
+def test_a_full_disk_under_the_report_is_one_line(desk: Desk) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
             desk.argv(), stdout=full, stderr=subprocess.PIPE, text=True, check=False, env=clean_environment()

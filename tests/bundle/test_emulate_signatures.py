@@ -44,11 +44,11 @@ def scalar(name: str) -> dict[str, Any]:
     return tensor(name, batched=False)
 
 
-PICTURE = tensor("picture", -1, -1, -1, 3, kind="image", mean=[127.5], std=[127.5], color="rgb", resize="stretch")
+IMAGE_INPUT = tensor("image", -1, -1, -1, 3, kind="image", mean=[127.5], std=[127.5], color="rgb", resize="stretch")
 SIGNATURES: dict[str, tuple[list[dict[str, Any]], list[dict[str, Any]]]] = {
     "classify": ([tensor("x", -1, 3), scalar("gain")], [tensor("y", -1, 2), scalar("total")]),
     "encode": ([tensor("steps", 1, -1, 3)], [tensor("code", 1, -1, 2), tensor("mean", 1, 3)]),
-    "edges": ([PICTURE], [tensor("map", -1, -1, -1, 2)]),
+    "edges": ([IMAGE_INPUT], [tensor("map", -1, -1, -1, 2)]),
     "four": ([tensor("x", 4, 3)], [tensor("y", 4, 2)]),
     "count": ([tensor("x", 1)], [tensor("y", 1)]),
     "tell": ([tensor("x", 1)], [tensor("y", 1)]),
@@ -140,14 +140,14 @@ def change_golden(desk: Desk, key: str, change: Callable[[Any], Any]) -> None:
 @pytest.mark.parametrize("runtime", on(KEEPING))
 def test_all_that_a_bundle_may_hold_passes_on_every_pinned_runtime(made: Made, runtime: str) -> None:
     desk = made.bundle("classify", "encode", "edges", "four", "count", learns=True, runtime=runtime)
-    answer = desk.answer()
-    assert answer["verdict"] == "pass"
-    assert set(answer["outputs"]) == {"y", "total"}
-    assert {key: one["vectors"] for key, one in answer["signatures"].items()} == dict.fromkeys(
+    report = desk.report()
+    assert report["verdict"] == "pass"
+    assert set(report["outputs"]) == {"y", "total"}
+    assert {key: one["vectors"] for key, one in report["signatures"].items()} == dict.fromkeys(
         ("encode", "edges", "four", "count"), VECTORS_EACH
     )
-    assert answer["state"] == {"read": [], "assigned": [], "restored": [], "golden": True, "pass": True}
-    assert answer["train"]["last"] < answer["train"]["first"] == pytest.approx(answer["train"]["as_built"], rel=1e-5)
+    assert report["state"] == {"read": [], "assigned": [], "restored": [], "golden": True, "pass": True}
+    assert report["train"]["last"] < report["train"]["first"] == pytest.approx(report["train"]["as_built"], rel=1e-5)
 
 
 @pytest.mark.parametrize("runtime", on(KEEPING))
@@ -155,7 +155,7 @@ def test_what_was_trained_is_saved_and_loaded_on_every_pinned_runtime(made: Made
     desk = made.bundle("classify", learns=True, runtime=runtime)
     golden, state = desk.golden, desk.inputs / "state.npz"
     data = desk.save("data.npz", x=golden["signature/train/input/x"], label=golden["signature/train/input/label"])
-    trained = desk.answer(data, data, "--signature", "train", "--variables", "--save", state)
+    trained = desk.report(data, data, "--signature", "train", "--variables", "--save", state)
     losses = [one["outputs"]["loss"]["values"][0] for one in trained["results"]]
     assert losses[:1] == pytest.approx([float(golden["signature/train/output/loss"][0])], rel=1e-5)
     assert losses[3] < losses[0]
@@ -164,14 +164,14 @@ def test_what_was_trained_is_saved_and_loaded_on_every_pinned_runtime(made: Made
         assert trained["variables"]["dense/kernel"]["values"] == [float(str(v)) for v in file["dense/kernel"].ravel()]
         assert (file["dense/kernel"] != golden["variable/dense/kernel"]).all()
     x = desk.save("x.npz", x=golden["input/x"][0], gain=np.float32(1))
-    outputs = [desk.answer(x, *more)["results"][0]["outputs"] for more in ((), ("--load", state))]
+    outputs = [desk.report(x, *more)["results"][0]["outputs"] for more in ((), ("--load", state))]
     assert outputs[0] != outputs[1]
-    assert desk.answer("--load", state, "--variables")["variables"] == trained["variables"]
+    assert desk.report("--load", state, "--variables")["variables"] == trained["variables"]
 
 
 @pytest.mark.parametrize("runtime", on(RUNTIMES))
 def test_a_model_of_open_axes_alone_runs_where_a_size_of_one_would_end_the_process(made: Made, runtime: str) -> None:
-    assert made.bundle("edges", file=EDGES, runtime=runtime).answer()["verdict"] == "pass"
+    assert made.bundle("edges", file=EDGES, runtime=runtime).report()["verdict"] == "pass"
 
 
 @pytest.mark.skipif(not any(name.startswith("tflite:") for name in RUNTIMES), reason="needs tflite-runtime")
@@ -197,29 +197,29 @@ def test_each_form_of_shape_may_be_the_main_signature(made: Made, main: str) -> 
     assert f"golden: pass, {VECTORS_EACH} vectors" in done.stdout
 
 
-def test_an_open_axis_takes_any_size_and_the_answer_has_it(made: Made) -> None:
+def test_an_open_axis_takes_any_size_and_the_output_has_it(made: Made) -> None:
     desk = made.bundle("encode")
     sizes = [desk.save(f"{size}.npy", steps=np.ones((size, 3), np.float32)) for size in (1, 4, 9)]
-    results = desk.answer(*sizes, desk.save("batch.npy", steps=np.ones((2, 6, 3), np.float32)))["results"]
+    results = desk.report(*sizes, desk.save("batch.npy", steps=np.ones((2, 6, 3), np.float32)))["results"]
     assert [one["outputs"]["code"]["shape"] for one in results] == [[1, n, 2] for n in (1, 4, 9, 6, 6)]
     assert [one["index"] for one in results] == [None, None, None, 0, 1]
     assert "  code: float32 [1, 9, 2], min " in desk.run(sizes[2]).stdout
     raw = desk.inputs / "a.raw"
     raw.write_bytes(np.ones((4, 3), "<f4").tobytes())
-    assert desk.answer(raw)["results"][0]["outputs"] == results[1]["outputs"]
+    assert desk.report(raw)["results"][0]["outputs"] == results[1]["outputs"]
 
 
-def test_a_picture_keeps_its_size_along_open_axes(made: Made) -> None:
+def test_an_image_keeps_its_size_along_open_axes(made: Made) -> None:
     desk = made.bundle("edges")
     pixels = np.random.default_rng(7).integers(0, 256, (7, 11, 3), np.uint8)
     Image.fromarray(pixels).save(desk.inputs / "a.png")
-    results = desk.answer(desk.inputs / "a.png", desk.save("a.npy", picture=pixels))["results"]
+    results = desk.report(desk.inputs / "a.png", desk.save("a.npy", image=pixels))["results"]
     assert results[0]["outputs"]["map"]["shape"] == [1, 5, 9, 2]
     assert results[0]["outputs"] == results[1]["outputs"]
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.fromarray(pixels).save(desk.inputs / "turned.png", exif=turned)
-    shape = desk.answer(desk.inputs / "turned.png")["results"][0]["outputs"]["map"]["shape"]
+    shape = desk.report(desk.inputs / "turned.png")["results"][0]["outputs"]["map"]["shape"]
     assert shape == [1, 9, 5, 2]
 
 
@@ -229,7 +229,7 @@ def test_a_scalar_is_one_number_and_serves_every_sample_or_each_its_own(made: Ma
     one = desk.save("one.npz", x=x[0], gain=np.float32(2))
     all_ = desk.save("all.npz", x=x, gain=np.float32(2))
     each = desk.save("each.npz", x=x, gain=np.array([2, 4, 6], np.float32))
-    totals = [result["outputs"]["total"] for result in desk.answer(one, all_, each)["results"]]
+    totals = [result["outputs"]["total"] for result in desk.report(one, all_, each)["results"]]
     assert [total["shape"] for total in totals] == [[]] * 7
     np.testing.assert_allclose([total["values"] for total in totals], [[2], [2], [2], [2], [2], [4], [6]], rtol=1e-5)
     assert "  total: float32 []: 2\n" in desk.run(one).stdout
@@ -238,7 +238,7 @@ def test_a_scalar_is_one_number_and_serves_every_sample_or_each_its_own(made: Ma
 def test_a_fixed_batch_is_run_a_whole_call_at_a_time(made: Made) -> None:
     desk = made.bundle("four")
     rows = desk.golden["input/x"]
-    results = desk.answer(desk.save("a.npy", x=rows))["results"]
+    results = desk.report(desk.save("a.npy", x=rows))["results"]
     assert [one["index"] for one in results] == [0, 1, 2]
     assert {tuple(one["outputs"]["y"]["shape"]) for one in results} == {(4, 2)}
     found = np.array([one["outputs"]["y"]["values"] for one in results]).reshape(12, 2)
@@ -254,7 +254,7 @@ def test_a_fixed_batch_is_run_a_whole_call_at_a_time(made: Made) -> None:
         ("encode", np.ones((4, 2)), r"shape \[4, 2\], and \[any, 3\], or \[N, any, 3\] for a batch, is needed"),
         ("encode", np.ones((0, 3)), r"shape \[0, 3\], and \[any, 3\]"),
         ("classify", np.ones(3), r"it is for one input, and classify has \['gain', 'x'\]: give an .npz"),
-        ("edges", np.ones((2, 2, 3), np.uint8), r"cannot run edges of picture \[1, 2, 2, 3\]: .*; give another size"),
+        ("edges", np.ones((2, 2, 3), np.uint8), r"cannot run edges of image \[1, 2, 2, 3\]: .*; give another size"),
     ],
 )
 def test_a_size_that_cannot_be_meant_is_refused_in_one_line(made: Made, main: str, array: Any, message: str) -> None:
@@ -270,7 +270,7 @@ def test_bytes_that_fill_no_shape_are_refused(made: Made) -> None:
     assert_one_clear_line(made.bundle("edges").run(path), 2, "more than one open axis, and bytes say no shape")
 
 
-def test_a_golden_answer_of_another_size_fails_and_says_both(made: Made) -> None:
+def test_a_golden_output_of_another_size_fails_and_says_both(made: Made) -> None:
     desk = made.bundle("classify", "encode")
     for kind in ("output", "float"):
         change_golden(desk, f"signature/encode/{kind}/code", lambda array: array[:, :4])
@@ -298,7 +298,7 @@ def test_a_shape_is_held_against_the_open_axes_of_the_file(made: Made, shape: li
 # ---------------------------------------------------------------- further signatures
 
 
-def test_a_person_reads_every_signature_under_its_key(made: Made) -> None:
+def test_a_user_reads_every_signature_under_its_key(made: Made) -> None:
     desk = made.bundle("classify", "encode", learns=True)
     done = desk.run()
     assert (done.returncode, done.stderr) == (0, "")
@@ -311,7 +311,7 @@ def test_a_person_reads_every_signature_under_its_key(made: Made) -> None:
     )
 
 
-def test_one_wrong_answer_of_a_further_signature_fails_the_bundle(made: Made) -> None:
+def test_one_wrong_output_of_a_further_signature_fails_the_bundle(made: Made) -> None:
     desk = made.bundle("classify", "encode")
     mean = desk.golden["signature/encode/output/mean"]
     mean[2, 1] += 1
@@ -325,7 +325,7 @@ def test_one_wrong_answer_of_a_further_signature_fails_the_bundle(made: Made) ->
 def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
     desk = made.bundle("classify", "encode")
     desk.write_golden({key: array for key, array in desk.golden.items() if "encode" not in key})
-    assert desk.answer()["signatures"]["encode"]["vectors"] == 0
+    assert desk.report()["signatures"]["encode"]["vectors"] == 0
     assert "signature encode: no golden vectors\n" in desk.run().stdout
     desk.write_golden(made.golden("classify", ["encode"], learns=False) | {"signature/encode/drift/code": np.zeros(2)})
     assert_one_clear_line(desk.run(), 2, "signature/encode/drift/code is missing, or is no number")
@@ -334,10 +334,10 @@ def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
 def test_inputs_go_through_the_signature_that_is_asked_for(made: Made) -> None:
     desk = made.bundle("classify", "encode", "four")
     steps = desk.save("a.npy", steps=np.ones((4, 3), np.float32))
-    answer = desk.answer(steps, "--signature", "encode", "--benchmark", 5)
-    assert set(answer["results"][0]["outputs"]) == {"code", "mean"}
-    assert answer["benchmark"]["runs"] == 5
-    assert desk.answer("--signature", "four", "--benchmark", 5)["benchmark"]["runs"] == 5
+    report = desk.report(steps, "--signature", "encode", "--benchmark", 5)
+    assert set(report["results"][0]["outputs"]) == {"code", "mean"}
+    assert report["benchmark"]["runs"] == 5
+    assert desk.report("--signature", "four", "--benchmark", 5)["benchmark"]["runs"] == 5
     unknown = desk.run(steps, "--signature", "decode")
     assert_one_clear_line(unknown, 2, "takes no INPUT by that name; there is: classify, encode, four")
     assert_one_clear_line(desk.run("--signature", "encode"), 2, "--signature encode is for an INPUT, and there is none")
@@ -356,13 +356,13 @@ def test_the_golden_vectors_are_replayed_with_the_variables_as_built(made: Made)
     """`count` changes with every call the variable that `tell` outputs with."""
     desk = made.bundle("count", "tell", learns=True)
     one = desk.save("one.npy", x=np.float32(1))
-    answer = desk.answer("--golden", one, one)
-    assert answer["verdict"] == "pass"
-    assert [result["outputs"]["y"]["values"] for result in answer["results"]] == [[3.0], [4.0]]
+    report = desk.report("--golden", one, one)
+    assert report["verdict"] == "pass"
+    assert [result["outputs"]["y"]["values"] for result in report["results"]] == [[3.0], [4.0]]
     state = desk.save("state.npz", **without_prefix(desk.golden) | {"seen": np.int32(50)})
-    answer = desk.answer("--golden", "--load", state, one, one)
-    assert answer["verdict"] == "pass"
-    assert [result["outputs"]["y"]["values"] for result in answer["results"]] == [[51.0], [52.0]]
+    report = desk.report("--golden", "--load", state, one, one)
+    assert report["verdict"] == "pass"
+    assert [result["outputs"]["y"]["values"] for result in report["results"]] == [[51.0], [52.0]]
 
 
 @pytest.mark.parametrize(
@@ -384,7 +384,7 @@ def test_a_bit_that_compares_equal_is_still_another_bit(learner: Desk) -> None:
     learner.write_golden(learner.golden | {"variable/bias": np.array([0.5, -0.5], np.float32)})
     state = without_prefix(learner.golden) | {"bias": np.array([-0.0, np.nan], np.float32)}
     path, again = learner.save("state.npz", **state), learner.inputs / "again.npz"
-    learner.answer("--load", path, "--save", again)
+    learner.report("--load", path, "--save", again)
     with np.load(again) as file:
         assert {name: file[name].tobytes() for name in file.files} == {k: v.tobytes() for k, v in state.items()}
 
@@ -394,10 +394,10 @@ def test_a_variable_that_cannot_be_assigned_fails(learner: Desk) -> None:
     learner.change_signature(lambda document: document["variables"].update(assign="assign_most"))
     done = learner.run("--json")
     assert done.returncode == 4
-    answer = json.loads(done.stdout)
-    assert answer["outputs"]["y"]["pass"]
+    report = json.loads(done.stdout)
+    assert report["outputs"]["y"]["pass"]
     bias = ["bias"]
-    assert answer["state"] == {"read": [], "assigned": bias, "restored": bias, "golden": False, "pass": False}
+    assert report["state"] == {"read": [], "assigned": bias, "restored": bias, "golden": False, "pass": False}
     faults = "bias does not take another value, bias does not come back, then the golden vectors are off"
     assert f"  variables: {faults}: FAIL\n" in learner.run().stdout
 
@@ -425,7 +425,7 @@ def test_a_loss_that_does_not_fall_fails(learner: Desk, value: float, message: s
 
 
 def test_variables_are_listed_with_their_values(learner: Desk) -> None:
-    listed = learner.answer("--variables")
+    listed = learner.report("--variables")
     assert "verdict" not in listed
     kernel, built = listed["variables"]["dense/kernel"], learner.golden["variable/dense/kernel"]
     assert (kernel["dtype"], kernel["shape"], kernel["truncated"]) == ("float32", [3, 2], False)
@@ -499,22 +499,22 @@ def test_a_model_with_operators_of_tensorflow_is_refused_and_they_are_named(made
 
 
 def test_an_interpreter_that_crashes_is_an_error_with_its_signal(made: Made) -> None:
-    """LiteRT 1 ends its process where a picture is smaller than the convolution over it."""
+    """LiteRT 1 ends its process where an image is smaller than the convolution over it."""
     desk = made.bundle("edges", runtime="litert:1.4.0")
-    small = desk.save("small.npy", picture=np.zeros((1, 1, 3), np.uint8))
+    small = desk.save("small.npy", image=np.zeros((1, 1, 3), np.uint8))
     with pytest.raises(EngineError, match=r"the interpreter of litert:1\.4\.0 ended with SIGSEGV"):
         run_harness(desk.bundle, "litert:1.4.0", [str(small)], lambda _: None, allow_code=True)
 
 
 @pytest.mark.parametrize("runtime", CRASH_ON_VARIABLES)
-def test_a_runtime_that_ends_on_variables_is_told_as_that(made: Made, runtime: str) -> None:
+def test_a_runtime_that_ends_on_variables_is_reported_as_that(made: Made, runtime: str) -> None:
     learns = made.bundle("classify", learns=True, runtime=runtime)
     with pytest.raises(EngineError, match="this bundle has variables, which it may crash on") as refused:
         replay_golden(learns.bundle, runtime, lambda _: None)
     assert "litert:1.1.2" in refused.value.hint
 
 
-def test_a_build_is_told_which_part_of_the_replay_failed(learner: Desk) -> None:
+def test_a_build_learns_which_part_of_the_replay_failed(learner: Desk) -> None:
     change_golden(learner, "variable/seen", lambda array: array + np.int32(1))
     with pytest.raises(CheckError, match=r"on litert:2.3.0 .*: variables do not hold .*: seen"):
         replay_golden(learner.bundle, NEWEST, lambda _: None)

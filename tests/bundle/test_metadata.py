@@ -33,7 +33,7 @@ LABELS = {"labels.txt": b"".join(b"%d\n" % i for i in range(10))}
 
 
 @pytest.fixture
-def facts(digits_bundle: Path) -> dict[str, Any]:
+def signature(digits_bundle: Path) -> dict[str, Any]:
     """Give the digits' signature.json."""
     return dict(json.loads((assets(digits_bundle) / "signature.json").read_text("utf-8")))
 
@@ -68,16 +68,16 @@ def assets(bundle: Path) -> Path:
 def change(bundle: Path, edit: Callable[[dict[str, Any]], None]) -> None:
     """Edit signature.json."""
     path = assets(bundle) / "signature.json"
-    facts = json.loads(path.read_text("utf-8"))
-    edit(facts)
-    path.write_text(json.dumps(facts), "utf-8")
+    signature = json.loads(path.read_text("utf-8"))
+    edit(signature)
+    path.write_text(json.dumps(signature), "utf-8")
 
 
 # ---------------------------------------------------------------- what is written
 
 
-def test_what_is_written_is_read_again(bare: bytes, facts: dict[str, Any]) -> None:
-    model = write_metadata(bare, signed(facts), ABOUT, LABELS)
+def test_what_is_written_is_read_again(bare: bytes, signature: dict[str, Any]) -> None:
+    model = write_metadata(bare, signed(signature), ABOUT, LABELS)
     found = read_metadata(model)
     assert found is not None
     assert (found.name, found.version, found.author, found.license) == ("digits", "1.2.3", "A. Maker", "MIT")
@@ -88,12 +88,12 @@ def test_what_is_written_is_read_again(bare: bytes, facts: dict[str, Any]) -> No
     assert (digit.name, digit.description) == ("digit", "which it is")
     assert [(each.name, each.kind) for each in digit.files] == [("labels.txt", "labels")]
     assert read_files(model) == LABELS
-    assert found == describe(read_tflite(bare), signed(facts), ABOUT)
+    assert found == describe(read_tflite(bare), signed(signature), ABOUT)
 
 
-def test_the_converters_bytes_stay_as_they_are_and_aligned(bare: bytes, facts: dict[str, Any]) -> None:
+def test_the_converters_bytes_stay_as_they_are_and_aligned(bare: bytes, signature: dict[str, Any]) -> None:
     for length in range(0, 64, 4):  # of what stands in front
-        model = write_metadata(bare, signed(facts), About("digits", "1.0.0", "d" * length), LABELS)
+        model = write_metadata(bare, signed(signature), About("digits", "1.0.0", "d" * length), LABELS)
         assert model.find(bare) % 64 == 0
     before, after = read_tflite(bare), read_tflite(model)
     assert (after.subgraphs, after.signatures) == (before.subgraphs, before.signatures)
@@ -103,18 +103,18 @@ def test_the_converters_bytes_stay_as_they_are_and_aligned(bare: bytes, facts: d
     assert set(moved) == {model.find(bare)}
 
 
-def test_the_same_arguments_give_the_same_bytes(bare: bytes, facts: dict[str, Any]) -> None:
-    assert write_metadata(bare, signed(facts), ABOUT, LABELS) == write_metadata(
-        bare, signed(dict(facts)), ABOUT, dict(LABELS)
+def test_the_same_arguments_give_the_same_bytes(bare: bytes, signature: dict[str, Any]) -> None:
+    assert write_metadata(bare, signed(signature), ABOUT, LABELS) == write_metadata(
+        bare, signed(dict(signature)), ABOUT, dict(LABELS)
     )
-    with zipfile.ZipFile(io.BytesIO(write_metadata(bare, signed(facts), ABOUT, LABELS))) as archive:
+    with zipfile.ZipFile(io.BytesIO(write_metadata(bare, signed(signature), ABOUT, LABELS))) as archive:
         assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
         assert {entry.compress_type for entry in archive.infolist()} == {zipfile.ZIP_STORED}
 
 
-def test_metadata_that_was_there_is_replaced(bare: bytes, facts: dict[str, Any]) -> None:
-    once = write_metadata(bare, signed(facts), About("old", "0.0.1"), {"labels.txt": b"old\n"})
-    twice = write_metadata(once, signed(facts), ABOUT, LABELS)
+def test_metadata_that_was_there_is_replaced(bare: bytes, signature: dict[str, Any]) -> None:
+    once = write_metadata(bare, signed(signature), About("old", "0.0.1"), {"labels.txt": b"old\n"})
+    twice = write_metadata(once, signed(signature), ABOUT, LABELS)
     assert [each.name for each in read_tflite(twice).metadata].count(NAME) == 1
     found = read_metadata(twice)
     assert (found and found.name, read_files(twice)) == ("digits", LABELS)
@@ -122,10 +122,10 @@ def test_metadata_that_was_there_is_replaced(bare: bytes, facts: dict[str, Any])
 
 @pytest.mark.parametrize(("activation", "written"), [("none", True), ("sigmoid", True), ("softmax", False)])
 def test_a_threshold_is_written_where_readers_hold_it_against_the_apps_own_scores(
-    bare: bytes, facts: dict[str, Any], activation: str, written: bool
+    bare: bytes, signature: dict[str, Any], activation: str, written: bool
 ) -> None:
-    facts["outputs"][0] |= {"activation": activation, "threshold": 0.25}
-    model = write_metadata(bare, signed(facts), ABOUT, LABELS)
+    signature["outputs"][0] |= {"activation": activation, "threshold": 0.25}
+    model = write_metadata(bare, signed(signature), ABOUT, LABELS)
     found = read_metadata(model)
     assert found is not None
     digit = found.subgraphs[0].outputs[0]
@@ -136,21 +136,21 @@ def test_a_threshold_is_written_where_readers_hold_it_against_the_apps_own_score
 
 
 def test_a_colour_that_the_format_does_not_have_is_unknown_and_float_ends_are_normalized(
-    bare: bytes, facts: dict[str, Any]
+    bare: bytes, signature: dict[str, Any]
 ) -> None:
-    facts["inputs"][0] |= {"color": "bgr", "dtype": "float32", "scale": None, "mean": [127.5], "std": [-127.5]}
-    found = read_metadata(write_metadata(bare, signed(facts), ABOUT, LABELS))
+    signature["inputs"][0] |= {"color": "bgr", "dtype": "float32", "scale": None, "mean": [127.5], "std": [-127.5]}
+    found = read_metadata(write_metadata(bare, signed(signature), ABOUT, LABELS))
     assert found is not None
     image = found.subgraphs[0].inputs[0]
     assert (image.color, image.low, image.high) == ("", (-1.0,), (1.0,))
 
 
-def test_text_in_any_language_survives(bare: bytes, facts: dict[str, Any]) -> None:
-    told = About("digits", "1.0.0", "Erkennt Ziffern: größer, 数字, 🙂\n\x1b[31m", inputs={"image": "\u202e"})
-    model = write_metadata(bare, signed(facts), told, {"labels.txt": "ä\n字\n".encode()})
+def test_text_in_any_language_survives(bare: bytes, signature: dict[str, Any]) -> None:
+    about = About("digits", "1.0.0", "Erkennt Ziffern: größer, 数字, 🙂\n\x1b[31m", inputs={"image": "\u202e"})
+    model = write_metadata(bare, signed(signature), about, {"labels.txt": "ä\n字\n".encode()})
     found = read_metadata(model)
     assert found is not None
-    assert found.description == told.description
+    assert found.description == about.description
     assert not [line for line in lines_of(read_tflite(model)) if "\x1b" in line], "safe for a terminal"
 
 
@@ -204,9 +204,9 @@ def test_no_damaged_byte_of_the_metadata_raises_anything_but_a_model_error(finis
     assert 100 < refused < 530
 
 
-def test_a_file_that_is_no_model_is_refused(facts: dict[str, Any]) -> None:
+def test_a_file_that_is_no_model_is_refused(signature: dict[str, Any]) -> None:
     with pytest.raises(ModelError, match=r"not a \.tflite file"):
-        write_metadata(b"nothing", signed(facts), ABOUT, LABELS)
+        write_metadata(b"nothing", signed(signature), ABOUT, LABELS)
 
 
 # ---------------------------------------------------------------- the build
@@ -234,10 +234,10 @@ def test_a_build_writes_what_the_recipe_says_of_the_model(digits_bundle: Path, t
     assert weighed["value"] == f"{(assets(tmp_path / 'digits') / 'model.tflite').stat().st_size:,} B"
     same = [read_tflite(assets(each) / "model.tflite").subgraphs for each in (digits_bundle, tmp_path / "digits")]
     assert same[0] == same[1], "the worker's product is the same"
-    told = run_kit("diff", str(digits_bundle), str(tmp_path / "digits"))
-    assert told.returncode == 6
-    assert "only in B: model author 'Ada'" in told.stdout
-    assert "the same structure" in told.stdout
+    done = run_kit("diff", str(digits_bundle), str(tmp_path / "digits"))
+    assert done.returncode == 6
+    assert "only in B: model author 'Ada'" in done.stdout
+    assert "the same structure" in done.stdout
 
 
 def test_labels_in_the_model_are_the_labels_beside_it(digits_bundle: Path, tmp_path: Path) -> None:
@@ -266,29 +266,29 @@ def test_the_step_finds_a_swapped_labels_file_and_shows_both(bundle: Path) -> No
 
 
 def test_the_step_finds_a_wrong_mean_and_names_both_values(bundle: Path) -> None:
-    change(bundle, lambda facts: facts["inputs"][0].update(mean=[127.5]))
+    change(bundle, lambda signature: signature["inputs"][0].update(mean=[127.5]))
     step = metadata_step(bundle)
     assert step.verdict == "fail"
     assert "image: mean [0] in the metadata, [127.5] in signature.json" in step.detail
 
 
 def test_the_step_finds_a_mean_that_is_wrong_in_both_by_the_recipe(bundle: Path, bare: bytes) -> None:
-    change(bundle, lambda facts: facts["inputs"][0].update(mean=[127.5]))
-    facts = json.loads((assets(bundle) / "signature.json").read_text("utf-8"))
-    told = About("digits", "1.0.0")
-    (assets(bundle) / "model.tflite").write_bytes(write_metadata(bare, signed(facts), told, LABELS))
+    change(bundle, lambda signature: signature["inputs"][0].update(mean=[127.5]))
+    signature = json.loads((assets(bundle) / "signature.json").read_text("utf-8"))
+    about = About("digits", "1.0.0")
+    (assets(bundle) / "model.tflite").write_bytes(write_metadata(bare, signed(signature), about, LABELS))
     step = metadata_step(bundle)
     assert step.verdict == "fail"
     assert "image: mean [127.5] in the metadata, [0] in the recipe" in step.detail
 
 
 def test_the_step_finds_a_model_without_metadata_and_one_without_its_labels(
-    bundle: Path, bare: bytes, facts: dict[str, Any]
+    bundle: Path, bare: bytes, signature: dict[str, Any]
 ) -> None:
     model = assets(bundle) / "model.tflite"
     model.write_bytes(bare)
     assert metadata_step(bundle).detail == "model.tflite has no metadata"
-    model.write_bytes(write_metadata(bare, signed(facts), About("digits", "1.0.0"), {}))
+    model.write_bytes(write_metadata(bare, signed(signature), About("digits", "1.0.0"), {}))
     assert "labels.txt: none in the model" in metadata_step(bundle).detail
     model.write_bytes(b"gone")
     assert metadata_step(bundle).verdict == "fail"

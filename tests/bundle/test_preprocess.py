@@ -1,4 +1,4 @@
-"""What the pre-processing does to a picture and to a number, on files that each test makes."""
+"""What the pre-processing does to an image and to a number, on files that each test makes."""
 
 import shutil
 import subprocess
@@ -17,8 +17,8 @@ from kit.shared.preprocess import apply_activation, dequantize, load_image, norm
 RED, GREEN, BLUE = (255, 0, 0), (0, 255, 0), (0, 0, 255)
 
 
-def picture(path: Path, pixels: Any, mode: str | None = None, **options: Any) -> Path:
-    """Save an array [H, W] or [H, W, C] as a picture."""
+def save_image(path: Path, pixels: Any, mode: str | None = None, **options: Any) -> Path:
+    """Save an array [H, W] or [H, W, C] as an image."""
     image = Image.fromarray(np.asarray(pixels))
     (image.convert(mode) if mode else image).save(path, **options)
     return path
@@ -29,47 +29,47 @@ def stripes(*colors: tuple[int, int, int], height: int) -> NDArray[np.uint8]:
     return np.concatenate([np.full((height, height, 3), color, np.uint8) for color in colors], axis=1)
 
 
-# ---------------------------------------------------------------- pictures
+# ---------------------------------------------------------------- images
 
 
 @pytest.mark.parametrize(
     ("shape", "color"), [((5, 7, 1), "grayscale"), ((5, 7), "grayscale"), ((5, 7, 3), "rgb"), ((5, 7, 3), "bgr")]
 )
-def test_a_picture_becomes_exactly_the_shape_that_the_model_wants(
+def test_an_image_becomes_exactly_the_shape_that_the_model_wants(
     tmp_path: Path, shape: tuple[int, ...], color: str
 ) -> None:
-    path = picture(tmp_path / "a.png", stripes(RED, BLUE, height=20))
+    path = save_image(tmp_path / "a.png", stripes(RED, BLUE, height=20))
     for resize in ("stretch", "crop"):
         pixels = load_image(path, shape, color, resize)
         assert pixels.shape == shape
         assert pixels.dtype == np.uint8
 
 
-def test_a_picture_of_the_right_size_keeps_every_pixel(tmp_path: Path) -> None:
+def test_an_image_of_the_right_size_keeps_every_pixel(tmp_path: Path) -> None:
     pixels = np.random.default_rng(7).integers(0, 256, (9, 4, 3), dtype=np.uint8)
-    path = picture(tmp_path / "a.png", pixels)
+    path = save_image(tmp_path / "a.png", pixels)
     np.testing.assert_array_equal(load_image(path, (9, 4, 3), "rgb", "stretch"), pixels)
     np.testing.assert_array_equal(load_image(path, (9, 4, 3), "bgr", "crop"), pixels[:, :, ::-1])
 
 
 def test_grayscale_weighs_the_colors_as_the_eye_does(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", stripes(RED, GREEN, BLUE, height=1))
+    path = save_image(tmp_path / "a.png", stripes(RED, GREEN, BLUE, height=1))
     assert load_image(path, (1, 3), "grayscale", "stretch").tolist() == [[76, 150, 29]]
 
 
 def test_a_photo_that_was_taken_sideways_stands_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: show it rotated 90 degrees clockwise
-    path = picture(tmp_path / "a.png", stripes(RED, BLUE, height=4), exif=exif)
+    path = save_image(tmp_path / "a.png", stripes(RED, BLUE, height=4), exif=exif)
     pixels = load_image(path, (8, 4, 3), "rgb", "stretch")
     assert (pixels[:4] == RED).all()
     assert (pixels[4:] == BLUE).all()
 
 
 def test_what_is_transparent_becomes_black_and_half_of_it_half_as_bright(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", np.array([[[200, 100, 50, 0], [200, 100, 50, 255]]], np.uint8))
+    path = save_image(tmp_path / "a.png", np.array([[[200, 100, 50, 0], [200, 100, 50, 255]]], np.uint8))
     assert load_image(path, (1, 2, 3), "rgb", "stretch").tolist() == [[[0, 0, 0], [200, 100, 50]]]
-    path = picture(tmp_path / "b.png", np.full((1, 1, 4), (200, 100, 50, 128), np.uint8))
+    path = save_image(tmp_path / "b.png", np.full((1, 1, 4), (200, 100, 50, 128), np.uint8))
     assert load_image(path, (1, 1, 3), "rgb", "stretch").tolist() == [[[100, 50, 25]]]
 
 
@@ -83,13 +83,13 @@ def test_a_transparent_color_of_a_palette_becomes_black(tmp_path: Path) -> None:
 
 
 def test_16_bits_are_scaled_and_not_clipped(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", np.array([[0, 255, 256, 32768, 65535]], np.uint16))
+    path = save_image(tmp_path / "a.png", np.array([[0, 255, 256, 32768, 65535]], np.uint16))
     assert load_image(path, (1, 5), "grayscale", "stretch").tolist() == [[0, 0, 1, 128, 255]]
 
 
 def test_crop_keeps_the_middle_and_stretch_keeps_all(tmp_path: Path) -> None:
-    wide = picture(tmp_path / "wide.png", stripes(RED, GREEN, BLUE, height=30))
-    tall = picture(tmp_path / "tall.png", stripes(RED, GREEN, BLUE, height=30).transpose(1, 0, 2))
+    wide = save_image(tmp_path / "wide.png", stripes(RED, GREEN, BLUE, height=30))
+    tall = save_image(tmp_path / "tall.png", stripes(RED, GREEN, BLUE, height=30).transpose(1, 0, 2))
     for path in (wide, tall):
         cropped = load_image(path, (10, 10, 3), "rgb", "crop")
         assert (cropped == GREEN).all()
@@ -99,26 +99,26 @@ def test_crop_keeps_the_middle_and_stretch_keeps_all(tmp_path: Path) -> None:
 
 
 def test_crop_follows_the_shape_of_a_model_that_is_not_square(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.png", stripes(RED, GREEN, GREEN, BLUE, height=30))
+    path = save_image(tmp_path / "a.png", stripes(RED, GREEN, GREEN, BLUE, height=30))
     assert (load_image(path, (10, 20, 3), "rgb", "crop") == GREEN).all()
 
 
 def test_reducing_averages_so_that_a_fine_pattern_turns_gray(tmp_path: Path) -> None:
     board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
-    pixels = load_image(picture(tmp_path / "a.png", board), (8, 8), "grayscale", "stretch")
+    pixels = load_image(save_image(tmp_path / "a.png", board), (8, 8), "grayscale", "stretch")
     assert pixels.min() >= 126
     assert pixels.max() <= 129
 
 
-def test_of_a_moving_picture_the_first_frame_counts(tmp_path: Path) -> None:
+def test_of_an_animation_the_first_frame_counts(tmp_path: Path) -> None:
     frames = [Image.fromarray(np.full((4, 4, 3), color, np.uint8)) for color in (RED, BLUE)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     assert (load_image(tmp_path / "a.gif", (4, 4, 3), "rgb", "stretch") == RED).all()
 
 
-def test_a_file_that_is_no_whole_picture_is_named(tmp_path: Path) -> None:
-    whole = picture(tmp_path / "whole.png", np.random.default_rng(7).integers(0, 256, (40, 40), dtype=np.uint8))
-    bad = {"text.png": b"not a picture", "empty.png": b"", "half.png": whole.read_bytes()[:700]}
+def test_a_file_that_is_no_whole_image_is_named(tmp_path: Path) -> None:
+    whole = save_image(tmp_path / "whole.png", np.random.default_rng(7).integers(0, 256, (40, 40), dtype=np.uint8))
+    bad = {"text.png": b"not an image", "empty.png": b"", "half.png": whole.read_bytes()[:700]}
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(ValueError, match=f"{name} is not an image that Pillow can read: .") as caught:
@@ -127,12 +127,12 @@ def test_a_file_that_is_no_whole_picture_is_named(tmp_path: Path) -> None:
 
 
 def test_pixels_of_32_bits_are_refused_because_their_white_is_unknown(tmp_path: Path) -> None:
-    path = picture(tmp_path / "a.tiff", np.ones((4, 4), np.float32))
+    path = save_image(tmp_path / "a.tiff", np.ones((4, 4), np.float32))
     with pytest.raises(ValueError, match="32 bits"):
         load_image(path, (4, 4), "grayscale", "stretch")
 
 
-def test_a_missing_file_is_missing_and_not_a_bad_picture(tmp_path: Path) -> None:
+def test_a_missing_file_is_missing_and_not_a_bad_image(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_image(tmp_path / "none.png", (8, 8), "grayscale", "stretch")
 
@@ -148,10 +148,10 @@ def test_a_missing_file_is_missing_and_not_a_bad_picture(tmp_path: Path) -> None
         ((8, 8), "grayscale", "fit", "resize 'fit' is unknown: one of stretch, crop"),
     ],
 )
-def test_a_shape_or_word_that_means_no_picture_is_refused(
+def test_a_shape_or_word_that_means_no_image_is_refused(
     tmp_path: Path, shape: tuple[int, ...], color: str, resize: str, message: str
 ) -> None:
-    path = picture(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
+    path = save_image(tmp_path / "a.png", np.zeros((8, 8), np.uint8))
     with pytest.raises(ValueError, match=message):
         load_image(path, shape, color, resize)
 

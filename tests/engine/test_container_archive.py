@@ -252,12 +252,12 @@ def locked(content: bytes) -> Deb:
 
 def test_a_debian_package_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     there = a_mirror_with(tmp_path, b"package", monkeypatch)
-    told: list[str] = []
-    (path,) = fetch_debs([locked(b"package")], told.append)
+    lines: list[str] = []
+    (path,) = fetch_debs([locked(b"package")], lines.append)
     there.unlink()
-    assert fetch_debs([locked(b"package")], told.append) == (path,)
+    assert fetch_debs([locked(b"package")], lines.append) == (path,)
     assert path.read_bytes() == b"package"
-    assert len(told) == 1
+    assert len(lines) == 1
 
 
 def test_a_tampered_debian_package_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,12 +35,12 @@ def use_context(folder: Path, name: str, host: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
 
 
-def test_no_socket_is_told_as_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_socket_is_reported_as_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     assert probe() == f"no container engine is here (no socket at {tmp_path}/none.sock)"
 
 
-def test_a_socket_that_its_engine_left_is_told_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_socket_that_its_engine_left_is_distinguished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(f"{tmp_path}/stale.sock")
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/stale.sock")
@@ -57,7 +57,7 @@ def test_an_engine_that_hangs_is_given_up_in_time(tmp_path: Path, monkeypatch: p
         assert time.perf_counter() - begin < 5
 
 
-def test_a_socket_of_another_group_is_told_as_a_permission(tmp_path: Path) -> None:
+def test_a_socket_of_another_group_is_reported_as_a_permission(tmp_path: Path) -> None:
     if os.getuid() != 0:
         pytest.skip("only root can become another user, whom the socket refuses")
     with socket.socket(socket.AF_UNIX) as closed:
@@ -79,7 +79,7 @@ def test_a_socket_of_another_group_is_told_as_a_permission(tmp_path: Path) -> No
     assert done.stdout.startswith(f"no permission to use the engine at {tmp_path}/closed.sock")
 
 
-def test_a_dead_host_and_an_unknown_context_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_host_and_an_unknown_context_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{free.getsockname()[1]}"

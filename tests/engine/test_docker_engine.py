@@ -60,7 +60,7 @@ def test_every_scheme_converts_in_the_trimmed_image_to_the_venv_s_bytes(tmp_path
     assert found[0] == found[1]
 
 
-def test_auto_takes_docker_where_an_engine_answers_and_says_so(tmp_path: Path) -> None:
+def test_auto_takes_docker_where_an_engine_responds_and_says_so(tmp_path: Path) -> None:
     built = run_kit("build", str(write_recipe(tmp_path)), "--out", str(tmp_path / "out"))
     assert built.returncode == 0, built.stderr
     assert "engine: docker, because" in built.stderr
@@ -129,9 +129,9 @@ def test_the_job_sees_no_network_no_root_and_no_writable_disk(
 ) -> None:
     process = _start(write_recipe(tmp_path), tmp_path / "out")
     container = _wait_for_container(docker_client, process)
-    facts = docker_client.api.inspect_container(container)
+    details = docker_client.api.inspect_container(container)
     process.communicate(timeout=120)
-    host, config = facts["HostConfig"], facts["Config"]
+    host, config = details["HostConfig"], details["Config"]
     assert host["NetworkMode"] == "none"
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]
@@ -139,7 +139,7 @@ def test_the_job_sees_no_network_no_root_and_no_writable_disk(
     assert host["PidsLimit"] == 256
     assert host["Memory"] == host["MemorySwap"] == 8 << 30
     assert config["User"] not in {"", "0", "root"}
-    assert {m["Destination"]: m["RW"] for m in facts["Mounts"]} == {"/in": False, "/out": True}
+    assert {m["Destination"]: m["RW"] for m in details["Mounts"]} == {"/in": False, "/out": True}
     assert not [name for name in config["Env"] if name.split("=")[0] in os.environ and "PROXY" in name.upper()]
 
 

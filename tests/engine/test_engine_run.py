@@ -45,7 +45,7 @@ def test_a_link_out_of_the_job_folder_is_refused(folder: JobFolder, tmp_path: Pa
 
 
 def trail(*events: dict[str, object]) -> Trail:
-    """Return how far a worker came that told these lines."""
+    """Return how far a worker came that wrote these lines."""
     made = Trail()
     for event in events:
         made.note(event)
@@ -103,9 +103,9 @@ def test_progress_that_is_none_is_no_harm(folder: JobFolder) -> None:
     from kit.engine.run import _pass_on
     from kit.progress import Reporter
 
-    told = Trail()
+    seen = Trail()
     for line in ('{"stage": 3}', '{"layers": 5}', '{"layer": "\\u001b[31m"}', "[]", "{", '{"layers": [[1], {}]}', "7"):
-        _pass_on(line, Reporter(quiet=True), told)
-    assert "\x1b" not in told.layer + told.stage
+        _pass_on(line, Reporter(quiet=True), seen)
+    assert "\x1b" not in seen.layer + seen.stage
     with pytest.raises(ModelError):
-        _outcome(folder, Exit(-6), LocalEngine(), told)
+        _outcome(folder, Exit(-6), LocalEngine(), seen)

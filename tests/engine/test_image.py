@@ -149,10 +149,10 @@ def test_a_container_sees_no_network_no_secret_and_can_write_nothing_but_its_res
 
 
 def test_an_image_that_is_there_is_found_without_building(docker_client: docker.DockerClient, image: Image) -> None:
-    told: list[str] = []
+    lines: list[str] = []
     begin = time.perf_counter()
-    assert ensure_image(docker_client, find_toolchain("2.19.1"), told.append) == image
-    assert told == []
+    assert ensure_image(docker_client, find_toolchain("2.19.1"), lines.append) == image
+    assert lines == []
     assert time.perf_counter() - begin < 2
 
 
@@ -165,11 +165,11 @@ def test_an_image_built_again_from_the_same_downloads_has_the_pinned_id(
         (tmp_path / name).symlink_to(cache_dir() / name)
     monkeypatch.setenv("DROPKIT_CACHE", str(tmp_path))
     docker_client.images.remove(image.id, force=True)
-    told: list[str] = []
-    again = ensure_image(docker_client, find_toolchain("2.19.1"), told.append)
+    lines: list[str] = []
+    again = ensure_image(docker_client, find_toolchain("2.19.1"), lines.append)
     assert again.id == image.id
-    assert any("building" in line for line in told)
-    assert not any("not checked" in line for line in told)
+    assert any("building" in line for line in lines)
+    assert not any("not checked" in line for line in lines)
     assert {path.name for path in (tmp_path / "images").iterdir() if path.suffix != ".json"} == {".lock"}
 
 
@@ -273,7 +273,9 @@ def test_a_base_from_a_registry_keeps_its_layers_byte_for_byte(
     assert not docker_client.images.list(name=f"{address}/python")
 
 
-def test_a_registry_that_does_not_answer_is_told_at_once(docker_client: docker.DockerClient, tmp_path: Path) -> None:
+def test_a_registry_that_does_not_respond_is_reported_at_once(
+    docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"

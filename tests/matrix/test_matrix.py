@@ -1,4 +1,4 @@
-"""One recipe through several toolchains: what is built, what is told, and what an interrupt leaves."""
+"""One recipe through several toolchains: what is built, what is printed, and what an interrupt leaves."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_all_is_every_pinned_version_once_and_in_order() -> None:
 # ---------------------------------------------------------------- builds
 
 
-def test_json_has_every_fact_of_a_built_cell(digits: Path) -> None:
+def test_json_has_every_key_of_a_build(digits: Path) -> None:
     matrix, _ = again(digits)
     build = next(build for build in matrix["builds"] if build["tensorflow"] == MADE)
     model = digits / MADE / "digits" / "src/main/assets/digits/model.tflite"
@@ -129,11 +129,11 @@ def test_a_second_run_rebuilds_nothing_and_says_unchanged(digits: Path) -> None:
         }
 
     before = state()
-    matrix, told = again(digits)
+    matrix, printed = again(digits)
     assert state() == before
     assert all(build["unchanged"] for build in matrix["builds"])
-    assert told.count("unchanged") == len(matrix["builds"])
-    assert "building" not in told
+    assert printed.count("unchanged") == len(matrix["builds"])
+    assert "building" not in printed
 
 
 def test_a_version_that_cannot_load_the_model_is_a_row_with_its_cause(digits: Path) -> None:
@@ -159,18 +159,18 @@ def test_the_page_goes_where_it_is_asked_for(digits: Path, tmp_path: Path) -> No
     assert (tmp_path / "deep" / "page.html").read_bytes() == (digits / "matrix.html").read_bytes()
 
 
-def test_a_cell_without_its_answers_is_built_again_to_the_same_bytes(digits: Path, tmp_path: Path) -> None:
+def test_a_build_without_its_outputs_is_built_again_to_the_same_bytes(digits: Path, tmp_path: Path) -> None:
     folder = tmp_path / "digits.matrix"
     shutil.copytree(digits / MADE, folder / MADE)
     before = tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.predictions.npz").read_bytes()
     (folder / MADE / "digits.predictions.npz").unlink()
-    matrix, told = again(folder)
-    assert "building 1 of 1" in told
+    matrix, printed = again(folder)
+    assert "building 1 of 1" in printed
     assert not matrix["builds"][0]["unchanged"]
     assert (tree_digests(folder / MADE / "digits"), (folder / MADE / "digits.predictions.npz").read_bytes()) == before
 
 
-def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits: Path, tmp_path: Path) -> None:
+def test_a_build_that_a_check_refused_is_measured_reported_and_not_built_twice(digits: Path, tmp_path: Path) -> None:
     size = size_in(digits)
     recipe = write_recipe(tmp_path, checks_max_bytes="1000")
     done = run_matrix(recipe, MADE, tmp_path / "out")
@@ -187,7 +187,7 @@ def test_a_cell_that_a_check_refused_is_measured_told_and_not_built_twice(digits
     assert (build["outcome"], build["unchanged"], build["bytes"]) == ("failed", True, size)
 
 
-def test_where_no_cell_is_built_the_table_and_the_page_are_there_and_the_code_is_theirs(tmp_path: Path) -> None:
+def test_where_nothing_is_built_the_table_and_the_page_are_there_and_the_code_is_theirs(tmp_path: Path) -> None:
     (tmp_path / "cut.keras").write_bytes((DIGITS / "digits.keras").read_bytes()[:5000])
     done = run_matrix(write_recipe(tmp_path, model_path="'cut.keras'"), MADE, tmp_path / "out")
     assert done.returncode == 3
@@ -198,7 +198,7 @@ def test_where_no_cell_is_built_the_table_and_the_page_are_there_and_the_code_is
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_every_cell_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+def test_an_interrupt_ends_every_build_and_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
     arguments = ["matrix", str(DIGITS), "--tensorflow", MADE, *LOCAL, "--out", str(tmp_path / "out")]
     process = subprocess.Popen(
         [sys.executable, "-m", "kit", *arguments],
@@ -210,7 +210,7 @@ def test_an_interrupt_ends_every_cell_and_leaves_nothing(tmp_path: Path, number:
     )
     wait_for(lambda: bool(workers_below(tmp_path)))
     process.send_signal(number)
-    process.send_signal(number)  # an impatient person's second one changes nothing
+    process.send_signal(number)  # an impatient user's second one changes nothing
     _, message = process.communicate(timeout=90)
     assert process.returncode == 130, message
     assert "interrupted" in message
@@ -258,7 +258,7 @@ def two(digits: Path, tmp_path: Path) -> tuple[MatrixRequest, list[VersionBuild]
     return request, [finished_build(request, toolchain, unchanged=True) for toolchain in request.toolchains]
 
 
-def test_two_versions_are_compared_by_their_answers_to_every_sample(
+def test_two_versions_are_compared_by_their_outputs_for_every_sample(
     two: tuple[MatrixRequest, list[VersionBuild]],
 ) -> None:
     request, builds = two
@@ -309,13 +309,13 @@ def test_operators_that_differ_are_named_with_their_versions_and_spans() -> None
     }
 
 
-def test_an_operator_that_one_file_lacks_is_told() -> None:
+def test_an_operator_that_one_file_lacks_is_reported() -> None:
     builds = (build("2.18.1", {"SOFTMAX": 2}, "x"), build("2.19.1", {"SOFTMAX": 2, "RESHAPE": 1}, "y"))
     matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), builds, ())
     assert "RESHAPE is none in 2.18.1; v1 in 2.19.1." in findings(matrix)
 
 
-def test_what_is_not_quite_all_is_never_told_as_all() -> None:
+def test_what_is_not_quite_all_is_never_reported_as_all() -> None:
     assert percent(1.0) == "100%"
     assert percent(0.99999) == "99.99%"
     assert percent(None) == "-"

@@ -31,13 +31,13 @@ Definition = ast.FunctionDef | ast.AsyncFunctionDef
 FOLDERS = ("kit", "templates/bundle/emulate")
 ATTRIBUTES = {"astype", "dtype", "ndim", "numpy", "read_value", "reshape", "tobytes"}
 NAMES = {  # of parameters typed Any
-    "answer": "what a layer gives",
     "array": "one of numpy's",
     "arrays": "arrays by name",
     "feeds": "what a signature takes, arrays or tensors by name",
     "gradient": "of a loss, by a variable",
     "given": "tensors inside a model that the caller gives",
     "inputs": "what a layer or an operation takes",
+    "output": "what a layer gives",
     "packed": "numbers of a few bits, several in a byte",
     "pixels": "an image's",
     "samples": "what a model is run on, by name",

@@ -63,5 +63,5 @@ def test_every_place_that_may_have_one_is_there() -> None:
 
 def test_the_count_sees_one(tmp_path: Path) -> None:
     file = tmp_path / "x.py"
-    file.write_text("def told(facts: Mapping[str, Any]) -> dict[str, object]: ...\n", "utf-8")
-    assert [owner for _, owner in mappings_of_anything(file)] == ["told", "told"]
+    file.write_text("def described(entry: Mapping[str, Any]) -> dict[str, object]: ...\n", "utf-8")
+    assert [owner for _, owner in mappings_of_anything(file)] == ["described", "described"]

@@ -63,7 +63,7 @@ def test_a_recipe_needs_a_path_and_an_id_and_nothing_else(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("tables", "io"),
     [
-        (INT8 + IMAGE, "uint8"),  # what MediaPipe and Android's pictures are made of
+        (INT8 + IMAGE, "uint8"),  # what MediaPipe and Android's images are made of
         (INT8 + IMAGE.replace("'image'\nkind", "'a'\nkind") + "[[inputs]]\nname = 'b'\n", "uint8"),
         (INT8, "float32"),
         (INT8 + "[[inputs]]\nname = 'x'\nkind = 'tensor'\n", "float32"),
@@ -154,12 +154,12 @@ def test_a_key_that_is_like_no_other_gets_the_whole_list(tmp_path: Path) -> None
     )
 
 
-def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+def test_a_key_in_the_wrong_table_is_shown_where_it_belongs(tmp_path: Path) -> None:
     assert "'data' belongs below [checks]" in refusal(tmp_path, MODEL + "data = 'test.npz'\n").hint
     assert "'labels' belongs below [[outputs]]" in refusal(tmp_path, MODEL + IMAGE + "labels = 'labels.txt'\n").hint
 
 
-def test_a_key_above_the_first_table_is_told_where_it_belongs(tmp_path: Path) -> None:
+def test_a_key_above_the_first_table_is_shown_where_it_belongs(tmp_path: Path) -> None:
     error = refusal(tmp_path, "\nid = 'digits'\n[model]\npath = 'digits.keras'\n")
     assert "line 2: unknown key 'id'" in error.message
     assert "'id' belongs below [model]" in error.hint
@@ -289,7 +289,7 @@ WHOLE = {
         "id": "'digits'",
         "version": "'1.0.0'",
         "description": "'Tells digits.'",
-        "author": "'A. Person'",
+        "author": "'A. Author'",
         "license": "'Apache-2.0'",
         "code": "'layers.py'",
         "structure": "'net.json'",

@@ -86,7 +86,7 @@ def test_a_model_whose_description_is_too_large_is_refused(tmp_path: Path, monke
         read_model_file(path)
 
 
-def test_a_picture_is_one_of_a_list_of_formats_whatever_its_name(tmp_path: Path) -> None:
+def test_an_image_is_one_of_a_list_of_formats_whatever_its_name(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
     assert load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch").shape == (8, 8, 1)
     Image.new("L", (8, 8)).save(tmp_path / "b.eps")

@@ -197,7 +197,7 @@ def test_a_file_that_kills_or_stalls_the_hdf5_library_is_refused(
     assert time.monotonic() - begin < 30
 
 
-def test_weights_alone_are_told_from_a_model(tmp_path: Path) -> None:
+def test_weights_alone_are_distinguished_from_a_model(tmp_path: Path) -> None:
     error = refusal(h5_file(tmp_path / "m.weights.h5", layer_names=[b"dense"]))
     assert "it holds weights only" in error.message
     for way in ("[model] structure", "build_model()", "model.save"):

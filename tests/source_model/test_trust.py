@@ -324,8 +324,8 @@ def test_the_worker_refuses_by_itself_what_the_host_would_have_refused(
         text=True,
         check=False,
     )
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert len(told) == (9 if keras == 2 else 7)
-    for name, message in told.items():
+    messages = json.loads(done.stdout.splitlines()[-1])
+    assert len(messages) == (9 if keras == 2 else 7)
+    for name, message in messages.items():
         assert "it asks for more than computing" in message or "it carries Python code" in message, name
     assert not (tmp_path / "marker").exists()

@@ -15,7 +15,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from load_source import told
+from load_source import load_report
 
 from kit.shared.job import load_job
 from kit.worker.loaders.keras_choice import choose_keras
@@ -31,7 +31,7 @@ def loaded(folder: Path, code: str) -> dict[str, Any]:
                 copy = Path(scratch) / "job"
                 shutil.copytree(folder, copy)
                 (copy / "custom.py").write_text(code, "utf-8")
-                outcome: Any = told(copy, chosen=True)
+                outcome: Any = load_report(copy, chosen=True)
         except BaseException:  # noqa: BLE001 - the parent reads it, whatever it is
             outcome = {"crash": traceback.format_exc()[-2000:]}
         with os.fdopen(write, "w") as pipe:

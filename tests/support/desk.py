@@ -55,7 +55,7 @@ class Desk:
             check=False,
         )
 
-    def answer(self, *arguments: object) -> dict[str, Any]:
+    def report(self, *arguments: object) -> dict[str, Any]:
         """Return what --json printed, from a run that went well and said nothing else."""
         done = self.run(*arguments, "--json")
         assert (done.returncode, done.stderr) == (0, "")
@@ -64,7 +64,7 @@ class Desk:
 
     def top(self, *arguments: object) -> list[dict[str, Any]]:
         """Return the best class of each sample."""
-        return [one["outputs"]["digit"]["top"][0] for one in self.answer(*arguments)["results"]]
+        return [result["outputs"]["digit"]["top"][0] for result in self.report(*arguments)["results"]]
 
     def save(self, name: str, **arrays: Any) -> Path:
         path = self.inputs / name
@@ -74,13 +74,13 @@ class Desk:
             np.savez(path, **arrays)
         return path
 
-    def picture(self, index: int, name: str = "digit.png") -> Path:
-        """Save the picture of a golden vector."""
+    def image(self, index: int, name: str = "digit.png") -> Path:
+        """Save the image of a golden vector."""
         Image.fromarray(self.golden["pixels/image"][index, :, :, 0]).save(self.inputs / name)
         return self.inputs / name
 
     def change_golden(self, **changes: Any) -> None:
-        """Replace arrays of golden.npz, by their key with _ for /; None takes one away."""
+        """Replace arrays of golden.npz, by their key with _ for /; None takes result away."""
         arrays = self.golden | {key.replace("_", "/"): value for key, value in changes.items()}
         self.write_golden({key: array for key, array in arrays.items() if array is not None})
 
@@ -100,7 +100,7 @@ def clean_environment() -> dict[str, str]:
 
 
 def assert_one_clear_line(done: subprocess.CompletedProcess[str], code: int, message: str) -> None:
-    """An error is one line on stderr, `emulate: what; next step`, and nothing on stdout."""
+    """An error is result line on stderr, `emulate: what; next step`, and nothing on stdout."""
     assert (done.returncode, done.stdout) == (code, ""), done
     assert re.fullmatch(r"emulate: [^\n]+; [^\n]+\n", done.stderr), done.stderr
     assert re.search(message, done.stderr), done.stderr

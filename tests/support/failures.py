@@ -257,18 +257,18 @@ def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any
         folder, out = Path(name) / "in", Path(name) / "out"
         folder.mkdir()
         out.mkdir()
-        with (Path(name) / "told").open("w+") as told, (Path(name) / "log").open("w+") as log:
+        with (Path(name) / "lines").open("w+") as stdout, (Path(name) / "log").open("w+") as log:
             child = os.fork()
             if child == 0:
-                os.dup2(told.fileno(), 1)
+                os.dup2(stdout.fileno(), 1)
                 os.dup2(log.fileno(), 2)
                 _work(folder, out, model, code, job, killed_at)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-            told.seek(0)
+            stdout.seek(0)
             log.seek(0)
             result = json.loads((out / "result.json").read_text()) if (out / "result.json").exists() else None
-            lines = [line for line in told.read().splitlines() if line.startswith("{")]
-            return {"status": status, "result": result, "told": lines, "log": log.read()[-3000:]}
+            lines = [line for line in stdout.read().splitlines() if line.startswith("{")]
+            return {"status": status, "result": result, "lines": lines, "log": log.read()[-3000:]}
 
 
 def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: str) -> None:

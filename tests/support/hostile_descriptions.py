@@ -68,7 +68,7 @@ def main() -> None:
 
     shape = {"batch_input_shape" if LEGACY else "batch_shape": [None, 4], "name": "x", "dtype": "float32"}
     x = {"class_name": "InputLayer", "config": shape, "name": "x", "inbound_nodes": []}
-    told = {}
+    refusals = {}
     for name, odd in (ATTACKS | (OF_KERAS_2 if LEGACY else {})).items():
         ends = {"input_layers": [["x", 0, 0]], "output_layers": [["odd", 0, 0]]}
         with h5py.File(FOLDER / "m.h5", "w") as file:
@@ -78,10 +78,10 @@ def main() -> None:
             file.attrs["keras_version"] = "2.15.0" if LEGACY else "3.15.1"
         try:
             load(FOLDER, job)
-            told[name] = ""
+            refusals[name] = ""
         except JobError as error:
-            told[name] = error.refusal.message
-    print(json.dumps(told))  # noqa: T201 - the test reads it
+            refusals[name] = error.refusal.message
+    print(json.dumps(refusals))  # noqa: T201 - the test reads it
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ def tensor(name: str, dtype: str = "float32", shape: tuple[int, ...] = (1, 3), *
     } | more
 
 
-def picture(name: str, dtype: str, color: str, resize: str) -> dict[str, Any]:
+def image(name: str, dtype: str, color: str, resize: str) -> dict[str, Any]:
     channels = 1 if color == "grayscale" else 3
     more: dict[str, Any] = {"kind": "image", "color": color, "resize": resize, "mean": [127.5], "std": [127.5]}
     affine = {"scale": 0.0078125, "zero_point": 0 if dtype == "int8" else 128} if dtype != "float32" else {}
@@ -79,9 +79,9 @@ def hostile_signature(*, int16: bool, opened: bool = False) -> tuple[dict[str, A
     """Return (signature, labels by output). int16 and open axes are for the Interpreter alone."""
     dtypes = ["float32", "int32", "int64", "uint8", "int8", "bool", *(["int16"] if int16 else [])]
     inputs = [
-        picture("photo", "uint8", "rgb", "crop"),
-        picture("Photo", "int8", "bgr", "stretch"),
-        picture("by night", "float32", "grayscale", "stretch"),
+        image("photo", "uint8", "rgb", "crop"),
+        image("Photo", "int8", "bgr", "stretch"),
+        image("by night", "float32", "grayscale", "stretch"),
         *(tensor(name, dtypes[i % len(dtypes)]) for i, name in enumerate(NASTY)),
         tensor("bytes", "uint8", scale=0.25, zero_point=3),
     ]

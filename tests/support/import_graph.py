@@ -71,8 +71,8 @@ def rebuilt(folder: Path) -> list[Any]:
     with np.load(folder / "weights.npz") as weights:
         model.set_weights([weights[name] for name in contract(folder)["weights"]])
     fed = list(probes(folder).values())
-    answer = model(fed[0] if len(fed) == 1 else fed, training=False)
-    return [np.asarray(value).tolist() for value in tf.nest.flatten(answer)]
+    outputs = model(fed[0] if len(fed) == 1 else fed, training=False)
+    return [np.asarray(value).tolist() for value in tf.nest.flatten(outputs)]
 
 
 if __name__ == "__main__":

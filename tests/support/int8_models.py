@@ -323,5 +323,5 @@ def main(folder: Path, keras: str, changes: str, kinds: list[str]) -> dict[str, 
 
 
 if __name__ == "__main__":
-    told = main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] or list(KINDS))
-    (Path(sys.argv[1]) / "found.json").write_text(json.dumps(told), "utf-8")
+    found = main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4:] or list(KINDS))
+    (Path(sys.argv[1]) / "found.json").write_text(json.dumps(found), "utf-8")

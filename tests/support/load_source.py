@@ -17,7 +17,7 @@ from kit.shared.job import JobError, load_job
 from kit.worker.loaders.keras_choice import choose_keras
 
 
-def told(folder: Path, near: float = 1e-5, *, chosen: bool = False) -> dict[str, Any]:
+def load_report(folder: Path, near: float = 1e-5, *, chosen: bool = False) -> dict[str, Any]:
     """Return what a test wants to know. near: of eager outputs. chosen: this process has chosen its Keras already."""
     job = load_job((folder / "job.json").read_text("utf-8"))
     if not chosen:
@@ -89,4 +89,4 @@ def _called(source: Any, feeds: dict[str, Any], inner: list[str]) -> tuple[dict[
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(told(Path(sys.argv[1]), float(sys.argv[2]))) + "\n")
+    sys.stdout.write(json.dumps(load_report(Path(sys.argv[1]), float(sys.argv[2]))) + "\n")

@@ -57,21 +57,21 @@ def tiny() -> Any:
 
 
 def two_in_three_out() -> Any:
-    """Return `picture` [N, 8, 8, 1], `context` [N, 4] -> `digit` [N, 10], `box` [N, 4], `embedding` [N, 16].
+    """Return `image` [N, 8, 8, 1], `context` [N, 4] -> `digit` [N, 10], `box` [N, 4], `embedding` [N, 16].
 
     Neither the inputs nor the outputs are in alphabetical order, and no two outputs have one range.
     """
     import keras
 
     keras.utils.set_random_seed(7)
-    picture = keras.Input((8, 8, 1), name="picture")
+    image = keras.Input((8, 8, 1), name="image")
     context = keras.Input((4,), name="context")
-    features = keras.layers.Conv2D(8, 3, activation="relu", name="conv")(picture)
+    features = keras.layers.Conv2D(8, 3, activation="relu", name="conv")(image)
     both = keras.layers.Concatenate(name="both")([keras.layers.Flatten(name="flat")(features), context])
     digit = _scores(both)
     box = keras.layers.Dense(4, activation="sigmoid", name="box")(both)
     embedding = keras.layers.Dense(16, name="embedding")(both)
-    return keras.Model([picture, context], [digit, box, embedding], name="two_in_three_out")
+    return keras.Model([image, context], [digit, box, embedding], name="two_in_three_out")
 
 
 def digits_rgb() -> Any:

@@ -37,23 +37,23 @@ def main(path: str, state: str, what: str) -> dict[str, Any]:
     scale, zero = detail["quantization"]
     fed = image if not scale else np.clip(np.round(image / scale) + zero, 0, 255)
 
-    def answer() -> list[float]:
+    def scores() -> list[float]:
         return [float(value) for value in run(image=fed.astype(detail["dtype"]))["digit"][0]]
 
-    seen: dict[str, Any] = {"at_first": answer()}
+    seen: dict[str, Any] = {"at_first": scores()}
     initial = read()
     if what == "restore":
         with np.load(state) as stored:
             assign(**{name: stored[name] for name in stored.files})
-        return seen | {"restored": answer()}
+        return seen | {"restored": scores()}
     seen["initial"] = {name: float(np.abs(value).sum()) for name, value in initial.items()}
     changed = {name: value[..., ::-1].copy() for name, value in initial.items()}  # every class another's
     seen["count"] = int(assign(**changed)["assigned"])
-    seen["changed"] = answer()
+    seen["changed"] = scores()
     seen["exact"] = all(np.array_equal(value, changed[name]) for name, value in read().items())
     np.savez(state, **read())
     assign(**initial)
-    return seen | {"put_back": answer()}
+    return seen | {"put_back": scores()}
 
 
 if __name__ == "__main__":

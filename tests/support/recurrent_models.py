@@ -49,8 +49,8 @@ def rows() -> tuple[Any, Any, Any]:
     import numpy as np
 
     named, others = (np.load(DIGITS / name) for name in ("test.npz", "samples.npz"))
-    pictures, more = (each["image"].reshape(-1, 8, 8).astype(np.float32) / 255 for each in (named, others))
-    return pictures, np.eye(10, dtype=np.float32)[named["y"]], more
+    images, more = (each["image"].reshape(-1, 8, 8).astype(np.float32) / 255 for each in (named, others))
+    return images, np.eye(10, dtype=np.float32)[named["y"]], more
 
 
 def windows() -> tuple[Any, Any, Any]:
@@ -70,12 +70,12 @@ def windows() -> tuple[Any, Any, Any]:
     return (cut - known.mean((0, 1))) / known.std((0, 1)), exercises, subjects
 
 
-def cut_short(pictures: Any) -> Any:
-    """Return the pictures with their last rows missing, none to four of them."""
+def cut_short(images: Any) -> Any:
+    """Return the images with their last rows missing, none to four of them."""
     import numpy as np
 
-    lengths = np.random.default_rng(3).integers(4, 9, len(pictures))
-    return np.where(np.arange(8)[None, :, None] < lengths[:, None, None], pictures, np.float32(MISSING))
+    lengths = np.random.default_rng(3).integers(4, 9, len(images))
+    return np.where(np.arange(8)[None, :, None] < lengths[:, None, None], images, np.float32(MISSING))
 
 
 def lstm(layers: Any, x: Any) -> dict[str, Any]:
@@ -126,7 +126,7 @@ def masked(layers: Any, x: Any) -> dict[str, Any]:
 
 
 def images(layers: Any, x: Any) -> dict[str, Any]:
-    """Convolutions over time: every row is a picture of two rows, or a line."""
+    """Convolutions over time: every row is an image of two rows, or a line."""
     plane = layers.Reshape((4, 4, 4, 1))(x)
     line = layers.Reshape((8, 8, 1))(x)
     return {
@@ -169,11 +169,11 @@ KINDS: dict[str, Callable[[Any, Any], dict[str, Any]]] = {
 
 def on_digits(kind: str, folder: Path) -> None:
     """Train a model of a kind and write it, with calibration data and 40 expected outputs."""
-    pictures, labels, more = rows()
+    images, labels, more = rows()
     if kind == "masked":
-        pictures, more = cut_short(pictures), cut_short(more)
-    model = trained(kind, "rows", pictures, labels, epochs=12)
-    save(folder, model, {"rows": pictures[:40]}, {"rows": more})
+        images, more = cut_short(images), cut_short(more)
+    model = trained(kind, "rows", images, labels, epochs=12)
+    save(folder, model, {"rows": images[:40]}, {"rows": more})
 
 
 def on_series(kind: str, folder: Path) -> None:

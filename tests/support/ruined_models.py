@@ -27,9 +27,9 @@ def columns(widening: float, factor: float) -> tuple[Any, dict[str, Any]]:
     """Return a model of which half the numbers are far larger than the others, and their weights far smaller."""
     numbers = layers.Input((8,), name="numbers")
     wide = layers.Concatenate()([numbers, layers.Rescaling(widening)(numbers)])
-    answer = layers.Dense(3, use_bias=False, name="answer")
-    model = keras.Model(numbers, answer(wide))
-    answer.set_weights([weights(16, 8, factor)])
+    score = layers.Dense(3, use_bias=False, name="score")
+    model = keras.Model(numbers, score(wide))
+    score.set_weights([weights(16, 8, factor)])
     return model, {"numbers": RNG.uniform(-1, 1, (40, 8)).astype(np.float32)}
 
 

@@ -22,7 +22,7 @@ def write_model(python: Path, folder: Path) -> None:
     """Write MODEL, EDGES (that signature alone) and VECTORS into folder with a toolchain's Python.
 
     VECTORS has, as TensorFlow itself outputs, for each signature KEY/input/<name> and KEY/output/<name>, as golden.npz
-    has them, edges/pixels/picture, and variable/<name>. Raises RuntimeError with the end of the log.
+    has them, edges/pixels/image, and variable/<name>. Raises RuntimeError with the end of the log.
     """
     env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"} | {"TF_CPP_MIN_LOG_LEVEL": "2"}
     argv = [str(python), "-s", __file__, str(folder)]
@@ -46,8 +46,8 @@ def _variables() -> dict[str, Any]:
     }
 
 
-def _answers(kept: dict[str, Any]) -> Functions:
-    """Return the signatures that an app asks: with an open batch, a scalar, open axes, a fixed batch, a state."""
+def _computing(kept: dict[str, Any]) -> Functions:
+    """Return the signatures that an app runs: with an open batch, a scalar, open axes, a fixed batch, a state."""
     import numpy as np
     import tensorflow as tf
 
@@ -61,8 +61,8 @@ def _answers(kept: dict[str, Any]) -> Functions:
         code = tf.tanh(tf.einsum("btf,fc->btc", steps, kept["dense/kernel"]))
         return {"code": code, "mean": tf.reduce_mean(steps, axis=1)}
 
-    def edges(picture: Any) -> dict[str, Any]:
-        return {"map": tf.nn.conv2d(picture, filters, 1, "VALID")}
+    def edges(image: Any) -> dict[str, Any]:
+        return {"map": tf.nn.conv2d(image, filters, 1, "VALID")}
 
     def four(x: Any) -> dict[str, Any]:
         return {"y": _logits(kept, x)}
@@ -76,7 +76,7 @@ def _answers(kept: dict[str, Any]) -> Functions:
     return {
         "classify": (classify, [_spec("x", None, 3), _spec("gain")]),
         "encode": (encode, [_spec("steps", 1, None, 3)]),
-        "edges": (edges, [_spec("picture", None, None, None, 3)]),
+        "edges": (edges, [_spec("image", None, None, None, 3)]),
         "four": (four, [_spec("x", 4, 3)]),
         "count": (count, [_spec("x", 1)]),
         "tell": (tell, [_spec("x", 1)]),
@@ -144,7 +144,7 @@ def _vectors() -> dict[str, dict[str, Any]]:
     return {
         "classify": {"x": normal(1, 3), "gain": np.array([1, 2, 3], np.float32)},
         "encode": {"steps": normal(1, 5, 3)},
-        "edges": {"picture": (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)},
+        "edges": {"image": (pixels.astype(np.float32) - np.float32(127.5)) / np.float32(127.5)},
         "four": {"x": normal(4, 3)},
         "count": {"x": normal(1)},
         "tell": {"x": normal(1)},
@@ -166,7 +166,7 @@ def _write(folder: Path) -> None:
     module.kept = list(kept.values())
     functions = {
         key: tf.function(function, input_signature=specs)
-        for key, (function, specs) in (_answers(kept) | _state(kept)).items()
+        for key, (function, specs) in (_computing(kept) | _state(kept)).items()
     }
     arrays = {f"variable/{name}": value for name, value in built.items()}
     for key, inputs in _vectors().items():
@@ -177,7 +177,7 @@ def _write(folder: Path) -> None:
         for kind, by_name in (("input", inputs), ("output", outputs)):
             for name, rows in by_name.items():
                 arrays[f"{key}/{kind}/{name}"] = (np.stack if (key, name) in WHOLE else np.concatenate)(list(rows))
-    arrays["edges/pixels/picture"] = np.rint(arrays["edges/input/picture"] * 127.5 + 127.5).astype(np.uint8)
+    arrays["edges/pixels/image"] = np.rint(arrays["edges/input/image"] * 127.5 + 127.5).astype(np.uint8)
     np.savez(folder / VECTORS, **arrays)
     for name, variable in kept.items():
         variable.assign(built[name])

@@ -345,8 +345,8 @@ def subclassed_pair(folder: Path, k: Any) -> None:
 def looped(folder: Path, k: Any) -> None:
     """Write a subclassed model that runs a layer once, and then in a loop."""
     model, x = code(folder, k).Looped(), numbers(3, 5)
-    answer = model(x)
-    expect(folder, {"x": x}, {"output": answer}, {"step": model.step(x)})
+    output = model(x)
+    expect(folder, {"x": x}, {"output": output}, {"step": model.step(x)})
     model.save(folder / "model.keras")
 
 
@@ -467,8 +467,8 @@ def unopened(folder: Path, k: Any) -> None:
     """Write a Sequential model without an input layer, built by its first call."""
     model = k.Sequential([k.layers.Dense(4, name="first"), k.layers.Dense(2, name="score")])
     fed = numbers(3, 5)
-    answer = model(fed)
-    expect(folder, {"only": fed}, {"score": answer})
+    output = model(fed)
+    expect(folder, {"only": fed}, {"score": output})
     model.save(folder / "model.keras")
     model.save(folder / "model.h5")
 

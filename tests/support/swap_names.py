@@ -38,7 +38,7 @@ def swapped(content: bytes, which: str, one: str, other: str) -> bytes:
     return bytes(data)
 
 
-def told(folder: Path, which: str, one: str, other: str) -> dict[str, Any]:
+def compare_swapped(folder: Path, which: str, one: str, other: str) -> dict[str, Any]:
     """Return what the proof says of the product as it is, and of the one with two names exchanged."""
     job = load_job((folder / "job.json").read_text("utf-8"))
     source = load(folder, job)
@@ -59,4 +59,4 @@ def told(folder: Path, which: str, one: str, other: str) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(told(Path(sys.argv[1]), *sys.argv[2:])))  # noqa: T201
+    print(json.dumps(compare_swapped(Path(sys.argv[1]), *sys.argv[2:])))  # noqa: T201

@@ -47,15 +47,15 @@ def test_the_table_has_every_pinned_runtime() -> None:
 
 
 @pytest.mark.parametrize("name", on(runtimes()))
-def test_the_table_is_what_the_real_runtime_answers(name: str) -> None:
+def test_the_table_is_what_the_real_runtime_takes(name: str) -> None:
     has = table()[name]
     wanted = {operator: {1, *has.get(operator, ()), has.get(operator, (0, 0))[1] + 1} for operator in operators()}
     predictions = ask(runtime_python(name), {operator: sorted(versions) for operator, versions in wanted.items()})
-    told = {
+    known = {
         operator: [v for v in sorted(versions) if operator in has and has[operator][0] <= v <= has[operator][1]]
         for operator, versions in wanted.items()
     }
-    assert predictions == {operator: versions for operator, versions in told.items() if versions}
+    assert predictions == {operator: versions for operator, versions in known.items() if versions}
 
 
 def test_play_services_are_held_against_the_oldest_runtime(dynamic: Path) -> None:

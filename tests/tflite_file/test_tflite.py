@@ -107,7 +107,7 @@ def test_what_is_read_is_what_the_runtime_itself_says(
 def test_a_signature_keeps_the_order_of_its_names(many: bytes) -> None:
     (signature,) = read_tflite(many).signatures
     # The model's own order: the worker puts back what the converter sorted.
-    assert list(signature.inputs) == ["picture", "context"]
+    assert list(signature.inputs) == ["image", "context"]
     assert list(signature.outputs) == ["digit", "box", "embedding"]
     (swapped,) = read_tflite(swapped_order(many)).signatures
     assert list(swapped.outputs) == ["box", "digit", "embedding"]
@@ -128,8 +128,8 @@ def test_versions_options_metadata_and_sizes_of_an_int8_file(int8: bytes) -> Non
 
 
 def test_inspect_prints_signature_operators_and_tensors(digits_bundle: Path) -> None:
-    told = run_kit("inspect", str(tflite_path(digits_bundle)))
-    assert told.returncode == 0, told.stderr
+    done = run_kit("inspect", str(tflite_path(digits_bundle)))
+    assert done.returncode == 0, done.stderr
     for part in (
         "min runtime  1.14.0",
         "'serving_default'",
@@ -138,14 +138,14 @@ def test_inspect_prints_signature_operators_and_tensors(digits_bundle: Path) -> 
         "CONV_2D v3",
         "padding='SAME'",
     ):
-        assert part in told.stdout
+        assert part in done.stdout
 
 
 def test_inspect_gives_the_same_as_json(digits_bundle: Path) -> None:
     path = tflite_path(digits_bundle)
-    told = run_kit("inspect", str(path), "--json")
-    assert json.loads(told.stdout) == json.loads(json.dumps(to_json(read_tflite(path))))
-    assert "data" not in json.loads(told.stdout)
+    done = run_kit("inspect", str(path), "--json")
+    assert json.loads(done.stdout) == json.loads(json.dumps(to_json(read_tflite(path))))
+    assert "data" not in json.loads(done.stdout)
 
 
 # ---------------------------------------------------------------- two files
@@ -174,7 +174,7 @@ def largest(graph: Subgraph, file: TfliteFile) -> int:
     return max(range(len(graph.tensors)), key=lambda i: len(file.content(graph.tensors[i])))
 
 
-def told(a: bytes, b: bytes) -> list[str]:
+def differences(a: bytes, b: bytes) -> list[str]:
     return compare(read_tflite(a), read_tflite(b)).lines()
 
 
@@ -199,25 +199,25 @@ def test_one_changed_byte_of_a_weight_names_its_tensor_and_how_far_it_is_off(int
     assert not diff.same
 
 
-def test_a_changed_float_weight_is_told_absolutely_and_relatively(many: bytes) -> None:
+def test_a_changed_float_weight_is_reported_absolutely_and_relatively(many: bytes) -> None:
     file = read_tflite(many)
     tensor = file.subgraphs[0].tensors[largest(file.subgraphs[0], file)]
     at = file.buffers[tensor.buffer].offset + 4 * 3
     value = struct.unpack_from("<f", many, at)[0]
-    (line,) = told(many, change(many, at, "<f", value * 2))
+    (line,) = differences(many, change(many, at, "<f", value * 2))
     assert line.startswith(f"constants: '{tensor.name}' float32")
     assert f"the first at 3, worst {abs(value):.3g} absolute, 0.5 relative" in line
-    (line,) = told(many, change(many, at, "<f", float("nan")))
+    (line,) = differences(many, change(many, at, "<f", float("nan")))
     assert "1 of 4,672 elements differ, the first at 3, some infinite or NaN on one side" in line
 
 
-def test_a_changed_scale_and_zero_point_are_told_with_their_relative_size(int8: bytes) -> None:
+def test_a_changed_scale_and_zero_point_are_reported_with_their_relative_size(int8: bytes) -> None:
     graph = model(int8).Subgraphs(0)
     index = graph.Inputs(0)
     quantization = graph.Tensors(index).Quantization()
     scale_at = quantization._tab.Vector(place(quantization, 2) - quantization._tab.Pos)
     name = graph.Tensors(index).Name().decode()
-    assert told(int8, change(int8, scale_at, "<f", 0.006)) == [
+    assert differences(int8, change(int8, scale_at, "<f", 0.006)) == [
         f"tensors: '{name}': scale 0.00392156886 -> 0.00600000005 (+53 %)"
     ]
     zero_at = quantization._tab.Vector(place(quantization, 3) - quantization._tab.Pos)
@@ -231,7 +231,7 @@ def test_one_of_many_scales_is_named_by_its_channel(int8: bytes) -> None:
     index = largest(file.subgraphs[0], file)
     quantization = model(int8).Subgraphs(0).Tensors(index).Quantization()
     at = quantization._tab.Vector(place(quantization, 2) - quantization._tab.Pos) + 4 * 11
-    (line,) = told(int8, change(int8, at, "<f", struct.unpack_from("<f", int8, at)[0] * 0.75))
+    (line,) = differences(int8, change(int8, at, "<f", struct.unpack_from("<f", int8, at)[0] * 0.75))
     assert "1 of 64 scales differ, most of all channel 11" in line
     assert "(-25 %)" in line
 
@@ -326,7 +326,7 @@ def test_an_operator_that_reads_another_tensor_is_another_structure(int8: bytes)
     )
 
 
-def test_another_minimum_runtime_is_told(int8: bytes) -> None:
+def test_another_minimum_runtime_is_reported(int8: bytes) -> None:
     diff = compare(read_tflite(int8), read_tflite(int8.replace(b"1.14.0\0", b"1.15.0\0")))
     assert diff.lines() == ["metadata: 'min_runtime_version': 1.14.0, 16 bytes -> 1.15.0, 16 bytes"]
     assert diff.same_structure
@@ -345,7 +345,7 @@ def test_bytes_that_hold_nothing_are_a_difference_of_layout(int8: bytes) -> None
 def test_int4_weights_are_compared_element_by_element() -> None:
     a = written(bytes([0x1F, 0x80]), tflite.TensorType.INT4, scales=(0.5,))  # -1, 1, 0, -8
     b = written(bytes([0x1F, 0x7E]), tflite.TensorType.INT4, scales=(0.5,))  # -1, 1, -2, 7
-    assert told(a, b) == ["constants: 'x' int4[]: 2 of 4 elements differ, the first at 2, worst 15 steps"]
+    assert differences(a, b) == ["constants: 'x' int4[]: 2 of 4 elements differ, the first at 2, worst 15 steps"]
 
 
 def test_scales_on_another_axis_are_another_structure() -> None:
@@ -358,22 +358,22 @@ def test_scales_on_another_axis_are_another_structure() -> None:
 def test_bfloat16_weights_are_compared_as_numbers() -> None:
     a = written(bytes.fromhex("803f"), tflite.TensorType.BFLOAT16)  # 1.0
     b = written(bytes.fromhex("0040"), tflite.TensorType.BFLOAT16)  # 2.0
-    (line,) = told(a, b)
+    (line,) = differences(a, b)
     assert line.endswith("1 of 1 elements differ, the first at 0, worst 1 absolute, 0.5 relative")
 
 
 def test_constants_that_are_no_numbers_differ_in_their_bytes() -> None:
-    assert told(written(b"ab", tflite.TensorType.STRING), written(b"abc", tflite.TensorType.STRING)) == [
+    assert differences(written(b"ab", tflite.TensorType.STRING), written(b"abc", tflite.TensorType.STRING)) == [
         "constants: 'x' string[]: other bytes (2 -> 3)"
     ]
-    assert told(written(b"abc", tflite.TensorType.FLOAT32), written(b"abd", tflite.TensorType.FLOAT32)) == [
+    assert differences(written(b"abc", tflite.TensorType.FLOAT32), written(b"abd", tflite.TensorType.FLOAT32)) == [
         "constants: 'x' float32[]: other bytes (3 -> 3)"
     ]
 
 
-def test_a_zero_of_another_sign_is_told_as_what_it_is() -> None:
+def test_a_zero_of_another_sign_is_reported_as_what_it_is() -> None:
     a, b = (written(struct.pack("<f", zero), tflite.TensorType.FLOAT32) for zero in (0.0, -0.0))
-    assert "the same 1 values" in told(a, b)[0]
+    assert "the same 1 values" in differences(a, b)[0]
 
 
 # ---------------------------------------------------------------- the command
@@ -402,11 +402,11 @@ def test_diff_as_json_has_the_verdicts_and_every_difference(int8: bytes, dynamic
     (tmp_path / "b.tflite").write_bytes(int8)
     done = run_kit("diff", str(tmp_path / "a.tflite"), str(tmp_path / "b.tflite"), "--json")
     assert done.returncode == 6
-    answer = json.loads(done.stdout)
-    assert (answer["same"], answer["same_structure"]) == (False, False)
-    assert answer["a"] == str(tmp_path / "a.tflite")
-    assert len(answer["differences"]) == len(compare(read_tflite(dynamic), read_tflite(int8)).differences)
-    assert answer["differences"][0].keys() == {"kind", "text", "structural"}
+    report = json.loads(done.stdout)
+    assert (report["same"], report["same_structure"]) == (False, False)
+    assert report["a"] == str(tmp_path / "a.tflite")
+    assert len(report["differences"]) == len(compare(read_tflite(dynamic), read_tflite(int8)).differences)
+    assert report["differences"][0].keys() == {"kind", "text", "structural"}
 
 
 @pytest.mark.parametrize(
@@ -519,7 +519,7 @@ def test_types_operators_and_options_of_a_newer_schema_are_shown_by_number(int8:
     assert file.subgraphs[0].operators[1].name == "operator 250"
     assert file.subgraphs[0].operators[1].options == {"options": "kind 200, newer than the schema here"}
     assert "type 99[10,256]" in "\n".join(describe(file))
-    lines = told(int8, newer)
+    lines = differences(int8, newer)
     assert any("int8[10,256] -> type 99[10,256]" in line for line in lines)
     assert "operators: operator 250: none -> v3 x3" in lines
 

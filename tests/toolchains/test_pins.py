@@ -116,7 +116,7 @@ def test_uv_is_the_one_that_came_with_the_kit() -> None:
     assert done.stdout.startswith("uv ")
 
 
-def test_uv_is_not_told_of_the_venv_that_the_kit_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_uv_does_not_see_the_venv_that_the_kit_runs_in(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VIRTUAL_ENV", "/somewhere")
     monkeypatch.setenv("UV_PROJECT_ENVIRONMENT", "/somewhere")
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy:1")

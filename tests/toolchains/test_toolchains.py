@@ -53,7 +53,7 @@ def test_a_pin_without_a_hash_is_refused(tmp_path: Path) -> None:
         read_lock(tmp_path / "requirements.lock")
 
 
-def test_a_machine_without_a_lock_is_told_where_it_runs() -> None:
+def test_a_machine_without_a_lock_is_shown_where_it_runs() -> None:
     with pytest.raises(EngineError, match=r"not pinned for riscv64(.|\n)*x86_64 and aarch64"):
         _ = find_toolchain("2.19.1").on("riscv64").lock
 

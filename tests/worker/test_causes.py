@@ -81,7 +81,7 @@ def test_the_innermost_layer_of_a_call_is_named() -> None:
 
 
 class Interpreter:
-    """Answers as TFLite's does for a file of two operators."""
+    """Gives the messages of TFLite for a file of two operators."""
 
     @staticmethod
     def _get_ops_details() -> list[dict[str, object]]:

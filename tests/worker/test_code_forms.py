@@ -132,8 +132,8 @@ def joined(folder: Path, code: str) -> dict[str, Any]:
     (folder / "job.json").write_text(dump(replace(CODE, parts=parts)), "utf-8")
     (folder / "forms.json").write_text(json.dumps({"code": code}), "utf-8")
     (folder / "expected.npz").unlink(missing_ok=True)
-    told: dict[str, Any] = run(folder, "2.19.1")["code"]
-    return told
+    outcomes: dict[str, Any] = run(folder, "2.19.1")["code"]
+    return outcomes
 
 
 def test_beside_a_file_of_keras_3_code_for_one_of_keras_2_imports_tf_keras(tmp_path: Path) -> None:
@@ -144,21 +144,21 @@ def test_beside_a_file_of_keras_3_code_for_one_of_keras_2_imports_tf_keras(tmp_p
     assert kind == "model"
     assert message.startswith("Keras 2.19.0 cannot load the model: ")
     assert "of keras, and the file is of Keras 2.19.0: write `import tf_keras` in the code" in hint
-    told = joined(tmp_path, code.replace("import keras", "import tf_keras as keras"))
-    assert told["loader"] == "tf_keras 2.19.0 + keras 3.15.1"
+    report = joined(tmp_path, code.replace("import keras", "import tf_keras as keras"))
+    assert report["loader"] == "tf_keras 2.19.0 + keras 3.15.1"
 
 
 def test_a_layer_of_tensorflows_private_keras_says_what_to_import(tmp_path: Path) -> None:
     folder = written(python("2.19.1"), "2:forms", tmp_path)
     code = "from tensorflow.python.keras.layers import Layer" + CLASS.replace("BASE", "Layer") + GIVEN
-    told = loaded(
+    report = loaded(
         folder, "2.19.1", ".h5 model.h5", {"private": code, "public": code.replace("python.", "")}, legacy=True
     )
-    assert told["private"]["refusal"][2].endswith("a Keras of its own: import tensorflow.keras")
-    assert told["public"]["worst"]["score"] < 1e-6
+    assert report["private"]["refusal"][2].endswith("a Keras of its own: import tensorflow.keras")
+    assert report["public"]["worst"]["score"] < 1e-6
 
 
-def test_a_module_that_no_toolchain_has_is_told_with_what_there_is(tmp_path: Path) -> None:
+def test_a_module_that_no_toolchain_has_is_reported_with_what_there_is(tmp_path: Path) -> None:
     (tmp_path / "custom.py").write_text("import numpy\nimport pandas.core\n", "utf-8")
     with pytest.raises(JobError) as caught:
         load_custom(tmp_path, CODE)

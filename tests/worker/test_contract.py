@@ -89,7 +89,7 @@ def test_names_and_order_are_the_models(many: Mapping[str, Path], tmp_path: Path
     signature = manifest["signature"]
     assert [tensor["name"] for tensor in signature["inputs"]] == INPUTS
     assert [tensor["name"] for tensor in signature["outputs"]] == OUTPUTS
-    assert manifest["notes"] == []  # every pair was told apart
+    assert manifest["notes"] == []  # every pair was distinguished
     assert all(measure["worst_error"] < 1e-5 for measure in manifest["measures"]["outputs"])
     # and so in the file itself, in its signature and in its graph
     file = file_of(path)
@@ -129,20 +129,20 @@ def test_the_recipe_renames_orders_picks_and_looks_inside(many: Mapping[str, Pat
         many["3"],
         "[[inputs]]\nname = 'first'\nsource = 'mid'\n"
         "[[outputs]]\nname = 'features'\nsource = 'hidden'\n"
-        "[[outputs]]\nname = 'answer'\nsource = 'out_9'\n",
-        "inputs = ['beta', 'first', 'zeta', 'alpha']\noutputs = ['out_b', 'features', 'answer']",
+        "[[outputs]]\nname = 'result'\nsource = 'out_9'\n",
+        "inputs = ['beta', 'first', 'zeta', 'alpha']\noutputs = ['out_b', 'features', 'result']",
     )
     signature = build(path, "--tensorflow", "2.19.1")["signature"]
     assert [tensor["name"] for tensor in signature["inputs"]] == ["beta", "first", "zeta", "alpha"]
-    assert [tensor["name"] for tensor in signature["outputs"]] == ["out_b", "features", "answer"]
+    assert [tensor["name"] for tensor in signature["outputs"]] == ["out_b", "features", "result"]
     assert signature["inputs"][1]["origin"] == "mid" and signature["outputs"][1]["origin"] == "hidden"
     (inside,) = file_of(path).signatures
     assert list(inside.inputs) == ["beta", "first", "zeta", "alpha"]
-    assert list(inside.outputs) == ["out_b", "features", "answer"]
+    assert list(inside.outputs) == ["out_b", "features", "result"]
 
 
 @pytest.mark.parametrize(
-    ("text", "keys", "told"),
+    ("text", "keys", "words"),
     [
         ("[[outputs]]\nname = 'out_y'", "", ["out_y", "did you mean 'out_z'", *OUTPUTS, "hidden"]),
         ("[[inputs]]\nname = 'alfa'", "", ["alfa", "did you mean 'alpha'", *INPUTS]),
@@ -153,10 +153,10 @@ def test_the_recipe_renames_orders_picks_and_looks_inside(many: Mapping[str, Pat
     ],
 )
 def test_a_name_that_is_not_there_is_refused(
-    many: Mapping[str, Path], tmp_path: Path, text: str, keys: str, told: Sequence[str]
+    many: Mapping[str, Path], tmp_path: Path, text: str, keys: str, words: Sequence[str]
 ) -> None:
     message = refused(recipe(tmp_path, many["3"], text, keys), "--tensorflow", "2.19.1")
-    assert all(word in message for word in told), message
+    assert all(word in message for word in words), message
 
 
 def test_hostile_names_reach_the_file(toolchain_python: Path, tmp_path: Path) -> None:

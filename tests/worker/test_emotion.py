@@ -58,10 +58,10 @@ def test_the_container_gives_the_same_bundle(recipe: Path, bundle: Path) -> None
     assert tree_digests(recipe.parent / "docker" / "emotion") == tree_digests(bundle)
 
 
-def _enlarge(pictures: np.ndarray, size: int) -> np.ndarray:
+def _enlarge(images: np.ndarray, size: int) -> np.ndarray:
     """Return [N, size, size] by bilinear interpolation of [N, h, w]."""
-    at = np.linspace(0, pictures.shape[1] - 1, size)
-    low = np.minimum(at.astype(int), pictures.shape[1] - 2)
+    at = np.linspace(0, images.shape[1] - 1, size)
+    low = np.minimum(at.astype(int), images.shape[1] - 2)
     part = at - low
-    rows = pictures[:, low] * (1 - part)[None, :, None] + pictures[:, low + 1] * part[None, :, None]
+    rows = images[:, low] * (1 - part)[None, :, None] + images[:, low + 1] * part[None, :, None]
     return np.asarray(rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part)

@@ -21,10 +21,10 @@ from kit.toolchains.venv import toolchain_venv
 # As the recipe wants them: renamed, picked in another order, one from inside.
 TEXT = (
     "[[inputs]]\nname = 'first'\nsource = 'zeta'\n"
-    "[[outputs]]\nname = 'features'\nsource = 'hidden'\n[[outputs]]\nname = 'answer'\nsource = 'out_9'\n"
+    "[[outputs]]\nname = 'features'\nsource = 'hidden'\n[[outputs]]\nname = 'result'\nsource = 'out_9'\n"
     "[variables]\nkeep = ['out_b/*']\n"
 )
-OUTPUTS = ["out_b", "features", "answer"]
+OUTPUTS = ["out_b", "features", "result"]
 MODELS = {"3": ("many", ".keras", "2.19.1"), "2": ("keras2_many_h5", ".h5", "2.15.1")}
 
 
@@ -78,10 +78,10 @@ def same(got: dict[str, Any], wanted: dict[str, Any]) -> bool:
 @pytest.mark.parametrize(
     "version", ["2.15.1", "2.19.1", *(pytest.param(v, marks=pytest.mark.slow) for v in ("2.12.1", "2.21.0"))]
 )
-def test_the_graph_answers_by_name_in_older_and_newer_tensorflow(folder: Path, version: str) -> None:
+def test_the_graph_runs_by_name_in_older_and_newer_tensorflow(folder: Path, version: str) -> None:
     predictions = in_tensorflow(version, folder, "pb")
     assert list(predictions) == OUTPUTS and same(predictions, right(folder))
-    assert not np.allclose(predictions["out_b"], predictions["answer"])  # the comparison tells them apart
+    assert not np.allclose(predictions["out_b"], predictions["result"])  # the comparison distinguishes them
 
 
 def test_a_kept_variable_of_the_graph_is_set_and_assigned(folder: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_kept_variable_of_the_graph_is_set_and_assigned(folder: Path) -> None:
     assert np.allclose(after["out_b"], 0.0) and np.allclose(after["features"], before["features"])
 
 
-def test_the_saved_model_answers_by_name(folder: Path) -> None:
+def test_the_saved_model_runs_by_name(folder: Path) -> None:
     assert same(in_tensorflow("2.19.1", folder, "saved_model"), right(folder))
 
 
@@ -100,7 +100,7 @@ def test_weights_and_structure_make_the_model_again(folder: Path) -> None:
     predictions = in_tensorflow(version, folder, "rebuild")
     # the source's own six outputs: out_z, out_a, out_10, out_m, out_9, out_b
     assert np.allclose(predictions[5], right(folder)["out_b"], atol=1e-5)
-    assert np.allclose(predictions[4], right(folder)["answer"], atol=1e-5)
+    assert np.allclose(predictions[4], right(folder)["result"], atol=1e-5)
 
 
 def test_the_same_bytes_twice(toolchain_python: Path, tmp_path: Path) -> None:
@@ -122,8 +122,8 @@ def test_a_wrapped_layer_gets_its_weights_again(toolchain_python: Path, tmp_path
     folder = frozen(recipe(tmp_path, model, "[[inputs]]\nname = 'sequence'\nshape = [7, 5]\n"), version)
     probes = np.random.default_rng(3).normal(size=(2, 7, 5)).astype(np.float32)
     np.savez(folder / "probes.npz", **{"input/sequence": probes})  # type: ignore[arg-type]
-    (answer,) = in_tensorflow(version, folder, "rebuild")
-    assert np.allclose(answer, in_tensorflow("2.19.1", folder, "pb")["score"], atol=1e-5)
+    (rebuilt,) = in_tensorflow(version, folder, "rebuild")
+    assert np.allclose(rebuilt, in_tensorflow("2.19.1", folder, "pb")["score"], atol=1e-5)
 
 
 def test_what_is_no_frozen_model_is_not_replaced(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_int8_is_right_in_every_toolchain(tmp_path: Path, keras: str, version: s
     # The interpreter of 2.21 alone multiplies several int8 matrices at once wrongly (LiteRT runs its file right).
     kinds = [kind for kind in KINDS if (kind, version) != ("causal_attention", "2.21.0")]
     found = converted(tmp_path / "made", version, keras, "with", *kinds)
-    wrong = {kind: told for kind, told in found.items() if "refused" in told or max(told["error"]) > RIGHT}
+    wrong = {kind: outcome for kind, outcome in found.items() if "refused" in outcome or max(outcome["error"]) > RIGHT}
     assert wrong == {}
 
 
@@ -100,10 +100,10 @@ def test_a_reversed_tensor_costs_nothing_where_its_scale_is_its_inputs(with_chan
     assert "QUANTIZE" not in with_changes["leaky_by_maximum"]["operators"][1:]  # nothing is put where all is right
 
 
-def test_a_number_that_8_bits_cannot_hold_beside_others_is_told(with_changes: dict[str, Any]) -> None:
-    told = with_changes["masked_maximum"]
-    assert max(told["error"]) > RIGHT
-    assert any("brings in -1e+09" in note for note in told["notes"]), told["notes"]
+def test_a_number_that_8_bits_cannot_hold_beside_others_is_reported(with_changes: dict[str, Any]) -> None:
+    outcome = with_changes["masked_maximum"]
+    assert max(outcome["error"]) > RIGHT
+    assert any("brings in -1e+09" in note for note in outcome["notes"]), outcome["notes"]
     assert not any("brings in" in note for kind in KINDS for note in with_changes[kind]["notes"])
 
 

@@ -62,26 +62,26 @@ class Folder:
         env = {"PYTHONPATH": str(ROOT), "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "2"}
         done = subprocess.run(argv, env={**os.environ, **env}, capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, done.stderr[-3000:]
-        told: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-        return told
+        report: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return report
 
     def predictions(self, job: Job, *parts: str, expected: str = EXPECTED, reader: str = "") -> dict[str, Any]:
-        """Load, and check that every output and tensor inside is the model's own answer."""
+        """Load, and check that every output and tensor inside is the model's own value."""
         if expected != EXPECTED:
             shutil.copyfile(self.path / expected, self.path / EXPECTED)
-        told = self.load(job, *parts, reader=reader)
-        assert "refusal" not in told, told
-        assert told["worst"], "nothing was compared"
-        assert max(told["worst"].values()) < 1e-6
-        assert told["unknown_captures"] == 0, "each variable that it uses is listed"
-        return told
+        report = self.load(job, *parts, reader=reader)
+        assert "refusal" not in report, report
+        assert report["worst"], "nothing was compared"
+        assert max(report["worst"].values()) < 1e-6
+        assert report["unknown_captures"] == 0, "each variable that it uses is listed"
+        return report
 
     def refusal(self, job: Job, *parts: str, inner: Sequence[str] = ()) -> list[str]:
         """Load, and return the kind, the message and the hint of the refusal."""
         (self.path / EXPECTED).unlink(missing_ok=True)
-        told = self.load(job, *parts, inner=inner)
-        assert "refusal" in told, told
-        refused: list[str] = told["refusal"]
+        report = self.load(job, *parts, inner=inner)
+        assert "refusal" in report, report
+        refused: list[str] = report["refusal"]
         assert refused[2], "there is a next step"
         return refused
 
@@ -100,18 +100,18 @@ def folder(path: Path, kind: str, version: str) -> Folder:
 def test_a_functional_model_has_its_layers_at_hand_and_its_variables_by_their_path(
     tmp_path: Path, version: str, file: str
 ) -> None:
-    told = folder(tmp_path, "functional", version).predictions(PLAIN, file)
-    assert told["signatures"] == {
+    report = folder(tmp_path, "functional", version).predictions(PLAIN, file)
+    assert report["signatures"] == {
         "serving_default": [
             [["image", [None, 8, 8, 1], "float32", True]],
             [["digit", [None, 3], "float32", True], ["box", [None, 2], "float32", True]],
         ]
     }
-    assert {"backbone/conv", "backbone/conv:1", "shared"} - {*told["inner"]} == {"backbone/conv:1"}
-    assert "image" not in told["inner"], "an input layer is never called"
+    assert {"backbone/conv", "backbone/conv:1", "shared"} - {*report["inner"]} == {"backbone/conv:1"}
+    assert "image" not in report["inner"], "an input layer is never called"
     names = ["backbone/conv/kernel", "backbone/bn/moving_mean", "narrow/bias", "shared/kernel", "digit/kernel"]
-    assert {*names} <= {*told["variables"]}
-    assert told["loader"].split()[1] == {NEW: "3.15.1", OLD: "2.15.0"}[version]
+    assert {*names} <= {*report["variables"]}
+    assert report["loader"].split()[1] == {NEW: "3.15.1", OLD: "2.15.0"}[version]
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -349,9 +349,9 @@ def test_a_file_as_keras_2_0_to_2_2_laid_it_out_loads_and_tells_its_inputs(
     tmp_path: Path, version: str, file: str, inputs: dict[str, tuple[int, ...]]
 ) -> None:
     made = folder(tmp_path, "old", OLD)
-    told = made.predictions(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
+    report = made.predictions(PLAIN, f".h5 {file}.h5", expected=f"{file}.npz", reader=version)
     assert read_model_file(tmp_path / f"{file}.h5").inputs == inputs
-    (main,) = told["signatures"].values()
+    (main,) = report["signatures"].values()
     assert [(name, tuple(shape[1:])) for name, shape, *_ in main[0]] == [*inputs.items()]
 
 
@@ -369,10 +369,10 @@ def test_recurrent_layers_that_only_a_gpu_ran_become_those_for_all(tmp_path: Pat
 def test_a_sequential_without_an_input_layer_is_not_bound_to_the_batch_of_its_first_call(
     tmp_path: Path, version: str, file: str
 ) -> None:
-    told = folder(tmp_path, "unopened", version).predictions(PLAIN, f"{file} model{file}")
-    ((_, shape, *_),) = told["signatures"]["serving_default"][0]
+    report = folder(tmp_path, "unopened", version).predictions(PLAIN, f"{file} model{file}")
+    ((_, shape, *_),) = report["signatures"]["serving_default"][0]
     assert shape == [None, 5]
-    assert "[model] batch = 3 fixes it" in told["notes"][0]
+    assert "[model] batch = 3 fixes it" in report["notes"][0]
 
 
 def test_a_sequential_with_an_input_layer_of_its_own_keeps_its_batch() -> None:
@@ -393,14 +393,14 @@ def test_what_keras_3_quantized_or_adapted_itself_has_float_weights_again(
     """Near what the file's own model returns: Keras rounds what goes into each layer, too."""
     made = folder(tmp_path, "quantized", NEW)
     shutil.copyfile(tmp_path / f"{mode}.npz", tmp_path / EXPECTED)
-    told = made.load(PLAIN, f"{file} {mode}{file}", near=near)
+    report = made.load(PLAIN, f"{file} {mode}{file}", near=near)
     if (file, mode) == (".h5", "float8"):  # Keras writes its variables in another order than it reads them
-        assert "save the model before model.quantize()" in told["refusal"][2]
+        assert "save the model before model.quantize()" in report["refusal"][2]
         return
-    assert told["worst"]["score"] < near
-    assert {"rows/embeddings", "einsum/kernel", "score/kernel"} <= {*told["variables"]}
-    assert not [name for name in told["variables"] if "scale" in name or "lora" in name]
-    assert ("LoRA" if mode == "lora" else "quantized by Keras") in told["notes"][-1]
+    assert report["worst"]["score"] < near
+    assert {"rows/embeddings", "einsum/kernel", "score/kernel"} <= {*report["variables"]}
+    assert not [name for name in report["variables"] if "scale" in name or "lora" in name]
+    assert ("LoRA" if mode == "lora" else "quantized by Keras") in report["notes"][-1]
 
 
 def test_what_keras_3_quantized_and_cannot_load_says_what_to_save(tmp_path: Path) -> None:
@@ -427,8 +427,8 @@ def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
         "    return keras.Model(x, keras.layers.Dense(3, name='score')(stft(x)))\n"
     )
     (tmp_path / "custom.py").write_text(code, "utf-8")
-    told = made.load(CODE, "weights model.weights.h5")
-    assert told["refusal"][2].startswith("STFTSpectrogram(..., window=None)")
+    report = made.load(CODE, "weights model.weights.h5")
+    assert report["refusal"][2].startswith("STFTSpectrogram(..., window=None)")
     (tmp_path / "custom.py").write_text(code.replace("fft_length", "window=None, fft_length"), "utf-8")
     made.predictions(CODE, "weights model.weights.h5")
 
@@ -451,20 +451,20 @@ def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None
 def test_a_subclassed_model_takes_what_it_was_built_with_and_names_what_it_returns(
     tmp_path: Path, version: str
 ) -> None:
-    told = folder(tmp_path, "subclassed", version).predictions(CODE, ".keras model.keras")
-    assert told["signatures"]["serving_default"] == [
+    report = folder(tmp_path, "subclassed", version).predictions(CODE, ".keras model.keras")
+    assert report["signatures"]["serving_default"] == [
         [["x", [None, 5], "float32", True]],
         [["features", [None, 4], "float32", True], ["score", [None, 3], "float32", True]],
     ]
-    assert [*told["variables"]] == ["hidden/kernel", "hidden/bias", "score/kernel", "score/bias"]
+    assert [*report["variables"]] == ["hidden/kernel", "hidden/bias", "score/kernel", "score/bias"]
 
 
 @pytest.mark.parametrize("version", EACH)
 def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "subclassed_pair", version)
     requests = (InputSpec("photo", "left", shape=(5,)), InputSpec("right", shape=(2,)))
-    told = made.predictions(replace(CODE, inputs=requests), ".keras model.keras")
-    assert told["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
+    report = made.predictions(replace(CODE, inputs=requests), ".keras model.keras")
+    assert report["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
     kind, message, hint = made.refusal(CODE, ".keras model.keras")
     assert (kind, message) == ("recipe", "the model does not say what its inputs are, and neither does the recipe")
     assert "its call takes left, right" in hint
@@ -544,37 +544,37 @@ def test_code_that_builds_no_model_is_refused(tmp_path: Path, body: str, message
 @pytest.mark.parametrize("version", EACH)
 def test_what_keras_exports_loads_with_its_names_and_variables(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "saved", version)
-    told = made.predictions(PLAIN, "SavedModel exported")
-    assert told["signatures"] == {
+    report = made.predictions(PLAIN, "SavedModel exported")
+    assert report["signatures"] == {
         "serving_default": [
             [["image", [None, 8, 8, 1], "float32", True]],
             [["output_0", [None, 3], "float32", True], ["output_1", [None, 2], "float32", True]],
         ]
     }
-    assert "'serve' is left out" in told["notes"][0]
-    assert told["loader"] == f"SavedModel of TensorFlow {version}"
-    assert told["parameters"] >= 20
+    assert "'serve' is left out" in report["notes"][0]
+    assert report["loader"] == f"SavedModel of TensorFlow {version}"
+    assert report["parameters"] >= 20
     both = made.predictions(replace(PLAIN, signatures=("serve", "serving_default")), "SavedModel exported")
     assert [*both["signatures"]] == ["serve", "serving_default"]
 
 
 @pytest.mark.slow
 def test_what_keras_2_saves_loads_with_its_layers_operations(tmp_path: Path) -> None:
-    told = folder(tmp_path, "saved", OLD).predictions(PLAIN, "SavedModel saved", expected="saved.npz")
-    assert "net/narrow/BiasAdd" in told["inner"]
-    assert told["variables"]["narrow/kernel"] == [72, 4]
+    report = folder(tmp_path, "saved", OLD).predictions(PLAIN, "SavedModel saved", expected="saved.npz")
+    assert "net/narrow/BiasAdd" in report["inner"]
+    assert report["variables"]["narrow/kernel"] == [72, 4]
 
 
 def test_signatures_are_as_they_are_and_the_recipe_picks_and_orders_them(tmp_path: Path) -> None:
     made = folder(tmp_path, "signatures", NEW)
-    told = made.predictions(replace(PLAIN, signatures=("many", "scale")), "SavedModel module")
-    assert [*told["signatures"]] == ["many", "scale"]
-    assert [port[0] for port in told["signatures"]["many"][1]] == [f"output_{i}" for i in range(11)]
-    assert told["signatures"]["scale"] == [
+    report = made.predictions(replace(PLAIN, signatures=("many", "scale")), "SavedModel module")
+    assert [*report["signatures"]] == ["many", "scale"]
+    assert [port[0] for port in report["signatures"]["many"][1]] == [f"output_{i}" for i in range(11)]
+    assert report["signatures"]["scale"] == [
         [["by", [], "float32", False], ["v", [3], "float32", False]],
         [["scaled", [3], "float32", False], ["sum", [], "float32", False]],
     ]
-    assert told["variables"] == {"w": [3, 3], "w_1": [3]}
+    assert report["variables"] == {"w": [3, 3], "w_1": [3]}
     kind, message, hint = made.refusal(replace(PLAIN, signatures=("manny",)), "SavedModel module")
     assert (kind, message) == ("recipe", "[model] signatures: the SavedModel has no 'manny'")
     assert hint == "did you mean 'many'? there is: loop, many, scale"
@@ -606,9 +606,9 @@ def test_what_no_app_can_run_is_refused(tmp_path: Path, file: str, message: str,
 
 
 def test_a_saved_model_as_tensorflow_1_wrote_it(tmp_path: Path) -> None:
-    told = folder(tmp_path, "ancient", NEW).predictions(PLAIN, "SavedModel ancient")
-    assert told["variables"] == {"layer/w": [3, 2]}
-    assert "layer/relu" in told["inner"]
+    report = folder(tmp_path, "ancient", NEW).predictions(PLAIN, "SavedModel ancient")
+    assert report["variables"] == {"layer/w": [3, 2]}
+    assert "layer/relu" in report["inner"]
 
 
 WRITERS = ("2.12.1", "2.15.1", "2.16.2", "2.21.0")
@@ -657,19 +657,19 @@ def test_the_newer_weights_of_keras_2_load_where_the_data_says(writer: str, tmp_
 def test_models_join_by_the_names_at_the_joint(tmp_path: Path, version: str) -> None:
     """The second takes them in another order than the first gives them."""
     made = folder(tmp_path, "parts", version)
-    told = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras")
-    assert told["signatures"]["serving_default"] == [
+    report = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras")
+    assert report["signatures"]["serving_default"] == [
         [["x", [None, 4], "float32", True]],
         [["score", [None, 2], "float32", True]],
     ]
-    assert {"pre/left/kernel", "net/score/kernel"} <= {*told["variables"]}
-    assert "net/both" in told["inner"]
+    assert {"pre/left/kernel", "net/score/kernel"} <= {*report["variables"]}
+    assert "net/both" in report["inner"]
 
 
 def test_one_output_and_one_input_join_whatever_their_names(tmp_path: Path) -> None:
     made = folder(tmp_path, "parts", NEW)
-    told = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras", ".keras tail.keras", expected="tail.npz")
-    assert [port[0] for port in told["signatures"]["serving_default"][1]] == ["final"]
+    report = made.predictions(PLAIN, ".keras pre.keras", ".keras net.keras", ".keras tail.keras", expected="tail.npz")
+    assert [port[0] for port in report["signatures"]["serving_default"][1]] == ["final"]
 
 
 @pytest.mark.parametrize(

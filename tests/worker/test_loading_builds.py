@@ -30,7 +30,7 @@ def built(path: Path, engine: tuple[str, ...] = LOCAL) -> dict[str, Any]:
 
 
 def verified(bundle: Path, *models: Path, engine: tuple[str, ...] = LOCAL, code: bool = False) -> list[str]:
-    """Verify a bundle and return the lines of its source rung; code: let code that it carries run."""
+    """Verify a bundle and return the lines of its source check; code: let code that it carries run."""
     named = [word for model in models for word in ("--model", str(model))] + ["--allow-code"] * code
     done = run_kit("verify", str(bundle), "--json", *named, *engine)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -89,7 +89,7 @@ def test_code_runs_in_the_local_engine_only_where_the_recipe_says_so(tmp_path: P
     assert "custom.py, line 1: RuntimeError: it ran" in done.stderr
 
 
-def test_an_error_in_the_code_is_told_with_its_line(tmp_path: Path, toolchain_python: Path) -> None:
+def test_an_error_in_the_code_is_reported_with_its_line(tmp_path: Path, toolchain_python: Path) -> None:
     written(toolchain_python, "custom_layers", tmp_path)
     (tmp_path / "custom.py").write_text("import keras\n\nCUSTOM_OBJECTS = {'Scale': Scale}\n", "utf-8")
     path = recipe(tmp_path, path="'model.keras'", code="'custom.py'", allow_code="true")

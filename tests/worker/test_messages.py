@@ -16,7 +16,7 @@ from worlds import ROOT, SUPPORT
 from kit.engine.death import Trail, death
 from kit.process import Exit
 
-Told = dict[str, Any]
+Outcome = dict[str, Any]
 
 
 # One of each kind in each run of the tests; the others with --all.
@@ -35,18 +35,18 @@ class Ends:
 
     def __init__(self, python: Path, folder: Path) -> None:
         self._python, self._folder = python, folder
-        self._told: dict[bool, Told] = {}
+        self._outcomes: dict[bool, Outcome] = {}
 
-    def of(self, kind: str, name: str) -> Told:
+    def of(self, kind: str, name: str) -> Outcome:
         """Return what the case or death of that name came to."""
         quick = name in {*QUICK, *QUICK_DEATHS}
-        if quick not in self._told:
+        if quick not in self._outcomes:
             names = [each for each in (*CASES, *DEATHS) if (each in {*QUICK, *QUICK_DEATHS}) == quick]
-            self._told[quick] = self._run(names)
-        told: Told = self._told[quick][kind][name]
-        return told
+            self._outcomes[quick] = self._run(names)
+        outcome: Outcome = self._outcomes[quick][kind][name]
+        return outcome
 
-    def _run(self, names: list[str]) -> Told:
+    def _run(self, names: list[str]) -> Outcome:
         target = self._folder / f"{len(names)}.json"
         env = {
             "PATH": os.environ["PATH"],
@@ -60,8 +60,8 @@ class Ends:
         argv = [str(self._python), str(SUPPORT / "failures.py"), str(target), *names]
         done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == 0, done.stderr[-2000:]
-        told: Told = json.loads(target.read_text("utf-8"))
-        return told
+        outcomes: Outcome = json.loads(target.read_text("utf-8"))
+        return outcomes
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +110,7 @@ def test_a_killed_worker_says_at_which_stage(ends: Ends, at: str, tmp_path: Path
     ended, trail = ends.of("deaths", at), Trail()
     assert ended["status"] == -9, ended
     assert ended["result"] is None
-    for line in ended["told"]:
+    for line in ended["lines"]:
         trail.note(json.loads(line))
     found = death(tmp_path / "log", Exit(-9), "local", trail)
     assert at in found.message

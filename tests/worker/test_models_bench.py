@@ -78,9 +78,9 @@ def test_a_built_file_that_gives_other_outputs_than_keras_is_wrong(work: Path, t
 def test_a_refusal_is_kept_in_the_kits_words_without_paths(work: Path, tmp_path: Path) -> None:
     folder = tmp_path / "model"
     shutil.copytree(runner.made(ROWS["custom_layers_keras_k3"], work), folder)
-    facts = json.loads((folder / "about.json").read_text("utf-8"))
-    facts["tables"] = "[[outputs]]\nname = 'nowhere'\n"
-    (folder / "about.json").write_text(json.dumps(facts), "utf-8")
+    about = json.loads((folder / "about.json").read_text("utf-8"))
+    about["tables"] = "[[outputs]]\nname = 'nowhere'\n"
+    (folder / "about.json").write_text(json.dumps(about), "utf-8")
     outcome = runner.attempt(folder, "float32", "2.19.1", "main")
     assert outcome.status == "refused"
     assert "nowhere" in outcome.message
@@ -157,7 +157,7 @@ def test_the_page_says_loudly_what_was_built_and_is_wrong(tmp_path: Path) -> Non
     text = page.page(rows, outcomes, tmp_path)
     assert text == page.page(rows, outcomes, tmp_path)
     assert "| 43.7 kB, &lt; 1e-5 |" in text
-    assert "**WRONG**: `label` 0.200, off by 0.45 of the spread" in text
+    assert "**WRONG**: `label` 0.200, differs by 0.45 of the spread" in text
     assert "| 1 | no &lt;loops> | use dynamic | not tried |" in text
     assert "- LSTM (Keras 3), dynamic: **wrong**" in text
 

@@ -115,9 +115,9 @@ def test_int8_takes_the_ranges_that_training_learned_and_loses_less(world: World
 
 
 def test_a_part_that_was_not_trained_needs_data_and_is_named(world: World) -> None:
-    told = world.build("partial.h5", INT8, code=2)
-    assert "no range was learned of what bn, relu, bn2, depthwise, bn3, relu3, flat, digit give" in told
-    assert "representative = 'samples.npz'" in told
+    message = world.build("partial.h5", INT8, code=2)
+    assert "no range was learned of what bn, relu, bn2, depthwise, bn3, relu3, flat, digit give" in message
+    assert "representative = 'samples.npz'" in message
     assert not world.bundle.exists()
     world.build("partial.h5", MEASURED)
     assert world.accuracy() > 0.9  # 0.923 as trained
@@ -141,23 +141,23 @@ def test_in_float_the_weights_are_rounded_as_trained_and_the_activations_are_not
         ),
     ],
 )
-def test_wrappers_of_training_are_stripped_and_the_weights_told(world: World, model: str, note: str) -> None:
+def test_wrappers_of_training_are_stripped_and_the_weights_reported(world: World, model: str, note: str) -> None:
     world.build(model, "scheme = 'float32'")
     assert world.off(model) < 1e-5
     assert note in world.notes
 
 
 @pytest.mark.slow
-def test_clusters_that_training_for_8_bits_preserved_are_told(world: World) -> None:
+def test_clusters_that_training_for_8_bits_preserved_are_reported(world: World) -> None:
     world.build("cqat.h5", INT8)
     assert world.off("cqat.h5") < 0.1
     assert "trained for 8 bits: the weights of a layer take few different values" in world.notes
 
 
 def test_a_configuration_of_the_users_own_is_named_and_its_saved_model_builds(world: World) -> None:
-    told = world.build("custom.h5", INT8, code=3)
-    assert "layer 'digit' was trained with the quantize_config 'Doubled', which is not one of tfmot's own" in told
-    assert "tf.saved_model.save" in told
+    message = world.build("custom.h5", INT8, code=3)
+    assert "layer 'digit' was trained with the quantize_config 'Doubled', which is not one of tfmot's own" in message
+    assert "tf.saved_model.save" in message
     world.build("custom", INT8)
     assert world.off("custom.h5") < 0.1
 

@@ -14,7 +14,7 @@ from benchmarks import reproducibility as circumstances
 from kit.files import tree_digests
 
 
-def test_a_strange_place_one_core_and_another_person_s_settings_change_no_byte(
+def test_a_strange_place_one_core_and_another_user_s_settings_change_no_byte(
     digits_bundle: Path, tmp_path: Path
 ) -> None:
     source, out = tmp_path / "quelle ö 模型", tmp_path / "ziel ß"
@@ -51,31 +51,31 @@ def test_the_float_reference_does_not_follow_the_number_of_cores(tmp_path: Path)
 
 # Runs in a toolchain. A CPU with other caches is played by the numbers that Eigen took from it.
 OTHER_CPU = """
-from kit.worker.conversion import eigen_cache as blocking
+from kit.worker.conversion import eigen_cache
 
-probe = blocking._probe()
-blocking.fix_cache_sizes()
-ours = blocking._calibrate(probe)
-places = list(blocking._places(blocking.SIZES))
-blocking._set(places, (64 << 10, 1 << 20, 64 << 20))
-print("ranges of another CPU:", "ours" if blocking._calibrate(probe) == ours else "its own")
-blocking._asked = lambda: (64 << 10, 1 << 20, 64 << 20)
-blocking.fix_cache_sizes()
-print("ranges when fixed:", "ours" if blocking._calibrate(probe) == ours else "its own")
-blocking._asked = lambda: (1, 2, 3)
-print("fixed on a CPU that says otherwise:", blocking.fix_cache_sizes())
+probe = eigen_cache._probe()
+eigen_cache.fix_cache_sizes()
+ours = eigen_cache._calibrate(probe)
+places = list(eigen_cache._places(eigen_cache.SIZES))
+eigen_cache._set(places, (64 << 10, 1 << 20, 64 << 20))
+print("ranges of another CPU:", "ours" if eigen_cache._calibrate(probe) == ours else "its own")
+eigen_cache._asked = lambda: (64 << 10, 1 << 20, 64 << 20)
+eigen_cache.fix_cache_sizes()
+print("ranges when fixed:", "ours" if eigen_cache._calibrate(probe) == ours else "its own")
+eigen_cache._asked = lambda: (1, 2, 3)
+print("fixed on a CPU that says otherwise:", eigen_cache.fix_cache_sizes())
 """
 
 
 def test_calibrated_ranges_follow_the_cpu_s_caches_until_we_fix_them(toolchain_python: Path) -> None:
-    told = _in_toolchain(toolchain_python, OTHER_CPU)
-    assert "ranges of another CPU: its own" in told.stdout, told.stderr
-    assert "ranges when fixed: ours" in told.stdout, told.stderr
+    done = _in_toolchain(toolchain_python, OTHER_CPU)
+    assert "ranges of another CPU: its own" in done.stdout, done.stderr
+    assert "ranges when fixed: ours" in done.stdout, done.stderr
 
 
-def test_a_cpu_whose_blocking_cannot_be_set_is_noticed(toolchain_python: Path) -> None:
-    told = _in_toolchain(toolchain_python, OTHER_CPU)
-    assert "fixed on a CPU that says otherwise: False" in told.stdout, told.stderr
+def test_a_cpu_whose_cache_sizes_cannot_be_set_is_noticed(toolchain_python: Path) -> None:
+    done = _in_toolchain(toolchain_python, OTHER_CPU)
+    assert "fixed on a CPU that says otherwise: False" in done.stdout, done.stderr
 
 
 def _in_toolchain(python: Path, code: str) -> subprocess.CompletedProcess[str]:

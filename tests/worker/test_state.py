@@ -100,8 +100,8 @@ def test_a_fused_lstm_is_reset_before_each_call_and_refused_without(world: World
     kotlin = next((bundle / "src" / "main" / "kotlin").rglob("*.kt")).read_text("utf-8")
     assert "resetVariableTensors()" in (bundle / "README.md").read_text("utf-8")
     assert kotlin.count("resetVariableTensors()") == 1 and "CompiledModel" not in kotlin
-    facts = next((bundle / "src" / "main" / "assets").rglob("signature.json"))
-    facts.write_text(facts.read_text("utf-8").replace('"resets": true', '"resets": false'), "utf-8")
+    signature = next((bundle / "src" / "main" / "assets").rglob("signature.json"))
+    signature.write_text(signature.read_text("utf-8").replace('"resets": true', '"resets": false'), "utf-8")
     with pytest.raises(CheckError, match="when it is asked again"):
         refuse_state("litert:2.3.0", [LABEL], asked(world, bundle, "litert:2.3.0"))
 

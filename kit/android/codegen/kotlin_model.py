@@ -69,7 +69,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Picture:
+class ImageInput:
     """How a bitmap becomes one input."""
 
     tensor: Tensor
@@ -96,7 +96,7 @@ class Call:
     outputs_ident: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Output, ...]
-    pictures: tuple[Picture, ...] = ()
+    images: tuple[ImageInput, ...] = ()
     prefix: str = ""  # of its outputs in what selfTest records
     train: bool = False
     consts: tuple[Tensor, ...] = ()  # whose names have no constant yet
@@ -109,7 +109,7 @@ class Call:
     @property
     def raw(self) -> tuple[Tensor, ...]:
         """Return the inputs that no bitmap fills."""
-        filled = {picture.tensor.name for picture in self.pictures}
+        filled = {image.tensor.name for image in self.images}
         return tuple(tensor for tensor in self.inputs if tensor.name not in filled)
 
 
@@ -167,9 +167,9 @@ class BindingsModel:
         return any(tensor.open for tensor in self.tensors)
 
     @property
-    def pictures(self) -> list[Picture]:
+    def images(self) -> list[ImageInput]:
         """Return the inputs that take bitmaps, of all calls."""
-        return [picture for call in self.calls for picture in call.pictures]
+        return [image for call in self.calls for image in call.images]
 
     @property
     def forms(self) -> set[str]:
@@ -190,7 +190,7 @@ class BindingsModel:
 
     @property
     def quantizers(self) -> list[tuple[str, Tensor]]:
-        """Return the inputs that an app quantizes, numbers and not pictures, each behind its function's name."""
+        """Return the inputs that an app quantizes, numbers and not images, each behind its function's name."""
         scope = Scope()
         numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine and not tensor.open]
         return [(scope.take(f"quantize{upper_camel(one.const.replace('INPUT_', ''), 'Of')}"), one) for one in numbers]
@@ -198,4 +198,4 @@ class BindingsModel:
     @property
     def lookups(self) -> list[str]:
         """Return the dtypes that pixels become, sorted."""
-        return sorted({picture.tensor.dtype for picture in self.pictures})
+        return sorted({image.tensor.dtype for image in self.images})

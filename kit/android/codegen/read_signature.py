@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.android.codegen.app_model import AppModel
-from kit.android.codegen.kotlin_model import BindingsModel, Call, Label, Labels, Output, Picture, Variables
+from kit.android.codegen.kotlin_model import BindingsModel, Call, ImageInput, Label, Labels, Output, Variables
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
 from kit.android.codegen.kotlin_tensor import Tensor, float_array, float_literal, read_tensor
 from kit.android.codegen.runtime_api import Api
@@ -22,8 +22,8 @@ CLASSES = words_of(
     Accelerator AbstractList AbstractMap Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
     BooleanArray Buffer Byte ByteArray ByteBuffer ByteOrder CRC32 Call Char Check Color Companion CompiledModel
     Context Dispatchers Double DoubleArray Engine Entry Environment Exception ExecutionException FileChannel
-    FileInputStream Float FloatArray Golden IllegalArgumentException IllegalStateException Int IntArray Interpreter
-    InterpreterApi IOException List Long LongArray Lookup Map NoInputs Nothing Number Object Options Pair Picture
+    FileInputStream Float FloatArray Golden IllegalArgumentException IllegalStateException ImageInput Int IntArray
+    Interpreter InterpreterApi IOException List Long LongArray Lookup Map NoInputs Nothing Number Object Options Pair
     Ranking Resampler ReentrantLock Score Section SelfTest Set Short ShortArray Slot Spec String System Tasks Tensor
     TensorBuffer Test TfLite Throwable TimeoutException TimeUnit Triple Unit Variables
     """
@@ -31,7 +31,7 @@ CLASSES = words_of(
 MEMBERS = words_of(
     """
     all assets assign assignVariables attempts await bitmap call calls check checks close closed context create
-    dispatcher engine error fresh golden index into input lock locked main model names output outputs pictures
+    dispatcher engine error fresh golden imageChecks index into input lock locked main model names output outputs
     pixels quantize raw read readVariables record require rotationDegrees run scope selfTest slot spec threads use
     values variables vectors write reader assigner i other real scores built before changed
     accelerator with it to of name ordinal entries
@@ -146,7 +146,7 @@ class _Reader:
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(camel(tensor.name, "input"), ("Picture", "Lookup", "Rotation", "Shape")),
+                parameters.take(camel(tensor.name, "input"), ("Pixels", "Lookup", "Rotation", "Shape")),
                 self.api,
             )
             for tensor in entry.inputs
@@ -161,7 +161,7 @@ class _Reader:
             outputs_ident=self.members.take(f"{names.outputs[:1].lower()}{names.outputs[1:]}Reused"),
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
-            pictures=_pictures(entry, inputs),
+            images=_images(entry, inputs),
             prefix="" if not prefix else f"{entry.key}/",
             train=train,
         )
@@ -211,32 +211,31 @@ def _form(entry: TensorEntry, tensor: Tensor) -> str:
     return "quantized" if tensor.affine else "plain"
 
 
-def _pictures(entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[Picture, ...]:
+def _images(entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[ImageInput, ...]:
     """Return how bitmaps become the inputs of kind image, of which one call takes one."""
-    images = [
+    fillable = [
         (given.image, tensor)
         for given, tensor in zip(entry.inputs, tensors, strict=True)
         if given.image and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
     ]
-    pictures = []
-    for image, tensor in images:
+    images = []
+    for image, tensor in fillable:
         height, width, *channels = tensor.shape[1:]
         count = channels[0] if channels else 1
-        rotation = "rotationDegrees" if len(images) == 1 else f"{tensor.ident}Rotation"
-        pictures.append(
-            Picture(
+        images.append(
+            ImageInput(
                 tensor,
                 width,
                 height,
                 count,
-                COLORS[image.color],
-                image.resize == "crop",
-                float_array(image.mean, count),
-                float_array(image.std, count),
-                rotation,
+                color=COLORS[image.color],
+                crop=image.resize == "crop",
+                mean=float_array(image.mean, count),
+                std=float_array(image.std, count),
+                rotation="rotationDegrees" if len(fillable) == 1 else f"{tensor.ident}Rotation",
             )
         )
-    return tuple(pictures)
+    return tuple(images)
 
 
 def _fillable(tensor: Tensor) -> bool:

@@ -108,7 +108,7 @@ def _values(bindings: BindingsModel) -> dict[str, Any]:
     compiled = bindings.api == COMPILED_MODEL
     outputs = [output for call in bindings.calls for output in call.outputs]
     kept = bindings.variables
-    affines = bool(bindings.quantizers or any(picture.tensor.affine for picture in bindings.pictures))
+    affines = bool(bindings.quantizers or any(image.tensor.affine for image in bindings.images))
     tests = Scope(["goldenVectorsHold", "variablesComeBackAsAssigned", "model", "context"])
     return {
         "g": bindings,
@@ -170,14 +170,14 @@ def _imports(bindings: BindingsModel, *, affines: bool) -> list[str]:
     math = {"kotlin.math.abs"}
     if affines:
         math |= {"kotlin.math.floor", "kotlin.math.withSign"}
-    if bindings.pictures:
+    if bindings.images:
         math |= {"kotlin.math.ceil"}
     if bindings.activations & {"softmax", "sigmoid"}:
         math |= {"kotlin.math.exp"}
     return sorted(
         math
         | _runtime_imports(bindings)
-        | ({"android.graphics.Bitmap"} if bindings.pictures else set())
+        | ({"android.graphics.Bitmap"} if bindings.images else set())
         | {
             "android.content.Context",
             "android.content.res.AssetManager",

@@ -114,15 +114,15 @@ def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, 
         version=manifest.version,
         runtime=manifest.runtime,
         name=f"{bindings.package}.{bindings.name}",
-        picture=_picture(bindings.main),
+        image=_image(bindings.main),
         files={name: sha256_bytes(data) for name, data in sorted(files.items())},
         groups=groups,
     )
 
 
-def _picture(main: Call) -> str | None:
-    """Return the Kotlin that shows what the model sees in a `bitmap`; None where it takes more, or no picture."""
-    if len(main.inputs) != 1 or not main.pictures:
+def _image(main: Call) -> str | None:
+    """Return the Kotlin that shows what the model sees in a `bitmap`; None where it takes more, or no image."""
+    if len(main.inputs) != 1 or not main.images:
         return None
     output = main.outputs[0]
     read = {"scores": f"{output.tensor.ident}Top(3)", "yes": f"{output.tensor.ident}Score()"}.get(output.form)
@@ -213,8 +213,8 @@ def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, 
     libraries = sorted({coordinate_of(bundle.runtime) for _, bundle in bundles} | ({COROUTINES} if bundles else set()))
     rules = [str(RULES / f"{key}.pro") for key in sorted(dropped)]
     packs = _packs(dropped)
-    facts = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
-    gradle = render_text("drop/dropkit.gradle.j2", facts)
+    values = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
+    gradle = render_text("drop/dropkit.gradle.j2", values)
     files = {GRADLE: gradle.encode()}
     if (module / REGISTRY).parent.is_dir():
         files[str(REGISTRY)] = render_text("drop/Bundles.kt.j2", {"bundles": bundles}).encode()

@@ -17,14 +17,14 @@ from kit.errors import OutputError, RecipeError
 from kit.shared.values import from_json
 
 STATE = "dropkit.json"
-FORMAT = 1
+FORMAT = 2  # 1 called `image` "picture"
 _WORD = r"`?[A-Za-z_][A-Za-z0-9_]*`?"
 _SHA = pattern(r"[0-9a-f]{64}")
 _ENTRY: dict[str, Check] = {
     "version": pattern(VERSION),
     "runtime": pattern(RUNTIME),
     "name": pattern(rf"{_WORD}(\.{_WORD})*"),
-    "picture": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
+    "image": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
 }
 
 
@@ -35,7 +35,7 @@ class DroppedBundle:
     version: str
     runtime: str  # "litert:2.3.0"
     name: str  # the class, with its package
-    picture: str | None  # the Kotlin that shows what the model makes of a `bitmap`
+    image: str | None  # the Kotlin that shows what the model makes of a `bitmap`
     files: Mapping[str, str]  # SHA-256 by path
     groups: tuple[str, ...] | None = None  # of devices, where the model is in an AI pack
 
@@ -74,13 +74,14 @@ def read_state(module: Path) -> State | None:
         return None
     try:
         raw = json.loads(read_bounded(path, MOST_JSON))
-        if raw["format"] != FORMAT:
+        if raw["format"] not in (1, FORMAT):
             raise RecipeError(
-                f"{path}: its format is {raw['format']!r}, and this dropkit knows {FORMAT}", "update dropkit"
+                f"{path}: its format is {raw['format']!r}, and this dropkit knows 1 to {FORMAT}", "update dropkit"
             )
+        entries = {name: _renamed(entry) if raw["format"] == 1 else entry for name, entry in raw["bundles"].items()}
         pending = dict(raw.get("pending", {}))
-        fault = _fault(module, raw["bundles"], raw["generated"]) or _pending_fault(pending)
-        bundles = {} if fault else {name: from_json(DroppedBundle, entry) for name, entry in raw["bundles"].items()}
+        fault = _fault(module, entries, raw["generated"]) or _pending_fault(pending)
+        bundles = {} if fault else {name: from_json(DroppedBundle, entry) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
     if fault:
@@ -95,6 +96,11 @@ def place_of(module: Path, path: str) -> Path:
     if links:
         raise OutputError(f"{links[0]}: a symbolic link, and a drop follows none", "put a folder or a file there")
     return place
+
+
+def _renamed(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an entry of format 1 with the keys of today."""
+    return {"image" if key == "picture" else key: value for key, value in entry.items()}
 
 
 def _fault(module: Path, bundles: Mapping[str, Any], generated: Mapping[str, Any]) -> str:

@@ -1,6 +1,6 @@
 """Classify images with MediaPipe Tasks, by the model file alone. Runs in MediaPipe's own venv, knows nothing of kit.
 
-Usage: classify.py MODEL PICTURES.npy, uint8 [count, height, width, 3]. Writes JSON: {"outputs": for each image a list
+Usage: classify.py MODEL IMAGES.npy, uint8 [count, height, width, 3]. Writes JSON: {"outputs": for each image a list
 of {"label", "index", "score"}, best first}; {"refused": why} where it does not take the model; {"missing": what} where
 a library of the system is not there.
 """

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from kit.android.proof.jvm import harness_outputs
 from kit.android.proof.step import MissingToolError, Notify, Step, step
+from kit.bundle.labels import bundle_labels
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.signature import BundleSignature, ImageEntry, TensorEntry, read_signature
@@ -69,7 +70,7 @@ def check_mediapipe(bundle: Path, notify: Notify) -> str:
             predictions = harness_outputs(bundle, scratch, notify)
         output = signature.outputs[0]
         raw = predictions[f"{signature.main.key}/output/{output.name}"]
-        labels = there.labels(str(output.labels)).read_text("utf-8").splitlines()
+        labels = bundle_labels(there, signature)[output.name]
         return _compare(output, classify(there.model, pixels, notify), raw, labels, _allowed(there, output))
     except ModelError as error:
         raise CheckError(error.message, error.hint) from error
@@ -136,7 +137,7 @@ def classify(model: Path, pixels: np.ndarray, notify: Notify) -> list[list[Categ
     except EngineError as error:
         raise MissingToolError(error.message, error.hint) from error
     with temporary_folder("dropkit-mediapipe-") as folder:
-        images = folder / "pictures.npy"
+        images = folder / "images.npy"
         np.save(images, pixels, allow_pickle=False)
         # Matplotlib, which MediaPipe imports, writes a list of fonts into the home folder.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}

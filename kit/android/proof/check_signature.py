@@ -9,6 +9,7 @@ from pathlib import Path
 from kit.android.codegen.kotlin_names import literal
 from kit.android.proof.kotlin_sources import Bindings
 from kit.bundle.golden_bin import read_golden
+from kit.bundle.labels import bundle_labels
 from kit.bundle.layout import Bundle
 from kit.bundle.signature import BundleSignature, TensorEntry, read_signature
 from kit.errors import CheckError
@@ -72,10 +73,9 @@ def _tensor(entry: TensorEntry, tensor: Tensor) -> Iterator[str]:
 
 
 def _labels(signature: BundleSignature, bundle: Bundle, kotlin: str) -> Iterator[str]:
-    for output in signature.outputs:
-        if not output.labels:
-            continue
-        labels = bundle.labels(output.labels).read_text("utf-8").splitlines()
+    found = bundle_labels(bundle, signature)
+    for output in (output for output in signature.outputs if output.name in found):
+        labels = found[output.name]
         if len(labels) != output.shape[-1]:
             yield f"{output.labels}: {len(labels)} labels, and {output.name} has {output.shape[-1]} units"
         place = 0

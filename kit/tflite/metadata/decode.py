@@ -136,13 +136,13 @@ def _subgraph(table: _Table) -> SubgraphNote:
 
 
 def _tensor(table: _Table) -> TensorNote:
-    facts: dict[str, Any] = {"name": table.text(0), "description": table.text(1)}
+    fields: dict[str, Any] = {"name": table.text(0), "description": table.text(1)}
     for unit in table.tables(4):
-        facts |= _unit(unit)
+        fields |= _unit(unit)
     if stats := table.table(5):
-        facts |= {"high": stats.floats(0), "low": stats.floats(1)}
+        fields |= {"high": stats.floats(0), "low": stats.floats(1)}
     files = tuple(AssociatedFile(f.text(0), _file_kind(f.number(2, "b")), f.text(1)) for f in table.tables(6))
-    return TensorNote(**facts, **_content(table.table(3)), files=files)
+    return TensorNote(**fields, **_content(table.table(3)), files=files)
 
 
 def _content(table: _Table | None) -> dict[str, Any]:

@@ -66,8 +66,8 @@ class Train:
             """
             values = [feeds[word] for word, _ in names]
             handles = module.handles()
-            answer = imported(self.frozen, values[:-1], handles)[0]
-            loss = self._loss(answer, values[-1])
+            outputs = imported(self.frozen, values[:-1], handles)[0]
+            loss = self._loss(outputs, values[-1])
             gradients = tf.gradients(loss, [handles[module.names[i]] for i in chosen])
             for i, gradient, own in zip(chosen, gradients, state, strict=True):
                 if gradient is not None:
@@ -91,14 +91,14 @@ class Train:
             state.append(tuple(own))
         return state
 
-    def _loss(self, answer: Any, target: Any) -> Any:
-        """Return the loss, a float32 scalar. answer, target: float32 [batch, ...]."""
+    def _loss(self, outputs: Any, target: Any) -> Any:
+        """Return the loss, a float32 scalar. outputs, target: float32 [batch, ...]."""
         if self.request.loss == "mean_squared_error":
-            return tf.reduce_mean(tf.square(answer - target))
+            return tf.reduce_mean(tf.square(outputs - target))
         if self.request.loss == "binary_crossentropy":
-            chance = tf.clip_by_value(answer, _TINY, 1 - _TINY)
+            chance = tf.clip_by_value(outputs, _TINY, 1 - _TINY)
             return -tf.reduce_mean(target * tf.math.log(chance) + (1 - target) * tf.math.log(1 - chance))
-        chances = tf.nn.softmax(answer) if self.softmax else answer
+        chances = tf.nn.softmax(outputs) if self.softmax else outputs
         return -tf.reduce_mean(tf.reduce_sum(target * tf.math.log(chances + _TINY), axis=-1))
 
     def _update(self, variable: Any, gradient: Any, state: tuple[Any, ...]) -> None:

@@ -75,22 +75,22 @@ def golden(
     rows = slice(0, -(-job.golden // batch) * batch)
     arrays: dict[str, np.ndarray] = {f"input/{name}": array[rows] for name, array in fed.items()}
     for spec in signature.outputs:
-        answer, exact = predictions[spec.name][rows], floats[spec.name][rows]
-        arrays[f"output/{spec.name}"] = answer
+        output, exact = predictions[spec.name][rows], floats[spec.name][rows]
+        arrays[f"output/{spec.name}"] = output
         arrays[f"float/{spec.name}"] = exact
         drawn = spec.name in product.random.get(key, ())
         size = max(1.0, float(np.abs(exact[np.isfinite(exact)]).max(initial=0.0)))
-        tolerance = _spread(spec, answer, exact) if drawn else _tolerance(job, spec, product, key, size)
+        tolerance = _spread(spec, output, exact) if drawn else _tolerance(job, spec, product, key, size)
         arrays[f"tolerance/{spec.name}"] = np.array(tolerance)
     return arrays
 
 
-def _spread(spec: TensorSpec, answer: np.ndarray, exact: np.ndarray) -> float:
+def _spread(spec: TensorSpec, output: np.ndarray, exact: np.ndarray) -> float:
     """Return by how much any two draws of an output may differ: in steps for integers, in real values for floats.
 
-    answer: raw; exact: float32 of the same shape.
+    output: raw; exact: float32 of the same shape.
     """
-    spread = float(np.ptp(np.concatenate([np.ravel(real(answer, spec)), np.ravel(exact)])))
+    spread = float(np.ptp(np.concatenate([np.ravel(real(output, spec)), np.ravel(exact)])))
     return spread if spec.scale is None else spread / spec.scale
 
 

@@ -239,14 +239,14 @@ def _refuse_given(found: Mapping[str, list[Any]], given: Mapping[str, Any]) -> N
             )
 
 
-def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
+def _replaced(output: Any, name: str, given: Mapping[str, Any]) -> Any:
     """Return a layer's output with the tensors that are given for it in their places.
 
-    answer: a tensor, or a nest of some; those that are given have the shape and dtype of those in it.
+    output: a tensor, or a nest of some; those that are given have the shape and dtype of those in it.
     """
     if not any(_layer_of(each) == name for each in given):
-        return answer
-    flat = tf.nest.flatten(answer)
+        return output
+    flat = tf.nest.flatten(output)
     for each, tensor in given.items():
         if _layer_of(each) == name:
             at = 0 if each == name else int(each.rpartition(":")[2])
@@ -257,7 +257,7 @@ def _replaced(answer: Any, name: str, given: Mapping[str, Any]) -> Any:
                     f"name one from '{name}' to '{name}:{len(flat) - 1}'",
                 )
             flat[at] = tensor
-    return tf.nest.pack_sequence_as(answer, flat)
+    return tf.nest.pack_sequence_as(output, flat)
 
 
 @contextmanager
@@ -274,9 +274,9 @@ def _recorded(layers: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[d
         original, own = layer.call, "call" in vars(layer)  # a layer made of a function has a `call` of its own
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            answer = _replaced(original(*args, **kwargs), name, given)
-            found[name].extend(tf.nest.flatten(answer))
-            return answer
+            output = _replaced(original(*args, **kwargs), name, given)
+            found[name].extend(tf.nest.flatten(output))
+            return output
 
         # Past Keras's own __setattr__, which would track it.
         object.__setattr__(layer, "call", call)

@@ -1,8 +1,8 @@
 package android.graphics;
 
-/** A picture of ARGB colors in memory. What android.graphics.Bitmap does with a hardware one is kept: no pixels. */
+/** An image of ARGB colors in memory. What android.graphics.Bitmap does with a hardware one is kept: no pixels. */
 public final class Bitmap {
-  /** How a picture keeps its pixels. */
+  /** How an image keeps its pixels. */
   public enum Config {
     ALPHA_8,
     RGB_565,

@@ -1,6 +1,6 @@
 package android.os;
 
-/** The device: a desktop, told as API level 35. */
+/** The device: a desktop, reported as API level 35. */
 public class Build {
   public static final String MANUFACTURER = "desktop";
   public static final String MODEL = "JVM";

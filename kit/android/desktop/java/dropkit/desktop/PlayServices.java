@@ -2,7 +2,7 @@ package dropkit.desktop;
 
 /**
  * Whether Google Play services have their runtime at hand. The system property "dropkit.play" makes them "absent", or
- * "silent": the answer never comes.
+ * "silent": the result never comes.
  */
 public final class PlayServices {
   private static volatile boolean ready;

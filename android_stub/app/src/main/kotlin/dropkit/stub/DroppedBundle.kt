@@ -7,11 +7,11 @@ import android.graphics.Bitmap
  * A bundle that was dropped into this app.
  *
  * @property selfTest runs the bundle's golden vectors on this device and returns the report
- * @property picture runs the model on a picture and returns what it sees; null where the model takes something else
+ * @property image runs the model on an image and returns what it sees; null where the model takes something else
  */
 class DroppedBundle(
     val id: String,
     val version: String,
     val selfTest: (Context) -> String,
-    val picture: ((Context, Bitmap) -> String)? = null,
+    val image: ((Context, Bitmap) -> String)? = null,
 )

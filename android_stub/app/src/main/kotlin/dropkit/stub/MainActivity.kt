@@ -12,22 +12,22 @@ import android.widget.ScrollView
 import android.widget.TextView
 import java.util.concurrent.Executors
 
-/** Shows each dropped bundle with two buttons: run its self-test, or run it on a picture. */
+/** Shows each dropped bundle with two buttons: run its self-test, or run it on an image. */
 class MainActivity : Activity() {
     private val worker = Executors.newSingleThreadExecutor()
-    private lateinit var picture: ImageView
+    private lateinit var imageView: ImageView
     private lateinit var result: TextView
-    private var asking: String? = null // the id of the bundle that a picture is chosen for
+    private var asking: String? = null // the id of the bundle that an image is chosen for
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
         asking = savedInstanceState?.getString(ASKING)
-        picture = ImageView(this).apply { adjustViewBounds = true }
+        imageView = ImageView(this).apply { adjustViewBounds = true }
         result = TextView(this).apply { setTextIsSelectable(true) }
         val column = LinearLayout(this).apply { orientation = LinearLayout.VERTICAL }
         if (BUNDLES.isEmpty()) result.setText(R.string.empty)
         for (bundle in BUNDLES) column.addView(row(bundle), MATCH_PARENT, WRAP_CONTENT)
-        column.addView(picture, MATCH_PARENT, WRAP_CONTENT)
+        column.addView(imageView, MATCH_PARENT, WRAP_CONTENT)
         column.addView(result, MATCH_PARENT, WRAP_CONTENT)
         setContentView(
             ScrollView(this).apply {
@@ -50,7 +50,7 @@ class MainActivity : Activity() {
     private fun row(bundle: DroppedBundle) = LinearLayout(this).apply {
         addView(TextView(context).apply { text = getString(R.string.bundle, bundle.id, bundle.version) })
         addView(button(R.string.self_test) { run { bundle.selfTest(this@MainActivity) } })
-        if (bundle.picture != null) addView(button(R.string.picture) { choose(bundle) })
+        if (bundle.image != null) addView(button(R.string.image) { choose(bundle) })
     }
 
     private fun button(label: Int, action: () -> Unit) = Button(this).apply {
@@ -71,7 +71,7 @@ class MainActivity : Activity() {
         asking = bundle.id
         val intent = Intent(Intent.ACTION_OPEN_DOCUMENT).addCategory(Intent.CATEGORY_OPENABLE).setType("image/*")
         @Suppress("DEPRECATION") // its successor needs a library, and this app has none
-        startActivityForResult(intent, PICTURE)
+        startActivityForResult(intent, IMAGE)
     }
 
     @Deprecated("Android's own word on it; see choose()")
@@ -79,17 +79,17 @@ class MainActivity : Activity() {
         @Suppress("DEPRECATION")
         super.onActivityResult(requestCode, resultCode, data)
         val uri = data?.data
-        val look = BUNDLES.find { it.id == asking }?.picture
-        if (requestCode != PICTURE || resultCode != RESULT_OK || uri == null || look == null) return
+        val look = BUNDLES.find { it.id == asking }?.image
+        if (requestCode != IMAGE || resultCode != RESULT_OK || uri == null || look == null) return
         run {
-            val bitmap = readPicture(contentResolver, uri) ?: return@run getString(R.string.unreadable)
-            runOnUiThread { picture.setImageBitmap(bitmap) }
+            val bitmap = readImage(contentResolver, uri) ?: return@run getString(R.string.unreadable)
+            runOnUiThread { imageView.setImageBitmap(bitmap) }
             look(this, bitmap)
         }
     }
 
     private companion object {
-        const val PICTURE = 1
+        const val IMAGE = 1
         const val ASKING = "asking"
     }
 }

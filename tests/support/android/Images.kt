@@ -1,19 +1,19 @@
-// Put in the place of PACKAGE and MODEL: a class with a picture's input. Runs its pre-processing on pictures of a file.
+// Put in the place of PACKAGE and MODEL: a class with an image's input. Runs its pre-processing on images of a file.
 import android.graphics.Bitmap
 import java.io.DataInputStream
 import java.io.DataOutputStream
 import java.io.File
 
 /**
- * Reads pictures from the first file until its end: 32-bit big-endian numbers width, height, target width, target height,
+ * Reads images from the first file until its end: 32-bit big-endian numbers width, height, target width, target height,
  * colour (an index), crop (0 or 1), rotation, then ARGB pixels. Writes the pixels of each to the second.
  */
 fun main(args: Array<String>) {
-    val picture = Class.forName("PACKAGE.MODEL\$Picture")
+    val image = Class.forName("PACKAGE.MODEL\$ImageInput")
     val color = Class.forName("PACKAGE.MODEL\$Color")
-    val make = picture.declaredConstructors.first { it.parameterCount == 4 }.apply { isAccessible = true }
-    val load = picture.getMethod("load", Bitmap::class.java, Int::class.java).apply { isAccessible = true }
-    val pixels = picture.getMethod("getPixels").apply { isAccessible = true }
+    val make = image.declaredConstructors.first { it.parameterCount == 4 }.apply { isAccessible = true }
+    val load = image.getMethod("load", Bitmap::class.java, Int::class.java).apply { isAccessible = true }
+    val pixels = image.getMethod("getPixels").apply { isAccessible = true }
     val made = HashMap<List<Int>, Any>()
     DataInputStream(File(args[0]).inputStream().buffered()).use { cases ->
         DataOutputStream(File(args[1]).outputStream().buffered()).use { out ->

@@ -42,7 +42,7 @@ Case = tuple[np.ndarray, tuple[int, int], int, int, int]  # RGBA, (width, height
 
 
 def cases() -> list[Case]:
-    """Give pictures of every size for targets, colours, crops and turns in turn; a third of them is transparent."""
+    """Give images of every size for targets, colours, crops and turns in turn; a third of them is transparent."""
     rng = np.random.default_rng(11)
     made: list[Case] = []
     for width, height in SIZES:
@@ -69,7 +69,7 @@ def packed(case: Case) -> bytes:
 
 def expected(case: Case, folder: Path) -> bytes:
     pixels, (width, height), color, crop, rotation = case
-    path = folder / "picture.png"
+    path = folder / "image.png"
     # Pillow turns against the clock.
     Image.fromarray(np.rot90(pixels, -rotation // 90)).save(path)
     shape = (height, width) if color == 0 else (height, width, 3)
@@ -83,15 +83,15 @@ def on_the_jvm(all_cases: list[Case], folder: Path) -> bytes:
 
     save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
     render_bindings(folder, AppModel(signed(SIGNATURE, "p"), "litert:1.4.0"), "interpreter", folder / "golden.npz")
-    text = (SUPPORT / "android" / "Pictures.kt").read_text("utf-8")
-    (folder / "Pictures.kt").write_text(text.replace("PACKAGE", "com.example.p").replace("MODEL", "P"), "utf-8")
+    text = (SUPPORT / "android" / "Images.kt").read_text("utf-8")
+    (folder / "Images.kt").write_text(text.replace("PACKAGE", "com.example.p").replace("MODEL", "P"), "utf-8")
     jars = kotlin.desktop_classpath(print)
     classes = folder / "classes"
-    kotlin.compile_kotlin([folder / "src" / "main" / "kotlin", folder / "Pictures.kt"], jars, classes, print)
+    kotlin.compile_kotlin([folder / "src" / "main" / "kotlin", folder / "Images.kt"], jars, classes, print)
     (folder / "in").write_bytes(struct.pack(">i", len(all_cases)) + b"".join(map(packed, all_cases)))
     tool = kotlin_tool(print)
     path = ":".join(map(str, [classes, *jars, tool.stdlib, tool.coroutines]))
-    argv = [str(find_java()), "-cp", path, "PicturesKt", str(folder / "in"), str(folder / "out")]
+    argv = [str(find_java()), "-cp", path, "ImagesKt", str(folder / "in"), str(folder / "out")]
     subprocess.run(argv, check=True, capture_output=True, text=True)
     return (folder / "out").read_bytes()
 

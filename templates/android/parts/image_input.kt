@@ -1,7 +1,7 @@
     private enum class Color(val channels: Int) { GRAYSCALE(1), RGB(3), BGR(3) }
 
     /** Turns bitmaps into the pixels of one input, as the bundle's own preprocess.py does with Pillow: byte for byte. */
-    private class Picture(
+    private class ImageInput(
         private val width: Int,
         private val height: Int,
         private val color: Color,
@@ -62,7 +62,7 @@
         private fun downOf(size: Int): Resampler =
             down?.takeIf { it.source == size } ?: Resampler(size, height).also { down = it }
 
-        /** Reads the box, given in the turned picture, from the bitmap as it lies. */
+        /** Reads the box, given in the turned image, from the bitmap as it lies. */
         private fun read(bitmap: Bitmap, rotation: Int, left: Int, top: Int, boxWidth: Int, boxHeight: Int) {
             val right = (if (rotation % 180 == 0) bitmap.width else bitmap.height) - left - boxWidth
             val bottom = (if (rotation % 180 == 0) bitmap.height else bitmap.width) - top - boxHeight

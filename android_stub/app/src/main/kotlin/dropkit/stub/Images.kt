@@ -7,15 +7,15 @@ import android.graphics.ImageDecoder
 import android.net.Uri
 import android.os.Build
 
-/** In pixels, of either side: a camera's picture is larger, and a model looks at far less. */
+/** In pixels, of either side: a camera's image is larger, and a model looks at far less. */
 private const val LONGEST = 2048
 
 /**
- * Reads a picture, smaller where it is very large; null where it is none. Slow: off the main thread.
+ * Reads an image, smaller where it is very large; null where it is none. Slow: off the main thread.
  *
  * Since Android 9 it is upright, whichever way the camera was held; before it is as it lies in the file.
  */
-fun readPicture(resolver: ContentResolver, uri: Uri): Bitmap? {
+fun readImage(resolver: ContentResolver, uri: Uri): Bitmap? {
     if (Build.VERSION.SDK_INT < Build.VERSION_CODES.P) return readOld(resolver, uri)
     return ImageDecoder.decodeBitmap(ImageDecoder.createSource(resolver, uri)) { decoder, info, _ ->
         decoder.allocator = ImageDecoder.ALLOCATOR_SOFTWARE // pixels of a hardware bitmap cannot be read
