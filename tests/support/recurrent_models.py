@@ -147,7 +147,7 @@ def custom(layers: Any, x: Any) -> dict[str, Any]:
 
 
 def watch(layers: Any, x: Any) -> dict[str, Any]:
-    """What people train on series of sensors."""
+    """Networks that are in use on series of sensors."""
     return {
         "by_lstm": layers.LSTM(32)(x),
         "by_gru": layers.GRU(32)(x),

@@ -32,6 +32,7 @@ def with_whole_biases(graph: graph_pb2.GraphDef, source: tf.Graph) -> graph_pb2.
 
 
 def _replacement(node: Any, nodes: Mapping[str, Any], source: tf.Graph) -> list[Any]:
+    """Return what stands for a node: itself, or an addition of float32 [channels] and that constant."""
     if node.op not in _ADDING:
         return [node]
     left, right = node.input[:2]
