@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.models.architecture import TEST, Example, Keras, architecture
+from benchmarks.models.architecture import TEST, Example, Keras, Remedy, architecture
 from benchmarks.models.data import scenes, walks
 from benchmarks.models.fit import settle, train
 from benchmarks.models.parts import custom
@@ -135,7 +135,8 @@ def style_transfer(keras: Keras) -> Example:
     model = keras.Model(image, x)
     # A style: inverted, with the channels exchanged.
     train(model, seen.images, 1 - 2 * seen.images[..., ::-1], "mse", epochs=8)
-    return Example(model, {"image": seen.images}, code=STYLE)
+    other = Remedy("scheme = 'dynamic'", schemes=("int8",), scheme="dynamic")
+    return Example(model, {"image": seen.images}, code=STYLE, remedy=other)
 
 
 SHUFFLE = """import keras
