@@ -334,7 +334,13 @@ MIB = 2**20
     ("bad", "api", "what", "step", "mended"),
     [
         (tensor("x", "float16"), "interpreter", "float16", "give the model another dtype there", tensor("x")),
-        (tensor("x", "int16"), "compiled-model", "CompiledModel cannot hold", "take the Interpreter: leave --api", None),
+        (
+            tensor("x", "int16"),
+            "compiled-model",
+            "CompiledModel cannot hold",
+            "take the Interpreter: leave --api",
+            None,
+        ),
         (tensor("x", shape=(1, -1)), "compiled-model", "one size", "or take the Interpreter: leave --api out", None),
         (
             tensor("x", shape=(1, -1)),

@@ -201,7 +201,10 @@ def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Pat
     drop(bundle(tmp_path), module)
     state = module / "dropkit.json"
     committed = state.read_text()
-    for damaged, says in (('{"format": 1, "bund', "unreadable"), (committed.replace("digits", "../x"), "no drop wrote")):
+    for damaged, says in (
+        ('{"format": 1, "bund', "unreadable"),
+        (committed.replace("digits", "../x"), "no drop wrote"),
+    ):
         state.write_text(damaged)
         error = refusal(RecipeError, tmp_path / "digits", module)
         assert says in error.message

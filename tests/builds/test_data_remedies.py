@@ -127,7 +127,12 @@ CASES = {
         recipe_right=tables("s.npz", f"{IMAGE}\nmean = [0]\nstd = [1]"),
     ),
     "one number instead of samples": Case(
-        ONE, data(x=3.0), tables("s.npz"), "is not an array of numbers [N, ...]", "save one sample a row", data(x=PIXELS)
+        ONE,
+        data(x=3.0),
+        tables("s.npz"),
+        "is not an array of numbers [N, ...]",
+        "save one sample a row",
+        data(x=PIXELS),
     ),
     "samples of nothing": Case(
         ONE, data(x=PIXELS[:, :0]), tables("s.npz"), "nothing is in it", "save one sample a row", data(x=PIXELS)

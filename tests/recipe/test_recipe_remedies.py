@@ -115,7 +115,7 @@ PLACES = {
     ),
     "a word misspelled": Case(
         MODEL + "[quantize]\nscheme = 'int9'",
-        "[quantize] scheme = \"int9\" is unknown",
+        '[quantize] scheme = "int9" is unknown',
         MODEL + "[quantize]\nscheme = 'int8'",
         "did you mean 'int8'?",
     ),
