@@ -106,7 +106,7 @@ def test_play_services_have_no_tensorflow_operators() -> None:
 
 
 def test_play_services_have_no_way_to_reset_state() -> None:
-    with pytest.raises(RecipeError, match="play:16.5.0 has no way to reset an operator's state") as error:
+    with pytest.raises(RecipeError, match=r"play:16\.5\.0 has no way to reset an operator's state") as error:
         api_for("play:16.5.0", signed(SIMPLE | {"resets": True}))
     assert 'leave fused_lstm out; or [android] runtime = "litert:2.3.0", whose Interpreter' in error.value.hint
     assert api_for("litert:2.3.0", signed(SIMPLE | {"resets": True})) == "interpreter"
@@ -277,7 +277,7 @@ def test_one_flipped_byte_of_golden_bin_is_seen() -> None:
 
 def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
     signature = SIMPLE | {"variables": {"read": "r", "assign": "a", "tensors": [tensor("w", shape=(2,))]}}
-    with pytest.raises(ModelError, match="no variable 'w'(.|\n)*build the bundle again"):
+    with pytest.raises(ModelError, match=r"no variable 'w'(.|\n)*build the bundle again"):
         golden_sections(signed(signature), golden_of(SIMPLE))
     assert golden_sections(signed(signature), golden_of(signature))
 

@@ -135,7 +135,7 @@ def test_a_folder_of_something_else_is_left_and_the_bundle_goes_elsewhere(tmp_pa
 
 def test_the_models_of_a_bundle_are_named_as_the_next_step_has_it(bundle: Path, tmp_path: Path) -> None:
     (bundle.parent / "digits.build.json").unlink(missing_ok=True)
-    with pytest.raises(RecipeError, match="its source model digits.keras is not at hand") as error:
+    with pytest.raises(RecipeError, match=r"its source model digits\.keras is not at hand") as error:
         find_models(bundle, [])
     assert error.value.hint == "name it: --model path/to/digits.keras"
     assert find_models(bundle, [str(DIGITS / "digits.keras")]) == [DIGITS / "digits.keras"]
@@ -152,7 +152,7 @@ def test_the_models_of_a_bundle_are_named_as_the_next_step_has_it(bundle: Path, 
 def test_a_recipe_in_a_bundle_that_is_none_is_one_when_it_is_built_again(bundle: Path, digits_bundle: Path) -> None:
     manifest = read_manifest(bundle)
     change(bundle, lambda raw: raw["recipe"]["model"].pop("path"))
-    with pytest.raises(RecipeError, match="its recipe is none: model.path") as error:
+    with pytest.raises(RecipeError, match=r"its recipe is none: model\.path") as error:
         _recipe(bundle, read_manifest(bundle), allow_code=False)
     assert error.value.hint == "build it again"
     put_built(bundle, digits_bundle)
@@ -173,6 +173,6 @@ def test_golden_vectors_that_do_not_fit_do_when_the_bundle_is_built_again(bundle
     assert _allowed(signature, golden)
     with np.load(golden) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    with pytest.raises(ModelError, match="a call(.|\n)*build the bundle again"):
+    with pytest.raises(ModelError, match=r"a call(.|\n)*build the bundle again"):
         golden_sections(signature, arrays | {"input/image": np.zeros(())})
     assert golden_sections(signature, arrays)
