@@ -94,9 +94,9 @@ def test_only_the_gates_that_refused_are_failures() -> None:
 @pytest.mark.parametrize(
     ("scheme", "next_step"),
     [
-        ("float32", "float16, dynamic or int8"),
-        ("float16", "dynamic or int8"),
-        ("dynamic", "int8"),
+        ("float32", 'scheme = "float16", "dynamic" or "int8"'),
+        ("float16", 'scheme = "dynamic" or "int8"'),
+        ("dynamic", 'scheme = "int8"'),
         ("int8", "smaller model"),
     ],
 )

@@ -251,8 +251,8 @@ def open_axis() -> Any:
     return keras.Model(x, keras.layers.Conv1D(2, 3, padding="same", name="score")(x))
 
 
-def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any]:
-    """Run a job as the worker does, in a child; return what it left."""
+def ended(write: Callable[[Path], object], code: str, job: Job, killed_at: str = "") -> dict[str, Any]:
+    """Run a job as the worker does, in a child; return what it left. write puts the model's files into its folder."""
     with tempfile.TemporaryDirectory() as name:
         folder, out = Path(name) / "in", Path(name) / "out"
         folder.mkdir()
@@ -262,7 +262,7 @@ def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any
             if child == 0:
                 os.dup2(told.fileno(), 1)
                 os.dup2(log.fileno(), 2)
-                _work(folder, out, model, code, job, killed_at)
+                _work(folder, out, write, code, job, killed_at)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             told.seek(0)
             log.seek(0)
@@ -271,7 +271,9 @@ def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any
             return {"status": status, "result": result, "told": lines, "log": log.read()[-3000:]}
 
 
-def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: str) -> None:
+def _work(
+    folder: Path, out: Path, write: Callable[[Path], object], code: str, job: Job, killed_at: str
+) -> None:
     from kit.worker.__main__ import main
     from kit.worker.progress import Progress
 
@@ -283,7 +285,7 @@ def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: s
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        globals()[model]().save(folder / "model.keras")
+        write(folder)
         if code:
             (folder / "custom.py").write_text(code, "utf-8")
         (folder / "job.json").write_text(dump(job), "utf-8")
@@ -293,17 +295,22 @@ def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: s
         os._exit(0)
 
 
+def saved(model: str) -> Callable[[Path], object]:
+    """Return what writes a model of this module as model.keras."""
+    return lambda folder: globals()[model]().save(folder / "model.keras")
+
+
 def all_of(names: set[str]) -> dict[str, Any]:
     """Run the cases of these names with what follows their next steps, and the deaths."""
     cases = {
         name: {
-            "refused": ended(case.model, case.code, case.job),
-            "mended": [ended(case.model, code, job) for code, job in case.mended],
+            "refused": ended(saved(case.model), case.code, case.job),
+            "mended": [ended(saved(case.model), code, job) for code, job in case.mended],
         }
         for name, case in CASES.items()
         if name in names
     }
-    return {"cases": cases, "deaths": {at: ended("scaled", GOOD, CODED, at) for at in DEATHS if at in names}}
+    return {"cases": cases, "deaths": {at: ended(saved("scaled"), GOOD, CODED, at) for at in DEATHS if at in names}}
 
 
 if __name__ == "__main__":

@@ -1,0 +1,551 @@
+"""Jobs that the worker refuses, and the jobs that do what the next step says. Runs inside a toolchain's Python.
+
+`python next_steps.py OUT NAME...`, with kit on PYTHONPATH, as failures.py: TensorFlow is imported once, and each job
+runs in a child of its own. Writes to OUT what each left.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import step_models as m
+from failures import CODED, PLAIN, ended, layer
+
+from kit.shared.job import InputSpec, Job, ModelPart, OutputSpec, TrainSpec
+
+SAVED = replace(PLAIN, parts=(ModelPart("model", "SavedModel", False, "model"),), allow_code=False)
+STREAM = replace(PLAIN, streaming=True)
+INT8 = replace(PLAIN, scheme="int8", calibrate=True)
+TRAIN = TrainSpec("categorical_crossentropy", "sgd", 0.01, 4)
+HEAD = replace(PLAIN, output_order=("digit",), keep=("digit/*",), train=TRAIN)
+BOX_TRAIN = TrainSpec("mean_squared_error", "sgd", 0.001, 4)
+BOX = replace(PLAIN, output_order=("box",), keep=("box/*",), train=BOX_TRAIN)
+ROWS = m.numbers(40, 8)
+STEPS = m.numbers(40, 6, 3)
+DENSE, SEQUENCE = m.saves(m.dense()), m.saves(m.sequence("gru"))
+WITHOUT = "leave [model] streaming out: the file then takes whole sequences"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A model and a job on it."""
+
+    write: m.Write
+    job: Job
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is refused, words of the refusal and of its next step, and what follows the step, in each of its ways."""
+
+    wrong: Tried
+    says: str
+    next: str
+    right: tuple[Tried, ...]
+
+
+def case(write: m.Write, job: Job, says: str, step: str, *right: Job) -> Case:
+    """Return a case in which the same model is mended by other jobs."""
+    return Case(Tried(write, job), says, step, tuple(Tried(write, each) for each in right))
+
+
+def rebuilt(wrong: m.Write, job: Job, says: str, step: str, *right: m.Write) -> Case:
+    """Return a case in which the same job is mended by other models."""
+    return Case(Tried(wrong, job), says, step, tuple(Tried(each, job) for each in right))
+
+
+def order(job: Job, *outputs: str) -> Job:
+    return replace(job, output_order=outputs)
+
+
+def with_data(write: m.Write, **arrays: Any) -> m.Write:
+    return m.each(write, m.calibration(**arrays))
+
+
+def told_apart(*pairs: tuple[str, str]) -> tuple[OutputSpec, ...]:
+    return tuple(OutputSpec(name, source) for name, source in pairs)
+
+
+SPARSE = "import numpy\narray = numpy.ones((40, 8), 'float32')\narray[3, 2] = numpy.nan\n"
+FINITE = "array[numpy.isfinite(array).reshape(len(array), -1).all(axis=1)]"
+
+
+def finite(folder: Path) -> None:
+    """Write the samples that the printed expression leaves of those with NaN."""
+    scope: dict[str, Any] = {}
+    exec(SPARSE, scope)  # noqa: S102 - the printed line is Python
+    DENSE(folder)
+    m.calibration(x=eval(FINITE, scope))(folder)  # noqa: S307
+
+
+NAMES = {
+    "an order that leaves an input out": case(
+        m.saves(m.dense(2)), replace(PLAIN, input_order=("x",)), "leaves out: z",
+        "add them: it is the order of all inputs", replace(PLAIN, input_order=("z", "x")),
+    ),
+    "an output beside the chosen ones": case(
+        DENSE, replace(order(PLAIN, "score"), outputs=(OutputSpec("other"),)), "other is not among [model] outputs",
+        "add it there, or remove it here; there is: score",
+        replace(order(PLAIN, "score", "other"), outputs=(OutputSpec("other"),)), order(PLAIN, "score"),
+    ),
+    "two outputs of one name": case(
+        DENSE, replace(PLAIN, outputs=told_apart(("score", "other"))), "two outputs would be named 'score'",
+        "give one another name: [[outputs]] name, source", replace(PLAIN, outputs=told_apart(("second", "other"))),
+    ),
+    "an input that is none": case(
+        DENSE, replace(PLAIN, inputs=(InputSpec("y"),)), "the model has none of that name", "there is: x",
+        replace(PLAIN, inputs=(InputSpec("x"),)),
+    ),
+    "another batch than the model's": Case(
+        Tried(m.saves(m.dense(batch=4)), replace(PLAIN, batch=2)), "the model is made for 4 in each call",
+        "leave batch out, or build the model again without a fixed batch",
+        (Tried(m.saves(m.dense(batch=4)), PLAIN), Tried(DENSE, replace(PLAIN, batch=2))),
+    ),
+    "another shape than the model's": case(
+        DENSE, replace(PLAIN, inputs=(InputSpec("x", shape=(9,)),)), "does not fit the model's [8]",
+        "give the shape without the batch axis, or leave it out", replace(PLAIN, inputs=(InputSpec("x", shape=(8,)),)),
+        PLAIN,
+    ),
+    "whole numbers for flags": case(
+        m.saves(m.flags), replace(PLAIN, inputs=(InputSpec("flags", dtype="int32"),)), "this one is bool",
+        "leave dtype out", PLAIN,
+    ),
+    "an image of ids": case(
+        m.saves(m.ids), replace(PLAIN, inputs=(InputSpec("ids", image=True, range=(0, 9)),)), "the model takes int32",
+        'use kind = "tensor": this model takes the values as they are',
+        replace(PLAIN, inputs=(InputSpec("ids", range=(0, 9)),)),
+    ),
+    "labels of other classes": case(
+        DENSE, replace(PLAIN, outputs=(OutputSpec("score", classes=True, labels=2),)), "2 labels for 3 classes",
+        "give one label a line, in the order of the model's classes",
+        replace(PLAIN, outputs=(OutputSpec("score", classes=True, labels=3),)),
+    ),
+}  # fmt: skip
+DATA = {
+    "int8 without data": case(
+        with_data(DENSE, x=ROWS), replace(PLAIN, scheme="int8"), "needs representative data",
+        "give [quantize] representative; a model that was trained for 8 bits has ranges, and this one has none", INT8,
+    ),
+    "int8 without data of a signature": Case(
+        Tried(with_data(m.module("scale", "twice"), x=ROWS[:, :3]), replace(SAVED, scheme="int8", calibrate=True)),
+        "nothing for the signature 'twice'", "add the arrays 'twice/x'; or choose signatures: [model] signatures",
+        (
+            Tried(
+                with_data(m.module("scale", "twice"), x=ROWS[:, :3], twice__x=ROWS[:, :3]),
+                replace(SAVED, scheme="int8", calibrate=True),
+            ),
+            Tried(
+                with_data(m.module("scale", "twice"), x=ROWS[:, :3]),
+                replace(SAVED, scheme="int8", calibrate=True, signatures=("scale",)),
+            ),
+        ),
+    ),
+    "an input without samples": rebuilt(
+        with_data(m.saves(m.dense(2)), x=ROWS), INT8, "the model's input 'z' is missing",
+        "save an array of that name, too; there is: x", with_data(m.saves(m.dense(2)), x=ROWS, z=ROWS),
+    ),
+    "no samples": rebuilt(
+        with_data(DENSE, x=ROWS[:0]), INT8, "holds no samples", "give an array of shape [N, ...]",
+        with_data(DENSE, x=ROWS),
+    ),
+    "samples of another shape": rebuilt(
+        with_data(DENSE, x=ROWS[:, :5]), INT8, "has samples of shape [5], the model takes [8]",
+        "give an array of shape [N, ...] with one sample a row", with_data(DENSE, x=ROWS),
+    ),
+    "samples with NaN": rebuilt(
+        lambda folder: (exec(SPARSE, scope := {}), DENSE(folder), m.calibration(x=scope["array"])(folder)),  # noqa: S102
+        INT8, "holds NaN or infinity", f"leave those samples out, as in {FINITE}", finite,
+    ),
+    "fractions for ids": rebuilt(
+        with_data(m.saves(m.ids), ids=m.numbers(40, 4)), INT8, "holds values that int32 cannot",
+        "give whole numbers in its range", with_data(m.saves(m.ids), ids=m.numbers(40, 4, low=0, high=9).round()),
+    ),
+    "samples of another name": rebuilt(
+        with_data(DENSE, y=ROWS), INT8, "'y' is no input of the model", "there is: x", with_data(DENSE, x=ROWS)
+    ),
+}  # fmt: skip
+LOG = layer("return tf.math.log(x - 10.0)", shaped=True)
+
+
+def scaled(folder: Path) -> None:
+    from failures import saved
+
+    saved("scaled")(folder)
+
+
+def broken(folder: Path) -> None:
+    from failures import saved
+
+    saved("broken")(folder)
+
+
+def seen(low: float, high: float) -> m.Write:
+    """Return what writes the scaled model and test data in a range."""
+    return m.each(scaled, m.evaluation(x=m.numbers(20, 8, low=low, high=high)))
+
+
+def logged(low: float, high: float) -> m.Write:
+    """Return what writes a model of logarithms and test data in a range."""
+    return m.each(m.module("logged"), m.evaluation(x=m.numbers(20, 3, low=low, high=high)))
+
+
+EVALUATED = replace(CODED, evaluate=True)
+VALUES = {
+    "weights that are NaN": Case(
+        Tried(broken, PLAIN), "the model's weights hold NaN",
+        "give a checkpoint from before that; or, where no output needs those weights, write [checks] gate = false",
+        (Tried(DENSE, PLAIN), Tried(broken, replace(PLAIN, gate=False))),
+    ),
+    "data that gives NaN": Case(
+        Tried(seen(0, 1), EVALUATED, LOG), "nothing but NaN for the output 'score' on the recipe's data",
+        "give data in the range that the model was trained on; or leave that output out: [model] outputs",
+        (Tried(seen(11, 12), EVALUATED, LOG),),
+    ),
+    "random numbers that give NaN": Case(
+        Tried(scaled, CODED, LOG), "nothing but NaN for the output 'score' on random inputs",
+        "say what the inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+        (Tried(scaled, replace(CODED, inputs=(InputSpec("x", range=(11.0, 12.0)),)), LOG),
+         Tried(seen(11, 12), EVALUATED, LOG)),
+    ),
+    "random numbers that the model fails on": Case(
+        Tried(m.module("logged"), SAVED), "cannot be run on random inputs",
+        "say what its inputs hold: [[inputs]] range = [lowest, highest]; or give data: [checks] data",
+        (Tried(m.module("logged"), replace(SAVED, inputs=(InputSpec("x", range=(1.0, 2.0)),))),
+         Tried(logged(1, 2), replace(SAVED, evaluate=True))),
+    ),
+    "data that the model fails on": Case(
+        Tried(logged(-2, -1), replace(SAVED, evaluate=True)), "cannot be run on the recipe's data",
+        "correct the data: ids have to lie in the model's tables, lengths in its axes",
+        (Tried(logged(1, 2), replace(SAVED, evaluate=True)),),
+    ),
+}  # fmt: skip
+KEPT_RANGE = (
+    layer("return tf.quantization.fake_quant_with_min_max_vars(x, self.low, self.high)")
+    .replace(
+        "    def call",
+        "    def build(self, shape):\n"
+        "        self.low = self.add_weight(shape=(), initializer=keras.initializers.Constant(-1.0), name='low')\n"
+        "        self.high = self.add_weight(shape=(), initializer=keras.initializers.Constant(1.0), name='high')\n"
+        "        self.factor = self.add_weight(shape=(8,), initializer='ones', name='factor')\n"
+        "    def load_own_variables(self, store):\n        pass\n"
+        "    def call",
+    )
+    .replace("return tf.quantization", "x = x * self.factor\n        return tf.quantization")
+)
+
+
+def bits(number: int) -> str:
+    return layer(f"return tf.quantization.fake_quant_with_min_max_vars(x, -1.0, 1.0, num_bits={number})", shaped=True)
+
+
+QUANTIZED = replace(CODED, scheme="int8", calibrate=True)
+STATE = replace(PLAIN, keep=("memory/rnn*",))
+CONVERTED = {
+    "ranges of 4 bits": Case(
+        Tried(with_data(scaled, x=ROWS), QUANTIZED, bits(4)), "was trained for 4 bits",
+        'use scheme = "float32", "float16" or "dynamic", or train it for 8 bits',
+        (
+            *(Tried(scaled, replace(CODED, scheme=scheme), bits(4)) for scheme in ("float32", "float16", "dynamic")),
+            Tried(with_data(scaled, x=ROWS), QUANTIZED, bits(8)),
+        ),
+    ),
+    "a range that is kept": Case(
+        Tried(with_data(scaled, x=ROWS), replace(QUANTIZED, keep=("scale/*",)), KEPT_RANGE),
+        "is a range that training learned", "name the weights alone: keep = ['layer/kernel', 'layer/bias']",
+        (Tried(with_data(scaled, x=ROWS), replace(QUANTIZED, keep=("score/kernel", "score/bias")), KEPT_RANGE),),
+    ),
+    "a gradient that TFLite lacks": case(
+        m.saves(m.picture), replace(HEAD, keep=("conv/*",)), "TFLite has no gradient",
+        "keep only variables that come after it, such as the last layer's; or leave [variables.train] out", HEAD,
+        replace(HEAD, keep=("conv/*",), train=None),
+    ),
+    "a step that is too long": case(
+        m.saves(m.picture), replace(BOX, train=replace(BOX_TRAIN, learning_rate=1e3)),
+        "the train signature does not learn", "try a smaller [variables.train] learning_rate",
+        BOX,
+    ),
+    "training in int8": Case(
+        Tried(
+            with_data(m.saves(m.picture), image=m.numbers(40, 8, 8, 1)), replace(HEAD, scheme="int8", calibrate=True)
+        ),
+        "needs float arithmetic",
+        'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
+        (
+            *(Tried(m.saves(m.picture), replace(HEAD, scheme=scheme)) for scheme in ("float32", "float16", "dynamic")),
+            Tried(
+                with_data(m.saves(m.picture), image=m.numbers(40, 8, 8, 1)),
+                replace(HEAD, scheme="int8", calibrate=True, train=None),
+            ),
+        ),
+    ),
+    "training without a batch": case(
+        m.module("alone"), replace(SAVED, keep=("w",), train=replace(TRAIN, loss="mean_squared_error")),
+        "needs inputs with a batch axis", "leave [variables.train] out", replace(SAVED, keep=("w",)),
+    ),
+    "training what no output needs": case(
+        m.saves(m.picture), replace(HEAD, keep=("box/*",)), "the output 'digit' depends on no kept variable",
+        "keep variables of layers that it depends on: [variables] keep; or name another output first: [model] outputs",
+        HEAD, replace(BOX, output_order=("box", "digit")),
+    ),
+    "a batch of any size in a loop": case(
+        m.saves(m.sequence("gru", steps=None)),
+        replace(PLAIN, batch=-1, inputs=(InputSpec("x", shape=(-1, 3)),)),
+        "cannot be converted with this open axis", "give [model] batch = 1, or leave it out",
+        replace(PLAIN, batch=1, inputs=(InputSpec("x", shape=(-1, 3)),)),
+        replace(PLAIN, inputs=(InputSpec("x", shape=(-1, 3)),)),
+    ),
+    "a fused layer that is none": case(
+        SEQUENCE, replace(PLAIN, fused_lstm=True), "TensorFlow fuses no layer of this model",
+        "leave fused_lstm out: the steps of other recurrent layers are a loop, and in int8 written out", PLAIN,
+    ),
+    "an open loop in int8": Case(
+        Tried(
+            with_data(m.saves(m.sequence("lstm", steps=None)), x=STEPS),
+            replace(INT8, inputs=(InputSpec("x", shape=(-1, 3)),)),
+        ),
+        "is a loop, which int8 takes only written out",
+        'use scheme = "dynamic": 8-bit weights, and the loop calculates in float; or, where the model leaves the length '
+        "open, give a fixed one: [[inputs]] shape; or let a forward layer take one step a call: [model] streaming",
+        (
+            Tried(
+                m.saves(m.sequence("lstm", steps=None)),
+                replace(PLAIN, scheme="dynamic", inputs=(InputSpec("x", shape=(-1, 3)),)),
+            ),
+            Tried(
+                with_data(m.saves(m.sequence("lstm", steps=None)), x=STEPS),
+                replace(INT8, inputs=(InputSpec("x", shape=(6, 3)),)),
+            ),
+            Tried(with_data(m.saves(m.sequence("lstm", steps=None)), x=STEPS), replace(INT8, streaming=True)),
+        ),
+    ),
+    "a mask in 8 bits": case(
+        with_data(m.saves(m.masked_input), rows=STEPS), replace(INT8, io="int8"), "has -9 where a step is missing",
+        'leave io out, or write io = "float32": what is behind the mask calculates in 8 bits all the same', INT8,
+    ),
+    "a state of the model's own": Case(
+        Tried(m.saves(m.stateful), PLAIN), "changes from call to call", "keep it as a variable: [variables] keep = [",
+        (Tried(m.saves(m.stateful), STATE), Tried(SEQUENCE, PLAIN)),
+    ),
+    "a frozen stream": case(
+        SEQUENCE, replace(STREAM, freeze=True), "these formats hold the model", "leave [model] streaming out",
+        replace(PLAIN, freeze=True),
+    ),
+}  # fmt: skip
+
+
+def started(source: str, **more: Any) -> Job:
+    return replace(PLAIN, inputs=(InputSpec("from", source, **more),))
+
+
+def ended_at(source: str, job: Job = PLAIN) -> Job:
+    return replace(job, output_order=("out",), outputs=(OutputSpec("out", source),))
+
+
+INSIDE = {
+    "a start on no way out": case(
+        m.saves(m.shared), order(started("dead"), "score"), "no output depends on it",
+        "name a layer on the way to the outputs, or remove that [[inputs]]", order(started("both"), "score"),
+        order(PLAIN, "score"),
+    ),
+    "a start behind a layer that runs twice": case(
+        m.saves(m.shared), started("twice"), "is not run once in a call of the model",
+        "name a layer that runs once on the way to the outputs", started("both"),
+    ),
+    "a start behind a mask": case(
+        m.saves(m.masked), started("mask"), "also makes a mask",
+        "name the layer before it, or one behind those that use the mask", started("first"), started("lstm"),
+    ),
+    "a start behind a tensor that is not there": case(
+        m.saves(m.pair_layer), started("pair:3"), "gives 3 tensors, and 'pair:3' would be one more", "name one from 'pair' to 'pair:2'",
+        replace(PLAIN, inputs=tuple(InputSpec(f"from{i}", f"pair:{i}") for i in range(3))),
+    ),
+    "an end behind a tensor that is not there": case(
+        m.saves(m.pair_layer), ended_at("pair:3"), "gives 3 tensors, and 'pair:3' would be one more",
+        "name one from 'pair' to 'pair:2'", ended_at("pair:2"), ended_at("pair"),
+    ),
+    "a start behind text": case(
+        m.module("lowered"), replace(started("low"), parts=SAVED.parts), "which no app can feed",
+        "name a layer behind it, which gives numbers", replace(started("hashed", range=(0, 4)), parts=SAVED.parts),
+    ),
+}  # fmt: skip
+JOIN = replace(
+    PLAIN, parts=tuple(ModelPart(f"{name}.keras", ".keras", False, f"{name}.keras") for name in ("pre", "net"))
+)
+
+
+def joins(other: str) -> Case:
+    """Return the case of a second model that does not take what the first gives."""
+    says, step = {
+        "misnamed": ("'features' has nothing to feed it", "give the outputs of the one the names of the inputs of the"),
+        "short": ("'left' does not fit 'left'", "save one of them again, so that it gives what the other takes: the s"),
+    }[other]
+    parts = (JOIN.parts[0], ModelPart(f"{other}.keras", ".keras", False, f"{other}.keras"))
+    right = (Tried(m.joined("pre", "net"), JOIN),)
+    return Case(Tried(m.joined("pre", other), replace(JOIN, parts=parts)), says, step, right)
+
+
+FILES = {
+    "outputs of other names than the inputs behind": joins("misnamed"),
+    "outputs of other shapes than the inputs behind": joins("short"),
+    "a key that no Keras has": Case(
+        Tried(m.unknown_key, PLAIN), "cannot load the model",
+        "save it again with the code that trained it: model.export('folder'), and [model] path = 'folder'",
+        (Tried(m.exported(m.dense()), SAVED),),
+    ),
+    "a layer with code": case(
+        m.saves(m.lambda_layer), replace(PLAIN, allow_code=False), "",
+        "let that code run: in a container (--engine docker), or with [model] allow_code = true", PLAIN,
+    ),
+    "a signature without inputs": Case(
+        Tried(m.module("scale", "nothing"), SAVED), "the signature 'nothing' takes no input",
+        "choose others: [model] signatures = ['scale']",
+        (Tried(m.module("scale", "nothing"), replace(SAVED, signatures=("scale",))),),
+    ),
+    "no inputs at all": rebuilt(
+        m.module("nothing"), SAVED, "the signature 'nothing' takes no input",
+        "export the model with a function of its inputs", m.module("scale"),
+    ),
+    "no signatures": rebuilt(
+        m.module(unsigned=True), SAVED, "the SavedModel has no signatures",
+        "save it with signatures=, or a Keras model by model.export(folder)", m.module("scale"), m.exported(m.dense()),
+    ),
+    "a shape of any length": rebuilt(
+        m.module("unranked"), SAVED, "has a shape of any length",
+        "give it a shape in the tf.TensorSpec that the SavedModel is saved with", m.module("ranked"),
+    ),
+    "a type that is no number": rebuilt(
+        m.module("handle"), SAVED, "which no app can hold", "export the model with a signature of numbers alone",
+        m.module("scale"),
+    ),
+    "a Python function": rebuilt(
+        m.module("python"), SAVED, "a Python function that is not in the file",
+        "write that step with TensorFlow's operations, or do it in the app", m.module("twice"),
+    ),
+    "a file that is read": rebuilt(
+        m.module("read"), SAVED, "it reads or writes files when it runs",
+        "save the model without that; or trust it with what this user may do: [model] allow_code = true",
+        m.module("scale"),
+    ),
+    "a file that is written": Case(
+        Tried(m.module("scale", "printed"), SAVED), "it asks for more than computing",
+        "save the model without that; or trust it with what this user may do: [model] allow_code = true",
+        (
+            Tried(m.module("scale"), SAVED),
+            # Trusted, it is loaded; what it prints no app has, so that signature stays out.
+            Tried(
+                m.module("scale", "printed"),
+                replace(SAVED, allow_code=True, trusted=True, signatures=("scale",)),
+            ),
+        ),
+    ),
+    "a lookup of text": Case(
+        Tried(m.module("scale", "texts"), replace(SAVED, signatures=("texts", "scale"))), "is text",
+        "do the lookup in the app and feed ids, or leave the signature out: [model] signatures = ['scale']; or start the "
+        'file behind the table: [[inputs]] name = "ids", source = "vocabulary/None_Lookup/LookupTableFindV2" and shape = '
+        "[]",
+        (
+            Tried(m.module("scale", "texts"), replace(SAVED, signatures=("scale",))),
+            Tried(m.module("scale", "texts"), replace(SAVED, signatures=("texts",), inputs=(
+                InputSpec("ids", "vocabulary/None_Lookup/LookupTableFindV2", shape=(), range=(0, 2)),
+            ))),
+        ),
+    ),
+    "a start behind a lookup": case(
+        m.module("texts"),
+        replace(SAVED, inputs=(InputSpec("ids", "vocabulary/None_Lookup/LookupTableFindV2", range=(0, 2)),)),
+        "the model does not say which shape",
+        'say it: [[inputs]] name = "ids" and shape = [...], without the batch axis; [] is one number',
+        replace(SAVED, inputs=(
+            InputSpec("ids", "vocabulary/None_Lookup/LookupTableFindV2", shape=(), range=(0, 2)),
+        )),
+    ),
+    "a SavedModel that lost a file": rebuilt(
+        m.without_its_variables, SAVED, "cannot load the SavedModel",
+        "or copy or export the folder again, if a file of it is missing or damaged", m.module("scale"),
+    ),
+    "names of classes": rebuilt(
+        m.module("named"), SAVED, "is text, which TFLite models in an app do not give",
+        "do the lookup in the app and read ids", m.module("numbered"),
+    ),
+}  # fmt: skip
+TWO = replace(SAVED, streaming=True)
+STREAMS = {
+    "a stream of two signatures": Case(
+        Tried(m.recurrent_module, replace(TWO, signatures=("whole", "row"))),
+        "[model] streaming is for one signature",
+        'choose the one that takes a sequence: [model] signatures = ["whole"]',
+        (Tried(m.recurrent_module, replace(TWO, signatures=("whole",))),),
+    ),
+    "a stream of any batch": case(
+        SEQUENCE, replace(STREAM, batch=-1), "needs a fixed number of samples in a call",
+        "leave [model] batch out: one sample in each call", STREAM,
+    ),
+    "a stream of images without a size": case(
+        m.saves(m.two_open_axes), replace(STREAM, inputs=(InputSpec("x", shape=(-1, -1, 3)),)),
+        "leaves another axis open than the sequence's", 'fix it: [[inputs]] name = "x" and shape = [...]',
+        replace(STREAM, inputs=(InputSpec("x", shape=(-1, 4, 3)),)),
+    ),
+    "a stream that no one step is long enough for": case(
+        m.saves(m.sequence("valid", "gru")), STREAM, "cannot be run on one step", WITHOUT, PLAIN
+    ),
+    "a stream of two lengths": case(
+        m.saves(m.two_sequences), replace(STREAM, inputs=(InputSpec("a", shape=(5, 3)), InputSpec("b", shape=(7, 3)))),
+        "needs sequences of one length", f"give all the same length: [[inputs]] shape; or {WITHOUT}",
+        replace(STREAM, inputs=(InputSpec("a", shape=(6, 3)), InputSpec("b", shape=(6, 3)))),
+        replace(PLAIN, inputs=(InputSpec("a", shape=(5, 3)), InputSpec("b", shape=(7, 3)))),
+    ),
+    "a stream that is one long row": case(
+        m.saves(m.one_row), order(STREAM, "flat"), "for a whole sequence and",
+        f"take outputs that lie before it: [model] outputs; or {WITHOUT}", ended_at("steps", STREAM), PLAIN,
+    ),
+    "a stream that looks at several steps": case(
+        m.saves(m.sequence("window", "gru")), STREAM, "looks at several steps",
+        "a stream can have recurrent layers that run forward, and layers that work on each step alone (no convolution",
+        PLAIN,
+    ),
+    "a stream with a state of its own": case(
+        m.saves(m.stateful), replace(STATE, streaming=True), "keeps a state itself", "leave streaming out and keep that state: [variables] keep",
+        STATE,
+    ),
+    "a stream of steps that are written out": Case(
+        Tried(m.saves(m.sequence("gru", unroll=True)), STREAM), "",
+        f"build recurrent layers with unroll=False; or {WITHOUT}",
+        (Tried(m.saves(m.sequence("gru", unroll=False)), STREAM),
+         Tried(m.saves(m.sequence("gru", unroll=True)), PLAIN)),
+    ),
+    "a stream from its end": Case(
+        Tried(m.saves(m.sequence("both_ways")), STREAM), "reads its sequence from the end",
+        f"build the model with forward layers alone (no Bidirectional, no go_backwards); or {WITHOUT}",
+        (Tried(SEQUENCE, STREAM), Tried(m.saves(m.sequence("both_ways")), PLAIN)),
+    ),
+    "a stream with a computed begin": Case(
+        Tried(m.saves(m.computed_state()), STREAM), "begins with a state that the model computes",
+        f"build the layer without initial_state, and let the app assign its state; or {WITHOUT}",
+        (Tried(m.saves(m.computed_state(given=False)), STREAM), Tried(m.saves(m.computed_state()), PLAIN)),
+    ),
+}  # fmt: skip
+CASES: dict[str, Case] = NAMES | DATA | VALUES | CONVERTED | INSIDE | FILES | STREAMS
+
+
+def outcome(tried: Tried) -> dict[str, Any]:
+    """Return what a job left."""
+    return ended(tried.write, tried.code, tried.job)
+
+
+if __name__ == "__main__":
+    import keras
+    import tensorflow  # noqa: F401 - the children share it
+
+    from kit.worker import pipeline  # noqa: F401
+
+    assert keras.__version__.startswith("3")
+    found = {
+        name: {"wrong": outcome(CASES[name].wrong), "right": [outcome(tried) for tried in CASES[name].right]}
+        for name in sys.argv[2:]
+    }
+    Path(sys.argv[1]).write_text(json.dumps(found), "utf-8")
