@@ -271,9 +271,7 @@ def ended(write: Callable[[Path], object], code: str, job: Job, killed_at: str =
             return {"status": status, "result": result, "told": lines, "log": log.read()[-3000:]}
 
 
-def _work(
-    folder: Path, out: Path, write: Callable[[Path], object], code: str, job: Job, killed_at: str
-) -> None:
+def _work(folder: Path, out: Path, write: Callable[[Path], object], code: str, job: Job, killed_at: str) -> None:
     from kit.worker.__main__ import main
     from kit.worker.progress import Progress
 
