@@ -225,5 +225,11 @@ def test_an_output_that_is_far_off_and_not_ruined_is_told() -> None:
 
 def test_kernels_may_round_otherwise_and_may_not_compute_something_else() -> None:
     refuse_other_runtime("int8", "litert:2.3.0", [box(relative_error=0.25)], [box(relative_error=0.1)])
-    with pytest.raises(CheckError, match=r"output 'box' .* 90.0% of its spread there, and 10.0% in TensorFlow's"):
+    with pytest.raises(
+        CheckError, match=r"output 'box' .* 90.0% of its spread there, and 10.0% in TensorFlow's"
+    ) as error:
         refuse_other_runtime("int8", "litert:2.3.0", [box(relative_error=0.9)], [box(relative_error=0.1)])
+    assert error.value.hint.startswith(
+        "name another runtime: [android] runtime (`kit toolchains` lists them), or another"
+    )
+    refuse_other_runtime("int8", "litert:1.4.0", [box(relative_error=0.1)], [box(relative_error=0.1)])

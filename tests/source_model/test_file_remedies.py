@@ -70,6 +70,17 @@ def instead(name: str, write: Write) -> Write:
     return do
 
 
+def a_zip_of_arrays(folder: Path) -> None:
+    np.savez(folder / "n.npz", w=np.ones(3))
+    (folder / "n.npz").rename(folder / "m.keras")
+
+
+def a_file_instead(folder: Path) -> None:
+    """Put a structure in the place of the folder."""
+    (folder / "m.json").rmdir()
+    (folder / "m.json").write_text(CONFIG, "utf-8")
+
+
 def nothing(folder: Path) -> None:
     """Leave the folder as it is."""
 
@@ -107,7 +118,7 @@ CASES: dict[str, tuple[Write, Write, str, str, Write, Write]] = {
         "copy or export it again", exported_again, lambda folder: read_model_file(folder / "sm"),
     ),
     "a zip of something else": (
-        lambda folder: np.savez(folder / "n.npz", w=np.ones(3)) or (folder / "n.npz").rename(folder / "m.keras"),
+        a_zip_of_arrays,
         model, "a zip file, but no Keras model", AGAIN, whole("m.keras"), model,
     ),
     "an HDF5 file of something else": (
@@ -121,7 +132,7 @@ CASES: dict[str, tuple[Write, Write, str, str, Write, Write]] = {
     "a structure that is a folder": (
         lambda folder: (folder / "m.json").mkdir(), structured, "m.json: cannot be read",
         "check its path and its permissions",
-        lambda folder: (folder / "m.json").rmdir() or text("m.json", CONFIG)(folder), structured,
+        a_file_instead, structured,
     ),
     "a structure that is none": (
         text("m.json", "{"), structured, "no model's structure", "write it with model.to_json()",

@@ -80,28 +80,28 @@ CASES = {
         "scaled",
         layer("return tf.reshape(x, [-1, 7])", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "reshapes 8 values", "7"),
-        next=("tf.reshape(x, [-1, ...])",),
+        next=("keep the number of samples open in that reshape", "tf.reshape(x, [-1, ...])"),
         mended=((layer("return tf.reshape(x, [-1, 8])"), CODED),),
     ),
     "an if on a tensor": Case(
         "scaled",
         layer("if tf.reduce_sum(x) > 0:", "    return x", "return -x", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "a tensor's value"),
-        next=("tf.where",),
+        next=("let TensorFlow choose: tf.where or tf.cond for if",),
         mended=((layer("return tf.where(tf.reduce_sum(x) > 0, x, -x)"), CODED),),
     ),
     "numpy on a tensor": Case(
         "scaled",
         layer("return tf.constant(np.log(np.array(x)))", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "NumPy"),
-        next=("TensorFlow's or keras.ops' operations",),
+        next=("calculate with TensorFlow's or keras.ops' operations there",),
         mended=((layer("return tf.math.log(tf.abs(x) + 1.0)"), CODED),),
     ),
     "a variable in a call": Case(
         "scaled",
         layer("return x * tf.Variable(tf.ones([8]))", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "makes a variable in its call"),
-        next=("build()", "self.add_weight"),
+        next=("make it in the layer's build(), by self.add_weight",),
         mended=(
             (
                 layer("return x * self.factor").replace(
@@ -120,14 +120,14 @@ CASES = {
         "scaled",
         layer("return tf.ensure_shape(tf.py_function(lambda t: t * 2.0, [x], tf.float32), [None, 8])", shaped=True),
         says=("calls a Python function", "EagerPyFunc", "layer 'scale'"),
-        next=("TensorFlow's operations",),
+        next=("write that step with TensorFlow's operations, not in tf.py_function",),
         mended=((GOOD, CODED),),
     ),
     "an operator that TFLite lacks": Case(
         "scaled",
         layer("return tf.math.igamma(tf.abs(x) + 1.0, tf.abs(x))", shaped=True),
         says=("no TFLite builtin", "Igamma", "layer 'scale'"),
-        next=("replace the layer", 'source = "scale"', "allow_flex = true"),
+        next=("replace the layer that uses it by one that TFLite has", 'source = "scale"', "allow_flex = true"),
         mended=(
             (GOOD, CODED),
             (
@@ -158,14 +158,16 @@ CASES = {
             shaped=True,
         ),
         says=("cannot be run on random inputs", "a check that the model carries"),
-        next=("[[inputs]] range = [lowest, highest]", "leave the check out"),
+        next=(
+            "give values that pass it: [checks] data, or [[inputs]] range = [lowest, highest]; or leave the check out",
+        ),
         mended=((GOOD, CODED),),
     ),
     "ids beyond the table": Case(
         "words",
         job=replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 99.0)),)),
         says=("cannot be run on random inputs", "words", "is not in [0, 10)"),
-        next=("[[inputs]] range = [lowest, highest]",),
+        next=("feed ids that lie in the table", "[[inputs]] range = [lowest, highest]"),
         mended=(("", replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 9.0)),))),),
     ),
     "an output misspelled": Case(
@@ -179,7 +181,10 @@ CASES = {
         "open_axis",
         job=PLAIN,
         says=("input 'x' leaves an axis open",),
-        next=('[[inputs]] name = "x" and shape = [...]', "-1"),
+        next=(
+            'fix it in the recipe: [[inputs]] name = "x" and shape = [...]',
+            "-1 leaves an axis open on the device, too",
+        ),
         mended=(
             ("", replace(PLAIN, inputs=(InputSpec("x", shape=(5, 3)),))),
             ("", replace(PLAIN, inputs=(InputSpec("x", shape=(-1, 3)),))),

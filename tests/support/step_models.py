@@ -70,6 +70,42 @@ def dense(inputs: int = 1, batch: int | None = None) -> Callable[[], Any]:
     return make
 
 
+NET = """
+import keras
+class Net(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.score, self.spare = keras.layers.Dense(3, name="score"), keras.layers.Activation("relu", name="spare")
+    def build(self, shape):
+        self.score.build(shape)
+        self.built = True
+    def call(self, x):
+        return self.score(x)
+CUSTOM_OBJECTS = {"Net": Net}
+"""
+
+
+def net(folder: Path) -> None:
+    """Write a subclassed model of `x` [N, 8] -> [N, 3] with a layer `spare` that its call does not come by."""
+    scope: dict[str, Any] = {}
+    exec(NET, scope)  # noqa: S102 - the model's own code
+    model = scope["Net"]()
+    model(numbers(2, 8))
+    model.save(folder / "model.keras")
+
+
+def worded() -> Any:
+    """Return `x` [N, 8] -> `score` [N, 3] and what a layer `scale` of a class of the user's own gives."""
+    k = keras()
+
+    class Scale(k.layers.Layer):  # type: ignore[misc, name-defined]
+        def call(self, x: Any) -> Any:
+            return x * 2.0
+
+    x = k.Input((8,), name="x")
+    return k.Model(x, [k.layers.Dense(3, name="score")(x), Scale(name="scale")(x)])
+
+
 def ids() -> Any:
     """Return `ids` [N, 4], whole numbers -> `score` [N, 3]."""
     k = keras()
@@ -187,7 +223,7 @@ def one_row() -> Any:
 
 
 def computed_state(*, given: bool = True) -> Callable[[], Any]:
-    """Return a model of `x` [N, 6, 3] -> `score`, whose GRU begins with a state that is computed of x, or with zeros."""
+    """Return a model of `x` [N, 6, 3] -> `score`, whose GRU begins with a state computed of x, or with zeros."""
 
     def make() -> Any:
         k = keras()
@@ -318,6 +354,9 @@ def _functions() -> tuple[Any, dict[str, Any]]:
         best = tf.argmax(x, axis=1, name="best")
         return {"name": holder.names.lookup(best + 1)}
 
+    def places_of(x: Any) -> Any:
+        return {"y": x * 2.0, "where": tf.cast(tf.where(x > 0.0), tf.int32)}
+
     def printed(x: Any) -> Any:
         tf.print(x, output_stream="file:///tmp/dropkit-printed")
         return {"y": x * holder.w}
@@ -341,6 +380,7 @@ def _functions() -> tuple[Any, dict[str, Any]]:
         "lowered": (lowered, spec([None], tf.string, name="text")),
         "named": (named, row),
         "numbered": (lambda x: {"id": tf.argmax(x, axis=1)}, row),
+        "places": (places_of, row),
         "printed": (printed, row),
         "read": (read, row),
         "python": (python, row),

@@ -80,8 +80,9 @@ def test_a_damaged_lock_is_read_when_it_is_restored(
 
 
 def test_a_machine_without_a_lock_is_told_where_it_runs() -> None:
-    with pytest.raises(EngineError, match=r"not pinned for riscv64(.|\n)*it runs on x86_64 and aarch64: use a cont"):
+    with pytest.raises(EngineError, match="not pinned for riscv64") as error:
         _ = find_toolchain("2.19.1").on("riscv64").lock
+    assert error.value.hint == "it runs on x86_64 and aarch64" + ": use a container there"
     for machine in LOCKS:  # a container is of one of them, whatever the machine around it is
         assert find_toolchain("2.19.1").on("riscv64").on(machine).lock.pins
 

@@ -304,6 +304,7 @@ def test_byte_code_of_another_python_is_refused_with_what_to_write(writer: str) 
     with pytest.raises(JobError) as caught:
         Renamed(json.dumps(config), {}, legacy=True, allow_code=True)
     assert caught.value.refusal.message.startswith("layer 'half' has a function as byte-code that this Python 3.")
+    assert caught.value.refusal.hint.startswith("give it in [model] code: ")
     assert "CUSTOM_OBJECTS = {'half/<lambda>': lambda " in caught.value.refusal.hint
     given = Renamed(json.dumps(config), {"half/<lambda>": abs}, legacy=True, allow_code=True)
     assert json.loads(given.text)["config"]["activation"] == "half/<lambda>"
@@ -384,8 +385,11 @@ def test_code_is_never_run_where_it_may_not(tmp_path: Path) -> None:
     from kit.worker.source.custom_objects import load_custom
 
     (tmp_path / "custom.py").write_text("raise ValueError('it ran')\n", "utf-8")
-    with pytest.raises(JobError, match="may not run here"):
+    with pytest.raises(JobError, match="may not run here") as caught:
         load_custom(tmp_path, replace(PLAIN, code=True))
+    assert caught.value.refusal.hint == "build in a container, or set [model] allow_code = true"
+    (tmp_path / "custom.py").write_text("CUSTOM_OBJECTS = {}\n", "utf-8")
+    assert load_custom(tmp_path, replace(PLAIN, code=True, allow_code=True)).objects == {}
 
 
 def test_an_error_in_a_layers_own_call_names_its_line(tmp_path: Path) -> None:
@@ -530,7 +534,7 @@ def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recip
     assert told["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
     kind, message, hint = made.refusal(CODE, ".keras model.keras")
     assert (kind, message) == ("recipe", "the model does not say what its inputs are, and neither does the recipe")
-    assert "its call takes left, right" in hint
+    assert hint == "give each as [[inputs]] with name and shape; its call takes left, right"
 
 
 def test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes(tmp_path: Path) -> None:
