@@ -101,8 +101,11 @@ def refuse_other_runtime(
 
 def _size(checks: Checks, size: int, scheme: str) -> Verdict:
     assert checks.max_bytes is not None
-    smaller = {"float32": "float16, dynamic or int8", "float16": "dynamic or int8", "dynamic": "int8"}.get(scheme)
-    hint = f"try [quantize] scheme = {smaller}" if smaller else "train a smaller model, or allow more bytes"
+    smaller = {"float32": '"float16", "dynamic" or "int8"', "float16": '"dynamic" or "int8"', "dynamic": '"int8"'}
+    if scheme in smaller:
+        hint = f"try [quantize] scheme = {smaller[scheme]}"
+    else:
+        hint = "train a smaller model, or allow more bytes: [checks] max_bytes"
     return Verdict("max_bytes", f"<= {checks.max_bytes:,} B", f"{size:,} B", size <= checks.max_bytes, hint)
 
 

@@ -241,7 +241,8 @@ def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndar
         raise RecipeError(str(error), "replace or remove that file") from error
     except (MemoryError, OverflowError) as error:
         raise RecipeError(
-            f"{len(files)} images of {list(shape)} do not fit into memory", "use fewer, or smaller ones"
+            f"{len(files)} images of {list(shape)} do not fit into memory",
+            "use fewer: [quantize] count, or fewer files in that folder; each becomes an array of the model's own size",
         ) from error
 
 

@@ -16,6 +16,9 @@ _MOST = 120  # characters of a name in a message
 # What Python's fault handler leaves in the log of the model's own code: the innermost line comes first.
 _CODE = re.compile(r'File "[^"]*/(custom\.py)", line (\d+)')
 
+# What a library says in the log where memory, or a thread for lack of it, was refused; it then ends the process itself.
+_STARVED = re.compile(r"bad_alloc|Cannot allocate memory|pthread_create\(\) failed")
+
 
 @dataclass
 class Trail:
@@ -51,7 +54,7 @@ def death(log: Path, ended: Exit, engine: str, trail: Trail) -> ModelError:
     return ModelError(
         f"the conversion process died while it was to '{trail.doing}'{_place(trail, code)} ({engine} engine): "
         f"{ended.cause}\n{quoted}\n  whole log: {log}",
-        _next(ended, trail, code),
+        _next(ended, trail, code, starved=bool(_STARVED.search(tail(log, 80)))),
     )
 
 
@@ -63,20 +66,18 @@ def _place(trail: Trail, code: str) -> str:
     return ""
 
 
-def _next(ended: Exit, trail: Trail, code: str) -> str:
+def _next(ended: Exit, trail: Trail, code: str, *, starved: bool) -> str:
     less = "; or fewer samples: [quantize] count, [checks] data" if trail.stage.startswith(("convert", "run")) else ""
     if ended.too_large:
         return f"a job may leave {MOST_OUT >> 30} GB in {MOST_OUT_FILES} files: fewer evaluation samples, [checks] data"
     if ended.timed_out:
         return f"give it more time, as in --timeout 7200{less}"
-    if ended.out_of_memory or (ended.status == -9 and not code):
+    if ended.out_of_memory or starved or (ended.status == -9 and not code):
         return f"give it more memory, as in --memory 16g{less}"
     if code:
         return f"correct {code}: the process ends there"
     if trail.layer:
-        return (
-            f"replace {trail.layer}, or end the file before it: [model] outputs names the layer that gives the output"
-        )
+        return f"replace {trail.layer} in the model, and save it again"  # loading calls it, whatever outputs are chosen
     milder = '"dynamic", which measures no ranges' if "int8" in trail.stage else '"float32"'
     return (
         f"take another [quantize] scheme, as in scheme = {milder}; or another TensorFlow version, as in "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from kit.refusals.read import Refusal, causes, refusals
+from kit.refusals.read import PASSED_ON, Refusal, causes, refusals
 
 _TITLES = {
     2: "Exit code 2: the recipe, its data, the command line or a place to write",
@@ -75,8 +75,9 @@ def error_page(root: Path) -> str:
 
 
 def _row(refusal: Refusal) -> tuple[str, str, str]:
-    own = [hint for hint in refusal.hints if hint != "<what the cause says>"]
-    hints = [*own, *(["what the table of causes says"] if len(own) < len(refusal.hints) else [])]
+    elsewhere = {"<what the cause says>": "what the table of causes says", PASSED_ON: PASSED_ON.strip("<>")}
+    own = [hint for hint in refusal.hints if hint not in elsewhere]
+    hints = [*own, *(elsewhere[hint] for hint in refusal.hints if hint in elsewhere)]
     module = Path(refusal.module).stem
     return _cell(" / ".join(refusal.messages)), _cell(" / ".join(hints)), f"`{module}`"
 

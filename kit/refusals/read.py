@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-from kit.errors import KINDS, DifferenceError, EngineError, RecipeError
+from kit.errors import KINDS, CheckError, DifferenceError, EngineError, RecipeError
 from kit.recipe.validation_messages import RULES
 
 _CODES = {kind.__name__: kind.code for kind in KINDS.values()}
 _CODES |= {"DifferenceError": DifferenceError.code, "MissingToolError": EngineError.code}
 _RAISED_APART = ("android/desktop", "shared/job.py", "errors.py")  # classes, and programs of another process
 _MOST = 12  # variants of one text
+PASSED_ON = "<what that check says>"  # of a gate, a step of the Android proof, a check of verify
 _DEEPEST = 4  # names and functions that stand for one another
 
 
@@ -80,11 +81,14 @@ class _Module:
         self._root = root
 
     def refusals(self, name: str) -> Iterator[Refusal]:
+        yield from self._checks_of_verify(name)
         for scope, call in _calls(self._tree):
             kind = call.func.id if isinstance(call.func, ast.Name) else ""
             arguments = list(call.args)
             if kind == "JobError" or (kind == "Refusal" and "worker" in name):
                 code = _code_of(arguments.pop(0))
+            elif kind == "Verdict":  # a gate of kit.build.checks: its next step comes last
+                code, arguments = CheckError.code, [arguments[0], *arguments[4 - _spread(arguments) :]]
             # kit.recipe.validation_messages adds place and next step
             elif kind == "ValueError" and name == "recipe/schema.py":
                 code, arguments = RecipeError.code, [arguments[0], ast.Constant(RULES)]
@@ -94,7 +98,19 @@ class _Module:
                 continue
             hints = [*arguments[1:2], *(word.value for word in call.keywords if word.arg == "hint")]
             texts = [self._texts(each, scope) for each in (arguments[0], *hints)]
-            yield Refusal(name, call.lineno, code, texts[0], texts[1] if hints else ())
+            if kind == "Verdict":
+                texts[0] = tuple(f"{text} is <value>, the limit is <limit>" for text in texts[0])
+            steps = _own(texts[1]) if hints else ()
+            if kind != "Verdict" or steps != ("<hint>",):  # else its function got it from one that is in the list
+                yield Refusal(name, call.lineno, code, texts[0], steps)
+
+    def _checks_of_verify(self, name: str) -> Iterator[Refusal]:
+        """Yield what a class gives as the next step of what it found: kit.build.verify's checks do."""
+        function = self._functions.get("hint")
+        for node in ast.walk(function) if function is not None else ():
+            if isinstance(node, ast.Return) and node.value is not None:
+                texts = self._texts(node.value, function)
+                yield Refusal(name, node.lineno, DifferenceError.code, ("<folder>: <check>: <line>",), texts)
 
     def _texts(self, node: ast.expr, scope: ast.AST | None, depth: int = 0) -> tuple[str, ...]:
         """Return the variants of a text."""
@@ -112,7 +128,7 @@ class _Module:
             return self._named(node.id, scope, depth + 1)
         if isinstance(node, ast.Call):
             return self._called(node, scope, depth)
-        return (str(node.value) if isinstance(node, ast.Constant) else f"<{_short(node)}>",)
+        return (_plain(node),)
 
     def _named(self, name: str, scope: ast.AST | None, depth: int) -> tuple[str, ...]:
         """Return what a name stands for: what its function assigns, else the module."""
@@ -123,6 +139,10 @@ class _Module:
     def _called(self, node: ast.Call, scope: ast.AST | None, depth: int) -> tuple[str, ...]:
         """Return what a call gives where that is a text: format, next_step, a function of the module or of names."""
         name = _short(node)
+        if isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Dict):  # {...}.get(key, other)
+            return tuple(
+                t for each in (*node.func.value.values, *node.args[1:]) for t in self._texts(each, scope, depth)
+            )
         if name == "format" and isinstance(node.func, ast.Attribute):
             return self._texts(node.func.value, scope, depth + 1)
         if name == "next_step":
@@ -160,6 +180,16 @@ class _Module:
                     other = _module(path, self._root)._constants
                     found |= {name: other[name] for name in wanted if name in other}
         return found
+
+
+def _spread(arguments: Sequence[ast.expr]) -> int:
+    """Return how many arguments stand behind a star, less the star itself: a pair of texts of kit.build.checks."""
+    return sum(isinstance(each, ast.Starred) for each in arguments)
+
+
+def _own(hints: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the next steps without the one that another place gives, which has it in the list itself."""
+    return tuple(hint for hint in hints if not re.fullmatch(r"<\w+>", hint)) or hints
 
 
 def _calls(tree: ast.AST, scope: ast.AST | None = None) -> Iterator[tuple[ast.AST | None, ast.Call]]:
@@ -204,9 +234,31 @@ def _assigned(scope: ast.AST | None, name: str) -> Iterator[ast.expr]:
             for target in node.targets:
                 if isinstance(target, ast.Name) and target.id == name:
                     yield node.value
-                elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
-                    pairs = zip(target.elts, node.value.elts, strict=False)
-                    yield from (value for each, value in pairs if isinstance(each, ast.Name) and each.id == name)
+                elif isinstance(target, ast.Tuple):
+                    for given in _tuples(scope, node.value):
+                        pairs = zip(target.elts, given.elts, strict=False)
+                        yield from (value for each, value in pairs if isinstance(each, ast.Name) and each.id == name)
+
+
+def _tuples(scope: ast.AST | None, value: ast.expr) -> Iterator[ast.Tuple]:
+    """Yield the tuples that a value may be: itself, or those of the dict that it is looked up in."""
+    if isinstance(value, ast.Tuple):
+        yield value
+    elif isinstance(value, ast.Subscript) and isinstance(value.value, ast.Name):
+        for node in ast.walk(scope) if scope is not None else ():
+            if (
+                isinstance(node, ast.Assign)
+                and isinstance(node.value, ast.Dict)
+                and _short(node.targets[0]) == (value.value.id)
+            ):
+                yield from (each for each in node.value.values if isinstance(each, ast.Tuple))
+
+
+def _plain(node: ast.expr) -> str:
+    """Return what a part is that no other stands for: its text, or a placeholder."""
+    if isinstance(node, ast.Attribute) and node.attr == "hint":
+        return PASSED_ON
+    return str(node.value) if isinstance(node, ast.Constant) else f"<{_short(node)}>"
 
 
 def _short(node: ast.expr) -> str:

@@ -166,6 +166,8 @@ def _train(job: Job, contract: Contract, variables: Sequence[Variable], names: s
             "[variables.train] needs float arithmetic, and scheme is 'int8'",
             'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
         )
+    if contract.batch is None:
+        raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave [variables.train] out")
     softmax = any(
         request.name == contract.outputs[0].name and request.activation == "softmax" for request in job.outputs
     )

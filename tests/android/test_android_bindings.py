@@ -83,20 +83,34 @@ def test_a_runtime_says_its_api_and_its_coordinate(runtime: str, api: str, coord
 def test_what_is_no_runtime_is_refused_with_those_there_are(runtime: str) -> None:
     with pytest.raises(RecipeError, match="is no runtime") as error:
         api_of(runtime)
-    assert "litert:2.3.0" in error.value.hint
+    named = re.fullmatch(r"name one as (.*) or (\S+): `kit toolchains` lists them", error.value.hint)
+    assert named
+    for known in (*named[1].split(", "), named[2]):
+        assert api_of(known) in APIS
 
 
 def test_a_client_of_play_services_without_signatures_is_refused() -> None:
     assert api_of("play:16.5.0") == "play-services"
     with pytest.raises(RecipeError, match=r"play:16\.4\.0 cannot run a model by its names") as error:
         api_of("play:16.4.0")
-    assert "play:16.5.0" in error.value.hint
+    taken = re.search(r'take a newer one: \[android\] runtime = "(\S+)" is the first that can', error.value.hint)
+    assert taken and api_of(taken[1]) == "play-services"
 
 
 def test_play_services_have_no_tensorflow_operators() -> None:
-    with pytest.raises(RecipeError, match="no TensorFlow operators, and the model needs FlexErf"):
+    with pytest.raises(RecipeError, match="no TensorFlow operators, and the model needs FlexErf") as error:
         api_for("play:16.5.0", signed(SIMPLE | {"flex": ["FlexErf"]}))
+    assert error.value.hint.startswith('[android] runtime = "tflite:2.14.0" can link them; or build the model without')
     assert api_for("tflite:2.14.0", signed(SIMPLE | {"flex": ["FlexErf"]})) == "interpreter"
+    assert api_for("play:16.5.0", signed(SIMPLE)) == "play-services"
+
+
+def test_play_services_have_no_way_to_reset_state() -> None:
+    with pytest.raises(RecipeError, match=r"play:16\.5\.0 has no way to reset an operator's state") as error:
+        api_for("play:16.5.0", signed(SIMPLE | {"resets": True}))
+    assert 'leave fused_lstm out; or [android] runtime = "litert:2.3.0", whose Interpreter' in error.value.hint
+    assert api_for("litert:2.3.0", signed(SIMPLE | {"resets": True})) == "interpreter"
+    assert api_for("play:16.5.0", signed(SIMPLE)) == "play-services"
 
 
 @pytest.mark.parametrize(
@@ -115,9 +129,10 @@ def test_bindings_of_another_api_links_a_library_that_has_it(api: Api, own: str,
 
 
 def test_an_unknown_api_is_refused() -> None:
-    assert check_api("interpreter") == "interpreter"
-    with pytest.raises(RecipeError, match="--api 'both'"):
+    with pytest.raises(RecipeError, match="--api 'both'") as error:
         check_api("both")
+    named = error.value.hint.removeprefix("give one of ").split(", ")
+    assert [check_api(name) for name in named] == list(APIS)
 
 
 # ---------------------------------------------------------------- names
@@ -262,8 +277,18 @@ def test_one_flipped_byte_of_golden_bin_is_seen() -> None:
 
 def test_a_missing_variable_is_an_error_with_the_next_step() -> None:
     signature = SIMPLE | {"variables": {"read": "r", "assign": "a", "tensors": [tensor("w", shape=(2,))]}}
-    with pytest.raises(ModelError, match="no variable 'w'"):
+    with pytest.raises(ModelError, match=r"no variable 'w'(.|\n)*build the bundle again"):
         golden_sections(signed(signature), golden_of(SIMPLE))
+    assert golden_sections(signed(signature), golden_of(signature))
+
+
+def test_two_tensors_that_would_be_one_section_are_set_apart_by_another_name() -> None:
+    """The prefix of a second signature may be what a tensor of the first is called."""
+    twins = SIMPLE | {"inputs": [tensor("x"), tensor("x")]}
+    with pytest.raises(ModelError, match=r"two tensors are both 'serve/input/x'(.|\n)*give one of them another name"):
+        golden_sections(signed(twins), golden_of(twins))
+    apart = SIMPLE | {"inputs": [tensor("x"), tensor("z")]}
+    assert len(golden_sections(signed(apart), golden_of(apart))) == 3
 
 
 # ---------------------------------------------------------------- what the templates say
@@ -297,23 +322,76 @@ def test_labels_beyond_what_an_enum_can_hold_are_read_from_their_asset() -> None
 
 def test_labels_that_are_not_as_many_as_classes_are_refused() -> None:
     output = tensor("y", shape=(1, 3), kind="classes", labels="labels.txt", activation="none")
-    with pytest.raises(ModelError, match="3 classes and 2 labels"):
+    with pytest.raises(ModelError, match=r"3 classes and 2 labels(.|\n)*give the model's own labels, one a line"):
         bindings_of(SIMPLE | {"outputs": [output]}, labels={"y": ["a", "b"]})
+    assert bindings_of(SIMPLE | {"outputs": [output]}, labels={"y": ["a", "b", "c"]}).labels
+
+
+MIB = 2**20
 
 
 @pytest.mark.parametrize(
-    ("bad", "api", "what"),
+    ("bad", "api", "what", "step", "mended"),
     [
-        (tensor("x", "float16"), "interpreter", "float16"),
-        (tensor("x", "int16"), "compiled-model", "CompiledModel cannot hold"),
-        (tensor("x", shape=(1, -1)), "compiled-model", "one size"),
-        (tensor("x", shape=(1, 2**16, 2**16)), "interpreter", "an array of the JVM ends"),
+        (tensor("x", "float16"), "interpreter", "float16", "give the model another dtype there", tensor("x")),
+        (
+            tensor("x", "int16"),
+            "compiled-model",
+            "CompiledModel cannot hold",
+            "take the Interpreter: leave --api",
+            None,
+        ),
+        (tensor("x", shape=(1, -1)), "compiled-model", "one size", "or take the Interpreter: leave --api out", None),
+        (
+            tensor("x", shape=(1, -1)),
+            "compiled-model",
+            "one size",
+            "give it a fixed size ([[inputs]] shape, [model] batch)",
+            tensor("x", shape=(1, 7)),
+        ),
+        (
+            tensor("x", shape=(4096, MIB)),
+            "interpreter",
+            "an array of the JVM ends",
+            "give a smaller [model] batch",
+            tensor("x", shape=(1, MIB)),
+        ),
+        (
+            tensor("x", shape=(1, 4096, MIB)),
+            "interpreter",
+            "an array of the JVM ends",
+            "or, where the model leaves an axis open, a smaller [[inputs]] shape",
+            tensor("x", shape=(1, 16, MIB)),
+        ),
     ],
 )
-def test_what_kotlin_cannot_hold_is_refused_by_name(bad: dict[str, Any], api: Api, what: str) -> None:
+def test_what_kotlin_cannot_hold_is_refused_by_name_and_taken_after_the_next_step(
+    bad: dict[str, Any], api: Api, what: str, step: str, mended: dict[str, Any] | None
+) -> None:
     with pytest.raises(KitError, match=what) as error:
         bindings_of(SIMPLE | {"inputs": [bad]}, api)
     assert "'x'" in error.value.message
+    assert step in error.value.hint
+    right = SIMPLE | {"inputs": [mended or bad]}
+    # Without --api a bundle has what fits it: LiteRT 2 brings the Interpreter, too.
+    own = api if mended else api_for("litert:2.3.0", signed(right))
+    assert bindings_of(right, own).main.inputs
+
+
+def test_a_build_takes_the_interpreter_for_a_variable_that_compiled_model_cannot_hold() -> None:
+    variables = {"read": "r", "assign": "a", "tensors": [tensor("w", "int16", shape=(2,))]}
+    kept = SIMPLE | {"variables": variables}
+    with pytest.raises(RecipeError, match="'w' is int16") as error:
+        bindings_of(kept, api_for("litert:2.3.0", signed(kept)))
+    runtime = re.search(r'a build takes it with \[android\] runtime = "(\S+)"', error.value.hint)
+    assert runtime and bindings_of(kept, api_for(runtime[1], signed(kept))).variables
+
+
+def test_more_inputs_than_kotlin_takes_are_joined_in_the_model() -> None:
+    many = [tensor(f"x{number}") for number in range(300)]
+    with pytest.raises(ModelError, match=r"has 300 inputs(.|\n)*join inputs in the model"):
+        bindings_of(SIMPLE | {"inputs": many})
+    assert bindings_of(SIMPLE | {"inputs": [tensor("x", shape=(1, 300))]}).main.inputs
 
 
 def test_an_open_axis_is_refused_with_the_runtime_that_takes_it_and_taken_there() -> None:

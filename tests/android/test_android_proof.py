@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +21,7 @@ from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, r
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
+from kit.android.proof.tools import find_java
 from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.bundle.layout import Bundle
@@ -117,6 +120,22 @@ def test_without_java_the_steps_are_missing_with_one_line_to_install(
     assert caught.value.hint.startswith("apt-get install default-jdk-headless npm")
 
 
+def test_a_java_that_is_too_old_is_passed_by_with_java_home(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, android_tools: None
+) -> None:
+    found = find_java()
+    old = tmp_path / "java"
+    old.write_text("#!/bin/sh\necho 'openjdk version \"11.0.2\"' >&2\n", "utf-8")
+    old.chmod(0o755)
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    with pytest.raises(EngineError, match="is older than Java 17") as error:
+        find_java()
+    assert error.value.hint.endswith("android-framework-res, or set JAVA_HOME to a newer JDK")
+    monkeypatch.setenv("JAVA_HOME", str(found.resolve().parent.parent))
+    assert find_java().resolve() == found.resolve()
+
+
 def test_checks_of_others_stand_in_the_table(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _without_a_compiler(monkeypatch)
     proof = prove(bundle, quiet, checks=[lambda folder: Step("metadata", "fail", f"none in {folder.name}")], keep=False)
@@ -180,7 +199,12 @@ def _rescale(bundle: Path) -> None:
     ],
 )
 def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
-    bundle: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None], steps: list[str], message: str
+    bundle: Path,
+    digits_bundle: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    fault: Callable[[Path], None],
+    steps: list[str],
+    message: str,
 ) -> None:
     _without_a_compiler(monkeypatch)
     fault(bundle)
@@ -188,8 +212,12 @@ def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
     _as_built(bundle)
     proof = prove(bundle, quiet)
     assert [each.name for each in proof.failed] == steps
-    with pytest.raises(CheckError, match=message):
+    with pytest.raises(CheckError, match=message) as error:
         judge(proof)
+    assert error.value.hint == "build the bundle again"
+    shutil.rmtree(bundle)
+    shutil.copytree(digits_bundle, bundle)  # as a build writes it again
+    assert not prove(bundle, quiet).failed
 
 
 def test_the_golden_test_fails_on_one_flipped_byte(compiled: Compiled, bundle: Path, tmp_path: Path) -> None:
@@ -234,8 +262,13 @@ def test_a_warning_of_the_compiler_is_an_error(bundle: Path, tmp_path: Path, and
 def test_an_app_with_a_deflated_model_is_refused(bindings: Bindings, tmp_path: Path) -> None:
     apk = tmp_path / "digits.apk"
     build_apk(bindings, apk, tmp_path, stored=())
-    with pytest.raises(CheckError, match="the model is deflated, and an app cannot map it"):
+    with pytest.raises(CheckError, match="the model is deflated, and an app cannot map it") as error:
         check_apk(apk, bindings, tmp_path)
+    assert error.value.hint == (
+        'androidResources { noCompress += "tflite" } in the app\'s build file; for aapt2, -0 .tflite'
+    )
+    build_apk(bindings, apk, tmp_path, stored=(error.value.hint.rpartition("-0 ")[2],))
+    assert check_apk(apk, bindings, tmp_path)
 
 
 def test_an_app_whose_model_is_not_on_a_page_is_refused(bindings: Bindings, tmp_path: Path) -> None:
@@ -243,8 +276,12 @@ def test_an_app_whose_model_is_not_on_a_page_is_refused(bindings: Bindings, tmp_
     model = (bindings.bundle / "src/main/assets/digits/model.tflite").read_bytes()
     entries = {"assets/digits/model.tflite": model}
     apk.write_bytes(zip_bytes(entries, alignment=lambda _name: 64))
-    with pytest.raises(CheckError, match="not on a page of 16,384"):
+    with pytest.raises(CheckError, match="not on a page of 16,384") as error:
         check_apk(apk, bindings, tmp_path)
+    printed = re.match(r"run `(.*)` on it and sign it, or build the bundle's APK again", error.value.hint)
+    assert printed
+    subprocess.run(printed[1].replace("IN.apk", "digits.apk").split(), cwd=tmp_path, check=True, capture_output=True)
+    assert check_apk(tmp_path / "OUT.apk", bindings, tmp_path)
     apk.write_bytes(zip_bytes(entries, alignment=lambda _name: PAGE))
     assert (check_apk(apk, bindings, tmp_path) / "digits/model.tflite").read_bytes() == model
 

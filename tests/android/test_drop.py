@@ -99,10 +99,18 @@ def test_a_changed_file_is_neither_overwritten_nor_removed(tmp_path: Path) -> No
     (tmp_path / "digits/src/main/kotlin/com/example/digits/Digits.kt").write_text("// newer\n")
     seal(tmp_path / "digits")
     before = tree_digests(module)
-    assert "Digits.kt" in refusal(OutputError, tmp_path / "digits", module).message
+    error = refusal(OutputError, tmp_path / "digits", module)
+    assert "Digits.kt" in error.message
+    assert error.hint == "move your changes to files of your own, or delete these, and drop again"
     with pytest.raises(OutputError, match=r"Digits\.kt"):
         remove("digits", module)
     assert tree_digests(module) == before
+    kotlin.rename(kotlin.with_name("Mine.kt"))
+    assert drop(tmp_path / "digits", module).written
+    kotlin.write_text("// mine\n")
+    kotlin.unlink()
+    assert drop(tmp_path / "digits", module).written
+    assert kotlin.with_name("Mine.kt").read_text() == "// mine\n"
 
 
 def test_a_file_that_was_there_before_is_never_taken_for_the_bundles(tmp_path: Path) -> None:
@@ -138,6 +146,12 @@ def test_two_runtimes_in_one_app_are_refused(tmp_path: Path) -> None:
     error = refusal(CheckError, other, module)
     assert "tflite:2.14.0" in error.message
     assert "litert:2.3.0" in error.message
+    assert error.hint == "build both for one [android] runtime, or take digits out with --remove"
+    remove("digits", module)
+    assert drop(other, module).written
+    again = app(tmp_path / "again")
+    drop(bundle(tmp_path / "both", runtime="tflite:2.14.0"), again)
+    assert drop(other, again).written
 
 
 def test_two_bundles_with_the_same_class_are_refused(tmp_path: Path) -> None:
@@ -145,7 +159,10 @@ def test_two_bundles_with_the_same_class_are_refused(tmp_path: Path) -> None:
     drop(bundle(tmp_path), module)
     other = bundle(tmp_path, "faces")
     (other / "src/main/kotlin/com/example/digits/Digits.kt").write_text("package com.example.digits\n")
-    assert "comes from the bundle digits, too" in refusal(OutputError, seal(other), module).message
+    error = refusal(OutputError, seal(other), module)
+    assert "comes from the bundle digits, too" in error.message
+    assert error.hint == "give one of them another [android] package or [model] id"
+    assert drop(bundle(tmp_path / "packed", "faces", "com.example.faces"), module).written
 
 
 @pytest.mark.parametrize(
@@ -168,15 +185,45 @@ def test_what_is_no_android_module_is_refused(tmp_path: Path) -> None:
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib/build.gradle").write_text("apply plugin: 'java'\n")
     for place in (tmp_path / "lib", tmp_path / "none", tmp_path):
-        with pytest.raises(RecipeError, match="no Android module"):
+        with pytest.raises(RecipeError, match=r"no Android module(.|\n)*name the folder of an Android module"):
             find_module(place)
+    module = app(tmp_path)
+    assert find_module(module) == module
+    for name in ("one", "two"):
+        shutil.copytree(module, tmp_path / "several" / name)
+    with pytest.raises(RecipeError, match="no Android module") as error:
+        find_module(tmp_path / "several")
+    for printed in error.value.hint.removeprefix("name one of its modules: ").split(", "):
+        assert find_module(Path(printed)) == Path(printed)
 
 
 def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Path) -> None:
     module = app(tmp_path)
     drop(bundle(tmp_path), module)
-    (module / "dropkit.json").write_text('{"format": 2, "bund')
-    assert "version control" in refusal(RecipeError, tmp_path / "digits", module).hint
+    state = module / "dropkit.json"
+    committed = state.read_text()
+    for damaged, says in (
+        ('{"format": 1, "bund', "unreadable"),
+        (committed.replace("digits", "../x"), "no drop wrote"),
+    ):
+        state.write_text(damaged)
+        error = refusal(RecipeError, tmp_path / "digits", module)
+        assert says in error.message
+        assert error.hint == "restore it from version control"
+        state.write_text(committed)
+        assert drop(tmp_path / "digits", module).written == ()
+
+
+def test_a_link_is_followed_nowhere_and_a_folder_in_its_place_is_taken(tmp_path: Path) -> None:
+    module = app(tmp_path)
+    (tmp_path / "elsewhere").mkdir()
+    (module / "src").symlink_to(tmp_path / "elsewhere")
+    error = refusal(OutputError, bundle(tmp_path), module)
+    assert "a symbolic link" in error.message
+    assert error.hint == "put a folder or a file there"
+    (module / "src").unlink()
+    (module / "src").mkdir()
+    assert drop(tmp_path / "digits", module).written
 
 
 def test_a_project_that_an_older_dropkit_dropped_into_is_read_and_written_anew(tmp_path: Path) -> None:
@@ -203,8 +250,9 @@ def test_a_state_file_of_a_newer_dropkit_is_refused_with_what_to_do(tmp_path: Pa
 def test_a_bundle_that_is_not_in_is_not_removed(tmp_path: Path) -> None:
     module = app(tmp_path)
     drop(bundle(tmp_path), module)
-    with pytest.raises(RecipeError, match="no bundle 'faces'"):
+    with pytest.raises(RecipeError, match=r"no bundle 'faces'(.|\n)*the bundles in it: digits"):
         remove("faces", module)
+    assert remove("digits", module).removed
 
 
 def test_the_stub_lists_what_was_dropped_and_is_again_as_in_the_repository(tmp_path: Path) -> None:

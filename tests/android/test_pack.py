@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -114,29 +115,37 @@ def test_a_file_that_a_user_changed_in_the_pack_stays(tmp_path: Path) -> None:
 
 def test_a_group_that_the_app_does_not_declare_is_refused_with_the_lines_to_write(tmp_path: Path) -> None:
     module = project(tmp_path)
-    error = refusal(RecipeError, bundle(tmp_path), module, {"npu": variant(tmp_path)})
+    variants = {"npu": variant(tmp_path)}
+    error = refusal(RecipeError, bundle(tmp_path), module, variants)
     assert "declares none, and npu is no group in it" in error.message
-    assert 'device-group name="npu"' in str(error.hint)
     (module / TARGETING).write_text(GROUPS)
-    assert "declares high_ram" in refusal(RecipeError, tmp_path / "digits", module, {"npu": tmp_path}).message
+    assert "declares high_ram" in refusal(RecipeError, tmp_path / "digits", module, variants).message
     (module / TARGETING).write_text("<config:")
-    assert "unreadable" in refusal(RecipeError, tmp_path / "digits", module, {"npu": tmp_path}).message
+    unreadable = refusal(RecipeError, tmp_path / "digits", module, variants)
+    assert "unreadable" in unreadable.message
+    assert "write it as Play's page on device targeting says" in unreadable.hint
+    printed = re.fullmatch(r"say there which devices it has: (.*) in (<config:device-targeting-config .*>)", error.hint)
+    assert printed
+    (module / TARGETING).write_text(f"{printed[2]}{printed[1]}</config:device-targeting-config>")
+    assert drop(tmp_path / "digits", module, variants).written
 
 
 @pytest.mark.parametrize(
-    ("other", "message"),
+    ("other", "message", "step"),
     [
-        ({"labels": "cat\n"}, "labels.txt is not as"),
-        ({"runtime": "litert:1.4.0"}, "is built for litert:1.4.0: an app links one runtime"),
+        ({"labels": "cat\n"}, "labels.txt is not as", "build the variant of high_ram with the same tensors, labels"),
+        ({"runtime": "litert:1.4.0"}, "is built for litert:1.4.0: an app links one runtime", "build both for litert:2"),
     ],
 )
-def test_a_variant_that_the_class_could_not_read_is_refused(
-    tmp_path: Path, other: dict[str, str], message: str
+def test_a_variant_that_the_class_could_not_read_is_refused_and_built_alike_it_is_taken(
+    tmp_path: Path, other: dict[str, str], message: str, step: str
 ) -> None:
     module = project(tmp_path)
     (module / TARGETING).write_text(GROUPS)
     error = refusal(CheckError, bundle(tmp_path), module, {"high_ram": variant(tmp_path, **other)})
     assert message in error.message
+    assert step in error.hint
+    assert drop(tmp_path / "digits", module, {"high_ram": variant(tmp_path, "alike")}).written
 
 
 def test_a_variant_of_another_model_or_one_that_was_changed_is_refused(tmp_path: Path) -> None:
@@ -144,23 +153,33 @@ def test_a_variant_of_another_model_or_one_that_was_changed_is_refused(tmp_path:
     (module / TARGETING).write_text(GROUPS)
     base = bundle(tmp_path)
     faces = bundle(tmp_path, "faces", "com.example.faces")
-    assert "have its id" in refusal(CheckError, base, module, {"high_ram": faces}).message
+    error = refusal(CheckError, base, module, {"high_ram": faces})
+    assert "have its id" in error.message
+    assert error.hint == "give it that [model] id"
     changed = variant(tmp_path)
     (changed / "src/main/assets/digits/model.tflite").write_text("changed")
     assert "not as it was built" in refusal(CheckError, base, module, {"high_ram": changed}).message
+    assert drop(base, module, {"high_ram": variant(tmp_path, "as_digits")}).written
 
 
 def test_a_library_or_a_module_without_a_project_takes_no_pack(tmp_path: Path) -> None:
     library = project(tmp_path, 'plugins { id("com.android.library") }\n')
-    assert "no application" in refusal(RecipeError, bundle(tmp_path), library, {}).message
+    error = refusal(RecipeError, bundle(tmp_path), library, {})
+    assert "no application" in error.message
+    assert error.hint == "name the app's module"
     alone = app(tmp_path / "alone")
-    assert "above it" in refusal(RecipeError, tmp_path / "digits", alone, {}).message
+    error = refusal(RecipeError, tmp_path / "digits", alone, {})
+    assert "above it" in error.message
+    assert error.hint == "name a module of a whole project with --into"
+    assert drop(tmp_path / "digits", project(tmp_path / "whole"), {}).written
 
 
 @pytest.mark.parametrize("text", ["high_ram", "=x", "high ram=x", "1a=x", "a=x,a=y", "other=x", "a="])
 def test_variants_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(RecipeError, match="--variants"):
+    with pytest.raises(RecipeError, match="--variants") as error:
         parse_variants(text)
+    printed = re.fullmatch(r"a variant is named as GROUP=BUNDLE, several with a comma between: (\S+)", error.value.hint)
+    assert printed and parse_variants(printed[1]) == {"high_ram": Path("dist16/flowers")}
 
 
 def test_variants_are_read_by_group() -> None:

@@ -94,9 +94,9 @@ def test_only_the_gates_that_refused_are_failures() -> None:
 @pytest.mark.parametrize(
     ("scheme", "next_step"),
     [
-        ("float32", "float16, dynamic or int8"),
-        ("float16", "dynamic or int8"),
-        ("dynamic", "int8"),
+        ("float32", 'scheme = "float16", "dynamic" or "int8"'),
+        ("float16", 'scheme = "dynamic" or "int8"'),
+        ("dynamic", 'scheme = "int8"'),
         ("int8", "smaller model"),
     ],
 )
@@ -225,5 +225,11 @@ def test_an_output_that_is_far_off_and_not_ruined_is_noted() -> None:
 
 def test_kernels_may_round_otherwise_and_may_not_compute_something_else() -> None:
     refuse_other_runtime("int8", "litert:2.3.0", [box(relative_error=0.25)], [box(relative_error=0.1)])
-    with pytest.raises(CheckError, match=r"output 'box' .* 90.0% of its spread there, and 10.0% in TensorFlow's"):
+    with pytest.raises(
+        CheckError, match=r"output 'box' .* 90.0% of its spread there, and 10.0% in TensorFlow's"
+    ) as error:
         refuse_other_runtime("int8", "litert:2.3.0", [box(relative_error=0.9)], [box(relative_error=0.1)])
+    assert error.value.hint.startswith(
+        "name another runtime: [android] runtime (`kit toolchains` lists them), or another"
+    )
+    refuse_other_runtime("int8", "litert:1.4.0", [box(relative_error=0.1)], [box(relative_error=0.1)])

@@ -117,22 +117,28 @@ CASES: dict[
     ),
     "a shape that is not the model's": (
         (nothing, {"inputs_shape": "[9, 9, 1]"}),
-        ("shape [9, 9, 1] does not fit the model's [8, 8, 1]", "or leave it out"),
+        (
+            "shape [9, 9, 1] does not fit the model's [8, 8, 1]",
+            "give the shape without the batch axis, or leave it out",
+        ),
         (nothing, {}),
     ),
     "a wrong number of labels": (
         (text("l.txt", TEN[:-2]), LABELS),
-        ("l.txt: [[outputs]] digit: 9 labels for 10 classes", "one label a line"),
+        (
+            "l.txt: [[outputs]] digit: 9 labels for 10 classes",
+            "give one label a line, in the order of the model's classes",
+        ),
         (text("l.txt", TEN), LABELS),
     ),
     "a blank label": (
         (text("l.txt", TEN.replace("4\n", "\n")), LABELS),
-        ("l.txt", "none of them blank"),
+        ("l.txt", "write one label a line, and none of them blank"),
         (text("l.txt", TEN), LABELS),
     ),
     "labels in another encoding": (
         (text("l.txt", TEN.replace("4", "vier \u00e9"), "latin-1"), LABELS),
-        ("l.txt", "UTF-8"),
+        ("l.txt", "give a text file in UTF-8, one label a line"),
         (text("l.txt", TEN.replace("4", "vier \u00e9")), LABELS),
     ),
     "samples by another name": (
@@ -152,7 +158,7 @@ CASES: dict[
     ),
     "samples that were not normalized": (
         (lambda f: samples(f, image=np.full((5, 8, 8, 1), 255, np.float32)), OWN),
-        ("255..255", "save pixels as uint8"),
+        ("255..255", "save pixels as uint8 (normalized for you), or normalize the floats the same way, or"),
         (lambda f: samples(f, image=np.full((5, 8, 8, 1), 255, np.uint8)), OWN),
     ),
     "samples in pieces": (
@@ -167,12 +173,12 @@ CASES: dict[
     ),
     "int8 without data": (
         (nothing, {"quantize_representative": ""}),
-        ("needs representative data", "give representative = 'samples.npz'"),
+        ("needs representative data", "give representative = 'samples.npz' or a folder of images; only a model of"),
         (lambda f: samples(f, image=PIXELS), OWN),
     ),
     "a folder without images": (
         (lambda f: (f / "images").mkdir(), FOLDER),
-        ("no images in that folder", ".png"),
+        ("no images in that folder", ".png", "files there"),
         (write_images("a.png"), FOLDER),
     ),
     "a broken image": (
@@ -192,7 +198,7 @@ CASES: dict[
     ),
     "a limit that needs the truth": (
         (lambda f: samples(f, image=PIXELS), {"checks_data": "'s.npz'", "checks_max_drop": "0.01"}),
-        ("max_drop needs y", "add y"),
+        ("max_drop needs y", "add y: one class number for each sample"),
         (lambda f: samples(f, image=PIXELS, y=np.zeros(5, int)), {"checks_data": "'s.npz'", "checks_max_drop": "0.01"}),
     ),
     "a colour that the channels are not": (
@@ -248,13 +254,14 @@ def test_values_on_the_command_line() -> None:
         with pytest.raises(RecipeError, match="write 512m or 8g"):
             wrong(refused)
         assert wrong(right) > 0
-    with pytest.raises(RecipeError, match="above 0"):
+    with pytest.raises(RecipeError, match="give a number of seconds above 0"):
         seconds(0)
+    assert seconds(1) == 1.0
     with pytest.raises(RecipeError, match="auto, docker, local"):
         choose_engine("podman", print)
     assert choose_engine("local", print).name == "local"
     recipe = load_recipe(DIGITS / "recipe.toml")
-    with pytest.raises(RecipeError, match=r"one such as 2\.19\.1"):
+    with pytest.raises(RecipeError, match=r"give one such as 2\.19\.1, or auto: the newest"):
         recipe.with_tensorflow("two")
     assert recipe.with_tensorflow("2.19.1").toolchain.tensorflow == "2.19.1"
 

@@ -76,10 +76,18 @@ def test_the_accuracy_under_another_order_of_labels_is_known() -> None:
 
 
 def test_y_without_classes_or_of_another_length_is_refused() -> None:
-    with pytest.raises(RecipeError, match="no output is of kind 'classes'"):
+    with pytest.raises(RecipeError, match="no output is of kind 'classes'") as error:
         measured([[0.0]], [[0.0]], [0])
-    with pytest.raises(RecipeError, match=r"y has shape \[2\], the samples need \[1\]"):
+    assert error.value.hint == 'say which: [[outputs]] name = ... kind = "classes"; or leave y out of the data'
+    assert measured([[0.0]], [[0.0]], [0], kind="classes") and measured([[0.0]], [[0.0]])
+    with pytest.raises(RecipeError, match=r"y has shape \[2\], the samples need \[1\]") as error:
         measured([[0.0, 1.0]], [[0.0, 1.0]], [0, 1], kind="classes")
+    assert error.value.hint == "give one class number a sample"
+    assert measured([[0.0, 1.0]], [[0.0, 1.0]], [1], kind="classes").truth
+    with pytest.raises(RecipeError, match=r"y holds 1..2, the model's classes are 0..1") as error:
+        measured([[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [2, 1], kind="classes")
+    assert error.value.hint == "number the classes from 0, in the order of the labels"
+    assert measured([[0.0, 1.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [1, 0], kind="classes").truth
 
 
 def test_chance_is_the_binomial_distribution() -> None:

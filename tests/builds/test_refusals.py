@@ -139,10 +139,35 @@ def test_a_model_that_crashes_its_process_names_the_cause_and_the_log(tmp_path: 
     recipe = write_recipe(tmp_path, model_path="'c.keras'", model_allow_code="true")
     message = check_refused(recipe, 3, "died", "SIGABRT", "whole log:")
     assert "  | " in message, "the last lines of the log are quoted"
+    assert "replace layer 'code' (Lambda) in the model, and save it again" in message
+    keras3_model(toolchain_python, tmp_path / "c.keras", "lambda")
+    recipe = write_recipe(tmp_path, model_path="'c.keras'", model_allow_code="true", checks_gate="false")
+    check_built(recipe)
+
+
+def check_built(recipe: Path, *options: str) -> None:
+    """Build beside the recipe, as check_refused does, and check that it is built."""
+    built = run_kit("build", str(recipe), "--out", str(recipe.parent / "built"), *LOCAL, *options)
+    assert built.returncode == 0, built.stdout + built.stderr
+
+
+def test_a_job_with_too_little_memory_is_given_more(tmp_path: Path) -> None:
+    """Python says so, or a library that ends the process: which of them is not certain."""
+    message = check_refused(write_recipe(tmp_path), 3, options=(*LOCAL, "--memory", "30m"))
+    assert any(
+        step in message
+        for step in (
+            "give it more, as in --memory 16g; or fewer samples: [quantize] count, [checks] data",
+            "give it more memory, as in --memory 16g",
+        )
+    )
+    check_built(write_recipe(tmp_path), "--memory", "16g")
 
 
 def test_a_conversion_that_takes_too_long_is_ended(tmp_path: Path) -> None:
-    check_refused(write_recipe(tmp_path), 3, "out of time", options=(*LOCAL, "--timeout", "1"))
+    message = check_refused(write_recipe(tmp_path), 3, "out of time", options=(*LOCAL, "--timeout", "1"))
+    assert "give it more time, as in --timeout 7200" in message
+    check_built(write_recipe(tmp_path), "--timeout", "7200")
 
 
 def test_an_unknown_engine_and_an_unpinned_tensorflow(tmp_path: Path) -> None:

@@ -98,3 +98,31 @@ def test_a_bundle_of_the_local_engine_is_verified_in_a_container(bundle: Path) -
     done = run_kit("verify", str(bundle), "--engine", "docker", cwd=bundle.parent)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "bytes      holds" in done.stdout
+
+
+@pytest.mark.slow
+def test_each_next_step_of_verify_is_followed(bundle: Path, digits_bundle: Path, tmp_path: Path) -> None:
+    (bundle / "emulate" / "golden.npz").unlink()
+    (bundle / "extra.txt").write_text("")
+    check_refused(
+        bundle, "next: restore the bundle and move other files out of it, or build it again into another fold"
+    )
+    (bundle / "extra.txt").unlink()
+    shutil.copyfile(digits_bundle / "emulate" / "golden.npz", bundle / "emulate" / "golden.npz")
+    flip(bundle.parent / "digits.keras", 5000)
+    check_refused(bundle, "next: name the model that the bundle was made of: --model PATH, once for each of several")
+    done = run_kit("verify", str(bundle), *LOCAL, "--model", str(DIGITS / "digits.keras"), cwd=bundle.parent)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.copyfile(DIGITS / "digits.keras", bundle.parent / "digits.keras")
+    content = bytearray((bundle / TFLITE).read_bytes())
+    content[20_000] ^= 0x40
+    (bundle / TFLITE).write_bytes(bytes(content))
+    manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    manifest["files"][TFLITE] = sha256_file(bundle / TFLITE)
+    (bundle / "bundle.json").write_text(json.dumps(manifest), "utf-8")
+    check_refused(bundle, "next: build it anew and look at what changed: kit diff A B")
+    built = run_kit("build", str(DIGITS), *LOCAL, "--out", str(tmp_path / "anew"))
+    assert built.returncode == 0, built.stderr
+    done = run_kit("diff", str(bundle), str(tmp_path / "anew" / "digits"))
+    assert done.returncode == 6, done.stdout + done.stderr
+    assert done.stdout

@@ -19,6 +19,7 @@ from kit.android.codegen.runtime_api import Api
 from kit.android.install.app_module import drop, remove
 from kit.android.proof.jvm import harness_outputs
 from kit.android.proof.own_code import refuse_foreign_code
+from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_check import faults_of
@@ -227,7 +228,11 @@ def test_a_drop_follows_no_link_out_of_the_module(digits_bundle: Path, app: Path
 @pytest.mark.parametrize(
     "name", ["src/main/kotlin/com/example/digits/Digits.kt", "emulate/emulate.py", "emulate/harness/replay.py"]
 )
-def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path, tmp_path: Path, name: str) -> None:
+def test_android_runs_no_code_that_this_kit_would_not_write(
+    digits_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr("kit.android.proof.run._compile", lambda _work: "left out here")
+    monkeypatch.setattr("kit.android.proof.run._CLASSES", ())
     scratch = tmp_path / "scratch"
     api: Api = "compiled-model"
     refuse_foreign_code(Bundle(digits_bundle, "digits"), read_manifest(digits_bundle), api, scratch)
@@ -235,9 +240,14 @@ def test_android_runs_no_code_that_this_kit_would_not_write(digits_bundle: Path,
     found = next(bundle.rglob(Path(name).name))
     found.write_text(found.read_text("utf-8") + "\n", "utf-8")
     seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
-    with pytest.raises(CheckError, match="is not what this kit writes"):
+    with pytest.raises(CheckError, match="is not what this kit writes") as error:
         refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "again")
+    assert error.value.hint == "build the bundle again; or look at its code, and let it run with --allow-code"
     assert run_kit("android", str(bundle)).returncode == 4
+    assert prove(bundle, lambda _line: None, checks=(), keep=False, allow_code=True).steps  # no word of refusal
+    shutil.rmtree(bundle)
+    shutil.copytree(digits_bundle, bundle)  # as a build writes it again
+    refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "built")
 
 
 def test_android_runs_no_cache_of_python_that_a_bundle_brings(digits_bundle: Path, tmp_path: Path) -> None:

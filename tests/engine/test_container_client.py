@@ -15,6 +15,7 @@ import pytest
 
 from kit.container.client import connect, probe
 from kit.container.sandbox import hardened
+from kit.engine.run import choose_engine
 from kit.errors import EngineError
 
 
@@ -101,9 +102,10 @@ def test_the_current_context_is_taken_and_the_environment_beats_it(
 
 def test_connect_raises_the_reason_with_a_way_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
-    with pytest.raises(EngineError, match="--engine local") as caught:
+    with pytest.raises(EngineError, match="start the container engine, or build with --engine local") as caught:
         connect()
     assert caught.value.code == 5
+    assert choose_engine("local", print).name == "local"
 
 
 def test_the_options_of_a_container_shut_it_in(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from worlds import bare_result
 
 from kit.engine.base import JobFolder
 from kit.engine.death import Trail
@@ -12,7 +13,7 @@ from kit.engine.local import LocalEngine
 from kit.engine.run import _outcome
 from kit.errors import ModelError, RecipeError
 from kit.process import Exit
-from kit.shared.job import RESULT, Refusal, dump
+from kit.shared.job import RESULT, Refusal, SignatureSpec, dump
 
 
 @pytest.fixture
@@ -86,6 +87,32 @@ def test_a_death_has_its_stage_its_layers_its_cause_and_a_next_step(
     assert message in caught.value.message
     assert step in caught.value.hint
     assert ("--memory" in caught.value.hint) == (ended == KILLED), "memory is no remedy for time"
+
+
+@pytest.mark.parametrize(
+    "said", ["std::bad_alloc", "Check failed: ret == 0 (11 vs. 0)Thread x via pthread_create() failed"]
+)
+def test_a_process_that_ends_itself_for_lack_of_memory_is_given_more(folder: JobFolder, said: str) -> None:
+    folder.log.write_text(f"{said}\nFatal Python error: Aborted\n" + "  frame\n" * 30)
+    with pytest.raises(ModelError) as caught:
+        _outcome(folder, Exit(-6), LocalEngine(), trail(QUESTION, CONVERTED))
+    assert caught.value.hint.startswith("give it more memory, as in --memory 16g; or fewer samples")
+
+
+def test_a_job_that_leaves_too_much_is_taken_with_fewer_samples(folder: JobFolder) -> None:
+    """As sparse files: they have the size without the disk."""
+    (folder.out / RESULT).write_text(dump(bare_result(SignatureSpec("serving_default", (), ()), samples=1)))
+
+    def leave(gigabytes: int) -> None:
+        with (folder.out / "evaluated.bin").open("wb") as file:
+            file.truncate(gigabytes << 30)
+
+    leave(gigabytes=5)
+    with pytest.raises(ModelError, match="wrote more than a job may") as caught:
+        _outcome(folder, Exit(0), LocalEngine(), Trail())
+    assert caught.value.hint == "a job may leave 4 GB in 64 files: fewer evaluation samples, [checks] data"
+    leave(gigabytes=1)
+    assert _outcome(folder, Exit(0), LocalEngine(), Trail()).samples == 1
 
 
 def test_a_death_in_the_models_own_code_names_the_line(folder: JobFolder) -> None:

@@ -259,8 +259,9 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
     no_engine = cast("docker.DockerClient", None)
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "missing.tar", tmp_path, tmp_path / "pipe"):
-        with pytest.raises(RecipeError, match=path.name):
+        with pytest.raises(RecipeError, match=path.name) as error:
             import_image(no_engine, toolchains().values(), path, print)
+        assert error.value.hint == "name a file that `kit image V --export FILE` wrote"
 
 
 # ---------------------------------------------------------------- the whole way, with a small toolchain
@@ -535,6 +536,8 @@ def test_an_exported_image_is_used_without_building(
 ) -> None:
     shutil.rmtree(world.cache)  # no wheel, no Debian package: nothing to build from
     if by == "kit":
+        done = world.image("--import", str(exported.parent))
+        assert "name a file that `kit image V --export FILE` wrote" in done.stderr
         done = world.image("--import", str(exported))
         assert done.returncode == 0, done.stderr
     else:
@@ -574,8 +577,12 @@ def test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason(
         assert done.returncode == 5, done.stderr
         assert reason in done.stderr
         assert "refused, and nothing was loaded" in done.stderr
+        assert "copy it again, or export it again with the same version of the kit" in done.stderr
     assert images(docker_client) == []
     assert world.records == []
+    shutil.copy(exported, changed)
+    done = world.image("--import", str(changed))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.container
@@ -639,9 +646,11 @@ def test_an_export_to_a_full_or_closed_disk_leaves_nothing(
         pytest.skip(f"no mount namespace can be made here: {done.stderr.strip()}")
     assert done.returncode == 2, done.stderr
     assert reason in done.stderr
-    assert "--export" in done.stderr
+    assert "name a file in another place: --export FILE.tar" in done.stderr
     assert "left: []" in done.stdout
     assert "Traceback" not in done.stderr
+    done = pinned.run("image", VERSION, "--export", str(tmp_path / "FILE.tar"))
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.container
@@ -649,6 +658,19 @@ def test_an_export_over_a_folder_is_refused(pinned: World, tmp_path: Path) -> No
     done = pinned.image("--export", str(tmp_path))
     assert done.returncode == 2, done.stderr
     assert "that is a folder" in done.stderr
+    assert "name a file: --export FILE.tar" in done.stderr
+    done = pinned.image("--export", str(tmp_path / "FILE.tar"))
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.container
+def test_flags_that_do_not_go_together_are_refused_and_one_of_them_goes(pinned: World, tmp_path: Path) -> None:
+    done = pinned.image("--pin", "--export", str(tmp_path / "x.tar"))
+    assert done.returncode == 2
+    assert "one at a time" in done.stderr
+    assert "leave the others out: `kit image V --export FILE`" in done.stderr
+    done = pinned.image("--export", str(tmp_path / "x.tar"))
+    assert done.returncode == 0, done.stderr
 
 
 def test_flags_that_do_not_go_together_are_refused() -> None:

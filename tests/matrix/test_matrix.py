@@ -78,12 +78,33 @@ def again(digits: Path, *options: str) -> tuple[dict[str, Any], str]:
 # ---------------------------------------------------------------- the command line
 
 
-@pytest.mark.parametrize("versions", ["2.19.0", "2.19.1,9.9.9", "auto", "", ","])
-def test_a_version_that_is_not_pinned_is_a_usage_error_before_anything_runs(tmp_path: Path, versions: str) -> None:
+@pytest.mark.parametrize(
+    ("versions", "step", "right"),
+    [
+        ("2.19.0", "did you mean '2.19.1'?", "2.19.1"),
+        ("2.19.1,9.9.9", "there is: 2.12.1", "2.19.1,2.12.1"),
+        ("auto", "next: give all, or versions", "all"),
+        ("", "next: give all, or some of: 2.12.1", "2.12.1"),
+        (",", "next: give all, or some of: 2.12.1", "all"),
+    ],
+)
+def test_a_version_that_is_not_pinned_is_a_usage_error_before_anything_runs(
+    tmp_path: Path, versions: str, step: str, right: str
+) -> None:
     done = run_matrix(DIGITS, versions, tmp_path / "out")
     assert done.returncode == 2
-    assert "next:" in done.stderr
+    assert step in done.stderr
     assert not (tmp_path / "out").exists()
+    assert parse_versions(right)
+
+
+def test_the_other_words_of_the_command_line_are_taken_after_the_next_step(tmp_path: Path) -> None:
+    done = run_matrix(DIGITS, MADE, tmp_path / "out", "--jobs", "-1")
+    assert done.returncode == 2 and "give 1 or more, or leave it out" in done.stderr
+    for wrong, right in (("podman", "auto"), ("podman", "docker"), ("podman", "local")):
+        with pytest.raises(RecipeError, match="there is: auto, docker, local"):
+            make_request(DIGITS / "recipe.toml", MADE, tmp_path, BuildOptions(wrong), 1)
+        assert make_request(DIGITS / "recipe.toml", MADE, tmp_path, BuildOptions(right), 1).toolchains
 
 
 def test_a_recipe_that_cannot_be_read_is_refused_before_anything_runs(tmp_path: Path) -> None:

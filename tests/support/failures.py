@@ -80,28 +80,28 @@ CASES = {
         "scaled",
         layer("return tf.reshape(x, [-1, 7])", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "reshapes 8 values", "7"),
-        next=("tf.reshape(x, [-1, ...])",),
+        next=("keep the number of samples open in that reshape", "tf.reshape(x, [-1, ...])"),
         mended=((layer("return tf.reshape(x, [-1, 8])"), CODED),),
     ),
     "an if on a tensor": Case(
         "scaled",
         layer("if tf.reduce_sum(x) > 0:", "    return x", "return -x", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "a tensor's value"),
-        next=("tf.where",),
+        next=("let TensorFlow choose: tf.where or tf.cond for if",),
         mended=((layer("return tf.where(tf.reduce_sum(x) > 0, x, -x)"), CODED),),
     ),
     "numpy on a tensor": Case(
         "scaled",
         layer("return tf.constant(np.log(np.array(x)))", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "NumPy"),
-        next=("TensorFlow's or keras.ops' operations",),
+        next=("calculate with TensorFlow's or keras.ops' operations there",),
         mended=((layer("return tf.math.log(tf.abs(x) + 1.0)"), CODED),),
     ),
     "a variable in a call": Case(
         "scaled",
         layer("return x * tf.Variable(tf.ones([8]))", shaped=True),
         says=("cannot trace the model", "layer 'scale' (Scale)", "custom.py, line 6", "makes a variable in its call"),
-        next=("build()", "self.add_weight"),
+        next=("make it in the layer's build(), by self.add_weight",),
         mended=(
             (
                 layer("return x * self.factor").replace(
@@ -120,14 +120,14 @@ CASES = {
         "scaled",
         layer("return tf.ensure_shape(tf.py_function(lambda t: t * 2.0, [x], tf.float32), [None, 8])", shaped=True),
         says=("calls a Python function", "EagerPyFunc", "layer 'scale'"),
-        next=("TensorFlow's operations",),
+        next=("write that step with TensorFlow's operations, not in tf.py_function",),
         mended=((GOOD, CODED),),
     ),
     "an operator that TFLite lacks": Case(
         "scaled",
         layer("return tf.math.igamma(tf.abs(x) + 1.0, tf.abs(x))", shaped=True),
         says=("no TFLite builtin", "Igamma", "layer 'scale'"),
-        next=("replace the layer", 'source = "scale"', "allow_flex = true"),
+        next=("replace the layer that uses it by one that TFLite has", 'source = "scale"', "allow_flex = true"),
         mended=(
             (GOOD, CODED),
             (
@@ -158,14 +158,16 @@ CASES = {
             shaped=True,
         ),
         says=("cannot be run on random inputs", "a check that the model carries"),
-        next=("[[inputs]] range = [lowest, highest]", "leave the check out"),
+        next=(
+            "give values that pass it: [checks] data, or [[inputs]] range = [lowest, highest]; or leave the check out",
+        ),
         mended=((GOOD, CODED),),
     ),
     "ids beyond the table": Case(
         "words",
         job=replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 99.0)),)),
         says=("cannot be run on random inputs", "words", "is not in [0, 10)"),
-        next=("[[inputs]] range = [lowest, highest]",),
+        next=("feed ids that lie in the table", "[[inputs]] range = [lowest, highest]"),
         mended=(("", replace(PLAIN, inputs=(InputSpec("ids", range=(0.0, 9.0)),))),),
     ),
     "an output misspelled": Case(
@@ -179,7 +181,10 @@ CASES = {
         "open_axis",
         job=PLAIN,
         says=("input 'x' leaves an axis open",),
-        next=('[[inputs]] name = "x" and shape = [...]', "-1"),
+        next=(
+            'fix it in the recipe: [[inputs]] name = "x" and shape = [...]',
+            "-1 leaves an axis open on the device, too",
+        ),
         mended=(
             ("", replace(PLAIN, inputs=(InputSpec("x", shape=(5, 3)),))),
             ("", replace(PLAIN, inputs=(InputSpec("x", shape=(-1, 3)),))),
@@ -251,8 +256,8 @@ def open_axis() -> Any:
     return keras.Model(x, keras.layers.Conv1D(2, 3, padding="same", name="score")(x))
 
 
-def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any]:
-    """Run a job as the worker does, in a child; return what it left."""
+def ended(write: Callable[[Path], object], code: str, job: Job, killed_at: str = "") -> dict[str, Any]:
+    """Run a job as the worker does, in a child; return what it left. write puts the model's files into its folder."""
     with tempfile.TemporaryDirectory() as name:
         folder, out = Path(name) / "in", Path(name) / "out"
         folder.mkdir()
@@ -262,7 +267,7 @@ def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any
             if child == 0:
                 os.dup2(stdout.fileno(), 1)
                 os.dup2(log.fileno(), 2)
-                _work(folder, out, model, code, job, killed_at)
+                _work(folder, out, write, code, job, killed_at)
             status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
             stdout.seek(0)
             log.seek(0)
@@ -271,7 +276,7 @@ def ended(model: str, code: str, job: Job, killed_at: str = "") -> dict[str, Any
             return {"status": status, "result": result, "lines": lines, "log": log.read()[-3000:]}
 
 
-def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: str) -> None:
+def _work(folder: Path, out: Path, write: Callable[[Path], object], code: str, job: Job, killed_at: str) -> None:
     from kit.worker.__main__ import main
     from kit.worker.progress import Progress
 
@@ -283,7 +288,7 @@ def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: s
             os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        globals()[model]().save(folder / "model.keras")
+        write(folder)
         if code:
             (folder / "custom.py").write_text(code, "utf-8")
         (folder / "job.json").write_text(dump(job), "utf-8")
@@ -293,17 +298,22 @@ def _work(folder: Path, out: Path, model: str, code: str, job: Job, killed_at: s
         os._exit(0)
 
 
+def saved(model: str) -> Callable[[Path], object]:
+    """Return what writes a model of this module as model.keras."""
+    return lambda folder: globals()[model]().save(folder / "model.keras")
+
+
 def all_of(names: set[str]) -> dict[str, Any]:
     """Run the cases of these names with what follows their next steps, and the deaths."""
     cases = {
         name: {
-            "refused": ended(case.model, case.code, case.job),
-            "mended": [ended(case.model, code, job) for code, job in case.mended],
+            "refused": ended(saved(case.model), case.code, case.job),
+            "mended": [ended(saved(case.model), code, job) for code, job in case.mended],
         }
         for name, case in CASES.items()
         if name in names
     }
-    return {"cases": cases, "deaths": {at: ended("scaled", GOOD, CODED, at) for at in DEATHS if at in names}}
+    return {"cases": cases, "deaths": {at: ended(saved("scaled"), GOOD, CODED, at) for at in DEATHS if at in names}}
 
 
 if __name__ == "__main__":

@@ -1,132 +1,607 @@
-# ruff: noqa: E501 - a pattern and its test are one line
-"""What follows each next step that the kit prints: the test that does so, or why none can.
+# ruff: noqa: E501 - a test and what it follows are lines of a table
+"""What follows each next step that the kit prints: the one test that does so, or why none can.
 
-A row is a pattern of next steps (docs/errors.md has all), and where they are followed. project/test_errors.py holds both to be
-whole: no next step without a row, no row without a next step, no name of a test that is none.
+A next step stands here as docs/errors.md has it; one that ends in " ..." is how it begins. project/test_errors.py holds
+the tables to be whole: each next step is in one of them, each is one that is printed, and each test is there and knows
+the words of what it follows.
 """
 
 from __future__ import annotations
 
-MESSAGES = "worker/test_messages.py::test_the_next_step_gets_past_the_failure"
-HOST = "builds/test_host_remedies.py::test_the_next_step_gets_past_the_refusal"
-
-FOLLOWED = {
-    # the model's own code
-    r"define or import|correct (custom\.py|<code>|<CODE>|\[model\] code)|give it in \[model\] code: CUSTOM": MESSAGES,
-    r"build\(\)|tf\.where|keras\.ops' operations|tf\.reshape|tf\.py_function|what the cause says": MESSAGES,
-    r"give that name in \[model\] code": "worker/test_loading.py::test_byte_code_that_misses_a_name_says_which_and_what_to_write",
-    r"give it in \[model\] code: <_given>": "worker/test_loading.py::test_byte_code_of_another_python_is_refused_with_what_to_write",
-    r"has a function without a name": "worker/test_loading.py::test_functions_without_a_name_can_be_given_by_their_layers",
-    r"give each by its layer": "worker/test_loading.py::test_one_name_for_two_functions_is_refused",
-    r"is not in the toolchain, which has numpy": "worker/test_loading.py::test_an_error_in_the_code_names_its_line",
-    r"import tensorflow\.keras$": "worker/test_code_forms.py::test_a_layer_of_tensorflows_private_keras_says_what_to_import",
-    r"write `import <own>`|import keras in the code": "worker/test_loading.py::test_code_that_builds_no_model_is_refused",
-    r"by their names: CUSTOM_OBJECTS|write CUSTOM_OBJECTS|def build_model\(\)": MESSAGES,
-    # the model: memory, numbers, samples, names, shapes
-    r"--memory 16g|<what the cause says>": MESSAGES,
-    r"\[checks\] gate = false": MESSAGES,
-    r"range = \[lowest, highest\]|correct the data: ids|leave the check out": MESSAGES,
-    r"did you mean '<n": MESSAGES,
-    r"\[\[inputs\]\] name = \"<\w+>\" and shape = \[\.\.\.\]": MESSAGES,
-    r"replace the layer that uses it": MESSAGES,
-    r"give the shape that the model was trained with": HOST,
-    r"--timeout 7200": "builds/test_refusals.py::test_a_conversion_that_takes_too_long_is_ended",
-    r"give each( input of its call.*)? as \[\[inputs\]\] with name and shape|give each tensor of its call|"
-    r"give each input of its call": "worker/test_loading.py::test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe",
-    r"that code run: in a container|let that code run|build (it )?in a container": (
-        "worker/test_loading_builds.py::test_code_runs_in_the_local_engine_only_where_the_recipe_says_so"
+FOLLOWED: dict[str, tuple[str, ...]] = {
+    "android/test_android_bindings.py::test_a_client_of_play_services_without_signatures_is_refused": (
+        'take a newer one: [android] runtime = "play:16.5.0" ...',
     ),
-    r"trust it with what this user may do": "source_model/test_trust.py",
-    r"give it: \[model\] structure|give its structure": (
-        "worker/test_loading_builds.py::test_weights_with_code_and_structure_are_verified_from_the_bundle_alone"
+    "android/test_android_bindings.py::test_an_unknown_api_is_refused": ("give one of <APIS>",),
+    "android/test_android_bindings.py::test_labels_that_are_not_as_many_as_classes_are_refused": (
+        "give the model's own labels, one a line",
     ),
-    r"copy or (save|export|convert) it again|save the whole model again": HOST,
-    r"keep it as a variable": "worker/test_variables.py",
-    r"use scheme = \"dynamic\": 8-bit": "worker/test_recurrent.py::test_open_and_long_loops_are_refused_by_layer_and_the_remedies_build",
-    r"`kit clean` lists what is there": "engine/test_cache_heals.py::test_clean_removes_what_is_named_and_leaves_what_is_used_or_a_users",
-    r"move what is yours out of it|move those files to another folder": "engine/test_files.py::test_a_file_of_the_users_own_in_the_folder_is_named_and_kept",
-    r"leave fused_lstm out": (
-        "worker/test_state.py::test_fused_lstm_is_refused_where_nothing_is_fused_and_where_nothing_can_reset_it"
+    "android/test_android_bindings.py::test_more_inputs_than_kotlin_takes_are_joined_in_the_model": (
+        "join inputs in the model",
     ),
-    r"give the axis a size": "worker/test_state.py::test_an_open_length_whose_sizes_are_computed_is_refused_in_int8_and_the_remedies_build",
-    r"leave mean and std out": "builds/test_gate.py::test_one_normalization_or_a_second_that_is_meant_builds",
-    # the recipe and its data
-    r"docs/recipe\.md has every key|correct that place|name a recipe\.toml file": HOST,
-    r"save (it again: numpy|one sample a row|one array|an array of that name|pixels as uint8)": HOST,
-    r"give (an array of shape|one label a line|a \.npz file|one for each channel|whole numbers)": HOST,
-    r"give the (shape without|sizes in the recipe)|leave (color|structure|dtype) out|use kind = \"tensor\"": HOST,
-    r"write one label a line|give a text file in UTF-8|add y: one|leave those samples out": HOST,
-    r"replace or remove that file|put <sorted> files there|name the folders by|move it into the folder": HOST,
-    r"add shape = \[height|use \.npz with one array": HOST,
-    r"give representative = |give \[quantize\] representative": HOST,
-    r"paths are relative|check its path and its permissions|name a model file": HOST,
-    r"give one such as 2\.19\.1|write 512m or 8g|give a number of seconds|there is: auto|give 1 or more": HOST,
-    r"set \[toolchain\] tensorflow = ": "toolchains/test_toolchains.py",
-    r"give (all, or|all the)|there is: <known>": "matrix/test_matrix.py",
-    r"build the bundle again|build it again|name a folder that `build` wrote": (
-        "bundle/test_emulate.py::test_a_damaged_bundle_says_which_file_and_what_to_do"
+    "android/test_android_bindings.py::test_play_services_have_no_tensorflow_operators": (
+        '[android] runtime = "tflite:2.14.0" can link ...',
     ),
-    r"allow it with --allow-code|let it run with --allow-code": "bundle/test_bundle_is_data.py",
-    r"name (each in its order|it with --model|it: <each>)": (
-        "worker/test_loading_builds.py::test_joined_models_are_verified_with_each_of_their_files"
+    "android/test_android_bindings.py::test_play_services_have_no_way_to_reset_state": (
+        "leave fused_lstm out; or [android] runtime ...",
     ),
-    r"then try scheme|\[quantize\] scheme|<hint>": "builds/test_gate.py::test_a_ruined_int8_file_is_refused_the_old_bundle_stays_and_the_remedy_works",
-    r"streaming( out|:)|streaming = true|\[model\] batch out": "worker/test_streaming.py",
-    r"name (a|another|an|the) layer|name one from|the layer around|name the operation": "worker/test_loading.py",
-    r"name the outputs to take|leave it out: \[model\] outputs|take outputs|end the file before|add it there|add them: ": (
-        "worker/test_contract.py"
+    "android/test_android_bindings.py::test_two_tensors_that_would_be_one_section_are_set_apart_by_another_name": (
+        "give one of them another name",
     ),
-    r"give one (another|of them another) name|choose (others|the one)|add the arrays": "worker/test_contract.py",
-    r"int32|give sizes that it can take|leave batch out|give \[model\] batch": "worker/test_contract.py",
-    r"\[variables( keep|\.train)?\]|variables kept|keep = \[|keep others|name the weights alone": "worker/test_variables.py",
-    r"fft_length|window=None": "worker/test_trained_models.py",
-    r"quantize_model|quantize_apply|as \.h5$|strip_clustering|or train it for 8 bits|before model\.quantize": "worker/test_qat.py",
-    r"do the lookup|start the file behind|feed ids": "worker/test_contract.py",
-    r"save it with signatures=|export the model with|model\.export|SavedModel with the code|tf\.TensorSpec": (
-        "worker/test_loading.py::test_what_no_app_can_run_is_refused"
+    "android/test_android_bindings.py::test_what_is_no_runtime_is_refused_with_those_there_are": (
+        "name one as litert:2.3.0, litert:1.4.0, tflite:2.14.0 ...",
     ),
-    r"so that it gives what the other takes|give the outputs of the one": "worker/test_loading_builds.py",
-    r"give the structure that they were saved with": "worker/test_loading.py::test_weights_alone_without_a_structure_say_what_to_give",
-    r"in which it changes|range that the model was trained on": "builds/test_gate.py",
-    r"leave io out": "worker/test_recurrent.py",
-    r"write it with model\.to_json": "source_model/test_modelfile.py::test_a_whole_model_is_itself_whatever_structure_is_given",
-    r"write that step with TensorFlow": MESSAGES,
-    r"^<hints>$": "android/test_android_proof.py",
-    r"number the classes from 0|give one class number|say which: \[\[outputs\]\]": "builds/test_measure.py",
-    r"choose another folder|--out": "builds/test_refusals.py::test_a_folder_that_is_no_bundle_is_never_replaced",
-    r"--kit freeze|`kit freeze": "worker/test_freeze.py",
-    r"quote the pattern|name a \.keras, \.h5|name a \.tflite|name a bundle|name a file that a": "worker/test_freeze.py",
-    r"name (one of its modules|the folder of an Android|the app's module|a module of)|bundles in it": "android/test_drop.py",
-    r"version control$|move your changes|put a folder or a file|for one \[android\] runtime|another \[android\] package": (
-        "android/test_drop.py"
+    "android/test_android_bindings.py::test_what_kotlin_cannot_hold_is_refused_by_name_and_taken_after_the_next_step": (
+        "give a smaller [model] batch or, where the ...",
+        "give it a fixed size ([[inputs]] shape, [model] ...",
+        "take the Interpreter: leave --api out; a ...",
+        "these are known: <STORAGE>; give the model another dtype there",
     ),
-    r"GROUP=BUNDLE|build both for <|build the variant|that \[model\] id|say there which devices|Play's page": "android/test_pack.py",
-    r"runtime = \"|\[android\] runtime|give one of <APIS>|name one as litert": "android/test_android_bindings.py",
-    r"join inputs|another dtype there|own labels|smaller \[model\] batch": "android/test_android_bindings.py",
-    r"leave the others out: `kit image|name a file( in another place)?: --export|image V --export": "engine/test_image.py",
+    "android/test_android_proof.py::test_a_bundle_built_wrong_is_refused_for_its_names_and_counts": (
+        "build the bundle again",
+        "build the bundle again on this machine, and ...",
+        "build the bundle again; look at mean, std and the order of the labels",
+        "write it again: build the bundle again",
+    ),
+    "android/test_android_proof.py::test_a_java_that_is_too_old_is_passed_by_with_java_home": (
+        "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res, ...",
+    ),
+    "android/test_android_proof.py::test_an_app_whose_model_is_not_on_a_page_is_refused": (
+        "run `zipalign -f <value> IN.apk OUT.apk` ...",
+    ),
+    "android/test_android_proof.py::test_an_app_with_a_deflated_model_is_refused": (
+        'androidResources { noCompress += "tflite" } ...',
+    ),
+    "android/test_drop.py::test_a_bundle_that_is_not_in_is_not_removed": ("the bundles in it: <there>",),
+    "android/test_drop.py::test_a_changed_file_is_neither_overwritten_nor_removed": (
+        "move your changes to files of your own, or ...",
+    ),
+    "android/test_drop.py::test_a_link_is_followed_nowhere_and_a_folder_in_its_place_is_taken": (
+        "put a folder or a file there",
+    ),
+    "android/test_drop.py::test_a_state_file_that_is_cut_short_is_refused_with_what_to_do": (
+        "restore it from version control",
+    ),
+    "android/test_drop.py::test_two_bundles_with_the_same_class_are_refused": (
+        "give one of them another [android] package or [model] id",
+    ),
+    "android/test_drop.py::test_two_runtimes_in_one_app_are_refused": ("build both for one [android] runtime, or ...",),
+    "android/test_drop.py::test_what_is_no_android_module_is_refused": (
+        "name one of its modules: <map>",
+        "name the folder of an Android module",
+    ),
+    "android/test_pack.py::test_a_group_that_the_app_does_not_declare_is_refused_with_the_lines_to_write": (
+        "say there which devices it has: <config:device-group ...",
+        "write it as Play's page on device targeting says",
+    ),
+    "android/test_pack.py::test_a_library_or_a_module_without_a_project_takes_no_pack": (
+        "name a module of a whole project with --into",
+        "name the app's module",
+    ),
+    "android/test_pack.py::test_a_variant_of_another_model_or_one_that_was_changed_is_refused": (
+        "give it that [model] id",
+    ),
+    "android/test_pack.py::test_a_variant_that_the_class_could_not_read_is_refused_and_built_alike_it_is_taken": (
+        "build both for <runtime>",
+        "build the variant of <group> with the same ...",
+    ),
+    "android/test_pack.py::test_variants_that_are_none_are_refused": (
+        "a variant is named as GROUP=BUNDLE, several ...",
+    ),
+    "builds/test_checks.py::test_kernels_may_round_otherwise_and_may_not_compute_something_else": (
+        "name another runtime: [android] runtime (`kit ...",
+    ),
+    "builds/test_data_remedies.py::test_images_beyond_memory_are_fewer_after_the_next_step": (
+        "use fewer: [quantize] count, or fewer files ...",
+    ),
+    "builds/test_data_remedies.py::test_what_does_not_fit_is_taken_after_the_next_step": (
+        "add shape = [height, width, channels] to that [[inputs]]",
+        "give one for each channel, or one",
+        "save an array of that name, too; there is: <values>",
+        "save one sample a row",
+        "save what the layer that reads the text gives, ...",
+        "use .npz with one array for each input",
+        'use kind = "tensor"',
+    ),
+    "builds/test_gate.py::test_a_ruined_float16_file_is_refused": (
+        'try scheme = "float32": a weight of the model ...',
+    ),
+    "builds/test_gate.py::test_a_ruined_int8_file_is_refused_the_old_bundle_stays_and_the_remedy_works": (
+        "check that the representative data looks ...",
+    ),
+    "builds/test_gate.py::test_a_second_normalization_is_refused_before_anything_is_converted": (
+        "leave mean and std out of that [[inputs]]; ...",
+    ),
+    "builds/test_gate.py::test_int8_names_an_output_that_its_data_does_not_move": (
+        "give calibration data in which it changes; ...",
+    ),
+    "builds/test_gate_remedies.py::test_a_file_that_is_too_large_is_made_smaller_or_allowed": (
+        "train a smaller model, or allow more bytes: [checks] max_bytes",
+        "try [quantize] scheme = <smaller>",
+    ),
+    "builds/test_gate_remedies.py::test_labels_in_another_order_are_put_right_or_the_gate_is_left_out": (
+        "look, the likeliest first: <listed>. Or, ...",
+    ),
+    "builds/test_gate_remedies.py::test_weights_of_8_bits_that_lose_too_much_are_float16_after_the_next_step": (
+        'try scheme = "float16"',
+    ),
+    "builds/test_host_remedies.py::test_the_next_step_gets_past_the_refusal": (
+        "add y: one class number for each sample",
+        "give a .npz file or a folder of images",
+        "give a text file in UTF-8, one label a line",
+        "give one label a line, in the order of the model's classes",
+        "give representative = 'samples.npz' or a ...",
+        "give the shape without the batch axis, or leave it out",
+        "leave color out",
+        "leave structure out",
+        "move it into the folder of its label",
+        "name the folders by the labels: <labels>",
+        "put <sorted> files there",
+        "replace or remove that file",
+        "save it again: numpy.savez(name, **arrays)",
+        "save one array [N, ...] for each input, by the input's name",
+        "save pixels as uint8 (normalized for you), ...",
+        "write one label a line, and none of them blank",
+    ),
+    "builds/test_host_remedies.py::test_values_on_the_command_line": (
+        "give a number of seconds above 0",
+        "give one such as 2.19.1, or auto: the newest",
+        "write 512m or 8g",
+    ),
+    "builds/test_measure.py::test_y_without_classes_or_of_another_length_is_refused": (
+        "give one class number a sample",
+        "number the classes from 0, in the order of the labels",
+        "say which: [[outputs]] name = ... kind = ...",
+    ),
+    "builds/test_refusals.py::test_a_conversion_that_takes_too_long_is_ended": (
+        "give it more time, as in --timeout 7200<less>",
+    ),
+    "builds/test_refusals.py::test_a_job_with_too_little_memory_is_given_more": (
+        "give it more memory, as in --memory 16g<less>",
+        "give it more, as in --memory 16g; or fewer ...",
+    ),
+    "builds/test_refusals.py::test_a_model_that_crashes_its_process_names_the_cause_and_the_log": (
+        "replace <layer> in the model, and save it again",
+    ),
+    "builds/test_verify.py::test_each_next_step_of_verify_is_followed": (
+        "build it anew and look at what changed: kit diff A B",
+        "name the model that the bundle was made of: ...",
+        "restore the bundle and move other files out ...",
+    ),
+    "bundle/test_bundle_is_data.py::test_android_runs_no_code_that_this_kit_would_not_write": (
+        "build the bundle again; or look at its code, ...",
+    ),
+    "bundle/test_bundle_remedies.py::test_a_bundle_whose_manifest_is_lost_is_cleared_away_by_hand": (
+        "move what is yours out of it, remove the ...",
+    ),
+    "bundle/test_bundle_remedies.py::test_a_file_of_the_users_own_is_moved_out": (
+        "move them to another folder, or choose another one with --out",
+        "move those files to another folder",
+    ),
+    "bundle/test_bundle_remedies.py::test_a_folder_of_something_else_is_left_and_the_bundle_goes_elsewhere": (
+        "choose another folder with --out, or another [model] id, or remove it",
+    ),
+    "bundle/test_bundle_remedies.py::test_a_folder_that_is_no_bundle_has_to_name_one": (
+        "name a folder that `build` wrote",
+    ),
+    "bundle/test_bundle_remedies.py::test_a_place_with_a_damaged_bundle_takes_the_one_that_is_built_again": (
+        "build it again",
+    ),
+    "bundle/test_bundle_remedies.py::test_the_models_of_a_bundle_are_named_as_the_next_step_has_it": (
+        "name each in its order: <name>",
+        "name it with --model",
+        "name it: <each>",
+    ),
+    "bundle/test_emulate_signatures.py::test_a_runtime_that_ends_on_variables_is_reported_as_that": (
+        "name a newer runtime: --runtime litert:1.1.2, ...",
+    ),
+    "bundle/test_emulate_signatures.py::test_an_interpreter_that_crashes_is_an_error_with_its_signal": (
+        "give inputs of another size, or run it on ...",
+    ),
+    "engine/test_container_client.py::test_connect_raises_the_reason_with_a_way_out": (
+        "start the container engine, or build with --engine local",
+    ),
+    "engine/test_engine_run.py::test_a_job_that_leaves_too_much_is_taken_with_fewer_samples": (
+        "a job may leave <MOST_OUT> GB in <MOST_OUT_FILES> ...",
+    ),
+    "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
+    "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (
+        "name a file that `kit image V --export FILE` wrote",
+    ),
+    "engine/test_image_pins.py::test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason": (
+        "copy it again, or export it again with the same version of the kit",
+    ),
+    "engine/test_image_pins.py::test_flags_that_do_not_go_together_are_refused_and_one_of_them_goes": (
+        "leave the others out: `kit image V --export FILE`",
+    ),
+    "engine/test_package_remedies.py::test_a_base_of_the_user_s_is_left_for_the_pinned_one": (
+        "take the pinned base: unset DROPKIT_BASE",
+    ),
+    "engine/test_package_remedies.py::test_a_base_whose_layer_was_changed_is_taken_when_the_engine_has_it_anew": (
+        "remove that image and run it again",
+    ),
+    "engine/test_package_remedies.py::test_a_layer_that_became_shorter_is_written_by_another_run": ("run it again",),
+    "engine/test_package_remedies.py::test_a_lock_of_debian_packages_is_read_when_it_is_restored": (
+        "install dropkit again",
+        "restore the file from version control, or regenerate ...",
+    ),
+    "engine/test_package_remedies.py::test_a_machine_without_a_mirror_takes_the_one_that_is_named": (
+        "set DROPKIT_DEBIAN_MIRROR to any Debian mirror's ...",
+    ),
+    "engine/test_package_remedies.py::test_a_mirror_with_other_content_is_exchanged_for_another": (
+        "check the network and proxy, or set DROPKIT_DEBIAN_MIRROR ...",
+    ),
+    "engine/test_package_remedies.py::test_a_pin_of_another_lock_fits_when_the_lock_is_restored": (
+        "restore the file from version control; after ...",
+    ),
+    "engine/test_package_remedies.py::test_a_wheel_is_taken_when_it_was_deleted_and_is_there_again": (
+        "delete it and run it again",
+        "delete it from the cache",
+        "delete the file from the cache and run it again",
+        "the package is not what it should be: delete ...",
+    ),
+    "engine/test_package_remedies.py::test_a_word_for_no_base_is_exchanged_for_each_of_those_there_are": (
+        "set it to auto, registry, debian or an image ...",
+    ),
+    "engine/test_package_remedies.py::test_an_engine_on_another_machine_is_exchanged_for_one_on_a_known_one": (
+        "use an engine on x86_64 or aarch64",
+    ),
+    "engine/test_package_remedies.py::test_an_engine_that_breaks_is_left_for_the_local_one": (
+        "see `docker info`, or build with --engine local",
+    ),
+    "engine/test_package_remedies.py::test_an_image_s_pin_is_read_when_it_is_restored": (
+        "restore the file from version control, or run `inv image V --pin`",
+    ),
+    "engine/test_package_remedies.py::test_an_image_that_is_in_the_way_of_a_tag_is_removed": (
+        "remove it: docker image rm <tag>",
+    ),
+    "engine/test_package_remedies.py::test_an_image_that_is_not_the_pinned_one_leaves_the_local_engine": (
+        "every download has its locked digest, so ...",
+        "the packages are right, their byte-code is ...",
+    ),
+    "engine/test_package_remedies.py::test_byte_code_out_of_its_place_is_compiled_again": (
+        "delete the image's cache and run it again",
+    ),
+    "engine/test_package_remedies.py::test_locks_are_made_from_another_mirror_where_one_is_not_whole": (
+        "check the network and proxy",
+        "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
+    ),
+    "engine/test_package_remedies.py::test_packages_that_share_a_path_do_not_after_another_lock": (
+        "two pinned packages do not go together: `inv lock` makes a new lock",
+    ),
+    "engine/test_package_remedies.py::test_without_an_engine_the_local_one_is_there": (
+        "start a Docker engine, or build with --engine local",
+    ),
+    "engine/test_space_remedies.py::test_a_cache_that_cannot_be_written_is_moved": (
+        "set DROPKIT_CACHE to a folder with space",
+    ),
+    "engine/test_space_remedies.py::test_a_cache_without_space_is_moved": (
+        "free some space, or set DROPKIT_CACHE to a folder with more",
+    ),
+    "engine/test_space_remedies.py::test_a_disk_that_an_installer_fills_is_left_by_both_variables": (
+        "free some space; DROPKIT_CACHE moves the ...",
+    ),
+    "engine/test_space_remedies.py::test_a_full_temporary_folder_is_exchanged_for_another": (
+        "free some space there, or set TMPDIR to another folder",
+    ),
+    "engine/test_space_remedies.py::test_a_place_that_refuses_is_exchanged_for_one_that_takes": (
+        "change its permissions, or choose another with --out",
+        "choose a shorter one",
+        "choose another folder with --out",
+        "free some space, or choose another folder with --out",
+    ),
+    "engine/test_space_remedies.py::test_what_clean_does_not_find_is_named_as_it_lists_it": (
+        "`kit clean` lists what is there",
+    ),
+    "matrix/test_matrix.py::test_a_version_that_is_not_pinned_is_a_usage_error_before_anything_runs": (
+        "give all, or some of: <known>",
+        "give all, or versions",
+    ),
+    "matrix/test_matrix.py::test_the_other_words_of_the_command_line_are_taken_after_the_next_step": (
+        "give 1 or more, or leave it out",
+        "there is: auto, docker, local",
+    ),
+    "recipe/test_recipe_remedies.py::test_a_path_that_is_no_recipe_is_mended_by_naming_one": (
+        "name a recipe.toml file",
+    ),
+    "recipe/test_recipe_remedies.py::test_a_recipe_is_read_after_the_next_step": (
+        "add it; docs/recipe.md has every key",
+        "correct that place; docs/recipe.md has every key",
+        "correct that place; https://toml.io has the rules",
+        "docs/recipe.md has every key and rule",
+    ),
+    "source_model/test_file_remedies.py::test_a_file_is_read_after_the_next_step": (
+        "copy or export it again",
+        "copy or save it again",
+        "give its structure: [model] structure = 'model.json', ...",
+        "name a .keras, .h5, .npz or .tflite file",
+        "name a bundle or a file",
+        "name a model file or a SavedModel",
+        "quote the pattern; there is, among others: <near>",
+        "save the whole model again: model.save('name.keras')",
+        "write it with model.to_json()",
+    ),
+    "source_model/test_file_remedies.py::test_a_tflite_file_is_read_after_the_next_step": (
+        "check its path and its permissions",
+        "copy or convert it again",
+        "name a .tflite file",
+        "name a file that a converter wrote",
+    ),
+    "source_model/test_file_remedies.py::test_the_weights_of_a_saved_model_are_read_where_freeze_wrote_them": (
+        "`kit freeze RECIPE` writes them to weights.npz",
+    ),
+    "tflite_file/test_fit.py::test_dynamic_range_is_refused_for_just_the_runtimes_that_refuse_it": (
+        "<other>another [quantize] scheme or an older ...",
+    ),
+    "toolchains/test_toolchains.py::test_a_damaged_lock_is_read_when_it_is_restored": (
+        "restore it from version control, or install dropkit again",
+        "restore it from version control, or run `inv lock`",
+    ),
+    "toolchains/test_toolchains.py::test_a_file_that_no_toolchain_loads_says_how_to_save_it": (
+        "load it with the Keras that wrote it, and ...",
+    ),
+    "toolchains/test_toolchains.py::test_a_machine_without_a_lock_is_shown_where_it_runs": (
+        "it runs on <LOCKS>: use a container there",
+    ),
+    "toolchains/test_toolchains.py::test_a_version_that_cannot_load_the_file_names_one_that_can": (
+        'set [toolchain] tensorflow = "<tensorflow>" or ...',
+    ),
+    "toolchains/test_toolchains.py::test_a_version_that_is_not_pinned_is_a_fault_of_the_recipe": (
+        "did you mean '<near>'? there is: <known>",
+    ),
+    "worker/test_code_forms.py::test_a_layer_of_tensorflows_private_keras_says_what_to_import": (
+        "'<name>' in [model] code is of tensorflow.python.keras, ...",
+    ),
+    "worker/test_code_forms.py::test_a_module_that_no_toolchain_has_is_reported_with_what_there_is": (
+        "<missing> is not in the toolchain, which ...",
+    ),
+    "worker/test_code_forms.py::test_beside_a_file_of_keras_3_code_for_one_of_keras_2_imports_tf_keras": (
+        "'<name>' in [model] code is a class of <pop>, ...",
+    ),
+    "worker/test_contract.py::test_allowed_flex_ops_are_named_in_the_bundle": (
+        "it needs TensorFlow's own kernels, and the ...",
+    ),
+    "worker/test_contract.py::test_ids_that_the_model_takes_as_floats_are_not_quantized": (
+        "let the app feed whole numbers: [[inputs]] ...",
+    ),
+    "worker/test_loading.py::test_a_function_that_is_not_even_in_the_file_is_given_as_the_next_step_has_it": (
+        "layer '<layer>' has a function without a name, of ...",
+    ),
+    "worker/test_loading.py::test_a_layer_in_a_loop_gives_no_output": ("name the layer around it",),
+    "worker/test_loading.py::test_a_layer_of_another_framework_says_what_to_build": (
+        "a <found> is <whose>'s own code: build that ...",
+    ),
+    "worker/test_loading.py::test_a_spectrogram_has_its_window_from_its_weights": (
+        "STFTSpectrogram(..., window=None): its weights hold the window",
+    ),
+    "worker/test_loading.py::test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recipe": (
+        "give each as [[inputs]] with name and shape; ...",
+    ),
+    "worker/test_loading.py::test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes": (
+        "give each tensor of its call, in its order, ...",
+        "give the shape that the model was trained ...",
+    ),
+    "worker/test_loading.py::test_a_tensor_in_a_loop_or_nowhere_gives_no_output": ("name the operation around it",),
+    "worker/test_loading.py::test_an_error_in_the_code_names_its_line_and_corrected_it_runs": (
+        "correct <CODE>",
+        "give the model's own classes and functions ...",
+        "write CUSTOM_OBJECTS = {'MyLayer': MyLayer}",
+        "write it as a function: def build_model(): return model",
+    ),
+    "worker/test_loading.py::test_byte_code_of_another_python_is_refused_with_what_to_write": (
+        "give it in [model] code: <_given>",
+    ),
+    "worker/test_loading.py::test_byte_code_that_misses_a_name_says_which_and_what_to_write": (
+        "give that name in [model] code: <given>; ...",
+    ),
+    "worker/test_loading.py::test_code_is_never_run_where_it_may_not": (
+        "build in a container, or set [model] allow_code = true",
+    ),
+    "worker/test_loading.py::test_code_that_builds_no_model_is_refused": (
+        "import keras in the code (it is the right ...",
+    ),
+    "worker/test_loading.py::test_one_name_for_two_functions_is_refused": (
+        "give each by its layer: CUSTOM_OBJECTS = {'<own>': ...}",
+    ),
+    "worker/test_loading.py::test_weights_alone_without_a_structure_say_what_to_give": (
+        "give it: [model] structure = 'model.json', ...",
+    ),
+    "worker/test_loading.py::test_weights_of_another_model_are_refused": (
+        "give the structure that they were saved with",
+    ),
+    "worker/test_loading.py::test_what_keras_3_quantized_and_cannot_load_says_what_to_save": (
+        "save the model before model.quantize(), and ...",
+    ),
+    "worker/test_loading.py::test_without_its_code_such_a_model_says_what_to_give": (
+        "give it in [model] code: CUSTOM_OBJECTS = {'<name>': <name>}",
+    ),
+    "worker/test_loading_builds.py::test_code_runs_in_the_local_engine_only_where_the_recipe_says_so": (
+        "build it in a container (--engine docker), or trust it: <trust>",
+    ),
+    "worker/test_loading_builds.py::test_code_that_ends_the_process_is_corrected_at_its_line": (
+        "correct <code>: the process ends there",
+    ),
+    "worker/test_messages.py::test_the_next_step_gets_past_the_failure": (
+        "calculate with TensorFlow's or keras.ops' operations ...",
+        "define or import '<value>' in [model] code",
+        "did you mean '<name>'? there is: <names>",
+        "feed ids that lie in the table: correct the ...",
+        'fix it in the recipe: [[inputs]] name = "<name>" ...',
+        "give values that pass it: [checks] data, ...",
+        "keep the number of samples open in that reshape, ...",
+        "let TensorFlow choose: tf.where or tf.cond ...",
+        "make it in the layer's build(), by self.add_weight(...), ...",
+        "replace the layer that uses it by one that ...",
+        "write that step with TensorFlow's operations, not ...",
+    ),
+    "worker/test_next_steps.py::test_a_job_ends_well_after_the_next_step": (
+        "TensorFlow <written> wrote it: take that ...",
+        "a stream can have recurrent layers that run ...",
+        "add it there, or remove it here; there is: <order>",
+        "add the arrays <names>; or choose signatures: [model] signatures",
+        "add them: it is the order of all inputs, ...",
+        "build recurrent layers with unroll=False; or ...",
+        "build the layer without initial_state, and ...",
+        "build the model with forward layers alone ...",
+        "choose others: [model] signatures = <useful>",
+        'choose the one that takes a sequence: [model] signatures = ["<key>"]',
+        "correct the data: ids have to lie in the ...",
+        "do the lookup in the app and feed ids<instead>",
+        "do the lookup in the app and read ids<instead>",
+        "export the model with a function of its inputs",
+        "export the model with a signature of numbers alone",
+        'fix it: [[inputs]] name = "<left>" and shape ...',
+        "give [model] batch = 1, or leave it out; ...",
+        "give [quantize] representative; a model that ...",
+        "give a checkpoint from before that; or, where ...",
+        "give all the same length: [[inputs]] shape; ...",
+        "give an array of shape [N, ...]",
+        "give an array of shape [N, ...] with one sample a row",
+        "give data in the range that the model was ...",
+        "give it a shape in the tf.TensorSpec that the SavedModel is saved with",
+        "give one another name: [[<table>]] name, source",
+        "give the outputs of the one the names of ...",
+        "give whole numbers in its range",
+        "it runs Python code on load: let that code ...",
+        "keep it as a variable: [variables] keep = ...",
+        "keep only variables that come after it, such ...",
+        "keep variables of layers that it depends ...",
+        "layer '<layer>' has a function without a name, stored ...",
+        "leave [model] batch out: one sample in each call",
+        "leave [model] streaming out",
+        "leave [model] streaming out: the file then takes whole sequences",
+        "leave [variables.train] out",
+        "leave batch out, or build the model again without a fixed batch",
+        "leave dtype out",
+        "leave fused_lstm out: the steps of other ...",
+        'leave io out, or write io = "float32": what ...',
+        "leave it out: [model] outputs",
+        "leave streaming out and keep that state: [variables] keep",
+        "leave those samples out, as in array[numpy.isfinite(array).reshape(len(array), ...",
+        "let that code run: in a container (--engine ...",
+        "name a layer behind it, which gives numbers",
+        "name a layer on the way to the outputs, or remove that [[inputs]]",
+        "name a layer that runs once on the way to the outputs",
+        "name a layer that the outputs depend on: ...",
+        "name one from '<layer>' to '<layer>:<found>'",
+        "name one from '<name>' to '<name>:<flat>'",
+        'name one: [model] signatures = ["<key>"]; or leave fused_lstm out',
+        "name the layer before it, or one behind those that use the mask",
+        "name the outputs to take without it: [model] outputs",
+        "name the weights alone: keep = ['layer/kernel', 'layer/bias']",
+        "save an array of that name, too; there is: <given>",
+        "save it again with the code that trained ...",
+        "save it with signatures=, or a Keras model by model.export(folder)",
+        "save one of them again, so that it gives ...",
+        "save the model without that; or trust it with what this user may do: <trust>",
+        "save the model without that; or trust it with what this user may do: [model] ...",
+        'say it: [[inputs]] name = "<name>" and shape ...',
+        "say what its inputs hold: [[inputs]] range ...",
+        "say what the inputs hold: [[inputs]] range ...",
+        "take outputs that lie before it: [model] ...",
+        "try a smaller [variables.train] learning_rate",
+        'use kind = "tensor": this model takes the values as they are',
+        'use scheme = "dynamic": 8-bit weights, and ...',
+        'use scheme = "float32", "float16" or "dynamic", or train it for 8 bits',
+        'use scheme = "float32", "float16" or "dynamic"; ...',
+        "write that step with TensorFlow's operations, or do it in the app",
+    ),
+    "worker/test_qat.py::test_a_configuration_of_the_users_own_is_named_and_its_saved_model_builds": (
+        "save it as a SavedModel with the code that ...",
+    ),
+    "worker/test_qat.py::test_a_part_that_was_not_trained_needs_data_and_is_named": (
+        "give data to measure those on: [quantize] ...",
+    ),
+    "worker/test_recurrent.py::test_convolutions_over_time_are_refused_for_the_runtime_that_cannot_run_them": (
+        "name another runtime: [android] runtime; or ...",
+    ),
+    "worker/test_state.py::test_an_open_length_whose_sizes_are_computed_is_refused_in_int8_and_the_remedies_build": (
+        'give the axis a size: [[inputs]] name = "<name>" ...',
+    ),
+    "worker/test_state.py::test_one_bit_of_difference_between_two_calls_is_refused": (
+        "give open axes a size ([[inputs]] shape), ...",
+    ),
+    "worker/test_trained_models.py::test_a_transform_of_a_length_that_no_kernel_has_is_refused_with_ways_out_that_build": (
+        "build the model with fft_length = <length>, ...",
+    ),
+    "worker/test_trained_models.py::test_open_sizes_are_ones_that_the_model_takes": (
+        "give sizes that it can take: [[inputs]] name ...",
+    ),
+    "worker/test_trained_models.py::test_text_is_refused_with_the_lines_that_build": (
+        "start the file behind that layer, and let ...",
+    ),
+    "worker/test_variables.py::test_the_state_of_a_recurrent_layer_has_to_be_kept": (
+        "keep it as a variable: [variables] keep, ...",
+    ),
 }
 
-NOT_HERE = {
-    r"--tensorflow 2\.18\.1": "a converter's own fault: another version may do, and which one is known when it happens",
-    r"fewer evaluation samples|do not use it": "a job that leaves gigabytes, or links: its model is hostile",
-    r"network|DROPKIT_DEBIAN_MIRROR|npm|DROPKIT_BASE|docker|engine|disk|from the cache|`inv lock`|--pin|DROPKIT_CACHE|NAME@sha256": (
-        "another network, disk, registry or engine"
+NOT_HERE: dict[str, tuple[str, ...]] = {
+    "another machine, or a tool that is not on this one": (
+        "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res",
+        "apt-get install libegl1 libgles2",
+        "run `kit doctor`",
+        "run `kit doctor`, which tries each of these ...",
+        "run `kit doctor`; where the Java is sound, build the bundle again",
+        "run the proof on Linux",
+        "try again on a free machine",
+        "try again on a free machine; the other steps ...",
     ),
-    r"apt-get install|Linux|JAVA_HOME|architecture|aarch64|kit doctor|free machine|use a container there": (
-        "another machine, or a tool that is missing on it"
+    "another network, package index or registry": (
+        "another package index may respond: `python -m pip config list`",
+        "another registry may respond: npm ping",
+        "check the network and `docker login`, or set DROPKIT_BASE=debian",
+        "check the network and npm's registry settings",
+        "check the network and pip's index settings (`python -m pip config list`)",
+        "check the network and pip's index settings (`python -m pip config list`), ...",
+        "check the network, the package index settings and the free disk space",
     ),
-    r"install dropkit|update dropkit|clone the repository|pinned base|that image and run it again|lock": (
-        "another installation"
+    "an engine whose own disk is full, or that cannot save what it has": (
+        "give its disk more space: `docker system df` shows what is taken",
+        "see `docker info`, and whether the disk has space for the image",
+        "set DROPKIT_BASE=debian: that base comes from ...",
     ),
-    r"PyTorch|whose>'s own code|diverged|learning_rate|fewer models inside": "a model to be built or trained again",
-    r"`zipalign|apksigner|noCompress|prove it again|inv bench|operators`?$|^leave out the versions": (
-        "a file that only a broken tool writes"
+    "another installation of dropkit": (
+        "clone the repository, and run it there",
+        "install dropkit again: these classes come with it",
+        "update dropkit",
     ),
-    r"Keras that wrote it|TensorFlow <written>|TensorFlow that `kit|convert it with|take TensorFlow 2\.18": (
-        "a toolchain beside the pinned ones, or a fault of one version alone"
+    "a maintainer's, who changes what is pinned": (
+        "`inv image V --pin` pins it (for maintainers)",
+        "delete that venv and run `inv bench --operators` again",
+        "leave out the versions below the gap in kit/android/operators",
     ),
-    r"delete|run it again|copy it again|report": "a download that was damaged on its way",
-    r"inputs of another size|other outputs|newer runtime": "an interpreter that crashes on one size",
-    r"set TMPDIR to another folder|another package index may respond": "a full disk, or another index",
-    r"fewer, or smaller|is meant": "more pixels than memory holds",
+    "a fault of a converter: no model is known that has it in a pinned version and not in another": (
+        "convert it with a TensorFlow that `kit toolchains` lists",
+        "give the sizes in the recipe: [[inputs]] shape, [model] batch",
+        'take [quantize] scheme = "float32"; or take ...',
+        "take another TensorFlow version, as in --tensorflow 2.18.1",
+        "take another TensorFlow version, as in --tensorflow 2.18.1; or [quantize] ...",
+        "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before it: ...",
+        "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before that ...",
+        "take another TensorFlow version, as in --tensorflow 2.18.1; where ...",
+        "take another [quantize] scheme, as in scheme ...",
+        "the converter changed the model: take another ...",
+        "the converter lost a name: take another TensorFlow ...",
+        "the converter lost it: take another TensorFlow ...",
+        "the converter lost or left one: take another ...",
+        "the converter mixed up the names: take another ...",
+        "the converter mixed up the variables: take ...",
+        "the float conversion itself differs: try another TensorFlow version",
+    ),
+    "a model of tensorflow-model-optimization to be trained or saved again, and no toolchain has that": (
+        "save it again with tfmot 0.8 and Keras 2.12 or newer, as .h5",
+        "train it with tfmot's default scheme of 8 bits: quantize_apply(model)",
+        "with the code that trained it, save tfmot.clustering.keras.strip_clustering(model) ...",
+    ),
+    "hostile code: the step is to stop, or to trust a stranger's package": (
+        "a package runs code: look at it, and allow it with --allow-code",
+        "the model carries code that tries to reach ...",
+    ),
+    "no file is known that brings it to that: it stands behind checks that come before it": (
+        "`apksigner verify --verbose` on it says which ...",
+        "correct [model] code",
+        "feed ids: turn text into numbers in the app, before the model",
+        "save a model with fewer models inside models",
+        "the model makes variables of its own inside ...",
+    ),
 }

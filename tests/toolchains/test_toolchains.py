@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from kit.errors import EngineError, ModelError, RecipeError
 from kit.source_model.model_file import ModelFile, read_model_file
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.selection import choose_toolchain
-from kit.toolchains.toolchain import LOCKS, find_toolchain, toolchains
+from kit.toolchains.toolchain import LOCKS, find_runtime, find_toolchain, toolchains
 from kit.toolchains.venv import toolchain_venv
 
 PINNED = tuple(toolchains())
@@ -53,9 +54,37 @@ def test_a_pin_without_a_hash_is_refused(tmp_path: Path) -> None:
         read_lock(tmp_path / "requirements.lock")
 
 
+@pytest.mark.parametrize(
+    ("damage", "says", "step"),
+    [
+        (lambda lock: lock.unlink(), "the lock cannot be read", "restore it from version control, or install"),
+        (lambda lock: lock.write_text("", "utf-8"), "the lock is empty", "restore it from version control, or run"),
+        (
+            lambda lock: lock.write_text("absl-py==2.1.0\n", "utf-8"),
+            "not an exact version with its sha256",
+            "restore the file from version control, or regenerate it",
+        ),
+    ],
+)
+def test_a_damaged_lock_is_read_when_it_is_restored(
+    tmp_path: Path, damage: Callable[[Path], object], says: str, step: str
+) -> None:
+    whole, lock = find_toolchain("2.12.1").lock, tmp_path / "requirements.lock"
+    lock.write_text(whole.text, "utf-8")
+    damage(lock)
+    with pytest.raises(EngineError, match=says) as refused:
+        read_lock(lock)
+    assert step in refused.value.hint
+    lock.write_text(whole.text, "utf-8")
+    assert read_lock(lock).pins == whole.pins
+
+
 def test_a_machine_without_a_lock_is_shown_where_it_runs() -> None:
-    with pytest.raises(EngineError, match=r"not pinned for riscv64(.|\n)*x86_64 and aarch64"):
+    with pytest.raises(EngineError, match="not pinned for riscv64") as error:
         _ = find_toolchain("2.19.1").on("riscv64").lock
+    assert error.value.hint == "it runs on x86_64 and aarch64" + ": use a container there"
+    for machine in LOCKS:  # a container is of one of them, whatever the machine around it is
+        assert find_toolchain("2.19.1").on("riscv64").on(machine).lock.pins
 
 
 @pytest.mark.parametrize(
@@ -95,13 +124,29 @@ def test_a_version_that_cannot_load_the_file_names_one_that_can(
     with pytest.raises(ModelError) as refused:
         choose_toolchain(asked, [model_file(suffix, keras)])
     assert f"{suffix} file of Keras {keras}, which TensorFlow {asked} (Keras " in refused.value.message
-    assert f'tensorflow = "{instead}" or "auto"' in refused.value.hint
+    assert f'set [toolchain] tensorflow = "{instead}" or "auto"; it loads in' in refused.value.hint
+    for version in (instead, "auto", *refused.value.hint.partition("it loads in ")[2].split(", ")):
+        choose_toolchain(version, [model_file(suffix, keras)])
 
 
 @pytest.mark.parametrize("asked", ["auto", "2.12.1"])
 def test_a_file_that_no_toolchain_loads_says_how_to_save_it(asked: str) -> None:
-    with pytest.raises(ModelError, match=r"model\.save\('name\.h5'\)"):
+    with pytest.raises(ModelError) as refused:
         choose_toolchain(asked, [model_file(".keras", "2.11.0")])
+    assert refused.value.hint == "load it with the Keras that wrote it, and save it as .h5: model.save('name.h5')"
+    assert choose_toolchain(asked, [model_file(".h5", "2.11.0")])
+
+
+@pytest.mark.slow
+def test_a_file_that_one_version_alone_loads_builds_elsewhere_when_it_is_saved_as_h5(tmp_path: Path) -> None:
+    """Keras 2.14 writes both: the .keras loads in TensorFlow 2.14 alone, which is not with Keras 3."""
+    python = toolchain_venv(find_toolchain("2.14.1"), quiet)
+    keras3_model(python, tmp_path / "m.keras", "keras2_zip")
+    keras3_model(python, tmp_path / "m.h5", "keras2_h5")
+    for name, code in (("m.keras", 3), ("m.h5", 0)):
+        recipe = write_recipe(tmp_path, model_path=f"'{name}'", checks_gate="false")
+        built = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "out"))
+        assert built.returncode == code, built.stderr
 
 
 def test_a_keras_newer_than_any_pinned_one_is_tried_with_a_warning() -> None:
@@ -148,8 +193,15 @@ def test_several_files_need_a_toolchain_that_loads_them_all() -> None:
 
 
 def test_a_version_that_is_not_pinned_is_a_fault_of_the_recipe() -> None:
-    with pytest.raises(RecipeError, match=r"2\.15\.0 is not pinned(.|\n)*did you mean '2\.15\.1'"):
+    with pytest.raises(RecipeError, match=r"2\.15\.0 is not pinned(.|\n)*did you mean '2\.15\.1'\? there is: "):
         choose_toolchain("2.15.0", [model_file(".h5", "2.15.0")])
+    assert choose_toolchain("2.15.1", [model_file(".h5", "2.15.0")]).reason == "asked for"
+
+
+def test_a_runtime_that_is_not_pinned_has_a_near_one() -> None:
+    with pytest.raises(RecipeError, match=r"did you mean 'litert:2\.3\.0'\? there is: "):
+        find_runtime("litert:2.3.1")
+    assert find_runtime("litert:2.3.0").version == "2.3.0"
 
 
 def test_a_build_with_the_wrong_version_ends_before_any_engine_starts(tmp_path: Path) -> None:

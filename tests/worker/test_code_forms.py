@@ -163,4 +163,9 @@ def test_a_module_that_no_toolchain_has_is_reported_with_what_there_is(tmp_path:
     with pytest.raises(JobError) as caught:
         load_custom(tmp_path, CODE)
     assert "custom.py, line 2: ModuleNotFoundError" in caught.value.refusal.message
-    assert caught.value.refusal.hint.startswith("pandas is not in the toolchain, which has numpy, TensorFlow, Keras")
+    message = (
+        " is not in the toolchain, which has numpy, TensorFlow, Keras, h5py and the standard library: leave it out, or"
+    )
+    assert caught.value.refusal.hint.startswith(f"pandas{message}")
+    (tmp_path / "custom.py").write_text("import numpy\nCUSTOM_OBJECTS = {}\n", "utf-8")
+    assert load_custom(tmp_path, CODE).objects == {}

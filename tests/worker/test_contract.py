@@ -186,7 +186,8 @@ def test_ids_that_the_model_takes_as_floats_are_not_quantized(toolchain_python: 
     model = keras3_model(toolchain_python, tmp_path / "ids.keras", "float_ids")
     text = "[quantize]\nscheme = 'int8'\nrepresentative = 'data.npz'\n"
     message = refused(recipe(tmp_path, model, text), "--tensorflow", "2.19.1")
-    assert "holds ids" in message and 'dtype = "int32"' in message
+    assert 'let the app feed whole numbers: [[inputs]] name = "ids" and dtype = "int32"' in message
+    assert "holds ids" in message
     text += "[[inputs]]\nname = 'ids'\ndtype = 'int32'\n"
     manifest = build(recipe(tmp_path, model, text), "--tensorflow", "2.19.1")
     assert manifest["signature"]["inputs"][0]["dtype"] == "int32"
@@ -246,7 +247,15 @@ def test_flex_ops_are_refused_by_layer_unless_allowed(toolchain_python: Path, tm
 
 @pytest.mark.slow
 def test_allowed_flex_ops_are_named_in_the_bundle(toolchain_python: Path, tmp_path: Path) -> None:
+    """Allowed as the next step has it, and with the TensorFlow that the one after it names."""
     model = keras3_model(toolchain_python, tmp_path / "erf.keras", "erf")
+    message = refused(recipe(tmp_path, model, model_keys="allow_code = true"), "--tensorflow", "2.19.1")
+    assert "or set [model] allow_flex = true, and the app has to link select-tf-ops" in message
+    path = recipe(tmp_path, model, model_keys="allow_code = true\nallow_flex = true")
+    message = refused(path, "--tensorflow", "2.19.1")
+    assert (
+        "it needs TensorFlow's own kernels, and the interpreter has them up to 2.18: take TensorFlow 2.18.1" in message
+    )
     path = recipe(tmp_path, model, model_keys="allow_code = true\nallow_flex = true")
     manifest = build(path, "--tensorflow", "2.18.1")
     assert manifest["signature"]["flex"] == ["FlexErf"] and manifest["emulation"]["verdict"] == "not run"

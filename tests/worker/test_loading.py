@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import h5py
 import pytest
 from source_models import EXPECTED, written
 from worlds import ROOT, SUPPORT
@@ -130,11 +131,12 @@ def test_a_layer_that_is_not_there_or_gives_less_is_refused(tmp_path: Path, vers
 def test_a_layer_in_a_loop_gives_no_output(tmp_path: Path, version: str) -> None:
     made = folder(tmp_path, "looped", version)
     made.predictions(CODE, ".keras model.keras")
-    refused = made.refusal(CODE, ".keras model.keras", inner=["step:1"])
-    assert refused[:2] == [
+    assert made.refusal(CODE, ".keras model.keras", inner=["step:1"]) == [
         "recipe",
         "the layer 'step' runs inside a loop or a branch, where no output can be taken from",
+        "name the layer around it",
     ]
+    assert "refusal" not in made.load(CODE, ".keras model.keras", inner=["step"])  # its call outside of the loop
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -154,10 +156,12 @@ def test_layers_and_functions_of_the_models_own_come_from_its_code(tmp_path: Pat
 
 
 def test_without_its_code_such_a_model_says_what_to_give(tmp_path: Path) -> None:
-    kind, message, hint = folder(tmp_path, "custom_layers", NEW).refusal(PLAIN, ".keras model.keras")
+    made = folder(tmp_path, "custom_layers", NEW)
+    kind, message, hint = made.refusal(PLAIN, ".keras model.keras")
     assert kind == "model"
     assert "Could not locate class 'Scale'" in message
-    assert "[model] code: CUSTOM_OBJECTS" in hint
+    assert "give it in [model] code: CUSTOM_OBJECTS = {'Scale': Scale}" in hint
+    assert "refusal" not in made.load(CODE, ".keras model.keras")
 
 
 @pytest.mark.parametrize("version", EACH)
@@ -184,9 +188,36 @@ def test_one_function_without_a_name_needs_no_layer(tmp_path: Path, version: str
 
 
 def test_functions_without_a_name_are_refused_where_no_code_may_run(tmp_path: Path) -> None:
-    hint = folder(tmp_path, "one_lambda", NEW).refusal(PLAIN, ".keras model.keras")[2]
-    assert "CUSTOM_OBJECTS = {'dense/<lambda>': ...}" in hint
-    assert "allow_code = true" in hint
+    made = folder(tmp_path, "one_lambda", NEW)
+    expected = (tmp_path / EXPECTED).read_bytes()
+    hint = made.refusal(PLAIN, ".keras model.keras")[2]
+    assert hint.startswith(
+        "layer 'dense' has a function without a name, stored as Python code: give it in [model] code"
+    )
+    assert hint.endswith("or let that code run: in a container (--engine docker), or with [model] allow_code = true")
+    printed = hint.partition("[model] code, ")[2].partition(", or let")[0]
+    (tmp_path / EXPECTED).write_bytes(expected)
+    (tmp_path / "custom.py").write_text(printed.replace("...", "lambda t: t * t") + "\n", "utf-8")
+    made.predictions(CODE, ".keras model.keras")
+    made.predictions(replace(PLAIN, allow_code=True), ".keras model.keras")
+
+
+@pytest.mark.slow
+def test_a_function_that_is_not_even_in_the_file_is_given_as_the_next_step_has_it(tmp_path: Path) -> None:
+    """Some Keras 2 wrote an activation without a name as the word "<lambda>"."""
+    made = folder(tmp_path, "one_lambda", OLD)
+    with h5py.File(tmp_path / "model.h5", "a") as file:
+        config = json.loads(file.attrs["model_config"])
+        for each in config["config"]["layers"]:
+            if each["config"]["name"] == "dense":
+                each["config"]["activation"] = "<lambda>"
+        file.attrs["model_config"] = json.dumps(config)
+    message = made.load(replace(PLAIN, allow_code=True), ".h5 model.h5")
+    hint = message["refusal"][2]
+    assert "has a function without a name, of which the file has nothing: give it in [model] code" in hint
+    printed = hint.partition("[model] code, ")[2]
+    (tmp_path / "custom.py").write_text(printed.replace("lambda x: ...", "lambda x: x * x") + "\n", "utf-8")
+    made.predictions(CODE, ".h5 model.h5")
 
 
 LAMBDAS = replace(PLAIN, allow_code=True)
@@ -273,6 +304,7 @@ def test_byte_code_of_another_python_is_refused_with_what_to_write(writer: str) 
     with pytest.raises(JobError) as caught:
         Renamed(json.dumps(config), {}, legacy=True, allow_code=True)
     assert caught.value.refusal.message.startswith("layer 'half' has a function as byte-code that this Python 3.")
+    assert caught.value.refusal.hint.startswith("give it in [model] code: ")
     assert "CUSTOM_OBJECTS = {'half/<lambda>': lambda " in caught.value.refusal.hint
     given = Renamed(json.dumps(config), {"half/<lambda>": abs}, legacy=True, allow_code=True)
     assert json.loads(given.text)["config"]["activation"] == "half/<lambda>"
@@ -280,8 +312,9 @@ def test_byte_code_of_another_python_is_refused_with_what_to_write(writer: str) 
 
 def test_one_name_for_two_functions_is_refused() -> None:
     config = {"layers": [lambda_layer("a", "AAAA"), lambda_layer("b", "BBBB")]}
-    with pytest.raises(JobError, match="stands for several functions without a name, one in 'b'"):
+    with pytest.raises(JobError, match="stands for several functions without a name, one in 'b'") as caught:
         Renamed(json.dumps(config), {"<lambda>": abs}, legacy=False, allow_code=True)
+    assert caught.value.refusal.hint == "give each by its layer: CUSTOM_OBJECTS = {'b/<lambda>': ...}"
     given = Renamed(json.dumps(config), {"<lambda>": abs, "b/<lambda>": max}, legacy=True, allow_code=True)
     assert [layer["config"]["activation"] for layer in json.loads(given.text)["layers"]] == ["<lambda>", "b/<lambda>"]
 
@@ -299,18 +332,40 @@ def test_what_keras_2_calls_a_lambda_without_its_code_can_be_given_too() -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("text", "message", "step"),
     [
-        ("x = 1\nx +\n", "custom.py, line 2: SyntaxError: invalid syntax"),
-        ("\n\nraise ValueError('no licence')\n", "custom.py, line 3: ValueError: no licence"),
-        ("def f():\n    return 1 / 0\nf()\n", "custom.py, line 2: ZeroDivisionError: division by zero"),
-        ("raise SystemExit\n", "custom.py, line 1: SystemExit"),
-        ("x = 1\n", "custom.py: it defines no CUSTOM_OBJECTS"),
-        ("CUSTOM_OBJECTS = [1]\n", "custom.py: CUSTOM_OBJECTS is not a dict of names"),
-        ("build_model = 3\n", "custom.py: build_model is no function"),
+        ("x = 1\nx +\n", "custom.py, line 2: SyntaxError: invalid syntax", "correct custom.py"),
+        (
+            "\n\nraise ValueError('no licence')\n",
+            "custom.py, line 3: ValueError: no licence",
+            "correct custom.py, line 3",
+        ),
+        (
+            "def f():\n    return 1 / 0\nf()\n",
+            "custom.py, line 2: ZeroDivisionError: division by zero",
+            "correct custom",
+        ),
+        ("raise SystemExit\n", "custom.py, line 1: SystemExit", "correct custom.py"),
+        (
+            "x = 1\n",
+            "custom.py: it defines no CUSTOM_OBJECTS",
+            "give the model's own classes and functions by their names: CUSTOM_OBJECTS = {'MyLayer': MyLayer}",
+        ),
+        (
+            "CUSTOM_OBJECTS = [1]\n",
+            "custom.py: CUSTOM_OBJECTS is not a dict of names",
+            "write CUSTOM_OBJECTS = {'MyLayer': MyLayer}",
+        ),
+        (
+            "build_model = 3\n",
+            "custom.py: build_model is no function",
+            "write it as a function: def build_model(): return model",
+        ),
     ],
 )
-def test_an_error_in_the_code_names_its_line(tmp_path: Path, text: str, message: str) -> None:
+def test_an_error_in_the_code_names_its_line_and_corrected_it_runs(
+    tmp_path: Path, text: str, message: str, step: str
+) -> None:
     from kit.worker.source.custom_objects import load_custom
 
     (tmp_path / "custom.py").write_text(text, "utf-8")
@@ -318,14 +373,23 @@ def test_an_error_in_the_code_names_its_line(tmp_path: Path, text: str, message:
         load_custom(tmp_path, CODE)
     assert caught.value.refusal.kind == "model"
     assert caught.value.refusal.message == f"[model] code: {message}"
+    assert step in caught.value.refusal.hint
+    printed = step.removeprefix("write ") if step.startswith("write C") else step.partition(": ")[2]
+    right = printed if "MyLayer" in printed or "def " in printed else "CUSTOM_OBJECTS = {}"
+    (tmp_path / "custom.py").write_text(f"MyLayer = model = abs\n{right}\n", "utf-8")
+    custom = load_custom(tmp_path, CODE)
+    assert custom.build_model if "def " in right else custom.objects == ({"MyLayer": abs} if "My" in right else {})
 
 
 def test_code_is_never_run_where_it_may_not(tmp_path: Path) -> None:
     from kit.worker.source.custom_objects import load_custom
 
     (tmp_path / "custom.py").write_text("raise ValueError('it ran')\n", "utf-8")
-    with pytest.raises(JobError, match="may not run here"):
+    with pytest.raises(JobError, match="may not run here") as caught:
         load_custom(tmp_path, replace(PLAIN, code=True))
+    assert caught.value.refusal.hint == "build in a container, or set [model] allow_code = true"
+    (tmp_path / "custom.py").write_text("CUSTOM_OBJECTS = {}\n", "utf-8")
+    assert load_custom(tmp_path, replace(PLAIN, code=True, allow_code=True)).objects == {}
 
 
 def test_an_error_in_a_layers_own_call_names_its_line(tmp_path: Path) -> None:
@@ -442,6 +506,9 @@ def test_a_layer_of_another_framework_says_what_to_build(tmp_path: Path) -> None
         )
         kind, _, hint = made.refusal(replace(CODE, structure=True), "weights model.weights.h5")
         assert (kind, whose in hint) == ("model", True), hint
+        assert hint.endswith("own code: build that layer of Keras's layers, give it the weights, and save again")
+    (tmp_path / "structure.json").write_text(text, "utf-8")
+    assert "refusal" not in made.load(replace(CODE, structure=True), "weights model.weights.h5")
 
 
 # ---------------------------------------------------------------- subclassed models
@@ -467,13 +534,20 @@ def test_a_subclassed_model_of_several_tensors_takes_their_shapes_from_the_recip
     assert report["signatures"]["serving_default"][1] == [["output", [None, 2], "float32", True]]
     kind, message, hint = made.refusal(CODE, ".keras model.keras")
     assert (kind, message) == ("recipe", "the model does not say what its inputs are, and neither does the recipe")
-    assert "its call takes left, right" in hint
+    assert hint == "give each as [[inputs]] with name and shape; its call takes left, right"
 
 
 def test_a_subclassed_model_that_cannot_be_called_with_the_recipes_shapes(tmp_path: Path) -> None:
     requests = (InputSpec("left", shape=(5,)), InputSpec("right", shape=(7,)))
-    message = folder(tmp_path, "subclassed_pair", NEW).refusal(replace(CODE, inputs=requests), ".keras model.keras")[1]
+    made = folder(tmp_path, "subclassed_pair", NEW)
+    _, message, hint = made.refusal(replace(CODE, inputs=requests), ".keras model.keras")
     assert "cannot be called with left [None, 5] float32, right [None, 7] float32" in message
+    assert "give the shape that the model was trained with: [[inputs]] shape, without the batch axis" in hint
+    one = (InputSpec("left", shape=(5,)),)
+    hint = made.refusal(replace(CODE, inputs=one), ".keras model.keras")[2]
+    assert "give each tensor of its call, in its order, as [[inputs]] with name and shape" in hint
+    right = (InputSpec("left", shape=(5,)), InputSpec("right", shape=(2,)))
+    assert "refusal" not in made.load(replace(CODE, inputs=right), ".keras model.keras")
 
 
 # ---------------------------------------------------------------- weights alone
@@ -499,12 +573,15 @@ def test_weights_alone_get_their_structure_from_json_or_from_code(tmp_path: Path
 
 def test_weights_of_another_model_are_refused(tmp_path: Path) -> None:
     made = folder(tmp_path, "weights", NEW)
+    expected, saved_with = (tmp_path / EXPECTED).read_bytes(), (tmp_path / "structure.json").read_bytes()
     assert "the weights are not this model's" in made.refusal(CODE, "weights longer.weights.h5")[1]
     shutil.copyfile(tmp_path / "other.json", tmp_path / "structure.json")
-    assert (
-        "the weights are not this model's"
-        in made.refusal(replace(PLAIN, structure=True), "weights model.weights.h5")[1]
-    )
+    _, message, hint = made.refusal(replace(CODE, structure=True), "weights model.weights.h5")
+    assert "the weights are not this model's" in message
+    assert hint == "give the structure that they were saved with"
+    (tmp_path / "structure.json").write_bytes(saved_with)
+    (tmp_path / EXPECTED).write_bytes(expected)
+    made.predictions(replace(CODE, structure=True), "weights model.weights.h5")
 
 
 def test_more_weights_than_the_model_takes_are_refused(tmp_path: Path) -> None:
@@ -520,22 +597,38 @@ def test_more_weights_than_the_model_takes_are_refused(tmp_path: Path) -> None:
 
 
 def test_weights_alone_without_a_structure_say_what_to_give(tmp_path: Path) -> None:
-    hint = folder(tmp_path, "weights", NEW).refusal(PLAIN, "weights model.weights.h5")[2]
-    assert "structure = 'model.json'" in hint
-    assert "build_model()" in hint
+    made = folder(tmp_path, "weights", NEW)
+    expected = (tmp_path / EXPECTED).read_bytes()
+    hint = made.refusal(PLAIN, "weights model.weights.h5")[2]
+    assert hint.startswith(
+        "give it: [model] structure = 'model.json', as model.to_json() writes it, or build_model() in"
+    )
+    (tmp_path / EXPECTED).write_bytes(expected)
+    for job in (replace(CODE, structure=True), CODE):
+        made.predictions(job, "weights model.weights.h5")
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("body", "message", "step"),
     [
-        ("return 3", "build_model() returns builtins.int"),
-        ("raise KeyError('units')", "build_model() fails: custom.py, line 2: KeyError"),
+        (
+            "return 3",
+            "build_model() returns builtins.int",
+            "import keras in the code (it is the right one for the file)",
+        ),
+        ("raise KeyError('units')", "build_model() fails: custom.py, line 2: KeyError", "correct custom.py, line 2"),
     ],
 )
-def test_code_that_builds_no_model_is_refused(tmp_path: Path, body: str, message: str) -> None:
+def test_code_that_builds_no_model_is_refused(tmp_path: Path, body: str, message: str, step: str) -> None:
     made = folder(tmp_path, "weights", NEW)
+    right, expected = (tmp_path / "custom.py").read_bytes(), (tmp_path / EXPECTED).read_bytes()
     (tmp_path / "custom.py").write_text(f"def build_model():\n    {body}\n", "utf-8")
-    assert message in made.refusal(CODE, "weights model.weights.h5")[1]
+    _, said, hint = made.refusal(CODE, "weights model.weights.h5")
+    assert message in said
+    assert step in hint
+    (tmp_path / "custom.py").write_bytes(right)
+    (tmp_path / EXPECTED).write_bytes(expected)
+    made.predictions(CODE, "weights model.weights.h5")
 
 
 # ---------------------------------------------------------------- SavedModels
@@ -583,7 +676,10 @@ def test_signatures_are_as_they_are_and_the_recipe_picks_and_orders_them(tmp_pat
 def test_a_tensor_in_a_loop_or_nowhere_gives_no_output(tmp_path: Path) -> None:
     made = folder(tmp_path, "signatures", NEW)
     loop = replace(PLAIN, signatures=("loop",))
-    assert "'inside' runs inside a loop or a branch" in made.refusal(loop, "SavedModel module", inner=["inside"])[1]
+    _, message, hint = made.refusal(loop, "SavedModel module", inner=["inside"])
+    assert "'inside' runs inside a loop or a branch" in message
+    assert hint == "name the operation around it"
+    assert "refusal" not in made.load(loop, "SavedModel module", inner=["while:3"])
     many = replace(PLAIN, signatures=("many",))
     assert "did you mean 'hidden'?" in made.refusal(many, "SavedModel module", inner=["hiden"])[2]
 

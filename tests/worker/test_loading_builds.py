@@ -82,14 +82,27 @@ def test_code_runs_in_the_local_engine_only_where_the_recipe_says_so(tmp_path: P
     done = run_kit("build", str(path), "--out", str(tmp_path / "dist"), *LOCAL)
     assert done.returncode == 3
     assert "custom.py: [model] code runs while the model is loaded" in done.stderr
-    assert "allow_code = true" in done.stderr
+    assert "build it in a container (--engine docker), or trust it: [model] allow_code = true" in done.stderr
     assert "it ran" not in done.stderr
     path = recipe(tmp_path, path="'model.keras'", code="'custom.py'", allow_code="true")
     done = run_kit("build", str(path), "--out", str(tmp_path / "dist"), *LOCAL)
     assert "custom.py, line 1: RuntimeError: it ran" in done.stderr
 
 
-def test_an_error_in_the_code_is_reported_with_its_line(tmp_path: Path, toolchain_python: Path) -> None:
+def test_code_that_ends_the_process_is_corrected_at_its_line(tmp_path: Path, toolchain_python: Path) -> None:
+    written(toolchain_python, "custom_layers", tmp_path)
+    right = (tmp_path / "custom.py").read_text("utf-8")
+    wrong = right.replace("return x * self.factor", "return (__import__('os').abort(), x)[1]")
+    (tmp_path / "custom.py").write_text(wrong, "utf-8")
+    path = recipe(tmp_path, path="'model.keras'", code="'custom.py'", allow_code="true")
+    done = run_kit("build", str(path), "--out", str(tmp_path / "dist"), *LOCAL)
+    line = wrong[: wrong.index("abort")].count("\n") + 1
+    assert f"next: correct custom.py, line {line}: the process ends there" in done.stderr
+    (tmp_path / "custom.py").write_text(right, "utf-8")
+    assert built(path)
+
+
+def test_an_error_in_the_code_is_shown_with_its_line(tmp_path: Path, toolchain_python: Path) -> None:
     written(toolchain_python, "custom_layers", tmp_path)
     (tmp_path / "custom.py").write_text("import keras\n\nCUSTOM_OBJECTS = {'Scale': Scale}\n", "utf-8")
     path = recipe(tmp_path, path="'model.keras'", code="'custom.py'", allow_code="true")

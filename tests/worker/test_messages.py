@@ -30,6 +30,24 @@ QUICK = (
 QUICK_DEATHS = ("layer 'scale'", "convert to float32")
 
 
+def left_by(python: Path, script: str, target: Path, names: Iterable[str]) -> Outcome:
+    """Run a script of tests/support that shares one TensorFlow among jobs, and return what these left."""
+    env = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(ROOT),
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "TF_ENABLE_ONEDNN_OPTS": "0",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "CUDA_VISIBLE_DEVICES": "-1",
+    }
+    argv = [str(python), str(SUPPORT / script), str(target), *names]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=1800)
+    assert done.returncode == 0, done.stderr[-2000:]
+    message: Outcome = json.loads(target.read_text("utf-8"))
+    return message
+
+
 class Ends:
     """What jobs of tests/failures.py came to, each group run once: one TensorFlow for all of a group."""
 
@@ -42,26 +60,10 @@ class Ends:
         quick = name in {*QUICK, *QUICK_DEATHS}
         if quick not in self._outcomes:
             names = [each for each in (*CASES, *DEATHS) if (each in {*QUICK, *QUICK_DEATHS}) == quick]
-            self._outcomes[quick] = self._run(names)
-        outcome: Outcome = self._outcomes[quick][kind][name]
-        return outcome
-
-    def _run(self, names: list[str]) -> Outcome:
-        target = self._folder / f"{len(names)}.json"
-        env = {
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(ROOT),
-            "TF_CPP_MIN_LOG_LEVEL": "2",
-            "TF_ENABLE_ONEDNN_OPTS": "0",
-            "TF_NUM_INTEROP_THREADS": "1",
-            "TF_NUM_INTRAOP_THREADS": "1",
-            "CUDA_VISIBLE_DEVICES": "-1",
-        }
-        argv = [str(self._python), str(SUPPORT / "failures.py"), str(target), *names]
-        done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=900)
-        assert done.returncode == 0, done.stderr[-2000:]
-        outcomes: Outcome = json.loads(target.read_text("utf-8"))
-        return outcomes
+            target = self._folder / f"{len(names)}.json"
+            self._outcomes[quick] = left_by(self._python, "failures.py", target, names)
+        message: Outcome = self._outcomes[quick][kind][name]
+        return message
 
 
 @pytest.fixture(scope="module")

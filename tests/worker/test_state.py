@@ -56,8 +56,10 @@ def test_one_bit_of_difference_between_two_calls_is_refused() -> None:
     outputs = np.linspace(-1, 1, 30, dtype=np.float32).reshape(3, 10)
     refuse_state("litert:2.3.0", [LABEL], {"output/label": outputs, "again/label": outputs[:1]})
     again = np.nextafter(outputs[:1], np.float32(2))
-    with pytest.raises(CheckError, match="another output 'label'"):
+    with pytest.raises(CheckError, match="another output 'label'") as error:
         refuse_state("litert:2.3.0", [LABEL], {"output/label": outputs, "again/label": again})
+    assert error.value.hint.startswith("give open axes a size ([[inputs]] shape), or use another [quantize] scheme or")
+    refuse_state("litert:1.4.0", [LABEL], {"output/label": again, "again/label": again[:1]})
 
 
 @pytest.mark.slow
@@ -67,6 +69,7 @@ def test_an_open_length_whose_sizes_are_computed_is_refused_in_int8_and_the_reme
     np.savez(world.folder / "calibration.npz", ids=rng.integers(0, 50, (40, 12)).astype(np.int32))
     ids = "[[inputs]]\nname = 'ids'\nrange = [0, 49]\nshape = "
     said = world.build(int8(f"{ids}[-1]"), code=4)
+    assert 'give the axis a size: [[inputs]] name = "ids" and shape; or use scheme = "dynamic"; or [android]' in said
     assert "input 'ids' leaves an axis open, [any]" in said and "computed while the model runs" in said
     world.build(int8(f"{ids}[12]"), name="fixed")
     world.build(f"[quantize]\nscheme = 'dynamic'\n{ids}[-1]", name="loose")

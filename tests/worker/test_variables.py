@@ -149,7 +149,7 @@ def test_the_state_of_a_recurrent_layer_has_to_be_kept(toolchain_python: Path, t
     kind, suffix = {"3": ("stateful", ".keras"), "2": ("keras2_stateful_h5", ".h5")}[keras]
     model = keras3_model(toolchain_python, tmp_path / f"stateful{suffix}", kind)
     message = refused(recipe(tmp_path, model), "--tensorflow", "2.19.1")
-    assert "changes from call to call" in message and "[variables] keep" in message
+    assert "changes from call to call" in message and "keep it as a variable: [variables] keep" in message
     state = "memory/rnn*" if keras == "3" else "memory/Variable*"
     manifest = build(recipe(tmp_path, model, f"[variables]\nkeep = ['{state}']\n"), "--tensorflow", "2.19.1")
     assert len(manifest["signature"]["variables"]["tensors"]) == 2

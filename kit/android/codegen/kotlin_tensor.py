@@ -114,6 +114,9 @@ class Tensor:
         return f"{text}, real = {self.affine.scale.removesuffix('f')} * {minus}"
 
 
+_INTERPRETER = 'take the Interpreter: leave --api out; a build takes it with [android] runtime = "litert:1.4.0"'
+
+
 def read_tensor(
     entry: TensorEntry | VariableEntry, const: str, ident: str, api: Api, *, allowed: float = 0.0
 ) -> Tensor:
@@ -127,18 +130,17 @@ def read_tensor(
     if not STORAGE[dtype].call and api == "compiled-model":
         raise RecipeError(
             f"{name!r} is {dtype}, which LiteRT's CompiledModel cannot hold in Kotlin",
-            'take the Interpreter: [android] runtime = "litert:1.4.0"',
+            _INTERPRETER,
         )
     if OPEN in shape and api == "compiled-model":
         raise RecipeError(
             f"{name!r} is {list(shape)}, and LiteRT's CompiledModel has buffers of one size: -1 leaves an axis open",
-            "give it a fixed size ([[inputs]] shape, [model] batch), or take the Interpreter: "
-            '[android] runtime = "litert:1.4.0"',
+            f"give it a fixed size ([[inputs]] shape, [model] batch); or {_INTERPRETER}",
         )
     if math.prod(shape) > LARGEST:
         raise ModelError(
             f"{name!r} has {math.prod(shape):,} values: an array of the JVM ends at {LARGEST:,}",
-            "give a smaller [model] batch, or smaller open axes: [[inputs]] sizes",
+            "give a smaller [model] batch or, where the model leaves an axis open, a smaller [[inputs]] shape",
         )
     return Tensor(name, const, ident, dtype, shape, _affine(entry), repr(float(allowed)))
 

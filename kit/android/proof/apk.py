@@ -102,7 +102,8 @@ def check_apk(apk: Path, bindings: Bindings, scratch: Path) -> Path:
         if offset % PAGE:
             raise CheckError(
                 f"{apk.name}: the model begins at byte {offset:,}, not on a page of {PAGE:,}",
-                "run `zipalign -P 16 -f 4 IN.apk OUT.apk` on it, or build the bundle's APK again: `kit android BUNDLE`",
+                f"run `zipalign -f {PAGE} IN.apk OUT.apk` on it and sign it, or build the bundle's APK again: "
+                "`kit android BUNDLE`",
             )
         if archive.read(model) != (bindings.bundle / "src/main" / wanted).read_bytes():
             raise CheckError(f"{apk.name}: its model is not the bundle's", "build the bundle again")

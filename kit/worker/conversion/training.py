@@ -13,6 +13,7 @@ import tensorflow as tf
 from kit.shared.job import TRAIN, JobError, SignatureSpec, TensorSpec, TrainSpec
 from kit.worker.conversion.export import Exported, Module, plain_names, specs
 from kit.worker.graph.freeze import Frozen, imported
+from kit.worker.graph.needed import upstream
 from kit.worker.source.contract import Contract
 
 TARGET, LOSS = "target", "loss"
@@ -32,13 +33,12 @@ class Train:
 
     def __post_init__(self) -> None:
         """Raise JobError where there is nothing that a step could change."""
-        if self.contract.batch is None:
-            raise JobError("recipe", "[variables.train] needs inputs with a batch axis", "leave [variables.train] out")
-        if not self.frozen.kept:
+        if not upstream(self.frozen.graph, self.frozen.outputs[:1]) & set(self.frozen.kept.values()):
             raise JobError(
                 "recipe",
-                "[variables.train]: no output depends on a kept variable",
-                "keep variables of layers that an output depends on: [variables] keep",
+                f"[variables.train]: the output '{self.contract.outputs[0].name}' depends on no kept variable",
+                "keep variables of layers that it depends on: [variables] keep; or name another output first: "
+                "[model] outputs",
             )
 
     @property

@@ -106,7 +106,7 @@ _TABLE = (
         "or leave the check out of the model's call",
     ),
     _Row(
-        r"(\d+) were passed|missing \d+ required positional arguments?: (.*)",
+        r"(\d+) were passed|missing (?:a|\d+) required (?:positional )?arguments?: (.*)",
         "its call takes other arguments than it gets: {0}",
         "give each tensor of its call, in its order, as [[inputs]] with name and shape",
     ),

@@ -122,6 +122,7 @@ class _Writer:
         self._functions: dict[str, Function] = {}
         self._known: dict[str, np.ndarray] = {}  # whole numbers by the tensor's name
         self._constant: set[str] = set()  # tensors that hang on constants alone
+        self._here: set[str] = set()  # nodes that are operations of the new graph, by their own name
         self._made: dict[tuple[Any, ...], list[Any]] = {}  # what is there already, by operation and inputs
         with self.graph.as_default():
             tf.graph_util.import_graph_def(graph_pb2.GraphDef(library=graph.library), name="")
@@ -190,11 +191,15 @@ class _Writer:
         )
         if path and not stateful and key in self._made:
             return self._made[key]
-        controls = [self.graph.as_graph_element(base(n)) for n in node.input if n.startswith("^") and not path]
+        # What was written out, as a loop is, is no operation any more that another could wait for.
+        waits = [base(name) for name in node.input if name.startswith("^") and not path]
+        controls = [self.graph.as_graph_element(name) for name in waits if name in self._here]
         with self.graph.control_dependencies([each for each in controls if each is not None]):
             made = self.graph.create_op(
                 node.op, inputs, None, name=_placed(node.name, path) + ("" if path else "/"), attrs=attributes
             )
+        if not path:
+            self._here.add(node.name)
         if node.op == "Const" or (inputs and not stateful and all(map(self._is_constant, inputs))):
             self._constant.update(each.name for each in made.outputs)
         values = [self._folded(each, stateful=stateful) for each in made.outputs]

@@ -123,14 +123,20 @@ def _layer(name: str) -> str:
 
 def _port(name: str, tensor: Any, request: InputSpec) -> Port:
     """Return the port of a tensor inside, of any shape and dtype. Raises JobError for what no app can feed."""
-    if tensor.shape.rank is None or not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
+    if not tensor.dtype.is_numpy_compatible or tensor.dtype == tf.string:
         raise JobError(
             "recipe",
             f"[[inputs]] {request.name}: what '{name}' gives is {tensor.dtype.name}{tensor.shape}, "
             "which no app can feed",
             "name a layer behind it, which gives numbers",
         )
-    shape = tuple(tensor.shape)
+    if tensor.shape.rank is None and request.shape is None:  # of a lookup in a table, TensorFlow knows none
+        raise JobError(
+            "recipe",
+            f"[[inputs]] {request.name}: the model does not say which shape '{name}' gives",
+            f'say it: [[inputs]] name = "{request.name}" and shape = [...], without the batch axis; [] is one number',
+        )
+    shape = tuple(tensor.shape) if tensor.shape.rank is not None else (None, *(request.shape or ()))
     return Port(name, shape, np.dtype(tensor.dtype.as_numpy_dtype).name, batched=bool(shape))
 
 

@@ -131,7 +131,7 @@ def describe(model: Any, loader: str, requests: Sequence[InputSpec] = ()) -> Sou
             raise JobError(
                 "model",
                 f"the model cannot be called with {reported}: {described(error)}",
-                next_step(error, "give each input of its call, in its order, as [[inputs]] with name and shape"),
+                next_step(error, "give each tensor of its call, in its order, as [[inputs]] with name and shape"),
             ) from error
     layers = dict(_layers(model))
 

@@ -48,7 +48,8 @@ def load(path: Path, wanted: Sequence[str], *, only_main: bool, trusted: bool, s
         raise JobError(
             "model",
             f"TensorFlow {tf.__version__} cannot load the SavedModel: {described(error)}",
-            f"TensorFlow {written} wrote it: take that one, or the nearest of `kit toolchains`, with --tensorflow",
+            f"TensorFlow {written} wrote it: take that one, or the nearest of `kit toolchains`, with --tensorflow; "
+            "or copy or export the folder again, if a file of it is missing or damaged",
         ) from error
     functions = {key: each for key, each in loaded.signatures.items() if not key.startswith("__saved_model")}
     keys, notes = _choose(functions, wanted)
@@ -114,7 +115,9 @@ class _Function:
         node = self._table()
         if node is not None:
             place = _CALL.sub("", node.name)
-            instead += f'; or start the file behind the table: [[inputs]] name = "ids" and source = "{place}"'
+            instead += (
+                f'; or start the file behind the table: [[inputs]] name = "ids", source = "{place}"{self._keys()}'
+            )
         for what, ports in (("input", self.inputs), ("output", self.outputs)):
             for port in ports:
                 if port.dtype == "object":
@@ -130,6 +133,12 @@ class _Function:
                 f"signature '{self.key}' looks values up in a table{tables}, which TFLite models in an app have not",
                 f"do the lookup in the app and feed ids{instead}",
             )
+
+    def _keys(self) -> str:
+        """Return the shape of what a table is asked for, as a recipe has it: that of the signature's only text."""
+        text = [port for port in self.inputs if port.dtype == "object"]
+        known = len(text) == 1 and None not in text[0].shape[1:]
+        return f" and shape = {list(text[0].shape[1:]) if known else '[...]'}"
 
     def _table(self) -> Any:
         """Return the first operation that looks something up in a table of text, None where there is none."""
@@ -176,7 +185,7 @@ class _Function:
             aggressive_inlining=False,
             variable_names_denylist=set(captured),
         )
-        return convert_to_constants._replace_variables_by_constants(converter_data=data)[0]
+        return _without_waiting(convert_to_constants._replace_variables_by_constants(converter_data=data)[0])
 
     @cached_property
     def _nodes(self) -> dict[str, str]:
@@ -238,6 +247,19 @@ class _Function:
     def _arguments(self) -> list[str]:
         """Return the signature's name of each of the graph's own inputs, in the graph's order."""
         return list(self.function._arg_keywords)  # what a call by keywords goes by
+
+
+def _without_waiting(graph: Any) -> Any:
+    """Return a GraphDef in which nothing waits for a lookup in a table, which only reads.
+
+    Else a file that starts behind the table would still need the text before it.
+    """
+    lookups = {f"^{node.name}" for node in graph.node if node.op in {"LookupTableFind", "LookupTableFindV2"}}
+    for node in graph.node if lookups else ():
+        data = [name for name in node.input if name not in lookups]
+        del node.input[:]
+        node.input.extend(data)
+    return graph
 
 
 def _read(path: Path) -> Any:
