@@ -270,7 +270,7 @@ CONVERTED = {
         "needs float arithmetic",
         'use scheme = "float32", "float16" or "dynamic"; variables kept without train go with int8, too',
         (
-            *(Tried(m.saves(m.image_net), replace(HEAD, scheme=scheme)) for scheme in ("float32", "float16", "dynamic")),
+            *(Tried(m.saves(m.image_net), replace(HEAD, scheme=name)) for name in ("float32", "float16", "dynamic")),
             Tried(
                 with_data(m.saves(m.image_net), image=m.numbers(40, 8, 8, 1)),
                 replace(HEAD, scheme="int8", calibrate=True, train=None),
