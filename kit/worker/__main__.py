@@ -48,6 +48,12 @@ _OTHERWISE = (
 )
 
 
+_POSITIVE = (
+    "random inputs of -1 to 1 give nothing but NaN, so it is measured on inputs of 0 to 1; "
+    "[[inputs]] range = [lowest, highest] says what they hold"
+)
+
+
 def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     """Load, convert, run what was produced, prove and measure it; return what to tell the host."""
     progress.stage("start TensorFlow")
@@ -57,7 +63,8 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     from kit.shared.npz import save_npz
     from kit.worker.conversion import eigen_cache
     from kit.worker.evaluation import data
-    from kit.worker.evaluation.broken_numbers import refuse_nan_outputs
+    from kit.worker.evaluation.broken_numbers import has_nan_output, refuse_nan_outputs
+    from kit.worker.evaluation.sizes import positive_inputs
     from kit.worker.pipeline import make
 
     portable = eigen_cache.fix_cache_sizes()
@@ -69,7 +76,12 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
     made = make(job, source, contracts, arrays, progress.step)
 
     progress.stage("run the float model")
-    floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
+    floats, notes = made.reference(contracts, arrays.evaluation, arrays.measured_on), made.notes
+    if arrays.measured_on == "random" and has_nan_output(floats.values()):
+        # A logarithm or a root takes no negative numbers, and these are the kit's own choice.
+        arrays = data.read(folder, positive_inputs(contracts[0], job), contracts)
+        floats = made.reference(contracts, arrays.evaluation, arrays.measured_on)
+        notes = (*notes, _POSITIVE)
     for predictions in floats.values():
         refuse_nan_outputs(job, predictions, random=arrays.measured_on == "random")
     progress.stage("run the converted model")
@@ -87,7 +99,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         train=None if made.train is None else made.train.signature,
         variables=made.statuses,
         flex=made.product.flex,
-        notes=(*source.notes, *made.notes, *checked.notes),
+        notes=(*source.notes, *notes, *checked.notes),
         drawn=tuple(sorted(made.product.random.get(main, ()))),
         samples=len(next(iter(arrays.evaluation[main].values()), ())),
         measured_on=arrays.measured_on,

@@ -337,6 +337,17 @@ def decoder(folder: Path) -> None:
     save(folder, model, {"code": images(6, 8, 8, 1)}, {"code": images(64, 8, 8, 2)})
 
 
+def levels(folder: Path) -> None:
+    """`power` [8], positive numbers -> `level` [3]: a logarithm, which negative numbers have not."""
+    import numpy as np
+
+    lib = keras()
+    power = lib.layers.Input((8,), name="power")
+    level = lib.ops.log(power + 1e-10)
+    model = lib.Model(power, lib.layers.Dense(3, name="level")(level))
+    save(folder, model, {"power": np.random.default_rng(3).uniform(0, 1, (6, 8)).astype(np.float32)})
+
+
 def unlike(folder: Path) -> None:
     """`x` [8], each number a quarter of the next -> `y`, to which each adds alike: 8 bits keep the largest alone."""
     import numpy as np
@@ -380,6 +391,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "spectrum": spectrum,
     "log_mel": log_mel,
     "decoder": decoder,
+    "levels": levels,
     "unlike": unlike,
 }
 

@@ -241,6 +241,12 @@ def test_a_transform_of_a_length_that_no_kernel_has_is_refused_with_ways_out_tha
     world.build(model=CODE.replace("layers", "padded"), name="padded")
 
 
+def test_a_model_of_positive_numbers_alone_is_measured_on_such(world: World) -> None:
+    world.made("levels").build("[quantize]\nscheme = 'float16'")
+    assert world.off() < 0.01
+    assert any("measured on inputs of 0 to 1" in note for note in world.notes())
+
+
 @pytest.mark.parametrize(
     ("kind", "version"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
@@ -24,6 +24,11 @@ def refuse_nan_weights(job: Job, variables: Sequence[Variable]) -> None:
             f"the model's weights hold NaN: {', '.join(broken[:3])}{more}; its training diverged, or a file is damaged",
             "give a checkpoint from before that; or, where no output needs those weights, write [checks] gate = false",
         )
+
+
+def has_nan_output(predictions: Iterable[Mapping[str, np.ndarray]]) -> bool:
+    """Say whether an output is NaN in every sample. predictions: float32 [N, ...] by output name, of each signature."""
+    return any(array.size and np.isnan(array).all() for floats in predictions for array in floats.values())
 
 
 def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bool) -> None:

@@ -7,6 +7,7 @@ mirrors seven pixels at each edge cannot take two of them.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -95,6 +96,16 @@ def random_samples(contract: Contract, job: Job, size: Size) -> dict[str, np.nda
             low, high = request.range or (0, 1)
             values[spec.name] = rng.integers(round(low), round(high) + 1, shape).astype(spec.dtype)
     return values
+
+
+def positive_inputs(contract: Contract, job: Job) -> Job:
+    """Return the job with random numbers of 0 to 1 for each float input that the recipe gives no range."""
+    requests = {request.name: request for request in job.inputs}
+    for spec in contract.inputs:
+        request = requests.get(spec.name, InputSpec(spec.name))
+        if np.dtype(spec.dtype).kind == "f" and request.range is None:
+            requests[spec.name] = replace(request, range=(0.0, 1.0))
+    return replace(job, inputs=tuple(requests.values()))
 
 
 def first_shapes(contract: Contract, sizes: Sequence[Size]) -> dict[str, tuple[int, ...]]:
