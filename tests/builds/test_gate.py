@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-from worlds import SUPPORT, run_kit
+from worlds import DIGITS, ROOT, SUPPORT, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
 from kit.emulation.run import runtime_outputs
@@ -154,3 +155,36 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
         assert np.array_equal(predictions["output/digit"], arrays["output/digit"])
     with pytest.raises(CheckError, match="not the one that was converted"):
         runtime_outputs(digits_bundle, "litert:2.3.0", tmp_path, sha256[::-1], lambda _: None)
+
+
+# `kit`, with one byte of a weight turned over after the worker has written the model.
+HARMED = """
+import contextlib, sys
+from kit.__main__ import main
+from kit.build import convert
+run_job = convert.run_job
+
+@contextlib.contextmanager
+def harmed(*arguments):
+    with run_job(*arguments) as (result, folder):
+        file = folder / "model.tflite"
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 0x40
+        file.write_bytes(content)
+        yield result, folder
+
+convert.run_job = harmed
+sys.argv = ["kit", *sys.argv[1:]]
+main()
+"""
+
+
+def test_a_weight_that_is_changed_between_worker_and_runtime_is_refused(tmp_path: Path) -> None:
+    words = ["build", str(DIGITS), "--engine", "local", "--out", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-c", HARMED, *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert "model.tflite is not the file that the conversion wrote: it was changed since" in done.stderr
+    assert "next: build it again" in done.stderr
+    assert not (tmp_path / "digits").exists()
+    again = run_kit(*words)
+    assert again.returncode == 0, again.stderr
