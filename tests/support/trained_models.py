@@ -348,6 +348,25 @@ def levels(folder: Path) -> None:
     save(folder, model, {"power": np.random.default_rng(3).uniform(0, 1, (6, 8)).astype(np.float32)})
 
 
+def towers(folder: Path) -> None:
+    """`user` [6], `item` [6] -> `likes` [1]: the product of what a Dense makes of each."""
+    import numpy as np
+
+    lib = keras()
+    lib.utils.set_random_seed(7)
+    inputs = [lib.layers.Input((6,), name=name) for name in ("user", "item")]
+    sides = [lib.layers.Dense(8, activation="tanh")(tensor) for tensor in inputs]
+    model = lib.Model(inputs, lib.layers.Dot(axes=-1, name="likes")(sides))
+    numbers = np.random.default_rng(3).normal(size=(2, 70, 6)).astype(np.float32)
+    named = dict(zip(("user", "item"), numbers, strict=True))
+    save(
+        folder,
+        model,
+        {name: rows[:6] for name, rows in named.items()},
+        {name: rows[6:] for name, rows in named.items()},
+    )
+
+
 def unlike(folder: Path) -> None:
     """`x` [8], each number a quarter of the next -> `y`, to which each adds alike: 8 bits keep the largest alone."""
     import numpy as np
@@ -391,6 +410,7 @@ KINDS: dict[str, Callable[[Path], None]] = {
     "spectrum": spectrum,
     "log_mel": log_mel,
     "decoder": decoder,
+    "towers": towers,
     "levels": levels,
     "unlike": unlike,
 }

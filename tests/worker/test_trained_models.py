@@ -241,6 +241,22 @@ def test_a_transform_of_a_length_that_no_kernel_has_is_refused_with_ways_out_tha
     world.build(model=CODE.replace("layers", "padded"), name="padded")
 
 
+@pytest.mark.parametrize(
+    ("kind", "version"),
+    [
+        ("2:towers", "2.15.1"),
+        *(pytest.param(kind, v, marks=pytest.mark.slow) for kind, v in (("2:towers", "2.14.1"), ("towers", "2.16.2"))),
+    ],
+)
+def test_the_product_of_two_vectors_builds_where_the_converter_misplaces_its_axes(
+    world: World, kind: str, version: str
+) -> None:
+    world.made(kind).build(version=version)
+    assert world.off() < 1e-5
+    world.build(int8(), name="small", version=version)
+    assert world.off("small") < 0.05
+
+
 def test_a_model_of_positive_numbers_alone_is_measured_on_such(world: World) -> None:
     world.made("levels").build("[quantize]\nscheme = 'float16'")
     assert world.off() < 0.01

@@ -17,6 +17,7 @@ from tensorflow.python.framework import convert_to_constants
 from kit.shared.job import JobError
 from kit.worker.graph.batch_norm import fold_normalization
 from kit.worker.graph.counts import with_plain_counts
+from kit.worker.graph.dot_product import with_summed_products
 from kit.worker.graph.float_graph import float_graph, other_precisions
 from kit.worker.graph.lookup import tables_of, with_plain_lookups
 from kit.worker.graph.needed import base, pruned
@@ -90,7 +91,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     resources = {f"{placeholder}:0" for placeholder in kept.values()}
     outputs = tuple(tensor.name for tensor in function.outputs)
     return Frozen(
-        with_whole_biases(fold_normalization(whole), function.graph),
+        with_summed_products(with_whole_biases(fold_normalization(whole), function.graph)),
         whole,
         tuple(tensor.name for tensor in function.inputs if tensor.name not in resources),
         outputs,
