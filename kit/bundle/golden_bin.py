@@ -8,6 +8,7 @@ shape counts vectors, and what follows is the shape that one call takes or gives
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from kit.bundle.signature import BundleSignature, TensorEntry
 from kit.errors import ModelError
 from kit.files import write_whole
 
+_NUMBERS = re.compile(r"bool|u?int(8|16|32|64)|float(16|32|64)")
 MAGIC = b"DKGOLD1\n"
 _AGAIN = "build the bundle again"
 
@@ -73,7 +75,7 @@ def read_golden(content: bytes) -> dict[str, np.ndarray]:
         raise ValueError("its checksum does not hold")
     try:
         return _sections(content)
-    except (struct.error, IndexError, TypeError, ValueError) as error:
+    except (struct.error, IndexError, OverflowError, TypeError, ValueError) as error:
         raise ValueError(f"its content does not fit its checksum: {error}") from error
 
 
@@ -83,6 +85,8 @@ def _sections(content: bytes) -> dict[str, np.ndarray]:
     for _ in range(count):
         name, place = _text(content, place)
         dtype, place = _text(content, place)
+        if not _NUMBERS.fullmatch(dtype):  # numpy would parse it as Python
+            raise ValueError(f"{dtype[:40]!r} is no type of numbers")
         rank = content[place]
         shape = struct.unpack_from(f"<{rank}I", content, place + 1)
         (size,) = struct.unpack_from("<Q", content, place + 1 + 4 * rank)
