@@ -21,6 +21,7 @@ def scheme(name: str) -> dict[str, str]:
     return {"quantize_scheme": f"'{name}'", "quantize_io": "", "quantize_representative": ""}
 
 
+@pytest.mark.slow
 def test_a_file_that_is_too_large_is_made_smaller_or_allowed(tmp_path: Path) -> None:
     message = build(tmp_path, 4, **scheme("float16"), checks_max_bytes="40_000")
     assert 'next: try [quantize] scheme = "dynamic" or "int8"' in message
