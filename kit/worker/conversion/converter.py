@@ -100,8 +100,11 @@ def convert(
             if spectra or (job.scheme == "float16" and has_doubtful(content)):
                 converter.optimizations, converter.target_spec.supported_types = [], []
                 single = bytes(converter.convert())
-                exact = with_exact_weights(content, single, set(spectra)) if spectra else None
-                content = exact or with_exact_constants(content, single)
+                content = (
+                    with_exact_weights(content, single, set(spectra))
+                    if spectra
+                    else with_exact_constants(content, single)
+                )
     except Exception as error:
         raise _refusal(error, job, source) from error
     content = settle(mended(content) if job.scheme == "int8" else content, exported)

@@ -28,7 +28,7 @@ def refuse_nan_weights(job: Job, variables: Sequence[Variable]) -> None:
 
 def has_nan_output(predictions: Iterable[Mapping[str, np.ndarray]]) -> bool:
     """Say whether an output is NaN in every sample. predictions: float32 [N, ...] by output name, of each signature."""
-    return any(array.size and np.isnan(array).all() for floats in predictions for array in floats.values())
+    return any(_is_nan(array) for floats in predictions for array in floats.values())
 
 
 def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bool) -> None:
@@ -37,7 +37,7 @@ def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bo
     floats: float32 [N, ...] by output name; random: the samples are random numbers, not the recipe's data.
     """
     for name, array in floats.items():
-        if job.gate and array.size and np.isnan(array).all():
+        if job.gate and _is_nan(array):
             raise JobError(
                 "recipe",
                 f"the model itself gives nothing but NaN for the output '{name}' on "
@@ -46,6 +46,11 @@ def refuse_nan_outputs(job: Job, floats: Mapping[str, np.ndarray], *, random: bo
                 if random
                 else "give data in the range that the model was trained on; or leave that output out: [model] outputs",
             )
+
+
+def _is_nan(array: np.ndarray) -> bool:
+    """Say whether an output, float32 [N, ...], has values and all of them are NaN."""
+    return bool(array.size and np.isnan(array).all())
 
 
 def _values(variable: Variable) -> np.ndarray:

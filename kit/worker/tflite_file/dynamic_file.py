@@ -32,8 +32,10 @@ def with_exact_weights(dynamic: bytes, single: bytes, computed: AbstractSet[str]
             inputs[at] = _float_tensor(model, graph, inputs[at], weights)
             operator.inputs = inputs
             changes += 1
-        _drop_unread(model, graph)
-    return packed(model) if changes else dynamic
+    if not changes:
+        return dynamic
+    _drop_unread(model)
+    return packed(model)
 
 
 def _rounded(
@@ -63,17 +65,23 @@ def _float_tensor(model: Any, graph: Any, tensor: int, values: np.ndarray) -> in
     return len(graph.tensors) - 1
 
 
-def _drop_unread(model: Any, graph: Any) -> None:
+def _drop_unread(model: Any) -> None:
     """Take the content of 8-bit constants that nothing reads any more out of the file, and what widened them."""
+    read = [_read_by(model, graph) for graph in model.subgraphs]
+    # Subgraphs may share a buffer.
+    used = {graph.tensors[at].buffer for graph, tensors in zip(model.subgraphs, read, strict=True) for at in tensors}
+    for graph, tensors in zip(model.subgraphs, read, strict=True):
+        for at, tensor in enumerate(graph.tensors):
+            if at not in tensors and tensor.type == schema.TensorType.INT8 and tensor.buffer not in used:
+                model.buffers[tensor.buffer].data = None
+
+
+def _read_by(model: Any, graph: Any) -> set[int]:
+    """Return the tensors that a subgraph reads or gives, after what widens a constant for nobody is out of it."""
     widening = [each for each in graph.operators if _widens(model, graph, each)]
-    read = {int(at) for each in graph.operators if each not in widening for at in each.inputs}
-    read |= {int(at) for at in graph.outputs}
+    read = {int(at) for each in graph.operators if each not in widening for at in each.inputs} | set(graph.outputs)
     graph.operators = [each for each in graph.operators if each not in widening or int(each.outputs[0]) in read]
-    read |= {int(at) for each in graph.operators for at in each.inputs}
-    used = {graph.tensors[at].buffer for at in read if at >= 0}
-    for at, tensor in enumerate(graph.tensors):
-        if at not in read and tensor.type == schema.TensorType.INT8 and tensor.buffer not in used:
-            model.buffers[tensor.buffer].data = None
+    return {at for at in read | {int(at) for each in graph.operators for at in each.inputs} if at >= 0}
 
 
 def _widens(model: Any, graph: Any, operator: Any) -> bool:
