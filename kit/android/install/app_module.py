@@ -16,13 +16,14 @@ from kit.android.codegen.kotlin_model import Call
 from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
+from kit.android.install.change import Change, change_all
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact
 from kit.bundle.manifest_check import inside
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
-from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
+from kit.files import json_text, sha256_bytes, sha256_file, writable
 from kit.render import render_text
 
 GRADLE = "dropkit.gradle"
@@ -141,17 +142,15 @@ def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes]
     _refuse_foreign(module, wanted, before, gone)
     written = [path for path, data in sorted(wanted.items()) if not _holds(places[path], data)]
     removed = [path for path in sorted(gone) if places[path].exists()]
+    changes: list[Change] = [(places[path], wanted[path]) for path in written]
+    changes += [(places[path], None) for path in removed]
+    # A drop that is killed among its changes is finished, or taken back, by the next one.
+    begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
+    first = _state_change(module, replace(before, pending={**before.pending, **begun})) if changes else []
     with writable(module):
-        if written or removed:
-            # A drop that is killed from here on is finished, or taken back, by the next one.
-            begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
-            _write_state(module, replace(before, pending={**before.pending, **begun}))
-        for path in written:
-            write_whole(places[path], wanted[path])
+        change_all(module, [*first, *changes, *_state_change(module, after, there=bool(first))])
         for path in removed:
-            places[path].unlink()
             _remove_empty(places[path].parent, module)
-        _write_state(module, after)
     return Dropped(
         name,
         module,
@@ -261,10 +260,10 @@ def _read_state(module: Path) -> State:
     return found or State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
 
 
-def _write_state(module: Path, state: State) -> None:
+def _state_change(module: Path, state: State, *, there: bool = False) -> list[Change]:
+    """Return what makes dropkit.json say a state; nothing where it does. there: an earlier change writes the file."""
+    place = module / STATE
     if not state.bundles and not state.pending:
-        (module / STATE).unlink(missing_ok=True)
-        return
-    text = json_text(state.to_json())
-    if not _holds(module / STATE, text.encode()):
-        write_whole(module / STATE, text.encode())
+        return [(place, None)] if there or place.exists() else []
+    data = json_text(state.to_json()).encode()
+    return [] if _holds(place, data) and not there else [(place, data)]
