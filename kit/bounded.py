@@ -76,6 +76,10 @@ def check_members(archive: zipfile.ZipFile) -> None:
     total = sum(member.file_size for member in members)
     if total > MOST_UNPACKED:
         raise ValueError(f"it unpacks to {total:,} bytes, and {MOST_UNPACKED:,} are borne")
+    # Members can share their bytes, so those of the file count, and not the sum of what each says.
+    size = archive.fp.seek(0, os.SEEK_END) if archive.fp else 0
+    if total > max(FREE_OF_RATIO, MOST_RATIO * size):
+        raise ValueError(f"it unpacks to {total:,} bytes, out of {size:,}")
     for member in members:
         if member.file_size > max(FREE_OF_RATIO, MOST_RATIO * member.compress_size):
             raise ValueError(f"{member.filename[:80]!r} in it unpacks to {member.file_size:,} bytes, out of hardly any")
