@@ -164,7 +164,10 @@ def _of_table(value: Any, rule: Mapping[str, Rule], place: str) -> Iterator[str]
 
 def _shapes(signature: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a call gives nothing, or an image is no [batch, height, width, channels] of one mean a channel."""
-    calls = [("signature", signature), *((f"signature.others[{i}]", v) for i, v in enumerate(signature.get("others", [])))]
+    calls = [
+        ("signature", signature),
+        *((f"signature.others[{i}]", v) for i, v in enumerate(signature.get("others", []))),
+    ]
     for place, call in calls:
         if not call["outputs"]:
             yield f"{place}.outputs is empty"

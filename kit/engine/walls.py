@@ -222,7 +222,7 @@ class _Program(ctypes.Structure):
 
 
 def _rules(machine: str) -> list[tuple[int, int, int, int]]:
-    """Return the filter as (instruction, jump if so, jump if not, value): each block ends, or leaves the number as is."""
+    """Return the filter as (instruction, jump if so, jump if not, value): a block ends, or keeps the number."""
     at = list(_ABI).index(machine)
     rules = [
         (_LOAD, 0, 0, _ARCHITECTURE),
@@ -248,7 +248,7 @@ def _filter(libc: Any) -> bool:
     if machine not in _ABI or sys.byteorder != "little":
         return False
     rules = _rules(machine)
-    instructions = (_Instruction * len(rules))(*rules)
+    instructions = (_Instruction * len(rules))(*(_Instruction(*rule) for rule in rules))
     program = _Program(len(rules), instructions)
     return bool(libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0) == 0)
 

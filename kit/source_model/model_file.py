@@ -90,7 +90,7 @@ def _from_folder(path: Path) -> ModelFile:
     try:
         asks = tuple(str(ask) for ask in asks_of_saved_model(path))
     except (OSError, ValueError, IndexError) as error:
-        raise ModelError(f"{path}: its saved_model.pb cannot be read: {error}", "copy or export it again") from error
+        raise ModelError(f"{path}: not a whole SavedModel: {error}", "copy or export it again") from error
     names = FileNames(inputs, writer.outputs.get(_MAIN, {})) if set(signatures) == {_MAIN} else None
     return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks, names)
 

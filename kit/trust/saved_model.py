@@ -7,6 +7,7 @@ tensorflow/core/framework/{graph,function,node_def,attr_value,tensor}.proto.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +39,6 @@ _NAMING = set(
 _PARTS = re.compile(r"(model|\.part|_temp(_[0-9a-f]+)?/part|[^/.]*)")  # what TensorFlow puts into such a name itself
 _STREAMS = {"", "stderr", "stdout", "log(info)", "log(warning)", "log(error)"}
 _STRING = 7  # DT_STRING
-_DEEPEST = 50
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 
 
@@ -46,14 +46,19 @@ def asks_of_saved_model(folder: Path) -> list[Ask]:
     """Return what the SavedModel in folder asks for. Raises OSError, or ValueError where it is no message."""
     content = (folder / "saved_model.pb").read_bytes()
     asks = [ask for graph in fields(content, 2) for ask in _asks_of_graph(graph)]
-    inside = folder.resolve()
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        if path.is_symlink() and not path.resolve().is_relative_to(inside):
-            asks.append(Ask("file", "the folder", f"has a link that leads out of it: {name}"))
-        elif not path.is_dir() and not path.is_file():
-            asks.append(Ask("file", "the folder", f"has a pipe or a device in it: {name}"))
-    return asks
+    return asks + [ask for path in sorted(folder.rglob("*")) for ask in _asks_of_path(path, folder)]
+
+
+def _asks_of_path(path: Path, folder: Path) -> Iterator[Ask]:
+    name = path.relative_to(folder)
+    if path.is_symlink():
+        end = Path(os.path.realpath(path))
+        if not end.is_relative_to(folder.resolve()):
+            yield Ask("file", "the folder", f"has a link that leads out of it: {name}")
+        elif not end.is_file():  # to a folder around it, a copy of it would never end
+            raise ValueError(f"{name} is a link to no file")
+    elif not path.is_dir() and not path.is_file():
+        yield Ask("file", "the folder", f"has a pipe or a device in it: {name}")
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,9 @@ class _Graph:
     @property
     def where(self) -> str:
         return f" of the function '{self.name}'" if self.name else ""
+
+
+_Source = tuple[str, _Graph]  # a node or an argument, by the name that inputs have for it, and where it is
 
 
 def _asks_of_graph(meta: bytes) -> Iterator[Ask]:
@@ -147,41 +155,52 @@ def _asks_of_node(node: _Node, graph: _Graph, assets: Mapping[str, str], functio
             yield Ask("file", where, "prints into what its caller names")
     elif node.operator in _FILE_INPUTS:
         for at in _FILE_INPUTS[node.operator]:
-            named = _names(node.data[at], graph, assets, 0) if at < len(node.data) else {"a name that it has not"}
+            named = _names(node.data[at], graph, assets) if at < len(node.data) else {"a name that it has not"}
             for name in sorted(named):
                 yield Ask("file", where, f"opens {name} ({node.operator})")
     elif node.operator not in allowed().operators | _PYTHON | functions | {"ShardedFilename", "ShardedFilespec"}:
         yield Ask("symbol", where, f"runs the operator {node.operator}")
 
 
-def _names(source: str, graph: _Graph, assets: Mapping[str, str], depth: int) -> set[str]:
+def _names(source: str, graph: _Graph, assets: Mapping[str, str]) -> set[str]:
     """Return what a file's name is made of that TensorFlow does not put there itself."""
-    head = source.partition(":")[0]
-    if depth > _DEEPEST:
-        return {"a name that is made of too many others"}
+    found: set[str] = set()
+    seen: set[tuple[str, str]] = set()  # functions can call one another in a ring, and in more ways than can be counted
+    left: list[_Source] = [(source.partition(":")[0], graph)]
+    while left:
+        head, place = left.pop()
+        if (head, place.name) not in seen:
+            seen.add((head, place.name))
+            names, more = _made_of(head, place, assets)
+            found |= names
+            left += [(each.partition(":")[0], other) for each, other in more]
+    return found
+
+
+def _made_of(head: str, graph: _Graph, assets: Mapping[str, str]) -> tuple[set[str], list[_Source]]:
+    """Return what a node or an argument adds to a name itself, and what else it is made of."""
     if head in graph.arguments:
-        return _given(graph, graph.arguments.index(head), assets, depth)
+        return _given(graph, graph.arguments.index(head))
     made = graph.by_name.get(head)
     if made is None or made.operator in {"Placeholder", "PlaceholderV2"} or (not graph.name and head in assets):
-        return set()
+        return set(), []
     if made.operator == "Const":
-        return _foreign(made)
+        return _foreign(made), []
     if made.operator == "ReadVariableOp" and not graph.name:
-        return _assigned(made, graph, assets, depth)
+        return _assigned(made, graph)
     separator = text(last(made.attributes.get("separator", b""), 2))
     if made.operator not in _NAMING or not _PARTS.fullmatch(separator):
-        return {f"a name that {made.operator} makes"}
-    return set().union(*(_names(each, graph, assets, depth + 1) for each in made.data))
+        return {f"a name that {made.operator} makes"}, []
+    return set(), [(each, graph) for each in made.data]
 
 
-def _given(graph: _Graph, at: int, assets: Mapping[str, str], depth: int) -> set[str]:
+def _given(graph: _Graph, at: int) -> tuple[set[str], list[_Source]]:
     """Return the same of a function's argument: what the file's objects and the function's callers give it."""
-    found = set(graph.bound.get(at, ()))
+    more = []
     for other, node in graph.callers:
         given = node.data[at : at + 1] if node.operator in {*_CALLS, graph.name} else node.data
-        for each in given:
-            found |= _names(each, other, assets, depth + 1)
-    return found
+        more += [(each, other) for each in given]
+    return set(graph.bound.get(at, ())), more
 
 
 def _strings(node: _Node) -> list[str]:
@@ -198,16 +217,16 @@ def _foreign(node: _Node) -> set[str]:
     return {f"'{value}'" for value in _strings(node) if not _PARTS.fullmatch(value)}
 
 
-def _assigned(node: _Node, main: _Graph, assets: Mapping[str, str], depth: int) -> set[str]:
-    """Return what a variable of the main graph holds: TensorFlow keeps the path of an asset in one."""
+def _assigned(node: _Node, main: _Graph) -> tuple[set[str], list[_Source]]:
+    """Return the same of a variable of the main graph: TensorFlow keeps the path of an asset in one."""
     variable = node.data[0].partition(":")[0] if node.data else ""
     made = main.by_name.get(variable)
     users = [each for each in main.nodes if variable in {name.partition(":")[0] for name in each.data}]
     plain = {"AssignVariableOp", "ReadVariableOp", "VarIsInitializedOp"}
     if made is None or made.operator != "VarHandleOp" or not {each.operator for each in users} <= plain:
-        return {"a name that ReadVariableOp makes"}
+        return {"a name that ReadVariableOp makes"}, []
     values = [each.data[1] for each in users if each.operator == "AssignVariableOp" and len(each.data) > 1]
-    return set().union(*(_names(value, main, assets, depth + 1) for value in values))
+    return set(), [(value, main) for value in values]
 
 
 def _bound_inputs(objects: bytes, main: _Graph, assets: Mapping[str, str]) -> dict[str, list[frozenset[str]]]:

@@ -1,7 +1,7 @@
 """What shuts the local engine's worker in: with code allowed it reads no home, writes nowhere else, reaches no port.
 
-Nor a socket that is a file (an engine's or an agent's would be a way out), nor what else this user has: processes, keys,
-shared memory.
+Nor a socket that is a file (an engine's or an agent's would be a way out), nor what else this user has: processes,
+keys, shared memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from kit.engine.walls import Walls, probe, summary, walled_argv
 LIBC = ctypes.CDLL(None)
 WALLS = probe()
 needs_walls = pytest.mark.skipif(
-    not (WALLS.landlock >= 6 and WALLS.network and WALLS.calls), reason=f"this kernel has not all walls: {summary(WALLS)}"
+    not (WALLS.landlock >= 6 and WALLS.network and WALLS.calls),
+    reason=f"this kernel has not all walls: {summary(WALLS)}",
 )
 
 # Tries everything from inside, and says which of it worked.
