@@ -232,9 +232,9 @@ def _rules(machine: str) -> list[tuple[int, int, int, int]]:
     ]
     if machine == "x86_64":
         rules += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
-    for calls, answer in ((_REFUSED, _REFUSE), (_HIDDEN, _UNKNOWN)):
+    for calls, verdict in ((_REFUSED, _REFUSE), (_HIDDEN, _UNKNOWN)):
         for numbers in calls.values():
-            rules += [(_EQUAL, 0, 1, numbers[at]), (_RETURN, 0, 0, answer)]
+            rules += [(_EQUAL, 0, 1, numbers[at]), (_RETURN, 0, 0, verdict)]
     for numbers in _OF_OTHERS.values():
         rules += [(_EQUAL, 0, 4, numbers[at]), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 1, 0, 0)]
         rules += [(_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
