@@ -20,9 +20,18 @@ import step_models as m
 from failures import PLAIN, ended
 from step_case import DENSE, INT8, SAVED, STEPS, Tried, order, with_data
 
-from kit.shared.another_version import ANOTHER, FLOAT, LESS, NO_RANGES
 from kit.shared.job import InputSpec
 
+ANOTHER = "take another TensorFlow version, by --tensorflow: `kit toolchains` lists them"
+LESS = f"{ANOTHER}; or end the file before that: [model] outputs"
+FLOAT = (
+    'take another TensorFlow version, by --tensorflow: `kit toolchains` lists them; or [quantize] scheme = "float32", '
+    "which shows whether quantization is the cause; or end the file before that: [model] outputs"
+)
+NO_RANGES = (
+    'take another TensorFlow version, by --tensorflow: `kit toolchains` lists them; or [quantize] scheme = "dynamic", '
+    "which measures no ranges; or end the file before that: [model] outputs"
+)
 Damage = Callable[[bytes], bytes]
 
 
@@ -319,7 +328,8 @@ FAULTS = {
         Tried(module(noisy, 4, 64), SAVED), product(behind=half_the_weights), "is drawn from another distribution",
     ),
     "a variable that is lost": Fault(
-        Tried(PAIRS, KEPT), product(behind=renamed(b"other_kernel", b"left__kernel")), "the produced file holds 1 variables",
+        Tried(PAIRS, KEPT), product(behind=renamed(b"other_kernel", b"left__kernel")),
+        "the produced file holds 1 variables",
     ),
     "two variables that change places": Fault(
         Tried(PAIRS, KEPT), product(behind=swapped("read_variables", "left_/kernel", "other/kernel")),
@@ -329,7 +339,8 @@ FAULTS = {
         Tried(DENSE, replace(PLAIN, freeze=True)), halved_graphs, "of the frozen graph differs by ",
     ),
     "an open axis that is taken for a fixed one": Fault(
-        Tried(OPEN, replace(SAVED, inputs=(InputSpec("x", shape=(-1, 3)),))), short_outputs, "with other sizes of its open axes",
+        Tried(OPEN, replace(SAVED, inputs=(InputSpec("x", shape=(-1, 3)),))), short_outputs,
+        "with other sizes of its open axes",
         "give the sizes in the recipe: [[inputs]] shape, [model] batch",
         (Tried(OPEN, replace(SAVED, inputs=(InputSpec("x", shape=(12, 3)),))),),
     ),
