@@ -147,7 +147,7 @@ def health() -> list[HealthRow]:
 def _runtime_health() -> Iterator[HealthRow]:
     """Yield a row for each pinned runtime that is installed: whether its interpreter can be imported."""
     for runtime in runtimes().values():
-        for lock in (runtime.lock(images=True), runtime.lock(images=False)):
+        for more, lock in ((", with Pillow", runtime.lock(images=True)), ("", runtime.lock(images=False))):
             folder = venv_folder(f"{runtime.id}-{runtime.version}", lock, sys.executable)
             if not venv_size(folder):
                 continue
@@ -155,7 +155,6 @@ def _runtime_health() -> Iterator[HealthRow]:
             argv = [str(folder / "bin" / "python"), "-c", f"import {module}.interpreter"]
             done = subprocess.run(tied(argv), capture_output=True, text=True, errors="replace", check=False)
             last = " ".join(done.stderr.strip().splitlines()[-1:])[-200:]
-            again = (
-                f"does not start ({last or done.returncode}): `kit clean --remove {folder.name}`, and it is made again"
-            )
-            yield HealthRow(f"runtime {runtime.name}", again if done.returncode else "starts", not done.returncode)
+            again = f"does not start ({last or done.returncode}): remove it by `kit clean --remove {folder.name}`"
+            found = again if done.returncode else "starts"
+            yield HealthRow(f"runtime {runtime.name}{more}", found, not done.returncode)

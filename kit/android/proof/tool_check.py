@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from kit.android.proof.step import MissingToolError
@@ -19,7 +20,7 @@ _PROGRAMS = {
     "javac": (("-version",), r"javac ([\d.]+)"),
     "npm": (("--version",), r"^([\d.]+)"),
     "aapt2": (("version",), r"Tool \(aapt\) (\S+)"),
-    "zipalign": ((), r"(Zip alignment utility)"),
+    "zipalign": ((), r"Zip (alignment) utility"),
     "apksigner": (("--version",), r"^([\d.]+)"),
 }
 
@@ -27,12 +28,8 @@ _PROGRAMS = {
 def try_tools() -> list[tuple[str, str, bool]]:
     """Return each tool with its version or what is wrong and the next step, and whether it is sound."""
     rows = [(name, *_tried(name)) for name in _PROGRAMS]
-    files: dict[str, Callable[[], Path]] = {f"{name}.jar": lambda name=name: find_jar(name) for name in _JARS}
-    files["framework-res.apk"] = find_framework
-    return [*rows, *((name, *_found(find)) for name, find in files.items())]
-
-
-_JARS = ("jna", "junit", "hamcrest")
+    rows += [(f"{name}.jar", *_found(partial(find_jar, name))) for name in ("jna", "junit", "hamcrest")]
+    return [*rows, ("framework-res.apk", *_found(find_framework))]
 
 
 def _tried(name: str) -> tuple[str, bool]:
