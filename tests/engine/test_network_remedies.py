@@ -47,7 +47,10 @@ def serve() -> Iterator[Callable[[Pages], str]]:
                 self.send_header("Content-Type", kind or "text/plain")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                if self.command == "GET":
+                    self.wfile.write(content)
+
+            do_HEAD = do_GET
 
             def log_message(self, *_: Any) -> None:
                 pass
@@ -138,9 +141,7 @@ def test_a_lock_is_made_from_the_index_that_uv_is_given(
     monkeypatch.setenv("UV_DEFAULT_INDEX", NOWHERE)
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     hint = refused(lambda: compile_lock(source, target, [], "2025-01-01"), "cannot be resolved")
-    assert (
-        hint == "check the network, and the package index that $UV_DEFAULT_INDEX names: uv does not read pip's settings"
-    )
+    assert hint == "check the network, and the index that $UV_DEFAULT_INDEX names: uv reads no settings of pip"
     monkeypatch.setenv("UV_DEFAULT_INDEX", f"{serve(index(tmp_path, FILES))}/simple")
     compile_lock(source, target, [], "2025-01-01")
     assert [pin.name for pin in read_lock(target).pins] == ["thing"]
@@ -153,7 +154,7 @@ def test_a_python_that_cannot_be_fetched_is_put_on_the_path(
 
     version = "{}.{}".format(*sys.version_info[:2])
     lock = lock_of(tmp_path / "lock", index(tmp_path, FILES))
-    install = venv._Install(lambda python, _scratch: None, 0, quiet)
+    install = venv._Install(lambda _python, _scratch: None, 0, quiet)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(tmp_path / "pythons"))
     monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", NOWHERE)
