@@ -50,7 +50,7 @@ def serve() -> Iterator[Callable[[Pages], str]]:
                 if self.command == "GET":
                     self.wfile.write(content)
 
-            do_HEAD = do_GET
+            do_HEAD = do_GET  # noqa: N815
 
             def log_message(self, *_: Any) -> None:
                 pass
