@@ -271,4 +271,5 @@ def _milder(recipe: Recipe) -> str:
         return 'try scheme = "float16"'
     if recipe.quantize.scheme == "float16":
         return 'try scheme = "float32": a weight of the model is too large, too small or too exact for float16'
-    return "the float conversion itself differs: try another TensorFlow version"
+    # TensorFlow's float32 kernels round otherwise from version to version, and no scheme is nearer to the model.
+    return "allow what float32 kernels differ by, in [checks]; or take another TensorFlow version, by --tensorflow"

@@ -97,10 +97,11 @@ def schema(ctx: Context, debug: bool = False) -> None:
 
 @command
 def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
-    """Check this machine: engines, Python, cache folder, free space."""
-    from kit.engine.inventory import health
+    """Check this machine: engines, Python, cache folder, free space, runtimes, the tools of `kit android`."""
+    from kit.android.proof.tool_check import try_tools
+    from kit.engine.inventory import HealthRow, health
 
-    rows = health()
+    rows = [*health(), *(HealthRow(f"android {name}", found, ok) for name, found, ok in try_tools())]
     if json:
         print_json([asdict(row) for row in rows])
     else:

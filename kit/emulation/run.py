@@ -140,15 +140,21 @@ def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> 
     try:
         report = ReplayReport.from_json(json.loads(done.stdout))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        why, _, hint = done.stderr.strip().removeprefix("emulate: ")[-1000:].rpartition("; ")
-        raise EngineError(
-            f"the harness gave no result on {runtime}: {why or hint}", hint or "run `kit doctor`"
-        ) from error
+        why, hint = _said(done.stderr.strip()[-1000:])
+        raise EngineError(f"the harness gave no result on {runtime}: {why}", hint or "run `kit doctor`") from error
     if done.returncode != 0 or report.verdict != PASS:
         raise CheckError(
             f"on {runtime} the bundle does not do what it did when it was built: {'; '.join(report.faults())}", _OTHER
         )
     return report
+
+
+def _said(text: str) -> tuple[str, str]:
+    """Return what a harness that ended says, and its next step: "" where it is another program's word, or none."""
+    if text.startswith("emulate: ") and "; " in text:
+        why, _, hint = text.removeprefix("emulate: ").rpartition("; ")
+        return why, hint
+    return text or "without a word", ""
 
 
 def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:

@@ -10,6 +10,7 @@ from typing import Any
 from kit.bounded import MOST_OUT, MOST_OUT_FILES, printable
 from kit.errors import ModelError
 from kit.process import Exit, tail
+from kit.shared.another_version import LESS, NO_RANGES
 
 _QUOTED = 6  # lines of the log in the message
 _MOST = 120  # characters of a name in a message
@@ -78,11 +79,7 @@ def _next(ended: Exit, trail: Trail, code: str, *, starved: bool) -> str:
         return f"correct {code}: the process ends there"
     if trail.layer:
         return f"replace {trail.layer} in the model, and save it again"  # loading calls it, whatever outputs are chosen
-    milder = '"dynamic", which measures no ranges' if "int8" in trail.stage else '"float32"'
-    return (
-        f"take another [quantize] scheme, as in scheme = {milder}; or another TensorFlow version, as in "
-        "--tensorflow 2.18.1; or end the file before a layer in question: [model] outputs"
-    )
+    return NO_RANGES if "int8" in trail.stage else LESS
 
 
 def _plain(text: Any) -> str:

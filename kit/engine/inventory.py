@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import platform
+import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit.container.client import probe
 from kit.engine.walls import probe as probe_walls
 from kit.engine.walls import summary
 from kit.files import cache_dir
+from kit.lifetime.tied import tied
 from kit.toolchains.space import free_bytes
 from kit.toolchains.toolchain import LOCKS, runtimes, toolchains
 from kit.toolchains.venv import venv_folder, venv_size
@@ -138,4 +140,21 @@ def health() -> list[HealthRow]:
         HealthRow("local walls", summary(walls), walls.whole),
         HealthRow("python", platform.python_version(), ok=True),
         HealthRow("cache", f"{cache} ({free / 1e9:.0f} GB free)", free > NEEDED),
+        *_runtime_health(),
     ]
+
+
+def _runtime_health() -> Iterator[HealthRow]:
+    """Yield a row for each pinned runtime that is installed: whether its interpreter can be imported."""
+    for runtime in runtimes().values():
+        for more, lock in ((", with Pillow", runtime.lock(images=True)), ("", runtime.lock(images=False))):
+            folder = venv_folder(f"{runtime.id}-{runtime.version}", lock, sys.executable)
+            if not venv_size(folder):
+                continue
+            module = {"litert": "ai_edge_litert", "tflite": "tflite_runtime"}[runtime.id]
+            argv = [str(folder / "bin" / "python"), "-c", f"import {module}.interpreter"]
+            done = subprocess.run(tied(argv), capture_output=True, text=True, errors="replace", check=False)
+            last = " ".join(done.stderr.strip().splitlines()[-1:])[-200:]
+            again = f"does not start ({last or done.returncode}): remove it by `kit clean --remove {folder.name}`"
+            found = again if done.returncode else "starts"
+            yield HealthRow(f"runtime {runtime.name}{more}", found, not done.returncode)

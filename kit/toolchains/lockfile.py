@@ -90,7 +90,7 @@ def compile_lock(source: Path, target: Path, arguments: Sequence[str], cutoff: s
     if done.returncode:
         raise EngineError(
             f"{source}: cannot be resolved:\n{done.stderr.strip()}",
-            "check the network and pip's index settings (`python -m pip config list`)",
+            "check the network, and the index that $UV_DEFAULT_INDEX names: uv reads no settings of pip",
         )
     target.write_text(done.stdout, "utf-8")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import flatbuffers
@@ -86,16 +86,18 @@ def ask(python: Path, wanted: Mapping[str, Iterable[int]]) -> dict[str, list[int
 
 
 def probe(runtime: Runtime, notify: Callable[[str], None]) -> Versions:
-    """Return the versions that a runtime has of every operator. Raises EngineError for a gap between two of them."""
+    """Return the versions that a runtime has of every operator: those below a gap are left out. Raises EngineError."""
     python = runtime_venv(runtime, runtime.lock(images=False), notify)
     found = ask(python, dict.fromkeys(operators(), range(1, NEWEST + 1)))
-    for name, versions in found.items():
-        if versions != list(range(versions[0], versions[-1] + 1)):
-            raise EngineError(
-                f"{runtime.name} has {name} in the versions {versions}",
-                "leave out the versions below the gap in kit/android/operators",
-            )
-    return {name: (versions[0], versions[-1]) for name, versions in found.items()}
+    return {name: _whole(versions) for name, versions in found.items()}
+
+
+def _whole(versions: Sequence[int]) -> tuple[int, int]:
+    """Return the first and the last of the versions, in order, that end with the highest and have no gap."""
+    first = versions[-1]
+    while first - 1 in versions:
+        first -= 1
+    return first, versions[-1]
 
 
 def _quiet(_text: str) -> None:

@@ -21,7 +21,7 @@ from kit.toolchains.lockfile import Lock, uv, uv_env
 from kit.toolchains.space import RUNTIME_BYTES, TOOLCHAIN_BYTES, full_error, need_space
 from kit.toolchains.stamp import damage, sentence, write_stamp
 from kit.toolchains.toolchain import Runtime, Toolchain
-from kit.toolchains.wheels import fetch_wheels
+from kit.toolchains.wheels import CHECK_INDEX, fetch_wheels
 
 Notify = Callable[[str], None]
 _checked: set[Path] = set()  # by this process: once is enough
@@ -153,11 +153,12 @@ def _faults(folder: Path) -> list[str]:
 def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], None]) -> None:
     scratch = folder.with_name(folder.name + ".scratch")
     try:
-        _run(
-            [uv(), "venv", "--quiet", "--no-project", "--python", python, str(folder)],
-            uv_env(),
-            f"Python {python} for {name}",
-        )
+        made = _failure([uv(), "venv", "--quiet", "--no-project", "--python", python, str(folder)], uv_env(), name)
+        if made:
+            raise EngineError(
+                f"there is no Python {python} for {name}:\n  {made}",
+                f"check the network, or put Python {python} on the PATH",
+            )
         fill(folder / "bin" / "python", scratch)
         write_stamp(folder)
         # Last of all. Its size, counted while it is in the page cache: later that takes seconds for each.
@@ -167,12 +168,16 @@ def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], Non
 
 
 def _run(argv: Sequence[str], env: Mapping[str, str], what: str) -> None:
+    if failed := _failure(argv, env, what):
+        raise EngineError(f"{what} cannot be installed:\n  {failed}", CHECK_INDEX)
+
+
+def _failure(argv: Sequence[str], env: Mapping[str, str], what: str) -> str:
+    """Run an installer; return its last lines where it failed, else "". Raises EngineError where the disk is full."""
     done = subprocess.run(tied(argv), env=dict(env), capture_output=True, text=True, check=False)
-    if done.returncode:
-        if full := full_error(what, done.stderr):
-            raise full
-        lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-        raise EngineError(
-            f"{what} cannot be installed:\n  " + "\n  ".join(lines[-8:]),
-            "check the network, the package index settings and the free disk space",
-        )
+    if not done.returncode:
+        return ""
+    if full := full_error(what, done.stderr):
+        raise full
+    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
+    return "\n  ".join(lines[-8:]) or f"it ended with status {done.returncode}"

@@ -21,6 +21,9 @@ from kit.toolchains.stamp import sentence
 GLIBC = (2, 36)
 
 
+CHECK_INDEX = "check the network and pip's index settings (`python -m pip config list`), then run it again"
+
+
 def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], None]) -> tuple[Path, ...]:
     """Return one wheel per pin, in the lock's order, downloading what the cache lacks.
 
@@ -59,7 +62,7 @@ def _fetch(lock: Lock, python: str, machine: str, folder: Path, notify: Callable
         (folder / ".complete").unlink(missing_ok=True)
         raise EngineError(
             f"{folder}: what was downloaded has not the SHA-256 that the lock allows",
-            "another package index may respond: `python -m pip config list`",
+            CHECK_INDEX,
         )
     return found
 
@@ -100,7 +103,7 @@ def _pip(argv: Sequence[str], what: str) -> None:
         lines = [line for line in done.stderr.splitlines() if not line.startswith(("WARNING", "[notice]"))]
         raise EngineError(
             f"{what}: the locked packages cannot be downloaded:\n  " + "\n  ".join(lines[-6:]),
-            "check the network and pip's index settings (`python -m pip config list`), then run it again",
+            CHECK_INDEX,
         )
 
 

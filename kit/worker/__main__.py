@@ -11,6 +11,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.shared.another_version import LESS
 from kit.shared.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
 from kit.worker.loaders.keras_choice import choose_keras, keras_of
 from kit.worker.progress import Progress
@@ -36,16 +37,8 @@ def main(folder: Path, out: Path) -> None:
         traceback.print_exc()
         from kit.worker.failures.causes import described, next_step
 
-        outcome = Refusal(
-            "model", f"cannot {progress.doing}: {described(error)}", next_step(error, _OTHERWISE.format(progress.doing))
-        )
+        outcome = Refusal("model", f"cannot {progress.doing}: {described(error)}", next_step(error, LESS))
     (out / RESULT).write_text(dump(outcome), "utf-8")
-
-
-_OTHERWISE = (
-    "take another TensorFlow version, as in --tensorflow 2.18.1; where each ends so, the model has something that "
-    "dropkit cannot {}: end the file before it, [model] outputs"
-)
 
 
 _POSITIVE = (

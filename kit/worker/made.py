@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import ANOTHER
 from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableStatus
 from kit.worker.conversion.training import Train
 from kit.worker.evaluation import metrics
@@ -208,5 +209,5 @@ def _compare(got: Mapping[str, Any], wanted: Arrays) -> None:
             raise JobError(
                 "model",
                 f"the kept variable '{name}' does not hold what is assigned to it",
-                "the converter mixed up the variables: take another TensorFlow version, as in --tensorflow 2.18.1",
+                ANOTHER,
             )

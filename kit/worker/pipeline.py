@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import ANOTHER
 from kit.shared.job import Job, JobError
 from kit.worker.conversion.calibration import calibration_calls
 from kit.worker.conversion.converter import Origin
@@ -216,5 +217,5 @@ def _check_resources(content: bytes, wanted: Sequence[str]) -> None:
             "model",
             f"the produced file holds {len(held)} variables ({', '.join(held) or 'none'}), "
             f"and {len(wanted)} are to be kept ({', '.join(wanted) or 'none'})",
-            "the converter lost or left one: take another TensorFlow version, as in --tensorflow 2.18.1",
+            ANOTHER,
         )

@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, r
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
+from kit.android.proof.tool_check import try_tools
 from kit.android.proof.tools import find_java
 from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
@@ -30,6 +31,7 @@ from kit.errors import CheckError, EngineError
 from kit.files import json_text, tree_digests
 
 GOLDEN = Path("src/debug/assets/digits/golden.bin")
+Built = tuple[Compiled, Sequence[Path]]
 LABELS = Path("src/main/assets/digits/labels.txt")
 
 
@@ -355,11 +357,21 @@ def dying(tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Comp
     return compile_bindings(find_bindings(folder), folder, quiet)
 
 
+@pytest.fixture(scope="module")
+def built(compiled: Compiled, bindings: Bindings) -> Built:
+    """Give the digits as they were built, for run_golden."""
+    return compiled, bindings.assets
+
+
 @pytest.mark.parametrize(("how", "message"), [("die", "SIGSEGV in .*Unsafe_PutInt"), ("hang", "ran out of time")])
 def test_a_jvm_that_dies_or_hangs_is_a_fault_with_its_cause(
-    dying: Compiled, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, message: str
+    dying: Compiled, built: Built, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str, message: str
 ) -> None:
     (tmp_path / "how.txt").write_text(how, "utf-8")
     monkeypatch.setattr(jvm, "LIMIT", 60.0 if how == "die" else 3.0)
-    with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{message}"):
+    with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{message}") as error:
         run_golden(dying, [tmp_path], tmp_path, quiet)
+    assert error.value.hint == "run `kit doctor`; where the Java is sound, build the bundle again"
+    assert ("java", True) in [(name, sound) for name, _, sound in try_tools()]
+    monkeypatch.undo()
+    assert run_golden(*built, tmp_path, quiet)[0]

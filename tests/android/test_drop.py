@@ -15,6 +15,7 @@ from projects import KTS, app, bundle, seal
 from small_disk import in_small_disk
 from worlds import ROOT
 
+from kit.android.install import state as state_of
 from kit.android.install.app_module import Dropped, drop, find_module, remove
 from kit.android.install.change import change_all
 from kit.errors import CheckError, KitError, OutputError, RecipeError
@@ -315,6 +316,16 @@ def test_a_state_file_of_a_newer_dropkit_is_refused_with_what_to_do(tmp_path: Pa
     error = refusal(RecipeError, bundle(tmp_path), module)
     assert "its format is 99, and this dropkit knows 1 to 2" in error.message
     assert error.hint == "update dropkit"
+
+
+def test_an_updated_dropkit_reads_what_it_wrote(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = app(tmp_path)
+    with monkeypatch.context() as updated:
+        updated.setattr(state_of, "FORMAT", 3)
+        drop(bundle(tmp_path), module)
+    assert refusal(RecipeError, tmp_path / "digits", module).hint == "update dropkit"
+    monkeypatch.setattr(state_of, "FORMAT", 3)
+    assert drop(tmp_path / "digits", module).written == ()
 
 
 def test_a_bundle_that_is_not_in_is_not_removed(tmp_path: Path) -> None:

@@ -38,6 +38,14 @@ def test_weights_of_8_bits_that_lose_too_much_are_float16_after_the_next_step(tm
 
 
 @pytest.mark.slow
+def test_what_float32_kernels_differ_by_is_allowed(tmp_path: Path) -> None:
+    message = build(tmp_path, 4, **scheme("float32"), checks_max_relative_error="1e-12")
+    step = "allow what float32 kernels differ by, in [checks]; or take another TensorFlow version, by --tensorflow"
+    assert f"next: {step}" in message
+    build(tmp_path, **scheme("float32"), checks_max_relative_error="1e-5")
+
+
+@pytest.mark.slow
 def test_labels_in_another_order_are_put_right_or_the_gate_is_left_out(tmp_path: Path) -> None:
     with np.load(DIGITS / "test.npz") as archive:
         arrays = {name: archive[name] for name in archive.files}

@@ -24,6 +24,7 @@ from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_check import faults_of
 from kit.errors import CheckError, KitError, OutputError, RecipeError
+from kit.toolchains.toolchain import find_toolchain
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -172,7 +173,26 @@ def test_packages_that_no_runtime_has_are_not_installed(digits_bundle: Path, tmp
     done = run_kit("emulate", str(bundle))
     assert done.returncode == 2
     assert "evil" in done.stderr
-    assert "--allow-code" in done.stderr
+    assert "next: a package runs code: look at it, and allow it with --allow-code" in done.stderr
+
+
+@pytest.mark.slow
+def test_a_package_that_was_looked_at_is_allowed(digits_bundle: Path, tmp_path: Path) -> None:
+    """One that TensorFlow's own lock has, in a cache of the test's own."""
+    bundle = forged(digits_bundle, tmp_path / "b")
+    lock = bundle / "emulate" / "requirements.txt"
+    (pin,) = [pin for pin in find_toolchain("2.19.1").lock.pins if pin.name == "six"]
+    line = f"six=={pin.version} {' '.join(f'--hash=sha256:{sha256}' for sha256 in pin.sha256)}\n"
+    lock.write_text(lock.read_text("utf-8") + line, "utf-8")
+    seal(bundle, json.loads((bundle / "bundle.json").read_text("utf-8")))
+    env = {**os.environ, "DROPKIT_CACHE": str(tmp_path / "cache")}
+    done = run_kit("emulate", str(bundle), env=env)
+    assert done.returncode == 2
+    assert "asks for packages that are not of its toolchain or runtime: six" in done.stderr
+    assert "next: a package runs code: look at it, and allow it with --allow-code" in done.stderr
+    done = run_kit("emulate", str(bundle), "--allow-code", env=env)
+    assert done.returncode == 0, done.stderr
+    assert list((tmp_path / "cache").rglob("site-packages/six.py"))
 
 
 # ---------------------------------------------------------------- into a project

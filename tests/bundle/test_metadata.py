@@ -12,6 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import flatbuffers
 import pytest
 from hostile_signature import signed
 from worlds import run_kit, write_recipe
@@ -170,6 +171,22 @@ open(sys.argv[1], "wb").write(converter.convert())
     after = read_tflite(attach(path.read_bytes(), b"\x08\0\0\0M001" + bytes(8), {}))
     assert any(buffer.offset > 1 and buffer.size == 256 for buffer in before.buffers)
     assert after.subgraphs == before.subgraphs, "the constants' digests are the same"
+
+
+def test_a_file_with_what_is_newer_than_the_pinned_versions_is_converted_by_one_of_them(bare: bytes) -> None:
+    """With one more field in its root: what later converters put constants in other files by."""
+    builder = flatbuffers.Builder(64)
+    builder.StartVector(4, 0, 4)
+    groups = builder.EndVector()
+    builder.StartObject(9)
+    builder.PrependUint32Slot(0, 3, 0)
+    builder.PrependUOffsetTRelativeSlot(8, groups, 0)
+    builder.Finish(builder.EndObject(), b"TFL3")
+    metadata = b"\x08\0\0\0M001" + bytes(8)
+    with pytest.raises(ModelError, match="it holds constants in other files, or what is newer than them") as error:
+        attach(bytes(builder.Output()), metadata, {})
+    assert error.value.hint == "convert it with a TensorFlow that `kit toolchains` lists"
+    assert attach(bare, metadata, {})
 
 
 # ---------------------------------------------------------------- damage

@@ -38,7 +38,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("DROPKIT_CACHE", str(tmp_path))
     for module in (venv, tools):
         monkeypatch.setattr(module, "_checked", set())
-    monkeypatch.setattr(venv, "_run", _install)
+    monkeypatch.setattr(venv, "_failure", _install)
     monkeypatch.setattr(wheels, "_download", lambda _lock, _python, _machine, folder: _put(folder / "thing.whl"))
     monkeypatch.setattr(tools, "_fetch_kotlin", lambda folder, _notify: _fetch(folder))
     monkeypatch.setattr(kotlin_compiler, "kotlin", lambda _notify: None)
@@ -51,11 +51,12 @@ def _put(path: Path) -> None:
     path.write_bytes(CONTENT)
 
 
-def _install(argv: list[str], _env: object, _what: str) -> None:
+def _install(argv: list[str], _env: object, _what: str) -> str:
     if "venv" in argv:
         _put(Path(argv[-1]) / "bin" / "python")
     else:
         _put(Path(argv[argv.index("--python") + 1]).parent.parent / "lib" / "thing.py")
+    return ""
 
 
 def _fetch(folder: Path) -> None:

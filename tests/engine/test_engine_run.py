@@ -64,9 +64,9 @@ KILLED = Exit(-9)
 @pytest.mark.parametrize(
     ("ended", "events", "message", "step"),
     [
-        (Exit(-11), (), "while it was to 'start Python' (local", "--tensorflow 2.18.1"),
+        (Exit(-11), (), "while it was to 'start Python' (local", "another TensorFlow version"),
         (Exit(-11), (LOADED, CALLED), "'load the model', in layer 'scale' (Scale) (local", "replace layer 'scale'"),
-        (Exit(-11), (LOADED, CALLED, TRACED), "'load the model: trace the model' (local", "--tensorflow 2.18.1"),
+        (Exit(-11), (LOADED, CALLED, TRACED), "'load the model: trace the model' (local", "another TensorFlow version"),
         (Exit(-11), (QUESTION, CONVERTED), "'convert to int8'; in question: layer 'gru' (While)", '"dynamic"'),
         (KILLED, (LOADED, CALLED), "killed (SIGKILL)", "--memory 16g"),
         (KILLED, (QUESTION, CONVERTED), "in question: layer 'gru'", "fewer samples: [quantize] count"),

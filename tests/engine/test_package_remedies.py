@@ -15,6 +15,7 @@ from typing import Any, cast
 import docker
 import pytest
 from test_container_archive import a_mirror_with, locked, make_deb, make_wheel, member
+from test_image_pins import copied
 
 from kit.container import debian_mirror
 from kit.container.base_image import DATA, Base, read_image, sources
@@ -23,12 +24,15 @@ from kit.container.bytecode_layer import _entry as bytecode_entry
 from kit.container.client import machine
 from kit.container.debian_layer import write_debian_layer
 from kit.container.debian_mirror import fetch_debs, read_debs
+from kit.container.image import Image, ensure_pinned, pin_image
 from kit.container.image_digest import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
 from kit.container.image_load import load_image, run_to_end
+from kit.container.image_transfer import _saved
 from kit.container.layers import Entry, Layer, file_entry, image_archive, image_config, write_layer
 from kit.container.wheel_layer import write_wheel_layer
 from kit.engine.run import choose_engine
 from kit.errors import EngineError
+from kit.toolchains.toolchain import find_toolchain
 
 GOOD = {"thing/a.py": b"good"}
 PYTHON = "usr/bin/python3.11"
@@ -317,6 +321,99 @@ def test_an_engine_that_breaks_is_left_for_the_local_one() -> None:
     hint = refused(lambda: run_to_end(broken, "image", ["true"], {}), "the engine cannot run a container")
     assert hint == "see `docker info`, or build with --engine local"
     assert choose_engine("local", print).name == "local"
+
+
+def full(client: docker.DockerClient, *places: str) -> docker.DockerClient:
+    """Let an engine refuse to load or to save for lack of space."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise docker.errors.APIError("write /var/lib/docker/tmp: no space left on device")
+
+    for place in places:
+        setattr(client.images, place, fail)
+    return client
+
+
+def having(saved_to: Path, **more: Any) -> docker.DockerClient:
+    """Return an engine with one image: saved, as `saved` writes it, and loaded under any tag."""
+    (layer,) = read_image(saved_to, "amd64").layers
+    image = SimpleNamespace(
+        id="sha256:1", attrs={"RootFS": {"Layers": [layer.diff_id]}, "Size": 1}, save=lambda: [saved_to.read_bytes()]
+    )
+    images = SimpleNamespace(load=list, get=lambda _reference: image, remove=lambda _reference: None)
+    return engine(images=images, **more)
+
+
+def test_an_engine_without_space_takes_and_gives_an_image_when_its_disk_has_some(tmp_path: Path) -> None:
+    archive = saved(tmp_path)
+    layers = read_image(archive, "amd64").layers
+    config = image_config("amd64", list(layers), {})
+    image = Image("sha256:1", "kit/test:1", "base", "python3.11", (), 1)
+
+    def load(client: docker.DockerClient) -> object:
+        return load_image(client, config, layers, "kit/test:1")
+
+    def save(client: docker.DockerClient) -> bytes:
+        with _saved(client, image, tmp_path) as path:
+            return path.read_bytes()
+
+    hint = refused(lambda: load(full(having(archive), "load")), "the engine cannot load an image")
+    assert hint == "give its disk more space: `docker system df` shows what is taken"
+    assert load(having(archive))
+    hint = refused(lambda: save(full(having(archive), "get")), r"the engine cannot save kit/test:1")
+    assert hint == "see `docker info`, and whether the disk has space for the image"
+    assert save(having(archive)) == archive.read_bytes()
+
+
+def test_a_base_that_no_registry_gives_is_made_of_debian_packages(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or it is given: after a login, say. The packages of Debian: test_a_mirror_with_other_content has these."""
+    archive, logged_in = saved(tmp_path), list[str]()
+
+    def pull(*_: object, **__: object) -> list[dict[str, str]]:
+        return [{}] if logged_in else [{"error": "unauthorized: incorrect username or password"}]
+
+    def get(_reference: str) -> None:
+        raise docker.errors.NotFound("no such image")
+
+    def client() -> docker.DockerClient:
+        found = having(archive, api=SimpleNamespace(pull=pull, post=None))
+        there = found.images.get
+        found.images.get = there if logged_in else get
+        return found
+
+    monkeypatch.setenv("DROPKIT_BASE", "registry")
+    (registry,) = sources("x86_64")
+    hint = refused(lambda: registry.obtain(client(), tmp_path, print), "no registry gives python.*unauthorized")
+    assert hint == "check the network and `docker login`, or set DROPKIT_BASE=debian"
+    logged_in.append("corp")
+    assert isinstance(registry.obtain(client(), tmp_path, print), Base)
+    broken = full(having(archive), "get")
+    monkeypatch.setattr("kit.container.base_image._has", lambda _client, _reference: True)
+    hint = refused(lambda: registry.obtain(broken, tmp_path, print), "the engine cannot save it")
+    assert hint == "set DROPKIT_BASE=debian: that base comes from Debian packages, and no registry is asked"
+    monkeypatch.setenv("DROPKIT_BASE", "debian")
+    (debian,) = sources("x86_64")
+    content = make_deb(tmp_path / "whole.deb", [member("./usr/bin/x")]).read_bytes()
+    a_mirror_with(tmp_path, content, monkeypatch)
+    monkeypatch.setattr("kit.container.base_image.read_debs", lambda _lock: [locked(content)])
+    assert isinstance(debian.obtain(broken, tmp_path, print), Base)  # of which it asks nothing
+
+
+def test_a_toolchain_without_a_pin_is_pinned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an image at hand for the one that is built: what --pin adds is the pin."""
+    toolchain = copied(find_toolchain("2.19.1"), tmp_path / "toolchain")
+    for file in toolchain.folder.glob("image*.toml"):
+        file.unlink()
+    monkeypatch.setattr("kit.container.image.TOOLCHAINS", tmp_path / "none")
+    image = Image(PIN.id, "kit/test:1", "base", PIN.python, (PIN.base, PIN.wheels, PIN.bytecode), 1)
+    monkeypatch.setattr("kit.container.image._ensure", lambda *_: image)
+    client = engine(info=lambda: {"Architecture": "x86_64"})
+    hint = refused(lambda: ensure_pinned(client, toolchain, print), "no image is pinned for amd64")
+    assert hint == "`inv image V --pin` pins it (for maintainers)"
+    pin_image(client, toolchain, print)
+    assert ensure_pinned(client, toolchain, print) == image
 
 
 def test_byte_code_out_of_its_place_is_compiled_again(tmp_path: Path) -> None:

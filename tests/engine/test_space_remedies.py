@@ -67,7 +67,7 @@ def test_a_disk_that_an_installer_fills_is_left_by_both_variables(
 @pytest.mark.parametrize("kind", ["venv", "wheel"])
 def test_a_cache_that_cannot_be_written_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
     monkeypatch.setattr(venv, "_checked", set())
-    monkeypatch.setattr(venv, "_run", _install)
+    monkeypatch.setattr(venv, "_failure", _install)
     monkeypatch.setattr(wheels, "_download", lambda _lock, _python, _machine, folder: _put(folder / "thing.whl"))
     (tmp_path / "file").write_bytes(CONTENT)
     obtain = ENTRIES[kind][1]

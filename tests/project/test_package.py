@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -58,6 +60,20 @@ def test_doctor_says_what_this_machine_has_as_json() -> None:
     rows = {row["what"]: row for row in json.loads(done.stdout)}
     assert rows["local engine"]["ok"]
     assert "free" in rows["cache"]["found"]
+
+
+def test_a_command_for_a_checkout_runs_in_one(tmp_path: Path) -> None:
+    """An installed dropkit is the package alone; a clone has what is beside it, docs among these."""
+    shutil.copytree(ROOT / "kit", tmp_path / "kit", ignore=shutil.ignore_patterns("__pycache__"))
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    for command in ("errors", "test"):
+        done = run_kit(command, cwd=tmp_path, env=env)
+        assert done.returncode == 2
+        assert "this command is for a checkout of dropkit, and this is an installed one" in done.stderr
+        assert "next: clone the repository, and run it there" in done.stderr
+    (tmp_path / "docs").mkdir()
+    assert run_kit("errors", cwd=tmp_path, env=env).returncode == 0
+    assert (tmp_path / "docs" / "errors.md").read_text("utf-8") == (ROOT / "docs" / "errors.md").read_text("utf-8")
 
 
 def test_toolchains_lists_every_pin_with_its_lock() -> None:

@@ -113,6 +113,33 @@ class Doubled(quantization.QuantizeConfig):  # type: ignore[misc, name-defined]
         return {}
 
 
+def again(folder: Path) -> None:
+    """Write models that have to be trained or saved in another way: of four bits, and clusters around an LSTM."""
+    from tensorflow_model_optimization.python.core.quantization.keras.experimental.default_n_bit import (
+        default_n_bit_quantize_scheme as n_bit,
+    )
+
+    def keep(name: str, model: Any) -> None:
+        model.optimizer = None
+        model.save(folder / name)
+
+    image, y, _, _ = digits()
+    keras.utils.set_random_seed(SEED)
+    layers, given = keras.layers, keras.layers.Input((8, 8, 1), name="image")
+    x = layers.ReLU(6.0, name="relu")(layers.Conv2D(4, 3, name="conv")(given))
+    scores = layers.Dense(10, activation="softmax", name="digit")(layers.Flatten(name="flat")(x))
+    small = fit(keras.Model(given, scores, name="net"), image, y, 2)
+    scheme = n_bit.DefaultNBitQuantizeScheme(num_bits_weight=4, num_bits_activation=8)
+    keep("nbit.h5", fit(quantization.quantize_apply(quantization.quantize_annotate_model(small), scheme), image, y, 1))
+    rows = layers.Input((8, 8), name="image")
+    scores = layers.Dense(10, activation="softmax", name="digit")(layers.LSTM(6, name="lstm")(rows))
+    lines = fit(keras.Model(rows, scores, name="rows"), image[..., 0], y, 2)
+    centroids = clustering.CentroidInitialization.LINEAR
+    clusters = clustering.cluster_weights(lines, number_of_clusters=8, cluster_centroids_init=centroids)
+    keep("clustered-rnn.h5", fit(clusters, image[..., 0], y, 1))
+    keep("clustered-rnn-stripped.h5", clustering.strip_clustering(clusters))
+
+
 def main(folder: Path) -> None:
     """Write every model, and expected.npz with the test images, their labels and what each model gives."""
     image, y, test, test_y = digits()
@@ -148,6 +175,7 @@ def main(folder: Path) -> None:
     stripped = quantization.quantize_annotate_model(clustering.strip_clustering(clusters))
     preserving = tfmot.experimental.combine.Default8BitClusterPreserveQuantizeScheme()
     keep("cqat.h5", fit(quantization.quantize_apply(stripped, preserving), image, y, 2))
+    again(folder)
     flat, dense = keras.layers.Flatten(input_shape=(8, 8, 1)), keras.layers.Dense(10, name="digit")
     with quantization.quantize_scope({"Doubled": Doubled}):
         custom = quantization.quantize_apply(keras.Sequential([annotate(flat), annotate(dense, Doubled())]))

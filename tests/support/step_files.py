@@ -64,7 +64,49 @@ def joins(other: str) -> Case:
     return Case(Tried(m.joined("pre", other), replace(JOIN, parts=parts)), says, step, right)
 
 
+WORDS = """
+import keras, tensorflow as tf
+class Ids(keras.layers.Layer):
+    def call(self, text):
+        return tf.one_hot(tf.strings.to_hash_bucket_fast(text, 8), 8)
+    def compute_output_spec(self, text):
+        return keras.KerasTensor((None, 8))
+class Net(keras.Model):
+    def call(self, text, training=None, mask=None):
+        ids = tf.one_hot(tf.strings.to_hash_bucket_fast(text, 8), 8)
+        return [self.get_layer(name)(ids) for name in ("score", "other")]
+def build_model():
+    text = keras.Input((), dtype="string", name="text")
+    ids = Ids()(text)
+    return Net(text, [keras.layers.Dense(3, name="score")(ids), keras.layers.Dense(2, name="other")(ids)])
+"""
+WEIGHTS = replace(
+    PLAIN, parts=(ModelPart("model.weights.h5", "weights", False, "model.weights.h5"),), code=True, allow_code=True
+)
+BUILDS = """
+import keras
+def build_model():
+    x = keras.Input((8,), name="x")
+    return keras.Model(x, [keras.layers.Dense(3, name="score")(x), keras.layers.Dense(2, name="other")(x)])
+"""
 FILES = {
+    "a build_model that is of somebody else": Case(
+        Tried(m.weights, WEIGHTS, "from functools import partial\nbuild_model = partial(int, 'wide')\n"),
+        "build_model() fails: ", "correct [model] code", (Tried(m.weights, WEIGHTS, BUILDS),),
+    ),
+    "models inside models": Case(
+        Tried(m.nested(120), PLAIN), "its parts are nested deeper than Python can follow",
+        "save a model with fewer models inside models", (Tried(m.nested(20), PLAIN),),
+    ),
+    "a text that no layer reads": Case(
+        Tried(m.weights, WEIGHTS, WORDS), "the input 'text' is text, which TFLite models in an app do not take",
+        "feed ids: turn text into numbers in the app, before the model", (Tried(m.weights, WEIGHTS, BUILDS),),
+    ),
+    "a variable that a call makes": rebuilt(
+        m.module("made"), SAVED, "2 variables could not be frozen",
+        "the model makes variables of its own inside its call: make them in build(), or keep them out of it",
+        m.module("scale"), m.module("twice"),
+    ),
     "outputs of other names than the inputs behind": joins("misnamed"),
     "outputs of other shapes than the inputs behind": joins("short"),
     "a key that no Keras has": Case(

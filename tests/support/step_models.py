@@ -264,6 +264,11 @@ def lambda_layer() -> Any:
     return k.Model(x, k.layers.Dense(3, name="score")(k.layers.Lambda(lambda t: t * 2.0, name="double")(x)))
 
 
+def weights(folder: Path) -> None:
+    """Write the weights of the dense model alone."""
+    dense()().save_weights(folder / "model.weights.h5")
+
+
 def joined(*files: str) -> Write:
     """Return what writes parts: `pre` gives left [3] and right [2], `net` takes them, `misnamed` and `short` do not."""
 
@@ -280,6 +285,25 @@ def joined(*files: str) -> Write:
                 both = k.layers.Concatenate(name="both")([right, taking[file]])
                 made = k.Model([right, taking[file]], k.layers.Dense(2, name="score")(both))
             made.save(folder / f"{file}.keras")
+
+    return write
+
+
+def nested(depth: int) -> Write:
+    """Return what writes `x` [N, 8] -> `score` [N, 3], a model inside a model inside a model."""
+
+    def write(folder: Path) -> None:
+        import sys
+
+        k, usual = keras(), sys.getrecursionlimit()
+        sys.setrecursionlimit(100_000)  # whoever made it had to do so
+        x = k.Input((8,), name="x")
+        model = k.Model(x, k.layers.Dense(3, name="score")(x), name="innermost")
+        for at in range(depth):
+            x = k.Input((8,), name="x")
+            model = k.Model(x, model(x), name=f"around{at}")
+        model.save(folder / "model.keras")
+        sys.setrecursionlimit(usual)
 
     return write
 
@@ -324,6 +348,15 @@ def module(*keys: str, unsigned: bool = False) -> Write:
         tf.saved_model.save(holder, str(folder / "model"), signatures=signatures)
 
     return write
+
+
+def _made(x: Any) -> dict[str, Any]:
+    """Return a product with a variable that the call makes, past tf.Variable."""
+    import tensorflow as tf
+
+    handle = tf.raw_ops.VarHandleOp(dtype=tf.float32, shape=[3], shared_name="made")
+    tf.raw_ops.AssignVariableOp(resource=handle, value=tf.constant([1.0, 2.0, 3.0]))
+    return {"y": x * tf.raw_ops.ReadVariableOp(resource=handle, dtype=tf.float32)}
 
 
 def _functions() -> tuple[Any, dict[str, Any]]:
@@ -384,6 +417,7 @@ def _functions() -> tuple[Any, dict[str, Any]]:
         "printed": (printed, row),
         "read": (read, row),
         "python": (python, row),
+        "made": (_made, row),
         "unranked": (unranked, spec(None, tf.float32, name="x")),
         "ranked": (unranked, spec([None, 3], tf.float32, name="x")),
         "logged": (lambda x: {"y": tf.debugging.check_numerics(tf.math.log(x), "no logarithm")}, row),

@@ -16,9 +16,10 @@ from worlds import DIGITS, ROOT, run_kit, write_recipe
 from kit.errors import EngineError, ModelError, RecipeError
 from kit.source_model.model_file import ModelFile, read_model_file
 from kit.toolchains.lockfile import read_lock
+from kit.toolchains.operator_probe import _whole, ask
 from kit.toolchains.selection import choose_toolchain
 from kit.toolchains.toolchain import LOCKS, find_runtime, find_toolchain, toolchains
-from kit.toolchains.venv import toolchain_venv
+from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 PINNED = tuple(toolchains())
 NEVER_IMPORTED = {"grpcio", "jax", "jaxlib", "libclang", "scipy", "tensorboard", "tensorflow-estimator", "wheel"}
@@ -353,3 +354,20 @@ def test_what_the_data_says_of_a_toolchain_is_what_its_keras_loads(reader: str, 
     loaded = json.loads(subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()[-1])
     said = [find_toolchain(reader).can_load(file.suffix, file.keras) for file in files]
     assert dict(zip(WRITTEN, loaded, strict=True)) == dict(zip(WRITTEN, said, strict=True))
+
+
+def test_a_runtime_that_cannot_be_asked_is_made_again(tmp_path: Path) -> None:
+    """Its venv, that is: with a Python that ends at once, and with the one that is made."""
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'ImportError: libstdc++.so.6' >&2\nexit 1\n", "utf-8")
+    broken.chmod(0o755)
+    with pytest.raises(EngineError, match="the runtime cannot be asked: ImportError") as error:
+        ask(broken, {"ADD": [1]})
+    assert error.value.hint == "delete that venv and run `inv bench --operators` again"
+    runtime = find_runtime("litert:2.3.0")
+    made = runtime_venv(runtime, runtime.lock(images=True), lambda _line: None)
+    assert ask(made, {"ADD": [1, 32]}) == {"ADD": [1]}
+
+
+def test_versions_below_a_gap_are_left_out() -> None:
+    assert (_whole([1, 2, 3]), _whole([1, 3, 4]), _whole([5])) == ((1, 3), (3, 4), (5, 5))

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import h5py
 import numpy as np
 import pytest
 from worlds import SUPPORT, run_kit
@@ -160,6 +162,40 @@ def test_a_configuration_of_the_users_own_is_named_and_its_saved_model_builds(wo
     assert "save it as a SavedModel with the code that trained it, tf.saved_model.save(model, 'folder')" in message
     world.build("custom", INT8)
     assert world.off("custom.h5") < 0.1
+
+
+def test_four_bits_are_eight_after_the_next_step(world: World) -> None:
+    message = world.build("nbit.h5", INT8, code=3)
+    assert "layer 'relu' was trained with tfmot's experimental n-bit scheme (" in message
+    assert "next: train it with tfmot's default scheme of 8 bits: quantize_apply(model)" in message
+    world.build("qat-2.19.h5", INT8)  # which is trained so
+
+
+@pytest.mark.slow
+def test_clusters_around_an_lstm_are_stripped_with_tfmot(world: World) -> None:
+    message = world.build("clustered-rnn.h5", "scheme = 'float32'", code=3)
+    assert "layer 'lstm' is a recurrent layer with tfmot's clustering still around it, which is not read" in message
+    step = "with the code that trained it, save tfmot.clustering.keras.strip_clustering(model) instead"
+    assert f"next: {step}" in message
+    world.build("clustered-rnn-stripped.h5", "scheme = 'float32'")  # which is what that gave
+
+
+@pytest.mark.slow
+def test_a_wrapper_with_other_variables_is_saved_in_the_other_format(world: World) -> None:
+    """As a version of tfmot would write it that keeps one more number: none is known that does."""
+    path, weights = world.folder / "qat-2.19.keras", world.folder / "model.weights.h5"
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    weights.write_bytes(members[weights.name])
+    with h5py.File(weights, "r+") as file:
+        file["layers/quantize_wrapper_v2/vars"]["5"] = np.zeros((), np.float32)
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, weights.read_bytes() if name == weights.name else content)
+    message = world.build(path.name, INT8, code=3)
+    assert "variables in the file, not those that tfmot writes" in message
+    assert "next: save it again with tfmot 0.8 and Keras 2.12 or newer, as .h5" in message
+    world.build("qat-2.19.h5", INT8)
 
 
 def test_int8_without_data_is_refused_for_a_model_without_ranges(world: World) -> None:

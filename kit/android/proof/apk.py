@@ -24,6 +24,7 @@ STORED = (".tflite", ".bin")  # with the dot: without it aapt2 deflates the file
 PAGE = 16 * 1024
 TARGET_SDK = 29  # of Debian's framework-res
 LIMIT = 120.0  # seconds for one tool
+_DOCTOR = "run `kit doctor`, which tries each of these tools"
 _SIGNING = DESKTOP / "signing"
 _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
 <manifest xmlns:android="http://schemas.android.com/apk/res/android" package="{package}.dropkittest"
@@ -54,7 +55,7 @@ def build_apk(bindings: Bindings, target: Path, scratch: Path, *, stored: Sequen
         if not any(line.startswith(f"Verified using {scheme} scheme") and line.endswith("true") for line in reported):
             raise CheckError(
                 f"{target.name}: apksigner does not find its {scheme} signature",
-                "`apksigner verify --verbose` on it says which one it has; build it again: `kit android BUNDLE`",
+                _DOCTOR,
             )
     write_whole(target, signed.read_bytes())
 
@@ -120,6 +121,6 @@ def _run(argv: Sequence[str]) -> list[str]:
     if done.returncode:
         raise EngineError(
             f"{tool} gave up:\n  {(done.stderr or done.stdout).strip()[-600:]}",
-            "run `kit doctor`, which tries each of these tools; the lines above are its own",
+            _DOCTOR,
         )
     return done.stdout.splitlines()

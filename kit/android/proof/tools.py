@@ -33,6 +33,7 @@ INSTALL = (
     "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner"
     " android-framework-res"
 )
+CHECK_REGISTRY = "check the network and npm's registry settings: `npm config get registry`"
 _JARS = {"jna": "jna.jar", "junit": "junit4.jar", "hamcrest": "hamcrest.jar"}
 _FRAMEWORK = Path("usr/share/android-framework-res/framework-res.apk")
 _checked: set[Path] = set()  # by this process: once is enough
@@ -136,12 +137,10 @@ def _fetch_kotlin(folder: Path, notify: Notify) -> None:
         if done.returncode or packed is None:
             raise EngineError(
                 f"npm cannot fetch kotlin-compiler {KOTLIN}:\n  {done.stderr.strip()[-600:]}",
-                "check the network and npm's registry settings",
+                CHECK_REGISTRY,
             )
         if b64encode(sha512(packed.read_bytes()).digest()).decode() != KOTLIN_SHA512:
-            raise EngineError(
-                f"kotlin-compiler {KOTLIN} is not the pinned one", "another registry may respond: npm ping"
-            )
+            raise EngineError(f"kotlin-compiler {KOTLIN} is not the pinned one", CHECK_REGISTRY)
         unpacked = Path(scratch) / "unpacked"
         with tarfile.open(packed) as archive:
             archive.extractall(unpacked, filter="data")

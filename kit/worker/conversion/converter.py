@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import FLOAT, LESS
 from kit.shared.job import Job, JobError
 from kit.worker.conversion.calibration import resizing
 from kit.worker.conversion.export import Exported
@@ -162,7 +163,8 @@ def _refusal(error: Exception, job: Job, source: Origin) -> JobError:
             "a recurrent layer cannot be converted with this open axis: TFLite's lists need a fixed batch",
             "give [model] batch = 1, or leave it out; an open axis of the sequence alone often works",
         )
-    return JobError("model", f"the converter refuses the model: {_shown(text, source)}", _next(job))
+    hint = LESS if job.scheme == "float32" else FLOAT
+    return JobError("model", f"the converter refuses the model: {_shown(text, source)}", hint)
 
 
 def _shown(text: str, source: Origin) -> str:
@@ -176,12 +178,8 @@ def _shown(text: str, source: Origin) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     telling = next((line for line in lines if "error:" in line), lines[0] if lines else "it does not say why")
     where, _, cause = telling.rpartition("error: ")
+    if cause.startswith("loc("):
+        place, _, cause = cause.rpartition("): ")
+        where += place
     layers = source.layers_of(re.findall(r'"([^"@:]+)(?:@[^"]*)?"', where))
     return (f"layer '{layers[-1]}': " if layers else "") + cause[:240]
-
-
-def _next(job: Job) -> str:
-    version = "take another TensorFlow version, as in --tensorflow 2.18.1"
-    if job.scheme != "float32":
-        return f'{version}; or [quantize] scheme = "float32", which shows whether quantization is the cause'
-    return f"{version}; or end the file before that layer: [model] outputs"

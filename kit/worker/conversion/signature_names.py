@@ -12,6 +12,7 @@ from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
+from kit.shared.another_version import ANOTHER
 from kit.shared.job import JobError
 from kit.worker.conversion.export import Exported
 
@@ -33,7 +34,7 @@ def settle(content: bytes, wanted: Sequence[Exported]) -> bytes:
     }
     for each in wanted:
         if each.key not in found:
-            raise JobError("model", f"the produced file lacks the signature '{each.key}'", _ANOTHER)
+            raise JobError("model", f"the produced file lacks the signature '{each.key}'", ANOTHER)
         signature = found[each.key]
         subgraph = model.Subgraphs(signature.SubgraphIndex())
         for slots, pairs in ((_INPUTS, each.inputs), (_OUTPUTS, each.outputs)):
@@ -76,9 +77,6 @@ def resources(content: bytes) -> list[str]:
     return sorted(found)
 
 
-_ANOTHER = "the converter lost it: take another TensorFlow version, as in --tensorflow 2.18.1"
-
-
 def _settle(
     data: bytearray, signature: Any, subgraph: Any, slots: dict[str, int], pairs: Sequence[tuple[str, str]], key: str
 ) -> None:
@@ -93,7 +91,7 @@ def _settle(
         raise JobError(
             "model",
             f"signature '{key}' of the produced file lacks {', '.join(missing)}: it has {sorted(by_name)}",
-            _ANOTHER,
+            ANOTHER,
         )
     _write_tables(data, signature, slots["signature"], [by_name[word][0] for word, _ in pairs])
     _write_numbers(data, subgraph, slots["subgraph"], [by_name[word][1] for word, _ in pairs], key)
@@ -128,7 +126,7 @@ def _write_numbers(data: bytearray, table: Any, slot: int, numbers: Sequence[int
         return
     start, length = table.Vector(offset), table.VectorLen(offset)
     if len(numbers) > length:
-        raise JobError("model", f"signature '{key}' of the produced file shares a tensor between two names", _ANOTHER)
+        raise JobError("model", f"signature '{key}' of the produced file shares a tensor between two names", ANOTHER)
     for i, number in enumerate(numbers):
         struct.pack_into("<i", data, start + 4 * i, number)
     struct.pack_into("<I", data, start - 4, len(numbers))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import ANOTHER, FLOAT, LESS
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
 from kit.shared.preprocess import dequantize, quantize
 from kit.worker.evaluation.kernel_errors import explained
@@ -158,8 +159,7 @@ _NO_FLEX = "it needs TensorFlow's own kernels, and the interpreter has them up t
 
 def _next(bound: float | None) -> str:
     """Return what to try where the file does not run. bound: None but for float32."""
-    other = "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before it: [model] outputs"
-    return other if bound is not None else f'take [quantize] scheme = "float32"; or {other}'
+    return FLOAT if bound is None else LESS
 
 
 def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[TensorSpec, ...]:
@@ -168,7 +168,7 @@ def _specs(details: Mapping[str, Any], wanted: Sequence[TensorSpec]) -> tuple[Te
         raise JobError(
             "model",
             f"the produced file has {sorted(details)} where the model has {sorted(names)}",
-            "the converter lost a name: take another TensorFlow version, as in --tensorflow 2.18.1",
+            ANOTHER,
         )
     return tuple(_spec(spec, details[spec.name]) for spec in wanted)
 

@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import ANOTHER
 from kit.shared.job import DYNAMIC, JobError, TensorSpec
 from kit.worker.evaluation.interpreter import Product, raw, real
 from kit.worker.evaluation.metrics import reference
@@ -105,7 +106,7 @@ def _refuse_other(got: Arrays, wanted: Arrays, bound: float) -> None:
             raise JobError(
                 "model",
                 f"the output '{name}' of the produced file differs by {off:.4g} from the model's, in float32",
-                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
+                ANOTHER,
             )
 
 
@@ -247,7 +248,7 @@ def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: C
             raise JobError(
                 "model",
                 f"the output '{name}' of the produced file is drawn from another distribution than the model's",
-                "the converter changed the model: take another TensorFlow version, as in --tensorflow 2.18.1",
+                ANOTHER,
             )
 
 
@@ -278,5 +279,5 @@ def _swapped(what: str, name: str, other: str) -> JobError:
     return JobError(
         "model",
         f"the {what} '{name}' of the produced file is the model's '{other}'",
-        "the converter mixed up the names: take another TensorFlow version, as in --tensorflow 2.18.1",
+        ANOTHER,
     )

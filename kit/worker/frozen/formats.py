@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.another_version import ANOTHER
 from kit.shared.job import (
     DYNAMIC,
     FROZEN,
@@ -130,7 +131,7 @@ def _compare(spec: TensorSpec, got: np.ndarray, wanted: Mapping[str, np.ndarray]
         raise JobError(
             "model",
             f"the output '{spec.name}' of the frozen graph differs by {off:.4g} from the model's",
-            "take another TensorFlow version, as in --tensorflow 2.18.1",
+            ANOTHER,
         )
 
 
