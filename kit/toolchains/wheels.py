@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from filelock import FileLock
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file
-from kit.lifetime.tied import tied
+from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.space import WHEELS_BYTES, full_error, need_space
 from kit.toolchains.stamp import sentence
@@ -91,15 +90,12 @@ def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
 
 
 def _pip(argv: Sequence[str], what: str) -> None:
-    done = subprocess.run(
-        tied(argv), capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"}
-    )
+    done = run_download(argv, {**os.environ, "PIP_NO_INPUT": "1"})
     if done.returncode:
         if full := full_error("the locked packages", done.stderr):
             raise full
-        lines = [line for line in done.stderr.splitlines() if not line.startswith(("WARNING", "[notice]"))]
         raise EngineError(
-            f"{what}: the locked packages cannot be downloaded:\n  " + "\n  ".join(lines[-6:]),
+            f"{what}: the locked packages cannot be downloaded:{complaint(done.stderr)}",
             "check the network and pip's index settings (`python -m pip config list`), then run it again",
         )
 

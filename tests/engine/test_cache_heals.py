@@ -55,7 +55,7 @@ def _install(argv: list[str], _env: object, _what: str) -> None:
     if "venv" in argv:
         _put(Path(argv[-1]) / "bin" / "python")
     else:
-        _put(Path(argv[argv.index("--python") + 1]).parent.parent / "lib" / "thing.py")
+        _put(Path(argv[0]).parent.parent / "lib" / "thing.py")
 
 
 def _fetch(folder: Path) -> None:
