@@ -126,8 +126,8 @@ def _count_bytes(folder: Path) -> int:
 def _ensure(name: str, lock: Lock, python: str, install: _Install) -> Path:
     folder = venv_folder(name, lock, python)
     executable = folder / "bin" / "python"
-    if folder in _checked or not _faults(folder):
-        keep_shared(folder)
+    # Kept before it is looked at: `clean` could remove it between the two.
+    if keep_shared(folder) and (folder in _checked or not _faults(folder)):
         _checked.add(folder)
         return executable
     try:

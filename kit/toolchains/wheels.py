@@ -11,6 +11,7 @@ from filelock import FileLock
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file
+from kit.lifetime.locks import keep_shared
 from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.space import WHEELS_BYTES, full_error, need_space
@@ -28,11 +29,13 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
     where a wheel cannot be had or is not the locked one.
     """
     folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
-    if (folder / ".complete").exists() and (found := _find(lock, folder)):
+    if keep_shared(folder) and (folder / ".complete").exists() and (found := _find(lock, folder)):
         return found
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
+            folder.mkdir(exist_ok=True)
+            keep_shared(folder)
             return _find(lock, folder) or _fetch(lock, python, machine, folder, notify)
     except OSError as error:
         raise EngineError(

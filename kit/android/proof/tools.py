@@ -106,7 +106,7 @@ def kotlin(notify: Notify) -> Kotlin:
     """
     folder = cache_dir() / "kotlin" / KOTLIN
     lib = folder / "package" / "lib"
-    if folder not in _checked and _faults(folder):
+    if not keep_shared(folder) or (folder not in _checked and _faults(folder)):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{KOTLIN}.lock")):
             if faults := _faults(folder):
