@@ -19,11 +19,12 @@ from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.change import Change, change_all
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import read_intact
+from kit.bundle.manifest import read_intact, unchanged
 from kit.bundle.manifest_check import inside
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
 from kit.files import json_text, sha256_bytes, sha256_file, writable
+from kit.lifetime.locks import alone
 from kit.render import render_text
 
 GRADLE = "dropkit.gradle"
@@ -53,16 +54,18 @@ def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -
     needs another runtime; RecipeError as plan_pack; OutputError where a file of the user's own is in the way, with
     nothing written.
     """
-    manifest = read_intact(bundle)
     module = find_module(into)
-    state = _read_state(module)
-    files = _contents(bundle, manifest)
-    if variants is not None:
-        files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
-    after = State({**state.bundles}, dict(state.generated))
-    groups = None if variants is None else tuple(sorted(variants))
-    after.bundles[manifest.id] = _dropped(manifest, files, groups)
-    return _apply(module, state, after, files, manifest.id)
+    with unchanged(bundle):
+        manifest = read_intact(bundle)
+        files = _contents(bundle, manifest)
+        if variants is not None:
+            files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
+        groups = None if variants is None else tuple(sorted(variants))
+        dropped = _dropped(manifest, files, groups)
+    with alone(module):
+        state = _read_state(module)
+        after = State({**state.bundles, manifest.id: dropped}, dict(state.generated))
+        return _apply(module, state, after, files, manifest.id)
 
 
 def remove(name: str, into: Path) -> Dropped:
@@ -71,12 +74,13 @@ def remove(name: str, into: Path) -> Dropped:
     Raises RecipeError where it is not in, OutputError where a file was changed by hand.
     """
     module = find_module(into)
-    state = _read_state(module)
-    if name not in state.bundles and not state.pending:
-        there = ", ".join(sorted(state.bundles)) or "none"
-        raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
-    after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
-    return _apply(module, state, after, {}, name)
+    with alone(module):
+        state = _read_state(module)
+        if name not in state.bundles and not state.pending:
+            there = ", ".join(sorted(state.bundles)) or "none"
+            raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
+        after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
+        return _apply(module, state, after, {}, name)
 
 
 def find_module(into: Path) -> Path:
