@@ -106,12 +106,13 @@ def errors(ctx: Context, debug: bool = False) -> None:
     """Write docs/errors.md, every refusal with its next step, from the source (in a checkout)."""
     from kit.files import write_whole
     from kit.refusals.page import error_page
+    from kit.render import templates
 
     package = Path(__file__).parent.parent
     target = package.parent / "docs" / "errors.md"
     if not target.parent.is_dir():
         raise RecipeError(_CHECKOUT, "clone the repository, and run it there")
-    write_whole(target, error_page(package).encode())
+    write_whole(target, error_page(package, templates() / "bundle/emulate/harness").encode())
     sys.stdout.write(f"{target}\n")
 
 

@@ -64,13 +64,24 @@ model: the conversion process died while it was to 'load the model', in layer 's
 """
 
 
-def error_page(root: Path) -> str:
-    """Return the page for the package at root, the same text for the same source."""
+_HARNESS = """\
+## The harness of a bundle
+
+`emulate/emulate.py` in a bundle prints one line, `emulate: what is wrong; what to do`, and ends with 2, or with 5 where
+something is not installed:
+
+"""
+
+
+def error_page(root: Path, harness: Path) -> str:
+    """Return the page for the package at root and a bundle's own harness, the same text for the same source."""
     found = refusals(root)
     parts = [_HEAD.format(causes=_table(("cause", "next"), ((_cell(c.cause), _cell(c.hint)) for c in causes(root))))]
     for code, title in _TITLES.items():
         rows = sorted(_row(each) for each in found if each.code == code)
         parts.append(f"## {title}\n\n{_table(('message', 'next', 'from'), iter(dict.fromkeys(rows)))}")
+    rows = sorted(_row(refusal) for refusal in refusals(harness))
+    parts.append(f"{_HARNESS}{_table(('message', 'next', 'from'), iter(dict.fromkeys(rows)))}")
     return "\n".join(parts)
 
 

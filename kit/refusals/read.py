@@ -19,6 +19,7 @@ from kit.recipe.validation_messages import RULES
 _CODES = {kind.__name__: kind.code for kind in KINDS.values()}
 _CODES |= {"DifferenceError": DifferenceError.code, "MissingToolError": EngineError.code}
 _RAISED_APART = ("android/desktop", "shared/job.py", "errors.py")  # classes, and programs of another process
+_HARNESS = {"USAGE": 2, "MISSING": 5}  # as templates/bundle/emulate/harness/errors.py has them
 _MOST = 12  # variants of one text
 PASSED_ON = "<what that check says>"  # of a gate, a step of the Android proof, a check of verify
 _DEEPEST = 4  # names and functions that stand for one another
@@ -49,12 +50,12 @@ class Cause:
 
 
 def refusals(root: Path) -> list[Refusal]:
-    """Return every refusal in the package at root, by exit code, module and line."""
+    """Return every refusal in the package at root, by exit code, module and line: kit, or a bundle's own harness."""
     modules = {str(path.relative_to(root)): _module(path, root) for path in sorted(root.rglob("*.py"))}
     found = [
         refusal
         for name, module in modules.items()
-        if not name.startswith(_RAISED_APART)
+        if root.name != "kit" or not name.startswith(_RAISED_APART)
         for refusal in module.refusals(name)
     ]
     return sorted(found, key=lambda each: (each.code, each.module, each.line))
@@ -87,6 +88,8 @@ class _Module:
             arguments = list(call.args)
             if kind == "JobError" or (kind == "Refusal" and "worker" in name):
                 code = _code_of(arguments.pop(0))
+            elif kind == "EmulateError":  # of a bundle's own harness, with its own two codes
+                code, arguments = _HARNESS[_short(arguments[2]) if arguments[2:] else "USAGE"], arguments[:2]
             elif kind == "Verdict":  # a gate of kit.build.checks: its next step comes last
                 code, arguments = CheckError.code, [arguments[0], *arguments[4 - _spread(arguments) :]]
             # kit.recipe.validation_messages adds place and next step
@@ -173,7 +176,7 @@ class _Module:
         for node in self._tree.body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 found.setdefault(node.targets[0].id, []).append(node.value)
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("kit."):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(("kit.", "harness.")):
                 path = self._root.parent / Path(*str(node.module).split(".")).with_suffix(".py")
                 wanted = {alias.name for alias in node.names if alias.name.isupper()}
                 if wanted and path.exists():

@@ -262,6 +262,13 @@ def test_a_size_that_cannot_be_meant_is_refused_in_one_line(made: Made, main: st
     assert_one_clear_line(desk.run(desk.save("a.npy", x=array)), 2, message)
 
 
+def test_a_size_that_the_model_cannot_take_is_exchanged_for_another(made: Made) -> None:
+    desk = made.bundle("edges")
+    refused = desk.run(desk.save("a.npy", image=np.ones((2, 2, 3), np.uint8)))
+    assert re.search("; give another size, or build the bundle again, or run: .* -m pip install -r", refused.stderr)
+    assert desk.run(desk.save("a.npy", image=np.ones((7, 11, 3), np.uint8))).returncode == 0
+
+
 def test_bytes_that_fill_no_shape_are_refused(made: Made) -> None:
     (made.place / "a.raw").write_bytes(b"12345")
     path = made.place / "a.raw"
@@ -329,6 +336,14 @@ def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
     assert "signature encode: no golden vectors\n" in desk.run().stdout
     desk.write_golden(made.golden("classify", ["encode"], learns=False) | {"signature/encode/drift/code": np.zeros(2)})
     assert_one_clear_line(desk.run(), 2, "signature/encode/drift/code is missing, or is no number")
+
+
+def test_a_benchmark_of_a_signature_without_vectors_is_given_an_input(made: Made) -> None:
+    desk = made.bundle("classify", "encode")
+    desk.write_golden({key: array for key, array in desk.golden.items() if not key.startswith("signature/encode/")})
+    asked = ("--signature", "encode", "--benchmark", 2)
+    assert_one_clear_line(desk.run(*asked), 2, "encode has no golden vector to time; give an INPUT")
+    assert desk.run(*asked, desk.save("a.npy", steps=np.ones((4, 3), np.float32))).returncode == 0
 
 
 def test_inputs_go_through_the_signature_that_is_asked_for(made: Made) -> None:
@@ -459,20 +474,30 @@ def test_a_state_that_does_not_fit_is_refused_in_one_line(learner: Desk, fault: 
     state = change(without_prefix(learner.golden))
     if state is not None:
         learner.save("state.npz", **state)
-    assert_one_clear_line(learner.run("--load", learner.inputs / "state.npz"), 2, message)
+    refused = learner.run("--load", learner.inputs / "state.npz")
+    assert_one_clear_line(refused, 2, message)
+    step = "check the name" if state is None else "--save writes such a file, --variables lists what is in it"
+    assert refused.stderr.endswith(f"; {step}\n")
+    assert learner.run("--save", learner.inputs / "state.npz").returncode == 0
+    assert "dense/kernel" in learner.run("--variables").stdout
+    assert learner.run("--load", learner.inputs / "state.npz").returncode == 0
 
 
 def test_a_state_that_cannot_be_written_leaves_nothing_behind(learner: Desk) -> None:
     (learner.inputs / "folder").mkdir()
     for name, why in (("none/a.npz", "No such file"), ("folder", "Is a directory")):
-        assert_one_clear_line(learner.run("--save", learner.inputs / name), 2, f"{name}: it cannot be written: {why}")
+        message = f"{name}: it cannot be written: {why}.*; name another place"
+        assert_one_clear_line(learner.run("--save", learner.inputs / name), 2, message)
     assert [path.name for path in learner.inputs.iterdir()] == ["folder"]
+    assert learner.run("--save", learner.inputs / "a.npz").returncode == 0
 
 
 @pytest.mark.parametrize("option", [["--variables"], ["--load", "a.npz"], ["--save", "a.npz"]])
 def test_a_bundle_without_variables_says_so(made: Made, option: list[str]) -> None:
-    message = f"{option[0]}: this bundle's model keeps no variables; leave it out"
-    assert_one_clear_line(made.bundle("classify").run(*option), 2, message)
+    message = f"{option[0]}: this bundle's model keeps no variables; leave {option[0]} out"
+    desk = made.bundle("classify")
+    assert_one_clear_line(desk.run(*option), 2, message)
+    assert desk.run().returncode == 0
 
 
 def test_the_kit_takes_the_same_options_and_its_own_pin_of_another_runtime(learner: Desk) -> None:
@@ -491,11 +516,13 @@ def test_the_kit_takes_the_same_options_and_its_own_pin_of_another_runtime(learn
 
 def test_a_model_with_operators_of_tensorflow_is_refused_and_they_are_named(made: Made) -> None:
     desk = made.bundle("classify", flex=["FlexErf", "FlexRoll"])
-    message = "FlexErf, FlexRoll, and no interpreter of pip has them; only an app that links select-tf-ops runs"
+    message = "FlexErf, FlexRoll, and no interpreter of pip has them; run it in an app that links"
     assert_one_clear_line(desk.run(), 5, message)
     with pytest.raises(EngineError, match="FlexErf, FlexRoll") as refused:
         replay_golden(desk.bundle, NEWEST, lambda _: None)
-    assert refused.value.hint == "only an app that links select-tf-ops runs this model"
+    step = "run it in an app that links select-tf-ops, or build the model without these operators"
+    assert refused.value.hint == step
+    assert made.bundle("classify").run().returncode == 0  # one without
 
 
 def test_an_interpreter_that_crashes_is_an_error_with_its_signal(made: Made) -> None:

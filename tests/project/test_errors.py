@@ -15,6 +15,7 @@ from kit.refusals.page import error_page
 from kit.refusals.read import PASSED_ON, Refusal, causes, refusals
 
 KIT = ROOT / "kit"
+HARNESS = ROOT / "templates" / "bundle" / "emulate" / "harness"
 # What is no next step: it sends the reader away, or says only that something is wrong.
 NO_STEP = re.compile(
     r"\bthe log\b|lines above\.?$|by hand|may convert|tell dropkit|^leave it out$|^name another( layer)?$|"
@@ -29,7 +30,7 @@ ELSEWHERE = {PASSED_ON, "<what the cause says>", "<hints>"}
 @functools.cache
 def found_refusals() -> list[Refusal]:
     """Return every refusal: the source is walked once."""
-    return refusals(KIT)
+    return refusals(KIT) + refusals(HARNESS)
 
 
 @functools.cache
@@ -41,7 +42,7 @@ def steps() -> dict[str, Refusal | None]:
 
 
 def test_the_page_is_as_the_source_has_it() -> None:
-    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == error_page(KIT), "run `inv errors`"
+    assert (ROOT / "docs" / "errors.md").read_text("utf-8") == error_page(KIT, HARNESS), "run `inv errors`"
 
 
 def test_every_refusal_has_a_message_of_its_own_and_a_next_step() -> None:

@@ -72,6 +72,7 @@ def test_a_command_for_a_checkout_runs_in_one(tmp_path: Path) -> None:
         assert "this command is for a checkout of dropkit, and this is an installed one" in done.stderr
         assert "next: clone the repository, and run it there" in done.stderr
     (tmp_path / "docs").mkdir()
+    shutil.copytree(ROOT / "templates", tmp_path / "templates", ignore=shutil.ignore_patterns("__pycache__"))
     assert run_kit("errors", cwd=tmp_path, env=env).returncode == 0
     assert (tmp_path / "docs" / "errors.md").read_text("utf-8") == (ROOT / "docs" / "errors.md").read_text("utf-8")
 

@@ -46,6 +46,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_android_proof.py::test_a_java_that_is_too_old_is_passed_by_with_java_home": (
         "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res, ...",
     ),
+    "android/test_android_proof.py::test_a_jvm_that_dies_or_hangs_is_a_fault_with_its_cause": (
+        "run `kit doctor`; where the Java is sound, build the bundle again",
+    ),
     "android/test_android_proof.py::test_an_app_whose_model_is_not_on_a_page_is_refused": (
         "run `zipalign -f <value> IN.apk OUT.apk` ...",
     ),
@@ -62,6 +65,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_drop.py::test_a_state_file_that_is_cut_short_is_refused_with_what_to_do": (
         "restore it from version control",
     ),
+    "android/test_drop.py::test_an_updated_dropkit_reads_what_it_wrote": ("update dropkit",),
     "android/test_drop.py::test_two_bundles_with_the_same_class_are_refused": (
         "give one of them another [android] package or [model] id",
     ),
@@ -69,6 +73,12 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_drop.py::test_what_is_no_android_module_is_refused": (
         "name one of its modules: <map>",
         "name the folder of an Android module",
+    ),
+    "android/test_mediapipe.py::test_a_mediapipe_that_is_slow_is_tried_again_or_left_out": (
+        "try again on a free machine; the other steps ...",
+    ),
+    "android/test_mediapipe.py::test_a_missing_library_of_the_system_is_reported_with_the_way_to_get_it": (
+        "apt-get install libegl1 libgles2",
     ),
     "android/test_pack.py::test_a_group_that_the_app_does_not_declare_is_refused_with_the_lines_to_write": (
         "say there which devices it has: <config:device-group ...",
@@ -87,6 +97,20 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "android/test_pack.py::test_variants_that_are_none_are_refused": (
         "a variant is named as GROUP=BUNDLE, several ...",
+    ),
+    "android/test_tool_remedies.py::test_a_runtime_that_does_not_start_is_named_by_the_doctor_and_made_again": (
+        "run `kit doctor`",
+    ),
+    "android/test_tool_remedies.py::test_a_runtime_without_its_library_is_proved_on_linux": ("run the proof on Linux",),
+    "android/test_tool_remedies.py::test_a_tool_that_gives_up_is_named_by_the_doctor_and_a_sound_one_works": (
+        "run `kit doctor`, which tries each of these ...",
+    ),
+    "android/test_tool_remedies.py::test_a_tool_that_is_slow_ends_on_a_free_machine": ("try again on a free machine",),
+    "android/test_tool_remedies.py::test_the_desktops_classes_compile_when_they_are_installed_again": (
+        "install dropkit again: these classes come with it",
+    ),
+    "android/test_tool_remedies.py::test_what_is_missing_is_in_the_packages_that_are_named": (
+        "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res",
     ),
     "builds/test_checks.py::test_kernels_may_round_otherwise_and_may_not_compute_something_else": (
         "name another runtime: [android] runtime (`kit ...",
@@ -124,6 +148,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "builds/test_gate_remedies.py::test_weights_of_8_bits_that_lose_too_much_are_float16_after_the_next_step": (
         'try scheme = "float16"',
+    ),
+    "builds/test_gate_remedies.py::test_what_float32_kernels_differ_by_is_allowed": (
+        "allow what float32 kernels differ by, in [checks]; ...",
     ),
     "builds/test_host_remedies.py::test_the_next_step_gets_past_the_refusal": (
         "add y: one class number for each sample",
@@ -168,6 +195,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name the model that the bundle was made of: ...",
         "restore the bundle and move other files out ...",
     ),
+    "bundle/test_bundle_is_data.py::test_a_package_that_was_looked_at_is_allowed": (
+        "a package runs code: look at it, and allow it with --allow-code",
+    ),
     "bundle/test_bundle_is_data.py::test_android_runs_no_code_that_this_kit_would_not_write": (
         "build the bundle again; or look at its code, ...",
     ),
@@ -192,11 +222,52 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name it with --model",
         "name it: <each>",
     ),
+    "bundle/test_emulate_signatures.py::test_a_benchmark_of_a_signature_without_vectors_is_given_an_input": (
+        "give an INPUT",
+    ),
+    "bundle/test_emulate_signatures.py::test_a_bundle_without_variables_says_so": ("leave <asked> out",),
+    "bundle/test_emulate_signatures.py::test_a_model_with_operators_of_tensorflow_is_refused_and_they_are_named": (
+        "run it in an app that links select-tf-ops, ...",
+    ),
     "bundle/test_emulate_signatures.py::test_a_runtime_that_ends_on_variables_is_reported_as_that": (
         "name a newer runtime: --runtime litert:1.1.2, ...",
     ),
+    "bundle/test_emulate_signatures.py::test_a_size_that_the_model_cannot_take_is_exchanged_for_another": (
+        "give another size, or build the bundle again, or run: <INSTALL>",
+    ),
+    "bundle/test_emulate_signatures.py::test_a_state_that_cannot_be_written_leaves_nothing_behind": (
+        "name another place",
+    ),
+    "bundle/test_emulate_signatures.py::test_a_state_that_does_not_fit_is_refused_in_one_line": (
+        "--save writes such a file, --variables lists what is in it",
+    ),
     "bundle/test_emulate_signatures.py::test_an_interpreter_that_crashes_is_an_error_with_its_signal": (
         "give inputs of another size, or run it on ...",
+    ),
+    "bundle/test_emulate_signatures.py::test_inputs_go_through_the_signature_that_is_asked_for": ("there is: <known>",),
+    "bundle/test_harness_remedies.py::test_a_damaged_bundle_runs_when_it_is_copied_again": (
+        "copy the bundle again, or build it again",
+    ),
+    "bundle/test_harness_remedies.py::test_a_file_of_another_model_runs_when_the_bundle_is_built_again": (
+        "build the bundle again, or run: <INSTALL>",
+    ),
+    "bundle/test_harness_remedies.py::test_a_name_that_is_not_there_is_checked_and_a_folder_gives_its_files": (
+        "check the name",
+        "name its files: <path>",
+    ),
+    "bundle/test_harness_remedies.py::test_a_package_that_is_missing_is_there_after_the_command_that_is_printed": (
+        "run: <INSTALL>",
+        "run: <install>",
+    ),
+    "bundle/test_harness_remedies.py::test_a_report_that_fills_a_disk_is_sent_elsewhere": (
+        "send the output elsewhere",
+    ),
+    "bundle/test_harness_remedies.py::test_an_input_is_taken_as_help_has_it": (
+        "emulate.py --help has what an INPUT may be",
+    ),
+    "bundle/test_harness_remedies.py::test_an_option_is_taken_as_help_has_it": ("emulate.py --help shows the options",),
+    "bundle/test_metadata.py::test_a_file_with_what_is_newer_than_the_pinned_versions_is_converted_by_one_of_them": (
+        "convert it with a TensorFlow that `kit toolchains` lists",
     ),
     "engine/test_container_client.py::test_connect_raises_the_reason_with_a_way_out": (
         "start the container engine, or build with --engine local",
@@ -214,8 +285,24 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_image_pins.py::test_flags_that_do_not_go_together_are_refused_and_one_of_them_goes": (
         "leave the others out: `kit image V --export FILE`",
     ),
+    "engine/test_network_remedies.py::test_a_lock_is_made_from_the_index_that_uv_is_given": (
+        "check the network, and the index that $UV_DEFAULT_INDEX names: ...",
+    ),
+    "engine/test_network_remedies.py::test_a_python_that_cannot_be_fetched_is_put_on_the_path": (
+        "check the network, or put Python <python> on the PATH",
+    ),
+    "engine/test_network_remedies.py::test_a_registry_that_is_away_or_another_is_exchanged_in_npms_settings": (
+        "check the network and npm's registry settings: ...",
+    ),
+    "engine/test_network_remedies.py::test_an_index_that_is_away_or_another_is_exchanged_in_pips_settings": (
+        "check the network and pip's index settings (`python -m pip config list`), ...",
+    ),
     "engine/test_package_remedies.py::test_a_base_of_the_user_s_is_left_for_the_pinned_one": (
         "take the pinned base: unset DROPKIT_BASE",
+    ),
+    "engine/test_package_remedies.py::test_a_base_that_no_registry_gives_is_made_of_debian_packages": (
+        "check the network and `docker login`, or set DROPKIT_BASE=debian",
+        "set DROPKIT_BASE=debian: that base comes from ...",
     ),
     "engine/test_package_remedies.py::test_a_base_whose_layer_was_changed_is_taken_when_the_engine_has_it_anew": (
         "remove that image and run it again",
@@ -234,6 +321,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_package_remedies.py::test_a_pin_of_another_lock_fits_when_the_lock_is_restored": (
         "restore the file from version control; after ...",
     ),
+    "engine/test_package_remedies.py::test_a_toolchain_without_a_pin_is_pinned": (
+        "`inv image V --pin` pins it (for maintainers)",
+    ),
     "engine/test_package_remedies.py::test_a_wheel_is_taken_when_it_was_deleted_and_is_there_again": (
         "delete it and run it again",
         "delete it from the cache",
@@ -248,6 +338,10 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "engine/test_package_remedies.py::test_an_engine_that_breaks_is_left_for_the_local_one": (
         "see `docker info`, or build with --engine local",
+    ),
+    "engine/test_package_remedies.py::test_an_engine_without_space_takes_and_gives_an_image_when_its_disk_has_some": (
+        "give its disk more space: `docker system df` shows what is taken",
+        "see `docker info`, and whether the disk has space for the image",
     ),
     "engine/test_package_remedies.py::test_an_image_s_pin_is_read_when_it_is_restored": (
         "restore the file from version control, or run `inv image V --pin`",
@@ -301,6 +395,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give 1 or more, or leave it out",
         "there is: auto, docker, local",
     ),
+    "project/test_package.py::test_a_command_for_a_checkout_runs_in_one": ("clone the repository, and run it there",),
     "recipe/test_recipe_remedies.py::test_a_path_that_is_no_recipe_is_mended_by_naming_one": (
         "name a recipe.toml file",
     ),
@@ -343,6 +438,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "toolchains/test_toolchains.py::test_a_machine_without_a_lock_is_shown_where_it_runs": (
         "it runs on <LOCKS>: use a container there",
     ),
+    "toolchains/test_toolchains.py::test_a_runtime_that_cannot_be_asked_is_made_again": (
+        "delete that venv and run `inv bench --operators` again",
+    ),
     "toolchains/test_toolchains.py::test_a_version_that_cannot_load_the_file_names_one_that_can": (
         'set [toolchain] tensorflow = "<tensorflow>" or ...',
     ),
@@ -363,6 +461,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "worker/test_contract.py::test_ids_that_the_model_takes_as_floats_are_not_quantized": (
         "let the app feed whole numbers: [[inputs]] ...",
+    ),
+    "worker/test_converter_faults.py::test_the_next_step_gets_past_a_fault_of_a_converter": (
+        "give the sizes in the recipe: [[inputs]] shape, [model] batch",
+        "take another TensorFlow version, by --tensorflow: `kit toolchains` lists them",
+        'take another TensorFlow version, by --tensorflow: `kit toolchains` lists them; or [quantize] scheme = "dynamic" ...',
+        'take another TensorFlow version, by --tensorflow: `kit toolchains` lists them; or [quantize] scheme = "float32" ...',
+        "take another TensorFlow version, by --tensorflow: `kit toolchains` lists them; or end the file ...",
     ),
     "worker/test_loading.py::test_a_function_that_is_not_even_in_the_file_is_given_as_the_next_step_has_it": (
         "layer '<layer>' has a function without a name, of ...",
@@ -445,11 +550,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "build the model with forward layers alone ...",
         "choose others: [model] signatures = <useful>",
         'choose the one that takes a sequence: [model] signatures = ["<key>"]',
+        "correct [model] code",
         "correct the data: ids have to lie in the ...",
         "do the lookup in the app and feed ids<instead>",
         "do the lookup in the app and read ids<instead>",
         "export the model with a function of its inputs",
         "export the model with a signature of numbers alone",
+        "feed ids: turn text into numbers in the app, before the model",
         'fix it: [[inputs]] name = "<left>" and shape ...',
         "give [model] batch = 1, or leave it out; ...",
         "give [quantize] representative; a model that ...",
@@ -489,6 +596,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name the layer before it, or one behind those that use the mask",
         "name the outputs to take without it: [model] outputs",
         "name the weights alone: keep = ['layer/kernel', 'layer/bias']",
+        "save a model with fewer models inside models",
         "save an array of that name, too; there is: <given>",
         "save it again with the code that trained ...",
         "save it with signatures=, or a Keras model by model.export(folder)",
@@ -499,6 +607,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "say what its inputs hold: [[inputs]] range ...",
         "say what the inputs hold: [[inputs]] range ...",
         "take outputs that lie before it: [model] ...",
+        "the model makes variables of its own inside ...",
         "try a smaller [variables.train] learning_rate",
         'use kind = "tensor": this model takes the values as they are',
         'use scheme = "dynamic": 8-bit weights, and ...',
@@ -511,6 +620,15 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "worker/test_qat.py::test_a_part_that_was_not_trained_needs_data_and_is_named": (
         "give data to measure those on: [quantize] ...",
+    ),
+    "worker/test_qat.py::test_a_wrapper_with_other_variables_is_saved_in_the_other_format": (
+        "save it again with tfmot 0.8 and Keras 2.12 or newer, as .h5",
+    ),
+    "worker/test_qat.py::test_clusters_around_an_lstm_are_stripped_with_tfmot": (
+        "with the code that trained it, save tfmot.clustering.keras.strip_clustering(model) ...",
+    ),
+    "worker/test_qat.py::test_four_bits_are_eight_after_the_next_step": (
+        "train it with tfmot's default scheme of 8 bits: quantize_apply(model)",
     ),
     "worker/test_recurrent.py::test_convolutions_over_time_are_refused_for_the_runtime_that_cannot_run_them": (
         "name another runtime: [android] runtime; or ...",
@@ -536,72 +654,5 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
 }
 
 NOT_HERE: dict[str, tuple[str, ...]] = {
-    "another machine, or a tool that is not on this one": (
-        "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res",
-        "apt-get install libegl1 libgles2",
-        "run `kit doctor`",
-        "run `kit doctor`, which tries each of these ...",
-        "run `kit doctor`; where the Java is sound, build the bundle again",
-        "run the proof on Linux",
-        "try again on a free machine",
-        "try again on a free machine; the other steps ...",
-    ),
-    "another network, package index or registry": (
-        "another package index may respond: `python -m pip config list`",
-        "another registry may respond: npm ping",
-        "check the network and `docker login`, or set DROPKIT_BASE=debian",
-        "check the network and npm's registry settings",
-        "check the network and pip's index settings (`python -m pip config list`)",
-        "check the network and pip's index settings (`python -m pip config list`), ...",
-        "check the network, the package index settings and the free disk space",
-    ),
-    "an engine whose own disk is full, or that cannot save what it has": (
-        "give its disk more space: `docker system df` shows what is taken",
-        "see `docker info`, and whether the disk has space for the image",
-        "set DROPKIT_BASE=debian: that base comes from ...",
-    ),
-    "another installation of dropkit": (
-        "clone the repository, and run it there",
-        "install dropkit again: these classes come with it",
-        "update dropkit",
-    ),
-    "a maintainer's, who changes what is pinned": (
-        "`inv image V --pin` pins it (for maintainers)",
-        "delete that venv and run `inv bench --operators` again",
-        "leave out the versions below the gap in kit/android/operators",
-    ),
-    "a fault of a converter: no model is known that has it in a pinned version and not in another": (
-        "convert it with a TensorFlow that `kit toolchains` lists",
-        "give the sizes in the recipe: [[inputs]] shape, [model] batch",
-        'take [quantize] scheme = "float32"; or take ...',
-        "take another TensorFlow version, as in --tensorflow 2.18.1",
-        "take another TensorFlow version, as in --tensorflow 2.18.1; or [quantize] ...",
-        "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before it: ...",
-        "take another TensorFlow version, as in --tensorflow 2.18.1; or end the file before that ...",
-        "take another TensorFlow version, as in --tensorflow 2.18.1; where ...",
-        "take another [quantize] scheme, as in scheme ...",
-        "the converter changed the model: take another ...",
-        "the converter lost a name: take another TensorFlow ...",
-        "the converter lost it: take another TensorFlow ...",
-        "the converter lost or left one: take another ...",
-        "the converter mixed up the names: take another ...",
-        "the converter mixed up the variables: take ...",
-        "the float conversion itself differs: try another TensorFlow version",
-    ),
-    "a model of tensorflow-model-optimization to be trained or saved again, and no toolchain has that": (
-        "save it again with tfmot 0.8 and Keras 2.12 or newer, as .h5",
-        "train it with tfmot's default scheme of 8 bits: quantize_apply(model)",
-        "with the code that trained it, save tfmot.clustering.keras.strip_clustering(model) ...",
-    ),
-    "hostile code: the step is to stop, or to trust a stranger's package": (
-        "a package runs code: look at it, and allow it with --allow-code",
-        "the model carries code that tries to reach ...",
-    ),
-    "no file is known that brings it to that: it stands behind checks that come before it": (
-        "`apksigner verify --verbose` on it says which ...",
-        "correct [model] code",
-        "feed ids: turn text into numbers in the app, before the model",
-        "save a model with fewer models inside models",
-        "the model makes variables of its own inside ...",
-    ),
+    "hostile code: the step is to stop": ("the model carries code that tries to reach ...",),
 }

@@ -90,7 +90,7 @@ def build_model():
     return keras.Model(x, [keras.layers.Dense(3, name="score")(x), keras.layers.Dense(2, name="other")(x)])
 """
 FILES = {
-    "a build_model that is of somebody else": Case(
+    "a build_model that is no function of the code": Case(
         Tried(m.weights, WEIGHTS, "from functools import partial\nbuild_model = partial(int, 'wide')\n"),
         "build_model() fails: ", "correct [model] code", (Tried(m.weights, WEIGHTS, BUILDS),),
     ),

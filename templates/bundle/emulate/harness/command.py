@@ -51,7 +51,7 @@ def emulate(bundle: Bundle, options: Options) -> Report:
     signature = _find_signature(model, options.signature)
     kept, asked = model.variables, options.of_variables
     if asked and kept is None:
-        raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", "leave it out")
+        raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", f"leave {asked[0]} out")
     state = read_state(options.load, kept) if options.load and kept else {}
     runner = load_runner(model, options.threads)
     runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime)

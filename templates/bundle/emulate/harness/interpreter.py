@@ -43,7 +43,7 @@ def load_runner(model: Model, threads: int) -> Runner:
     """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError."""
     if model.flex:
         ops = f"TensorFlow's own operators {', '.join(model.flex)}, and no interpreter of pip has them"
-        hint = "only an app that links select-tf-ops runs this model"
+        hint = "run it in an app that links select-tf-ops, or build the model without these operators"
         raise EmulateError(f"{model.bundle.assets}: it needs {ops}", hint, MISSING)
     package, module = _import_interpreter()
     version = importlib.metadata.version(package)
