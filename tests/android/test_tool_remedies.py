@@ -20,7 +20,7 @@ from kit.android.proof.kotlin_compiler import desktop_jar
 from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.tools import find_framework, find_jar, find_java, find_program
 from kit.emulation.run import replay_golden
-from kit.errors import EngineError
+from kit.errors import CheckError, EngineError
 from kit.toolchains import venv
 from kit.toolchains.toolchain import find_runtime
 from kit.toolchains.venv import venv_folder
@@ -99,7 +99,7 @@ def test_a_signer_that_leaves_a_signature_out_is_exchanged(
     program(tmp_path / "bin", "apksigner", script)
     with monkeypatch.context() as spoiled:
         spoiled.setenv("PATH", str(tmp_path / "bin"), prepend=":")
-        with pytest.raises(apk.CheckError, match="apksigner does not find its v3 signature") as error:
+        with pytest.raises(CheckError, match="apksigner does not find its v3 signature") as error:
             build_apk(find_bindings(digits_bundle), tmp_path / "digits.apk", tmp_path)
         assert error.value.hint == DOCTOR
     build_apk(find_bindings(digits_bundle), tmp_path / "digits.apk", tmp_path)

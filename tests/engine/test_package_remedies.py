@@ -380,7 +380,7 @@ def test_a_base_that_no_registry_gives_is_made_of_debian_packages(
     def client() -> docker.DockerClient:
         found = having(archive, api=SimpleNamespace(pull=pull, post=None))
         there = found.images.get
-        found.images.get = there if logged_in else get
+        vars(found.images)["get"] = there if logged_in else get
         return found
 
     monkeypatch.setenv("DROPKIT_BASE", "registry")

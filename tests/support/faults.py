@@ -63,13 +63,13 @@ def product(before: Damage | None = None, behind: Damage | None = None) -> Calla
     def put() -> None:
         from kit.worker.conversion import converter
 
-        settle = converter.settle
+        settle = vars(converter)["settle"]
 
         def damaged(content: bytes, wanted: Any) -> bytes:
             settled = settle(before(content) if before else content, wanted)
             return behind(settled) if behind else settled
 
-        converter.settle = damaged
+        vars(converter)["settle"] = damaged
 
     return put
 
@@ -97,7 +97,7 @@ def still_loops() -> None:
     from kit.worker.conversion import limits
     from kit.worker.graph.unroll import Unrolled
 
-    limits.unrolled = lambda frozen, _limit: Unrolled(frozen, {})
+    vars(limits)["unrolled"] = lambda frozen, _limit: Unrolled(frozen, {})
 
 
 def renamed(old: bytes, new: bytes) -> Damage:
@@ -192,7 +192,7 @@ def no_export() -> None:
 
     from kit.worker.conversion import trained_ranges
 
-    converter.convert = trained_ranges.convert = convert
+    vars(converter)["convert"] = vars(trained_ranges)["convert"] = convert
 
 
 # ---------------------------------------------------------------- models

@@ -115,7 +115,7 @@ class Doubled(quantization.QuantizeConfig):  # type: ignore[misc, name-defined]
 
 def again(folder: Path) -> None:
     """Write models that have to be trained or saved in another way: of four bits, and clusters around an LSTM."""
-    from tensorflow_model_optimization.python.core.quantization.keras.experimental.default_n_bit import (
+    from tensorflow_model_optimization.python.core.quantization.keras.experimental.default_n_bit import (  # type: ignore[import-not-found]
         default_n_bit_quantize_scheme as n_bit,
     )
 
