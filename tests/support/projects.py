@@ -52,7 +52,7 @@ def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example
             "model": "model.tflite",
             "signature": "serving_default",
             "inputs": [],
-            "outputs": [],
+            "outputs": [{"name": "y", "kind": "tensor", "dtype": "float32", "shape": [1, 2]}],
         },
         "files": tree_digests(place),
     }

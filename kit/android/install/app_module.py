@@ -153,8 +153,8 @@ def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes]
     first = _state_change(module, replace(before, pending={**before.pending, **begun})) if changes else []
     with writable(module):
         change_all(module, [*first, *changes, *_state_change(module, after, there=bool(first))])
-        for path in removed:
-            _remove_empty(places[path].parent, module)
+        for folder in {places[path].parent for path in removed}:
+            _remove_empty(folder, module)
     return Dropped(
         name,
         module,
@@ -253,8 +253,9 @@ def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
 def _remove_empty(folder: Path, module: Path) -> None:
     """Remove a folder and those above it that are empty, up to the module's src, or the project of an AI pack."""
     folder, module = folder.resolve(), module.resolve()
-    while folder not in (module, module / "src", *module.parents) and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder not in (module, module / "src", *module.parents) and not (folder.exists() and any(folder.iterdir())):
+        if folder.exists():  # another file's turn may have removed it
+            folder.rmdir()
         folder = folder.parent
 
 
