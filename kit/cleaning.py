@@ -18,8 +18,8 @@ from kit.build.freeze import FROZEN
 from kit.bundle.manifest import BUNDLE, record_path
 from kit.errors import OutputError, RecipeError
 from kit.files import foreign_files
-from kit.lifetime.locks import claimed
-from kit.lifetime.scratch import remove
+from kit.lifetime.locks import claimed, new_folder, release
+from kit.lifetime.scratch import REPLACED, note_place, remove
 
 _PRODUCTS = (BUNDLE, FROZEN, PROOF)
 _WHOLE = ("debs", "logs", "images")  # parts of the cache that go at once
@@ -97,7 +97,7 @@ def _remove_products(folder: Path) -> list[str]:
         for product in _PRODUCTS:
             with suppress(OutputError):  # a damaged one does not say what is its own: it stays
                 foreign = {inner / name for name in foreign_files(inner, product)}
-                if (inner / product.marker).exists():
+                if (inner / product.marker).exists() and (foreign or not _take_away(inner)):
                     _remove_all_but(inner, foreign)
         record_path(inner).unlink(missing_ok=True)
     for root, _, names in os.walk(folder, topdown=False):
@@ -107,6 +107,20 @@ def _remove_products(folder: Path) -> list[str]:
         with suppress(OSError):
             Path(root).rmdir()
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def _take_away(folder: Path) -> bool:
+    """Remove a folder at once: of one that a build puts there meanwhile, no file must go. False: it cannot be moved."""
+    note_place(folder.parent)
+    partial, handle = new_folder(f".{folder.name}.partial-", folder.parent)
+    try:
+        folder.rename(partial / REPLACED)
+    except OSError:
+        return False
+    finally:
+        remove(partial)
+        release(handle)
+    return True
 
 
 def _remove_all_but(folder: Path, kept: Collection[Path]) -> None:

@@ -138,16 +138,19 @@ def foreign_files(folder: Path, product: Product) -> list[str]:
 
     Raises OutputError where the marker does not say which are its own: nothing tells them from the user's then.
     """
-    if not (folder / product.marker).exists():
-        return []
+    marker = folder / product.marker
     try:
-        own = {*json.loads(read_bounded(folder / product.marker, MOST_JSON))["files"], product.marker}
+        content = read_bounded(marker, MOST_JSON)
+        own, there = {*json.loads(content)["files"], product.marker}, set(_paths(folder))
+        # Another process may put its own in the folder's place, or take it away, between the two.
+        return sorted(there - own) if read_bounded(marker, MOST_JSON) == content else foreign_files(folder, product)
+    except FileNotFoundError:
+        return []
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise OutputError(
             f"{folder}: {product.marker} is damaged: it does not say which files there are its own",
             f"move what is yours out of it, remove the folder, and make the {product.what} again",
         ) from error
-    return sorted(set(_paths(folder)) - own)
 
 
 def _paths(folder: Path) -> Iterator[str]:
@@ -272,15 +275,18 @@ def _sync_tree(root: Path) -> None:
 
 def _swap(staging: Path, target: Path) -> None:
     """Put staging in target's place. What was there is then in staging's, or gone."""
-    if not os.path.lexists(target):
-        try:
+    if exchange(staging, target):
+        return
+    try:
+        if os.path.lexists(target):
+            _step_aside(staging, target)
+        else:
             staging.rename(target)
-        except OSError as error:
-            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
-                raise
-            _swap(staging, target)  # another process has put one there meanwhile
-    elif not exchange(staging, target):
-        _step_aside(staging, target)
+    except OSError as error:
+        # Another process has put one there meanwhile, or taken it away.
+        if not staging.exists() or error.errno not in {errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT}:
+            raise
+        _swap(staging, target)
 
 
 def _step_aside(staging: Path, target: Path) -> None:

@@ -6,6 +6,8 @@ Beside a bundle lies the record of its build, <id>.build.json: what is not the s
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from kit.bounded import MOST_JSON, read_bounded
 from kit.bundle.layout import MANIFEST
 from kit.bundle.manifest_check import faults_of
 from kit.bundle.manifest_entries import FORMAT, Manifest
-from kit.errors import CheckError, RecipeError
+from kit.errors import CheckError, KitError, RecipeError
 from kit.files import Product, sha256_file, tree_digests
 from kit.shared.values import from_json
 
@@ -70,6 +72,34 @@ def read_intact(folder: Path) -> Manifest:
         more = f" and {len(lines) - 3} more" if len(lines) > 3 else ""
         raise CheckError(f"{folder} is not as it was built: {', '.join(lines[:3])}{more}", _remedy(lines))
     return manifest
+
+
+@contextmanager
+def unchanged(folder: Path) -> Iterator[None]:
+    """Read a bundle in the block, which no build may exchange meanwhile: what was read would be of two bundles.
+
+    Raises CheckError where one did, whatever the block made of it.
+    """
+    before = _bytes(folder)
+    try:
+        yield
+    except (KitError, OSError):
+        _refuse_exchanged(folder, before)
+        raise
+    _refuse_exchanged(folder, before)
+
+
+def _refuse_exchanged(folder: Path, before: bytes | None) -> None:
+    # A build of the same recipe writes the same bytes: then it does not matter which were read.
+    if before is not None and _bytes(folder) != before:
+        raise CheckError(f"{folder}: another build, or `clean`, changed this bundle while it was read", "run it again")
+
+
+def _bytes(folder: Path) -> bytes | None:
+    try:
+        return read_bounded(folder / MANIFEST, MOST_JSON)
+    except (OSError, ValueError):
+        return None
 
 
 def _remedy(lines: list[str]) -> str:

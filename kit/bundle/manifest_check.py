@@ -162,12 +162,27 @@ def _of_table(value: Any, rule: Mapping[str, Rule], place: str) -> Iterator[str]
             yield f"{place}.{name} is missing".lstrip(".")
 
 
+def _shapes(signature: Mapping[str, Any]) -> Iterator[str]:
+    """Yield where a call gives nothing, or an image is no [batch, height, width, channels] of one mean a channel."""
+    calls = [
+        ("signature", signature),
+        *((f"signature.others[{i}]", v) for i, v in enumerate(signature.get("others", []))),
+    ]
+    for place, call in calls:
+        if not call["outputs"]:
+            yield f"{place}.outputs is empty"
+        for i, tensor in enumerate(call["inputs"]):
+            if tensor.get("kind") == "image" and len(tensor["shape"]) != 4:
+                yield f"{place}.inputs[{i}].shape is {tensor['shape']!r}, and its kind is image"
+
+
 def _together(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield where fields that each are well do not go together."""
     for place, other in (("recipe.model", manifest["recipe"]["model"]), ("signature", manifest["signature"])):
         for key in ("id", "version"):
             if other[key] != manifest[key]:
                 yield f"{place}.{key} is {other[key]!r}, and {key} is {manifest[key]!r}"
+    yield from _shapes(manifest["signature"])
     places = re.compile("|".join(f"({place.replace('%s', manifest['id'])})" for place in _PLACES))
     for name in manifest["files"]:
         if not inside(name) or not places.fullmatch(name):

@@ -28,11 +28,13 @@ def android(
     """
     from kit.android.codegen.runtime_api import check_api
     from kit.android.proof.run import judge, print_proof, prove, to_json
+    from kit.bundle.manifest import unchanged
     from kit.progress import Reporter
 
     reporter = Reporter()
     try:
-        proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None, allow_code=allow_code)
+        with unchanged(Path(bundle)):
+            proof = prove(Path(bundle), reporter.stage, api=check_api(api) if api else None, allow_code=allow_code)
     finally:
         reporter.close()
     print_json(to_json(proof)) if json else print_proof(proof)

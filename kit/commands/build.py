@@ -138,6 +138,7 @@ def verify(
     engine: what the bundle says of that itself counts for nothing.
     """
     from kit.build.verify import find_models, verify
+    from kit.bundle.manifest import unchanged
     from kit.engine import Limits, choose_engine
     from kit.errors import DifferenceError
     from kit.progress import Reporter
@@ -146,7 +147,9 @@ def verify(
     sources = find_models(folder, model)
     limits = Limits(memory_bytes(memory), seconds(timeout))
     try:
-        report = verify(folder, sources, choose_engine(engine, reporter.note), limits, reporter, allow_code=allow_code)
+        chosen = choose_engine(engine, reporter.note)
+        with unchanged(folder):
+            report = verify(folder, sources, chosen, limits, reporter, allow_code=allow_code)
     finally:
         reporter.close()
     if json:

@@ -38,6 +38,7 @@ def emulate(
     """
     import shlex
 
+    from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
 
@@ -52,7 +53,8 @@ def emulate(
         *(["--load", load] if load else []),
         *(["--save", save] if save else []),
     ]
-    code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
+    with unchanged(Path(bundle)):
+        code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
 

@@ -21,6 +21,7 @@ from kit.container import debian_layer
 from kit.container.debian_mirror import fetch_debs, lock_debs, read_debs
 from kit.container.layers import Layer
 from kit.errors import EngineError
+from kit.toolchains.download import Pace, stalled_words
 from kit.toolchains.toolchain import TOOLCHAINS
 
 if TYPE_CHECKING:
@@ -288,11 +289,16 @@ def _pull(client: docker.DockerClient, source: RegistrySource) -> None:
     import requests
     import urllib3
 
-    failed = ""
+    failed, pace, had = "", Pace(), dict[tuple[str, str], int]()
     with _impatient(client):
         try:
             for line in client.api.pull(source.name, tag=source.digest, stream=True, decode=True):
                 failed = str(line.get("error") or failed)
+                progress = line.get("progressDetail") or {}
+                had[str(line.get("id")), str(line.get("status"))] = progress.get("current", 0)
+                if pace.is_stalled(sum(had.values())):
+                    failed = stalled_words()
+                    break
         except (
             docker.errors.DockerException,
             requests.RequestException,
@@ -300,7 +306,7 @@ def _pull(client: docker.DockerClient, source: RegistrySource) -> None:
         ) as error:
             failed = str(getattr(error, "explanation", None) or error)
             if "timed out" in failed.lower():
-                failed = f"the engine was silent for {_PULL_SILENCE} s"
+                failed = f"the engine was silent for {_PULL_SILENCE:.0f} s"
     if failed:
         raise EngineError(
             f"no registry gives {source.description} ({_end(failed)})",

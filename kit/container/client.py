@@ -6,11 +6,13 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 from kit.errors import EngineError
+from kit.lifetime.scratch import note_container, note_no_container
 
 if TYPE_CHECKING:
     import docker
@@ -64,6 +66,26 @@ def is_local(address: str) -> bool:
 def owner() -> str:
     """Return what identifies this process, for the owner label: host, pid and start time."""
     return f"{socket.gethostname()}/{os.getpid()}/{_start_time(os.getpid())}"
+
+
+@contextmanager
+def passing_container(client: docker.DockerClient) -> Iterator[str]:
+    """Give a new container's name; the container of that name is gone after the block, whatever happens.
+
+    The name comes first: an interrupt may come between the engine's creating it and our learning its id. Where the
+    engine fails at its removal, or another interrupt comes, the journal says so, and the next run removes it.
+    """
+    import docker
+
+    name = f"dropkit-{uuid4().hex}"
+    note_container()
+    try:
+        yield name
+    finally:
+        with suppress(docker.errors.APIError, OSError):  # what requests raises is an OSError
+            with suppress(docker.errors.NotFound):
+                client.api.remove_container(name, force=True, v=True)
+            note_no_container()
 
 
 def sweep(client: docker.DockerClient) -> int:

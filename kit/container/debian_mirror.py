@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.client
 import lzma
 import os
 import re
@@ -18,11 +19,13 @@ from pathlib import Path
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file, write_whole
+from kit.toolchains.download import Pace, stalled_words
 
 SUITE = "bookworm"
 APT = Path("/etc/apt")
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
-_TIMEOUT = 20.0
+_TIMEOUT = 20.0  # seconds without a byte
+_MOST = 256 << 20  # bytes of a file; the largest index has 50 MB
 _LINE = re.compile(r"(\S+) (\S+) (amd64|arm64|all) (pool/\S+\.deb) (\d+) ([0-9a-f]{64})")
 
 
@@ -184,10 +187,25 @@ def _get(address: str) -> bytes:
         # Mirrors know dropkit's requests by nothing: some refuse urllib's own name.
         request = urllib.request.Request(address, headers={"User-Agent": "dropkit"})  # noqa: S310
         with urllib.request.urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310  the user's own apt source
-            return bytes(response.read())
-    except (OSError, ValueError) as error:
+            return _read(response)
+    except (OSError, ValueError, http.client.HTTPException) as error:
         reason = getattr(error, "reason", None) or error
         raise EngineError(f"{address}: {reason}", "check the network and proxy") from error
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """Return what a server sends. Raises OSError where it sends too much, too little, or hardly anything for long."""
+    content, pace = bytearray(), Pace()
+    while piece := response.read1(1 << 16):
+        content += piece
+        if len(content) > _MOST:
+            raise OSError(f"it sends more than {_MOST >> 20} MB")
+        if pace.is_stalled(len(content)):
+            raise OSError(stalled_words())
+    announced = response.headers.get("Content-Length")
+    if announced is not None and announced.isdecimal() and int(announced) != len(content):
+        raise OSError(f"it was cut short: {len(content):,} of {int(announced):,} bytes came")
+    return bytes(content)
 
 
 def _release(mirror: str) -> tuple[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
-from kit.container.client import OWNER_LABEL, owner
+from kit.container.client import OWNER_LABEL, owner, passing_container
 from kit.container.layers import Layer, image_archive, image_config, image_id
 from kit.errors import EngineError
 
@@ -70,22 +70,18 @@ def run_to_end(client: docker.DockerClient, image: str, command: Sequence[str], 
     """
     import docker
 
-    # Named beforehand: an interrupt may come between the engine's creating it and our learning its id.
-    name = f"dropkit-{uuid.uuid4().hex[:12]}"
     try:
-        container = client.containers.create(image, list(command), name=name, **options)
-        container.start()
-        status = container.wait()["StatusCode"]
-        if status:
-            log = container.logs(tail=15).decode("utf-8", errors="replace").strip()
-            raise EngineError(
-                f"a step of the image's build ended with status {status}:\n{log}",
-                "see `docker info`, or build with --engine local",
-            )
+        with passing_container(client) as name:
+            container = client.containers.create(image, list(command), name=name, **options)
+            container.start()
+            status = container.wait()["StatusCode"]
+            if status:
+                log = container.logs(tail=15).decode("utf-8", errors="replace").strip()
+                raise EngineError(
+                    f"a step of the image's build ended with status {status}:\n{log}",
+                    "see `docker info`, or build with --engine local",
+                )
     except docker.errors.DockerException as error:
         raise EngineError(
             f"the engine cannot run a container: {error}", "see `docker info`, or build with --engine local"
         ) from error
-    finally:
-        with suppress(docker.errors.DockerException):
-            client.api.remove_container(name, force=True, v=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kit.bounded import MOST_OUT, MOST_OUT_FILES
+from kit.bounded import MOST_OUT, MOST_OUT_FILES, MOST_SCRATCH, MOST_SCRATCH_FILES
 from kit.process import Exit
 from kit.toolchains.toolchain import Toolchain
 
@@ -35,13 +35,22 @@ class JobFolder:
 
 def too_large(out: Path) -> bool:
     """Say whether a job has left more in its folder than one may: bytes, or files."""
+    return _holds_more(out, MOST_OUT, MOST_OUT_FILES)
+
+
+def fills_up(scratch: Path) -> bool:
+    """Say whether a job has more in its temporary folder than one may."""
+    return _holds_more(scratch, MOST_SCRATCH, MOST_SCRATCH_FILES)
+
+
+def _holds_more(top: Path, most: int, most_files: int) -> bool:
     files = size = 0
-    for folder, folders, names in os.walk(out):
+    for folder, folders, names in os.walk(top):
         files += len(folders) + len(names)
         for name in names:
             with suppress(OSError):
                 size += Path(folder, name).lstat().st_size
-        if files > MOST_OUT_FILES or size > MOST_OUT:
+        if files > most_files or size > most:
             return True
     return False
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 from kit.bounded import MOST_LINE, MOST_LOG
 from kit.container import client as engine
@@ -16,7 +15,6 @@ from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
-from kit.lifetime.scratch import note_container
 from kit.process import Exit
 from kit.toolchains.toolchain import Toolchain
 
@@ -49,20 +47,15 @@ class DockerEngine:
         image = self._images[toolchain.id]
         # The container's user is nobody on this machine: it may write this one folder, inside a private one.
         job.out.chmod(0o777)
-        name = f"dropkit-{uuid4().hex}"
-        note_container()
         try:
-            options = docker_options(job, limits)
-            container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)
-            return _follow(container, job, limits, on_line)
+            with engine.passing_container(self.client) as name:
+                options = docker_options(job, limits)
+                container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)
+                return _follow(container, job, limits, on_line)
         except docker.errors.DockerException as error:
             raise EngineError(
                 f"the container engine failed: {error}", "see `docker info`, or build with --engine local"
             ) from error
-        finally:
-            # By name: an interrupt may come before create has returned.
-            with suppress(docker.errors.NotFound):
-                self.client.api.remove_container(name, force=True, v=True)
 
 
 def docker_command(image: Image) -> list[str]:

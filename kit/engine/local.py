@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.engine.base import JobFolder, Limits, too_large, worker_env
+from kit.engine.base import JobFolder, Limits, fills_up, too_large, worker_env
 from kit.engine.walls import walled_argv
 from kit.files import temporary_folder
 from kit.process import Command, Exit, run
@@ -44,7 +44,7 @@ class LocalEngine:
                 log=job.log,
                 on_line=on_line,
                 timeout=limits.seconds,
-                watch=lambda: too_large(job.out),
+                watch=lambda: too_large(job.out) or fills_up(home),
             )
 
 

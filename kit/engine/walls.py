@@ -1,15 +1,17 @@
-"""What shuts a process of this user in without root, where the kernel has it: Landlock, a network of its own, limits.
+"""What shuts a process of this user in without root, where the kernel has it: Landlock, namespaces, seccomp, limits.
 
 Run as a script by a Python of any kind: `walls.py SPEC COMMAND...` puts the walls up and becomes the command;
 `walls.py --probe` prints which ones hold here. Imports nothing of the kit. Not all kernels have them, and a wall that
 does not stand is left out: `probe` says so, and the local engine is no sandbox.
 
-Source of the calls: the kernel's Documentation/userspace-api/landlock.rst and include/uapi/linux/landlock.h.
+Source of the calls: the kernel's Documentation/userspace-api/landlock.rst and seccomp_filter.rst, and
+include/uapi/linux/{landlock,seccomp,filter,audit}.h.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import json
 import os
 import resource
@@ -31,8 +33,39 @@ _RIGHTS = {1: (1 << 13) - 1, 2: (1 << 14) - 1, 3: (1 << 15) - 1, 4: (1 << 15) - 
 _OF_FILES = _EXECUTE | _WRITE | _READ | 1 << 14 | 1 << 15  # truncate, ioctl
 _TCP = 3  # bind and connect; from version 4 on
 _SCOPES = 3  # abstract sockets, and signals; from version 6 on
-_NEW_USER, _NEW_NET = 0x10000000, 0x40000000
+_NEW_USER, _NEW_NET, _NEW_IPC = 0x10000000, 0x40000000, 0x08000000
 _NO_NEW_PRIVILEGES, _DROP_CAPABILITY = 38, 24
+_SET_SECCOMP, _FILTER = 22, 2
+_LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # instructions of a filter
+_NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # where struct seccomp_data has them
+_ALLOW, _REFUSE, _UNKNOWN = 0x7FFF0000, 0x00050000 | errno.EPERM, 0x00050000 | errno.ENOSYS
+_ABI = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
+_X32 = 0x40000000  # numbers of x86-64's other interface begin here
+# System calls that a conversion does not need, by their numbers on x86-64 and AArch64. What Landlock and the namespaces
+# leave open: sockets that are files (an engine's, an agent's), the user's keys, processes that outlive the job.
+_REFUSED = {
+    "socket": (41, 198),
+    "setsid": (112, 157),
+    "setpgid": (109, 154),
+    "ptrace": (101, 117),
+    "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271),
+    "pidfd_getfd": (438, 438),
+    "add_key": (248, 217),
+    "request_key": (249, 218),
+    "keyctl": (250, 219),
+    "setpriority": (141, 140),
+    "unshare": (272, 97),
+    "setns": (308, 268),
+    "mount": (165, 40),
+    "bpf": (321, 280),
+    "perf_event_open": (298, 241),
+    "userfaultfd": (323, 282),
+}
+# Those whose first argument cannot be seen, and which have an older form: the C library takes that one.
+_HIDDEN = {"clone3": (435, 435), "io_uring_setup": (425, 425)}
+_OF_OTHERS = {"prlimit64": (302, 261), "sched_setaffinity": (203, 122)}  # the first argument is a process, 0 its own
+_CLONE = (56, 220)
 # What TensorFlow, Python and the C library read of a system.
 SYSTEM = (
     "/usr", "/lib", "/lib64", "/bin", "/proc", "/sys/devices/system", "/sys/fs/cgroup", "/etc/ld.so.cache",
@@ -59,12 +92,13 @@ class Walls:
 
     landlock: int = 0
     network: bool = False
+    calls: bool = False
     limits: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether all of them stand."""
-        return bool(self.landlock) and self.network and self.limits
+        return bool(self.landlock) and self.network and self.calls and self.limits
 
 
 def walled_argv(
@@ -100,9 +134,13 @@ def summary(walls: Walls) -> str:
         files = "no Landlock: a job may read and write what this user may"
     else:
         files = f"Landlock {walls.landlock} (files)"
-    network = "a network of its own" if walls.network else "no network namespace: a job may use the network"
+    if walls.network:
+        network = "a network of its own"
+    else:
+        network = "no network namespace" if walls.calls else "no network namespace: a job may use the network"
+    calls = "seccomp (sockets, keys, other processes)" if walls.calls else "no seccomp: a job may use sockets and keys"
     limits = "limits of memory and files" if walls.limits else "no limits"
-    return f"{files}; {network}; {limits}"
+    return f"{files}; {network}; {calls}; {limits}"
 
 
 def _limit(limits: Mapping[str, int]) -> bool:
@@ -121,7 +159,7 @@ def _limit(limits: Mapping[str, int]) -> bool:
 def _leave_network(libc: Any) -> bool:
     """Go into a network with no way out of it, and give up what root could do there."""
     user, group = os.geteuid(), os.getegid()
-    if libc.unshare(_NEW_USER | _NEW_NET):
+    if libc.unshare(_NEW_USER | _NEW_NET | _NEW_IPC):
         return False
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with suppress(OSError):
@@ -171,13 +209,58 @@ def _allow(libc: Any, ruleset: int, path: str, rights: int) -> None:
         os.close(handle)
 
 
+class _Instruction(ctypes.Structure):
+    """struct sock_filter."""
+
+    _fields_ = (("code", ctypes.c_uint16), ("yes", ctypes.c_uint8), ("no", ctypes.c_uint8), ("value", ctypes.c_uint32))
+
+
+class _Program(ctypes.Structure):
+    """struct sock_fprog."""
+
+    _fields_ = (("length", ctypes.c_uint16), ("instructions", ctypes.POINTER(_Instruction)))
+
+
+def _rules(machine: str) -> list[tuple[int, int, int, int]]:
+    """Return the filter as (instruction, jump if so, jump if not, value): a block ends, or keeps the number."""
+    at = list(_ABI).index(machine)
+    rules = [
+        (_LOAD, 0, 0, _ARCHITECTURE),
+        (_EQUAL, 1, 0, _ABI[machine]),
+        (_RETURN, 0, 0, _REFUSE),
+        (_LOAD, 0, 0, _NUMBER),
+    ]
+    if machine == "x86_64":
+        rules += [(_AT_LEAST, 0, 1, _X32), (_RETURN, 0, 0, _REFUSE)]
+    for calls, verdict in ((_REFUSED, _REFUSE), (_HIDDEN, _UNKNOWN)):
+        for numbers in calls.values():
+            rules += [(_EQUAL, 0, 1, numbers[at]), (_RETURN, 0, 0, verdict)]
+    for numbers in _OF_OTHERS.values():
+        rules += [(_EQUAL, 0, 4, numbers[at]), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_EQUAL, 1, 0, 0)]
+        rules += [(_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW)]
+    rules += [(_EQUAL, 0, 4, _CLONE[at]), (_LOAD, 0, 0, _FIRST_ARGUMENT), (_ANY_BIT, 0, 1, _NEW_USER)]
+    return [*rules, (_RETURN, 0, 0, _REFUSE), (_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _ALLOW)]
+
+
+def _filter(libc: Any) -> bool:
+    """Refuse some system calls for good; say whether that holds."""
+    machine = os.uname().machine
+    if machine not in _ABI or sys.byteorder != "little":
+        return False
+    rules = _rules(machine)
+    instructions = (_Instruction * len(rules))(*(_Instruction(*rule) for rule in rules))
+    program = _Program(len(rules), instructions)
+    return bool(libc.prctl(_SET_SECCOMP, _FILTER, ctypes.byref(program), 0, 0) == 0)
+
+
 def put_up(plan: Plan) -> Walls:
     """Put up every wall that this kernel has around this process, for good; return which ones stand."""
     libc = ctypes.CDLL(None, use_errno=True)
     limits = _limit(plan.limits)
     libc.prctl(_NO_NEW_PRIVILEGES, 1, 0, 0, 0)
     network = _leave_network(libc)
-    return Walls(_shut(libc, plan.read, plan.write), network, limits)
+    landlock = _shut(libc, plan.read, plan.write)
+    return Walls(landlock, network, _filter(libc), limits)  # the filter last: it refuses what the others need
 
 
 def _end_with(parent: int) -> None:

@@ -27,17 +27,24 @@ def claim(path: Path, *, shared: bool = False) -> int | None:
     None where another process holds it, where it is gone, or where the file system has no locks. Several processes may
     share a lock. A symbolic link is never followed.
     """
+    with suppress(OSError):
+        return _lock(path, shared=shared, wait=False)
+    return None
+
+
+def _lock(path: Path, *, shared: bool, wait: bool) -> int | None:
+    """Lock as claim does; None where it is gone. Raises BlockingIOError where it is held, OSError without locks."""
     if fcntl is None:
         return None
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    with suppress(OSError):
-        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         # Between open and flock, whoever held it may have removed it, and another may be there now.
         if os.path.samestat(os.fstat(handle), os.lstat(path)):
             return handle
+    except BaseException:
+        os.close(handle)
+        raise
     os.close(handle)
     return None
 
@@ -52,10 +59,35 @@ def claimed(path: Path) -> Iterator[bool]:
         release(handle)
 
 
-def keep_shared(path: Path) -> None:
-    """Say until this process ends that it uses a folder: `clean` then leaves it."""
-    if path not in _kept and (handle := claim(path, shared=True)) is not None:
-        _kept[path] = handle
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Hold a folder for the block, waiting while another process holds it; without locks go on at once."""
+    handle = None
+    with suppress(OSError):
+        handle = _lock(path, shared=False, wait=True)
+    try:
+        yield
+    finally:
+        release(handle)
+
+
+def keep_shared(path: Path) -> bool:
+    """Say until this process ends that it uses a folder: `clean` then leaves it. False while one removes it."""
+    held = _kept.get(path)
+    with suppress(OSError):
+        if held is not None and os.path.samestat(os.fstat(held), os.lstat(path)):
+            return True
+    try:
+        handle = _lock(path, shared=True, wait=False)
+    except BlockingIOError:
+        return False
+    except OSError:  # it is not there, or there are no locks
+        return True
+    release(held)
+    if handle is None:
+        return False
+    _kept[path] = handle
+    return True
 
 
 def release(handle: int | None) -> None:

@@ -51,8 +51,18 @@ def run_folder() -> Iterator[bool]:
         os.environ.pop("TMPDIR")
         if before is not None:
             os.environ["TMPDIR"] = before
-        shutil.rmtree(folder, ignore_errors=True)
+        _clear(folder)
         release(handle)
+
+
+def _clear(folder: Path) -> None:
+    """Remove a run's folder; where a container of the run was not removed, leave its journal to the next run."""
+    if not (folder / _CONTAINERS).exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.iterdir():
+        if path.name != _CONTAINERS:
+            remove(path)
 
 
 def temporary_base() -> Path:
@@ -82,6 +92,13 @@ def note_container() -> None:
     for run in _current:
         with suppress(OSError):
             (run / _CONTAINERS).touch()
+
+
+def note_no_container() -> None:
+    """Write into the journal that the run's container is removed."""
+    for run in _current:
+        with suppress(OSError):
+            (run / _CONTAINERS).unlink(missing_ok=True)
 
 
 def sweep_runs(base: Path) -> bool:

@@ -18,6 +18,7 @@ COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
 IMAGES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
+MOST_PIXELS = 50_000_000  # of an image: unpacked it takes up to 16 bytes a pixel, out of a file of a few kilobytes
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 
 
@@ -52,6 +53,8 @@ def load_image(path: str | PathLike[str], shape: Sequence[int], color: str, resi
         raise ValueError(f"resize {resize!r} is unknown: one of {', '.join(RESIZES)}")
     from PIL import Image
 
+    if Path(path).exists() and not Path(path).is_file():  # to open a pipe would wait for its writer
+        raise ValueError(f"{path} is no file: a folder, a pipe or a device")
     with Path(path).open("rb") as file:
         try:
             image = _decode(file, "L" if color == "grayscale" else "RGB")
@@ -147,6 +150,8 @@ def _decode(file: Any, mode: str) -> Any:
 
     image: Image.Image = Image.open(file, formats=IMAGES)
     is_png = image.format == "PNG"
+    if image.width * image.height > MOST_PIXELS:
+        raise ValueError(f"it has {image.width} x {image.height} pixels, and {MOST_PIXELS:,} are read")
     image.load()
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and is_png):

@@ -20,6 +20,18 @@ def numbers(message: bytes, wanted: int) -> Iterator[int]:
     return (value for value in _all(message, wanted) if isinstance(value, int))
 
 
+def packed(message: bytes, wanted: int) -> Iterator[int]:
+    """Yield each whole number of a repeated field, whether it is written number by number or as one run of them."""
+    for value in _all(message, wanted):
+        if isinstance(value, int):
+            yield value
+            continue
+        at = 0
+        while at < len(value):
+            number, at = _varint(value, at)
+            yield number
+
+
 def last(message: bytes, wanted: int) -> bytes:
     """Return a field that a message has once, b"" where it lacks it: of several the last counts, for every reader."""
     found = b""

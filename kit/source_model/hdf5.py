@@ -148,7 +148,8 @@ def _read(path: str, member: str = "") -> dict[str, Any]:
     with ExitStack() as stack:
         inner = stack.enter_context(_member(path, member)) if member else path
         file = stack.enter_context(h5py.File(inner, "r"))
-        values = {name: file.attrs[name] for name in file.attrs}
+        # Of a member only its asks count: an attribute that cannot be read must not hide them.
+        values = {} if member else {name: file.attrs[name] for name in file.attrs}
         names = [*values, *file]
         asks = [str(ask) for ask in asks_of_hdf5(file)]
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}

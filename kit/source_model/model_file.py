@@ -16,6 +16,7 @@ from kit.errors import ModelError
 from kit.source_model.file_names import FileNames, names_of_config
 from kit.source_model.hdf5 import read_hdf5
 from kit.source_model.saved_model import read_writer
+from kit.trust.archive import asks_of_archive
 from kit.trust.keras_config import asks_of_config
 from kit.trust.saved_model import asks_of_saved_model
 
@@ -89,7 +90,7 @@ def _from_folder(path: Path) -> ModelFile:
     try:
         asks = tuple(str(ask) for ask in asks_of_saved_model(path))
     except (OSError, ValueError, IndexError) as error:
-        raise ModelError(f"{path}: its saved_model.pb cannot be read: {error}", "copy or export it again") from error
+        raise ModelError(f"{path}: not a whole SavedModel: {error}", "copy or export it again") from error
     names = FileNames(inputs, writer.outputs.get(_MAIN, {})) if set(signatures) == {_MAIN} else None
     return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks, names)
 
@@ -101,8 +102,9 @@ def _from_zip(path: Path, built: bool) -> ModelFile:
                 if name in archive.namelist() and archive.getinfo(name).file_size > MOST_JSON:
                     raise ValueError(f"{name} in it is larger than {MOST_JSON:,} bytes")
             broken = archive.testzip()
+            members = archive.namelist()
             texts = {name: archive.read(name) for name in _MEMBERS if name in archive.namelist()}
-            weights = [name for name in archive.namelist() if name.endswith(".h5")]
+            weights = [name for name in members if name.endswith(".h5")]
     # Broken bytes make zipfile and its decoders raise BadZipFile, EOFError, OSError, RuntimeError, zlib.error and more.
     except Exception as error:
         raise ModelError(
@@ -117,7 +119,7 @@ def _from_zip(path: Path, built: bool) -> ModelFile:
         raise ModelError(
             f"{path}: a zip file, but no Keras model: no readable {' and '.join(_MEMBERS)} in it", _SAVE_AGAIN
         ) from error
-    asks = [ask for name in weights for ask in _asks_of_member(path, name)]
+    asks = [*map(str, asks_of_archive(members)), *(ask for name in weights for ask in _asks_of_member(path, name))]
     return replace(made, asks=(*made.asks, *asks))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,9 +58,9 @@ def read_writer(folder: Path) -> Writer | None:
 
 def _keras(metadata: Path) -> str:
     """Return the version in the JSON texts of keras_metadata.pb, or ""."""
-    found = (
-        re.search(rb'"keras_version": ?"([^"]*)"', read_bounded(metadata, MOST_JSON)) if metadata.is_file() else None
-    )
+    found = None
+    with suppress(OSError):  # there is none, or it is none of Keras's
+        found = re.search(rb'"keras_version": ?"([^"]*)"', read_bounded(metadata, MOST_JSON))
     return found[1].decode("utf-8", errors="replace") if found else ""
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
@@ -16,7 +16,7 @@ from filelock import FileLock
 from kit.errors import EngineError
 from kit.files import cache_dir
 from kit.lifetime.locks import keep_shared
-from kit.lifetime.tied import tied
+from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock, uv, uv_env
 from kit.toolchains.space import RUNTIME_BYTES, TOOLCHAIN_BYTES, full_error, need_space
 from kit.toolchains.stamp import damage, sentence, write_stamp
@@ -78,11 +78,8 @@ def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
     def fill(python: Path, _scratch: Path) -> None:
         notify(f"installing {what} (once)")
         argv = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
             str(python),
+            str(_pip_runner()),
             "install",
             "--quiet",
             "--disable-pip-version-check",
@@ -95,6 +92,16 @@ def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
         _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
 
     return _ensure(name, lock, sys.executable, _Install(fill, RUNTIME_BYTES, notify))
+
+
+def _pip_runner() -> Path:
+    """Return the script that runs dropkit's own pip on another Python.
+
+    It is what `pip --python` starts, too, as a child of its own; and a child would outlive its parent's kill.
+    """
+    found = find_spec("pip")
+    assert found is not None and found.origin is not None
+    return Path(found.origin).with_name("__pip-runner__.py")
 
 
 def venv_folder(name: str, lock: Lock, python: str) -> Path:
@@ -119,8 +126,8 @@ def _count_bytes(folder: Path) -> int:
 def _ensure(name: str, lock: Lock, python: str, install: _Install) -> Path:
     folder = venv_folder(name, lock, python)
     executable = folder / "bin" / "python"
-    if folder in _checked or not _faults(folder):
-        keep_shared(folder)
+    # Kept before it is looked at: `clean` could remove it between the two.
+    if keep_shared(folder) and (folder in _checked or not _faults(folder)):
         _checked.add(folder)
         return executable
     try:
@@ -156,7 +163,7 @@ def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], Non
         made = _failure([uv(), "venv", "--quiet", "--no-project", "--python", python, str(folder)], uv_env(), name)
         if made:
             raise EngineError(
-                f"there is no Python {python} for {name}:\n  {made}",
+                f"there is no Python {python} for {name}:{made}",
                 f"check the network, or put Python {python} on the PATH",
             )
         fill(folder / "bin" / "python", scratch)
@@ -169,15 +176,14 @@ def _make(name: str, folder: Path, python: str, fill: Callable[[Path, Path], Non
 
 def _run(argv: Sequence[str], env: Mapping[str, str], what: str) -> None:
     if failed := _failure(argv, env, what):
-        raise EngineError(f"{what} cannot be installed:\n  {failed}", CHECK_INDEX)
+        raise EngineError(f"{what} cannot be installed:{failed}", CHECK_INDEX)
 
 
 def _failure(argv: Sequence[str], env: Mapping[str, str], what: str) -> str:
     """Run an installer; return its last lines where it failed, else "". Raises EngineError where the disk is full."""
-    done = subprocess.run(tied(argv), env=dict(env), capture_output=True, text=True, check=False)
+    done = run_download(argv, env)
     if not done.returncode:
         return ""
     if full := full_error(what, done.stderr):
         raise full
-    lines = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith("WARNING")]
-    return "\n  ".join(lines[-8:]) or f"it ended with status {done.returncode}"
+    return complaint(done.stderr)

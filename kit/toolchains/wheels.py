@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +11,8 @@ from filelock import FileLock
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file
-from kit.lifetime.tied import tied
+from kit.lifetime.locks import keep_shared
+from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.space import WHEELS_BYTES, full_error, need_space
 from kit.toolchains.stamp import sentence
@@ -32,11 +32,13 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
     where a wheel cannot be had or is not the locked one.
     """
     folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
-    if (folder / ".complete").exists() and (found := _find(lock, folder)):
+    if keep_shared(folder) and (folder / ".complete").exists() and (found := _find(lock, folder)):
         return found
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(folder.name + ".lock")):
+            folder.mkdir(exist_ok=True)
+            keep_shared(folder)
             return _find(lock, folder) or _fetch(lock, python, machine, folder, notify)
     except OSError as error:
         raise EngineError(
@@ -94,15 +96,12 @@ def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
 
 
 def _pip(argv: Sequence[str], what: str) -> None:
-    done = subprocess.run(
-        tied(argv), capture_output=True, text=True, check=False, env={**os.environ, "PIP_NO_INPUT": "1"}
-    )
+    done = run_download(argv, {**os.environ, "PIP_NO_INPUT": "1"})
     if done.returncode:
         if full := full_error("the locked packages", done.stderr):
             raise full
-        lines = [line for line in done.stderr.splitlines() if not line.startswith(("WARNING", "[notice]"))]
         raise EngineError(
-            f"{what}: the locked packages cannot be downloaded:\n  " + "\n  ".join(lines[-6:]),
+            f"{what}: the locked packages cannot be downloaded:{complaint(done.stderr)}",
             CHECK_INDEX,
         )
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from kit.shared.protobuf import fields
+from kit.shared.protobuf import last
 from kit.trust.allowed import Ask, allowed
 
 _KERAS = {"keras", "tf_keras"}
@@ -59,11 +59,15 @@ def asks_of_config(config: Any, known: Known = lambda _: False, found: Found = f
     or function that is on no list; one that it cannot find is no ask, Keras refuses it by name. Raises RecursionError
     for JSON deeper than Python's stack.
     """
-    if isinstance(config, dict):  # what it was compiled with is not loaded
-        config = {key: value for key, value in config.items() if key != "compile_config"}
+    config = uncompiled(config)
     walk = _Walk(known, found)
     walk.value(config, "the model")
     return walk.asks
+
+
+def uncompiled(config: Any) -> Any:
+    """Return a model's JSON without what it was compiled with, which is never loaded."""
+    return {k: v for k, v in config.items() if k != "compile_config"} if isinstance(config, dict) else config
 
 
 class _Walk:
@@ -86,9 +90,11 @@ class _Walk:
                 self.value(each, where)
 
     def _object(self, value: Mapping[str, Any], name: str, where: str) -> None:
+        config, module = value.get("config"), value.get("module")
+        if name not in {"function", "__typespec__"}:
+            self._other_name(value, name, lambda other: self._class(module, other, other, where))
         if name in _VALUES:
             return
-        config, module = value.get("config"), value.get("module")
         own = config if isinstance(config, dict) else {}
         if name in _LAYERS_OF_TENSORFLOW:
             fine, what = _LAYERS_OF_TENSORFLOW[name](own)
@@ -100,10 +106,18 @@ class _Walk:
             self._class(module, str(value.get("spec_name")), str(value.get("registered_name")), where)
         elif name == "function":
             if isinstance(config, str):
-                self._function(module if isinstance(module, str) else "builtins", config, where)
+                place = module if isinstance(module, str) else "builtins"
+                self._function(place, config, where)
+                self._other_name(value, config, lambda other: self._function(place, other, where))
         else:
             self._class(module, name, str(value.get("registered_name") or name), where)
             self._paths(own if name in allowed().classes else {}, where)
+
+    def _other_name(self, value: Mapping[str, Any], name: str, check: Callable[[str], None]) -> None:
+        """Check registered_name, too: Keras 2 takes what the module has by it, where the module has not the other."""
+        other = value.get("registered_name")
+        if isinstance(other, str) and other not in {name, "function"} and ">" not in other:
+            check(other)
 
     def _paths(self, config: Mapping[str, Any], where: str) -> None:
         for key in sorted(_PATHS & set(config)):
@@ -142,7 +156,7 @@ def _operator(node: Any) -> str:
     if isinstance(node, dict):
         return str(node.get("op"))
     try:
-        return next(fields(str(node).encode(), 2), b"").decode("utf-8", "replace")
+        return last(str(node).encode(), 2).decode("utf-8", "replace")  # of several the last counts
     except (ValueError, IndexError):
         return "that its node_def does not say"
 

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from projects import KTS, app, bundle, seal
+from small_disk import in_small_disk
 from worlds import ROOT
 
 from kit.android.install import state as state_of
 from kit.android.install.app_module import Dropped, drop, find_module, remove
+from kit.android.install.change import change_all
 from kit.errors import CheckError, KitError, OutputError, RecipeError
-from kit.files import tree_digests, write_whole
+from kit.files import tree_digests
+from kit.lifetime.scratch import sweep_partials
 
 
 def refusal(kind: type[KitError], place: Path, into: Path) -> KitError:
@@ -37,37 +43,103 @@ def test_a_bundle_is_copied_and_twice_is_the_same_as_once(tmp_path: Path) -> Non
 
 def test_remove_leaves_the_project_as_it_was(tmp_path: Path) -> None:
     module = app(tmp_path)
-    before = tree_digests(module)
-    drop(bundle(tmp_path), module)
+    before = sorted(module.rglob("*"))
+    place = bundle(tmp_path)
+    (place / "src" / "main" / "assets" / "digits" / "labels.txt").write_text("two files in one folder")
+    drop(seal(place), module)
     remove("digits", module)
-    assert tree_digests(module) == before
+    assert sorted(module.rglob("*")) == before
+
+
+# Arguments: the bundle, the module, and how many files change before the process is killed.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from kit.android.install import app_module, change
+left, put = [int(sys.argv[3])], change._put
+def count(*arguments):
+    if left[0] == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left[0] -= 1
+    put(*arguments)
+change._put = count
+app_module.drop(Path(sys.argv[1]), Path(sys.argv[2]))
+"""
 
 
 @pytest.mark.parametrize("nth", [1, 3])
 @pytest.mark.parametrize("finish", [drop, remove])
 def test_a_killed_drop_is_finished_or_taken_back_by_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, finish: Callable[..., Dropped], nth: int
+    tmp_path: Path, finish: Callable[..., Dropped], nth: int
 ) -> None:
-    module, place, written = app(tmp_path), bundle(tmp_path), []
+    module, place = app(tmp_path), bundle(tmp_path)
     before = tree_digests(module)
-
-    def killed(path: Path, data: bytes) -> None:
-        if path.name != "dropkit.json":
-            written.append(path)
-        if len(written) > nth:
-            raise SystemExit
-        write_whole(path, data)
-
-    with monkeypatch.context() as patched:
-        patched.setattr("kit.android.install.app_module.write_whole", killed)
-        with pytest.raises(SystemExit):
-            drop(place, module)
-    assert len(tree_digests(module)) == len(before) + nth + 1
+    argv = [sys.executable, "-c", KILLED, str(place), str(module), str(nth)]
+    assert subprocess.run(argv, check=False, cwd=ROOT).returncode == -signal.SIGKILL
+    sweep_partials(module)  # as the next run of any command does
+    assert len(tree_digests(module)) == len(before) + nth  # dropkit.json is the first of them
     finish(place if finish is drop else "digits", module)
     if finish is drop:
         assert drop(place, module).written == ()
         remove("digits", module)
     assert tree_digests(module) == before
+
+
+# Drops a bundle into a module on a disk with room for one file more each time, until it fits.
+SMALL_DISK = """
+import subprocess, sys
+from pathlib import Path
+from kit.android.install.app_module import drop
+from kit.errors import OutputError
+from kit.files import tree_digests
+module = Path(sys.argv[1]) / "app"
+module.mkdir()
+(module / "build.gradle.kts").write_text('plugins { id("com.android.application") }')
+def drops(options):
+    before = tree_digests(module), sorted(module.rglob("*"))
+    subprocess.run(["mount", "-o", f"remount,{options}", str(module.parent)], check=True)
+    try:
+        drop(Path(sys.argv[2]), module)
+        return True
+    except OutputError as error:
+        assert str(module) in str(error), error
+        assert (tree_digests(module), sorted(module.rglob("*"))) == before, options
+        return False
+for size in range(8, 1000, 4):
+    if drops(f"size={size}k"):
+        break
+print("full", (size - 8) // 4)
+from kit.android.install.app_module import remove
+remove("digits", module)
+for files in range(5, 1000):
+    if drops(f"size=1m,nr_inodes={files}"):
+        break
+print("no room for a file", files - 5)
+"""
+
+
+def test_a_drop_that_does_not_fit_changes_nothing(tmp_path: Path) -> None:
+    said = in_small_disk(tmp_path / "small", SMALL_DISK, str(tmp_path / "small"), str(bundle(tmp_path)))
+    counts = [int(line.rpartition(" ")[2]) for line in said.splitlines()]
+    assert len(counts) == 2 and min(counts) > 3, said
+
+
+def test_a_change_that_fails_is_taken_back_with_what_it_had_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).write_text(f"old {name}")
+    before = tree_digests(tmp_path)
+    changes = [(tmp_path / "a", b"new"), (tmp_path / "new" / "c", b"new"), (tmp_path / "b", None)]
+    for there in (True, False):  # a file system that exchanges two paths in one step, and one that does not
+        if not there:
+            monkeypatch.setattr("kit.android.install.change.exchange", lambda *_: False)
+        with pytest.raises(FileNotFoundError):
+            change_all(tmp_path, [*changes, (tmp_path / "missing", None)])
+        assert tree_digests(tmp_path) == before
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+    change_all(tmp_path, changes)
+    assert tree_digests(tmp_path).keys() == {"a", "new/c"} and (tmp_path / "a").read_text() == "new"
 
 
 def test_remove_leaves_an_empty_script_where_the_build_file_applies_it(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from kit.android.proof import kotlin_compiler, tools
 from kit.cleaning import choose, find_entries, remove_entry
 from kit.engine import logs
 from kit.errors import EngineError, RecipeError
+from kit.lifetime import locks
+from kit.lifetime.locks import release
 from kit.toolchains import space, venv, wheels
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.stamp import damage, write_stamp
@@ -55,7 +57,7 @@ def _install(argv: list[str], _env: object, _what: str) -> str:
     if "venv" in argv:
         _put(Path(argv[-1]) / "bin" / "python")
     else:
-        _put(Path(argv[argv.index("--python") + 1]).parent.parent / "lib" / "thing.py")
+        _put(Path(argv[0]).parent.parent / "lib" / "thing.py")
     return ""
 
 
@@ -160,10 +162,11 @@ def test_clean_removes_what_is_named_and_leaves_what_is_used_or_a_users(cache: P
         _put(bundle / name)
         (bundle / name).write_text(text, "utf-8")
     entries = find_entries(dist, cache)
-    (wheel,) = choose(entries, ["wheels"])
+    (wheel,), (made,) = choose(entries, ["wheels"]), choose(entries, ["litert-*"])
+    for used in (wheel, made):
+        assert remove_entry(used) == f"left {used.name}: a run uses it"
+    release(locks._kept.pop(wheel.path))
     assert remove_entry(wheel) == f"removed {wheel.name}"
-    (made,) = choose(entries, ["litert-*"])
-    assert remove_entry(made) == f"left {made.name}: a run uses it"
     assert remove_entry(choose(entries, ["dist"])[0]) == "left in dist/digits, for no build wrote it: mine.txt"
     assert [path.name for path in bundle.iterdir()] == ["mine.txt"]
     with pytest.raises(RecipeError, match="names nothing"):

@@ -13,7 +13,7 @@ import pytest
 from worlds import run_kit
 
 from kit.lifetime.locks import claim, release
-from kit.lifetime.scratch import PREFIX, run_folder, sweep_runs
+from kit.lifetime.scratch import PREFIX, note_container, note_no_container, run_folder, sweep_runs
 from kit.lifetime.tied import tied
 
 # A run that makes temporary files and a half-written file in the folder argv[1], says so, and waits.
@@ -70,6 +70,24 @@ def test_a_run_that_ends_leaves_no_folder_and_gives_the_variable_back(
     with run_folder():
         assert os.environ["TMPDIR"].startswith(str(tmp_path / PREFIX))
     assert os.environ["TMPDIR"] == str(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_container_that_could_not_be_removed_is_left_to_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    with run_folder():
+        note_container()
+        note_no_container()
+    assert list(tmp_path.iterdir()) == []
+    with run_folder():
+        note_container()
+        (Path(os.environ["TMPDIR"]) / "large").write_text("x")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["containers"]
+    with run_folder() as left_one:
+        assert left_one
     assert list(tmp_path.iterdir()) == []
 
 

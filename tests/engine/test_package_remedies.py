@@ -379,8 +379,8 @@ def test_a_base_that_no_registry_gives_is_made_of_debian_packages(
 
     def client() -> docker.DockerClient:
         found = having(archive, api=SimpleNamespace(pull=pull, post=None))
-        there = found.images.get
-        vars(found.images)["get"] = there if logged_in else get
+        if not logged_in:
+            monkeypatch.setattr(found.images, "get", get)
         return found
 
     monkeypatch.setenv("DROPKIT_BASE", "registry")

@@ -4,32 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from small_disk import in_small_disk
 from test_cache_heals import CONTENT, ENTRIES, _install, _put
-from worlds import ROOT
 
 from kit.cleaning import choose, find_entries
 from kit.errors import EngineError, OutputError, RecipeError
 from kit.files import replacing
 from kit.toolchains import space, venv, wheels
-
-
-def in_small_disk(place: Path, script: str, **environment: str) -> str:
-    """Run a script where a disk of 64 kB is mounted at place, in a mount namespace of its own; return what it says."""
-    place.mkdir(exist_ok=True)
-    mount = 'mount -t tmpfs -o size=64k tmpfs "$1" || exit 99; exec "$2" -c "$3"'
-    argv = ["unshare", "-rm", "sh", "-c", mount, "sh", str(place), sys.executable, script]
-    env = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
-    if done.returncode == 99 or "unshare" in done.stderr:
-        pytest.skip(f"no mount namespace can be made here: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
 
 TEMPORARY = """
 from kit.errors import OutputError

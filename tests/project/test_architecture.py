@@ -48,11 +48,11 @@ ARROWS = {
     "toolchains": "errors files lifetime source_model tflite",
     "bundle": "bounded errors files recipe shared tflite",
     "emulation": "bundle errors files lifetime render shared toolchains",
-    "container": "errors files toolchains",
+    "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
-    "android.install": "android.codegen bounded bundle errors files render shared",
+    "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
     "build": "android.codegen bounded bundle emulation engine errors files kit progress recipe render shared"
     " source_model tflite toolchains",

@@ -15,7 +15,7 @@ from worlds import DIGITS, run_kit, write_recipe
 
 from kit import bounded
 from kit.bounded import open_regular, open_zip, printable, read_bounded
-from kit.engine.base import too_large
+from kit.engine.base import fills_up, too_large
 from kit.errors import ModelError, RecipeError
 from kit.process import Command, run, tail
 from kit.recipe.labels import read_labels
@@ -78,6 +78,15 @@ def test_a_zip_file_is_opened_to_its_limits(
         open_zip(path)
 
 
+def test_small_members_are_a_large_archive_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = zipped(tmp_path / "z", **{str(i): bytes(1_000_000) for i in range(4)})
+    monkeypatch.setattr(bounded, "FREE_OF_RATIO", 4_000_000)
+    open_zip(path).close()
+    monkeypatch.setattr(bounded, "FREE_OF_RATIO", 3_999_999)
+    with pytest.raises(ValueError, match=r"unpacks to 4,000,000 bytes, out of [0-9,]+$"):
+        open_zip(path)
+
+
 def test_a_model_whose_description_is_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kit.source_model.model_file.MOST_JSON", 100)
     config = json.dumps({"class_name": "Functional", "config": {"name": "x" * 100}}).encode()
@@ -93,6 +102,21 @@ def test_an_image_is_one_of_a_list_of_formats_whatever_its_name(tmp_path: Path) 
     (tmp_path / "b.eps").rename(tmp_path / "b.png")
     with pytest.raises(ValueError, match=r"b\.png is not an image"):
         load_image(tmp_path / "b.png", (8, 8, 1), "grayscale", "stretch")
+
+
+def test_an_image_of_many_pixels_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("1", (8, 9)).save(tmp_path / "a.png")
+    monkeypatch.setattr("kit.shared.preprocess.MOST_PIXELS", 72)
+    assert load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch").shape == (8, 8, 1)
+    monkeypatch.setattr("kit.shared.preprocess.MOST_PIXELS", 71)
+    with pytest.raises(ValueError, match="it has 8 x 9 pixels, and 71 are read"):
+        load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch")
+
+
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(ValueError, match="is no file"):
+        load_image(tmp_path / "a.png", (8, 8, 1), "grayscale", "stretch")
 
 
 @pytest.mark.parametrize("text", ["a\x1b[2Jb", "a\x07", "a\x9b31m", "a\rb", "a\u202eb", "a\x00"])
@@ -151,6 +175,13 @@ def test_a_job_that_writes_without_end_is_killed(tmp_path: Path, monkeypatch: py
     code = "import time\nopen('out/x', 'wb').write(bytes(1001))\ntime.sleep(50)"
     ended, _ = python(tmp_path, code, watch=lambda: too_large(tmp_path / "out"))
     assert "wrote more than a job may" in ended.cause  # type: ignore[attr-defined]
+
+
+def test_its_temporary_folder_has_a_limit_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x").write_bytes(bytes(1001))
+    assert not fills_up(tmp_path)
+    monkeypatch.setattr("kit.engine.base.MOST_SCRATCH", 1000)
+    assert fills_up(tmp_path)
 
 
 def test_many_files_are_too_much_as_well(tmp_path: Path) -> None:

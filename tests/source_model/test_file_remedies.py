@@ -114,7 +114,7 @@ CASES: dict[str, tuple[Write, Write, str, str, Write, Write]] = {
         "name a model file or a SavedModel", whole("n.keras"), lambda folder: read_model_file(folder / "n.keras"),
     ),
     "a SavedModel cut short": (
-        cut_saved_model, lambda folder: read_model_file(folder / "sm"), "its saved_model.pb cannot be read",
+        cut_saved_model, lambda folder: read_model_file(folder / "sm"), "not a whole SavedModel",
         "copy or export it again", exported_again, lambda folder: read_model_file(folder / "sm"),
     ),
     "a zip of something else": (

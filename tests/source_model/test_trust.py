@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import zipfile
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from worlds import ROOT, SUPPORT, run_kit, write_recipe
 
+from kit.errors import ModelError
 from kit.source_model.model_file import read_model_file
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
@@ -31,6 +33,11 @@ def layer(kind: str, config: Any = None, **more: Any) -> dict[str, Any]:
 def function(module: str, name: str) -> dict[str, Any]:
     """Return a function as Keras 3 describes it."""
     return {"class_name": "function", "module": module, "config": name, "registered_name": name}
+
+
+def hidden(name: str, registered: str) -> dict[str, Any]:
+    """Return a function under a harmless name, and another beside it."""
+    return function("keras.src.utils.data_utils", name) | {"registered_name": registered}
 
 
 def asks(value: Any) -> list[str]:
@@ -57,6 +64,46 @@ def asks(value: Any) -> list[str]:
         (layer("InstanceMethod", {"attr_name": "__class__"}), "__class__"),
         (layer("TensorFlowOpLayer", {"node_def": {"op": "ReadFile"}}), "ReadFile"),
         (layer("TensorFlowOpLayer", {"node_def": "\x12\x09WriteFile"}), "WriteFile"),
+        (layer("TensorFlowOpLayer", {"node_def": "\x12\x05AddV2\x12\x09WriteFile"}), "WriteFile"),
+        (layer("TensorFlowOpLayer", {"node_def": {"op": "EagerPyFunc"}}), "EagerPyFunc"),
+        (layer("TensorFlowOpLayer", {"node_def": {"op": "SaveV2"}}), "SaveV2"),
+        (layer("TFOpLambda", {"function": "io.matching_files"}), "tf.io.matching_files"),
+        (layer("TFOpLambda", {"function": "io.read_file"}), "tf.io.read_file"),
+        (layer("TFOpLambda", {"function": "numpy_function"}), "tf.numpy_function"),
+        (layer("TFOpLambda", {"function": "compat.v1.py_func"}), "tf.compat.v1.py_func"),
+        (layer("TFOpLambda", {"function": "compat.v1.Print"}), "tf.compat.v1.Print"),
+        (layer("TFOpLambda", {"function": "load_library"}), "tf.load_library"),
+        (layer("TFOpLambda", {"function": "summary.create_file_writer"}), "tf.summary.create_file_writer"),
+        (layer("TFOpLambda", {"function": "saved_model.load"}), "tf.saved_model.load"),
+        (layer("TFOpLambda", {"function": "train.load_checkpoint"}), "tf.train.load_checkpoint"),
+        (layer("TFOpLambda", {"function": "data.TextLineDataset"}), "tf.data.TextLineDataset"),
+        (layer("TFOpLambda", {"function": "lookup.TextFileInitializer"}), "tf.lookup.TextFileInitializer"),
+        (layer("TFOpLambda", {"function": "sysconfig.get_lib"}), "tf.sysconfig.get_lib"),
+        (layer("TFOpLambda", {"function": "config.experimental_connect_to_cluster"}), "tf.config"),
+        (layer("TFOpLambda", {"function": "debugging.experimental.enable_dump_debug_info"}), "tf.debugging"),
+        (layer("TFOpLambda", {"function": "random.set_seed"}), "tf.random.set_seed"),
+        (layer("TFOpLambda", {"function": "random.set_random_seed"}), "tf.random.set_random_seed"),
+        (layer("TFOpLambda", {"function": "keras.models.load_model"}), "tf.keras.models.load_model"),
+        (layer("TFOpLambda", {"function": "keras.preprocessing.image.save_img"}), "save_img"),
+        (layer("TFOpLambda", {"function": "keras.backend.function"}), "tf.keras.backend.function"),
+        (layer("TFOpLambda", {"function": "raw_ops.PrintV2"}), "tf.raw_ops.PrintV2"),
+        (layer("TFOpLambda", {"function": "raw_ops.RestoreV2"}), "tf.raw_ops.RestoreV2"),
+        (layer("TFOpLambda", {"function": "raw_ops.EagerPyFunc"}), "tf.raw_ops.EagerPyFunc"),
+        (layer("TFOpLambda", {}), "tf.None"),
+        (layer("ClassMethod", {"cls_symbol": "RaggedTensor", "method_name": "__init__"}), "tf.RaggedTensor.__init__"),
+        (layer("InstanceProperty", {"attr_name": "__globals__"}), "__globals__"),
+        # A second name: Keras 2 takes that of the module, where the module has not the first.
+        (layer("Dense", module="keras.src.layers.core.tf_op_layer", registered_name="TFOpLambda"), "TFOpLambda"),
+        (layer("Dense", module="keras.src.layers.core.lambda_layer", registered_name="Lambda"), "Lambda"),
+        (layer("TensorShape", module="subprocess", registered_name="Popen"), "subprocess.Popen"),
+        (layer("TFOpLambda", {"function": "add"}, module="os", registered_name="popen"), "os.popen"),
+        (layer("TextVectorization", {"standardize": hidden("relu", "get_file")}), "data_utils.get_file"),
+        (layer("Bidirectional", {"layer": layer("popen", module="os")}), "os.popen"),
+        (layer("TimeDistributed", {"layer": layer("TFOpLambda", {"function": "io.write_file"})}), "tf.io.write_file"),
+        (layer("Dense", {"bias_constraint": layer("load", module="numpy")}), "numpy.load"),
+        (layer("Dense", {"kernel_regularizer": function("tensorflow.io", "write_file")}), "tensorflow.io.write_file"),
+        (layer("Dense", {}, build_config={"x": layer("GFile", module="tensorflow.io.gfile")}), "GFile"),
+        (layer("Dense.__init__", module="keras.layers"), "Dense.__init__"),
         (layer("system", {}, module="os"), "os.system"),
         (layer("Popen", {"args": "id"}, module="subprocess", registered_name=None), "subprocess.Popen"),
         (layer("Dense", {"activation": function("builtins", "eval")}), "builtins.eval"),
@@ -177,6 +224,12 @@ def saved(
     return folder
 
 
+def bound(name: str, constant: str) -> bytes:
+    """Return an object graph that gives a function the constant as its argument."""
+    own = message((1, name), (2, message((2, b"\x00"))))
+    return message((7, message((1, message((9, message((1, constant))))), (2, own))))
+
+
 STREAM = {"output_stream": message((2, "file:///x"))}
 ATTACKS: dict[str, Any] = {
     "prints into 'file:///x'": {"nodes": [node("p", "PrintV2", "x", **STREAM)]},
@@ -195,7 +248,70 @@ ATTACKS: dict[str, Any] = {
     "/etc/hosts": {
         "nodes": [const("f", "/etc/hosts")],
         "functions": {"init": ("file", [node("t", "InitializeTableFromTextFileV2", "h", "file")])},
-        "more": message((7, message((1, message((9, message((1, "f")))))))),
+        "more": bound("init", "f"),
+    },
+    "/etc/group": {
+        "nodes": [const("f", "/etc/group"), const("harmless", "words")],
+        "functions": {
+            "init": ("file", [node("t", "InitializeTableFromTextFileV2", "h", "file")]),
+            "decoy": ("x", [const("k", "words"), node("c", "PartitionedCall", "k:output:0", f=calling("init"))]),
+        },
+        "more": bound("init", "f"),
+    },
+    "prints into what its caller names": {
+        "functions": {"init": ("x", [node("p", "PrintV2", "x", output_stream=message((9, "stream")))])}
+    },
+    "a name that its caller gives": {
+        "functions": {
+            "init": ("x", [node("f", "Const", value=message((9, "path"))), node("r", "RestoreV2", "f:output:0")])
+        }
+    },
+    "ReadVariableOp": {
+        "nodes": [
+            node("v", "VarHandleOp"),
+            node("c", "StatefulPartitionedCall", "v", f=calling("write")),
+            node("n", "ReadVariableOp", "v"),
+            node("r", "RestoreV2", "n", "n", "n"),
+        ],
+        "functions": {"write": ("v", [node("a", "AssignVariableOp", "v", "x")])},
+    },
+    "/etc/issue": {
+        "nodes": [
+            const("f", "/etc/issue"),
+            node("v", "VarHandleOp"),
+            node("a", "AssignVariableOp", "v", "f"),
+            node("n", "ReadVariableOp", "v"),
+            node("s", "SaveV2", "n"),
+        ]
+    },
+    **{
+        operator: {"functions": {"init": ("x", [node("n", operator, "x")])}}
+        for operator in (
+            "ReadFile",
+            "MatchingFiles",
+            "PyFunc_",
+            "DebugIdentityV2",
+            "DebugIdentityV3",
+            "TextLineDataset",
+            "TFRecordDatasetV2",
+            "SaveDatasetV2",
+            "CreateSummaryFileWriter",
+            "TextLineReaderV2",
+            "WholeFileReaderV2",
+            "RemoteCall",
+            "XlaHostCompute",
+            "RpcCall",
+            "_Send",
+            "TPUExecute",
+            "TFRecordReaderV2",
+            "ImmutableConst_",
+            "LookupTableExport_",
+            "DumpOp",
+            "AssignFromFile",
+            "OutfeedEnqueue",
+            "QueueEnqueueV2",
+            "Barrier",
+        )
     },
     "StringUpper": {
         "nodes": [node("f", "StringUpper", "x"), node("r", "RestoreV2", "f", "f", "f")],
@@ -235,6 +351,12 @@ def test_what_tensorflow_itself_writes_for_variables_and_assets_passes(tmp_path:
         "restore": ("file_prefix", [node("r", "RestoreV2", "file_prefix", "names", "slices")]),
         "init": ("asset_path", [node("t", "InitializeTableFromTextFileV2", "h", "asset_path")]),
     }
+    nodes += [
+        node("variable", "VarHandleOp"),
+        node("assign", "AssignVariableOp", "variable", "asset"),
+        node("read", "ReadVariableOp", "variable", "^assign"),
+        node("init", "StatefulPartitionedCall", "read", f=calling("init")),
+    ]
     asset = message((6, message((1, message((1, "asset:0"))), (2, "vocabulary.txt"))))
     assert asks_of_saved_model(saved(tmp_path / "m", *nodes, functions=functions, more=asset)) == []
 
@@ -244,6 +366,33 @@ def test_a_link_that_leads_out_of_a_saved_model_is_named(tmp_path: Path) -> None
     (folder / "assets").mkdir()
     (folder / "assets" / "secret.txt").symlink_to("/etc/hosts")
     assert "leads out of it: assets/secret.txt" in str(asks_of_saved_model(folder)[0])
+
+
+def test_functions_that_call_one_another_in_a_ring_and_twice_come_to_an_end(tmp_path: Path) -> None:
+    functions = {
+        f"f{i}": ("file", [node(f"c{k}", "PartitionedCall", "file", f=calling(f"f{(i + 1) % 60}")) for k in range(3)])
+        for i in range(60)
+    }
+    functions["f59"][1].append(node("r", "RestoreV2", "file"))
+    long = [const("n0", "/etc/motd"), *(node(f"n{i}", "Identity", f"n{i - 1}") for i in range(1, 20_000))]
+    start = node("start", "PartitionedCall", "n19999", f=calling("f0"))
+    (ask,) = asks_of_saved_model(saved(tmp_path / "m", *long, start, functions=functions))
+    assert "'/etc/motd'" in str(ask)
+
+
+@pytest.mark.parametrize("target", ["..", ".", "link", "nowhere"])
+def test_a_link_to_no_file_makes_no_saved_model(tmp_path: Path, target: str) -> None:
+    folder = saved(tmp_path / "m", node("x", "Placeholder"))
+    (folder / "assets").mkdir()
+    (folder / "assets" / "link").symlink_to(target)
+    with pytest.raises(ModelError, match="link is a link to no file"):
+        read_model_file(folder)
+
+
+def test_metadata_of_keras_that_cannot_be_read_is_left_aside(tmp_path: Path) -> None:
+    folder = saved(tmp_path / "m", node("x", "Placeholder"))
+    os.mkfifo(folder / "keras_metadata.pb")
+    assert "a pipe or a device in it: keras_metadata.pb" in read_model_file(folder).asks[0]
 
 
 # ---------------------------------------------------------------- HDF5
@@ -280,6 +429,28 @@ def test_numbers_in_other_files_are_named_in_an_h5_and_in_the_weights_of_a_keras
             archive.writestr("model.weights.h5", weights.getvalue())
     for path in sorted(tmp_path.iterdir()):
         assert len(read_model_file(path).asks) == (kind in {"link", "storage", "virtual"}), path
+
+
+def test_an_attribute_that_cannot_be_read_hides_nothing(tmp_path: Path) -> None:
+    h5("storage", tmp_path / "m.h5")
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        h5py.h5a.create(file.id, b"odd", h5py.h5t.STD_B8LE, h5py.h5s.create(h5py.h5s.SCALAR))
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.15.1"}))
+        archive.writestr("config.json", json.dumps({"class_name": "Functional", "config": {"layers": []}}))
+        archive.write(tmp_path / "m.h5", "model.weights.h5")
+    assert "numbers in another file" in read_model_file(tmp_path / "m.keras").asks[0]
+
+
+@pytest.mark.parametrize("name", ["model.weights.npz", "model.weights.pkl", "a/model.weights.npz"])
+def test_weights_that_are_unpickled_are_named(tmp_path: Path, name: str) -> None:
+    with zipfile.ZipFile(tmp_path / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        archive.writestr("config.json", json.dumps({"class_name": "Functional", "config": {"layers": []}}))
+        archive.writestr(name, b"whatever")
+    assert read_model_file(tmp_path / "m.keras").asks == (
+        f"the weights in {name} are read with pickle, which runs code",
+    )
 
 
 # ---------------------------------------------------------------- as a user, and in the worker without the host
@@ -325,7 +496,7 @@ def test_the_worker_refuses_by_itself_what_the_host_would_have_refused(
         check=False,
     )
     messages = json.loads(done.stdout.splitlines()[-1])
-    assert len(messages) == (9 if keras == 2 else 7)
+    assert len(messages) == (12 if keras == 2 else 7)
     for name, message in messages.items():
         assert "it asks for more than computing" in message or "it carries Python code" in message, name
     assert not (tmp_path / "marker").exists()

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import step_models as m
@@ -22,6 +23,7 @@ from step_case import DENSE, INT8, SAVED, STEPS, Tried, order, with_data
 
 from kit.shared.job import InputSpec
 
+SETTLE = "settle"  # of the converter: it sets the names in the file
 ANOTHER = "take another TensorFlow version, by --tensorflow: `kit toolchains` lists them"
 LESS = f"{ANOTHER}; or end the file before that: [model] outputs"
 FLOAT = (
@@ -57,19 +59,24 @@ class Fault:
 # ---------------------------------------------------------------- what is put into a process
 
 
+def put_into(module: ModuleType, name: str, value: object) -> None:
+    """Let a module have another value of that name."""
+    setattr(module, name, value)
+
+
 def product(before: Damage | None = None, behind: Damage | None = None) -> Callable[[], None]:
     """Return what damages what the converter gives, before the kit sets the names in it, or behind that."""
 
     def put() -> None:
         from kit.worker.conversion import converter
 
-        settle = vars(converter)["settle"]
+        settle: Any = getattr(converter, SETTLE)
 
         def damaged(content: bytes, wanted: Any) -> bytes:
             settled = settle(before(content) if before else content, wanted)
             return behind(settled) if behind else settled
 
-        vars(converter)["settle"] = damaged
+        put_into(converter, SETTLE, damaged)
 
     return put
 
@@ -97,7 +104,7 @@ def still_loops() -> None:
     from kit.worker.conversion import limits
     from kit.worker.graph.unroll import Unrolled
 
-    vars(limits)["unrolled"] = lambda frozen, _limit: Unrolled(frozen, {})
+    put_into(limits, "unrolled", lambda frozen, _limit: Unrolled(frozen, {}))
 
 
 def renamed(old: bytes, new: bytes) -> Damage:
@@ -192,7 +199,8 @@ def no_export() -> None:
 
     from kit.worker.conversion import trained_ranges
 
-    vars(converter)["convert"] = vars(trained_ranges)["convert"] = convert
+    put_into(converter, "convert", convert)
+    put_into(trained_ranges, "convert", convert)
 
 
 # ---------------------------------------------------------------- models

@@ -11,6 +11,9 @@ import base64
 import json
 import marshal
 import sys
+import zipfile
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +36,7 @@ def code() -> list[Any]:
     return [base64.b64encode(marshal.dumps(body)).decode(), None, None]
 
 
+_OPERATIONS = "keras.src.layers.core.tf_op_layer"
 WRITES = [["_CONSTANT_VALUE", -1, MARKER, {"contents": "x"}]]
 TOUCHES = {
     "class_name": "Popen",
@@ -54,7 +58,43 @@ ATTACKS = {
 OF_KERAS_2 = {
     "lambda": layer("Lambda", {"function": code(), "function_type": "lambda", "module": "__main__"}),
     "wrapper": layer("RNN", {"cell": RESIDUAL}),
+    "second operator": layer("TensorFlowOpLayer", {"node_def": "\n\x03odd\x12\x05AddV2\x12\x09WriteFile"}),
+    "second name": layer(
+        "Dense", {"function": "io.write_file"}, WRITES, module=_OPERATIONS, registered_name="TFOpLambda"
+    ),
 }
+
+
+class Pickled:
+    """Writes the marker when it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return eval, (f"open({MARKER!r}, 'w').close()",)
+
+
+def pickled_weights(layers: list[Any], ends: dict[str, Any]) -> None:
+    """Write a .keras file of Keras 2 whose weights are a pickle."""
+    import numpy as np
+
+    numbers = np.empty(1, object)
+    numbers[0] = Pickled()
+    arrays = BytesIO()
+    np.savez(arrays, _layer_checkpoint_dependencies=numbers)
+    config = {"name": "m", "layers": layers, **ends}
+    functional = {"module": "keras", "class_name": "Functional", "registered_name": "Functional", "config": config}
+    with zipfile.ZipFile(FOLDER / "m.keras", "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": "2.15.0"}))
+        archive.writestr("config.json", json.dumps(functional))
+        archive.writestr("model.weights.npz", arrays.getvalue())
+
+
+def refusal(load: Any, job: Job) -> str:
+    """Return what the worker says of the job's file, "" where it takes it."""
+    try:
+        load(FOLDER, job)
+    except JobError as error:
+        return error.refusal.message
+    return ""
 
 
 def main() -> None:
@@ -76,11 +116,11 @@ def main() -> None:
                 {"class_name": "Functional", "config": {"name": "m", "layers": [x, odd], **ends}}
             )
             file.attrs["keras_version"] = "2.15.0" if LEGACY else "3.15.1"
-        try:
-            load(FOLDER, job)
-            refusals[name] = ""
-        except JobError as error:
-            refusals[name] = error.refusal.message
+        refusals[name] = refusal(load, job)
+    if LEGACY:
+        relu = layer("Activation", {"activation": "relu"}, module="keras.layers")
+        pickled_weights([x | {"module": "keras.layers"}, relu], ends)
+        refusals["pickle"] = refusal(load, replace(job, parts=(ModelPart("m.keras", ".keras", LEGACY),)))
     print(json.dumps(refusals))  # noqa: T201 - the test reads it
 
 

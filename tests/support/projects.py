@@ -27,10 +27,10 @@ def bundle(
     return seal(place, runtime, package)
 
 
-def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example.digits") -> Path:
-    """Write the manifest of what is in the folder."""
+def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example.digits", name: str = "") -> Path:
+    """Write the manifest of what is in the folder, whose name is the bundle's id where none is given."""
     (place / "bundle.json").unlink(missing_ok=True)
-    named = {"id": place.name, "version": "1.0.0"}
+    named = {"id": name or place.name, "version": "1.0.0"}
     manifest = {
         **named,
         "format": 3,
@@ -52,7 +52,7 @@ def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example
             "model": "model.tflite",
             "signature": "serving_default",
             "inputs": [],
-            "outputs": [],
+            "outputs": [{"name": "y", "kind": "tensor", "dtype": "float32", "shape": [1, 2]}],
         },
         "files": tree_digests(place),
     }

@@ -16,13 +16,15 @@ from kit.android.codegen.kotlin_model import Call
 from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
+from kit.android.install.change import Change, change_all
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import read_intact
+from kit.bundle.manifest import read_intact, unchanged
 from kit.bundle.manifest_check import inside
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
-from kit.files import json_text, sha256_bytes, sha256_file, writable, write_whole
+from kit.files import json_text, sha256_bytes, sha256_file, writable
+from kit.lifetime.locks import alone
 from kit.render import render_text
 
 GRADLE = "dropkit.gradle"
@@ -52,16 +54,18 @@ def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -
     needs another runtime; RecipeError as plan_pack; OutputError where a file of the user's own is in the way, with
     nothing written.
     """
-    manifest = read_intact(bundle)
     module = find_module(into)
-    state = _read_state(module)
-    files = _contents(bundle, manifest)
-    if variants is not None:
-        files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
-    after = State({**state.bundles}, dict(state.generated))
-    groups = None if variants is None else tuple(sorted(variants))
-    after.bundles[manifest.id] = _dropped(manifest, files, groups)
-    return _apply(module, state, after, files, manifest.id)
+    with unchanged(bundle):
+        manifest = read_intact(bundle)
+        files = _contents(bundle, manifest)
+        if variants is not None:
+            files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
+        groups = None if variants is None else tuple(sorted(variants))
+        dropped = _dropped(manifest, files, groups)
+    with alone(module):
+        state = _read_state(module)
+        after = State({**state.bundles, manifest.id: dropped}, dict(state.generated))
+        return _apply(module, state, after, files, manifest.id)
 
 
 def remove(name: str, into: Path) -> Dropped:
@@ -70,12 +74,13 @@ def remove(name: str, into: Path) -> Dropped:
     Raises RecipeError where it is not in, OutputError where a file was changed by hand.
     """
     module = find_module(into)
-    state = _read_state(module)
-    if name not in state.bundles and not state.pending:
-        there = ", ".join(sorted(state.bundles)) or "none"
-        raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
-    after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
-    return _apply(module, state, after, {}, name)
+    with alone(module):
+        state = _read_state(module)
+        if name not in state.bundles and not state.pending:
+            there = ", ".join(sorted(state.bundles)) or "none"
+            raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
+        after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
+        return _apply(module, state, after, {}, name)
 
 
 def find_module(into: Path) -> Path:
@@ -141,17 +146,15 @@ def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes]
     _refuse_foreign(module, wanted, before, gone)
     written = [path for path, data in sorted(wanted.items()) if not _holds(places[path], data)]
     removed = [path for path in sorted(gone) if places[path].exists()]
+    changes: list[Change] = [(places[path], wanted[path]) for path in written]
+    changes += [(places[path], None) for path in removed]
+    # A drop that is killed among its changes is finished, or taken back, by the next one.
+    begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
+    first = _state_change(module, replace(before, pending={**before.pending, **begun})) if changes else []
     with writable(module):
-        if written or removed:
-            # A drop that is killed from here on is finished, or taken back, by the next one.
-            begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
-            _write_state(module, replace(before, pending={**before.pending, **begun}))
-        for path in written:
-            write_whole(places[path], wanted[path])
-        for path in removed:
-            places[path].unlink()
-            _remove_empty(places[path].parent, module)
-        _write_state(module, after)
+        change_all(module, [*first, *changes, *_state_change(module, after, there=bool(first))])
+        for folder in {places[path].parent for path in removed}:
+            _remove_empty(folder, module)
     return Dropped(
         name,
         module,
@@ -250,8 +253,9 @@ def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
 def _remove_empty(folder: Path, module: Path) -> None:
     """Remove a folder and those above it that are empty, up to the module's src, or the project of an AI pack."""
     folder, module = folder.resolve(), module.resolve()
-    while folder not in (module, module / "src", *module.parents) and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder not in (module, module / "src", *module.parents) and not (folder.exists() and any(folder.iterdir())):
+        if folder.exists():  # another file's turn may have removed it
+            folder.rmdir()
         folder = folder.parent
 
 
@@ -261,10 +265,10 @@ def _read_state(module: Path) -> State:
     return found or State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
 
 
-def _write_state(module: Path, state: State) -> None:
+def _state_change(module: Path, state: State, *, there: bool = False) -> list[Change]:
+    """Return what makes dropkit.json say a state; nothing where it does. there: an earlier change writes the file."""
+    place = module / STATE
     if not state.bundles and not state.pending:
-        (module / STATE).unlink(missing_ok=True)
-        return
-    text = json_text(state.to_json())
-    if not _holds(module / STATE, text.encode()):
-        write_whole(module / STATE, text.encode())
+        return [(place, None)] if there or place.exists() else []
+    data = json_text(state.to_json()).encode()
+    return [] if _holds(place, data) and not there else [(place, data)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -10,7 +11,6 @@ import tarfile
 import tempfile
 from base64 import b64encode
 from dataclasses import dataclass
-from hashlib import sha512
 from pathlib import Path
 
 from filelock import FileLock
@@ -19,7 +19,7 @@ from kit.android.proof.step import MissingToolError, Notify
 from kit.errors import EngineError
 from kit.files import cache_dir
 from kit.lifetime.locks import keep_shared
-from kit.lifetime.tied import tied
+from kit.toolchains.download import complaint, run_download
 from kit.toolchains.space import KOTLIN_BYTES, need_space
 from kit.toolchains.stamp import damage, sentence, write_stamp
 
@@ -107,7 +107,7 @@ def kotlin(notify: Notify) -> Kotlin:
     """
     folder = cache_dir() / "kotlin" / KOTLIN
     lib = folder / "package" / "lib"
-    if folder not in _checked and _faults(folder):
+    if not keep_shared(folder) or (folder not in _checked and _faults(folder)):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{KOTLIN}.lock")):
             if faults := _faults(folder):
@@ -124,23 +124,35 @@ def _faults(folder: Path) -> list[str]:
 
 
 def _fetch_kotlin(folder: Path, notify: Notify) -> None:
-    npm = find_program("npm")
+    find_program("npm")
     need_space(folder.parent, KOTLIN_BYTES, f"the Kotlin compiler {KOTLIN}")
-    for stray in folder.parent.glob(f".{KOTLIN}-*"):  # of a run that was killed: the lock has one holder
-        shutil.rmtree(stray, ignore_errors=True)
     notify(f"fetching the Kotlin compiler {KOTLIN} (94 MB, once)")
+    fetch_npm_package("kotlin-compiler", KOTLIN, KOTLIN_SHA512, folder)
+
+
+def fetch_npm_package(name: str, version: str, sha512: str, folder: Path) -> None:
+    """Fetch a package by npm, and put what is in it into a folder, with a stamp: whole or not at all.
+
+    sha512 is in base64, as npm states it. Raises MissingToolError where npm is not here, EngineError where it cannot
+    fetch the package or fetches another one.
+    """
+    npm = find_program("npm")
+    prefix = f".{folder.name}-"
+    for stray in folder.parent.glob(f"{prefix}*"):  # of a run that was killed: the lock has one holder
+        shutil.rmtree(stray, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f".{KOTLIN}-", dir=folder.parent) as scratch:
-        argv = [str(npm), "pack", "--silent", "--pack-destination", scratch, f"kotlin-compiler@{KOTLIN}"]
-        done = subprocess.run(tied(argv), capture_output=True, text=True, check=False, cwd=scratch)
+    with tempfile.TemporaryDirectory(prefix=prefix, dir=folder.parent) as scratch:
+        # A cache of its own: npm's would keep what a broken registry sent, and needs a home folder.
+        argv = [str(npm), "pack", "--loglevel=error", "--cache", f"{scratch}/npm", "--pack-destination", scratch]
+        done = run_download([*argv, f"{name}@{version}"], os.environ, Path(scratch))
         packed = next(Path(scratch).glob("*.tgz"), None)
         if done.returncode or packed is None:
             raise EngineError(
-                f"npm cannot fetch kotlin-compiler {KOTLIN}:\n  {done.stderr.strip()[-600:]}",
+                f"npm cannot fetch {name} {version}:{complaint(done.stderr)}",
                 CHECK_REGISTRY,
             )
-        if b64encode(sha512(packed.read_bytes()).digest()).decode() != KOTLIN_SHA512:
-            raise EngineError(f"kotlin-compiler {KOTLIN} is not the pinned one", CHECK_REGISTRY)
+        if b64encode(hashlib.sha512(packed.read_bytes()).digest()).decode() != sha512:
+            raise EngineError(f"{name} {version} is not the pinned one", CHECK_REGISTRY)
         unpacked = Path(scratch) / "unpacked"
         with tarfile.open(packed) as archive:
             archive.extractall(unpacked, filter="data")

@@ -8,7 +8,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import shutil
 import sys
+import tempfile
+import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +19,7 @@ from typing import Any
 
 from kit.shared.job import JobError
 from kit.trust.allowed import Ask
+from kit.trust.archive import asks_of_archive
 from kit.trust.hdf5 import asks_of_hdf5
 from kit.trust.keras_config import asks_of_config, found_by_name
 from kit.trust.saved_model import asks_of_saved_model
@@ -47,7 +51,7 @@ def refuse_config(keras: Any, text: str, objects: Mapping[str, Any]) -> None:
 
 def refuse_byte_code(text: str) -> None:
     """Raise JobError (kind "model") where a Keras 2 model's JSON has byte-code left: not every Keras 2 asks."""
-    if _BYTE_CODE.search(text):
+    if _BYTE_CODE.search(json.dumps(json.loads(text))):  # in JSON, every character has a second spelling
         raise JobError(
             "model",
             "it carries Python code that runs when it is loaded",
@@ -60,13 +64,29 @@ def refuse_saved_model(folder: Path) -> None:
     _refuse(asks_of_saved_model(folder))
 
 
-def refuse_hdf5(path: Path) -> None:
-    """Raise JobError (kind "model") where a file that h5py opens has data in other files."""
+def refuse_weights(path: Path) -> None:
+    """Raise JobError (kind "model") where weights lie in other files, or in a form that runs code: .h5 and .keras."""
     import h5py
 
-    if h5py.is_hdf5(path):
-        with h5py.File(path, "r") as file:
-            _refuse(asks_of_hdf5(file))
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                names = archive.namelist()
+                _refuse(asks_of_archive(names))
+                for name in names:
+                    if name.endswith(".h5"):
+                        # A copy: h5py reads to and fro, and zipfile reads a member again from its start.
+                        with tempfile.TemporaryFile() as copy:
+                            shutil.copyfileobj(archive.open(name), copy)
+                            with h5py.File(copy, "r") as file:
+                                _refuse(asks_of_hdf5(file))
+        elif h5py.is_hdf5(path):
+            with h5py.File(path, "r") as file:
+                _refuse(asks_of_hdf5(file))
+    except JobError:
+        raise
+    except Exception as error:  # whatever the HDF5 library makes of damaged bytes
+        raise JobError("model", f"its weights cannot be read: {error}", "copy or save it again") from error
 
 
 def _refuse(asks: Iterable[Ask], hint: str = "") -> None:

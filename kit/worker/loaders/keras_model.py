@@ -16,7 +16,7 @@ from tensorflow.python.autograph.core import ag_ctx  # the public module does no
 
 from kit.shared.job import SIGNATURE, InputSpec, JobError, ModelPart
 from kit.worker.failures.causes import described, next_step
-from kit.worker.loaders.asks import refuse_byte_code, refuse_config, refuse_hdf5
+from kit.worker.loaders.asks import refuse_byte_code, refuse_config, refuse_weights
 from kit.worker.loaders.dequantized import holds_int8, with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
 from kit.worker.loaders.lambdas import Renamed, renamed_file
@@ -47,7 +47,7 @@ def load(
         file = changed if renamed.changed else path
         if not trusted:
             refuse_config(keras, renamed.text, renamed.objects)
-            refuse_hdf5(path)
+            refuse_weights(path)
         if part.legacy_keras and not allow_code:
             refuse_byte_code(renamed.text)
         with renamed.proved():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -13,8 +14,9 @@ from typing import Any
 import h5py
 
 from kit.shared.job import InputSpec, Job, JobError, ModelPart
+from kit.trust.keras_config import uncompiled
 from kit.worker.failures.causes import described, next_step
-from kit.worker.loaders.asks import refuse_config, refuse_hdf5
+from kit.worker.loaders.asks import refuse_config, refuse_weights
 from kit.worker.loaders.dequantized import with_float_weights
 from kit.worker.loaders.keras_choice import keras_of
 from kit.worker.loaders.keras_model import call_once, describe, with_precision
@@ -44,7 +46,7 @@ def load(
     """
     keras, requests, allow_code = keras_of(legacy=part.legacy_keras), job.inputs, job.allow_code
     if not job.trusted:
-        refuse_hdf5(path)
+        refuse_weights(path)
     if structure is not None:
         renamed = Renamed(structure, custom.objects, legacy=part.legacy_keras, allow_code=allow_code)
         if not job.trusted:
@@ -81,8 +83,9 @@ def _weighted(keras: Any, model: Any, path: Path, requests: Sequence[InputSpec])
 
 def _from_json(keras: Any, renamed: Renamed, *, allow_code: bool) -> Any:
     try:
+        text = json.dumps(uncompiled(json.loads(renamed.text)))
         with _unsafe(keras, allow_code), keras.utils.custom_object_scope(renamed.objects):
-            return keras.models.model_from_json(renamed.text, custom_objects=renamed.objects)
+            return keras.models.model_from_json(text, custom_objects=renamed.objects)
     except JobError:
         raise
     except Exception as error:

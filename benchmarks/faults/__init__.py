@@ -1,0 +1,1 @@
+"""Faults, counted: killed runs in every stage, full disks at every write."""
