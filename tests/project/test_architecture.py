@@ -49,7 +49,7 @@ ARROWS = {
     "bundle": "bounded errors files recipe shared tflite",
     "emulation": "bundle errors files lifetime render shared toolchains",
     "container": "errors files lifetime toolchains",
-    "engine": "bounded container errors files process progress shared toolchains",
+    "engine": "bounded container errors files lifetime process progress shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
