@@ -6,16 +6,20 @@ with each full disk.
 
 from __future__ import annotations
 
+import argparse
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from benchmarks.faults import disks, kills
-from benchmarks.faults.disks import Full, count_full_disks
-from benchmarks.faults.kills import Count, count_kills
+from benchmarks.faults.disks import count_full_disks
+from benchmarks.faults.kept import Kept, Row
+from benchmarks.faults.kills import count_kills
 from benchmarks.faults.world import ROOT, World
 from kit.container.client import probe
 from kit.files import write_whole
@@ -23,41 +27,63 @@ from kit.files import write_whole
 PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- table: inv bench --faults -->", "<!-- table end -->"
 
+T = TypeVar("T")
 
-def main(tries: int) -> int:
+
+def main(arguments: Sequence[str]) -> int:
     """Try, print, write the page; return 1 where anything was lost, left or unclear."""
+    parser = argparse.ArgumentParser(prog="inv bench --faults", description=__doc__)
+    parser.add_argument("tries", type=int)
+    parser.add_argument("--all", action="store_true", help="count what earlier runs have counted, too")
+    options = parser.parse_args(arguments)
+    kept, tries = Kept(options.tries, options.all), options.tries
     with TemporaryDirectory(prefix="faults-") as folder, ThreadPoolExecutor(2) as pool:
-        local = pool.submit(_kills, Path(folder, "local"), "local", tries)
-        others = pool.submit(_others, Path(folder), tries)
-        counts, (more, full) = local.result(), others.result()
-    counts += more
+        local = pool.submit(_kills, kept, Path(folder), "local", tries)
+        others = pool.submit(_others, kept, Path(folder), tries)
+        killed, (more, full) = local.result(), others.result()
+    killed += more
     engines = "local and docker engine" if more else "local engine alone: no container engine runs"
-    text = "\n\n".join(
-        [
-            f"N = {tries}, {engines}, {platform.system()} {platform.machine()}.",
-            _table(kills.HEAD, [count.row() for count in counts]),
-            _table(disks.HEAD, [each.row() for each in full]),
-        ]
-    )
+    what = f"N = {tries}, {engines}, {platform.system()} {platform.machine()}, of {', '.join(kept.commits())}."
+    text = "\n\n".join([what, _table(kills.HEAD, killed), _table(disks.HEAD, full)])
     print(text)
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}".encode())
-    bad = any(count.lost or count.strays for count in counts) or any(e.lost or e.strays or e.unclear for e in full)
-    return int(bad)
+    return int(any(_is_bad(kills.HEAD, row) for row in killed) or any(_is_bad(disks.HEAD, row) for row in full))
 
 
-def _others(folder: Path, tries: int) -> tuple[list[Count], list[Full]]:
-    """Return the counts of the docker engine, where one runs, and those of the full disks."""
-    counts = [] if isinstance(probe(), str) else _kills(folder / "docker", "docker", tries)
-    world = World(folder / "disks")
+def _others(kept: Kept, folder: Path, tries: int) -> tuple[list[Row], list[Row]]:
+    """Return the rows of the docker engine, where one runs, and those of the full disks."""
+    killed = [] if isinstance(probe(), str) else _kills(kept, folder, "docker", tries)
+    full: list[Row] = []
+    world = cache(lambda: _built(World(folder / "disks")))
+    for disk in disks.DISKS:
+        full += kept.rows(f"{disk.command}: {disk.name}", partial(_count, world, count_full_disks, disk, tries))
+    return killed, full
+
+
+def _kills(kept: Kept, folder: Path, engine: str, tries: int) -> list[Row]:
+    rows: list[Row] = []
+    world = cache(lambda: _built(World(folder / engine, engine)))
+    for stage in kills.STAGES[engine]:
+        part = f"{engine}: {stage.command}: {stage.name}"
+        rows += kept.rows(part, partial(_count, world, count_kills, stage, tries))
+    return rows
+
+
+def _count(world: Callable[[], World], count: Callable[[World, T, int], list[Row]], what: T, tries: int) -> list[Row]:
+    """Count one thing in a world that is made where something is counted at all."""
+    return count(world(), what, tries)
+
+
+def _built(world: World) -> World:
+    """Return a world with a bundle in it."""
     world.run("build")
-    return counts, list(count_full_disks(world, tries))
+    return world
 
 
-def _kills(folder: Path, engine: str, tries: int) -> list[Count]:
-    world = World(folder, engine)
-    world.run("build")
-    return list(count_kills(world, tries))
+def _is_bad(head: Sequence[str], row: Row) -> bool:
+    """Say whether something was lost, left or unclear."""
+    return any(row[head.index(name)] for name in ("bundles lost", "strays left", "unclear messages") if name in head)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -67,4 +93,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1])))
+    sys.exit(main(sys.argv[1:]))

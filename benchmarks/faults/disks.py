@@ -10,11 +10,12 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.faults.kept import Row
 from benchmarks.faults.world import PAGE, ROOT, World, is_lost, strays_in, taken
 
 _EXIT_CODES = {2, 5}  # of an output or a temporary folder that cannot be written, of a cache that cannot
@@ -60,27 +61,24 @@ class Full:
     strays: int = 0
     unclear: int = 0
 
-    def row(self) -> tuple[object, ...]:
+    def row(self) -> Row:
         """Return it as the cells of a table."""
-        return (
-            self.disk.command, self.disk.name, self.tries, self.refused, self.lost, self.strays, self.unclear
-        )  # fmt: skip
+        return [self.disk.command, self.disk.name, self.tries, self.refused, self.lost, self.strays, self.unclear]
 
 
-def count_full_disks(world: World, tries: int) -> Iterator[Full]:
-    """Yield the counts of each disk. Raises SystemExit where no disk can be mounted."""
-    for disk in DISKS:
-        full = Full(disk)
-        most, most_files = _needs(world, disk)
-        for number in range(tries):
-            size, files = taken(getattr(world, disk.place))
-            if number % 2 == 0:
-                limits = f"size={size + PAGE + _pages(world.random.uniform(0, 1.1) * most)}"
-            else:  # there is space, and no room for another file
-                limits = f"size=1g,nr_inodes={files + 2 + world.random.randint(0, most_files + 2)}"
-            _try(world, disk, limits, full)
-            print(" ".join(map(str, full.row())), limits, file=sys.stderr, flush=True)
-        yield full
+def count_full_disks(world: World, disk: Disk, tries: int) -> list[Row]:
+    """Return the counts of a disk, in the order of HEAD. Raises SystemExit where none can be mounted."""
+    full = Full(disk)
+    most, most_files = _needs(world, disk)
+    for number in range(tries):
+        size, files = taken(getattr(world, disk.place))
+        if number % 2 == 0:
+            limits = f"size={size + PAGE + _pages(world.random.uniform(0, 1.1) * most)}"
+        else:  # there is space, and no room for another file
+            limits = f"size=1g,nr_inodes={files + 2 + world.random.randint(0, most_files + 2)}"
+        _try(world, disk, limits, full)
+        print(*full.row(), limits, file=sys.stderr, flush=True)
+    return [full.row()]
 
 
 def _try(world: World, disk: Disk, limits: str, full: Full) -> None:

@@ -11,13 +11,14 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import cycle, islice
 
 from docker.errors import APIError
 
+from benchmarks.faults.kept import Row
 from benchmarks.faults.world import World, content, words_of
 from kit.files import tree_digests
 
@@ -72,28 +73,27 @@ class Count:
     strays: int = 0
     slow: int = 0  # tries in which processes or containers were still there after _GRACE
 
-    def row(self) -> tuple[object, ...]:
+    def row(self) -> Row:
         """Return it as the cells of a table."""
         place = (self.engine, self.stage.command, self.stage.name, self.fault)
-        return (*place, self.tries, self.lost, self.strays, self.slow)
+        return [*place, self.tries, self.lost, self.strays, self.slow]
 
 
 HEAD = ("engine", "command", "stage", "fault", "tries", "bundles lost", "strays left", "still running after 3 s")
 
 
-def count_kills(world: World, tries: int) -> Iterator[Count]:
-    """Yield the counts of each fault in each stage that this world's engine has."""
-    stages = STAGES[world.engine]
+def count_kills(world: World, stage: Stage, tries: int) -> list[Row]:
+    """Return the counts of each fault in a stage of this world's engine, in the order of HEAD."""
+    first = STAGES[world.engine].index(stage)
     kinds = [(number, target) for target in TARGETS[world.engine] for number in SIGNALS]
-    for first, stage in enumerate(stages):
-        counts: dict[str, Count] = {}
-        # Not the same fault first in each stage: few tries still see all of them.
-        for number, target in islice(cycle(kinds), first, first + tries):
-            fault = f"{number.name} to {target}"
-            count = counts.setdefault(fault, Count(world.engine, stage, fault))
-            _try(world, stage, number, target, count)
-            print(" ".join(map(str, count.row())), file=sys.stderr, flush=True)
-        yield from (counts[fault] for fault in sorted(counts))
+    counts: dict[str, Count] = {}
+    # Not the same fault first in each stage: few tries still see all of them.
+    for number, target in islice(cycle(kinds), first, first + tries):
+        fault = f"{number.name} to {target}"
+        count = counts.setdefault(fault, Count(world.engine, stage, fault))
+        _try(world, stage, number, target, count)
+        print(*count.row(), file=sys.stderr, flush=True)
+    return [counts[fault].row() for fault in sorted(counts)]
 
 
 def _try(world: World, stage: Stage, number: signal.Signals, target: str, count: Count) -> None:

@@ -67,11 +67,12 @@ def bench(
     "*_k2", "audio") picks rows, --schemes float32,int8 schemes; with --tensorflow V it prints that version's results
     and writes no page.
 
-    --faults N kills the kit and its workers N times in each stage of each command, counts lost bundles and strays, and
-    writes the table of docs/reliability.md: about ten minutes for each of N.
+    --faults N kills the kit, its workers and its containers N times in each stage of each command, fills disks, counts
+    lost bundles and strays, and writes the tables of docs/reliability.md: about two minutes for each of N. It can be
+    interrupted: a stage that was counted is not counted again, but with --all.
     """
     if faults:
-        _workshop([sys.executable, "-m", "benchmarks.faults", str(faults)])
+        _workshop([sys.executable, "-m", "benchmarks.faults", str(faults), *(["--all"] if all else [])])
         return
     if models:
         words = {"--tensorflow": tensorflow, "--only": only, "--schemes": schemes}
