@@ -16,7 +16,8 @@ from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
-from kit.lifetime.scratch import note_container
+from kit.files import refuse_odd_path
+from kit.lifetime.scratch import note_container, temporary_base
 from kit.process import Exit
 from kit.toolchains.toolchain import Toolchain
 
@@ -39,6 +40,7 @@ class DockerEngine:
 
     def prepare(self, toolchain: Toolchain, notify: Notify) -> None:
         """Make the image, once, and clear away containers that a killed process left."""
+        refuse_odd_path(temporary_base(), "", "TMPDIR")
         engine.sweep(self.client)
         self._images[toolchain.id] = ensure_image(self.client, toolchain, notify)
 

@@ -48,7 +48,7 @@ ARROWS = {
     "toolchains": "errors files lifetime source_model tflite",
     "bundle": "bounded errors files recipe shared tflite",
     "emulation": "bundle errors files lifetime render shared toolchains",
-    "container": "errors files toolchains",
+    "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
