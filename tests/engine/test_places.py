@@ -17,7 +17,6 @@ from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
 from kit.errors import OutputError
 from kit.files import cache_dir, tree_digests
-from kit.lifetime import scratch
 from kit.toolchains.toolchain import find_toolchain
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's names, locales and mounts")
@@ -125,7 +124,7 @@ def test_a_temporary_folder_that_tensorflow_cannot_use_is_exchanged_for_another(
 
 
 def test_an_engine_takes_no_folder_whose_name_is_no_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scratch.tempfile, "gettempdir", lambda: str(tmp_path / os.fsdecode(b"caf\xe9")))
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(tmp_path / os.fsdecode(b"caf\xe9")))
     with pytest.raises(OutputError, match="bytes that are no UTF-8"):
         DockerEngine(None).prepare(find_toolchain("2.19.1"), print)  # type: ignore[arg-type]
 
