@@ -45,7 +45,7 @@ class World:
     """An engine with one small image, which stands for a toolchain's, and an empty cache."""
 
     def __init__(self, client: docker.DockerClient, folder: Path) -> None:
-        self.client, self.folder, self.said = client, folder, list[str]()
+        self.client, self.folder, self.said, self.loaded = client, folder, list[str](), set[str]()
         self.wanted = Wanted(find_toolchain("2.19.1"), machine(client), (OwnBase(),))
 
     def load(self, content: bytes = b"one") -> Image:
@@ -53,6 +53,7 @@ class World:
         layer: Layer = write_layer(self.folder / "layer.tar", [file_entry("hello", content, "test")], "test")
         config = image_config(ARCHITECTURES[self.wanted.machine], [layer], {})
         reference, size = load_image(self.client, config, [layer], TAG)
+        self.loaded.add(reference)
         return Image(image_id(config), reference, "test", "/usr/bin/python3", (layer.diff_id,), size)
 
     def ensure(self) -> Image:
@@ -73,8 +74,9 @@ def world(docker_client: docker.DockerClient, tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(image, "_build", lambda *_: (OwnBase(), made.load()))
     made.ensure()
     yield made
-    with suppress(docker.errors.ImageNotFound):
-        docker_client.images.remove(TAG, force=True)
+    for reference in made.loaded:
+        with suppress(docker.errors.ImageNotFound):
+            docker_client.images.remove(reference, force=True)
 
 
 def cut(world: World) -> None:
