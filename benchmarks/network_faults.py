@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from unittest import mock
 
 from kit.android.proof.tools import fetch_npm_package
@@ -41,8 +41,12 @@ from kit.toolchains.lockfile import Lock
 from kit.toolchains.venv import locked_venv
 from kit.toolchains.wheels import fetch_wheels
 
+if TYPE_CHECKING:
+    import docker
+
 FAULTS = ("cut", "wrong bytes", "stall", "trickle", "500", "404", "login page")
 _STALL = 3.0  # seconds, in place of the kit's minutes
+_PATIENT = 60.0  # seconds, for what goes on
 _SIZE = 200_000  # bytes of a package: more than a buffer of any client
 _LOGIN = b"<!DOCTYPE html><html><title>Log in</title><body>Welcome to the guest network</body></html>"
 _HALF_WRITTEN = ("*.partial-*", ".partial-*", "*.scratch", ".fetched-*", "*.tgz", "pip-*", "dropkit-*")
@@ -181,6 +185,7 @@ class Download:
     obtain: Callable[[Path], object]
     files: tuple[str, ...]  # how the paths of its packages end
     indexes: tuple[str, ...] = ()  # and those of what lists them
+    again: Callable[[], Download] | None = None  # the same with other content, for each try
     own_client: bool = True  # whether the client is a process of the kit's: an engine keeps its connections
 
 
@@ -203,14 +208,18 @@ def try_fault(server: Server, kind: Download, fault: str, tries: int) -> Row:
     wrong = left = unclear = 0
     longest = 0.0
     for number in range(tries):
+        kind = kind.again() if kind.again else kind
         ends = kind.indexes if number % 2 and kind.indexes else kind.files
         with _world() as cache:
             server.fault, server.ends, server.asked = fault, ends, 0
             begin = time.monotonic()
             outcome = _attempt(kind, cache)
             longest = max(longest, time.monotonic() - begin)
+            while not server.asked and download.STALL < _PATIENT:  # a busy machine: it was given up before it asked
+                download.STALL *= 2
+                outcome = _attempt(kind, cache)
             assert server.asked, f"{kind.name}: {fault}: nothing was asked of {ends}"
-            server.fault = ""
+            server.fault, download.STALL = "", _PATIENT
             healthy = _attempt(kind, cache)
             unclear += outcome != healthy and not _is_clear(outcome)
             wrong += not isinstance(outcome, Exception) and outcome != healthy
@@ -379,11 +388,14 @@ def _npm(server: Server) -> Download:
 def _registry(server: Server) -> Iterator[Download]:
     """Yield the base of an image, pulled by the engine from the server; nothing where no engine runs."""
     client = probe()
-    if isinstance(client, str):
-        return
+    if not isinstance(client, str):
+        yield _base(server, client)
+
+
+def _base(server: Server, client: docker.DockerClient) -> Download:
     platform = machine(client)
-    # Compressed, it must still be larger than the engine's buffers; unpacked, of a few files.
-    content = {"usr/bin/python3.11": b"#!", "data": hashlib.shake_256(b"layer").digest(_SIZE)}
+    # Of other bytes each time: an engine lets a pull wait for an older one of the same layer, also where that hangs.
+    content = {"usr/bin/python3.11": b"#!", "data": os.urandom(_SIZE)}
     with TemporaryDirectory() as folder:
         entries = [entry(path, data, "probe", 0o755) for path, data in content.items()]
         layer = write_layer(Path(folder) / "layer.tar", entries, "probe")
@@ -405,9 +417,13 @@ def _registry(server: Server) -> Iterator[Download]:
     def obtain(cache: Path) -> object:
         return [layer.sha256 for layer in source.obtain(client, cache, _silent).layers]
 
-    # The manifest is asked for once alone: the engine keeps it by its digest.
-    yield Download("an image's base (registry)", obtain, (str(blob["digest"]),), own_client=False)
-    client.close()
+    return Download(
+        "an image's base (registry)",
+        obtain,
+        (str(blob["digest"]),),  # not the manifest: the engine keeps that by its digest
+        again=lambda: _base(server, client),
+        own_client=False,
+    )
 
 
 def _blob(server: Server, content: bytes, kind: str) -> Mapping[str, str | int]:

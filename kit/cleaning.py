@@ -19,7 +19,7 @@ from kit.bundle.manifest import BUNDLE, record_path
 from kit.errors import OutputError, RecipeError
 from kit.files import foreign_files
 from kit.lifetime.locks import claimed, new_folder, release
-from kit.lifetime.scratch import REPLACED, note_place, remove
+from kit.lifetime.scratch import REPLACED, is_partial, note_place, remove
 
 _PRODUCTS = (BUNDLE, FROZEN, PROOF)
 _WHOLE = ("debs", "logs", "images")  # parts of the cache that go at once
@@ -106,7 +106,19 @@ def _remove_products(folder: Path) -> list[str]:
                 Path(root, name).unlink()
         with suppress(OSError):
             Path(root).rmdir()
-    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+    return _kept(folder)
+
+
+def _kept(folder: Path) -> list[str]:
+    """Return the files that no build wrote. What a build has put there meanwhile is whole, and its own."""
+    there = {Path(root, name) for root, _, names in os.walk(folder) for name in names}
+    for inner in _products_in(folder):
+        for product in _PRODUCTS:
+            with suppress(OutputError):
+                if (inner / product.marker).exists():
+                    foreign = {inner / name for name in foreign_files(inner, product)}
+                    there = {path for path in there if path in foreign or inner not in path.parents}
+    return sorted(path.relative_to(folder).as_posix() for path in there)
 
 
 def _take_away(folder: Path) -> bool:
@@ -136,7 +148,8 @@ def _remove_all_but(folder: Path, kept: Collection[Path]) -> None:
 def _products_in(folder: Path) -> list[Path]:
     """Return the folders with a product: the folder itself, or those of a matrix below it."""
     places = [folder, *folder.glob("*/*")] if folder.name.endswith(".matrix") else [folder]
-    return [place for place in places if any((place / product.marker).is_file() for product in _PRODUCTS)]
+    whole = [place for place in places if not is_partial(place)]
+    return [place for place in whole if any((place / product.marker).is_file() for product in _PRODUCTS)]
 
 
 def _children(folder: Path) -> Iterator[Path]:

@@ -27,9 +27,33 @@ _HARDLY_ANY = 1 << 20  # bytes
 
 
 def cache_dir() -> Path:
-    """Return the folder for toolchains, wheels and logs: $DROPKIT_CACHE, or this user's cache folder."""
+    """Return the folder for toolchains, wheels and logs: $DROPKIT_CACHE, or this user's cache folder.
+
+    Raises OutputError where there is neither.
+    """
     named = os.environ.get("DROPKIT_CACHE")
-    return Path(named).expanduser().resolve() if named else platformdirs.user_cache_path("dropkit")
+    try:
+        return Path(named).expanduser().resolve() if named else platformdirs.user_cache_path("dropkit")
+    except RuntimeError as error:  # no HOME, and a user that the system does not know, as in some containers
+        raise OutputError(
+            "this user has no home folder, so there is no place for the cache", "set DROPKIT_CACHE to a folder"
+        ) from error
+
+
+def refuse_odd_path(place: Path, unfit: str, variable: str) -> None:
+    """Raise OutputError where a folder's path has one of these characters, or is no UTF-8.
+
+    For folders in which TensorFlow or an engine works, which do not take them. variable: what moves the folder.
+    """
+    try:
+        str(place).encode("utf-8")
+        found = next((repr(character) for character in unfit if character in str(place)), "")
+    except UnicodeEncodeError:
+        found = "bytes that are no UTF-8"
+    if found:
+        raise OutputError(
+            f"{place}: TensorFlow cannot work in a folder whose path has {found}", f"set {variable} to another folder"
+        )
 
 
 def sha256_file(path: Path) -> str:

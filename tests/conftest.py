@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ from worlds import DIGITS, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
+from kit.files import cache_dir
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.toolchain import find_runtime, find_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
@@ -50,6 +52,21 @@ def runtime_python(digits_bundle: Path) -> Path:
     """Give a Python with the bundle's emulate/requirements.txt and nothing else."""
     lock = read_lock(digits_bundle / "emulate" / "requirements.txt")
     return runtime_venv(find_runtime("litert:2.3.0"), lock, _quiet)
+
+
+@pytest.fixture
+def own_cache(tmp_path: Path, toolchain_python: Path, runtime_python: Path) -> Path:
+    """Give a cache of the test's own, its files linked to those of the real one."""
+    cache = tmp_path / "cache"
+    for python in (toolchain_python, runtime_python):
+        venv = python.parent.parent
+        target = cache / "venvs" / venv.name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copytree(venv, target, symlinks=True, copy_function=os.link)
+        except (OSError, shutil.Error):
+            pytest.skip(f"{cache_dir()} is on another file system")
+    return cache
 
 
 @pytest.fixture(scope="session")

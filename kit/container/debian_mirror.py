@@ -19,6 +19,7 @@ from pathlib import Path
 
 from kit.errors import EngineError
 from kit.files import cache_dir, sha256_file, write_whole
+from kit.lifetime.locks import keep_shared
 from kit.toolchains.download import Pace, stalled_words
 
 SUITE = "bookworm"
@@ -82,6 +83,7 @@ def fetch_debs(debs: Sequence[Deb], notify: Callable[[str], None]) -> tuple[Path
     """
     folder = cache_dir() / "debs"
     paths = [folder / f"{deb.sha256[:16]}-{deb.path.rpartition('/')[2]}" for deb in debs]
+    keep_shared(folder)
     missing = [(deb, path) for deb, path in zip(debs, paths, strict=True) if not _is_whole(deb, path)]
     if missing:
         megabytes = sum(deb.size for deb, _ in missing) / 1e6

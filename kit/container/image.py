@@ -24,6 +24,7 @@ from kit.container.layers import image_config, image_id
 from kit.container.sandbox import USER
 from kit.errors import EngineError
 from kit.files import cache_dir, json_text, write_whole
+from kit.lifetime.locks import keep_shared
 from kit.toolchains.toolchain import TOOLCHAINS
 from kit.toolchains.wheels import fetch_wheels
 
@@ -147,6 +148,8 @@ def _ensure(client: docker.DockerClient, wanted: Wanted, notify: Callable[[str],
         found = _find(client, wanted)
         if found:
             return found
+        if any(wanted.record(source).exists() for source in wanted.choices):
+            notify(f"made again, for the engine has no longer what was recorded as the image of {wanted.toolchain.id}")
         sweep(client)
         with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as staging:
             source, image = _build(client, wanted, Path(staging), notify)
@@ -159,6 +162,7 @@ def alone(notify: Callable[[str], None]) -> Iterator[Path]:
     """Let one process at a time build; the others say that they wait. Give the folder to stage in."""
     folder = cache_dir() / "images"
     folder.mkdir(parents=True, exist_ok=True)
+    keep_shared(folder)
     lock = FileLock(folder / ".lock")
     try:
         lock.acquire(timeout=0)

@@ -15,6 +15,8 @@ from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
 from kit.engine.base import JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
+from kit.files import refuse_odd_path
+from kit.lifetime.scratch import temporary_base
 from kit.process import Exit
 from kit.toolchains.toolchain import Toolchain
 
@@ -37,6 +39,7 @@ class DockerEngine:
 
     def prepare(self, toolchain: Toolchain, notify: Notify) -> None:
         """Make the image, once, and clear away containers that a killed process left."""
+        refuse_odd_path(temporary_base(), "", "TMPDIR")
         engine.sweep(self.client)
         self._images[toolchain.id] = ensure_image(self.client, toolchain, notify)
 

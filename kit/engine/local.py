@@ -8,11 +8,13 @@ from pathlib import Path
 
 from kit.engine.base import JobFolder, Limits, fills_up, too_large, worker_env
 from kit.engine.walls import walled_argv
-from kit.files import temporary_folder
+from kit.files import refuse_odd_path, temporary_folder
+from kit.lifetime.scratch import temporary_base
 from kit.process import Command, Exit, run
 from kit.toolchains.toolchain import Toolchain
 from kit.toolchains.venv import toolchain_venv
 
+_UNFIT = ":*?[\\"  # of PYTHONPATH, and of the patterns by which TensorFlow finds files
 _SPARE = 4  # private memory that a process maps, to what it may use: TensorFlow maps much that it never touches
 
 
@@ -25,6 +27,7 @@ class LocalEngine:
 
     def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
         """Make the venv, once."""
+        refuse_odd_path(temporary_base(), _UNFIT, "TMPDIR")
         toolchain_venv(toolchain, notify)
 
     def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:

@@ -125,6 +125,11 @@ def sweep_partials(folder: Path) -> None:
                     remove(path)
 
 
+def is_partial(path: Path) -> bool:
+    """Say whether a path is one of those that runs make beside their targets: it is a live run's, or the sweep's."""
+    return _PARTIAL.fullmatch(path.name) is not None
+
+
 def remove(path: Path) -> None:
     """Remove a file, a link or a folder, as far as it can be."""
     if path.is_dir() and not path.is_symlink():

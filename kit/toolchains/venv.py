@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from kit.errors import EngineError
-from kit.files import cache_dir
+from kit.files import cache_dir, refuse_odd_path
 from kit.lifetime.locks import keep_shared
 from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock, uv, uv_env
@@ -124,6 +124,7 @@ def _count_bytes(folder: Path) -> int:
 
 
 def _ensure(name: str, lock: Lock, python: str, install: _Install) -> Path:
+    refuse_odd_path(cache_dir(), "\n", "DROPKIT_CACHE")
     folder = venv_folder(name, lock, python)
     executable = folder / "bin" / "python"
     # Kept before it is looked at: `clean` could remove it between the two.

@@ -19,7 +19,7 @@ from worlds import DIGITS, ROOT, SUPPORT
 from benchmarks.network_faults import Server, downloads, serve
 from kit.android.install.state import read_state
 from kit.bundle.manifest import BUNDLE, faults, read_manifest
-from kit.files import cache_dir, replacing, tree_digests
+from kit.files import replacing, tree_digests
 from kit.lifetime.locks import claim
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.stamp import damage
@@ -125,21 +125,6 @@ def test_two_first_emulations_install_one_runtime(tmp_path: Path, scratch: Path,
     assert [code for code, _ in ended(runs)] == [0, 0]
     (venv,) = [path for path in (cache / "venvs").iterdir() if path.is_dir()]
     assert damage(venv) == []
-
-
-@pytest.fixture
-def own_cache(tmp_path: Path, toolchain_python: Path, runtime_python: Path) -> Path:
-    """Give a cache of the test's own, its files linked to those of the real one."""
-    cache = tmp_path / "cache"
-    for python in (toolchain_python, runtime_python):
-        venv = python.parent.parent
-        target = cache / "venvs" / venv.name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            shutil.copytree(venv, target, symlinks=True, copy_function=os.link)
-        except (OSError, shutil.Error):
-            pytest.skip(f"{cache_dir()} is on another file system")
-    return cache
 
 
 def test_clean_leaves_what_a_build_uses_and_the_next_clean_takes_it(

@@ -366,6 +366,10 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_package_remedies.py::test_without_an_engine_the_local_one_is_there": (
         "start a Docker engine, or build with --engine local",
     ),
+    "engine/test_places.py::test_a_temporary_folder_that_tensorflow_cannot_use_is_exchanged_for_another": (
+        "set <variable> to another folder",
+    ),
+    "engine/test_places.py::test_a_user_without_a_home_names_a_cache": ("set DROPKIT_CACHE to a folder",),
     "engine/test_space_remedies.py::test_a_cache_that_cannot_be_written_is_moved": (
         "set DROPKIT_CACHE to a folder with space",
     ),
