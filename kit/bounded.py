@@ -24,10 +24,7 @@ MOST_DIRECTORY = 64 * MIB  # of a zip file's list of members
 MOST_UNPACKED = 16 * GIB  # all members of a zip file
 MOST_RATIO, FREE_OF_RATIO = 200, 256 * MIB  # unpacked to packed, of a member that unpacks to more than the second
 MOST_OUT, MOST_OUT_FILES = 4 * GIB, 64  # what a job leaves
-MOST_SCRATCH, MOST_SCRATCH_FILES = (
-    16 * GIB,
-    10_000,
-)  # what it has in its temporary folder meanwhile, without a container
+MOST_SCRATCH, MOST_SCRATCH_FILES = 16 * GIB, 10_000  # what it has in its temporary folder, without a container
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _BUT_COLOURS = re.compile(_CONTROL.pattern.replace(r"\x0b-\x1f", r"\x0b-\x1a\x1c-\x1f") + r"|\x1b(?!\[[0-9;]*m)")

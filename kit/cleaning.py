@@ -18,8 +18,8 @@ from kit.build.freeze import FROZEN
 from kit.bundle.manifest import BUNDLE, record_path
 from kit.errors import OutputError, RecipeError
 from kit.files import foreign_files
-from kit.lifetime.locks import claimed, new_folder, release
-from kit.lifetime.scratch import REPLACED, is_partial, note_place, remove
+from kit.lifetime.locks import claimed
+from kit.lifetime.scratch import REPLACED, is_partial, partial_folder, remove
 
 _PRODUCTS = (BUNDLE, FROZEN, PROOF)
 _WHOLE = ("debs", "logs", "images")  # parts of the cache that go at once
@@ -123,16 +123,12 @@ def _kept(folder: Path) -> list[str]:
 
 def _take_away(folder: Path) -> bool:
     """Remove a folder at once: of one that a build puts there meanwhile, no file must go. False: it cannot be moved."""
-    note_place(folder.parent)
-    partial, handle = new_folder(f".{folder.name}.partial-", folder.parent)
-    try:
-        folder.rename(partial / REPLACED)
-    except OSError:
-        return False
-    finally:
-        remove(partial)
-        release(handle)
-    return True
+    with partial_folder(folder) as partial:
+        try:
+            folder.rename(partial / REPLACED)
+        except OSError:
+            return False
+        return True
 
 
 def _remove_all_but(folder: Path, kept: Collection[Path]) -> None:

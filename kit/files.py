@@ -19,8 +19,8 @@ import platformdirs
 from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError
 from kit.lifetime.exchange import exchange
-from kit.lifetime.locks import new_file, new_folder, release
-from kit.lifetime.scratch import REPLACED, note_place, remove, sweep_partials, temporary_base
+from kit.lifetime.locks import new_file
+from kit.lifetime.scratch import REPLACED, note_place, partial_folder, sweep_partials, temporary_base
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _HARDLY_ANY = 1 << 20  # bytes
@@ -118,19 +118,13 @@ def replacing(target: Path, product: Product | None = None) -> Iterator[Path]:
     """
     with writable(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
-        note_place(target.parent)
-        staging, handle = new_folder(f".{target.name}.partial-", target.parent)
-    try:
-        with writable(target.parent):
+        with partial_folder(target) as staging:
             yield staging
             staging.chmod(0o755)
             _sync_tree(staging)
             if product is not None:
                 _refuse_foreign(target, product)
             _swap(staging, target)
-    finally:
-        remove(staging)
-        release(handle)
 
 
 def check_place(target: Path, product: Product) -> None:
@@ -315,14 +309,12 @@ def _swap(staging: Path, target: Path) -> None:
 
 def _step_aside(staging: Path, target: Path) -> None:
     """Do it by two renames. A run that is killed between them leaves what the next one puts back: REPLACED."""
-    partial, handle = new_folder(f".{target.name}.partial-", target.parent)
-    aside = partial / REPLACED
-    try:
-        target.rename(aside)
-        staging.rename(target)
-    finally:
-        # An interrupt can come before, between or after the renames: without a new one the old one goes back.
-        if aside.exists() and not target.exists():
-            aside.rename(target)
-        remove(partial)
-        release(handle)
+    with partial_folder(target) as partial:
+        aside = partial / REPLACED
+        try:
+            target.rename(aside)
+            staging.rename(target)
+        finally:
+            # An interrupt can come before, between or after the renames: without a new one the old one goes back.
+            if aside.exists() and not target.exists():
+                aside.rename(target)

@@ -1,7 +1,7 @@
 """Count what faults do, and write the tables into docs/reliability.md: `inv bench --faults N`.
 
 N tries in each stage, with each signal to each process in turn, on both engines where a container engine runs; N tries
-with each full disk.
+with each full disk, and two with each fault of each download.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
 
-from benchmarks.faults import disks, kills
+from benchmarks.faults import disks, kills, networks
+from benchmarks.faults.broken_server import FAULTS, serve
 from benchmarks.faults.disks import count_full_disks
 from benchmarks.faults.kept import Kept, Row
 from benchmarks.faults.kills import count_kills
@@ -25,6 +26,8 @@ from kit.container.client import probe
 from kit.files import write_whole
 
 PAGE = ROOT / "docs" / "reliability.md"
+_DOWNLOADS = 2  # tries: a package and an index by turns
+_BAD = ("bundles lost", "strays left", "made of wrong bytes", "left half-written", "unclear messages")
 BEGIN, END = "<!-- table: inv bench --faults -->", "<!-- table end -->"
 
 T = TypeVar("T")
@@ -41,14 +44,16 @@ def main(arguments: Sequence[str]) -> int:
         local = pool.submit(_kills, kept, Path(folder), "local", tries)
         others = pool.submit(_others, kept, Path(folder), tries)
         killed, (more, full) = local.result(), others.result()
+    broken = _networks(kept, tries)
     killed += more
     engines = "local and docker engine" if more else "local engine alone: no container engine runs"
     what = f"N = {tries}, {engines}, {platform.system()} {platform.machine()}, of {', '.join(kept.commits())}."
-    text = "\n\n".join([what, _table(kills.HEAD, killed), _table(disks.HEAD, full)])
+    text = "\n\n".join([what, _table(kills.HEAD, killed), _table(disks.HEAD, full), _table(networks.HEAD, broken)])
     print(text)
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
     write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}".encode())
-    return int(any(_is_bad(kills.HEAD, row) for row in killed) or any(_is_bad(disks.HEAD, row) for row in full))
+    tables = ((kills.HEAD, killed), (disks.HEAD, full), (networks.HEAD, broken))
+    return int(any(_is_bad(head, row) for head, rows in tables for row in rows))
 
 
 def _others(kept: Kept, folder: Path, tries: int) -> tuple[list[Row], list[Row]]:
@@ -70,6 +75,18 @@ def _kills(kept: Kept, folder: Path, engine: str, tries: int) -> list[Row]:
     return rows
 
 
+def _networks(kept: Kept, tries: int) -> list[Row]:
+    """Return the rows of the downloads. One at a time: they change this process's environment."""
+    with serve() as server:
+        names = [kind.name for kind in networks.downloads(server)]
+    rows: list[Row] = []
+    for name in names:
+        for fault in FAULTS:
+            count = partial(networks.count_broken_downloads, name, fault, min(tries, _DOWNLOADS))
+            rows += kept.rows(f"{name}: {fault}", count)
+    return rows
+
+
 def _count(world: Callable[[], World], count: Callable[[World, T, int], list[Row]], what: T, tries: int) -> list[Row]:
     """Count one thing in a world that is made where something is counted at all."""
     return count(world(), what, tries)
@@ -82,8 +99,8 @@ def _built(world: World) -> World:
 
 
 def _is_bad(head: Sequence[str], row: Row) -> bool:
-    """Say whether something was lost, left or unclear."""
-    return any(row[head.index(name)] for name in ("bundles lost", "strays left", "unclear messages") if name in head)
+    """Say whether something was lost, wrong, left or unclear."""
+    return any(row[head.index(name)] for name in _BAD if name in head)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

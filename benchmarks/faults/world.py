@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from kit.bundle.manifest import faults, read_manifest
 from kit.container.client import OWNER_LABEL, connect
 from kit.errors import KitError
+from kit.lifetime.processes import stat_fields
 
 if TYPE_CHECKING:
     import docker
@@ -117,7 +118,7 @@ class World:
         with suppress(OSError):
             place = Path("/proc", str(pid))
             words = (place / "environ").read_bytes() + (place / "cmdline").read_bytes()
-            return os.fsencode(self.scratch) in words and _field(pid, 0) != "Z"
+            return os.fsencode(self.scratch) in words and stat_fields(pid)[0] != "Z"
         return False
 
     @cached_property
@@ -183,13 +184,8 @@ def taken(folder: Path) -> tuple[int, int]:
     return size, number
 
 
-def _field(pid: int, number: int) -> str:
-    """Return a field of a process's stat, counted from its state."""
-    return Path("/proc", str(pid), "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[number]
-
-
 def _ancestors(pid: int) -> Iterator[int]:
     with suppress(OSError, IndexError):
         while pid > 1:
             yield pid
-            pid = int(_field(pid, 1))
+            pid = int(stat_fields(pid)[1])

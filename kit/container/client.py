@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kit.errors import EngineError
+from kit.lifetime.processes import stat_fields
 from kit.lifetime.scratch import note_container, note_no_container
 
 if TYPE_CHECKING:
@@ -185,9 +186,7 @@ def _start_time(pid: int) -> str:
     """Return when a process started, in this system's own terms; "" where there is no such process."""
     if Path("/proc/self/stat").exists():
         try:
-            stat = Path(f"/proc/{pid}/stat").read_text("utf-8", errors="replace")
-            # The name in parentheses may hold spaces; the start time is field 22, the 20th after it.
-            return stat.rpartition(")")[2].split()[19]
+            return stat_fields(pid)[19]
         except (OSError, IndexError):
             return ""
     argv = ["ps", "-o", "lstart=", "-p", str(pid)]

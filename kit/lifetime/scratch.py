@@ -125,6 +125,21 @@ def sweep_partials(folder: Path) -> None:
                     remove(path)
 
 
+@contextmanager
+def partial_folder(target: Path) -> Iterator[Path]:
+    """Give a new folder beside target, on the same disk, which is gone after the block; after a kill by the next run.
+
+    Raises OSError where none can be made.
+    """
+    note_place(target.parent)
+    folder, handle = new_folder(f".{target.name}.partial-", target.parent)
+    try:
+        yield folder
+    finally:
+        remove(folder)
+        release(handle)
+
+
 def is_partial(path: Path) -> bool:
     """Say whether a path is one of those that runs make beside their targets: it is a live run's, or the sweep's."""
     return _PARTIAL.fullmatch(path.name) is not None

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from kit.lifetime.processes import stat_fields
 from kit.lifetime.tied import tied
 
 STALL = 300.0  # seconds
@@ -85,11 +86,10 @@ def _watch(process: subprocess.Popen[bytes]) -> bool:
 
 def _moved(pid: int) -> int | None:
     """Return the bytes that a process has written, its computing as bytes, too; None where the system does not say."""
-    place = Path("/proc", str(pid))
     try:
-        counts = dict(line.split(": ") for line in (place / "io").read_text("ascii").splitlines())
-        # The name in parentheses may hold spaces; user and system time are the 12th and 13th field after it.
-        ticks = (place / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()[11:13]
+        written = Path("/proc", str(pid), "io").read_text("ascii")
+        counts = dict(line.split(": ") for line in written.splitlines())
+        ticks = stat_fields(pid)[11:13]  # user and system time
         return int(counts["wchar"]) + sum(map(int, ticks)) * _WORK // os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, KeyError):
         return None

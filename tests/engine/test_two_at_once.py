@@ -16,7 +16,8 @@ from projects import app, bundle
 from test_network_faults import INSTALL
 from worlds import DIGITS, ROOT, SUPPORT
 
-from benchmarks.network_faults import Server, downloads, serve
+from benchmarks.faults.broken_server import Server, serve
+from benchmarks.faults.networks import downloads
 from kit.android.install.state import read_state
 from kit.bundle.manifest import BUNDLE, faults, read_manifest
 from kit.files import replacing, tree_digests

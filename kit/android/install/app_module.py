@@ -253,8 +253,10 @@ def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
 def _remove_empty(folder: Path, module: Path) -> None:
     """Remove a folder and those above it that are empty, up to the module's src, or the project of an AI pack."""
     folder, module = folder.resolve(), module.resolve()
-    while folder not in (module, module / "src", *module.parents) and not (folder.exists() and any(folder.iterdir())):
+    while folder not in (module, module / "src", *module.parents):
         if folder.exists():  # another file's turn may have removed it
+            if any(folder.iterdir()):
+                return
             folder.rmdir()
         folder = folder.parent
 

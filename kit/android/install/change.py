@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from kit.lifetime.exchange import exchange
-from kit.lifetime.locks import new_folder, release
-from kit.lifetime.scratch import note_place, remove
+from kit.lifetime.scratch import partial_folder
 
 Change = tuple[Path, bytes | None]  # a file and what it is to hold; None: it goes
 
@@ -20,7 +19,7 @@ def change_all(folder: Path, changes: Sequence[Change]) -> None:
     What is new is first written to a folder of its own in `folder`: a full disk is met before anything is changed.
     Folders that are missing are made. A kill leaves the changes up to there.
     """
-    with _staging(folder) as staging, ExitStack() as undo:
+    with partial_folder(folder / "dropkit") as staging, ExitStack() as undo:
         for number, (_, data) in enumerate(changes):
             if data is not None:
                 _write(staging / str(number), data)
@@ -32,18 +31,6 @@ def change_all(folder: Path, changes: Sequence[Change]) -> None:
                 _make_folder(place.parent, undo)
                 _put(staging / str(number), place, undo)
         undo.pop_all()
-
-
-@contextmanager
-def _staging(folder: Path) -> Iterator[Path]:
-    """Give a folder that is gone after the block; the next run removes it after a kill."""
-    note_place(folder)
-    staging, handle = new_folder(".dropkit.partial-", folder)
-    try:
-        yield staging
-    finally:
-        remove(staging)
-        release(handle)
 
 
 def _write(path: Path, data: bytes) -> None:

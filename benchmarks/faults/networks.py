@@ -1,6 +1,6 @@
 """Let a server on this machine break every kind of download that the kit does, and count what came of it.
 
-`count` tries each fault on each kind: an error must say what failed and what to do, nothing may be made from wrong
+Each fault is tried on each kind: an error must say what failed and what to do, nothing may be made from wrong
 bytes, and the next run with the healthy server must succeed and leave nothing half-written. All packages are small and
 made here; pip, npm, urllib and the Docker engine are the real ones.
 """
@@ -13,20 +13,18 @@ import hashlib
 import io
 import json
 import os
-import select
 import tarfile
-import threading
-import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from unittest import mock
 
+from benchmarks.faults.broken_server import Server, serve
+from benchmarks.faults.kept import Row
 from kit.android.proof.tools import fetch_npm_package
 from kit.container import base_image, debian_mirror
 from kit.container.base_image import ARCHITECTURES, RegistrySource
@@ -44,137 +42,29 @@ from kit.toolchains.wheels import fetch_wheels
 if TYPE_CHECKING:
     import docker
 
-FAULTS = ("cut", "wrong bytes", "stall", "trickle", "500", "404", "login page")
 _STALL = 3.0  # seconds, in place of the kit's minutes
 _PATIENT = 60.0  # seconds, for what goes on
 _SIZE = 200_000  # bytes of a package: more than a buffer of any client
-_LOGIN = b"<!DOCTYPE html><html><title>Log in</title><body>Welcome to the guest network</body></html>"
 _HALF_WRITTEN = ("*.partial-*", ".partial-*", "*.scratch", ".fetched-*", "*.tgz", "pip-*", "dropkit-*")
 
 
-@dataclass(frozen=True)
-class Row:
+HEAD = ("download", "fault", "tries", "made of wrong bytes", "left half-written", "unclear messages")
+
+
+@dataclass
+class Broken:
     """What became of one kind of download under one fault."""
 
     download: str
     fault: str
-    tries: int
-    wrong: int  # results that hold wrong bytes
-    left: int  # half-written entries, or a result that is missing, after the next run with the healthy server
-    unclear: int  # faults that were met by something else than an error with a next step
-    longest: float  # seconds to the error
+    tries: int = 0
+    wrong: int = 0  # results that hold wrong bytes
+    left: int = 0  # half-written entries, or a result that is missing, after the next run with the healthy server
+    unclear: int = 0  # faults that were met by something else than an error with a next step
 
-
-@dataclass
-class Server:
-    """What a server gives: content by path. While fault is set, paths that end with `ends` are broken."""
-
-    address: str = ""
-    content: dict[str, tuple[str, bytes]] = field(default_factory=dict)  # path: type and content
-    fault: str = ""
-    ends: tuple[str, ...] = ("",)
-    asked: int = 0  # requests that met the fault
-    held: int = 0  # connections of clients that wait
-    closing: threading.Event = field(default_factory=threading.Event)
-
-    def put(self, path: str, content: bytes, kind: str = "application/octet-stream") -> str:
-        """Serve content at a path; return its address."""
-        self.content[path] = (kind, content)
-        return f"{self.address}{path}"
-
-    def is_held(self) -> bool:
-        """Say whether a client still waits, after a second in which it may go."""
-        end = time.monotonic() + 1
-        while self.held and time.monotonic() < end:
-            time.sleep(0.02)
-        return self.held > 0
-
-
-@contextmanager
-def serve() -> Iterator[Server]:
-    """Give a server on this machine."""
-    server = Server()
-    http = _Http(("127.0.0.1", 0), type("Handler", (_Handler,), {"server_": server}))
-    server.address = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
-        yield server
-    finally:
-        server.closing.set()
-        http.shutdown()
-        thread.join()
-        http.server_close()
-
-
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that go."""
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server_: Server
-    protocol_version = "HTTP/1.1"
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class calls it so
-        """Say nothing."""
-
-    def do_HEAD(self) -> None:
-        """Respond as to GET, without the content."""
-        self.do_GET()
-
-    def do_GET(self) -> None:
-        """Give what is there, or what the fault makes of it."""
-        server, path = self.server_, self.path.partition("?")[0]
-        kind, content = server.content.get(path, ("text/plain", b""))
-        fault = server.fault if path.endswith(server.ends) else ""
-        server.asked += bool(fault)
-        with suppress(ConnectionError):
-            if fault in {"500", "404"} or path not in server.content:
-                self._send(int(fault) if fault in {"500", "404"} else 404, "text/plain", b"no\n")
-            elif fault == "login page":
-                self._send(200, "text/html", _LOGIN)
-            elif fault == "wrong bytes":
-                self._send(200, kind, _spoiled(content))
-            else:
-                self._send(200, kind, content, until=len(content) // 2 if fault else None)
-                if fault in {"stall", "trickle"} and self.command == "GET":
-                    self._hang(content[len(content) // 2 :] if fault == "trickle" else b"")
-                self.close_connection |= bool(fault)
-
-    def _send(self, status: int, kind: str, content: bytes, until: int | None = None) -> None:
-        self.send_response(status)
-        self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
-        self.send_header("Docker-Content-Digest", f"sha256:{hashlib.sha256(content).hexdigest()}")
-        # As package indexes have it: a client may keep what it got for ever.
-        self.send_header("Cache-Control", "public, max-age=365000000, immutable")
-        self.send_header("ETag", '"1"')
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(content[:until])
-            self.wfile.flush()
-
-    def _hang(self, rest: bytes) -> None:
-        """Send one byte after the other, slowly, or none, until the client goes."""
-        self.server_.held += 1
-        try:
-            for number in range(1 << 20):
-                gone, _, _ = select.select([self.connection], [], [], 0.05)
-                if gone or self.server_.closing.is_set():
-                    return
-                self.wfile.write(rest[number : number + 1])
-        finally:
-            self.server_.held -= 1
-
-
-def _spoiled(content: bytes) -> bytes:
-    """Return content of the same length with other bytes in the middle."""
-    middle = len(content) // 2
-    part = content[middle : middle + 16]
-    return content[:middle] + bytes(byte ^ 1 for byte in part) + content[middle + 16 :]
+    def row(self) -> Row:
+        """Return it as the cells of a table."""
+        return [self.download, self.fault, self.tries, self.wrong, self.left, self.unclear]
 
 
 @dataclass(frozen=True)
@@ -189,52 +79,40 @@ class Download:
     own_client: bool = True  # whether the client is a process of the kit's: an engine keeps its connections
 
 
-def count(tries: int) -> Iterator[Row]:
-    """Yield a row for each kind of download and each fault. The last kind is left out where no Docker engine runs."""
-    with serve() as server:
-        for kind in downloads(server):
-            for fault in FAULTS:
-                yield try_fault(server, kind, fault, tries)
-
-
 def downloads(server: Server) -> list[Download]:
     """Return each kind of download, its content on the server."""
     kinds = [_wheels(server), _runtime(server), _debian(server), _npm(server)]
     return [*kinds, *_registry(server)]
 
 
-def try_fault(server: Server, kind: Download, fault: str, tries: int) -> Row:
+def count_broken_downloads(name: str, fault: str, tries: int) -> list[Row]:
+    """Return the counts of a kind of download and a fault, in the order of HEAD."""
+    with serve() as server:
+        (kind,) = (kind for kind in downloads(server) if kind.name == name)
+        return [try_fault(server, kind, fault, tries).row()]
+
+
+def try_fault(server: Server, kind: Download, fault: str, tries: int) -> Broken:
     """Let a download meet a fault, by turns in a package and in the index; then run it again without."""
-    wrong = left = unclear = 0
-    longest = 0.0
+    broken = Broken(kind.name, fault)
     for number in range(tries):
         kind = kind.again() if kind.again else kind
         ends = kind.indexes if number % 2 and kind.indexes else kind.files
         with _world() as cache:
             server.fault, server.ends, server.asked = fault, ends, 0
-            begin = time.monotonic()
             outcome = _attempt(kind, cache)
-            longest = max(longest, time.monotonic() - begin)
             while not server.asked and download.STALL < _PATIENT:  # a busy machine: it was given up before it asked
                 download.STALL *= 2
                 outcome = _attempt(kind, cache)
             assert server.asked, f"{kind.name}: {fault}: nothing was asked of {ends}"
             server.fault, download.STALL = "", _PATIENT
             healthy = _attempt(kind, cache)
-            unclear += outcome != healthy and not _is_clear(outcome)
-            wrong += not isinstance(outcome, Exception) and outcome != healthy
-            left += isinstance(healthy, Exception) or any(_half_written(cache.parent))
-            left += kind.own_client and server.is_held()
-    return Row(kind.name, fault, tries, wrong, left, unclear, longest)
-
-
-def table(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield the lines of a Markdown table, one for each kind of download and fault."""
-    yield "| download | fault | tries | made of wrong bytes | left half-written | error without a next step |"
-    yield "| --- | --- | ---: | ---: | ---: | ---: |"
-    for row in rows:
-        cells = (row.download, row.fault, row.tries, row.wrong, row.left, row.unclear)
-        yield f"| {' | '.join(map(str, cells))} |"
+            broken.tries += 1
+            broken.unclear += outcome != healthy and not _is_clear(outcome)
+            broken.wrong += not isinstance(outcome, Exception) and outcome != healthy
+            broken.left += isinstance(healthy, Exception) or any(_half_written(cache.parent))
+            broken.left += kind.own_client and server.is_held()
+    return broken
 
 
 @contextmanager
