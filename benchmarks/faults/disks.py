@@ -99,8 +99,8 @@ def _try(world: World, disk: Disk, limits: str, full: Full) -> None:
         places = {name: getattr(world, name) for name in ("scratch", "dist", "module")} | {disk.place: after}
         full.lost += is_lost(places["dist"] / "digits")
         strays = [*strays_in(**places)]
-        if disk.command == "drop" and ended:  # all or nothing: the module has its build file alone
-            strays += [str(path) for path in after.rglob("*") if path.name != "build.gradle.kts"]
+        if disk.command == "drop" and ended:  # all or nothing: the module is as it was
+            strays += sorted(_paths(after) ^ _paths(before))
         full.strays += len(strays)
         if strays:
             print(f"  left: {strays}", file=sys.stderr)
@@ -142,6 +142,10 @@ def _needs(world: World, disk: Disk) -> tuple[int, int]:
         most, most_files = now - size, number - files
         world.run("remove")
     return most, most_files
+
+
+def _paths(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
 def _pages(size: float) -> int:

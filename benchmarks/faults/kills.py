@@ -145,7 +145,8 @@ def _in_containers(world: World) -> list[int]:
     for each in world.containers():
         with suppress(APIError):  # it does not run, or runs no more
             top = world.client.api.top(each["id"])
-            pids += sorted(int(row[top["Titles"].index("PID")]) for row in top["Processes"])
+            rows = top["Processes"] or ()  # none where it has just ended
+            pids += sorted(int(row[top["Titles"].index("PID")]) for row in rows)
     return pids
 
 

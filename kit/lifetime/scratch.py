@@ -56,12 +56,21 @@ def run_folder() -> Iterator[bool]:
 
 
 def _clear(folder: Path) -> None:
-    """Remove a run's folder; where a container of the run was not removed, leave its journal to the next run."""
-    if not (folder / _CONTAINERS).exists():
+    """Remove a run's folder, and what an interrupt kept it from removing elsewhere.
+
+    Where something of it is still there, a container or a folder beside its target, the journal stays for the next run.
+    """
+    places = _places(folder)
+    for place in places:
+        sweep_partials(place)
+    journal = {_CONTAINERS} if (folder / _CONTAINERS).exists() else set()
+    if any(_partials(place) for place in places):
+        journal.add(_PLACES)
+    if not journal:
         shutil.rmtree(folder, ignore_errors=True)
         return
     for path in folder.iterdir():
-        if path.name != _CONTAINERS:
+        if path.name not in journal:
             remove(path)
 
 
@@ -117,12 +126,18 @@ def sweep_runs(base: Path) -> bool:
 
 def sweep_partials(folder: Path) -> None:
     """Remove what a dead run left half-made beside its target; what had stepped aside takes its place again."""
+    for path in _partials(folder):
+        with suppress(OSError), claimed(path) as dead:
+            if dead:
+                _put_back(path)
+                remove(path)
+
+
+def _partials(folder: Path) -> list[Path]:
+    """Return what runs have half-made in a folder, beside their targets."""
     with suppress(OSError):
-        for path in [Path(entry.path) for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]:
-            with claimed(path) as dead:
-                if dead:
-                    _put_back(path)
-                    remove(path)
+        return [Path(entry.path) for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]
+    return []
 
 
 @contextmanager
@@ -136,8 +151,10 @@ def partial_folder(target: Path) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        remove(folder)
-        release(handle)
+        try:
+            remove(folder)
+        finally:  # an interrupt may come while it is removed
+            release(handle)
 
 
 def is_partial(path: Path) -> bool:

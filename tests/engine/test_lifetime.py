@@ -13,7 +13,15 @@ import pytest
 from worlds import run_kit
 
 from kit.lifetime.locks import claim, release
-from kit.lifetime.scratch import PREFIX, note_container, note_no_container, run_folder, sweep_runs
+from kit.lifetime.scratch import (
+    PREFIX,
+    note_container,
+    note_no_container,
+    partial_folder,
+    remove,
+    run_folder,
+    sweep_runs,
+)
 from kit.lifetime.tied import tied
 
 # A run that makes temporary files and a half-written file in the folder argv[1], says so, and waits.
@@ -89,6 +97,30 @@ def test_a_container_that_could_not_be_removed_is_left_to_the_next_run(
     with run_folder() as left_one:
         assert left_one
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_beside_its_target_goes_also_where_its_removal_is_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary, place = tmp_path / "tmp", tmp_path / "place"
+    for folder in (temporary, place):
+        folder.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setattr("tempfile.tempdir", None)
+
+    calls: list[Path] = []
+
+    def interrupted(path: Path) -> None:
+        calls.append(path)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        remove(path)
+
+    with pytest.raises(KeyboardInterrupt), run_folder(), partial_folder(place / "target") as partial:
+        (partial / "half").write_text("made")
+        monkeypatch.setattr("kit.lifetime.scratch.remove", interrupted)
+    assert list(place.iterdir()) == []
+    assert list(temporary.iterdir()) == []
 
 
 def test_a_lock_is_had_once_and_free_again(tmp_path: Path) -> None:
