@@ -34,6 +34,7 @@ from kit.trust.saved_model import asks_of_saved_model
 
 SEEDS = Path(__file__).parent / "seeds"
 FOUND = Path(__file__).parent / "found"  # by reader, what the fuzzer once found
+SECONDS = 5  # of CPU time, the most that an input may take
 Call = Callable[[bytes], object]
 
 
