@@ -1,103 +1,124 @@
-"""Run every benchmark and print a table; exit with 1 where a ratio is above its bound."""
+"""Measure what the kit costs beside a bare script, and the generated Kotlin beside LiteRT: `inv bench`.
+
+Prints the table and, of a whole run, writes it into docs/performance.md. Ends with 1 where a row misses its goal.
+"""
 
 from __future__ import annotations
 
+import argparse
 import compileall
-import os
-import statistics
+import platform
+import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.android import measure_frame
+from benchmarks.cost.meter import Spent, spend
+from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Runs, groups
 from kit.android.proof.step import MissingToolError
+from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
-ROOT = Path(__file__).parent.parent
-DIGITS = ROOT / "examples" / "digits"
-ROUNDS = 5
+PAGE = ROOT / "docs" / "performance.md"
+MODELS = ROOT / "build" / "cost"  # kept: the largest takes a minute to write
+BEGIN, END = "<!-- table: inv bench -->", "<!-- table end -->"
+HEAD = "| what | median | lowest to highest | goal | |\n| --- | ---: | ---: | ---: | --- |"
 
 
-@dataclass(frozen=True)
-class Ratio:
-    """One thing's time over another's, medians of interleaved rounds, and the bound that we hold ourselves to."""
-
-    name: str
-    value: float
-    bound: float
-
-
-def main() -> int:
+def main(arguments: Sequence[str]) -> int:
     """Measure, print, judge."""
-    python = toolchain_venv(find_toolchain("2.19.1"), print)
+    parser = argparse.ArgumentParser(prog="inv bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=7, help="runs of each command")
+    parser.add_argument("--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin ...")
+    options = parser.parse_args(arguments)
+    python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     # As Python itself would do on first use, where PYTHONDONTWRITEBYTECODE does not forbid it.
     compileall.compile_dir(ROOT / "kit", quiet=1)
     compileall.compile_path(quiet=1)
-    with TemporaryDirectory() as folder:
-        ratios = measure(python, Path(folder))
-        ratios += on_a_phone(Path(folder) / "warm" / "digits")
-    print(f"{'benchmark':58} {'ratio':>8} {'bound':>8}")
-    for ratio in ratios:
-        verdict = "ok" if ratio.value <= ratio.bound else "ABOVE"
-        print(f"{ratio.name:58} {ratio.value:8.3f} {ratio.bound:8.3f}  {verdict}")
-    return int(any(ratio.value > ratio.bound for ratio in ratios))
+    lines = []
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        out = Path(temporary) / "out"
+        asked = {name: group for name, group in groups(models(python), python).items() if fnmatch(name, options.only)}
+        for name, group in asked.items():
+            runs = measure(name, group, options.rounds, out)
+            lines += [row.line(runs) for row in ROWS if row.group == name]
+        if fnmatch("kotlin", options.only):
+            lines += kotlin(Path(temporary))
+    table = "\n".join([HEAD, *lines])
+    print(table)
+    if options.only == "*":
+        keep(f"{options.rounds} rounds, {platform.system()} {platform.machine()}, of {commit()}.\n\n{table}")
+    return int("MISSES" in table)
 
 
-def measure(python: Path, folder: Path) -> list[Ratio]:
-    """Interleave the commands, so that a busy machine is busy for all of them."""
-    bare, cold, unchanged = [], [], []
-    build = [sys.executable, "-m", "kit", "build", str(DIGITS), "--engine", "local", "--out"]
-    run([*build, str(folder / "warm")])
-    for number in range(ROUNDS):
-        bare.append(timed(lambda: run([str(python), str(ROOT / "benchmarks" / "bare.py"), str(DIGITS)], BARE)))
-        out = str(folder / str(number))
-        cold.append(timed(lambda out=out: run([*build, out])))  # type: ignore[misc]
-        unchanged.append(timed(lambda out=out: run([*build, out])))  # type: ignore[misc]
-        print(f"round {number + 1}: bare {bare[-1]:.2f} s, cold {cold[-1]:.2f} s, unchanged {unchanged[-1]:.2f} s")
-    middle = statistics.median
-    return [
-        Ratio("cold build / bare script in the same venv", middle(cold) / middle(bare), 1.25),
-        Ratio("unchanged build / cold build", middle(unchanged) / middle(cold), 1 / 20),
+def models(python: Path) -> Path:
+    """Write the models that are not there yet; return their folder."""
+    missing = [
+        name for name in ("mobilenet", "densenet", "resnet", "encoder") if not (MODELS / name / ".complete").is_file()
     ]
+    for name in missing:
+        print(f"write the model {name}")
+        spend([str(python), str(HERE / "models.py"), str(MODELS), name])
+        (MODELS / name / ".complete").touch()
+    return MODELS
 
 
-def on_a_phone(bundle: Path) -> list[Ratio]:
-    """Measure the generated Kotlin; nothing where a tool for it is missing."""
+def measure(name: str, group: dict[str, Command], rounds: int, out: Path) -> Runs:
+    """Run a group's commands by turns, so that a busy machine is busy for all of them."""
+    runs: dict[str, list[Spent]] = {each: [] for each in group}
+    if name == "light":
+        _run(group["unchanged"], out)  # else the first of them builds
+    for number in range(rounds):
+        for each, command in group.items():
+            runs[each].append(_run(command, out))
+        words = "; ".join(f"{e} {s[-1].wall:.2f} s, CPU {s[-1].cpu:.2f} s, {s[-1].memory:.0f} MB" for e, s in runs.items())
+        print(f"{name}, round {number + 1}: {words}", flush=True)
+    return runs
+
+
+def _run(command: Command, out: Path) -> Spent:
+    shutil.rmtree(out, ignore_errors=True)
+    argv = [str(out) if word == OUT else word for word in command.argv]
+    return spend(argv, command.env, ends=command.ends)
+
+
+def kotlin(folder: Path) -> list[str]:
+    """Return the rows of the generated Kotlin; none where a tool for it is missing."""
+    _run(Command([sys.executable, "-m", "kit", "build", str(DIGITS), "--engine", "local", "--out", OUT]), folder / "k")
     try:
-        frame = measure_frame(bundle)
+        frame = measure_frame(folder / "k" / "digits")
     except MissingToolError as missing:
         print(f"left out: {missing}")
         return []
     print(f"one call: {frame.bare_ns / 1000:.1f} us bare, {frame.kotlin_ns / 1000:.1f} us in Kotlin; ", end="")
     print(f"LiteRT's own read makes {frame.read_bytes:.0f} B, which are not counted as ours")
+    rows = [
+        ("a call of the Kotlin / the bare C library, same JVM", frame.kotlin_ns / frame.bare_ns, 1.1),
+        ("bytes that a call of the Kotlin makes", frame.own_bytes, 0),
+        ("bytes that a call with an image makes", frame.image_bytes, 0),
+    ]
     return [
-        Ratio("a call of the Kotlin / the bare C library, same JVM", frame.kotlin_ns / frame.bare_ns, 1.1),
-        Ratio("bytes that a call of the Kotlin makes", frame.own_bytes, 0),
-        Ratio("bytes that a call with an image makes", frame.image_bytes, 0),
+        f"| {name} | {value:.3g} | | {goal:g} | {'holds' if value <= goal else 'MISSES'} |" for name, value, goal in rows
     ]
 
 
-BARE = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+def keep(text: str) -> None:
+    """Put the table into the page."""
+    page = PAGE.read_text("utf-8")
+    before, _, rest = page.partition(BEGIN)
+    write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}".encode())
 
 
-def run(argv: Sequence[str], env: Mapping[str, str] | None = None) -> None:
-    """Run a command that must succeed."""
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(argv)}\n{done.stdout}\n{done.stderr}")
-
-
-def timed(action: Callable[[], None]) -> float:
-    """Return the seconds of wall time that an action takes."""
-    start = time.perf_counter()
-    action()
-    return time.perf_counter() - start
+def commit() -> str:
+    """Return the commit that is checked out, shortened."""
+    argv = ["git", "rev-parse", "--short", "HEAD"]
+    return subprocess.run(argv, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
