@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.android import measure_frame
 from benchmarks.cost.meter import Spent, spend
-from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Runs, groups
+from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
 from kit.android.proof.step import MissingToolError
 from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
@@ -68,7 +68,7 @@ def models(python: Path) -> Path:
     return MODELS
 
 
-def measure(name: str, group: dict[str, Command], rounds: int, out: Path) -> Runs:
+def measure(name: str, group: Group, rounds: int, out: Path) -> Runs:
     """Run a group's commands by turns, so that a busy machine is busy for all of them."""
     runs: dict[str, list[Spent]] = {each: [] for each in group}
     if name == "light":
@@ -76,8 +76,9 @@ def measure(name: str, group: dict[str, Command], rounds: int, out: Path) -> Run
     for number in range(rounds):
         for each, command in group.items():
             runs[each].append(_run(command, out))
-        words = "; ".join(f"{e} {s[-1].wall:.2f} s, CPU {s[-1].cpu:.2f} s, {s[-1].memory:.0f} MB" for e, s in runs.items())
-        print(f"{name}, round {number + 1}: {words}", flush=True)
+        last = {each: spent[-1] for each, spent in runs.items()}
+        words = [f"{each} {s.wall:.2f} s, CPU {s.cpu:.2f} s, {s.memory:.0f} MB" for each, s in last.items()]
+        print(f"{name}, round {number + 1}: {'; '.join(words)}", flush=True)
     return runs
 
 
@@ -103,7 +104,8 @@ def kotlin(folder: Path) -> list[str]:
         ("bytes that a call with an image makes", frame.image_bytes, 0),
     ]
     return [
-        f"| {name} | {value:.3g} | | {goal:g} | {'holds' if value <= goal else 'MISSES'} |" for name, value, goal in rows
+        f"| {name} | {value:.3g} | | {goal:g} | {'holds' if value <= goal else 'MISSES'} |"
+        for name, value, goal in rows
     ]
 
 

@@ -145,15 +145,15 @@ def by_nobody(case: Case, folder: Path) -> Made:
 def as_worker(engine: Under) -> Callable[[Case, Path], Made]:
     """Return a build that gives the worker alone to an engine of ours: what is changed reaches it, too."""
 
-    def build(case: Case, _folder: Path) -> Made:
+    def build(case: Case, folder: Path) -> Made:
         recipe = load_recipe(case.recipe)
         plan = make_plan(recipe, "")
-        data = Data(representative(recipe, plan.sources[0]), None)
-        with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (result, files):
-            model = files / "model.tflite"
+        data = Data(representative(recipe, plan.sources[0], folder), None)
+        with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (result, job):
+            model = job.out / "model.tflite"
             # As a bundle has it, which the other rows compare.
-            model.write_bytes(Parts.of(plan, result, files, {}).model)
-            return _made(model, files)
+            model.write_bytes(Parts.of(plan, result, job, {}).model)
+            return _made(model, job.out)
 
     return build
 

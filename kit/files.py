@@ -22,7 +22,7 @@ from kit.lifetime.exchange import exchange
 from kit.lifetime.locks import new_file
 from kit.lifetime.scratch import REPLACED, note_place, partial_folder, sweep_partials, temporary_base
 
-_FULL = {errno.ENOSPC, errno.EDQUOT}
+FULL = {errno.ENOSPC, errno.EDQUOT}  # of an OSError
 _HARDLY_ANY = 1 << 20  # bytes
 
 
@@ -199,7 +199,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 def is_lack_of_space(error: OSError, place: Path) -> bool:
     """Say whether an error came from a full disk at place. What shutil raises of several files has no number."""
-    return (error.errno in _FULL or isinstance(error, shutil.Error)) and is_full(place)
+    return (error.errno in FULL or isinstance(error, shutil.Error)) and is_full(place)
 
 
 def is_full(place: Path) -> bool:

@@ -35,10 +35,11 @@ def main(path: str, scheme: str, mean: str, std: str, out: str, *data: str) -> N
 
     if len(data) > 1:
         checks = np.load(data[1])
-        fed, exact = checks[name], np.concatenate(
-            [model.predict_on_batch(values(checks_part)) for checks_part in parts(checks[name])]
+        fed, exact = (
+            checks[name],
+            np.concatenate([model.predict_on_batch(values(checks_part)) for checks_part in parts(checks[name])]),
         )
-        y = checks["y"] if "y" in checks else None
+        y = checks.get("y")
     else:
         fed = np.random.default_rng(7).random((8, *shape), np.float32)
         exact, y = np.concatenate([model.predict_on_batch(part) for part in parts(fed)]), None

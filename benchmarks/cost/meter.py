@@ -46,7 +46,8 @@ def spend(argv: Sequence[str], env: Mapping[str, str] | None = None, *, ends: in
     watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode != ends:
-        raise SystemExit(f"{' '.join(argv)} ends with {process.returncode}\n{printed.decode('utf-8', 'replace')[-3000:]}")
+        last = printed.decode("utf-8", "replace")[-3000:]
+        raise SystemExit(f"{' '.join(argv)} ends with {process.returncode}\n{last}")
     return Spent(wall, used.ru_utime + used.ru_stime, peak[0] / 1e6, process.returncode)
 
 

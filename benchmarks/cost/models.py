@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
-from seeded import seed
+from seeded import seed  # type: ignore[import-not-found]
 
 SIZE = 224
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kit.build.plan import Plan
 from kit.build.samples import Samples
-from kit.engine import Engine, Limits, Order, run_job
+from kit.engine import Engine, JobFolder, Limits, Order, run_job
 from kit.errors import ModelError
 from kit.files import sha256_file
 from kit.progress import Reporter
@@ -51,10 +51,10 @@ class Data:
         """
         arrays: dict[str, np.ndarray] = {}
         if self.calibration:
-            arrays |= {f"calibration/{name}": array for name, array in self.calibration.raw().items()}
+            arrays |= {f"calibration/{name}": array for name, array in self.calibration.inputs.items()}
         if self.evaluation:
             rows = range(min(GOLDEN_VECTORS, len(self.evaluation)))
-            arrays |= {f"golden/{name}": array for name, array in self.evaluation.take(rows).raw().items()}
+            arrays |= {f"golden/{name}": array for name, array in self.evaluation.take(rows).inputs.items()}
         return arrays
 
 
@@ -67,7 +67,7 @@ def convert(
     reporter: Reporter,
     *,
     freeze: bool = False,
-) -> Iterator[tuple[Result, Path]]:
+) -> Iterator[tuple[Result, JobFolder]]:
     """Make the toolchain ready, run the job, and give its result with the folder of its files for this block.
 
     freeze asks for the formats beside .tflite instead of one. Raises a KitError where the engine, the model or the data
@@ -82,7 +82,7 @@ def convert(
     files |= {name: path for name, path in extra.items() if path is not None}
     order = Order(plan.recipe.model.id, plan.toolchain, job, files, _arrays(data))
     with run_job(engine, order, limits, reporter) as (result, folder):
-        if not freeze and sha256_file(folder / MODEL) != result.sha256:
+        if not freeze and sha256_file(folder.out / MODEL) != result.sha256:
             raise ModelError(
                 f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
             )
@@ -176,6 +176,8 @@ def _input(tensor: Input) -> InputSpec:
         tensor.dtype or "",
         (tensor.range[0], tensor.range[1]) if tensor.range else None,
         any(tensor.mean) or any(value != 1 for value in tensor.std) if not tensor.double_normalization else False,
+        tuple(float(mean) for mean in tensor.mean or [0.0]),
+        tuple(float(std) for std in tensor.std or [1.0]),
         tuple(tuple(size) for size in tensor.sizes),
     )
 

@@ -67,13 +67,13 @@ def freeze(plan: Plan, engine: str, out: Path, limits: Limits, reporter: Reporte
     check_place(target, FROZEN)
     chosen = choose_engine(engine, reporter.note)
     with (
-        convert(plan, chosen, Data(None, None), limits, reporter, freeze=True) as (result, files),
+        convert(plan, chosen, Data(None, None), limits, reporter, freeze=True) as (result, folder),
         replacing(target, FROZEN) as staging,
     ):
-        for path in sorted(files.iterdir()):
+        for path in sorted(folder.out.iterdir()):
             if path.suffix == ".pb" or path.name in {FROZEN_WEIGHTS, FROZEN_STRUCTURE}:
                 shutil.copyfile(path, staging / path.name)
-        _unpack(files / SAVED_MODEL, staging / "saved_model")
+        _unpack(folder.out / SAVED_MODEL, staging / "saved_model")
         contract = _contract(plan, result, tree_digests(staging))
         (staging / CONTRACT).write_text(json_text(asdict(contract)), "utf-8", newline="\n")
     return target, contract

@@ -51,20 +51,20 @@ def refuse_unfit_data(recipe: Recipe, sources: Sequence[ModelFile], samples: Sam
         return
     wished = {tensor.source or tensor.name: tensor for tensor in recipe.inputs}
     own = sources[0].names.inputs
-    if not set(wished) <= set(own) or any("/" in name for name in samples.values):
+    if not set(wished) <= set(own) or any("/" in name for name in samples.inputs):
         return  # the file starts behind a layer, or has several signatures: the worker knows what is left
     wanted = {_product_name(name, wished): (wished.get(name), shape) for name, shape in own.items()}
-    for name in samples.values:
+    for name in samples.inputs:
         if name not in wanted:
             raise RecipeError(f"{where}: '{name}' is no input of the model", _nearest(name, list(wanted)))
     for name, (tensor, shape) in wanted.items():
-        if name not in samples.values:
+        if name not in samples.inputs:
             raise RecipeError(
                 f"{where}: the model's input '{name}' is missing",
-                f"save an array of that name, too; there is: {', '.join(samples.values)}",
+                f"save an array of that name, too; there is: {', '.join(samples.inputs)}",
             )
         inner = tuple(tensor.shape) if tensor is not None and tensor.shape else shape
-        given = samples.values[name].shape[1:]
+        given = samples.inputs[name].shape[1:]
         if inner is not None and not _takes(inner, given):
             raise RecipeError(
                 f"{where}: '{name}' has samples of shape {list(given)}, the model takes {_shown(inner)}",

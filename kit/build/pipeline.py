@@ -23,7 +23,7 @@ from kit.bundle.manifest import BUNDLE, BuildRecord, record_path
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
 from kit.emulation.run import replay_golden
-from kit.engine import Limits, choose_engine
+from kit.engine import Engine, Limits, choose_engine
 from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
@@ -71,29 +71,17 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
     Raises a KitError with nothing half-written; a gate that refuses is no error here but a Built without bundle.
     """
     recipe = plan.recipe
-    target = options.out / recipe.model.id
-    check_place(target, BUNDLE)
+    check_place(options.out / recipe.model.id, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
-    calibration, evaluation = representative(recipe, plan.sources[0]), test_data(recipe, plan.sources[0])
-    refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
-    refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
-    if plan.reason != ASKED:
-        reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
-    engine = choose_engine(options.engine, reporter.note)
-    started = time.time()
-    data = Data(calibration, evaluation)
-    with convert(plan, engine, data, options.limits, reporter) as (result, files):
-        # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
-        check_fit(files / MODEL, recipe.android.runtime)
-        refuse_computed_sizes(recipe, result, read_tflite(files / MODEL), find_runtime(recipe.android.runtime).name)
-        parts = Parts.of(plan, result, files, data.raw())
-        reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
-        judged, predictions = run_trial(parts, reporter.note)
-        if failures(judged.verdicts):
-            return Built(plan, None, None, judged, result, len(parts.model), engine.name)
-        manifest = _write(target, parts, judged, reporter)
-        if options.predictions is not None:
-            _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
+    with temporary_folder("dropkit-data-") as folder:
+        data = _read(plan, folder)
+        if plan.reason != ASKED:
+            reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
+        engine = choose_engine(options.engine, reporter.note)
+        started = time.time()
+        built = _build(plan, engine, data, options, reporter)
+    if built.bundle is None:
+        return built
     record = BuildRecord(
         engine=engine.name,
         started=int(started),
@@ -103,8 +91,38 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         predictions=None if options.predictions is None else sha256_file(options.predictions),
     )
     with writable(options.out):
-        write_whole(record_path(target), json_bytes(asdict(record)))
-    return Built(plan, target, manifest, judged, result, len(parts.model), engine.name)
+        write_whole(record_path(built.bundle), json_bytes(asdict(record)))
+    return built
+
+
+def _read(plan: Plan, folder: Path) -> Data:
+    """Read the recipe's data, what is large of it into folder. Raises RecipeError where it does not fit the model."""
+    recipe = plan.recipe
+    calibration = representative(recipe, plan.sources[0], folder)
+    evaluation = test_data(recipe, plan.sources[0], folder)
+    refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
+    refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
+    return Data(calibration, evaluation)
+
+
+def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
+    """Convert, judge, and write the bundle where nothing refuses."""
+    recipe = plan.recipe
+    with convert(plan, engine, data, options.limits, reporter) as (result, job):
+        # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
+        check_fit(job.out / MODEL, recipe.android.runtime)
+        refuse_computed_sizes(recipe, result, read_tflite(job.out / MODEL), find_runtime(recipe.android.runtime).name)
+        parts = Parts.of(plan, result, job, data.raw())
+        reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
+        judged, predictions = run_trial(parts, reporter.note)
+        size = len(parts.model)
+        if failures(judged.verdicts):
+            return Built(plan, None, None, judged, result, size, engine.name)
+        target = options.out / recipe.model.id
+        manifest = _write(target, parts, judged, reporter)
+        if options.predictions is not None:
+            _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
+    return Built(plan, target, manifest, judged, result, size, engine.name)
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -1,19 +1,24 @@
-"""A user's data as arrays by input name, in the model's own values: from .npz, or folders of images.
+"""A user's data as arrays by input name, as it was given: from .npz, or folders of images.
 
-Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says.
+Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says. Pixels stay
+pixels: what the model takes is made of them where it is fed (kit.shared.rows). Large arrays lie in a folder of the
+caller's, mapped: they take no memory.
 """
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.bounded import open_regular, open_zip
 from kit.build.image_input import image_entry
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
+from kit.files import FULL, temporary_full
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
@@ -25,64 +30,57 @@ if TYPE_CHECKING:
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
+_LARGE = 1 << 20  # bytes of an array, from which on it lies in a file
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
 
 @dataclass(frozen=True)
 class Samples:
-    """Arrays [N, ...] by input name. `values` are what the model takes, `pixels` the uint8 images behind them."""
+    """Arrays [N, ...] by input name, in the dtype that they came in: uint8 of an image is pixels, to be normalized."""
 
-    values: Arrays
-    pixels: Arrays = field(default_factory=dict)
+    inputs: Arrays
     y: np.ndarray | None = None
 
     def take(self, rows: Sequence[int]) -> Samples:
         """Return the samples of these rows."""
         index = list(rows)
-        return Samples(
-            {name: a[index] for name, a in self.values.items()},
-            {name: a[index] for name, a in self.pixels.items()},
-            None if self.y is None else self.y[index],
-        )
-
-    def raw(self) -> Arrays:
-        """Return [N, ...] by input name as they were given: images as uint8 pixels, others in their own dtype."""
-        return {**self.values, **self.pixels}
+        if index == list(range(len(self))):
+            return self
+        return Samples({name: a[index] for name, a in self.inputs.items()}, None if self.y is None else self.y[index])
 
     def arrays(self) -> Arrays:
-        """Return all as one mapping for the worker: input/<name>, pixels/<name> and y, [N, ...] each.
-
-        Inputs that were pixels are float32, pixels uint8, all else in its own dtype.
-        """
-        named = {f"input/{name}": array for name, array in self.values.items()}
-        named |= {f"pixels/{name}": array for name, array in self.pixels.items()}
+        """Return all as one mapping for the worker: input/<name> and y, [N, ...] each, in their own dtype."""
+        named = {f"input/{name}": array for name, array in self.inputs.items()}
         return named if self.y is None else {**named, "y": self.y}
 
     def __len__(self) -> int:
-        return len(next(iter(self.values.values())))
+        return len(next(iter(self.inputs.values())))
 
 
 def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
-    """Return the samples that `Samples.raw` came from, None for no arrays.
+    """Return a bundle's samples, None for no arrays.
 
     arrays: by input name [N, ...], uint8 pixels, or values in their own dtype.
     """
-    return _normalized(recipe, arrays, None, "the bundle's samples") if arrays else None
+    return _checked(recipe, arrays, None, "the bundle's samples") if arrays else None
 
 
-def representative(recipe: Recipe, model: ModelFile) -> Samples | None:
-    """Return the calibration samples: at most [quantize] count of them, a seeded choice in the data's order."""
+def representative(recipe: Recipe, model: ModelFile, folder: Path) -> Samples | None:
+    """Return the calibration samples: at most [quantize] count of them, a seeded choice in the data's order.
+
+    folder: where large arrays may lie, as long as they are used. Raises RecipeError.
+    """
     name = recipe.quantize.representative
     if name is None:
         return None
-    samples = _read(recipe, recipe.file(name), "[quantize] representative", model)
+    samples = _read(recipe, recipe.file(name), "[quantize] representative", model, folder)
     return samples.take(_choice(len(samples), recipe.quantize.count))
 
 
-def test_data(recipe: Recipe, model: ModelFile) -> Samples | None:
-    """Return all of the checks' samples, with y where the data has it."""
+def test_data(recipe: Recipe, model: ModelFile, folder: Path) -> Samples | None:
+    """Return all of the checks' samples, with y where the data has it. folder: as in representative."""
     name = recipe.checks.data
-    samples = _read(recipe, recipe.file(name), "[checks] data", model) if name else None
+    samples = _read(recipe, recipe.file(name), "[checks] data", model, folder) if name else None
     if samples and samples.y is None and recipe.checks.max_drop is not None:
         raise RecipeError(
             f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
@@ -99,19 +97,20 @@ def _choice(available: int, wanted: int) -> list[int]:
     return sorted(int(row) for row in np.random.default_rng(SEED).choice(available, wanted, replace=False))
 
 
-def _read(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
+def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path) -> Samples:
+    """Read the data at path; what is large of it is put into new files in folder."""
     if path.is_dir():
-        return _read_folder(recipe, path, where, model)
+        return _read_folder(recipe, path, where, model, folder)
     if path.suffix == ".npz":
-        return _read_npz(recipe, path, where)
+        return _read_npz(recipe, path, where, folder)
     raise RecipeError(
         f"{path}: {where}: '{path.suffix or path.name}' is not known",
         "give a .npz file or a folder of images",
     )
 
 
-def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
-    arrays = read_arrays(path, where)
+def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path) -> Samples:
+    arrays = read_arrays(path, where, folder)
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             text = array.dtype.kind in "US" and name != "y"
@@ -140,13 +139,14 @@ def _read_npz(recipe: Recipe, path: Path, where: str) -> Samples:
             "save one sample a row",
         )
     y = arrays.pop("y", None)
-    return _normalized(recipe, arrays, y, f"{path}: {where}")
+    return _checked(recipe, arrays, y, f"{path}: {where}")
 
 
-def read_arrays(path: Path, where: str) -> Arrays:
+def read_arrays(path: Path, where: str, folder: Path | None = None) -> Arrays:
     """Return every array of a .npz file by its name, in its own shape and dtype. Nothing in it is ever unpickled.
 
-    Raises RecipeError, which names the file and `where`, for one that is none.
+    folder: an empty one for large arrays, which are mapped from there; without it all are read into memory. Raises
+    RecipeError, which names the file and `where`, for one that is none.
     """
     import numpy as np
 
@@ -158,9 +158,10 @@ def read_arrays(path: Path, where: str) -> Arrays:
             if magic in _ZIP:
                 open_zip(path).close()  # its members are few, and small enough
             loaded = np.load(file, allow_pickle=False) if magic in _ZIP else None
-            members = {} if loaded is None else {name: loaded[name] for name in loaded.files}
+            members = {} if loaded is None else {name: _member(loaded, name, folder) for name in loaded.files}
     # Broken bytes make zipfile, its decoders and numpy raise BadZipFile, zlib.error, OSError, MemoryError and more.
     except Exception as error:
+        _refuse_full(error, f"the arrays of {path} do not fit there")
         reason = " ".join(str(error).split()) or type(error).__name__
         raise RecipeError(f"{path}: {where}: not a whole .npz file of plain arrays: {reason}", again) from error
     if loaded is None:
@@ -172,30 +173,46 @@ def read_arrays(path: Path, where: str) -> Arrays:
     return members
 
 
-def _normalized(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
-    """Turn images into the model's values. uint8 is pixels; floats are the model's own values already.
+def _member(loaded: Any, name: str, folder: Path | None) -> np.ndarray:
+    """Return an array of an open .npz, of its own shape and dtype; a large one mapped from a new file in folder.
 
-    arrays: by input name [N, ...], an image's [N, H, W, C] or [N, H, W]. Pixels become float32 of the same shape; all
-    other arrays and y, [N, ...], stay as they are.
+    Raises whatever its bytes make zipfile and numpy raise.
     """
     import numpy as np
 
-    from kit.shared.preprocess import normalize
+    entry = next((each for each in loaded.zip.infolist() if each.filename in {name, f"{name}.npy"}), None)
+    if folder is None or entry is None or entry.file_size < _LARGE:
+        return loaded[name]  # type: ignore[no-any-return]
+    with loaded.zip.open(entry) as packed, _new_file(folder) as file:
+        shutil.copyfileobj(packed, file, _LARGE)
+    return np.load(file.name, "r", allow_pickle=False)  # type: ignore[no-any-return]
+
+
+def _new_file(folder: Path) -> Any:
+    return tempfile.NamedTemporaryFile(dir=folder, delete=False)  # it goes with the folder
+
+
+def _refuse_full(error: Exception, what: str) -> None:
+    """Blame the temporary folder where it is full, and not the data. Raises OutputError."""
+    if isinstance(error, OSError) and error.errno in FULL:
+        raise temporary_full(what) from error
+
+
+def _checked(recipe: Recipe, arrays: Mapping[str, np.ndarray], y: np.ndarray | None, where: str) -> Samples:
+    """Return the arrays as samples. Of images, uint8 is pixels; floats are the model's own values already.
+
+    arrays: by input name [N, ...], an image's [N, H, W, C] or [N, H, W], which is the same as [N, H, W, 1];
+    y: [N, ...]; all in their own dtype.
+    """
+    import numpy as np
 
     images = {tensor.name: tensor for tensor in recipe.inputs if tensor.kind == "image"}
-    values, pixels = {}, {}
     for name, array in arrays.items():
-        values[name] = array
-        if name not in images:
-            continue
-        # [N, H, W] is the same image as [N, H, W, 1]
-        image = image_entry(images[name], array.shape[1:])
-        if array.dtype == np.uint8:
-            pixels[name] = array
-            values[name] = normalize(array, image.mean, image.std)
-        else:
-            _check_range(array, image, f"{where}: '{name}'")
-    return Samples(values, pixels, y)
+        if name in images:
+            image = image_entry(images[name], array.shape[1:])
+            if array.dtype != np.uint8:
+                _check_range(array, image, f"{where}: '{name}'")
+    return Samples(dict(arrays), y)
 
 
 def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
@@ -209,14 +226,25 @@ def _check_range(array: np.ndarray, image: ImageEntry, where: str) -> None:
     ends = np.stack([(0 - mean) / std, (255 - mean) / std])
     low, high = float(ends.min()), float(ends.max())
     slack = 0.01 * (high - low)
-    if array.min() < low - slack or array.max() > high + slack:
+    least, most = (float(end) for end in _ends(array))
+    if least < low - slack or most > high + slack:
         raise RecipeError(
-            f"{where} holds {array.min():g}..{array.max():g}, but mean and std turn pixels into {low:g}..{high:g}",
+            f"{where} holds {least:g}..{most:g}, but mean and std turn pixels into {low:g}..{high:g}",
             "save pixels as uint8 (normalized for you), or normalize the floats the same way, or correct mean and std",
         )
 
 
-def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Samples:
+def _ends(array: np.ndarray) -> tuple[float, float]:
+    """Return the least and the largest number of an array [N, ...] of any dtype; NaN where one is."""
+    import numpy as np
+
+    from kit.shared.rows import blocks
+
+    parts = [array[rows] for rows in blocks(array)]
+    return float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
+
+
+def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path) -> Samples:
     """Read a folder of images, or one with a folder of images for each label, which gives y."""
     tensor = _image_input(recipe, f"{path}: {where}")
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
@@ -225,24 +253,29 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile) -> Sa
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
     y = _classes(recipe, path, files) if where.startswith("[checks]") else None
-    return _normalized(recipe, {tensor.name: _load(files, tensor, _shape(tensor, model, where))}, y, f"{path}: {where}")
+    images = _load(files, tensor, _shape(tensor, model, where), folder)
+    return _checked(recipe, {tensor.name: images}, y, f"{path}: {where}")
 
 
-def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int]) -> np.ndarray:
-    """Return the images of files, uint8 [files, *shape]. Raises RecipeError."""
+def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int], folder: Path) -> np.ndarray:
+    """Return the images of files, uint8 [files, *shape], mapped from a file in folder. Raises RecipeError."""
     import numpy as np
 
     from kit.shared.preprocess import load_image
 
     image = image_entry(tensor, shape)
     try:
-        return np.stack([load_image(file, shape, image.color, image.resize) for file in files])
+        with _new_file(folder) as raw:
+            for file in files:
+                raw.write(load_image(file, shape, image.color, image.resize).tobytes())
+        return np.memmap(raw.name, np.uint8, "r", shape=(len(files), *shape))
     except (ValueError, OSError) as error:
+        _refuse_full(error, f"{len(files):,} images of {list(shape)} do not fit there")
         raise RecipeError(str(error), "replace or remove that file") from error
     except (MemoryError, OverflowError) as error:
         raise RecipeError(
-            f"{len(files)} images of {list(shape)} do not fit into memory",
-            "use fewer: [quantize] count, or fewer files in that folder; each becomes an array of the model's own size",
+            f"an image of {list(shape)} does not fit into memory",
+            "correct [[inputs]] shape: each image becomes an array of that size",
         ) from error
 
 

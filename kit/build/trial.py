@@ -34,7 +34,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
     else from it than TensorFlow does.
     """
     recipe, result = parts.recipe, parts.result
-    evaluated, made = made_arrays(parts.files / EVALUATED, without="input/"), made_arrays(parts.files / GOLDEN)
+    evaluated, made = made_arrays(parts.job.out / EVALUATED, without="input/"), made_arrays(parts.job.out / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
     runtime = find_runtime(recipe.android.runtime).name
     if is_of_worker(recipe, result):
@@ -82,4 +82,4 @@ def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> 
     """
     with temporary_folder("dropkit-") as folder:
         write_runnable(folder, parts)
-        return runtime_outputs(folder, runtime, parts.files, sha256_bytes(parts.model), notify)
+        return runtime_outputs(folder, runtime, parts.job, sha256_bytes(parts.model), notify)

@@ -35,7 +35,7 @@ from kit.bundle.layout import (
 from kit.bundle.manifest import faults, read_manifest, read_record
 from kit.bundle.manifest_entries import Manifest
 from kit.emulation.run import check_packages, lay_harness, runtime_outputs
-from kit.engine import Engine, Limits
+from kit.engine import Engine, JobFolder, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
 from kit.progress import Reporter
@@ -100,9 +100,9 @@ def verify(
     if not all(check.holds for check in checks):
         return VerifyReport(tuple(checks))
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
-    with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, files):
+    with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, folder):
         there = Bundle(bundle, manifest.id)
-        again = Parts.of(plan, result, files, {}).model  # with metadata, as a build writes it
+        again = Parts.of(plan, result, folder, {}).model  # with metadata, as a build writes it
         here = there.model
         same = here.read_bytes() == again
         other = result.machine != manifest.toolchain.architecture
@@ -112,11 +112,12 @@ def verify(
             checks.append(VerifyCheck("structure", difference.same_structure, tuple(difference.lines())))
         try:
             worker = is_of_worker(plan.recipe, result)
-            vectors = made_arrays(files / GOLDEN) if worker else _outputs(bundle, manifest, again, files, reporter)
+            made = made_arrays(folder.out / GOLDEN)
+            vectors = made if worker else _outputs(bundle, manifest, again, folder, reporter)
         except CheckError as error:
             checks.append(VerifyCheck("numbers", False, (error.message,)))
         else:
-            theirs = golden_vectors(result, made_arrays(files / GOLDEN), vectors)
+            theirs = golden_vectors(result, made, vectors)
             checks.append(_numbers(there.golden_npz, theirs, exact=same))
     return VerifyReport(tuple(checks))
 
@@ -256,7 +257,9 @@ def _bytes(here: Path, theirs: bytes, *, promised: bool) -> VerifyCheck:
     return VerifyCheck("bytes", False, tuple(lines), promised)
 
 
-def _outputs(bundle: Path, manifest: Manifest, again: bytes, files: Path, reporter: Reporter) -> dict[str, np.ndarray]:
+def _outputs(
+    bundle: Path, manifest: Manifest, again: bytes, job: JobFolder, reporter: Reporter
+) -> dict[str, np.ndarray]:
     """Return the new file's outputs on the bundle's runtime, through the kit's own harness.
 
     <prefix>output/<name> [N, ...], raw.
@@ -267,7 +270,7 @@ def _outputs(bundle: Path, manifest: Manifest, again: bytes, files: Path, report
         shutil.copytree(bundle / MAIN_ASSETS, copy / MAIN_ASSETS)
         Bundle(copy, manifest.id).model.write_bytes(again)
         reporter.stage(f"run it on {runtime}")
-        return runtime_outputs(copy, runtime, files, sha256_bytes(again), reporter.note)
+        return runtime_outputs(copy, runtime, job, sha256_bytes(again), reporter.note)
 
 
 def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> VerifyCheck:

@@ -22,6 +22,7 @@ from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
 from kit.bundle.write_metadata import write_metadata
 from kit.emulation.harness import harness_files, write_harness
+from kit.engine import JobFolder
 from kit.files import json_text
 from kit.recipe.schema import Recipe
 from kit.render import render_text
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a bundle is made of. files: the folder of the worker's files; model: the .tflite with its metadata.
+    """What a bundle is made of. job: the folder of the conversion; model: the .tflite with its metadata.
 
     samples: arrays [N, ...] by name, as `verify` feeds them again."""
 
     plan: Plan
     result: Result
-    files: Path
+    job: JobFolder
     model: bytes
     samples: Mapping[str, np.ndarray]
     signature: BundleSignature
@@ -51,15 +52,15 @@ class Parts:
         return self.plan.recipe
 
     @staticmethod
-    def of(plan: Plan, result: Result, files: Path, samples: Mapping[str, np.ndarray]) -> Parts:
+    def of(plan: Plan, result: Result, job: JobFolder, samples: Mapping[str, np.ndarray]) -> Parts:
         """Return the parts of a conversion: the signature is made here, once, and the model gets its metadata.
 
         samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
         """
         signature = signature_of(plan.recipe, result, plan.labels)
-        made = (files / MODEL).read_bytes()
+        made = (job.out / MODEL).read_bytes()
         model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
-        return Parts(plan, result, files, model, samples, signature)
+        return Parts(plan, result, job, model, samples, signature)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import HARNESS, only_bundle
@@ -24,13 +24,25 @@ from kit.emulation.harness import own_harness, write_harness
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.lifetime.tied import tied
-from kit.shared.job import EVALUATED, GOLDEN
 from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.toolchain import Runtime, find_runtime
 from kit.toolchains.venv import runtime_venv
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+class Files(Protocol):
+    """A job on disk: kit.engine has it."""
+
+    @property
+    def inputs(self) -> Path:
+        """Return the folder with job.json and the data."""
+
+    @property
+    def out(self) -> Path:
+        """Return the folder with what the worker wrote."""
+
 
 RUN_SAMPLES = Path(__file__).with_name("runtime_outputs.py")
 CRASH_ON_VARIABLES = ("litert:1.0.1",)  # on some: it runs a head that is read and assigned, and not training
@@ -82,17 +94,18 @@ def run_harness(
 
 
 def runtime_outputs(
-    bundle: Path, runtime: str, files: Path, sha256: str, notify: Callable[[str], None]
+    bundle: Path, runtime: str, job: Files, sha256: str, notify: Callable[[str], None]
 ) -> dict[str, np.ndarray]:
     """Return the outputs of a bundle's model on a pinned runtime: <prefix>output/<name> [N, ...], raw.
 
-    bundle needs its assets and its harness alone. files: the worker's folder, with evaluated.npz and golden.npz.
-    sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where it crashed.
+    bundle needs its assets and its harness alone. job: what was converted, and what came of it: evaluated.npz and
+    golden.npz. sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where
+    it crashed.
     """
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
-        argv = [python, RUN_SAMPLES, bundle.resolve(), files / EVALUATED, files / GOLDEN, out, sha256]
+        argv = [python, RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256]
         done = subprocess.run(
             tied([str(word) for word in argv]), check=False, capture_output=True, text=True, env=_alone()
         )

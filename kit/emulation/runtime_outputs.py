@@ -1,9 +1,9 @@
 """Write the outputs of a bundle's model on the runtime of this Python, through the bundle's own harness.
 
-Usage: runtime_outputs.py BUNDLE EVALUATED.npz GOLDEN.npz OUT.npz SHA256. A script that runs in the runtime's venv:
-never imported. OUT has output/<name> [N, ...] for every evaluation sample of the main signature, and
-signature/<key>/output/<name> for the golden ones of every other; raw, with the variables as built before each. again/
-has what the first call gives when it is asked once more at the end.
+Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256. A script that runs in the runtime's venv: never imported. IN
+and OUT are a job's folders, see kit.shared.job: the main signature gets every evaluation sample, every other one its
+golden inputs. RESULT has output/<name> [N, ...] of the main signature and signature/<key>/output/<name> of each
+other; raw, with the variables as built before each. again/ has what the first call gives when it is asked once more.
 Where it cannot, it prints {"error", "hint"} and ends with 3. SHA256 is of the model file that has to be there.
 """
 
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from harness.interpreter import Runner
     from harness.signature import Signature
 
+    from kit.shared.rows import Array
+    from kit.shared.rows import Arrays as Samples
+
 
 def main() -> int:
     """Run every signature that has inputs."""
-    bundle, evaluated, golden, out = map(Path, sys.argv[1:5])
+    bundle, inputs, out, result = map(Path, sys.argv[1:5])
     sys.path.insert(0, str(bundle / "emulate"))
+    sys.path.append(str(Path(__file__).parents[2]))  # of kit: its shared package needs numpy alone
     import numpy as np
     from emulate import this_bundle
     from harness.errors import EmulateError, broken
@@ -34,28 +38,53 @@ def main() -> int:
     from harness.model import read_model
     from harness.state import assign
 
+    from kit.shared.job import GOLDEN
+
     try:
         with quiet():
             model = read_model(this_bundle())
             if hashlib.sha256(model.content).hexdigest() != sys.argv[5]:
                 return refuse("the model file is not the one that was converted", "build it again")
             runner = load_runner(model, 1)
-            vectors = Golden(golden, read_npz(golden, broken))
-            samples = Golden(evaluated, read_npz(evaluated, broken))
+            vectors = Golden(out / GOLDEN, read_npz(out / GOLDEN, broken))
             arrays: Arrays = {}
             for signature in (model.main, *model.others):
-                source = samples if signature is model.main else vectors
-                if not source.has(signature, "input", next(iter(signature.inputs))):
+                main = signature is model.main
+                if not main and not vectors.has(signature, "input", next(iter(signature.inputs))):
                     continue
                 assign(model.variables, runner, vectors.variables(model.variables))
-                arrays |= outputs(runner, signature, source.inputs(signature))
+                arrays |= outputs(runner, signature, samples(inputs, out) if main else vectors.inputs(signature))
     except EmulateError as error:
         return refuse(str(error), error.hint)
-    np.savez(out, **arrays)  # type: ignore[arg-type]
+    np.savez(result, **arrays)  # type: ignore[arg-type]
     return 0
 
 
-def outputs(runner: Runner, signature: Signature, inputs: Arrays) -> Arrays:
+def samples(inputs: Path, out: Path) -> Samples:
+    """Return what the main signature is fed, [N * rows, *sample] by name in its tensor's dtype: made when asked for."""
+    from kit.shared.job import CALIBRATION, EVALUATED, EVALUATION, JOB, RESULT, InputSpec, Result, load_job, load_result
+    from kit.shared.npz import map_npz
+    from kit.shared.rows import fed_rows, given_rows, whole_calls
+
+    fed = {n.removeprefix("input/"): a for n, a in map_npz(out / EVALUATED).items() if n.startswith("input/")}
+    if fed:
+        return fed
+    job, made = (load_job((inputs / JOB).read_text("utf-8")), load_result((out / RESULT).read_text("utf-8")))
+    assert isinstance(made, Result)
+    given = map_npz(inputs / (EVALUATION if made.measured_on == "checks" else CALIBRATION))
+    requests = {request.name: request for request in job.inputs}
+    batch = next((spec.shape[0] for spec in made.signature.inputs if spec.batched), 1)
+    rows: dict[str, Array] = {}
+    for spec in made.signature.inputs:
+        array, request = given[f"input/{spec.name}"], requests.get(spec.name, InputSpec(spec.name))
+        inner = spec.shape[1:] if spec.batched else spec.shape
+        inner = array.shape[1:] if -1 in inner else inner
+        dtype = spec.dtype if spec.scale is None else "float32"  # the model's own
+        rows[spec.name] = fed_rows(whole_calls(given_rows(array, request, inner, dtype), batch), spec)
+    return rows
+
+
+def outputs(runner: Runner, signature: Signature, inputs: Samples) -> Arrays:
     """Return <prefix>output/<name> [N * rows, ...] of one signature in its dtype, and <prefix>again/<name> of one call.
 
     inputs: by name [N * rows, *sample] of each input in its dtype.
@@ -64,9 +93,9 @@ def outputs(runner: Runner, signature: Signature, inputs: Arrays) -> Arrays:
     from harness.calls import call_of
     from harness.interpreter import ask, ask_all
 
-    calls = ask_all(runner, signature, inputs)
+    calls = ask_all(runner, signature, inputs)  # type: ignore[arg-type]  # rows that are made look like arrays
     # Once more: a file that keeps state between calls, without variables that it is meant to, gives something else.
-    again = ask(runner, signature, call_of(signature.inputs, inputs, 0))
+    again = ask(runner, signature, call_of(signature.inputs, inputs, 0))  # type: ignore[arg-type]
     arrays = {f"{signature.prefix}again/{name}": again[name] for name in signature.outputs}
     for name, tensor in signature.outputs.items():
         join = np.concatenate if tensor.batched else np.stack

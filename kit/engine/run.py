@@ -60,8 +60,8 @@ class Order:
 
 
 @contextmanager
-def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) -> Iterator[tuple[Result, Path]]:
-    """Run the job and give its result with the folder that holds its files, which is gone after the block.
+def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) -> Iterator[tuple[Result, JobFolder]]:
+    """Run the job and give its result with its folder, which is gone after the block.
 
     Raises the error that the worker named, or where the process died ModelError with the stage, layer and cause.
     """
@@ -81,11 +81,11 @@ def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) ->
         except ModelError:
             _refuse_full(folder)
             raise
-        yield result, folder.out
+        yield result, folder
 
 
 def _lay_out(folder: JobFolder, order: Order) -> None:
-    import numpy as np
+    from kit.shared.npz import save_npz
 
     folder.out.mkdir()
     code = folder.inputs / "code" / "kit"
@@ -96,7 +96,7 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         copy(path, folder.inputs / name)
     for name, content in order.arrays.items():
-        np.savez(folder.inputs / name, **content)  # type: ignore[arg-type]
+        save_npz(folder.inputs / name, content)
     (folder.inputs / JOB).write_text(dump(order.job), "utf-8")
     for path in (folder.inputs, *folder.inputs.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # another user reads it in the container, whatever our umask

@@ -3,8 +3,11 @@
 The host writes `<in>/job.json` beside the model and the data; the worker writes `<out>/result.json`, with
 `model.tflite`, `evaluated.npz` and `golden.npz` beside it where it succeeded, and JSON lines of progress on its stdout.
 
-evaluated.npz is of the main signature and all evaluation samples: input/<name> as the file was fed, float/<name> the
-source model's outputs (float32), output/<name> the file's in TensorFlow's own interpreter, raw, each [N, ...], and y.
+calibration.npz and evaluation.npz have input/<name> [N, ...] as a user gave it, so uint8 pixels where an image's
+InputSpec says how they are normalized, and y; kit.shared.rows makes of them what the model and the product take.
+evaluated.npz is of the main signature and all evaluation samples: float/<name> the source model's outputs (float32),
+output/<name> the file's in TensorFlow's own interpreter, raw, each [N, ...], and y; input/<name> as the file was fed,
+of random samples alone, which are in no file of the job.
 golden.npz has the same of the first samples of every signature, the others' below signature/<key>/, with
 tolerance/<name> and what a bundle holds beside: pixels/<name>, variable/<name>. kit.build.golden puts the app's
 runtime into it.
@@ -19,7 +22,7 @@ from typing import Any
 
 from kit.shared.values import from_json
 
-FORMAT = 2
+FORMAT = 3
 JOB, RESULT = "job.json", "result.json"
 MODEL, GOLDEN, EVALUATED = "model.tflite", "golden.npz", "evaluated.npz"
 CALIBRATION, EVALUATION = "calibration.npz", "evaluation.npz"
@@ -42,6 +45,8 @@ class InputSpec:
     dtype: str = ""  # of the product, where it is not the model's
     range: tuple[float, float] | None = None  # of random samples
     normalized: bool = False  # the recipe has mean and std for it, and does not mean a second normalization
+    mean: tuple[float, ...] = (0.0,)  # of uint8 pixels: (pixel - mean) / std is what the model takes
+    std: tuple[float, ...] = (1.0,)
     sizes: tuple[tuple[int, ...], ...] = ()  # what the open axes are tried at, in their order; () is the kit's choice
 
 
@@ -86,9 +91,8 @@ class Job:
     io: str  # float32 uint8 int8
     inputs: tuple[InputSpec, ...]
     outputs: tuple[OutputSpec, ...]
-    calibrate: bool  # calibration.npz is there: <name> [N, ...] in the model's own values
-    evaluate: bool  # evaluation.npz is there: input/<name> [N, ...], and y where known
-    pixels: bool = False  # golden.npz gets the images behind the vectors: pixels/<name>
+    calibrate: bool  # calibration.npz is there
+    evaluate: bool  # evaluation.npz is there, with y where it is known
     golden: int = 8  # how many golden vectors
     code: bool = False  # custom.py is there: the model's own layers and functions
     structure: bool = False  # structure.json is there: the model as JSON, for a file of weights alone

@@ -82,7 +82,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
 
     main = contracts[0].key
     (out / MODEL).write_bytes(made.content)
-    save_npz(out / EVALUATED, checked.evaluated(main, floats[main], arrays.y))
+    save_npz(out / EVALUATED, checked.evaluated(main, floats[main], arrays.y, random=arrays.measured_on == "random"))
     save_npz(out / GOLDEN, made.golden(contracts, arrays, checked, floats))
     signatures = [made.product.signatures[contract.key] for contract in contracts]
     return Result(

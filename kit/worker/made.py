@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER
 from kit.shared.job import ASSIGN, READ, Job, JobError, TensorSpec, VariableStatus
+from kit.shared.rows import Arrays as Samples
 from kit.worker.conversion.training import Train
 from kit.worker.evaluation import metrics
 from kit.worker.evaluation.data import Data
@@ -31,17 +32,19 @@ BySignature = Mapping[str, Arrays]
 class Checked:
     """What the product was fed and gave, raw, by signature and name; and what could not be proved."""
 
-    fed: dict[str, Arrays]
+    fed: dict[str, Samples]
     predictions: dict[str, Arrays]
     notes: list[str]
 
-    def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None) -> dict[str, np.ndarray]:
+    def evaluated(self, key: str, floats: Arrays, y: np.ndarray | None, *, random: bool) -> dict[str, np.ndarray]:
         """Return the arrays of evaluated.npz for a signature: kit.shared.job says which.
 
-        floats: float32 [N, ...] by output name; y: [N, ...] in its own dtype.
+        floats: float32 [N, ...] by output name; y: [N, ...] in its own dtype; random: the samples are in no file.
         """
-        kinds = (("input", self.fed[key]), ("output", self.predictions[key]), ("float", floats))
-        arrays = {f"{kind}/{name}": array for kind, named in kinds for name, array in named.items()}
+        arrays = {f"output/{name}": array for name, array in self.predictions[key].items()}
+        arrays |= {f"float/{name}": array for name, array in floats.items()}
+        if random:
+            arrays |= {f"input/{name}": array[:] for name, array in self.fed[key].items()}
         return arrays if y is None else arrays | {"y": y}
 
 
@@ -75,7 +78,7 @@ class Made:
             variable.value.assign(self.initial[variable.name])
 
     def reference(
-        self, contracts: Sequence[Contract], samples: BySignature, measured_on: str
+        self, contracts: Sequence[Contract], samples: Mapping[str, Samples], measured_on: str
     ) -> dict[str, dict[str, np.ndarray]]:
         """Return the float source's outputs, float32 [N, ...] by signature and name.
 
@@ -95,7 +98,7 @@ class Made:
     def check(
         self,
         contracts: Sequence[Contract],
-        samples: BySignature,
+        samples: Mapping[str, Samples],
         floats: BySignature,
         sizes: Mapping[str, Sequence[Size]],
         advance: Callable[[int, int], None],

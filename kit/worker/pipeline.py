@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER
 from kit.shared.job import Job, JobError
+from kit.shared.lazy import chained, keyed
 from kit.worker.conversion.calibration import calibration_calls
 from kit.worker.conversion.converter import Origin
 from kit.worker.conversion.double_normalization import refuse_twice, scaled_inputs
@@ -21,6 +22,7 @@ from kit.worker.conversion.signature_names import preset, resources
 from kit.worker.conversion.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.conversion.training import Train
 from kit.worker.conversion.variables import keeping, statuses
+from kit.worker.evaluation.calls import Feeds
 from kit.worker.evaluation.constant_outputs import unprepared
 from kit.worker.evaluation.data import Data
 from kit.worker.evaluation.interpreter import Product
@@ -73,7 +75,7 @@ def make(
             for c, each in zip(contracts, written, strict=True)
         ]
         origin = replace(origin, loops=tuple(loop for each in written for loop in each.steps))
-        rows: list[tuple[str, Arrays]] = [(key, call) for key, calls in calibration.items() for call in calls]
+        rows: Sequence[tuple[str, Arrays]] = chained([keyed(key, calls) for key, calls in calibration.items()])
         if steps is not None and job.scheme == "int8":
             rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
         content, remarks = content_of(
@@ -138,7 +140,7 @@ def _refuse(job: Job, contracts: Sequence[Contract], graphs: Sequence[Frozen], o
     refuse_lengths(origin)
 
 
-def _calibration(contracts: Sequence[Contract], data: Data) -> dict[str, list[dict[str, np.ndarray]]]:
+def _calibration(contracts: Sequence[Contract], data: Data) -> dict[str, Sequence[Feeds]]:
     """Return by signature the calls that int8 is calibrated on: one array by input name, of its shape and dtype."""
     return {
         contract.key: calibration_calls(contract, data.calibration[contract.key], data.sizes[contract.key])

@@ -15,6 +15,7 @@ from worlds import DIGITS, ROOT, SUPPORT, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
 from kit.emulation.run import runtime_outputs
+from kit.engine import JobFolder
 from kit.errors import CheckError
 
 IMAGE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
@@ -149,12 +150,12 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
     golden = digits_bundle / "emulate" / "golden.npz"
     for name in ("golden.npz", "evaluated.npz"):
         (tmp_path / name).write_bytes(golden.read_bytes())
-    sha256 = read_manifest(digits_bundle).model.sha256
-    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", tmp_path, sha256, lambda _: None)
+    sha256, job = read_manifest(digits_bundle).model.sha256, JobFolder(tmp_path, tmp_path, tmp_path / "log")
+    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256, lambda _: None)
     with np.load(golden) as arrays:
         assert np.array_equal(predictions["output/digit"], arrays["output/digit"])
     with pytest.raises(CheckError, match="not the one that was converted"):
-        runtime_outputs(digits_bundle, "litert:2.3.0", tmp_path, sha256[::-1], lambda _: None)
+        runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256[::-1], lambda _: None)
 
 
 # `kit`, with one byte of a weight turned over after the worker has written the model.
@@ -167,7 +168,7 @@ run_job = convert.run_job
 @contextlib.contextmanager
 def harmed(*arguments):
     with run_job(*arguments) as (result, folder):
-        file = folder / "model.tflite"
+        file = folder.out / "model.tflite"
         content = bytearray(file.read_bytes())
         content[len(content) // 2] ^= 0x40
         file.write_bytes(content)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
+import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,8 +33,10 @@ def planned(path: Path) -> Plan:
     """Do all that a build does on the host before it starts an engine."""
     recipe = load_recipe(path)
     plan = make_plan(recipe, "")
-    refuse_unfit_data(recipe, plan.sources, representative(recipe, plan.sources[0]), "[quantize]")
-    refuse_unfit_data(recipe, plan.sources, checks_data(recipe, plan.sources[0]), "[checks]")
+    with tempfile.TemporaryDirectory() as folder:
+        calibration = representative(recipe, plan.sources[0], Path(folder))
+        refuse_unfit_data(recipe, plan.sources, calibration, "[quantize]")
+        refuse_unfit_data(recipe, plan.sources, checks_data(recipe, plan.sources[0], Path(folder)), "[checks]")
     return plan
 
 

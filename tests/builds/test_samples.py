@@ -44,14 +44,14 @@ def recipe(folder: Path, data: str, tables: str = IMAGE + CLASSES, checks: str =
 
 def calibration(folder: Path, data: str, **options: Any) -> samples.Samples:
     """Read data as calibration samples."""
-    read = samples.representative(recipe(folder, data, **options), MODEL)
+    read = samples.representative(recipe(folder, data, **options), MODEL, folder)
     assert read is not None
     return read
 
 
 def evaluation(folder: Path, data: str, **options: Any) -> samples.Samples:
     """Read data as test data."""
-    read = samples.test_data(recipe(folder, data, **options), MODEL)
+    read = samples.test_data(recipe(folder, data, **options), MODEL, folder)
     assert read is not None
     return read
 
@@ -81,18 +81,16 @@ def write_image(path: Path, gray: int, size: tuple[int, int] = (4, 4)) -> None:
 # ---------------------------------------------------------------- .npz files
 
 
-def test_uint8_is_pixels_and_is_normalized(tmp_path: Path) -> None:
+def test_uint8_of_an_image_stays_pixels(tmp_path: Path) -> None:
     read = calibration(tmp_path, npz(tmp_path, {"image": PIXELS}))
-    np.testing.assert_allclose(read.values["image"], PIXELS / 255, rtol=1e-6)
-    assert read.values["image"].dtype == np.float32
-    np.testing.assert_array_equal(read.pixels["image"], PIXELS)
+    np.testing.assert_array_equal(read.inputs["image"], PIXELS)
+    assert read.inputs["image"].dtype == np.uint8
 
 
 def test_floats_are_the_models_own_values_and_are_not_normalized_again(tmp_path: Path) -> None:
     values = RNG.uniform(0, 1, (3, 4, 4, 1)).astype(np.float32)
     read = calibration(tmp_path, npz(tmp_path, {"image": values}))
-    np.testing.assert_array_equal(read.values["image"], values)
-    assert read.pixels == {}
+    np.testing.assert_array_equal(read.inputs["image"], values)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "int64"])
@@ -125,24 +123,23 @@ def test_a_hair_beyond_the_range_is_no_fault(tmp_path: Path) -> None:
 
 def test_a_tensor_is_taken_as_it_is_whatever_its_type(tmp_path: Path) -> None:
     read = calibration(tmp_path, npz(tmp_path, {"image": PIXELS}), tables=TENSOR)
-    np.testing.assert_array_equal(read.values["image"], PIXELS)
-    assert read.values["image"].dtype == np.uint8
-    assert read.pixels == {}
+    np.testing.assert_array_equal(read.inputs["image"], PIXELS)
+    assert read.inputs["image"].dtype == np.uint8
 
 
 def test_images_need_no_axis_of_one_channel(tmp_path: Path) -> None:
-    assert calibration(tmp_path, npz(tmp_path, {"image": PIXELS[..., 0]})).values["image"].shape == (6, 4, 4)
+    assert calibration(tmp_path, npz(tmp_path, {"image": PIXELS[..., 0]})).inputs["image"].shape == (6, 4, 4)
 
 
 def test_calibration_takes_count_samples_the_same_ones_each_time_in_the_datas_order(tmp_path: Path) -> None:
     values = np.arange(1000.0)[:, None]
     name = npz(tmp_path, {"image": values, "y": np.arange(1000)})
     first, second = (calibration(tmp_path, name, tables=TENSOR, count=50) for _ in range(2))
-    chosen = first.values["image"][:, 0]
+    chosen = first.inputs["image"][:, 0]
     assert len(first) == len(set(chosen)) == 50
     assert list(chosen) == sorted(chosen)
     assert max(chosen) > 500
-    np.testing.assert_array_equal(chosen, second.values["image"][:, 0])
+    np.testing.assert_array_equal(chosen, second.inputs["image"][:, 0])
     np.testing.assert_array_equal(chosen, first.y)
 
 
@@ -150,15 +147,33 @@ def test_test_data_is_all_of_it(tmp_path: Path) -> None:
     read = evaluation(tmp_path, npz(tmp_path, {"image": PIXELS, "y": np.arange(6)}), count=2)
     assert len(read) == 6
     assert read.y is not None
-    assert set(read.arrays()) == {"input/image", "pixels/image", "y"}
+    assert set(read.arrays()) == {"input/image", "y"}
+
+
+def test_large_arrays_are_mapped_and_the_same(tmp_path: Path) -> None:
+    images = RNG.integers(0, 256, (40, 200, 200, 3), dtype=np.uint8)
+    for save in (np.savez, np.savez_compressed):
+        save(tmp_path / "large.npz", image=images, y=np.arange(40))
+        read = evaluation(tmp_path, "large.npz")
+        assert isinstance(read.inputs["image"], np.memmap)
+        assert not isinstance(read.y, np.memmap)
+        np.testing.assert_array_equal(read.inputs["image"], images)
+
+
+def test_a_damaged_large_array_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "large.npz", image=RNG.integers(0, 256, (40, 200, 200, 3), dtype=np.uint8))
+    content = bytearray((tmp_path / "large.npz").read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "large.npz").write_bytes(content)
+    assert "not a whole .npz file of plain arrays: Bad CRC-32" in refusal(tmp_path, "large.npz").message
 
 
 def test_a_recipe_without_data_has_none(tmp_path: Path) -> None:
     (tmp_path / "m.keras").touch()
     (tmp_path / "recipe.toml").write_text("[model]\npath = 'm.keras'\nid = 'm'\n", "utf-8")
     plain = load_recipe(tmp_path / "recipe.toml")
-    assert samples.representative(plain, MODEL) is None
-    assert samples.test_data(plain, MODEL) is None
+    assert samples.representative(plain, MODEL, tmp_path) is None
+    assert samples.test_data(plain, MODEL, tmp_path) is None
 
 
 def test_a_limit_on_accuracy_needs_classes(tmp_path: Path) -> None:
@@ -280,20 +295,19 @@ def test_a_folder_of_images_is_calibration_data_sorted_by_path(tmp_path: Path) -
         write_image(tmp_path / "photos" / name, gray, size=(8, 6))
     (tmp_path / "photos" / "notes.txt").write_text("not an image", "utf-8")
     read = calibration(tmp_path, "photos")
-    assert read.pixels["image"].shape == (3, 4, 4, 1)
-    assert read.pixels["image"][:, 0, 0, 0].tolist() == [10, 20, 30]
-    np.testing.assert_allclose(read.values["image"], read.pixels["image"] / 255, rtol=1e-6)
+    assert read.inputs["image"].shape == (3, 4, 4, 1)
+    assert read.inputs["image"][:, 0, 0, 0].tolist() == [10, 20, 30]
     assert read.y is None
 
 
 def test_only_count_images_are_opened(tmp_path: Path) -> None:
     for i in range(10):
         write_image(tmp_path / "photos" / f"{i}.png", i)
-    opened = calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist()
+    opened = calibration(tmp_path, "photos", count=3).inputs["image"][:, 0, 0, 0].tolist()
     assert len(opened) == 3
     for i in set(range(10)) - set(opened):
         (tmp_path / "photos" / f"{i}.png").write_bytes(b"broken")
-    assert calibration(tmp_path, "photos", count=3).pixels["image"][:, 0, 0, 0].tolist() == opened
+    assert calibration(tmp_path, "photos", count=3).inputs["image"][:, 0, 0, 0].tolist() == opened
 
 
 def test_label_folders_give_the_classes_in_the_order_of_the_labels(tmp_path: Path) -> None:
@@ -302,7 +316,7 @@ def test_label_folders_give_the_classes_in_the_order_of_the_labels(tmp_path: Pat
     (tmp_path / "labels.txt").write_text("dog\ncat\nant\n", "utf-8")
     read = evaluation(tmp_path, "photos", tables=IMAGE + CLASSES + "labels = 'labels.txt'\n")
     assert read.y is not None
-    grays = read.pixels["image"][:, 0, 0, 0].tolist()
+    grays = read.inputs["image"][:, 0, 0, 0].tolist()
     assert dict(zip(grays, read.y.tolist(), strict=True)) == {1: 1, 2: 0, 3: 2}
 
 
@@ -361,7 +375,7 @@ def test_a_folder_needs_one_input_that_is_an_image(tmp_path: Path, tables: str) 
 def test_the_size_of_images_can_come_from_the_recipe(tmp_path: Path) -> None:
     write_image(tmp_path / "photos" / "1.png", 1)
     read = calibration(tmp_path, "photos", tables=IMAGE + "shape = [2, 3]\n")
-    assert read.values["image"].shape == (1, 2, 3)
+    assert read.inputs["image"].shape == (1, 2, 3)
 
 
 def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
@@ -370,16 +384,16 @@ def test_a_size_that_nobody_says_is_asked_for(tmp_path: Path) -> None:
     for shape in ((None, None, 1), ()):
         model = ModelFile(Path("m.keras"), ".keras", "3.15.1", {"image": shape}, ())
         with pytest.raises(RecipeError, match="the size of images for 'image' is not known") as caught:
-            samples.representative(named, model)
+            samples.representative(named, model, tmp_path)
         assert "shape = [height, width, channels]" in caught.value.hint
 
 
 def test_the_size_of_an_input_with_another_name_is_the_models_own(tmp_path: Path) -> None:
     write_image(tmp_path / "photos" / "1.png", 1)
     tables = IMAGE.replace("'image'\n", "'photo'\nsource = 'image'\n", 1)
-    found = samples.representative(recipe(tmp_path, "photos", tables=tables), MODEL)
+    found = samples.representative(recipe(tmp_path, "photos", tables=tables), MODEL, tmp_path)
     assert found is not None
-    assert found.values["photo"].shape == (1, 4, 4, 1)
+    assert found.inputs["photo"].shape == (1, 4, 4, 1)
 
 
 def test_an_axis_that_stays_open_is_no_size(tmp_path: Path) -> None:
@@ -391,7 +405,7 @@ def test_an_axis_that_stays_open_is_no_size(tmp_path: Path) -> None:
 def test_a_size_that_no_memory_holds_is_refused(tmp_path: Path) -> None:
     write_image(tmp_path / "photos" / "1.png", 1)
     error = refusal(tmp_path, "photos", tables=IMAGE + "shape = [100000000, 100000000]\n")
-    assert "1 images of [100000000, 100000000] do not fit into memory" in error.message
+    assert "an image of [100000000, 100000000] does not fit into memory" in error.message
 
 
 # ---------------------------------------------------------------- what an image's input is
@@ -412,7 +426,7 @@ def test_color_follows_the_channels_unless_the_recipe_says_it(
 def test_without_mean_and_std_pixels_go_in_as_they_are(tmp_path: Path) -> None:
     tables = "[[inputs]]\nname = 'image'\nkind = 'image'\n"
     np.testing.assert_array_equal(
-        calibration(tmp_path, npz(tmp_path, {"image": PIXELS}), tables=tables).values["image"], PIXELS
+        calibration(tmp_path, npz(tmp_path, {"image": PIXELS}), tables=tables).inputs["image"], PIXELS
     )
 
 

@@ -69,6 +69,7 @@ LIBRARIES = {
     "shared": "",
     "shared.npz": "numpy",
     "shared.preprocess": "numpy PIL",
+    "shared.rows": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker

@@ -115,13 +115,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_checks.py::test_kernels_may_round_otherwise_and_may_not_compute_something_else": (
         "name another runtime: [android] runtime (`kit ...",
     ),
-    "builds/test_data_remedies.py::test_images_beyond_memory_are_fewer_after_the_next_step": (
-        "use fewer: [quantize] count, or fewer files ...",
+    "builds/test_data_remedies.py::test_images_beyond_memory_are_read_one_at_a_time": (
+        "correct [[inputs]] shape: each image ...",
     ),
     "builds/test_data_remedies.py::test_what_does_not_fit_is_taken_after_the_next_step": (
         "add shape = [height, width, channels] to that [[inputs]]",
         "give one for each channel, or one",
-        "save an array of that name, too; there is: <values>",
+        "save an array of that name, too; there is: <inputs>",
         "save one sample a row",
         "save what the layer that reads the text gives, ...",
         "use .npz with one array for each input",

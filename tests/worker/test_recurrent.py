@@ -15,6 +15,7 @@ from third_party import fetch
 from worlds import run_kit
 
 from kit.emulation.run import runtime_outputs
+from kit.engine import JobFolder
 from kit.tflite.reader import tflite_path
 
 MAKER = Path(recurrent_models.__file__)
@@ -126,8 +127,9 @@ def on_runtime(world: World, bundle: Path, runtime: str) -> dict[str, float]:
     samples = {name: array for name, array in arrays.items() if name.startswith("input/")}
     for name in ("evaluated.npz", "golden.npz"):
         np.savez(world.folder / name, **samples)
+    job = JobFolder(world.folder, world.folder, world.folder / "log")
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    got = runtime_outputs(bundle, runtime, world.folder, sha256, lambda _: None)
+    got = runtime_outputs(bundle, runtime, job, sha256, lambda _: None)
     return {
         name: float(np.corrcoef(got[name].ravel(), array.ravel())[0, 1])
         for name, array in arrays.items()

@@ -15,6 +15,7 @@ from worlds import run_kit
 from kit.build.computed_sizes import computed_sizes
 from kit.build.trial import refuse_state
 from kit.emulation.run import runtime_outputs
+from kit.engine import JobFolder
 from kit.errors import CheckError
 from kit.shared.job import TensorSpec
 from kit.tflite.reader import read_tflite, tflite_path
@@ -34,8 +35,9 @@ def asked(world: World, bundle: Path, runtime: str) -> dict[str, np.ndarray]:
         samples = {"input/rows": archive["input/rows"]}
     for name in ("evaluated.npz", "golden.npz"):
         np.savez(world.folder / name, **samples)
+    job = JobFolder(world.folder, world.folder, world.folder / "log")
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    return runtime_outputs(bundle, runtime, world.folder, sha256, lambda _: None)
+    return runtime_outputs(bundle, runtime, job, sha256, lambda _: None)
 
 
 def test_a_file_that_tensorflow_fused_keeps_state_and_is_refused(world: World) -> None:

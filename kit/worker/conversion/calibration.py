@@ -6,32 +6,32 @@ numbers, a border that counts for less) has other ranges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 from tensorflow.lite.python.optimize import calibrator  # the public module does not have it
 
-from kit.worker.evaluation.interpreter import calls
+from kit.shared.lazy import chained
+from kit.shared.rows import Arrays
+from kit.worker.evaluation.calls import Feeds, calls
 from kit.worker.evaluation.sizes import Size, fitted
 from kit.worker.source.contract import Contract
 
-Arrays = Mapping[str, np.ndarray]
 EACH = 32  # calls at each further size
 
 
-def calibration_calls(contract: Contract, samples: Arrays, sizes: Sequence[Size]) -> list[dict[str, np.ndarray]]:
+def calibration_calls(contract: Contract, samples: Arrays, sizes: Sequence[Size]) -> Sequence[Feeds]:
     """Return the calls that samples make, then some of them again at each further size.
 
     samples: [N, ...] by input name, in its dtype; a call has [rows, ...] of each, or [...] where it has no batch axis.
     """
-    result = calls(contract.inputs, samples)
+    parts = [calls(contract.inputs, samples)]
     for size in sizes:
         if size:
             few = {name: array[: EACH * max(contract.batch or 1, 1)] for name, array in samples.items()}
-            result += calls(contract.inputs, fitted(few, contract, size))
-    return result
+            parts.append(calls(contract.inputs, fitted(few, contract, size)))
+    return chained(parts)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import Job, JobError
+from kit.shared.lazy import mapped
 from kit.worker.conversion.converter import Origin, convert
 from kit.worker.conversion.export import Module, export
 from kit.worker.conversion.fused import fused_content
@@ -64,13 +66,18 @@ def content_of(
         if not calibration:
             raise untrained(left, graphs, origin)
         more = [
-            with_ranges(graph, names, [[call[spec.name] for spec in c.inputs] for call in calibration.get(c.key, ())])
+            with_ranges(graph, names, mapped(partial(_ordered, c), calibration.get(c.key, ())))
             for c, graph, names in zip(contracts, graphs, left, strict=True)
         ]
         if all(one is other for one, other in zip(more, graphs, strict=True)):
             break
         graphs = more
     return content, [f"int8: {', '.join(in_float(left, graphs, origin)[:20])} calculate in float"]
+
+
+def _ordered(contract: Contract, call: Arrays) -> list[np.ndarray]:
+    """Return what a call takes in the order of the inputs, of their shapes and dtypes."""
+    return [call[spec.name] for spec in contract.inputs]
 
 
 _UNROUNDED = (

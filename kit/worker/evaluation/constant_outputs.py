@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kit.shared.job import JobError
+from kit.shared.rows import Arrays as Samples
 from kit.worker.evaluation.metrics import reference
 from kit.worker.source.contract import Contract
 
 Arrays = Mapping[str, np.ndarray]
 
 
-def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Arrays]) -> list[tuple[str, float]]:
+def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Samples]) -> list[tuple[str, float]]:
     """Return the outputs that the float model gives the same for all calibration data [N, ...], with that value.
 
     calibration: [N, ...] by signature and input name, in its dtype.
@@ -28,7 +29,7 @@ def still_outputs(contracts: Sequence[Contract], calibration: Mapping[str, Array
     return found
 
 
-def unprepared(error: JobError, contracts: Sequence[Contract], calibration: Mapping[str, Arrays]) -> JobError:
+def unprepared(error: JobError, contracts: Sequence[Contract], calibration: Mapping[str, Samples]) -> JobError:
     """Return what to say where the file cannot be prepared: the outputs at fault, where there are any.
 
     calibration: [N, ...] by signature and input name, in its dtype.

@@ -1,4 +1,7 @@
-"""The data that came with a job: matched to the model's inputs by name, checked, and in the model's types."""
+"""The data that came with a job: matched to the model's inputs by name, checked, and in the model's types.
+
+It stays on the disk, mapped: what a call takes is made when the call comes (kit.shared.rows).
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.shared.job import CALIBRATION, DYNAMIC, EVALUATION, Job, JobError, TensorSpec
+from kit.shared.job import CALIBRATION, DYNAMIC, EVALUATION, InputSpec, Job, JobError, TensorSpec
+from kit.shared.npz import map_npz
+from kit.shared.rows import Array, Arrays, blocks, given_rows, is_pixels, whole_calls
 from kit.worker.evaluation.sizes import Size, open_sizes, random_samples
 from kit.worker.graph.fake_quant import is_trained
 from kit.worker.source.contract import Contract
@@ -25,8 +30,8 @@ class Data:
     `y` is [N] or [N, positions], or None; it and `pixels` belong to the main signature.
     """
 
-    calibration: dict[str, dict[str, np.ndarray]]
-    evaluation: dict[str, dict[str, np.ndarray]]
+    calibration: dict[str, Arrays]
+    evaluation: dict[str, Arrays]
     pixels: dict[str, np.ndarray]
     y: np.ndarray | None
     measured_on: str
@@ -36,23 +41,24 @@ class Data:
 def read(folder: Path, job: Job, contracts: Sequence[Contract]) -> Data:
     """Read and check the job's arrays. Without any, a seeded random sample stands in for the evaluation."""
     main = contracts[0].key
-    given = _arrays(folder / CALIBRATION) if job.calibrate else {}
-    calibration = _by_name(given, contracts, "representative") if job.calibrate else {}
+    requests = {request.name: request for request in job.inputs}
+    given = map_npz(folder / CALIBRATION) if job.calibrate else {}
+    calibration = _by_name(given, contracts, requests, "representative") if job.calibrate else {}
     if job.scheme == "int8":
         for contract in contracts:
             _refuse_unmeasured(contract, calibration)
     sizes = {contract.key: open_sizes(contract, job) for contract in contracts}
-    samples = {c.key: random_samples(c, job, next(iter(sizes[c.key]), {})) for c in contracts} | calibration
-    arrays = _arrays(folder / EVALUATION) if job.evaluate else {}
+    samples: dict[str, Arrays] = {c.key: random_samples(c, job, next(iter(sizes[c.key]), {})) for c in contracts}
+    samples |= calibration
+    arrays = map_npz(folder / EVALUATION) if job.evaluate else {}
     if job.evaluate:
-        samples |= _by_name(arrays, contracts, "checks data")
-    pixels, y = _pixels(arrays or given), arrays.get("y")
+        samples |= _by_name(arrays, contracts, requests, "checks data")
+    pixels, y = _pixels(arrays or given, requests), arrays.get("y")
     count = len(next(iter(samples[main].values()))) if samples[main] else 0
     whole = {contract.key: _whole(samples[contract.key], contract) for contract in contracts}
-    if pixels:
-        pixels = _whole(pixels, contracts[0])
+    pixels = {name: np.asarray(whole_calls(array, contracts[0].batch)) for name, array in pixels.items()}
     if y is not None and len(y) == count:
-        y = _whole({"y": y}, contracts[0])["y"]
+        y = np.asarray(whole_calls(y, contracts[0].batch))
     calibration = {
         contract.key: _whole(calibration[contract.key], contract)
         for contract in contracts
@@ -74,33 +80,20 @@ def _refuse_unmeasured(contract: Contract, calibration: Mapping[str, object]) ->
         )
 
 
-def _whole(arrays: Mapping[str, np.ndarray], contract: Contract) -> dict[str, np.ndarray]:
-    """Return samples that fill whole calls of a fixed batch: the rest is left out, or repeated to fill one call.
-
-    arrays: [N, ...] by name; returned with another N, in their own dtype.
-    """
-    batch = contract.batch
-    if batch is None or batch <= 1 or not arrays:
-        return dict(arrays)
-    count = len(next(iter(arrays.values())))
-    rows = np.arange(max(count // batch, 1) * batch) % count
-    return {name: array[rows] for name, array in arrays.items()}
+def _whole(arrays: Arrays, contract: Contract) -> Arrays:
+    """Return samples that fill whole calls: [N, ...] by name, with another N, in their own dtype."""
+    return {name: whole_calls(array, contract.batch) for name, array in arrays.items()}
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """Return the arrays of an .npz by name, in their own shape and dtype."""
-    with np.load(path, allow_pickle=False) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def _pixels(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Return the images' pixels by input name: uint8 [N, ...]."""
-    return {name.removeprefix("pixels/"): array for name, array in arrays.items() if name.startswith("pixels/")}
+def _pixels(arrays: Mapping[str, np.ndarray], requests: Mapping[str, InputSpec]) -> dict[str, np.ndarray]:
+    """Return the images' pixels by input name: uint8 [N, ...]. arrays: input/<name> as they were given."""
+    named = {name.removeprefix("input/"): array for name, array in arrays.items()}
+    return {name: array for name, array in named.items() if name in requests and is_pixels(array, requests[name])}
 
 
 def _by_name(
-    arrays: Mapping[str, np.ndarray], contracts: Sequence[Contract], what: str
-) -> dict[str, dict[str, np.ndarray]]:
+    arrays: Mapping[str, np.ndarray], contracts: Sequence[Contract], requests: Mapping[str, InputSpec], what: str
+) -> dict[str, Arrays]:
     """Return the arrays of each signature that has any: the main one's by input name, the others' as "key/name".
 
     arrays: input/<name> [N, ...] of any dtype of numbers; returned by input name [N, ...] in the input's dtype.
@@ -115,7 +108,7 @@ def _by_name(
         if name not in wanted:
             raise JobError("recipe", f"{what}: '{name}' is no input of the model", nearest(name, list(wanted)))
     main = {spec.name for spec in contracts[0].inputs}
-    found: dict[str, dict[str, np.ndarray]] = {}
+    found: dict[str, dict[str, Array]] = {}
     for name, (contract, spec) in wanted.items():
         begun = any(wanted[each][0] is contract for each in given)
         if name not in given and (name in main or begun):
@@ -125,11 +118,12 @@ def _by_name(
                 f"save an array of that name, too; there is: {', '.join(given) or 'nothing'}",
             )
         if name in given:
-            found.setdefault(contract.key, {})[spec.name] = _fit(given[name], spec, f"{what}: '{name}'")
-    return found
+            request = requests.get(name, InputSpec(name))
+            found.setdefault(contract.key, {})[spec.name] = _fit(given[name], spec, request, f"{what}: '{name}'")
+    return dict(found)
 
 
-def _fit(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
+def _fit(array: np.ndarray, spec: TensorSpec, request: InputSpec, where: str) -> Array:
     """Return the array [N, ...] in the model's dtype, each sample in its shape.
 
     A missing or extra axis of length 1 is no difference. Raises JobError (kind "recipe") for what does not fit.
@@ -144,21 +138,25 @@ def _fit(array: np.ndarray, spec: TensorSpec, where: str) -> np.ndarray:
             f"{where} has samples of shape {list(array.shape[1:])}, the model takes {list(inner)}",
             "give an array of shape [N, ...] with one sample a row",
         )
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
+    if array.dtype.kind == "f" and not all(np.isfinite(array[rows]).all() for rows in blocks(array)):
         raise JobError(
             "recipe",
             f"{where} holds NaN or infinity",
             "leave those samples out, as in array[numpy.isfinite(array).reshape(len(array), -1).all(axis=1)]",
         )
-    with np.errstate(invalid="ignore", over="ignore"):
-        cast = array.astype(dtype)
-    if np.dtype(dtype).kind in "iub" and not np.array_equal(cast, array):
+    made = given_rows(array, request, shape, dtype)
+    if np.dtype(dtype).kind in "iub" and not all(_same(made[rows], array[rows]) for rows in blocks(array)):
         raise JobError(
             "recipe",
             f"{where} holds values that {dtype} cannot, and the model takes {dtype}",
             "give whole numbers in its range",
         )
-    return cast.reshape(len(array), *shape)
+    return made
+
+
+def _same(cast: np.ndarray, given: np.ndarray) -> bool:
+    """Say whether numbers are the same: cast, of any shape and dtype, and given, of another."""
+    return np.array_equal(cast.ravel(), given.ravel())
 
 
 def _shape(given: tuple[int, ...], wanted: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -11,7 +11,9 @@ import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER, FLOAT, LESS
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
-from kit.shared.preprocess import dequantize, quantize
+from kit.shared.preprocess import dequantize
+from kit.shared.rows import Arrays, fed_rows
+from kit.worker.evaluation.calls import calls
 from kit.worker.evaluation.kernel_errors import explained
 from kit.worker.source.contract import Contract
 from kit.worker.tflite_file.output_scales import dequantized
@@ -78,15 +80,15 @@ class Product:
             raise JobError("model", f"the converted file does not run: {why}", _next(self.bound)) from error
 
     def ask_all(
-        self, key: str, samples: Mapping[str, np.ndarray], advance: Callable[[int, int], None] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        self, key: str, samples: Arrays, advance: Callable[[int, int], None] | None = None
+    ) -> tuple[Arrays, dict[str, np.ndarray]]:
         """Run a signature on real values [N, ...] by input name, in any dtype of numbers, as many at a time as it
         takes.
 
         Returns (what was fed, the outputs), raw, each [N, ...] by name.
         """
         signature = self.signatures[key]
-        fed = {spec.name: raw(samples[spec.name], spec) for spec in signature.inputs}
+        fed = {spec.name: fed_rows(samples[spec.name], spec) for spec in signature.inputs}
         rows = []
         chunks = calls(signature.inputs, fed)
         for done, feeds in enumerate(chunks, 1):
@@ -113,20 +115,6 @@ def _interpreter(content: bytes) -> Any:
     return tf.lite.Interpreter(model_content=content, experimental_op_resolver_type=plain)
 
 
-def calls(inputs: Sequence[TensorSpec], samples: Mapping[str, np.ndarray]) -> list[dict[str, np.ndarray]]:
-    """Cut samples [N, ...] by input name, in its dtype, into what one call takes: [rows, ...], or [...] without a
-    batch.
-
-    N fits a fixed batch: data.py sees to it.
-    """
-    step = next((max(spec.shape[0], 1) for spec in inputs if spec.batched), 1)
-    count = len(next(iter(samples.values())))
-    return [
-        {spec.name: samples[spec.name][at : at + step] if spec.batched else samples[spec.name][at] for spec in inputs}
-        for at in range(0, count, step)
-    ]
-
-
 def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
     """Put an output of all calls into one array [N, ...] of its dtype. rows: [rows, ...] each, or [...] without a
     batch.
@@ -138,13 +126,6 @@ def joined(rows: Sequence[np.ndarray], spec: TensorSpec) -> np.ndarray:
             "model", f"output '{spec.name}' has another shape from sample to sample", "leave it out: [model] outputs"
         )
     return np.concatenate(rows) if spec.batched else np.stack(rows)
-
-
-def raw(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Return real values in their shape as the tensor takes them: quantized where it is so, else in its dtype."""
-    if spec.scale is None or spec.zero_point is None:
-        return values.astype(spec.dtype)
-    return quantize(values, spec.scale, spec.zero_point, spec.dtype)
 
 
 def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:

@@ -8,21 +8,23 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import Job, TensorSpec
-from kit.worker.evaluation.interpreter import Product, calls, joined, real
+from kit.shared.lazy import Lazy
+from kit.shared.rows import Arrays as Samples
+from kit.worker.evaluation.calls import Feeds, calls
+from kit.worker.evaluation.interpreter import Product, joined, real
 from kit.worker.source.contract import Contract
-
-Arrays = Mapping[str, np.ndarray]
 
 # What another runtime or CPU may differ by at least and still be right; kit.build.golden allows more where two
 # interpreters of one file differ by more. Integers: LiteRT's kernel families differ by one step. Floats: sums in
 # another order, of outputs that are at most 1; dynamic range re-quantizes activations on the fly, which amplifies it.
 STEPS = 1.0
 ABSOLUTE = {"float32": 1e-4, "float16": 1e-3, "dynamic": 5e-3}
-BATCH = 64
+MOST_ROWS = 64  # that the float model gets at once
+CACHED = 20 << 20  # bytes of its largest tensor, in all rows: more than that falls out of a processor's caches
 ALONE = 1e-3  # what a sample's float outputs may differ by between a batch and a call of its own
 
 
-def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) -> dict[str, np.ndarray]:
+def reference(contract: Contract, samples: Samples, *, stateful: bool = False) -> dict[str, np.ndarray]:
     """Return the float source model's outputs, float32 [N, ...] by name, to samples [N, ...] by input name, in its
     dtype.
 
@@ -31,16 +33,26 @@ def reference(contract: Contract, samples: Arrays, *, stateful: bool = False) ->
     single = calls(contract.inputs, samples)
     flexible = contract.loose and not stateful and all(spec.batched for spec in contract.outputs)
     if flexible:
-        count = len(next(iter(samples.values())))
-        predictions = _asked(
-            contract, [{name: a[at : at + BATCH] for name, a in samples.items()} for at in range(0, count, BATCH)]
+        count, rows = len(next(iter(samples.values()))), _rows_at_once(contract)
+        batches = Lazy(
+            -(-count // rows), lambda at: {name: a[at * rows : (at + 1) * rows] for name, a in samples.items()}
         )
+        predictions = _asked(contract, batches)
         if len(single) in {1, count} and not _batch_matters(contract, single, predictions):
             return predictions
     return _asked(contract, single)
 
 
-def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]:
+def _rows_at_once(contract: Contract) -> int:
+    """Return how many samples the float model is given at once: as many as keep its largest tensor in the caches."""
+    batch = max(contract.batch or 1, 1)
+    shapes = [tensor.shape for op in contract.traced.graph.get_operations() for tensor in op.outputs]
+    known = [shape.num_elements() for shape in shapes if shape.rank and shape[0] == batch and shape.is_fully_defined()]
+    largest = 4 * max(known, default=1) // batch
+    return max(1, min(MOST_ROWS, CACHED // max(1, largest)))
+
+
+def _asked(contract: Contract, feeds: Sequence[Feeds]) -> dict[str, np.ndarray]:
     """Return the source's outputs, float32 [N, ...] by name. feeds: of each call, by input name, in its dtype."""
     rows = [contract.graph({name: tf.constant(a) for name, a in each.items()}) for each in feeds]
     return {
@@ -48,7 +60,7 @@ def _asked(contract: Contract, feeds: Sequence[Arrays]) -> dict[str, np.ndarray]
     }
 
 
-def _batch_matters(contract: Contract, single: Sequence[Arrays], predictions: Arrays) -> bool:
+def _batch_matters(contract: Contract, single: Sequence[Feeds], predictions: Mapping[str, np.ndarray]) -> bool:
     """Say whether samples that are run alone get other outputs than in a batch: tried on the ends and the middle.
 
     single: the samples call by call, by input name, in its dtype; predictions: float32 [N, ...] by output name.
@@ -64,7 +76,12 @@ def _batch_matters(contract: Contract, single: Sequence[Arrays], predictions: Ar
 
 
 def golden(
-    job: Job, product: Product, key: str, fed: Arrays, predictions: Arrays, floats: Arrays
+    job: Job,
+    product: Product,
+    key: str,
+    fed: Samples,
+    predictions: Mapping[str, np.ndarray],
+    floats: Mapping[str, np.ndarray],
 ) -> dict[str, np.ndarray]:
     """Return a signature's arrays of golden.npz: the first vectors of the evaluation, by key, in this interpreter.
 

@@ -14,7 +14,9 @@ import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER
 from kit.shared.job import DYNAMIC, JobError, TensorSpec
-from kit.worker.evaluation.interpreter import Product, raw, real
+from kit.shared.rows import Arrays as Samples
+from kit.shared.rows import raw
+from kit.worker.evaluation.interpreter import Product, real
 from kit.worker.evaluation.metrics import reference
 from kit.worker.evaluation.sizes import Size, first_call, fitted
 from kit.worker.source.contract import Contract
@@ -29,7 +31,7 @@ ALIKE = 0.9  # correlation with the float model at another size, below which a n
 
 
 def prove(
-    contract: Contract, product: Product, samples: Arrays, floats: Arrays, predictions: Arrays
+    contract: Contract, product: Product, samples: Samples, floats: Arrays, predictions: Arrays
 ) -> tuple[str, ...]:
     """Hold a signature's outputs, then its inputs, against the source's.
 
@@ -47,7 +49,7 @@ def prove(
     return notes
 
 
-def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequence[Size]) -> tuple[str, ...]:
+def resized(contract: Contract, product: Product, samples: Samples, sizes: Sequence[Size]) -> tuple[str, ...]:
     """Run a signature with open axes at other sizes: the app resizes it. Raises JobError where it fails there.
 
     samples: [N, ...] by input name, in its dtype, which are cut or continued to each size.
@@ -60,7 +62,8 @@ def resized(contract: Contract, product: Product, samples: Arrays, sizes: Sequen
     specs, drawn = product.signatures[contract.key], product.random.get(contract.key, ())
     notes = []
     for at, size in enumerate(sizes):
-        feeds = first_call(contract, fitted(samples, contract, size), rows=at + 2)
+        few = {name: array[: (at + 2) * max(contract.batch or 1, 1)] for name, array in samples.items()}
+        feeds = first_call(contract, fitted(few, contract, size), rows=at + 2)
         predictions = product.ask(contract.key, {spec.name: raw(feeds[spec.name], spec) for spec in specs.inputs})
         outputs = contract.graph({name: tf.constant(array) for name, array in feeds.items()})
         wanted = {name: np.asarray(value, np.float32) for name, value in outputs.items()}
@@ -128,7 +131,7 @@ def _outputs_agree(got: Arrays, wanted: Arrays) -> tuple[str, ...]:
 
 
 def _inputs_agree(
-    contract: Contract, product: Product, samples: Arrays, outputs: Sequence[TensorSpec]
+    contract: Contract, product: Product, samples: Samples, outputs: Sequence[TensorSpec]
 ) -> tuple[str, ...]:
     """Distinguish every two inputs of one shape and type by what the outputs follow.
 
@@ -228,7 +231,7 @@ def _common(feeds: Arrays, one: str, other: str) -> Arrays | None:
     return {**feeds, one: drawn[0], other: drawn[1]}
 
 
-def _draws_agree(contract: Contract, product: Product, samples: Arrays, drawn: Collection[str]) -> None:
+def _draws_agree(contract: Contract, product: Product, samples: Samples, drawn: Collection[str]) -> None:
     """Compare outputs that are drawn in each call by their mean over many. Raises JobError where it is another.
 
     samples: [N, ...] by input name, in its dtype.

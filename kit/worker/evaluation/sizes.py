@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import DYNAMIC, InputSpec, Job, JobError
+from kit.shared.rows import Arrays as Samples
 from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
 
@@ -65,7 +66,7 @@ def run_once(contract: Contract, job: Job, size: Size) -> dict[str, np.ndarray]:
     return {name: np.asarray(value, np.float32) for name, value in outputs.items()}
 
 
-def first_call(contract: Contract, samples: Mapping[str, np.ndarray], rows: int = 1) -> dict[str, np.ndarray]:
+def first_call(contract: Contract, samples: Samples, rows: int = 1) -> dict[str, np.ndarray]:
     """Return the arrays for one call out of samples [N, ...]; rows: how many of them where the app may choose.
 
     A call has [rows, ...] of each input, or [...] without a batch axis, in the samples' dtype.
@@ -121,9 +122,9 @@ def first_shapes(contract: Contract, sizes: Sequence[Size]) -> dict[str, tuple[i
     return shapes
 
 
-def fitted(samples: Mapping[str, np.ndarray], contract: Contract, size: Size) -> dict[str, np.ndarray]:
+def fitted(samples: Samples, contract: Contract, size: Size) -> dict[str, np.ndarray]:
     """Return samples [N, ...], in their dtype, with open axes cut to a size, or continued to it: back and forth."""
-    result = dict(samples)
+    result = {name: np.asarray(array[:]) for name, array in samples.items()}
     for spec in contract.inputs:
         axes = [i for i, n in enumerate(spec.shape[1:] if spec.batched else spec.shape, 1) if n == DYNAMIC]
         for axis, length in zip(axes, size.get(spec.name, ()), strict=False):

@@ -17,6 +17,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 from tensorflow.python.framework import tensor_util
 
+from kit.shared.lazy import mapped
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.int8_activations import with_small_ranges
 from kit.worker.graph.needed import base, full
@@ -54,7 +55,7 @@ def for_int8(frozen: Frozen, calls: Sequence[Mapping[str, np.ndarray]], names: S
     the order of frozen.inputs. Functions inside the graph (the bodies of loops) stay as they are: TensorFlow's
     quantizer leaves them alone, too.
     """
-    graph = _bounded(frozen, [[call[name] for name in names] for call in calls])
+    graph = _bounded(frozen, mapped(lambda call: [call[name] for name in names], calls))
     return replace(frozen, graph=_separated(_leaky(_whole(with_small_ranges(graph))), frozen.outputs))
 
 

@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import DYNAMIC, JobError, TensorSpec
-from kit.worker.evaluation.interpreter import calls
+from kit.shared.rows import Arrays as Samples
+from kit.worker.evaluation.calls import calls
 from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
 from kit.worker.streaming.stream import WITHOUT
@@ -28,7 +29,7 @@ class Steps:
     contract: Contract
     sequences: frozenset[str]  # inputs of which a call takes one step; the others it takes whole, in each
 
-    def runs(self, samples: Arrays) -> Iterator[list[dict[str, np.ndarray]]]:
+    def runs(self, samples: Samples) -> Iterator[list[dict[str, np.ndarray]]]:
         """Yield, for each call's worth of samples [N, steps, ...], what its steps take, in order.
 
         A step has [rows, 1, ...] of each sequence and the whole of each other input, in the samples' dtype.

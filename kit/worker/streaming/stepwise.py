@@ -13,9 +13,11 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import ASSIGN, Job, JobError
+from kit.shared.rows import Arrays as Samples
+from kit.shared.rows import fed_rows, raw
 from kit.worker.conversion.converter import Origin
 from kit.worker.evaluation import metrics
-from kit.worker.evaluation.interpreter import Product, joined, raw
+from kit.worker.evaluation.interpreter import Product, joined
 from kit.worker.evaluation.name_check import HALF
 from kit.worker.graph.freeze import Frozen, imported
 from kit.worker.graph.unroll import LOOPS
@@ -59,7 +61,7 @@ class FloatSteps:
         names = [spec.name for spec in outputs]
         return [dict(zip(names, (np.asarray(v, np.float32) for v in row), strict=True)) for row in predictions]
 
-    def agree(self, samples: Arrays, floats: Arrays) -> None:
+    def agree(self, samples: Samples, floats: Arrays) -> None:
         """Hold some sequences, step by step, against the source's outputs of the whole.
 
         samples: [N, steps, ...] by input name, in its dtype; floats: float32 [N, ...] by output name.
@@ -131,10 +133,10 @@ class StepProduct(Product):
         self._assign = self.plain(ASSIGN)
 
     def ask_all(
-        self, key: str, samples: Arrays, advance: Callable[[int, int], None] | None = None
-    ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        self, key: str, samples: Samples, advance: Callable[[int, int], None] | None = None
+    ) -> tuple[Samples, dict[str, np.ndarray]]:
         """Run whole sequences [N, steps, ...]; return (what was fed, the outputs of the whole), raw, by name."""
-        fed = {spec.name: raw(samples[spec.name], spec) for spec in self.signatures[key].inputs}
+        fed = {spec.name: fed_rows(samples[spec.name], spec) for spec in self.signatures[key].inputs}
         runs, predictions = list(self._steps.runs(fed)), []
         for done, run in enumerate(runs, 1):
             predictions.append(self._steps.joined(self.rows(key, run)))
@@ -153,7 +155,9 @@ class StepProduct(Product):
         return [self.ask(key, feeds) for feeds in run]
 
 
-def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, floats: Arrays) -> dict[str, np.ndarray]:
+def golden(
+    job: Job, product: StepProduct, exact: FloatSteps, samples: Samples, floats: Arrays
+) -> dict[str, np.ndarray]:
     """Return the arrays of golden.npz: the steps of the first sequence, one vector each, from the initial state on.
 
     float/<name> is what the source gives to the whole sequence; before its end, where the source gives only the last
@@ -180,7 +184,7 @@ def golden(job: Job, product: StepProduct, exact: FloatSteps, samples: Arrays, f
     )
 
 
-def calibration_rows(steps: Steps, samples: Arrays, initial: Arrays) -> list[tuple[str, Arrays]]:
+def calibration_rows(steps: Steps, samples: Samples, initial: Arrays) -> list[tuple[str, Arrays]]:
     """Return what int8 is calibrated on: (signature, what a call takes), the state reset before each sequence.
 
     samples: [N, steps, ...] by input name; initial: by variable, of its shape; each in its own dtype.
