@@ -105,7 +105,7 @@ def test_another_format_is_refused(number: Any) -> None:
     for value, load in ((JOB, load_job), (RESULT, load_result)):
         raw = json.loads(dump(value))
         next(iter(raw.values()))["format"] = number
-        with pytest.raises(ValueError, match=f"format {number!r} is not 2"):
+        with pytest.raises(ValueError, match=f"format {number!r} is not {FORMAT}"):
             load(json.dumps(raw))
 
 
