@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.bounded import read_bounded
-from kit.errors import RecipeError
+from kit.errors import ModelError, RecipeError
 from kit.recipe.schema import DYNAMIC, Input, Recipe
 from kit.source_model.file_names import FileNames, Shape
 from kit.source_model.model_file import ModelFile
 from kit.source_model.saved_model import MOST_GRAPH, PROTOBUF
+
+MOST_FILE = 2 << 30  # bytes of a .tflite: FlatBuffers counts them in signed 32 bits
 
 if TYPE_CHECKING:
     from kit.build.bundle_signature import Labels
@@ -43,6 +45,22 @@ def refuse_misfits(recipe: Recipe, sources: Sequence[ModelFile], labels: Mapping
                 f"for {classes} classes",
                 "give one label a line, in the order of the model's classes",
             )
+
+
+def refuse_too_large(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
+    """Raise ModelError where a float32 file of all the weights is beyond what a .tflite can be.
+
+    The worker knows what is left where the recipe takes a part of the model.
+    """
+    model = recipe.model
+    named = [*(tensor.source for tensor in recipe.inputs), *(tensor.source for tensor in recipe.outputs)]
+    cut = model.outputs or model.signatures or any(named)
+    weights = sum(source.weights for source in sources)
+    if recipe.quantize.scheme == "float32" and weights > MOST_FILE and not cut:
+        raise ModelError(
+            f"{sources[0].path}: {weights / 1e9:.1f} GB of weights, and a .tflite file can be {MOST_FILE >> 30} GB",
+            'use [quantize] scheme = "float16", "dynamic" or "int8"',
+        )
 
 
 def refuse_unfit_data(recipe: Recipe, sources: Sequence[ModelFile], samples: Samples | None, where: str) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.build.bundle_signature import Labels, labels_of
-from kit.build.misfits import refuse_misfits
+from kit.build.misfits import refuse_misfits, refuse_too_large
 from kit.errors import RecipeError
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
@@ -43,6 +43,7 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     runtime_lock = find_runtime(recipe.android.runtime).lock(images=images)
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
+    refuse_too_large(recipe, sources)
     return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import re
 import resource
 import shutil
@@ -31,6 +32,7 @@ class Hdf5:
     texts: dict[str, str]
     names: frozenset[str]
     asks: tuple[str, ...] = ()  # what of it lies in other files
+    weights: int = 0  # bytes of all arrays of numbers, but an optimizer's
 
 
 def read_hdf5(path: Path, member: str = "") -> Hdf5:
@@ -39,7 +41,8 @@ def read_hdf5(path: Path, member: str = "") -> Hdf5:
     Raises ValueError, with the library's own words, for one that is not whole.
     """
     description = json.loads(_apart(str(path), *(["--member", member] if member else [])))
-    return Hdf5(description["texts"], frozenset(description["names"]), tuple(description["asks"]))
+    asks, weights = tuple(description["asks"]), int(description["weights"])
+    return Hdf5(description["texts"], frozenset(description["names"]), asks, weights)
 
 
 def copy_arrays(path: Path, target: Path) -> None:
@@ -152,12 +155,29 @@ def _read(path: str, member: str = "") -> dict[str, Any]:
         values = {} if member else {name: file.attrs[name] for name in file.attrs}
         names = [*values, *file]
         asks = [str(ask) for ask in asks_of_hdf5(file)]
+        weights = 0 if asks else _weights(file)
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
     return {
         "texts": {name: value for name, value in decoded.items() if isinstance(value, str)},
         "names": names,
         "asks": asks,
+        "weights": weights,
     }
+
+
+def _weights(file: Any) -> int:
+    """Return the bytes that a file's arrays of numbers take, but an optimizer's."""
+    import h5py
+
+    sizes: list[int] = []
+
+    def visit(name: str, node: Any) -> None:
+        own = not name.startswith("optimizer")
+        if own and isinstance(node, h5py.Dataset) and node.dtype.kind in "fiu":
+            sizes.append(math.prod(node.shape or ()) * node.dtype.itemsize)
+
+    file.visititems(visit)
+    return sum(sizes)
 
 
 if __name__ == "__main__":

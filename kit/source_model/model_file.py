@@ -14,7 +14,7 @@ from typing import Any
 from kit.bounded import MOST_JSON, open_regular, open_zip, read_bounded
 from kit.errors import ModelError
 from kit.source_model.file_names import FileNames, names_of_config
-from kit.source_model.hdf5 import read_hdf5
+from kit.source_model.hdf5 import Hdf5, read_hdf5
 from kit.source_model.saved_model import read_writer
 from kit.trust.archive import asks_of_archive
 from kit.trust.keras_config import asks_of_config
@@ -43,6 +43,7 @@ class ModelFile:
     trained_int8: bool = False  # quantization-aware training may have left its ranges in it
     asks: tuple[str, ...] = ()  # what it asks for beyond computing: functions, classes, operators and files
     names: FileNames | None = field(default=None, compare=False)  # where the file is certain of them
+    weights: int = 0  # bytes of its weights; 0 where the file does not say
 
     @property
     def legacy(self) -> bool:
@@ -92,7 +93,10 @@ def _from_folder(path: Path) -> ModelFile:
     except (OSError, ValueError, IndexError) as error:
         raise ModelError(f"{path}: not a whole SavedModel: {error}", "copy or export it again") from error
     names = FileNames(inputs, writer.outputs.get(_MAIN, {})) if set(signatures) == {_MAIN} else None
-    return ModelFile(path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks, names)
+    weights = sum(part.stat().st_size for part in (path / "variables").glob("variables.data-*"))
+    return ModelFile(
+        path, SAVED_MODEL, writer.keras, inputs, (), writer.tensorflow, writer.rounds, asks, names, weights
+    )
 
 
 def _from_zip(path: Path, built: bool) -> ModelFile:
@@ -119,16 +123,17 @@ def _from_zip(path: Path, built: bool) -> ModelFile:
         raise ModelError(
             f"{path}: a zip file, but no Keras model: no readable {' and '.join(_MEMBERS)} in it", _SAVE_AGAIN
         ) from error
-    asks = [*map(str, asks_of_archive(members)), *(ask for name in weights for ask in _asks_of_member(path, name))]
-    return replace(made, asks=(*made.asks, *asks))
+    stores = [_member(path, name) for name in weights]
+    asks = [*map(str, asks_of_archive(members)), *(ask for store in stores for ask in store.asks)]
+    return replace(made, asks=(*made.asks, *asks), weights=sum(store.weights for store in stores))
 
 
-def _asks_of_member(path: Path, name: str) -> tuple[str, ...]:
-    """Return what the weights in a .keras file ask for; weights that are none of HDF5's are for Keras to refuse."""
+def _member(path: Path, name: str) -> Hdf5:
+    """Return what the weights in a .keras file say; weights that are none of HDF5's are for Keras to refuse."""
     try:
-        return read_hdf5(path, name).asks
+        return read_hdf5(path, name)
     except ValueError:
-        return ()
+        return Hdf5({}, frozenset())
 
 
 def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
@@ -140,9 +145,10 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
         kind = WEIGHTS if _OLD_WEIGHTS in root.names else NEW_WEIGHTS
         if structure is not None:
             made = _weights(path, kind, structure, built)
-            return replace(made, asks=(*made.asks, *root.asks))
+            return replace(made, asks=(*made.asks, *root.asks), weights=root.weights)
         if built:
-            return ModelFile(path, kind, root.texts.get("keras_version", ""), {}, (), trained_int8=True, asks=root.asks)
+            keras = root.texts.get("keras_version", "")
+            return ModelFile(path, kind, keras, {}, (), trained_int8=True, asks=root.asks, weights=root.weights)
         if root.names & {_OLD_WEIGHTS, "layers"}:
             raise ModelError(f"{path}: it holds weights only, not the model's structure", _STRUCTURE)
     if "model_config" not in root.texts:
@@ -151,7 +157,7 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
         made = _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"], built)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its model_config cannot be read: {error}", _SAVE_AGAIN) from error
-    return replace(made, asks=(*made.asks, *root.asks))
+    return replace(made, asks=(*made.asks, *root.asks), weights=root.weights)
 
 
 _STRUCTURE = (

@@ -299,3 +299,31 @@ def test_a_model_whose_description_is_not_certain_is_left_to_the_worker(tmp_path
         refuse_misfits(recipe, [read_model_file(tmp_path / "m.keras")], {})
     with pytest.raises(RecipeError, match="nowhere"):
         refuse_misfits(recipe, [read_model_file(DIGITS / "digits.keras")], {})
+
+
+def weights_of(folder: Path, count: int) -> None:
+    """Write a .h5 model with that many more numbers: claimed, and not written."""
+    with zipfile.ZipFile(DIGITS / "digits.keras") as archive, h5py.File(folder / "m.h5", "w") as file:
+        file.attrs["model_config"], file.attrs["keras_version"] = archive.read("config.json").decode(), "3.15.1"
+        file.create_dataset("model_weights/wide", (count,), np.float32, chunks=(1 << 20,))
+        file.create_dataset("optimizer_weights/wide", (10 * count,), np.float32, chunks=(1 << 20,))
+
+
+def test_weights_beyond_what_a_file_can_be_are_taken_in_fewer_bits(tmp_path: Path) -> None:
+    def said(count: int, scheme: str, more: str = "") -> str:
+        (tmp_path / "recipe.toml").write_text(
+            f"[model]\npath = 'm.h5'\nid = 'm'\n[quantize]\nscheme = '{scheme}'\n{more}", "utf-8"
+        )
+        weights_of(tmp_path, count)
+        try:
+            planned(tmp_path / "recipe.toml")
+        except KitError as error:
+            return f"{error}"
+        return "planned"
+
+    large, small = 600_000_000, 500_000_000
+    refused = said(large, "float32")
+    assert "m.h5: 2.4 GB of weights, and a .tflite file can be 2 GB" in refused
+    assert 'use [quantize] scheme = "float16", "dynamic" or "int8"' in refused
+    assert said(large, "float16") == said(large, "dynamic") == said(small, "float32") == "planned"
+    assert said(large, "float32", "[[outputs]]\nname = 'cut'\nsource = 'digit'\n") == "planned"

@@ -175,6 +175,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give one such as 2.19.1, or auto: the newest",
         "write 512m or 8g",
     ),
+    "builds/test_host_remedies.py::test_weights_beyond_what_a_file_can_be_are_taken_in_fewer_bits": (
+        'use [quantize] scheme = "float16", ...',
+    ),
     "builds/test_measure.py::test_y_without_classes_or_of_another_length_is_refused": (
         "give one class number a sample",
         "number the classes from 0, in the order of the labels",
