@@ -7,12 +7,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.context import Context
-
 from kit.commands.command import command, memory_bytes, print_json, recipe_file, seconds
 from kit.errors import CheckError
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from kit.build.pipeline import Options
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-
-from invoke.context import Context
+from typing import TYPE_CHECKING
 
 from kit.commands.command import command, print_json
+
+if TYPE_CHECKING:
+    from invoke.context import Context
 
 
 @command

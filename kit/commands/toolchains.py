@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.context import Context
-
 from kit.commands.command import command, print_json
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from kit.container.image import Image
 
 
