@@ -9,7 +9,7 @@ import os
 import sys
 
 from kit.commands.command import end_quietly
-from kit.commands.quick import answer
+from kit.commands.quick import run_plain
 
 
 def _use_utf8() -> None:
@@ -30,7 +30,7 @@ def main() -> None:
     _use_utf8()
     try:
         try:
-            if not answer(sys.argv[1:]):
+            if not run_plain(sys.argv[1:]):
                 from kit.commands.program import run_program
 
                 run_program(sys.argv[1:])

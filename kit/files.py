@@ -10,9 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError
@@ -121,8 +120,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A kind of folder that is written whole: what it is called, and the JSON file that marks it.
 
     That file has the product's own files under "files": by POSIX path relative to the folder.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -119,6 +118,8 @@ def freeze(
     Names, picks, tensors inside and kept variables are those of the recipe; nothing is quantized. docs/formats.md says
     how each is loaded again. Exit codes: 0 done, 2 recipe, 3 model, 5 engine, 130 interrupted.
     """
+    from dataclasses import asdict
+
     plan = _plan(recipe_file(recipe), tensorflow, "")
     from kit.build.freeze import freeze, lines
     from kit.engine import Limits
@@ -153,6 +154,8 @@ def verify(
     names the first check that fails. --allow-code lets the model, the bundle's code and its packages run in the local
     engine: what the bundle says of that itself counts for nothing.
     """
+    from dataclasses import asdict
+
     from kit.build.verify import find_models, verify
     from kit.bundle.manifest import unchanged
     from kit.engine import Limits, choose_engine

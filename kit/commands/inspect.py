@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +66,8 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
 
     --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
     """
+    from dataclasses import asdict
+
     from kit.source_model.model_file import read_model_file
     from kit.tflite.describe import describe
     from kit.tflite.model import to_json

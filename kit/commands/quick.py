@@ -14,8 +14,10 @@ from typing import Any
 from kit import __version__
 from kit.commands import COMMANDS
 
+Values = dict[str, str | int | bool]  # what a command gets, by parameter
 
-def answer(words: Sequence[str]) -> bool:
+
+def run_plain(words: Sequence[str]) -> bool:
     """Do what a command line says, and say whether it was plain: if not, nothing was done."""
     if any(name.startswith("INVOKE_") for name in os.environ):  # Invoke's own settings
         return False
@@ -44,18 +46,18 @@ class _NotPlainError(Exception):
     """A command line that is Invoke's to read."""
 
 
-def _read(words: Sequence[str]) -> tuple[Callable[..., None], dict[str, Any]]:
+def _read(words: Sequence[str]) -> tuple[Callable[..., None], Values]:
     """Return the command and what its parameters get. Raises _NotPlainError."""
     commands = {command.__name__: command for command in COMMANDS}
     if words[0] not in commands:
         raise _NotPlainError
     needed, options = _signature(commands[words[0]])
-    values: dict[str, Any] = {}
+    values: Values = {}
     left = iter(words[1:])
     for word in left:
         if word.startswith("-"):
             flag, equals, value = word.partition("=")
-            name, default = options.pop(flag, ("", None))
+            name, default = options.pop(flag, ("", None))  # no option comes twice
             values[name] = _value(default, [value] if equals else [], left)
         elif needed and word and word not in commands:
             values[needed.pop(0)] = word
@@ -79,7 +81,7 @@ def _signature(command: Callable[..., None]) -> tuple[list[str], dict[str, tuple
     return list(names[:first]), dict(zip(options, zip(options.values(), defaults, strict=True), strict=True))
 
 
-def _value(default: Any, attached: list[str], left: Iterator[str]) -> Any:
+def _value(default: Any, attached: list[str], left: Iterator[str]) -> str | int | bool:
     """Return an option's value, of the type of its default. Raises _NotPlainError."""
     if default is False and not attached:
         return True
@@ -88,4 +90,4 @@ def _value(default: Any, attached: list[str], left: Iterator[str]) -> Any:
     text = attached[0] if attached else next(left, "")
     if not text or text.startswith("-") or (isinstance(default, int) and not (text.isascii() and text.isdigit())):
         raise _NotPlainError
-    return type(default)(text)
+    return int(text) if isinstance(default, int) else text
