@@ -100,12 +100,12 @@ def test_any_name_survives(names: str) -> None:
     assert load_job(dump(request)) == request
 
 
-@pytest.mark.parametrize("number", [0, 1, 3, "2", None])
+@pytest.mark.parametrize("number", [0, 1, 2, 4, "3", None])
 def test_another_format_is_refused(number: Any) -> None:
     for value, load in ((JOB, load_job), (RESULT, load_result)):
         raw = json.loads(dump(value))
         next(iter(raw.values()))["format"] = number
-        with pytest.raises(ValueError, match=f"format {number!r} is not 2"):
+        with pytest.raises(ValueError, match=f"format {number!r} is not {job.FORMAT}"):
             load(json.dumps(raw))
 
 

@@ -16,6 +16,7 @@ from kit.shared.job import DYNAMIC, Job, JobError, TensorSpec
 from kit.worker.conversion.converter import Origin
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data, downstream
+from kit.worker.graph.stand_ins import placed
 from kit.worker.source.contract import Contract
 
 # A factor of at most this makes 25 of 255: the layer takes pixels. Rescaling(1 / 255) has .004, Rescaling(2, -1),
@@ -107,7 +108,7 @@ def _slope(graph: graph_pb2.GraphDef, name: str, spec: TensorSpec, node: str) ->
     """Return the largest factor that the way to a node puts on the input's values."""
 
     def run(value: object) -> object:
-        (found,) = tf.graph_util.import_graph_def(graph, {name: value}, [f"{node}:0"], name="")
+        (found,) = placed(graph, {name: value}, [f"{node}:0"])
         return found
 
     shape = [_SIDE if size == DYNAMIC else size for size in spec.shape]

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import tensorflow as tf
+from tensorflow.python.ops import gen_resource_variable_ops
 
 from kit.shared.job import ASSIGN, READ
 from kit.worker.graph.freeze import Frozen, imported
+from kit.worker.graph.stand_ins import numbers_of
 from kit.worker.source.contract import Contract
 from kit.worker.source.model import Variable
 
@@ -38,11 +40,26 @@ class Module(tf.Module):  # type: ignore[misc]
 
     def __init__(self, kept: Sequence[Variable]) -> None:
         super().__init__()
+        self.weights: dict[str, Any] = {}  # large constants, by their key
         self.names = [variable.name for variable in kept]
         # Fresh ones: the model's own may be placed, cast or watched by its framework.
         self.kept = [
             tf.Variable(variable.value.read_value(), name=plain(variable.name), trainable=False) for variable in kept
         ]
+
+    def weight(self, key: str) -> Any:
+        """Return a large constant as a tensor of the function that is being traced: read from a variable.
+
+        key: as kit.worker.graph.stand_ins has it. The converter makes a constant of it where nothing assigns to it; in
+        the graph itself it would be copied by every step that reads or writes one.
+        """
+        if key not in self.weights:
+            numbers = numbers_of(key)
+            with tf.init_scope():
+                self.weights[key] = numbers if isinstance(numbers, tf.Variable) else tf.Variable(numbers, False)
+        variable = self.weights[key]
+        handle = tf.compat.v1.get_default_graph().capture(variable.handle)
+        return gen_resource_variable_ops.read_variable_op(handle, variable.dtype)
 
     def add(self, name: str, initial: Any) -> Any:
         """Make one more kept variable, of initial's shape and dtype: what an optimizer remembers."""
@@ -127,7 +144,7 @@ def _inference(module: Module, contract: Contract, frozen: Frozen) -> tuple[Any,
     def serve(**feeds: Any) -> dict[str, Any]:
         """Return the outputs by exported name for the inputs by theirs, of the contract's shapes and dtypes."""
         handles = module.handles() if frozen.kept else {}
-        predictions = imported(frozen, [feeds[word] for word, _ in inputs], handles)
+        predictions = imported(frozen, [feeds[word] for word, _ in inputs], handles, module.weight)
         return dict(zip([word for word, _ in outputs], predictions, strict=True))
 
     named = specs(inputs, [spec.shape for spec in contract.inputs], [spec.dtype for spec in contract.inputs])

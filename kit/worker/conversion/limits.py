@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.framework import tensor_util
 
 from kit.shared.job import Job, JobError
 from kit.worker.conversion.converter import Origin
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data
+from kit.worker.graph.stand_ins import value_of
 from kit.worker.graph.unroll import OpenLoopError, Unrolled, unrolled
 from kit.worker.source.contract import Contract
 
@@ -73,7 +73,7 @@ def refuse_masked(contract: Contract, frozen: Frozen, io: str) -> None:
             while source.op in _COPYING:
                 source = nodes[base(source.input[0])]
             if number.op == "Const" and source.name in names:
-                value = float(np.ravel(tensor_util.MakeNdarray(number.attr["value"].tensor))[0])
+                value = float(np.ravel(value_of(number))[0])
                 raise JobError(
                     "recipe",
                     f"[quantize] io = '{io}': the input '{names[source.name]}' has {value:g} where a step is missing, "
@@ -93,4 +93,4 @@ def where(layer: str, node: str) -> str:
 def _constant(node: Any) -> list[int] | None:
     if node is None or node.op != "Const":
         return None
-    return [int(n) for n in np.ravel(tensor_util.MakeNdarray(node.attr["value"].tensor))]
+    return [int(n) for n in np.ravel(value_of(node))]

@@ -20,6 +20,7 @@ from kit.worker.conversion.converter import Origin
 from kit.worker.graph.fake_quant import kept_readers, left_in_float, roundings
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data, unordered, upstream
+from kit.worker.graph.stand_ins import placed
 from kit.worker.source.contract import Contract
 
 
@@ -104,9 +105,7 @@ def _measured(
     def imported(*feeds: Any) -> list[Any]:
         """Return the least and the largest number of each node's first output, [2] in its dtype."""
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
-        found = tf.graph_util.import_graph_def(
-            frozen.graph, input_map=inputs, return_elements=[f"{name}:0" for name in names], name=""
-        )
+        found = placed(frozen.graph, inputs, [f"{name}:0" for name in names])
         return [tf.stack([tf.reduce_min(tensor), tf.reduce_max(tensor)]) for tensor in found]
 
     run = tf.function(imported, autograph=False)

@@ -66,7 +66,7 @@ class Train:
             """
             values = [feeds[word] for word, _ in names]
             handles = module.handles()
-            outputs = imported(self.frozen, values[:-1], handles)[0]
+            outputs = imported(self.frozen, values[:-1], handles, module.weight)[0]
             loss = self._loss(outputs, values[-1])
             gradients = tf.gradients(loss, [handles[module.names[i]] for i in chosen])
             for i, gradient, own in zip(chosen, gradients, state, strict=True):

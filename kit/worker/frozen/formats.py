@@ -32,6 +32,7 @@ from kit.worker.evaluation.metrics import reference
 from kit.worker.evaluation.sizes import open_sizes, random_samples
 from kit.worker.frozen.graphdef import INIT, Named, named_graph
 from kit.worker.graph.freeze import Frozen, freeze
+from kit.worker.graph.stand_ins import filled
 from kit.worker.source.contract import Contract
 from kit.worker.source.model import Source
 
@@ -81,11 +82,10 @@ def write(
 
 
 def _in_order(frozen: Frozen) -> Frozen:
-    """Return the unfolded graph with its nodes by name: TensorFlow's optimizer leaves them in any order."""
-    graph = frozen.unfolded.__class__()
-    graph.CopyFrom(frozen.unfolded)
-    del graph.node[:]
-    graph.node.extend(sorted(frozen.unfolded.node, key=lambda node: node.name))
+    """Return the unfolded graph whole, with its nodes by name: TensorFlow's optimizer leaves them in any order."""
+    whole = filled(frozen.unfolded)
+    nodes = sorted(whole.node, key=lambda node: node.name)
+    graph = whole.__class__(node=nodes, library=whole.library, versions=whole.versions)
     return replace(frozen, graph=graph, unfolded=graph)
 
 

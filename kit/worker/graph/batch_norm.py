@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 
-from kit.worker.graph.folded import constant_node, folded
+from kit.worker.graph.folded import folded
+from kit.worker.graph.stand_ins import constant_node
 from kit.worker.graph.subgraph import rewritten
 
 

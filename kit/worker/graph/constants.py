@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from kit.worker.graph.needed import base, full, upstream
+from kit.worker.graph.stand_ins import placed
 from kit.worker.graph.subgraph import rewritten
 
 
@@ -26,6 +27,6 @@ def constants(graph: graph_pb2.GraphDef, names: Sequence[str]) -> list[np.ndarra
 
     def read() -> list[Any]:
         """Return the tensors in order, each in its shape and dtype."""
-        return list(tf.graph_util.import_graph_def(part, return_elements=wanted, name=""))
+        return placed(part, {}, wanted)
 
     return [np.asarray(value) for value in tf.compat.v1.wrap_function(read, [])()]

@@ -12,6 +12,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
 
 from kit.worker.graph.needed import base, data
+from kit.worker.graph.stand_ins import value_of
 from kit.worker.graph.subgraph import grafted, rewritten
 
 
@@ -53,7 +54,7 @@ def _bounds(name: str, nodes: Mapping[str, Any]) -> tuple[float, float]:
     if node is None:
         return _ANY
     if node.op == "Const":
-        value = float(tf.make_ndarray(node.attr["value"].tensor))
+        value = float(value_of(node))
         return value, value
     if node.op in {"Identity", "Cast"}:
         return _bounds(node.input[0], nodes)
@@ -84,4 +85,4 @@ def _counted(node: Any, nodes: Mapping[str, Any], size: int) -> list[Any]:
 
 def _holds_weights(node: Any) -> bool:
     """Say whether a node is more than the empty constant that stands for no weights."""
-    return node is not None and not (node.op == "Const" and tf.make_ndarray(node.attr["value"].tensor).size == 0)
+    return node is not None and not (node.op == "Const" and value_of(node).size == 0)

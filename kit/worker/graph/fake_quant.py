@@ -14,12 +14,12 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.python.framework import tensor_util
 
 from kit.shared.job import JobError
 from kit.worker.graph.constants import constants
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, unordered, upstream
+from kit.worker.graph.stand_ins import make_constant
 from kit.worker.graph.subgraph import nodes_of
 from kit.worker.source.model import layer_of
 
@@ -86,7 +86,7 @@ def unrounded(frozen: Frozen) -> Frozen:
     made = _passing(graph, set(roundings(graph)) - set(values))
     for node in made.node:
         if node.name in values:
-            _hold(node, _rounded(node, values))
+            make_constant(node, _rounded(node, values))
     return replace(frozen, graph=made)
 
 
@@ -100,15 +100,6 @@ def _passing(graph: graph_pb2.GraphDef, names: Collection[str]) -> graph_pb2.Gra
             node.attr.clear()
             node.attr["T"].type = tf.float32.as_datatype_enum
     return made
-
-
-def _hold(node: Any, values: np.ndarray) -> None:
-    """Make a node a constant: values, float32 of any shape."""
-    node.op = "Const"
-    del node.input[:]
-    node.attr.clear()
-    node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(values))
 
 
 def _constants(graph: graph_pb2.GraphDef) -> dict[str, list[np.ndarray]]:

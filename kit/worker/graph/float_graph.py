@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import graph_pb2, types_pb2
-from tensorflow.python.framework import tensor_util
 
+from kit.worker.graph.stand_ins import make_constant, value_of
 from kit.worker.graph.subgraph import nodes_of
 
 _TYPES = {types_pb2.DT_HALF: "float16", types_pb2.DT_BFLOAT16: "bfloat16", types_pb2.DT_DOUBLE: "float64"}
@@ -39,10 +39,10 @@ def _lists_other(node: Any) -> bool:
 
 def _lower(node: Any) -> None:
     if node.op == "Const" and node.attr["dtype"].type in _TYPES:
-        values = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor)).astype(np.float64)
+        values = value_of(node).astype(np.float64)
         limits = np.finfo(np.float32)
         whole = np.where(np.isfinite(values), np.clip(values, limits.min, limits.max), values)  # a mask's -1e300
-        node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(whole.astype(np.float32)))
+        make_constant(node, whole.astype(np.float32))
     for name, attribute in node.attr.items():
         if name != "value" and attribute.type in _TYPES:
             attribute.type = types_pb2.DT_FLOAT

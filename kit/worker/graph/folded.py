@@ -1,4 +1,4 @@
-"""Constants of a graph that follow from others by arithmetic, in double precision; and new ones."""
+"""Constants of a graph that follow from others by arithmetic, in double precision."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from tensorflow.core.framework import node_def_pb2
-from tensorflow.python.framework import tensor_util
+
+from kit.worker.graph.stand_ins import value_of
 
 _ARITHMETIC = {"Add": np.add, "AddV2": np.add, "Sub": np.subtract, "Mul": np.multiply, "RealDiv": np.divide}
 
@@ -19,7 +19,7 @@ def folded(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
     if node is None or port not in {"", "0", "output"} or name.startswith("^"):
         return None
     if node.op == "Const":
-        values = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
+        values = value_of(node)
         return values.astype(np.float64) if values.dtype == np.float32 else None
     inputs = [i for i in node.input if not i.startswith("^")]
     if node.op == "Identity":
@@ -33,12 +33,3 @@ def folded(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
         if left is not None and right is not None:
             return np.asarray(_ARITHMETIC[node.op](left, right))
     return None
-
-
-def constant_node(name: str, values: np.ndarray) -> Any:
-    """Return the node of a constant: values, of any shape, as float32."""
-    node = node_def_pb2.NodeDef(name=name, op="Const")
-    tensor = tensor_util.make_tensor_proto(values.astype(np.float32))
-    node.attr["dtype"].type = tensor.dtype
-    node.attr["value"].tensor.CopyFrom(tensor)
-    return node

@@ -25,6 +25,7 @@ from kit.worker.graph.random_ops import random_outputs, with_builtin_random
 from kit.worker.graph.scalar_bias import with_whole_biases
 from kit.worker.graph.settled import without_settled
 from kit.worker.graph.slices import with_plain_slices
+from kit.worker.graph.stand_ins import Place, hollowed, placed
 from kit.worker.source.model import Variable, unique
 from kit.worker.source.precision import HALVES
 
@@ -59,6 +60,9 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
         func=traced, lower_control_flow=False, aggressive_inlining=False, variable_names_denylist=set(kept.values())
     )
     graph, converted = convert_to_constants._replace_variables_by_constants(converter_data=data)
+    values = {variable.name: variable.value for variable in variables}
+    graph = hollowed(graph, {place: values[name] for name, place in taken.items()})
+    del data
     graph = without_settled(graph, {tensor.op.name for tensor in _arguments(traced)})
     changed = _changed(graph)
     plain = with_plain_counts(with_plain_lookups(float_graph(graph), tables_of(traced, graph)))
@@ -204,16 +208,15 @@ def takes_ids(frozen: Frozen, name: str) -> bool:
     return casts > 0
 
 
-def imported(frozen: Frozen, feeds: Sequence[Any], handles: Mapping[str, Any]) -> list[Any]:
+def imported(frozen: Frozen, feeds: Sequence[Any], handles: Mapping[str, Any], place: Place | None = None) -> list[Any]:
     """Put the graph into the one that is being built; return its outputs in order. handles: by variable's name.
 
-    feeds: tensors in the order of frozen.inputs, of their shapes and dtypes.
+    feeds: tensors in the order of frozen.inputs, of their shapes and dtypes; place: as kit.worker.graph.stand_ins has
+    it.
     """
     inputs = dict(zip(frozen.inputs, feeds, strict=True))
     inputs |= {f"{placeholder}:0": handles[name] for name, placeholder in frozen.kept.items()}
-    elements = tf.graph_util.import_graph_def(
-        frozen.graph, input_map=inputs, return_elements=[*frozen.outputs, *frozen.assigns], name=""
-    )
+    elements = placed(frozen.graph, inputs, [*frozen.outputs, *frozen.assigns], place)
     outputs = elements[: len(frozen.outputs)]
     if not frozen.assigns:
         return list(outputs)

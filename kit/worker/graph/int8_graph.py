@@ -21,6 +21,7 @@ from kit.shared.lazy import mapped
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.int8_activations import with_small_ranges
 from kit.worker.graph.needed import base, full
+from kit.worker.graph.stand_ins import make_constant, placed, value_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -206,9 +207,9 @@ def _with_masks(graph: graph_pb2.GraphDef, floors: Mapping[str, float]) -> graph
     made.CopyFrom(graph)
     for node in made.node:
         if node.name in floors:
-            values = np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
+            values = value_of(node)
             bounded = np.where(values <= -_LARGE, np.float32(floors[node.name]), values)
-            node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(bounded.astype(np.float32)))
+            make_constant(node, bounded.astype(np.float32))
     return made
 
 
@@ -273,9 +274,7 @@ def _function(frozen: Frozen, graph: graph_pb2.GraphDef, taken: Sequence[str]) -
     def imported(*feeds: Any) -> list[Any]:
         """Return the tensors that are taken, each in its shape and dtype, for the graph's inputs in order."""
         inputs = dict(zip(frozen.inputs, feeds, strict=True))
-        return list(
-            tf.graph_util.import_graph_def(graph, input_map=inputs, return_elements=list(map(full, taken)), name="")
-        )
+        return placed(graph, inputs, list(map(full, taken)))
 
     return tf.function(imported, autograph=False)
 
@@ -320,7 +319,7 @@ def _value(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
         node = nodes[base(node.input[0])]
     if node.op != "Const" or node.attr["dtype"].type != tf.float32.as_datatype_enum:
         return None
-    return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
+    return value_of(node)
 
 
 def _const(name: str, value: Any) -> Any:

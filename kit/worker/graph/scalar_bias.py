@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
-from kit.worker.graph.folded import constant_node, folded
+from kit.worker.graph.folded import folded
 from kit.worker.graph.needed import full
+from kit.worker.graph.stand_ins import constant_node
 from kit.worker.graph.subgraph import rewritten, with_inputs
 
 # The axis of the weights that has the channels of the output, and the axes of a number that becomes a false bias.

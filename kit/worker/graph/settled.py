@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 from tensorflow.core.framework import graph_pb2
-from tensorflow.python.framework import tensor_util
 
 from kit.worker.graph.constants import constants
 from kit.worker.graph.needed import base, data, unordered, upstream
+from kit.worker.graph.stand_ins import make_constant, value_of
 from kit.worker.graph.subgraph import rewritten, with_inputs
 
 
@@ -62,12 +62,7 @@ def _folded(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
     values = dict(zip(fixed, constants(bare, fixed), strict=True))
     for node in made.node:
         if node.name in values:
-            tensor = tensor_util.make_tensor_proto(values[node.name])
-            del node.input[:]
-            node.op = "Const"
-            node.attr.clear()
-            node.attr["dtype"].type = tensor.dtype
-            node.attr["value"].tensor.CopyFrom(tensor)
+            make_constant(node, values[node.name])
     return made
 
 
@@ -79,8 +74,4 @@ def _constant(name: str, nodes: dict[str, Any]) -> np.ndarray | None:
     node = nodes.get(base(name))
     while node is not None and node.op == "Identity":
         node = nodes.get(base(node.input[0]))
-    return (
-        np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor))
-        if node is not None and node.op == "Const"
-        else None
-    )
+    return value_of(node) if node is not None and node.op == "Const" else None

@@ -10,6 +10,7 @@ from tensorflow.core.framework import graph_pb2, node_def_pb2, types_pb2
 from tensorflow.python.framework import tensor_util
 
 from kit.worker.graph.needed import base
+from kit.worker.graph.stand_ins import value_of
 from kit.worker.graph.subgraph import rewritten
 
 
@@ -38,7 +39,7 @@ def _added(node: Any, nodes: Mapping[str, Any]) -> list[int]:
 
 def _constant(node: Any) -> np.ndarray | None:
     """Return a constant's value in its shape and dtype, None for anything else."""
-    return np.asarray(tensor_util.MakeNdarray(node.attr["value"].tensor)) if node and node.op == "Const" else None
+    return value_of(node) if node and node.op == "Const" else None
 
 
 def _expanded(node: Any, axes: list[int]) -> list[Any]:

@@ -19,6 +19,7 @@ from kit.worker.conversion.converter import Origin
 from kit.worker.conversion.limits import where
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data, full, unordered, upstream
+from kit.worker.graph.stand_ins import placed
 from kit.worker.graph.unroll import LOOPS, OpenLoopError, Unrolled, flat_function, unrolled
 from kit.worker.source.model import Variable, unique
 
@@ -131,7 +132,7 @@ def _initial(frozen: Frozen, inputs: Sequence[TensorSpec], places: Sequence[_Pla
     def run(*feeds: Any) -> list[Any]:
         """Return what the places hold for the graph's inputs in order, each in its shape and dtype."""
         known = dict(zip(frozen.inputs, feeds, strict=True))
-        return list(tf.graph_util.import_graph_def(frozen.graph, input_map=known, return_elements=wanted, name=""))
+        return placed(frozen.graph, known, wanted)
 
     zeros = [tf.zeros(spec.shape, spec.dtype) for spec in inputs]
     return [np.asarray(value) for value in tf.function(run, autograph=False)(*zeros)]
