@@ -54,9 +54,13 @@ def bench(
     schemes: str = "",
     all: bool = False,
     faults: int = 0,
+    rounds: int = 7,
     debug: bool = False,
 ) -> None:
-    """Measure the kit against a bare script, as ratios within one run (in a checkout).
+    """Measure the kit against bare scripts, as ratios within one run, for docs/performance.md (in a checkout).
+
+    --rounds N runs each command N times; --only PATTERN picks a group (digits, light, "mobilenet*", kotlin ...), and
+    writes no page. All of it takes about an hour.
 
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
     takes about an hour; --operators compares each operator in int8 with float, writes the table of
@@ -84,7 +88,11 @@ def bench(
         _workshop([sys.executable, "-m", "benchmarks.recurrent"])
         return
     page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
-    _workshop([sys.executable, "-m", *([page, *([tensorflow] if tensorflow else [])] if page else ["benchmarks"])])
+    if page:
+        _workshop([sys.executable, "-m", page, *([tensorflow] if tensorflow else [])])
+        return
+    options = ["--rounds", str(rounds), *(["--only", only] if only else [])]
+    _workshop([sys.executable, "-m", "benchmarks", *options])
 
 
 @command

@@ -74,7 +74,8 @@ def _next(ended: Exit, trail: Trail, code: str, *, starved: bool) -> str:
     if ended.timed_out:
         return f"give it more time, as in --timeout 7200{less}"
     if ended.out_of_memory or starved or (ended.status == -9 and not code):
-        return f"give it more memory, as in --memory 16g{less}"
+        held = "; or fewer samples, whose outputs lie in memory: [checks] data" if trail.stage.startswith("run") else ""
+        return f"give it more memory, as in --memory 16g{held}"
     if code:
         return f"correct {code}: the process ends there"
     if trail.layer:

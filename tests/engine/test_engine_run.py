@@ -96,7 +96,7 @@ def test_a_process_that_ends_itself_for_lack_of_memory_is_given_more(folder: Job
     folder.log.write_text(f"{said}\nFatal Python error: Aborted\n" + "  frame\n" * 30)
     with pytest.raises(ModelError) as caught:
         _outcome(folder, Exit(-6), LocalEngine(), trail(QUESTION, CONVERTED))
-    assert caught.value.hint.startswith("give it more memory, as in --memory 16g; or fewer samples")
+    assert caught.value.hint.startswith("give it more memory, as in --memory 16g")
 
 
 def test_a_job_that_leaves_too_much_is_taken_with_fewer_samples(folder: JobFolder) -> None:

@@ -69,7 +69,6 @@ NO_ARRAYS = {
     "kit/worker/graph/batch_norm.py": dict.fromkeys(("_replacement", "_unfuse"), "nodes"),
     "kit/worker/graph/counts.py": dict.fromkeys(("plain", "_counted"), "nodes"),
     "kit/worker/graph/int8_activations.py": {"_parts": "nodes"},
-    "kit/worker/graph/int8_graph.py": {"_function": "a function"},
     "kit/worker/graph/lookup.py": dict.fromkeys(("plain", "_compared"), "nodes"),
     "kit/worker/loaders/dequantized.py": {"look": "an object of an HDF5 file"},
     "kit/worker/loaders/open_layers.py": dict.fromkeys(("_repeating", "_resizing"), "a function"),

@@ -184,7 +184,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give it more time, as in --timeout 7200<less>",
     ),
     "builds/test_refusals.py::test_a_job_with_too_little_memory_is_given_more": (
-        "give it more memory, as in --memory 16g<less>",
+        "give it more memory, as in --memory 16g<held>",
         "give it more, as in --memory 16g; or fewer ...",
     ),
     "builds/test_refusals.py::test_a_model_that_crashes_its_process_names_the_cause_and_the_log": (

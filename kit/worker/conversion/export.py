@@ -48,7 +48,7 @@ class Module(tf.Module):  # type: ignore[misc]
         ]
 
     def weight(self, key: str) -> Any:
-        """Return a large constant as a tensor of the function that is being traced: read from a variable.
+        """Return a large constant, of its shape and dtype, as a tensor of the function that is being traced.
 
         key: as kit.worker.graph.stand_ins has it. The converter makes a constant of it where nothing assigns to it; in
         the graph itself it would be copied by every step that reads or writes one.

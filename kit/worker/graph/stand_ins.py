@@ -123,6 +123,7 @@ def numbers_of(key: str) -> Any:
 
 
 def _stand_in(name: str, numbers: Any) -> Any:
+    """Return the node that stands for numbers: a variable or an eager tensor, of any shape and dtype."""
     key = str(len(_numbers))
     _numbers[key] = numbers
     node = node_def_pb2.NodeDef(name=name, op="Const")
