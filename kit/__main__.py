@@ -1,4 +1,4 @@
-"""The installed `kit` command: Invoke's own program over the same collection as `inv` in a checkout."""
+"""The installed `kit` command: the same commands as `inv` in a checkout, the plain ones without Invoke."""
 
 from __future__ import annotations
 
@@ -8,22 +8,8 @@ import locale
 import os
 import sys
 
-from invoke.exceptions import ParseError
-from invoke.program import Program
-
-from kit import __version__
-from kit.commands import namespace
 from kit.commands.command import end_quietly
-
-
-class _Program(Program):
-    def parse_tasks(self) -> None:
-        """Exit with 2, not Invoke's 1, for a command line that does not parse."""
-        try:
-            super().parse_tasks()
-        except ParseError as error:
-            sys.stderr.write(f"usage: {error}\n  next: kit --list, or kit --help COMMAND\n")
-            raise SystemExit(2) from None
+from kit.commands.quick import run_plain
 
 
 def _use_utf8() -> None:
@@ -44,7 +30,10 @@ def main() -> None:
     _use_utf8()
     try:
         try:
-            _Program(name="dropkit", binary="kit", namespace=namespace, version=__version__).run()
+            if not run_plain(sys.argv[1:]):
+                from kit.commands.program import run_program
+
+                run_program(sys.argv[1:])
         finally:
             sys.stdout.flush()
     except BrokenPipeError:

@@ -10,9 +10,11 @@ import os
 import re
 import stat
 import struct
-import zipfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+if TYPE_CHECKING:
+    import zipfile
 
 MIB, GIB = 1 << 20, 1 << 30
 MOST_JSON = 32 * MIB  # config.json, model_config, bundle.json, dropkit.json, result.json, a structure
@@ -58,6 +60,8 @@ def read_bounded(path: Path, most: int) -> bytes:
 
 def open_zip(path: Path) -> zipfile.ZipFile:
     """Open a zip file whose members are few, and small enough. Raises ValueError, BadZipFile or OSError."""
+    import zipfile
+
     with open_regular(path) as file:
         _check_directory(file)
     archive = zipfile.ZipFile(path)

@@ -15,7 +15,8 @@ from filelock import FileLock, Timeout
 
 from kit.android.proof.run import PROOF
 from kit.build.freeze import FROZEN
-from kit.bundle.manifest import BUNDLE, record_path
+from kit.bundle.manifest import BUNDLE
+from kit.bundle.whole import record_path
 from kit.errors import OutputError, RecipeError
 from kit.files import foreign_files
 from kit.lifetime.locks import claimed

@@ -10,11 +10,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
-
-import platformdirs
+from typing import Any, BinaryIO, NamedTuple
 
 from kit.bounded import MOST_JSON, read_bounded
 from kit.errors import OutputError
@@ -24,6 +21,7 @@ from kit.lifetime.scratch import REPLACED, note_place, partial_folder, sweep_par
 
 FULL = {errno.ENOSPC, errno.EDQUOT}  # of an OSError
 _HARDLY_ANY = 1 << 20  # bytes
+_PART = 1 << 17  # bytes of a file that are read at a time
 
 
 def cache_dir() -> Path:
@@ -31,6 +29,8 @@ def cache_dir() -> Path:
 
     Raises OutputError where there is neither.
     """
+    import platformdirs
+
     named = os.environ.get("DROPKIT_CACHE")
     try:
         return Path(named).expanduser().resolve() if named else platformdirs.user_cache_path("dropkit")
@@ -58,8 +58,16 @@ def refuse_odd_path(place: Path, unfit: str, variable: str) -> None:
 
 def sha256_file(path: Path) -> str:
     """Return the file's SHA-256 in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return _sha256(str(path))
+
+
+def _sha256(path: str) -> str:
+    # hashlib.file_digest makes a buffer of 256 kB for each file, which takes longer than most files of a tree.
+    digest = hashlib.sha256()
+    with Path(path).open("rb", buffering=0) as file:
+        while part := file.read(_PART):
+            digest.update(part)
+    return digest.hexdigest()
 
 
 def sha256_bytes(data: bytes) -> str:
@@ -83,9 +91,28 @@ def size_of(path: Path) -> int:
 
 
 def tree_digests(root: Path) -> dict[str, str]:
-    """Return the SHA-256 of every file below root, by POSIX path relative to it, sorted."""
-    files = sorted(p.relative_to(root).as_posix() for p in root.rglob("*") if p.is_file())
-    return {name: sha256_file(root / name) for name in files if "__pycache__" not in name}
+    """Return the SHA-256 of every file below root, by POSIX path relative to it, sorted; not of Python's caches.
+
+    A link to a file counts as that file, one to a folder as nothing. What is no folder has no files.
+    """
+    if not root.is_dir():
+        return {}
+    return {name: _sha256(f"{root}/{name}") for name in sorted(_files(str(root), ""))}
+
+
+def _files(folder: str, prefix: str) -> Iterator[str]:
+    """Yield the files below a folder. pathlib would take as long to list a tree as it takes to read it."""
+    try:
+        entries = list(os.scandir(folder))
+    except PermissionError:
+        return
+    for entry in entries:
+        if "__pycache__" in entry.name:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_file():
+            yield prefix + entry.name
 
 
 def json_text(value: Any) -> str:
@@ -93,8 +120,7 @@ def json_text(value: Any) -> str:
     return json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-@dataclass(frozen=True)
-class Product:
+class Product(NamedTuple):
     """A kind of folder that is written whole: what it is called, and the JSON file that marks it.
 
     That file has the product's own files under "files": by POSIX path relative to the folder.

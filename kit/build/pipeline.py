@@ -19,9 +19,10 @@ from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
 from kit.build.write_bundle import Judged, Parts, write_bundle
 from kit.build.write_manifest import write_manifest
-from kit.bundle.manifest import BUNDLE, BuildRecord, record_path
+from kit.bundle.manifest import BUNDLE, BuildRecord
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
+from kit.bundle.whole import MANIFEST, record_path
 from kit.emulation.run import replay_golden
 from kit.engine import Engine, Limits, choose_engine
 from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
@@ -88,6 +89,7 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
         seconds=round(time.time() - started, 1),
         models=tuple(str(source.path.resolve()) for source in plan.sources),
         key=plan.key,
+        manifest=sha256_file(built.bundle / MANIFEST),
         predictions=None if options.predictions is None else sha256_file(options.predictions),
     )
     with writable(options.out):

@@ -25,7 +25,6 @@ from kit.bundle.arrays import made_arrays
 from kit.bundle.labels import bundle_labels
 from kit.bundle.layout import (
     MAIN_ASSETS,
-    MANIFEST,
     PROVENANCE,
     PROVENANCE_CODE,
     PROVENANCE_STRUCTURE,
@@ -34,6 +33,7 @@ from kit.bundle.layout import (
 )
 from kit.bundle.manifest import faults, read_manifest, read_record
 from kit.bundle.manifest_entries import Manifest
+from kit.bundle.whole import MANIFEST
 from kit.emulation.run import check_packages, lay_harness, runtime_outputs
 from kit.engine import Engine, JobFolder, Limits
 from kit.errors import CheckError, RecipeError

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from kit.bundle.whole import MANIFEST
 from kit.shared.job import GOLDEN, MODEL
 
-MANIFEST = "bundle.json"
 SIGNATURE = "signature.json"
 GOLDEN_BIN = "golden.bin"
 HARNESS = Path("emulate") / "emulate.py"

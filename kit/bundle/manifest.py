@@ -1,4 +1,4 @@
-"""bundle.json: read it, and tell whether a bundle is whole. What goes into it, kit/build/write_bundle.py knows.
+"""bundle.json: read it, and what else there is of a build. What goes into it, kit/build/write_bundle.py knows.
 
 Beside a bundle lies the record of its build, <id>.build.json: what is not the same on every machine (engine, times).
 """
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
-from kit.bundle.layout import MANIFEST
 from kit.bundle.manifest_check import faults_of
 from kit.bundle.manifest_entries import FORMAT, Manifest
+from kit.bundle.whole import MANIFEST, differences, record_path
 from kit.errors import CheckError, KitError, RecipeError
-from kit.files import Product, sha256_file, tree_digests
+from kit.files import Product, sha256_file
 from kit.shared.values import from_json
 
 
@@ -47,22 +47,10 @@ def read_manifest(folder: Path) -> Manifest:
 
 def faults(folder: Path, manifest: Manifest) -> list[str]:
     """Return a line for each file that is not as the manifest has it: changed, missing, or none of the bundle's."""
-    if strange := sorted(each.relative_to(folder).as_posix() for each in folder.rglob("*") if not _is_plain(each)):
-        return [f"neither file nor folder: {name}" for name in strange]
-    there = {name: sha for name, sha in tree_digests(folder).items() if name != MANIFEST}
-    listed = manifest.files
-    lines = [f"changed: {name}" for name in sorted(listed) if name in there and there[name] != listed[name]]
-    lines += [f"missing: {name}" for name in sorted(set(listed) - set(there))]
-    lines += [f"not of the bundle: {name}" for name in sorted(set(there) - set(listed))]
-    return lines
+    return differences(folder, manifest.files)
 
 
 BUNDLE = Product("bundle", MANIFEST)
-
-
-def _is_plain(path: Path) -> bool:
-    """Say whether it is a file or a folder itself: what a link points at is not the bundle's."""
-    return not path.is_symlink() and (path.is_file() or path.is_dir())
 
 
 def read_intact(folder: Path) -> Manifest:
@@ -116,11 +104,6 @@ def is_intact(folder: Path, key: str) -> bool:
     return manifest.key == key and not faults(folder, manifest)
 
 
-def record_path(bundle: Path) -> Path:
-    """Return where the record of a bundle's build is."""
-    return bundle.parent / f"{bundle.name}.build.json"
-
-
 @dataclass(frozen=True)
 class BuildRecord:
     """<id>.build.json: what of a build is not the same on every machine. seconds are of the build itself."""
@@ -130,6 +113,7 @@ class BuildRecord:
     seconds: float | None = None
     models: tuple[str, ...] = ()  # where the model files were
     key: str = ""
+    manifest: str | None = None  # SHA-256 of the bundle.json that it wrote
     predictions: str | None = None  # SHA-256 of the outputs that were kept
 
 

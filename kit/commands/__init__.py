@@ -1,6 +1,4 @@
-"""The commands. Each is one call into kit; `inv` in a checkout and the installed `kit` read this one collection."""
-
-from invoke.collection import Collection
+"""The commands. Each is one call into kit; `inv` in a checkout and the installed `kit` read this one list."""
 
 from kit.commands.android import android, drop
 from kit.commands.build import build, freeze, matrix, verify
@@ -8,7 +6,7 @@ from kit.commands.develop import bench, check, errors, fmt, fuzz, test
 from kit.commands.inspect import diff, emulate, inspect
 from kit.commands.toolchains import clean, doctor, image, lock, schema, toolchains
 
-namespace = Collection(
+COMMANDS = (
     build,
     emulate,
     freeze,
@@ -21,6 +19,7 @@ namespace = Collection(
     inspect,
     diff,
     doctor,
+    clean,
     lock,
     schema,
     errors,
@@ -29,5 +28,4 @@ namespace = Collection(
     fmt,
     bench,
     fuzz,
-    clean,
 )

@@ -6,11 +6,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from invoke.context import Context
-
 from kit.commands.command import command, print_json
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from kit.android.install.app_module import Dropped
 
 

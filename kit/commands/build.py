@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from invoke.context import Context
 
 from kit.commands.command import command, memory_bytes, print_json, recipe_file, seconds
 from kit.errors import CheckError
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from kit.build.pipeline import Options
+    from kit.build.plan import Plan
 
 
 @command
@@ -36,38 +36,56 @@ def build(
     Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
     """
     from kit.build.cache_key import build_key
-    from kit.bundle.manifest import has_outputs, is_intact, read_manifest
 
     path = recipe_file(recipe)
     identity, key = build_key(path, tensorflow) or ("", "")
     target = Path(out) / identity
-    if identity and is_intact(target, key) and (not predictions or has_outputs(target, key, Path(predictions))):
+    if identity and _is_built(target, key, predictions):
         if json:
+            from kit.bundle.manifest import read_manifest
+
             print_json(read_manifest(target).to_json())
         else:
             sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
         return
-    _build(path, tensorflow, key, _options(out, engine, memory, timeout, predictions), json=json)
-
-
-def _options(out: str, engine: str, memory: str, timeout: int, predictions: str) -> Options:
+    bounds = memory_bytes(memory), seconds(timeout)
+    plan = _plan(path, tensorflow, key)
     from kit.build.pipeline import Options
     from kit.engine import Limits
 
-    limits = Limits(memory_bytes(memory), seconds(timeout))
-    return Options(Path(out), engine, limits, Path(predictions) if predictions else None)
+    options = Options(Path(out), engine, Limits(*bounds), Path(predictions) if predictions else None)
+    _build(plan, options, json=json)
 
 
-def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: bool) -> None:
-    from kit.build.checks import failures, sentence
-    from kit.build.pipeline import build
-    from kit.build.plan import make_plan
-    from kit.build.report import build_json, print_built
-    from kit.progress import Reporter
+def _is_built(target: Path, key: str, predictions: str) -> bool:
+    """Say whether the bundle of that key is there as it was written, with what --predictions names."""
+    from kit.bundle.whole import MANIFEST, is_recorded
+
+    if not predictions and is_recorded(target, key):
+        return True
+    if not (target / MANIFEST).is_file():
+        return False
+    from kit.bundle.manifest import has_outputs, is_intact
+
+    return is_intact(target, key) and (not predictions or has_outputs(target, key, Path(predictions)))
+
+
+def _plan(path: Path, tensorflow: str, key: str) -> Plan:
+    """Read the recipe and see what it comes to. What refuses is imported when it is needed: most of it takes long."""
     from kit.recipe.load import load_recipe
 
     recipe = load_recipe(path)
-    plan = make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
+    from kit.build.plan import make_plan
+
+    return make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
+
+
+def _build(plan: Plan, options: Options, *, json: bool) -> None:
+    from kit.build.checks import failures, sentence
+    from kit.build.pipeline import build
+    from kit.build.report import build_json, print_built
+    from kit.progress import Reporter
+
     reporter = Reporter()
     try:
         built = build(plan, options, reporter)
@@ -80,7 +98,7 @@ def _build(path: Path, tensorflow: str, key: str, options: Options, *, json: boo
     failed = failures(built.judged.verdicts)
     if failed:
         what = "; ".join(map(sentence, failed))
-        raise CheckError(f"{path}: refused, no bundle was written: {what}", failed[0].hint)
+        raise CheckError(f"{plan.recipe.path}: refused, no bundle was written: {what}", failed[0].hint)
 
 
 @command
@@ -100,14 +118,13 @@ def freeze(
     Names, picks, tensors inside and kept variables are those of the recipe; nothing is quantized. docs/formats.md says
     how each is loaded again. Exit codes: 0 done, 2 recipe, 3 model, 5 engine, 130 interrupted.
     """
+    from dataclasses import asdict
+
+    plan = _plan(recipe_file(recipe), tensorflow, "")
     from kit.build.freeze import freeze, lines
-    from kit.build.plan import make_plan
     from kit.engine import Limits
     from kit.progress import Reporter
-    from kit.recipe.load import load_recipe
 
-    read = load_recipe(recipe_file(recipe))
-    plan = make_plan(read.with_tensorflow(tensorflow) if tensorflow else read, "")
     reporter = Reporter()
     try:
         folder, contract = freeze(plan, engine, Path(out), Limits(memory_bytes(memory), seconds(timeout)), reporter)
@@ -137,6 +154,8 @@ def verify(
     names the first check that fails. --allow-code lets the model, the bundle's code and its packages run in the local
     engine: what the bundle says of that itself counts for nothing.
     """
+    from dataclasses import asdict
+
     from kit.build.verify import find_models, verify
     from kit.bundle.manifest import unchanged
     from kit.engine import Limits, choose_engine

@@ -12,42 +12,47 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, TextIO
 
-from invoke.exceptions import Exit
-from invoke.tasks import task
-
 from kit.bounded import printable
 from kit.errors import INTERRUPTED, KitError, RecipeError
 from kit.lifetime.scratch import run_folder
 
 
-def command(function: Callable[..., Any]) -> Any:
-    """Make a task of a function, with our errors as one message and their exit code instead of a traceback."""
+def command(function: Callable[..., None]) -> Callable[..., None]:
+    """Make a command of a function: our errors are one message and their exit code instead of a traceback.
+
+    Its signature is the command's options, its first parameter the context in which Invoke calls it.
+    """
 
     @functools.wraps(function)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
+    def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             with _terminating(), _swept(), contextlib.redirect_stdout(_Plain(sys.stdout)):
-                return function(*args, **kwargs)
+                function(*args, **kwargs)
         except KitError as error:
             if kwargs.get("debug"):
                 raise
-            raise Exit(printable(f"{error.title}: {error}"), code=error.code) from None
+            _end(printable(f"{error.title}: {error}"), error.code)
         except KeyboardInterrupt:
-            raise Exit("interrupted: nothing was left half-written", code=INTERRUPTED) from None
-        except (SystemExit, Exit, BrokenPipeError):
+            _end("interrupted: nothing was left half-written", INTERRUPTED)
+        except (SystemExit, BrokenPipeError):
             raise
         except OSError as error:
             if kwargs.get("debug"):
                 raise
             what = printable(f"{error.filename or 'a file'}: {error.strerror or error}")
-            raise Exit(f"output: {what}\n  next: check that place's permissions and free space", code=2) from None
+            _end(f"output: {what}\n  next: check that place's permissions and free space", 2)
         except Exception as error:
             if kwargs.get("debug"):
                 raise
             what = printable(f"{type(error).__name__}: {error}")
-            raise Exit(f"bug: {what}\n  next: please report it with the output of --debug", code=1) from None
+            _end(f"bug: {what}\n  next: please report it with the output of --debug", 1)
 
-    return task(wrapped)
+    return wrapped
+
+
+def _end(message: str, code: int) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    raise SystemExit(code) from None
 
 
 @contextlib.contextmanager

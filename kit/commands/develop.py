@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
-
-from invoke.context import Context
+from typing import TYPE_CHECKING
 
 from kit.commands.command import command
 from kit.errors import RecipeError
+
+if TYPE_CHECKING:
+    from invoke.context import Context
 
 # By files, in as many processes as there are cores. More than four would need the memory of as many TensorFlows.
 _SPREAD = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadscope", "--no-loadscope-reorder")
@@ -130,6 +131,8 @@ _CHECKOUT = "this command is for a checkout of dropkit, and this is an installed
 
 def _workshop(*commands: list[str]) -> None:
     """Run commands that need the project's own files, at its root; stop at the first that fails."""
+    import subprocess
+
     root = Path(__file__).parent.parent.parent
     if not (root / "pyproject.toml").exists():
         raise RecipeError(_CHECKOUT, "clone the repository, and run it there")

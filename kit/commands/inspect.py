@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
-
-from invoke.context import Context
+from typing import TYPE_CHECKING
 
 from kit.commands.command import command, print_json
+
+if TYPE_CHECKING:
+    from invoke.context import Context
 
 
 @command
@@ -65,6 +66,8 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
 
     --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
     """
+    from dataclasses import asdict
+
     from kit.source_model.model_file import read_model_file
     from kit.tflite.describe import describe
     from kit.tflite.model import to_json

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from invoke.context import Context
 
 from kit.commands.command import command, print_json
 
 if TYPE_CHECKING:
+    from invoke.context import Context
+
     from kit.container.image import Image
 
 
 @command
 def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
     """List the pinned toolchains and runtimes: versions, what is present here, and how large."""
+    from dataclasses import asdict
+
     from kit.engine.inventory import print_toolchains, toolchain_rows
 
     rows = toolchain_rows()
@@ -98,6 +99,8 @@ def schema(ctx: Context, debug: bool = False) -> None:
 @command
 def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
     """Check this machine: engines, Python, cache folder, free space, runtimes, the tools of `kit android`."""
+    from dataclasses import asdict
+
     from kit.android.proof.tool_check import try_tools
     from kit.engine.inventory import HealthRow, health
 

@@ -12,7 +12,7 @@ from worlds import DIGITS, run_kit
 
 from kit.build.freeze import FROZEN
 from kit.bundle.manifest import BUNDLE
-from kit.commands import namespace
+from kit.commands.program import namespace
 
 LOCAL = ("--engine", "local")
 MODEL = ("--model", str(DIGITS / "digits.keras"))

@@ -288,6 +288,18 @@ def test_the_files_of_a_tree_are_sorted_and_byte_code_is_none_of_them(tmp_path: 
     assert list(tree_digests(tmp_path)) == ["a.b", "a/z", "b"]
 
 
+def test_a_link_to_a_file_counts_as_the_file_and_one_to_a_folder_as_nothing(tmp_path: Path) -> None:
+    tree = write_tree(tmp_path / "tree", {"a": "1"})
+    (tree / "file").symlink_to(write_tree(tmp_path / "other", {"b": "2"}) / "b")
+    (tree / "folder").symlink_to(tmp_path / "other")
+    (tree / "nowhere").symlink_to(tmp_path / "nothing")
+    os.mkfifo(tree / "pipe")
+    assert tree_digests(tree) == {
+        name: hashlib.sha256(text).hexdigest() for name, text in (("a", b"1"), ("file", b"2"))
+    }
+    assert tree_digests(tmp_path / "nothing") == tree_digests(tree / "a") == {}
+
+
 def test_json_is_the_same_text_for_the_same_value() -> None:
     assert json_text({"b": [1, 2.5, None], "a": "ü"}) == json_text({"a": "ü", "b": [1, 2.5, None]})
     assert json_text({"b": 1, "a": "ü"}) == '{\n  "a": "ü",\n  "b": 1\n}\n'

@@ -21,7 +21,7 @@ import numpy as np
 
 from kit.android.install.state import STATE
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import record_path
+from kit.bundle.whole import record_path
 from kit.source_model.hdf5 import read_hdf5
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv

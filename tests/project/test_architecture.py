@@ -59,8 +59,8 @@ ARROWS = {
     "matrix": "build bundle errors files kit lifetime process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files lifetime matrix progress recipe refusals render source_model tflite toolchains",
-    "__main__": "commands kit",
+    " errors files kit lifetime matrix progress recipe refusals render source_model tflite toolchains",
+    "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 

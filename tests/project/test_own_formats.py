@@ -14,6 +14,7 @@ READERS = {"from_json", "to_json", "_plain", "_checked", "note"}
 FOREIGN = {
     "bundle/manifest_check.py": "bundle.json before it is known to be one",
     "android/install/state.py": "dropkit.json before it is known to be one",
+    "commands/program.py": "options as Invoke has them",
     "build/cache_key.py": "a recipe before its types are loaded",
     "recipe/load.py": "a recipe's TOML on its way into its types",
     "recipe/schema.py": "the JSON Schema of a recipe",

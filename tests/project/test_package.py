@@ -85,7 +85,9 @@ def test_toolchains_lists_every_pin_with_its_lock() -> None:
     assert "litert:2.3.0" in rows
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["--list"], ["inspect", str(DIGITS / "digits.keras")]])
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["build", "--help"], ["--list"], ["inspect", str(DIGITS / "digits.keras")]]
+)
 def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
     argv = [sys.executable, "-m", "kit", *arguments]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:

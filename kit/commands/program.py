@@ -1,0 +1,51 @@
+"""The commands as Invoke has them: its tasks, and its program for every command line that is not plain."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.exceptions import ParseError
+from invoke.program import Program
+from invoke.tasks import Task
+
+from kit import __version__
+from kit.commands import COMMANDS
+
+
+class _Task(Task[Any]):
+    def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
+        """Give no option the short form -h: that is help."""
+        return super().arg_opts(name, default, taken_names | {"h"})
+
+
+namespace = Collection(*map(_Task, COMMANDS))
+
+
+class _Program(Program):
+    def parse_tasks(self) -> None:
+        """Exit with 2, not Invoke's 1, for a command line that does not parse."""
+        try:
+            super().parse_tasks()
+        except ParseError as error:
+            sys.stderr.write(f"usage: {error}\n  next: kit --help, or kit COMMAND --help\n")
+            raise SystemExit(2) from None
+
+
+def run_program(words: Sequence[str]) -> None:
+    """Run a command line. Its end is a SystemExit where it is not 0."""
+    program = _Program(name="dropkit", binary="kit", namespace=namespace, version=__version__)
+    program.run(["kit", *_help_first(words)])
+
+
+def _help_first(words: Sequence[str]) -> Sequence[str]:
+    """Return `COMMAND --help` as Invoke takes it, which has help before the command alone.
+
+    What is behind `--` is no word of kit's.
+    """
+    own = words[: words.index("--")] if "--" in words else words
+    if own and own[0] in namespace.task_names and not {"-h", "--help"}.isdisjoint(own):
+        return ["--help", own[0]]
+    return words
