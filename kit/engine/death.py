@@ -18,7 +18,9 @@ _MOST = 120  # characters of a name in a message
 _CODE = re.compile(r'File "[^"]*/(custom\.py)", line (\d+)')
 
 # What a library says in the log where memory, or a thread for lack of it, was refused; it then ends the process itself.
-_STARVED = re.compile(r"bad_alloc|Cannot allocate memory|pthread_create\(\) failed")
+_STARVED = re.compile(
+    r"bad_alloc|Cannot allocate memory|pthread_create\(\) failed|^MemoryError|failed to map segment", re.MULTILINE
+)
 
 
 @dataclass

@@ -5,21 +5,16 @@ Read by a process of its own, which runs this same file: the HDF5 library can cr
 
 from __future__ import annotations
 
-import io
 import json
 import math
 import re
 import resource
-import shutil
-import struct
 import subprocess
 import sys
-import tempfile
-import zipfile
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 SECONDS = 60.0
 MOST_MEMORY = 4 << 30  # bytes of the process that reads a description; four times that for arrays
@@ -100,56 +95,14 @@ def _copy(path: str, target: str) -> None:
     np.savez(target, **arrays)
 
 
-def _member(path: str, name: str) -> BinaryIO:
-    """Open a member of a zip file, which h5py reads to and fro: zipfile reads such a one again from its start."""
-    with zipfile.ZipFile(path) as archive:
-        member = archive.getinfo(name)
-        if member.compress_type != zipfile.ZIP_STORED:
-            copy = tempfile.TemporaryFile()  # noqa: SIM115 - the caller closes it
-            shutil.copyfileobj(archive.open(member), copy)
-            return cast("BinaryIO", copy)
-    file = Path(path).open("rb")  # noqa: SIM115 - the caller closes it
-    file.seek(member.header_offset + 26)
-    name_size, extra_size = struct.unpack("<HH", file.read(4))
-    return io.BufferedReader(_Part(file, member.header_offset + 30 + name_size + extra_size, member.file_size), 1 << 16)
-
-
-class _Part(io.RawIOBase):
-    """A part of a file as a file."""
-
-    def __init__(self, file: BinaryIO, begin: int, size: int) -> None:
-        self._file, self._begin, self._size, self._at = file, begin, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
-        self._at = max(0, base + offset)
-        return self._at
-
-    def readinto(self, buffer: Any) -> int:
-        self._file.seek(self._begin + self._at)
-        content = self._file.read(max(0, min(len(buffer), self._size - self._at)))
-        buffer[: len(content)] = content
-        self._at += len(content)
-        return len(content)
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
-
-
 def _read(path: str, member: str = "") -> dict[str, Any]:
     import h5py
 
+    from kit.shared.stored_member import open_member
     from kit.trust.hdf5 import asks_of_hdf5
 
     with ExitStack() as stack:
-        inner = stack.enter_context(_member(path, member)) if member else path
+        inner = stack.enter_context(open_member(Path(path), member)) if member else path
         file = stack.enter_context(h5py.File(inner, "r"))
         # Of a member only its asks count: an attribute that cannot be read must not hide them.
         values = {} if member else {name: file.attrs[name] for name in file.attrs}

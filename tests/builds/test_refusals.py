@@ -151,13 +151,14 @@ def check_built(recipe: Path, *options: str) -> None:
     assert built.returncode == 0, built.stdout + built.stderr
 
 
-def test_a_job_with_too_little_memory_is_given_more(tmp_path: Path) -> None:
+@pytest.mark.parametrize("memory", ["10m", "33m", "60m"])
+def test_a_job_with_too_little_memory_is_given_more(tmp_path: Path, memory: str) -> None:
     """Python says so, or a library that ends the process: which of them is not certain."""
-    message = check_refused(write_recipe(tmp_path), 3, options=(*LOCAL, "--memory", "30m"))
+    message = check_refused(write_recipe(tmp_path), 3, options=(*LOCAL, "--memory", memory))
     assert any(
         step in message
         for step in (
-            "give it more, as in --memory 16g; or fewer samples: [quantize] count, [checks] data",
+            "give it more, as in --memory 16g; or fewer samples, whose outputs lie in memory: [checks] data",
             "give it more memory, as in --memory 16g",
         )
     )

@@ -69,7 +69,7 @@ KILLED = Exit(-9)
         (Exit(-11), (LOADED, CALLED, TRACED), "'load the model: trace the model' (local", "another TensorFlow version"),
         (Exit(-11), (QUESTION, CONVERTED), "'convert to int8'; in question: layer 'gru' (While)", '"dynamic"'),
         (KILLED, (LOADED, CALLED), "killed (SIGKILL)", "--memory 16g"),
-        (KILLED, (QUESTION, CONVERTED), "in question: layer 'gru'", "fewer samples: [quantize] count"),
+        (KILLED, (QUESTION, CONVERTED), "in question: layer 'gru'", "give it more memory, as in --memory 16g"),
         (
             Exit(-9, timed_out=True),
             (LOADED, CALLED),

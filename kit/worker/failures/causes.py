@@ -42,9 +42,11 @@ class _Row:
 
 _TABLE = (
     _Row(
-        r"OOM when allocating|Unable to allocate|bad_alloc|Cannot allocate memory|^MemoryError",
+        r"OOM when allocating|Unable to allocate|bad_alloc|Cannot allocate memory|^MemoryError"
+        # What importing says, of numpy's "source directory" too, where a library or a thread finds no room.
+        r"|failed to map segment|Resource temporarily unavailable|^Error importing numpy",
         "it needs more memory than the job may have",
-        "give it more, as in --memory 16g; or fewer samples: [quantize] count, [checks] data",
+        "give it more, as in --memory 16g; or fewer samples, whose outputs lie in memory: [checks] data",
     ),
     _Row(r"name '(\w+)' is not defined", "'{0}' is not defined", "define or import '{0}' in [model] code"),
     _Row(

@@ -8,9 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
-import shutil
 import sys
-import tempfile
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -18,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.shared.job import JobError
+from kit.shared.stored_member import open_member
 from kit.trust.allowed import Ask
 from kit.trust.archive import asks_of_archive
 from kit.trust.hdf5 import asks_of_hdf5
@@ -72,14 +71,11 @@ def refuse_weights(path: Path) -> None:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 names = archive.namelist()
-                _refuse(asks_of_archive(names))
-                for name in names:
-                    if name.endswith(".h5"):
-                        # A copy: h5py reads to and fro, and zipfile reads a member again from its start.
-                        with tempfile.TemporaryFile() as copy:
-                            shutil.copyfileobj(archive.open(name), copy)
-                            with h5py.File(copy, "r") as file:
-                                _refuse(asks_of_hdf5(file))
+            _refuse(asks_of_archive(names))
+            for name in names:
+                if name.endswith(".h5"):
+                    with open_member(path, name) as member, h5py.File(member, "r") as file:
+                        _refuse(asks_of_hdf5(file))
         elif h5py.is_hdf5(path):
             with h5py.File(path, "r") as file:
                 _refuse(asks_of_hdf5(file))

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import ag_ctx  # the public module does not have it
 
 from kit.shared.job import SIGNATURE, InputSpec, JobError, ModelPart
+from kit.shared.stored_member import stored_members
 from kit.worker.failures.causes import described, next_step
 from kit.worker.loaders.asks import refuse_byte_code, refuse_config, refuse_weights
 from kit.worker.loaders.dequantized import holds_int8, with_float_weights
@@ -40,7 +41,7 @@ def load(
 ) -> Source:
     """Load a .keras or .h5 file. Raises JobError (kind "model") where Keras cannot, or the file asks for too much."""
     keras = keras_of(legacy=part.legacy_keras)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, stored_members():
         path = without_clusters(path, part, Path(scratch) / "plain.h5")
         changed = Path(scratch) / f"model{part.format}"
         renamed = renamed_file(path, part, custom.objects, changed, allow_code=allow_code)
