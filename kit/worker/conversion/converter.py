@@ -80,6 +80,7 @@ def convert(
     (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
+    converter._trackable_obj = None  # the loaded variables: the converter reads the folder again, and copies less
     if len(exported) > 1:
         converter.experimental_enable_resource_variables = True
     if job.scheme != "float32":
