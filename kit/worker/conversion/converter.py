@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import tensorflow as tf
@@ -80,7 +81,8 @@ def convert(
     (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
-    converter._trackable_obj = None  # the loaded variables: the converter reads the folder again, and copies less
+    # Without the loaded variables: the converter reads the folder itself, and wants of this only where nodes come from.
+    converter._trackable_obj = SimpleNamespace(graph_debug_info=converter._trackable_obj.graph_debug_info)
     if len(exported) > 1:
         converter.experimental_enable_resource_variables = True
     if job.scheme != "float32":
