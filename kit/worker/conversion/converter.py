@@ -81,8 +81,9 @@ def convert(
     (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
-    # Without the loaded variables: the converter reads the folder itself, and wants of this only where nodes come from.
-    converter._trackable_obj = SimpleNamespace(graph_debug_info=converter._trackable_obj.graph_debug_info)
+    if (loaded := converter._trackable_obj) is not None:
+        # Before 2.18. The converter reads the folder itself, and wants of what it loaded only where nodes come from.
+        converter._trackable_obj = SimpleNamespace(graph_debug_info=loaded.graph_debug_info)
     if len(exported) > 1:
         converter.experimental_enable_resource_variables = True
     if job.scheme != "float32":
