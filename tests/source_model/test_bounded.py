@@ -197,9 +197,9 @@ def test_many_files_are_too_much_as_well(tmp_path: Path) -> None:
     [
         '{"refusal": {"kind": ["model"], "message": "x"}}',
         '{"refusal": {"kind": "model", "message": "x", "more": 1}}',
-        '{"result": {"format": 2, "samples": "8"}}',
-        '{"result": {"format": 2, "notes": "a"}}',
-        '{"result": {"format": 2, "signature": {"key": 3, "inputs": [], "outputs": []}}}',
+        '{"result": {"format": 3, "samples": "8"}}',
+        '{"result": {"format": 3, "notes": "a"}}',
+        '{"result": {"format": 3, "signature": {"key": 3, "inputs": [], "outputs": []}}}',
     ],
 )
 def test_a_result_of_other_types_is_none(text: str) -> None:

@@ -62,7 +62,8 @@ def refusal(path: Path) -> ModelError:
 
 def test_the_example_says_its_keras_and_its_input() -> None:
     path = DIGITS / "digits.keras"
-    assert read_model_file(path) == ModelFile(path, ".keras", "3.15.1", {"image": (8, 8, 1)}, ())
+    numbers = 26_202  # weights, biases and the statistics of batch normalization
+    assert read_model_file(path) == ModelFile(path, ".keras", "3.15.1", {"image": (8, 8, 1)}, (), weights=4 * numbers)
 
 
 def test_a_keras_file_gives_its_inputs_by_name_with_open_axes(tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_weights_alone_are_taken_with_a_structure_which_says_the_keras_and_the_i
     for extra, keras, legacy in (({"keras_version": "2.15.0"}, "2.15.0", True), ({"module": "keras"}, "3", False)):
         structure.write_text(json.dumps({**config, **extra}), "utf-8")
         read = read_model_file(path, structure)
-        assert read == ModelFile(path, "weights", keras, {"image": (8, 8, 1)}, ("trick",))
+        assert read == ModelFile(path, "weights", keras, {"image": (8, 8, 1)}, ("trick",), weights=800)
         assert (read.legacy, read.what) == (legacy, f"a file of weights of Keras {keras}")
 
 
@@ -220,7 +221,7 @@ def test_weights_alone_are_taken_with_code_that_builds_the_model(
     tmp_path: Path, attributes: dict[str, Any], suffix: str
 ) -> None:
     path = h5_file(tmp_path / "m.h5", **attributes)
-    assert read_model_file(path, built=True) == ModelFile(path, suffix, "", {}, (), trained_int8=True)
+    assert read_model_file(path, built=True) == ModelFile(path, suffix, "", {}, (), trained_int8=True, weights=800)
     path = h5_file(tmp_path / "n.h5", keras_version="2.3.1", **attributes)
     assert read_model_file(path, built=True).keras == "2.3.1"
 
