@@ -64,7 +64,7 @@ def _clear(folder: Path) -> None:
     for place in places:
         sweep_partials(place)
     journal = {_CONTAINERS} if (folder / _CONTAINERS).exists() else set()
-    if any(_partials(place) for place in places):
+    if any(map(_is_left, places)):
         journal.add(_PLACES)
     if not journal:
         shutil.rmtree(folder, ignore_errors=True)
@@ -138,6 +138,15 @@ def _partials(folder: Path) -> list[Path]:
     with suppress(OSError):
         return [Path(entry.path) for entry in os.scandir(folder) if _PARTIAL.fullmatch(entry.name)]
     return []
+
+
+def _is_left(folder: Path) -> bool:
+    """Say whether a folder has anything half-made that no live run is at."""
+    for path in _partials(folder):
+        with suppress(OSError), claimed(path) as dead:
+            if dead:
+                return True
+    return False
 
 
 @contextmanager
