@@ -69,7 +69,7 @@ def samples(inputs: Path, out: Path) -> Samples:
     fed = {n.removeprefix("input/"): a for n, a in map_npz(out / EVALUATED).items() if n.startswith("input/")}
     if fed:
         return fed
-    job, made = (load_job((inputs / JOB).read_text("utf-8")), load_result((out / RESULT).read_text("utf-8")))
+    job, made = load_job((inputs / JOB).read_text("utf-8")), load_result((out / RESULT).read_text("utf-8"))
     assert isinstance(made, Result)
     given = map_npz(inputs / (EVALUATION if made.measured_on == "checks" else CALIBRATION))
     requests = {request.name: request for request in job.inputs}

@@ -33,7 +33,8 @@ def open_stored(path: Path, member: zipfile.ZipInfo) -> BinaryIO:
     file = path.open("rb")
     file.seek(member.header_offset + 26)
     name, extra = struct.unpack("<HH", file.read(4))
-    return cast("BinaryIO", io.BufferedReader(_Part(file, member.header_offset + 30 + name + extra, member.file_size)))
+    part = _Part(file, member.header_offset + 30 + name + extra, member.file_size)
+    return cast("BinaryIO", io.BufferedReader(part, 1 << 16))
 
 
 @contextmanager

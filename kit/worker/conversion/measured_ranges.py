@@ -12,15 +12,14 @@ from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2, node_def_pb2
-from tensorflow.python.framework import tensor_util
+from tensorflow.core.framework import graph_pb2
 
 from kit.shared.job import JobError
 from kit.worker.conversion.converter import Origin
 from kit.worker.graph.fake_quant import kept_readers, left_in_float, roundings
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, data, unordered, upstream
-from kit.worker.graph.stand_ins import placed
+from kit.worker.graph.stand_ins import constant_node, placed
 from kit.worker.source.contract import Contract
 
 
@@ -124,7 +123,9 @@ def _ranged(graph: graph_pb2.GraphDef, ranges: Mapping[str, tuple[float, float]]
         node.input[:] = [_behind(name, ranges) for name in node.input]
     for name, ends in ranges.items():
         own = f"{name}/range"
-        made.node.extend(_const(f"{own}/{end}", value) for end, value in zip(("min", "max"), ends, strict=True))
+        made.node.extend(
+            constant_node(f"{own}/{end}", np.array(value)) for end, value in zip(("min", "max"), ends, strict=True)
+        )
         node = made.node.add(name=own, op="FakeQuantWithMinMaxVars", input=[name, f"{own}/min", f"{own}/max"])
         node.attr["num_bits"].i = 8
         node.attr["narrow_range"].b = False
@@ -134,10 +135,3 @@ def _ranged(graph: graph_pb2.GraphDef, ranges: Mapping[str, tuple[float, float]]
 def _behind(name: str, ranges: Collection[str]) -> str:
     first = not name.startswith("^") and name.partition(":")[2] in {"", "0"}
     return f"{base(name)}/range" if first and base(name) in ranges else name
-
-
-def _const(name: str, value: float) -> Any:
-    node = node_def_pb2.NodeDef(name=name, op="Const")
-    node.attr["dtype"].type = tf.float32.as_datatype_enum
-    node.attr["value"].tensor.CopyFrom(tensor_util.make_tensor_proto(np.float32(value)))
-    return node

@@ -45,11 +45,7 @@ def reference(contract: Contract, samples: Samples, *, stateful: bool = False) -
 
 def _rows_at_once(contract: Contract) -> int:
     """Return how many samples the float model is given at once: as many as keep its largest tensor in the caches."""
-    batch = max(contract.batch or 1, 1)
-    shapes = [tensor.shape for op in contract.traced.graph.get_operations() for tensor in op.outputs]
-    known = [shape.num_elements() for shape in shapes if shape.rank and shape[0] == batch and shape.is_fully_defined()]
-    largest = 4 * max(known, default=1) // batch
-    return max(1, min(MOST_ROWS, CACHED // max(1, largest)))
+    return max(1, min(MOST_ROWS, CACHED // contract.largest))
 
 
 def _asked(contract: Contract, feeds: Sequence[Feeds]) -> dict[str, np.ndarray]:

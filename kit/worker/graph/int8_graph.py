@@ -15,13 +15,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.framework import graph_pb2, node_def_pb2
-from tensorflow.python.framework import tensor_util
 
 from kit.shared.lazy import mapped
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.int8_activations import with_small_ranges
 from kit.worker.graph.needed import base, full
-from kit.worker.graph.stand_ins import make_constant, placed, value_of
+from kit.worker.graph.stand_ins import constant_node, make_constant, placed, value_of
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -42,7 +41,7 @@ _CARRYING: dict[str, tuple[int, ...] | None] = {
     "Pack": None,
     **_NARROWING,
 }
-_ALMOST_ONE = np.float32(1 + 2**-22)  # a factor of exactly 1 is folded away
+_ALMOST_ONE = np.array(1 + 2**-22, np.float32)  # a factor of exactly 1 is folded away
 _LARGE = 1e4  # from here on a negative constant before a softmax is a mask's
 _CALLS = 128  # so many of the calibration's show the scores' range
 _UNMEASURED = -32.0  # where the scores cannot be looked at: behind kept variables
@@ -76,7 +75,7 @@ def _separated(graph: graph_pb2.GraphDef, outputs: Sequence[str]) -> graph_pb2.G
         for at in _NARROWING[node.op]:
             if _forked(node.input[at], nodes, uses):
                 own = f"{node.name}/own_scale_{at}"
-                added = [_const(f"{own}/one", _ALMOST_ONE), _product(own, node.input[at], f"{own}/one")]
+                added = [constant_node(f"{own}/one", _ALMOST_ONE), _product(own, node.input[at], f"{own}/one")]
                 made.node.extend(added)
                 nodes |= {each.name: each for each in added}
                 uses[own] = 1
@@ -320,14 +319,6 @@ def _value(name: str, nodes: Mapping[str, Any]) -> np.ndarray | None:
     if node.op != "Const" or node.attr["dtype"].type != tf.float32.as_datatype_enum:
         return None
     return value_of(node)
-
-
-def _const(name: str, value: Any) -> Any:
-    node = node_def_pb2.NodeDef(name=name, op="Const")
-    tensor = tensor_util.make_tensor_proto(value)
-    node.attr["dtype"].type = tensor.dtype
-    node.attr["value"].tensor.CopyFrom(tensor)
-    return node
 
 
 def _product(name: str, left: str, right: str) -> Any:

@@ -18,7 +18,7 @@ from tensorflow.python.ops import gen_resource_variable_ops
 
 LARGE = 1 << 16  # bytes
 _ATTRIBUTE = "_dropkit_numbers"  # TensorFlow takes any attribute of a node that begins so
-_WHOLE = {types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16, types_pb2.DT_INT32,
+_KINDS = {types_pb2.DT_FLOAT, types_pb2.DT_DOUBLE, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16, types_pb2.DT_INT32,
           types_pb2.DT_INT64, types_pb2.DT_INT8, types_pb2.DT_UINT8}  # fmt: skip
 Place = Callable[[str], Any]  # what stands for numbers, by their key, in the graph that is being built
 
@@ -33,7 +33,7 @@ def hollowed(graph: graph_pb2.GraphDef, variables: Mapping[str, Any]) -> graph_p
     """
     made = graph_pb2.GraphDef(versions=graph.versions, library=graph.library)
     for node in graph.node:
-        if node.op != "Const" or node.attr["dtype"].type not in _WHOLE or not _is_large(node):
+        if not _is_large(node):
             made.node.append(node)
             continue
         numbers = variables.get(node.name)
@@ -54,7 +54,7 @@ def constant_node(name: str, values: np.ndarray) -> Any:
 def make_constant(node: Any, values: np.ndarray) -> None:
     """Make a node a constant: values of any shape, in their dtype."""
     name = node.name
-    if values.nbytes > LARGE and tf.as_dtype(values.dtype).as_datatype_enum in _WHOLE:
+    if values.nbytes > LARGE and tf.as_dtype(values.dtype).as_datatype_enum in _KINDS:
         with tf.init_scope():
             stand_in = _stand_in(name, tf.constant(values))
         node.CopyFrom(stand_in)
@@ -139,8 +139,10 @@ def _key(node: Any) -> str:
 
 
 def _is_large(node: Any) -> bool:
-    tensor = node.attr["value"].tensor
-    return _ATTRIBUTE not in node.attr and len(tensor.tensor_content) > LARGE
+    """Say whether a node is a constant of numbers that belong outside, and are not there yet."""
+    if node.op != "Const" or node.attr["dtype"].type not in _KINDS or _ATTRIBUTE in node.attr:
+        return False
+    return len(node.attr["value"].tensor.tensor_content) > LARGE
 
 
 def _captured(key: str) -> Any:

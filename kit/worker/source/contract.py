@@ -34,6 +34,14 @@ class Contract:
         """Return `call` as a function that is traced once for each shape, however often it is called."""
         return tf.function(self.call, autograph=False)
 
+    @cached_property
+    def largest(self) -> int:
+        """Return the bytes of the largest tensor that a sample becomes on its way, in float32, as far as is known."""
+        batch = max(self.batch or 1, 1)
+        shapes = [tensor.shape for op in self.traced.graph.get_operations() for tensor in op.outputs]
+        known = [each.num_elements() for each in shapes if each.rank and each[0] == batch and each.is_fully_defined()]
+        return max(1, 4 * max(known, default=1) // batch)
+
     @property
     def batch(self) -> int | None:
         """Return how many samples one call takes: -1 any number; None where the inputs have no batch axis."""
