@@ -24,6 +24,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
 from kit.bundle.whole import MANIFEST, record_path
 from kit.emulation.run import replay_golden
+from kit.emulation.scripts import Scripts, scripts_ahead
 from kit.engine import Engine, Limits, choose_engine
 from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
 from kit.progress import Reporter
@@ -33,9 +34,12 @@ from kit.tflite.reader import read_tflite
 from kit.toolchains.operator_support import check_fit
 from kit.toolchains.selection import ASKED
 from kit.toolchains.toolchain import find_runtime
+from kit.toolchains.venv import runtime_venv
 
 if TYPE_CHECKING:
     import numpy as np
+
+_RUNS_THERE = 2  # all samples, and then the golden vectors of the finished bundle
 
 
 @dataclass(frozen=True)
@@ -109,19 +113,24 @@ def _read(plan: Plan, folder: Path) -> Data:
 
 def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
     """Convert, judge, and write the bundle where nothing refuses."""
-    recipe = plan.recipe
-    with convert(plan, engine, data, options.limits, reporter) as (result, job):
+    recipe, runtime = plan.recipe, find_runtime(plan.recipe.android.runtime)
+    # What runs the file there imports its packages while the worker converts.
+    python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
+    with (
+        scripts_ahead(python, _RUNS_THERE) as scripts,
+        convert(plan, engine, data, options.limits, reporter) as (result, job),
+    ):
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(job.out / MODEL, recipe.android.runtime)
-        refuse_computed_sizes(recipe, result, read_tflite(job.out / MODEL), find_runtime(recipe.android.runtime).name)
+        refuse_computed_sizes(recipe, result, read_tflite(job.out / MODEL), runtime.name)
         parts = Parts.of(plan, result, job, data.raw())
-        reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
-        judged, predictions = run_trial(parts, reporter.note)
+        reporter.stage(f"run it on {runtime.name}")
+        judged, predictions = run_trial(parts, reporter.note, scripts)
         size = len(parts.model)
         if failures(judged.verdicts):
             return Built(plan, None, None, judged, result, size, engine.name)
         target = options.out / recipe.model.id
-        manifest = _write(target, parts, judged, reporter)
+        manifest = _write(target, parts, judged, reporter, scripts)
         if options.predictions is not None:
             _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     return Built(plan, target, manifest, judged, result, size, engine.name)
@@ -140,17 +149,17 @@ def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
             write_whole(place, (folder / place.name).read_bytes())
 
 
-def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter) -> Manifest:
+def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter, scripts: Scripts) -> Manifest:
     """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
     with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
-        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter))
+        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
     reporter.close()
     return manifest
 
 
-def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> ReplayReport:
+def _emulate(staging: Path, parts: Parts, reporter: Reporter, scripts: Scripts) -> ReplayReport:
     """Replay the golden vectors on the app's runtime, but for a file that no runtime from pip can run."""
     runtime = find_runtime(parts.recipe.android.runtime).name
     if flex := parts.result.flex:
@@ -158,4 +167,4 @@ def _emulate(staging: Path, parts: Parts, reporter: Reporter) -> ReplayReport:
         reporter.note(f"not run on {runtime}: {ops} are in no runtime but an app's that links select-tf-ops")
         return ReplayReport.not_run(f"needs select-tf-ops: {ops}")
     reporter.stage("replay its golden vectors")
-    return replay_golden(staging, runtime, reporter.note)
+    return replay_golden(staging, runtime, reporter.note, scripts)

@@ -14,6 +14,7 @@ from kit.build.metrics import measure, real
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
 from kit.emulation.run import runtime_outputs
+from kit.emulation.scripts import Scripts
 from kit.errors import CheckError
 from kit.files import sha256_bytes, temporary_folder
 from kit.shared.job import EVALUATED, GOLDEN, TensorSpec
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray]
 
 
-def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arrays]:
+def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> tuple[Judged, Arrays]:
     """Run all evaluation samples; return what that comes to, and output/<name> [N, ...] of the main signature, raw.
 
     Raises RecipeError where y does not fit, CheckError where the runtime cannot run the model or computes something
@@ -41,7 +42,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None]) -> tuple[Judged, Arra
         there, predictions, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:
-        predictions = vectors = outputs_there(parts, runtime, notify)
+        predictions = vectors = outputs_there(parts, runtime, notify, scripts)
         if not result.kept:
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
@@ -75,11 +76,11 @@ def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Array
         )
 
 
-def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None]) -> dict[str, np.ndarray]:
+def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None], scripts: Scripts) -> dict[str, np.ndarray]:
     """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_outputs has them.
 
     <prefix>output/<name> [N, ...], raw.
     """
     with temporary_folder("dropkit-") as folder:
         write_runnable(folder, parts)
-        return runtime_outputs(folder, runtime, parts.job, sha256_bytes(parts.model), notify)
+        return runtime_outputs(folder, runtime, parts.job, sha256_bytes(parts.model), notify, scripts)

@@ -6,7 +6,6 @@ A bundle is data: of a bundle that did not just come from a build, the kit's own
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.harness import own_harness, write_harness
+from kit.emulation.scripts import Scripts, alone
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.lifetime.tied import tied
@@ -80,21 +80,21 @@ def run_harness(
     """
     if allow_code:
         argv = harness_argv(bundle, find_runtime(runtime or read_manifest(bundle).runtime), arguments, notify)
-        code = subprocess.run(tied(argv), check=False, env=_alone()).returncode
+        code = subprocess.run(tied(argv), check=False, env=alone()).returncode
     else:
         manifest = read_intact(bundle)
         with temporary_folder("dropkit-emulate-") as folder:
             lay_harness(folder, bundle, manifest)
             (folder / "src").symlink_to(bundle.resolve() / "src")
             argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
-            code = subprocess.run(tied(argv), check=False, env=_alone()).returncode
+            code = subprocess.run(tied(argv), check=False, env=alone()).returncode
     if code < 0:
         raise _crashed(bundle, runtime, code)
     return code
 
 
 def runtime_outputs(
-    bundle: Path, runtime: str, job: Files, sha256: str, notify: Callable[[str], None]
+    bundle: Path, runtime: str, job: Files, sha256: str, notify: Callable[[str], None], scripts: Scripts | None = None
 ) -> dict[str, np.ndarray]:
     """Return the outputs of a bundle's model on a pinned runtime: <prefix>output/<name> [N, ...], raw.
 
@@ -105,10 +105,8 @@ def runtime_outputs(
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
-        argv = [python, RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256]
-        done = subprocess.run(
-            tied([str(word) for word in argv]), check=False, capture_output=True, text=True, env=_alone()
-        )
+        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256]
+        done = (scripts or Scripts()).run(python, words)
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:
@@ -144,10 +142,12 @@ def check_packages(lock: Lock, known: Collection[str], bundle: Path) -> None:
         )
 
 
-def replay_golden(bundle: Path, runtime: str, notify: Callable[[str], None]) -> ReplayReport:
+def replay_golden(
+    bundle: Path, runtime: str, notify: Callable[[str], None], scripts: Scripts | None = None
+) -> ReplayReport:
     """Replay the golden vectors and return the harness's own report. Raises CheckError where they do not hold."""
-    argv = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
-    done = subprocess.run(tied(argv), check=False, capture_output=True, text=True, env=_alone())
+    python, *words = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
+    done = (scripts or Scripts()).run(Path(python), words)
     if done.returncode < 0:
         raise _crashed(bundle, runtime, done.returncode)
     try:
@@ -186,10 +186,3 @@ def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
 
 def _has_variables(bundle: Path) -> bool:
     return read_signature(only_bundle(bundle).signature).variables is not None
-
-
-def _alone() -> dict[str, str]:
-    """Return this environment without what would change which packages the harness finds."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {
-        "PYTHONDONTWRITEBYTECODE": "1"
-    }

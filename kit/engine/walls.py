@@ -163,7 +163,7 @@ def _leave_network(libc: Any) -> bool:
         return False
     for name, text in (("setgroups", "deny"), ("uid_map", f"{user} {user} 1"), ("gid_map", f"{group} {group} 1")):
         with suppress(OSError):
-            Path("/proc/self", name).write_text(text, "ascii")
+            Path("/proc/self", name).write_bytes(text.encode())
     for capability in range(64):
         libc.prctl(_DROP_CAPABILITY, capability, 0, 0, 0)
     return True

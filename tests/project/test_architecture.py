@@ -74,6 +74,7 @@ LIBRARIES = {
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode_script": "",  # a script that runs inside a container
+    "emulation.waiting_script": "",  # a script that runs in the runtime's venv
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
