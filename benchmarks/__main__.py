@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.android import measure_frame
+from benchmarks.cost.container import container_rows
 from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
 from kit.android.proof.step import MissingToolError
@@ -34,7 +35,9 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, print, judge."""
     parser = argparse.ArgumentParser(prog="inv bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each command")
-    parser.add_argument("--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin ...")
+    parser.add_argument(
+        "--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin, container ..."
+    )
     options = parser.parse_args(arguments)
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     # As Python itself would do on first use, where PYTHONDONTWRITEBYTECODE does not forbid it.
@@ -49,6 +52,8 @@ def main(arguments: Sequence[str]) -> int:
             lines += [row.line(runs) for row in ROWS if row.group == name]
         if fnmatch("kotlin", options.only):
             lines += kotlin(Path(temporary))
+        if fnmatch("container", options.only):
+            lines += container_rows(MODELS, Path(temporary))
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -59,7 +64,9 @@ def main(arguments: Sequence[str]) -> int:
 def models(python: Path) -> Path:
     """Write the models that are not there yet; return their folder."""
     missing = [
-        name for name in ("mobilenet", "densenet", "resnet", "encoder") if not (MODELS / name / ".complete").is_file()
+        name
+        for name in ("mobilenet", "densenet", "resnet", "encoder", "encoder_1gb")
+        if not (MODELS / name / ".complete").is_file()
     ]
     for name in missing:
         print(f"write the model {name}")

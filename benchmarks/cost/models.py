@@ -55,7 +55,7 @@ def encoder_1gb() -> Any:
 MODELS: dict[str, Callable[[], Any]] = {
     "mobilenet": mobilenet, "densenet": densenet, "resnet": resnet, "encoder": encoder, "encoder_1gb": encoder_1gb,
 }  # fmt: skip
-SAMPLES = {"mobilenet": (100, 200, 1000), "resnet": (20,)}  # files of so many images, of each model
+SAMPLES = {"mobilenet": (100, 200, 1000, 10_000), "resnet": (20,)}  # files of so many images, of each model
 
 
 def main(folder: Path, *names: str) -> None:

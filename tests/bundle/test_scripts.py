@@ -1,0 +1,55 @@
+"""Scripts on a runtime's Python: those that wait do what those that start anew do, and none is left."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from kit.emulation.scripts import Scripts, scripts_ahead
+
+PYTHON = Path(sys.executable)
+SCRIPT = """
+import beside, json, os, sys
+print(json.dumps({"argv": sys.argv, "name": __name__, "pid": os.getpid(), "beside": beside.WORD}))
+sys.stderr.write("said")
+raise SystemExit(3)
+"""
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Path:
+    (tmp_path / "beside.py").write_text("WORD = 'ö'\n", "utf-8")
+    (tmp_path / "script.py").write_text(SCRIPT, "utf-8")
+    return tmp_path / "script.py"
+
+
+def test_a_script_runs_alike_in_a_process_that_waited_and_in_a_new_one(script: Path) -> None:
+    words = [script, "a b", "ö"]
+    new = Scripts().run(PYTHON, words)
+    with scripts_ahead(PYTHON, 1) as scripts:
+        waited = scripts.waiting[PYTHON][0].pid
+        first, second = scripts.run(PYTHON, words), scripts.run(PYTHON, words)
+    assert new.returncode == first.returncode == second.returncode == 3
+    assert new.stderr == first.stderr == second.stderr == "said"
+    said = [json.loads(done.stdout) for done in (new, first, second)]
+    assert [(each["argv"], each["name"], each["beside"]) for each in said] == [
+        ([str(word) for word in words], "__main__", "ö")
+    ] * 3
+    assert said[1]["pid"] == waited != said[2]["pid"]
+
+
+def test_processes_that_no_script_was_for_end_with_the_block() -> None:
+    with scripts_ahead(PYTHON, 2) as scripts:
+        processes = list(scripts.waiting[PYTHON])
+        assert [process.poll() for process in processes] == [None, None]
+    assert [process.returncode for process in processes] == [-9, -9]
+
+
+def test_a_process_whose_stdin_ends_runs_nothing() -> None:
+    with scripts_ahead(PYTHON, 1) as scripts:
+        process = scripts.waiting[PYTHON].pop()
+        assert process.communicate() == ("", "")
+        assert process.returncode == 0
