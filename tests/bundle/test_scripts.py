@@ -27,7 +27,7 @@ def script(tmp_path: Path) -> Path:
 
 
 def test_a_script_runs_alike_in_a_process_that_waited_and_in_a_new_one(script: Path) -> None:
-    words = [script, "a b", "ö"]
+    words: list[str | Path] = [script, "a b", "ö"]
     new = Scripts().run(PYTHON, words)
     with scripts_ahead(PYTHON, 1) as scripts:
         waited = scripts.waiting[PYTHON][0].pid
