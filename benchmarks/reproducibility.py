@@ -261,6 +261,8 @@ def measure(version: str) -> str:
     with TemporaryDirectory(prefix="dropkit-bench-") as root:
         folder = Path(root)
         folder.chmod(0o755)
+        if not folder.parent.stat().st_mode & 0o001:  # a run's own, closed to others
+            folder.parent.chmod(0o711)
         work = cases(folder / "cases", version)
         first = {case: by_command()(case, fresh(folder)) for case in work}
         names = list(dict.fromkeys(case.model for case in work))
