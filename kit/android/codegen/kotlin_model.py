@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from kit.android.codegen.kotlin_names import Scope, upper_camel
 from kit.android.codegen.kotlin_tensor import Tensor
@@ -27,16 +26,6 @@ class Labels:
     output: str  # the output's own name
     entries: tuple[Label, ...]
     enum: bool
-
-    @property
-    def reader(self) -> str:
-        """Return the function that reads the asset."""
-        return f"read{self.name[:1].upper()}{self.name[1:]}"
-
-    @property
-    def read(self) -> str:
-        """Return the Kotlin expression that reads the labels."""
-        return f"{self.reader}(assets)"
 
     @property
     def parameter(self) -> str:
@@ -82,6 +71,11 @@ class ImageInput:
     std: str
     rotation: str  # the parameter for its rotation
 
+    @property
+    def feed(self) -> str:
+        """Return the property that turns bitmaps into it."""
+        return f"{self.tensor.ident}Feed"
+
 
 @dataclass(frozen=True)
 class Call:
@@ -93,7 +87,6 @@ class Call:
     verb: str  # the function
     twin: str  # its suspending twin
     outputs_class: str
-    outputs_ident: str
     inputs: tuple[Tensor, ...]
     outputs: tuple[Output, ...]
     images: tuple[ImageInput, ...] = ()
@@ -105,6 +98,11 @@ class Call:
     def lists(self) -> list[Labels]:
         """Return the labels that are too many for an enum."""
         return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
+
+    @property
+    def new_outputs(self) -> str:
+        """Return the Kotlin expression that makes the object for its outputs."""
+        return f"{self.outputs_class}({', '.join(labels.name for labels in self.lists)})"
 
     @property
     def raw(self) -> tuple[Tensor, ...]:
@@ -131,6 +129,8 @@ class BindingsModel:
     version: str
     package: str  # as a package line wants it
     package_path: str  # as folders
+    runtime: str  # the package of the fixed files, as a package line wants it
+    runtime_path: str
     name: str  # the class
     api: Api
     calls: tuple[Call, ...]
@@ -150,16 +150,6 @@ class BindingsModel:
         kept = self.variables
         named = [t for call in self.calls for t in (*call.inputs, *(output.tensor for output in call.outputs))]
         return [*named, *([] if kept is None else [*kept.tensors, kept.assigned])]
-
-    @property
-    def dtypes(self) -> list[str]:
-        """Return every dtype in use, sorted: the class has code for these and no other."""
-        return sorted({tensor.dtype for tensor in self.tensors})
-
-    @property
-    def storages(self) -> list[Any]:
-        """Return every storage in use, by its array's name."""
-        return sorted({tensor.storage for tensor in self.tensors}, key=lambda storage: storage.array)
 
     @property
     def open(self) -> bool:
@@ -183,19 +173,8 @@ class BindingsModel:
         return {output.activation for call in self.calls for output in call.outputs if output.form in scored}
 
     @property
-    def quantized(self) -> list[str]:
-        """Return the array types that some output is dequantized from, sorted."""
-        outputs = [output for call in self.calls for output in call.outputs if output.form != "plain"]
-        return sorted({output.tensor.dtype for output in outputs})
-
-    @property
     def quantizers(self) -> list[tuple[str, Tensor]]:
         """Return the inputs that an app quantizes, numbers and not images, each behind its function's name."""
         scope = Scope()
         numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine and not tensor.open]
         return [(scope.take(f"quantize{upper_camel(one.const.replace('INPUT_', ''), 'Of')}"), one) for one in numbers]
-
-    @property
-    def lookups(self) -> list[str]:
-        """Return the dtypes that pixels become, sorted."""
-        return sorted({image.tensor.dtype for image in self.images})

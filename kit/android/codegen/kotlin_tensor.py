@@ -18,25 +18,15 @@ QUANTIZED = ("int8", "uint8", "int16", "int32")
 LARGEST = 2**31 - 1  # elements of an array on the JVM
 
 
-@dataclass(frozen=True)
-class Storage:
-    """How a dtype is kept on the JVM."""
-
-    array: str  # the Kotlin array
-    width: int  # bytes of one value in the model file
-    call: str  # the suffix of TensorBuffer's write... and read...; "" where it has none
-    view: str = ""  # the ByteBuffer view that java.nio has for it
-
-
-STORAGE = {
-    "float32": Storage("FloatArray", 4, "Float", "Float"),
-    "int32": Storage("IntArray", 4, "Int", "Int"),
-    "int64": Storage("LongArray", 8, "Long", "Long"),
-    # TensorBuffer has no uint8: writeInt8 copies its bytes unchecked, and they are the same bytes.
-    "uint8": Storage("ByteArray", 1, "Int8"),
-    "int8": Storage("ByteArray", 1, "Int8"),
-    "bool": Storage("BooleanArray", 1, "Boolean"),
-    "int16": Storage("ShortArray", 2, "", "Short"),
+# A dtype's array on the JVM. uint8 is the same bytes as int8.
+ARRAYS = {
+    "float32": "FloatArray",
+    "int32": "IntArray",
+    "int64": "LongArray",
+    "uint8": "ByteArray",
+    "int8": "ByteArray",
+    "bool": "BooleanArray",
+    "int16": "ShortArray",
 }
 
 
@@ -48,6 +38,11 @@ class Affine:
     zero_point: int
     low: int  # of the dtype
     high: int
+
+    @property
+    def kotlin(self) -> str:
+        """Return the Kotlin expression that makes it."""
+        return f"Affine({self.scale}, {self.zero_point}, {self.low}, {self.high})"
 
 
 @dataclass(frozen=True)
@@ -63,14 +58,9 @@ class Tensor:
     allowed: str = "0.0"  # an output's: how far it may be from the golden vectors, a Double
 
     @property
-    def storage(self) -> Storage:
-        """Return how Kotlin stores its dtype."""
-        return STORAGE[self.dtype]
-
-    @property
     def array(self) -> str:
         """Return the Kotlin type of its array."""
-        return self.storage.array
+        return ARRAYS[self.dtype]
 
     @property
     def open(self) -> bool:
@@ -122,12 +112,12 @@ def read_tensor(
 ) -> Tensor:
     """Return a tensor of signature.json. Raises ModelError or RecipeError for what that API cannot hold."""
     name, dtype, shape = entry.name, entry.dtype, entry.shape
-    if dtype not in STORAGE:
+    if dtype not in ARRAYS:
         raise ModelError(
             f"{name!r} is {dtype}, and no Kotlin is generated for that",
-            f"these are known: {', '.join(STORAGE)}; give the model another dtype there",
+            f"these are known: {', '.join(ARRAYS)}; give the model another dtype there",
         )
-    if not STORAGE[dtype].call and api == "compiled-model":
+    if dtype == "int16" and api == "compiled-model":
         raise RecipeError(
             f"{name!r} is {dtype}, which LiteRT's CompiledModel cannot hold in Kotlin",
             _INTERPRETER,

@@ -19,24 +19,27 @@ MOST_PARAMETERS = 120  # of a function; the JVM has 255 slots, and the suspendin
 # What the templates themselves name: nothing of a model may take these from them.
 CLASSES = words_of(
     """
-    Accelerator AbstractList AbstractMap Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
-    BooleanArray Buffer Byte ByteArray ByteBuffer ByteOrder CRC32 Call Char Check Color Companion CompiledModel
-    Context Dispatchers Double DoubleArray Engine Entry Environment Exception ExecutionException FileChannel
-    FileInputStream Float FloatArray Golden IllegalArgumentException IllegalStateException ImageInput Int IntArray
-    Interpreter InterpreterApi IOException List Long LongArray Lookup Map NoInputs Nothing Number Object Options Pair
-    Ranking Resampler ReentrantLock Score Section SelfTest Set Short ShortArray Slot Spec String System Tasks Tensor
-    TensorBuffer Test TfLite Throwable TimeoutException TimeUnit Triple Unit Variables
+    Accelerator AbstractList AbstractMap Affine Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
+    BooleanArray BundleModel BundleSpec Byte ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context
+    Double DoubleArray Engine Entry Enum Environment Exception Float FloatArray FloatLookup Golden
+    IllegalArgumentException IllegalStateException ImageFeed ImageInput Int IntArray Interpreter InterpreterApi
+    IOException JvmOverloads JvmStatic LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map Nothing
+    Number Object Options Pair PixelFeed Reals Resampler Score Section SelfTest SelfTester Set Short ShortArray
+    ShortLookup Slot Spec String System Tasks Tensor Test TfLite Throwable Top Triple Unit Variables
     """
 )
+# Of the class: what it inherits, what it names itself, and Kotlin's functions on every object.
 MEMBERS = words_of(
     """
-    all assets assign assignVariables attempts await bitmap call calls check checks close closed context create
-    dispatcher engine error fresh golden imageChecks index into input lock locked main model names output outputs
-    pixels quantize raw read readVariables record require rotationDegrees run scope selfTest slot spec threads use
-    values variables vectors write reader assigner i other real scores built before changed
-    accelerator with it to of name ordinal entries
+    accelerator also apply assets assigner assignVariables attempts awaitAssignVariables awaitReadVariables
+    awaitSelfTest classify close copy create dispatcher engine filled images let locked reader readVariables run
+    selfTest spec to use with withContext
     """
 )
+# Of a call: a parameter of one of these names would hide what its body uses.
+PARAMETERS = words_of("filled locked reuse rotationDegrees withContext")
+# Of what a call gives. Its properties are named in full where a function has a name of its own.
+RESULTS = words_of("copy")
 COLORS = {"grayscale": "GRAYSCALE", "rgb": "RGB", "bgr": "BGR"}
 
 
@@ -47,6 +50,12 @@ def class_name(bundle_id: str) -> str:
     return f"{name}Model" if name.casefold() in taken or name.casefold() in {"outputs"} else name
 
 
+def runtime_package(package: str, bundle_id: str) -> str:
+    """Return the package of the fixed files: below the bundle's own, and no other bundle's."""
+    own = package if package.rpartition(".")[2] == bundle_id else f"{package}.{bundle_id}"
+    return f"{own}.dropkit"
+
+
 def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> BindingsModel:
     """Return the values for the templates.
 
@@ -55,6 +64,7 @@ def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Bi
     """
     signature = model.signature
     package = model.package or f"com.example.{model.id}"
+    runtime = runtime_package(package, model.id)
     name = class_name(model.id)
     reader = _Reader(api, allowed, Scope([*CLASSES, name, "Outputs"]), model.labels)
     calls = [reader.main(signature.main)]
@@ -66,6 +76,8 @@ def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Bi
         version=model.version,
         package=package_name(package),
         package_path=package.replace(".", "/"),
+        runtime=package_name(runtime),
+        runtime_path=runtime.replace(".", "/"),
         name=name,
         api=api,
         calls=tuple(calls),
@@ -103,7 +115,7 @@ class _Reader:
 
     def main(self, entry: SignatureEntry) -> Call:
         verb = "classify" if any(output.classes for output in entry.outputs) else "run"
-        return self._call(entry, _Names("SIGNATURE", verb, "Outputs", ident="main"))
+        return self._call(entry, _Names("SIGNATURE", verb, "Outputs", ident="mainCall"))
 
     def other(self, entry: SignatureEntry, *, train: bool = False) -> Call:
         key = entry.key
@@ -116,7 +128,7 @@ class _Reader:
         return self._call(entry, names, train=train)
 
     def variables(self, entry: VariablesEntry) -> Variables:
-        scope = Scope([*MEMBERS, "copy", "size", "value", "field"])
+        scope = Scope(["field", "value"])
         tensors = tuple(
             read_tensor(
                 variable,
@@ -141,12 +153,12 @@ class _Reader:
         verb = names.verb if names.verb in {"run", "classify"} and not prefix else self.members.take(names.verb)
         self.members.take(verb)
         twin = self.members.take(f"await{verb[:1].upper()}{verb[1:]}")
-        parameters = Scope(MEMBERS)
+        parameters = Scope([*PARAMETERS, verb])
         inputs = tuple(
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(camel(tensor.name, "input"), ("Pixels", "Lookup", "Rotation", "Shape")),
+                parameters.take(camel(tensor.name, "input"), ("Feed", "Rotation", "Shape")),
                 self.api,
             )
             for tensor in entry.inputs
@@ -158,7 +170,6 @@ class _Reader:
             verb=verb,
             twin=twin,
             outputs_class=names.outputs,
-            outputs_ident=self.members.take(f"{names.outputs[:1].lower()}{names.outputs[1:]}Reused"),
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
             images=_images(entry, inputs),
@@ -167,13 +178,13 @@ class _Reader:
         )
 
     def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:
-        scope = Scope([*MEMBERS, "copy"])
+        scope = Scope(RESULTS)
         return tuple(self._output(output, f"{entry.key}/{output.name}", prefix, scope) for output in entry.outputs)
 
     def _output(self, entry: TensorEntry, place: str, prefix: str, scope: Scope) -> Output:
         name, classes = entry.name, entry.classes
         const = self.consts.take(f"{prefix}OUTPUT_{upper_snake(name, 'OF')}")
-        suffixes = ("Real", "Scores", "Score", "Top", "Ranking", "Yes", "Shape")
+        suffixes = ("Real", "Reals", "Scores", "Score", "Top", "Yes", "Shape")
         ident = scope.take(camel(name, "output"), suffixes)
         tensor = read_tensor(entry, const, ident, self.api, allowed=self.allowed.get(place, 0.0))
         labels = self._labels(classes.labels, tensor) if classes and classes.labels and name in self.texts else None

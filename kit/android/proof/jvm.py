@@ -50,7 +50,9 @@ def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compi
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
-    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module)
+    # As a library of an app: what is public says so, with its type.
+    explicit = ["-Xexplicit-api=strict"]
+    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module, options=explicit)
     runner = scratch / "Runner.kt"
     text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
     for word, name in (
@@ -65,8 +67,8 @@ def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compi
         [compiled.main, *classpath],
         compiled.tests,
         notify,
-        friends=[compiled.main],
         module=bindings.module,
+        options=[f"-Xfriend-paths={compiled.main}"],  # the tests see what is internal
     )
     return compiled
 

@@ -31,10 +31,10 @@ def compile_kotlin(
     out: Path,
     notify: Notify,
     *,
-    friends: Sequence[Path] = (),
     module: str = "dropkit",
+    options: Sequence[str] = (),
 ) -> None:
-    """Compile files and folders into a folder of classes. Classes of `friends` show their internal members, too.
+    """Compile files and folders into a folder of classes. options are the compiler's own.
 
     The module names a file in META-INF: two libraries of one app need two names.
 
@@ -45,7 +45,7 @@ def compile_kotlin(
         *(str(find_java()), *_JVM, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
         *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
         *("-module-name", module, "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
-        *([f"-Xfriend-paths={','.join(map(str, friends))}"] if friends else []),
+        *options,
         *map(str, sources),
     ]
     _compile(argv, "Kotlin")

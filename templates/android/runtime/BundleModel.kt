@@ -1,0 +1,92 @@
+package dropkit
+
+import android.content.res.AssetManager
+import java.io.IOException
+import java.util.concurrent.locks.ReentrantLock
+import kotlin.concurrent.withLock
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.withContext
+
+/** One accelerator that was tried. */
+public class Attempt internal constructor(
+    public val accelerator: Accelerator,
+    /** Why it does not run the model; null where it does. */
+    public val error: String?,
+) {
+    override fun toString(): String = "$accelerator: ${error ?: "runs"}"
+}
+
+/**
+ * A model that is loaded. Made by `create` of its class, which is slow: keep one and [close] it.
+ *
+ * Safe for several threads: one call runs at a time, others wait for it. After [close] every function throws
+ * [IllegalStateException], and so does a call for which the device has too little memory.
+ */
+public abstract class BundleModel internal constructor(
+    internal val assets: AssetManager,
+    internal val spec: BundleSpec,
+    internal val engine: Engine,
+) : AutoCloseable {
+    private val lock = ReentrantLock()
+    private var closed = false
+
+    // Stable since coroutines 1.9; older ones want the leave.
+    @OptIn(ExperimentalCoroutinesApi::class)
+    internal val dispatcher: CoroutineDispatcher = Dispatchers.Default.limitedParallelism(1)
+
+    /** The inputs of the main signature that images become. */
+    internal open val images: List<PixelFeed>
+        get() = listOf()
+
+    /** What was tried in which order, and why it did not work; the last one runs. */
+    public val attempts: List<Attempt>
+        get() = engine.attempts
+
+    /** What the model runs on. */
+    public val accelerator: Accelerator
+        get() = engine.attempts.last().accelerator
+
+    /**
+     * Runs the golden vectors, which only debug builds carry, and compares with the outputs that the model gave when it was built.
+     *
+     * The tolerances are those between CPU kernels: a GPU or an NPU that computes in float16 may miss them. It is slow
+     * and allocates. Variables that the model keeps are given back as they were.
+     *
+     * @param record takes each output as it came: number of the vector, "signature/output/name", bytes in little endian.
+     * @throws IOException where the app does not carry the golden vectors.
+     * @throws IllegalStateException where that file is damaged or of another model.
+     */
+    @JvmOverloads
+    public fun selfTest(record: ((vector: Int, output: String, raw: ByteArray) -> Unit)? = null): SelfTest = locked {
+        val golden = Golden(spec.golden, assets.open(spec.golden).use { it.readBytes() })
+        SelfTest(SelfTester(spec, engine, images, golden, record).checks(), "${spec.id} ${spec.version}, ${attempts.last()}")
+    }
+
+    /** [selfTest] off the calling thread. */
+    public suspend fun awaitSelfTest(): SelfTest = withContext(dispatcher) { selfTest() }
+
+    /** Frees the model and its buffers. A second time does nothing. */
+    override fun close() {
+        lock.withLock {
+            if (!closed) {
+                closed = true
+                engine.close()
+            }
+        }
+    }
+
+    internal inline fun <T> locked(block: () -> T): T = lock.withLock {
+        check(!closed) { "this ${javaClass.simpleName} is closed: create another" }
+        try {
+            block()
+        } catch (error: OutOfMemoryError) {
+            throw IllegalStateException("there is too little memory for a call of ${spec.id}: ${error.message}", error)
+        }
+    }
+}
+
+/** The lines of an asset: labels that are too many for an enum. */
+internal fun readLabels(assets: AssetManager, name: String): List<String> =
+    assets.open(name).use { it.readBytes().decodeToString().removeSuffix("\n").split('\n') }
