@@ -98,7 +98,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
     texts = {name: labels.texts for name, labels in plan.labels.items()}
-    app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts)
+    app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts, recipe.android.header or "")
     write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()

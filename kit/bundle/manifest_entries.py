@@ -113,12 +113,15 @@ class RecipeEntry:
     text: str
     runtime: str  # "litert:2.3.0"
     package: str | None = None
+    header: str = ""  # the comment at the top of the Kotlin
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> RecipeEntry:
         """Return the recipe of bundle.json. Raises KeyError where it names no runtime."""
         android = raw["android"]
-        return RecipeEntry(json.dumps(raw), str(android["runtime"]), android.get("package"))
+        return RecipeEntry(
+            json.dumps(raw), str(android["runtime"]), android.get("package"), str(android.get("header") or "")
+        )
 
 
 @dataclass(frozen=True)

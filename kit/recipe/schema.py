@@ -273,6 +273,12 @@ class Android(_Table):
         default="litert:2.3.0",
         description="the interpreter that the app links, or play:16.5.0 for Google Play services' own",
     )
+    header: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4000,
+        description="the comment at the top of the generated class and its test, such as a copyright; lines stay lines",
+    )
 
 
 class Checks(_Table):

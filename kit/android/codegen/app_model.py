@@ -19,6 +19,7 @@ class AppModel:
     runtime: str  # "litert:2.3.0"
     package: str | None = None  # None: com.example.<id>
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    header: str = ""  # of each file, lines of a comment
 
     @property
     def id(self) -> str:
@@ -34,4 +35,4 @@ class AppModel:
     def of_bundle(bundle: Bundle, manifest: Manifest) -> AppModel:
         """Return the model of a bundle that is there. Raises CheckError where a labels file is not as it was built."""
         labels = bundle_labels(bundle, manifest.signature)
-        return AppModel(manifest.signature, manifest.runtime, manifest.recipe.package, labels)
+        return AppModel(manifest.signature, manifest.runtime, manifest.recipe.package, labels, manifest.recipe.header)

@@ -138,6 +138,7 @@ class BindingsModel:
     variables: Variables | None
     flex: tuple[str, ...]
     resets: bool  # an operator keeps state, which is reset before each call
+    header: tuple[str, ...] = ()  # lines of a comment at the top of each file
 
     @property
     def main(self) -> Call:

@@ -115,6 +115,11 @@ def comment(text: str) -> str:
     return re.sub(r"^/|/$", "&#47;", shown) if len(shown) <= 200 else f"{shown[:200]}..."
 
 
+def line_comment(text: str) -> str:
+    """Return text for a comment that ends with its line."""
+    return "".join(_seen(char) for char in text).rstrip()
+
+
 def _seen(char: str) -> str:
     if not _HIDDEN.match(char):
         return char

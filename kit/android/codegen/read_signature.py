@@ -85,6 +85,7 @@ def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Bi
         variables=kept,
         flex=signature.flex,
         resets=signature.resets,
+        header=tuple(model.header.strip().splitlines()),
     )
 
 

@@ -49,7 +49,7 @@ def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
 
 def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     """Yield what the class uses of the fixed files."""
-    yield from ("Accelerator", "BundleModel", "BundleSpec", "Engine", "Spec", "Tensor", "createEngine")
+    yield from ("Accelerator", "BundleModel", "BundleSpec", "Engine", "Spec", "Tensor", "createEngine", "owning")
     outputs = [output for call in bindings.calls for output in call.outputs]
     if any(output.form in {"scores", "quantized"} for output in outputs) or bindings.quantizers or bindings.variables:
         yield "requireSize"

@@ -9,7 +9,7 @@ import numpy as np
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.kotlin_model import BindingsModel, Output
-from kit.android.codegen.kotlin_names import Scope, camel, comment, literal
+from kit.android.codegen.kotlin_names import Scope, camel, comment, line_comment, literal
 from kit.android.codegen.kotlin_tensor import Tensor
 from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COMPILED_MODEL, Api, api_for
@@ -21,7 +21,7 @@ from kit.errors import ModelError
 from kit.files import write_whole
 from kit.render import render_text
 
-FILTERS = {"kt": literal, "kdoc": comment}
+FILTERS = {"kt": literal, "kdoc": comment, "line": line_comment}
 
 _LOOKUPS = {"float32": "FloatLookup", "uint8": "ByteLookup", "int8": "ByteLookup", "int16": "ShortLookup"}
 _NARROW = {"ByteArray": ".toByte()", "ShortArray": ".toShort()", "IntArray": ""}

@@ -87,6 +87,14 @@ public abstract class BundleModel internal constructor(
     }
 }
 
+/** Makes the model that an engine is for. Where that fails, the engine is freed. */
+internal inline fun <T> owning(engine: Engine, make: (Engine) -> T): T = try {
+    make(engine)
+} catch (error: Throwable) {
+    engine.close()
+    throw error
+}
+
 /** The lines of an asset: labels that are too many for an enum. */
 internal fun readLabels(assets: AssetManager, name: String): List<String> =
     assets.open(name).use { it.readBytes().decodeToString().removeSuffix("\n").split('\n') }

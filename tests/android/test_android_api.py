@@ -1,0 +1,205 @@
+"""The generated class as an app calls it: names of the recipe, results that are the caller's, Java, and its length."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+from android_world import quiet, rerun_kotlin
+from hostile_signature import signed
+from worlds import ROOT, SUPPORT
+
+from kit.android.codegen.app_model import AppModel
+from kit.android.codegen.runtime_api import APIS, Api
+from kit.android.codegen.write_sources import render_bindings
+from kit.android.proof.jvm import runtime_properties
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.kotlin_sources import Bindings, find_bindings
+from kit.android.proof.tools import find_jar, find_java, kotlin
+from kit.render import templates
+from kit.shared.npz import save_npz
+
+LONGEST = 250  # lines of an image classifier's class
+# What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
+NAMES = tuple("scores top label size run close values fill copy index reuse into k main".split())
+STRICT = ["-Xexplicit-api=strict"]
+IMAGE = {
+    "name": "image",
+    "shape": [1, 224, 224, 3],
+    "dtype": "uint8",
+    "kind": "image",
+    "scale": 1 / 255,
+    "zero_point": 0,
+    "mean": [127.5],
+    "std": [127.5],
+    "color": "rgb",
+    "resize": "stretch",
+}
+
+
+def render(folder: Path, outputs: list[dict[str, object]], id: str, api: Api = "compiled-model") -> Bindings:  # noqa: A002
+    """Write the Kotlin of a model with one image and these outputs below folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    tolerances = {f"tolerance/{output['name']}": np.array(0.0) for output in outputs}
+    save_npz(folder / "golden.npz", tolerances)
+    signature = signed({"signature": "serve", "inputs": [IMAGE], "outputs": outputs}, id)
+    labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
+    render_bindings(folder, AppModel(signature, "litert:2.3.0", None, labels), api, folder / "golden.npz")
+    return find_bindings(folder)
+
+
+def classes(name: str) -> dict[str, object]:
+    """Return an output of three classes."""
+    return {
+        "name": name,
+        "shape": [1, 3],
+        "dtype": "float32",
+        "kind": "classes",
+        "labels": f"{name}.txt",
+        "activation": "none",
+    }
+
+
+def test_outputs_have_the_names_that_the_recipe_gives_them(tmp_path: Path, android_tools: None) -> None:
+    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers")
+    text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
+    # `copy` is the function that every result has.
+    wanted = {name: "copyValue" if name == "copy" else name for name in NAMES}
+    for name in wanted.values():
+        assert f"public val {name}: FloatArray" in text
+        assert f"public fun {name}Top(" in text
+    compile_kotlin(bindings.sources, desktop_classpath(quiet), tmp_path / "classes", quiet, options=STRICT)
+
+
+def test_a_classifier_of_images_is_a_short_class(tmp_path: Path) -> None:
+    for api in APIS:
+        bindings = render(tmp_path / api, [classes("flower")], "flowers", api)
+        text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
+        assert len(text.splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_what_does_not_depend_on_the_model_is_the_same_but_for_its_package(tmp_path: Path, api: Api) -> None:
+    one, other = (
+        render(tmp_path / "one", [classes("a")], "one", api),
+        render(tmp_path / "two", [classes("b")], "two", api),
+    )
+    fixed = templates() / "android" / "runtime"
+    for bindings, package in ((one, "com.example.one.dropkit"), (other, "com.example.two.dropkit")):
+        files = [path for path in bindings.sources if path.parent.name == "dropkit"]
+        assert len(files) >= 8
+        for path in files:
+            line, _, rest = path.read_text("utf-8").partition("\n")
+            assert line == f"package {package}"
+            assert (fixed / path.name).read_text("utf-8") == f"package dropkit\n{rest}"
+
+
+def test_the_recipes_header_stands_above_the_class_and_its_test(tmp_path: Path) -> None:
+    save_npz(tmp_path / "golden.npz", {"tolerance/y": np.array(0.0)})
+    header = "\nCopyright © 2026 me@example.com\n\nSPDX-License-Identifier: MIT */ \u2028class Evil\n"
+    signature = signed({"inputs": [IMAGE], "outputs": [classes("y")]}, "one")
+    model = AppModel(signature, "litert:2.3.0", None, {"y": ["a", "b", "c"]}, header)
+    render_bindings(tmp_path, model, "compiled-model", tmp_path / "golden.npz")
+    bindings = find_bindings(tmp_path)
+    for path in (bindings.sources[0], bindings.tests[0]):
+        assert path.read_text("utf-8").split("\n")[:5] == [
+            "// Copyright © 2026 me@example.com",
+            "//",
+            "// SPDX-License-Identifier: MIT */",
+            "// class Evil",
+            "// Made by dropkit from the bundle one 1.0.0. A new build of the bundle replaces this file.",
+        ]
+
+
+def test_a_bundle_in_a_package_of_several_keeps_its_fixed_files_apart(tmp_path: Path) -> None:
+    for id_ in ("one", "two"):
+        save_npz(tmp_path / "golden.npz", {"tolerance/y": np.array(0.0)})
+        model = AppModel(
+            signed({"inputs": [IMAGE], "outputs": [classes("y")]}, id_),
+            "litert:2.3.0",
+            "org.app",
+            {"y": ["a", "b", "c"]},
+        )
+        render_bindings(tmp_path, model, "compiled-model", tmp_path / "golden.npz")
+    found = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("BundleModel.kt"))
+    assert found == [f"src/main/kotlin/org/app/{id_}/dropkit/BundleModel.kt" for id_ in ("one", "two")]
+
+
+# ---------------------------------------------------------------- callers
+
+
+def test_results_are_the_callers_own_and_cost_nothing_where_they_are_given_back(
+    digits_bundle: Path, tmp_path: Path, android_tools: None
+) -> None:
+    bindings = find_bindings(digits_bundle)
+    program = tmp_path / "Program.kt"
+    program.write_text((SUPPORT / "android" / "Results.kt").read_text("utf-8"), "utf-8")
+    compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), tmp_path / "classes", quiet)
+    printed = rerun_kotlin(tmp_path, properties={"dropkit.assets": str(bindings.assets[0])})
+    assert printed.splitlines() == [
+        "own true true true",
+        "other true",
+        "reused true true",
+        "list true true",
+        "more 10 10 0",
+        "sorted true",
+        "bytes 0 0",
+    ]
+
+
+def test_a_caller_in_java_compiles_and_runs(digits_bundle: Path, tmp_path: Path, android_tools: None) -> None:
+    bindings = find_bindings(digits_bundle)
+    compiled = tmp_path / "classes"
+    compile_kotlin(bindings.sources, desktop_classpath(quiet), compiled, quiet)
+    tool = kotlin(quiet)
+    jars = [compiled, desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
+    path = os.pathsep.join(map(str, jars))
+    javac = [str(find_java("javac")), "-Xlint:all", "-proc:none", "-d", str(compiled), "-cp", path]
+    subprocess.run([*javac, str(SUPPORT / "android" / "Caller.java")], check=True)
+    assets = os.pathsep.join(map(str, bindings.assets))
+    argv = [str(find_java()), *runtime_properties(quiet), f"-Ddropkit.assets={assets}", "-cp", path, "Caller"]
+    printed = subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+    best, reused, about, passed = printed.splitlines()
+    assert re.fullmatch(r"3 \d true", best)
+    assert reused == "true true"
+    assert about == "10 digit CPU"
+    assert passed == "true"
+
+
+# ---------------------------------------------------------------- what the docs say
+
+
+def snippets(language: str) -> list[str]:
+    """Return the code of that language in README and docs, and in Kotlin README's line of code."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    texts = [path.read_text("utf-8") for path in pages]
+    found = [code for text in texts for code in re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)]
+    inline = re.findall(r"`(Digits\.create\(.*?)`", texts[0])
+    assert found and inline
+    return [*found, *inline] if language == "kotlin" else found
+
+
+def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None) -> None:
+    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
+    digits = render(tmp_path / "digits", [classes("digit")], "digits")
+    source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
+    shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
+    of_kotlin, of_java = (
+        sorted(shown | {"com.example.digits.Digits"}),
+        sorted(shown | {"com.example.flowers.dropkit.Score"}),
+    )
+    given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers"
+    functions = [f"fun snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("kotlin"))]
+    suppressed = '@file:Suppress("ALL")\n'  # of what a snippet leaves unused
+    source.write_text(suppressed + "".join(f"import {name}\n" for name in of_kotlin) + "\n".join(functions), "utf-8")
+    compile_kotlin([*bindings.sources, *digits.sources, source], desktop_classpath(quiet), out, quiet)
+    given = "Context context, Bitmap bitmap"
+    methods = [f"static void snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("java"))]
+    text = "".join(f"import {name};\n" for name in of_java) + f"class Snippets {{\n{''.join(methods)}}}\n"
+    java.write_text(text, "utf-8")
+    path = os.pathsep.join(map(str, [out, desktop_jar(quiet), kotlin(quiet).stdlib]))
+    subprocess.run([str(find_java("javac")), "-proc:none", "-d", str(out), "-cp", path, str(java)], check=True)
