@@ -69,12 +69,8 @@ class ImageInput:
     crop: bool
     mean: str  # a FloatArray, one value a channel
     std: str
+    feed: str  # the property that turns bitmaps into it
     rotation: str  # the parameter for its rotation
-
-    @property
-    def feed(self) -> str:
-        """Return the property that turns bitmaps into it."""
-        return f"{self.tensor.ident}Feed"
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ CLASSES = words_of(
 MEMBERS = words_of(
     """
     accelerator also apply assets assigner assignVariables attempts awaitAssignVariables awaitReadVariables
-    awaitSelfTest classify close copy create dispatcher engine filled images let locked reader readVariables run
-    selfTest spec to use with withContext
+    awaitSelfTest classify close copy create dispatcher engine filled images let locked mainCall reader readVariables
+    run selfTest spec to use with withContext
     """
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
@@ -159,7 +159,7 @@ class _Reader:
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(camel(tensor.name, "input"), ("Feed", "Rotation", "Shape")),
+                parameters.take(camel(tensor.name, "input"), ("Rotation", "Shape")),
                 self.api,
             )
             for tensor in entry.inputs
@@ -173,10 +173,37 @@ class _Reader:
             outputs_class=names.outputs,
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
-            images=_images(entry, inputs),
+            images=self._images(entry, inputs),
             prefix="" if not prefix else f"{entry.key}/",
             train=train,
         )
+
+    def _images(self, entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[ImageInput, ...]:
+        """Return how bitmaps become the inputs of kind image, of which one call takes one."""
+        fillable = [
+            (given.image, tensor)
+            for given, tensor in zip(entry.inputs, tensors, strict=True)
+            if given.image and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
+        ]
+        images = []
+        for image, tensor in fillable:
+            height, width, *channels = tensor.shape[1:]
+            count = channels[0] if channels else 1
+            images.append(
+                ImageInput(
+                    tensor,
+                    width,
+                    height,
+                    count,
+                    color=COLORS[image.color],
+                    crop=image.resize == "crop",
+                    mean=float_array(image.mean, count),
+                    std=float_array(image.std, count),
+                    feed=self.members.take(f"{tensor.ident}Feed"),
+                    rotation="rotationDegrees" if len(fillable) == 1 else f"{tensor.ident}Rotation",
+                )
+            )
+        return tuple(images)
 
     def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:
         scope = Scope(RESULTS)
@@ -221,33 +248,6 @@ def _form(entry: TensorEntry, tensor: Tensor) -> str:
     if scores and tensor.count == tensor.shape[-1]:
         return "yes" if tensor.count == 1 else "scores"
     return "quantized" if tensor.affine else "plain"
-
-
-def _images(entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[ImageInput, ...]:
-    """Return how bitmaps become the inputs of kind image, of which one call takes one."""
-    fillable = [
-        (given.image, tensor)
-        for given, tensor in zip(entry.inputs, tensors, strict=True)
-        if given.image and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
-    ]
-    images = []
-    for image, tensor in fillable:
-        height, width, *channels = tensor.shape[1:]
-        count = channels[0] if channels else 1
-        images.append(
-            ImageInput(
-                tensor,
-                width,
-                height,
-                count,
-                color=COLORS[image.color],
-                crop=image.resize == "crop",
-                mean=float_array(image.mean, count),
-                std=float_array(image.std, count),
-                rotation="rotationDegrees" if len(fillable) == 1 else f"{tensor.ident}Rotation",
-            )
-        )
-    return tuple(images)
 
 
 def _fillable(tensor: Tensor) -> bool:
