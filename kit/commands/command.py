@@ -114,6 +114,14 @@ def end_quietly() -> NoReturn:
     raise SystemExit(128 + signal.SIGPIPE)
 
 
+def words_behind_dashes() -> list[str]:
+    """Return what is behind `--` on this process's command line, each word as the shell gave it.
+
+    Invoke's context has these words joined by spaces: that says no longer where a name ends.
+    """
+    return sys.argv[sys.argv.index("--") + 1 :] if "--" in sys.argv else []
+
+
 def recipe_file(name: str) -> Path:
     """Return the recipe's file; a folder stands for the recipe.toml in it."""
     return Path(name) / "recipe.toml" if Path(name).is_dir() else Path(name)

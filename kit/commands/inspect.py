@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.commands.command import command, print_json
+from kit.commands.command import command, print_json, words_behind_dashes
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -25,27 +25,31 @@ def emulate(
     variables: bool = False,
     load: str = "",
     save: str = "",
+    golden: bool = False,
+    threads: int = 0,
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
     """Run a bundle on a LiteRT interpreter: on its golden vectors, or on files.
 
-    Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png b.png
-    --signature KEY runs them through another signature. --variables shows the variables that the model keeps;
+    Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png 'my photo.png' album
+    Every word behind `--` is a file, also one that begins with a dash. A folder stands for the images, .npz, .npy, .raw
+    and .bin files in it, sorted by name, without hidden files and subfolders. A quoted 'album/*.png' is expanded.
+    A file that cannot be used is one line on stderr, and an entry of "errors" in --json; the outputs of the others are
+    printed, and the exit code is 2. --save then writes nothing.
+    --signature KEY runs the files through another signature. --golden replays the golden vectors, with files too.
+    --threads N gives the interpreter so many threads. --variables shows the variables that the model keeps;
     --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
     --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
     --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
     vector is off.
     """
-    import shlex
-
     from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
 
+    files = [*input, *words_behind_dashes()]
     arguments = [
-        *input,
-        *shlex.split(ctx.remainder or ""),
         *(["--json"] if json else []),
         *(["--top", str(top)] if top else []),
         *(["--benchmark"] if benchmark else []),
@@ -53,6 +57,9 @@ def emulate(
         *(["--variables"] if variables else []),
         *(["--load", load] if load else []),
         *(["--save", save] if save else []),
+        *(["--golden"] if golden else []),
+        *(["--threads", str(threads)] if threads else []),
+        *(["--", *files] if files else []),
     ]
     with unchanged(Path(bundle)):
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)

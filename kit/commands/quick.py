@@ -32,14 +32,8 @@ def run_plain(words: Sequence[str]) -> bool:
             command, values = _read(words)
         except _NotPlainError:
             return False
-        command(_Context(), **values)
+        command(None, **values)  # no command reads Invoke's context
     return True
-
-
-class _Context:
-    """What a command reads of Invoke's context."""
-
-    remainder = ""  # what was behind `--`
 
 
 class _NotPlainError(Exception):

@@ -68,7 +68,7 @@ _HARNESS = """\
 ## The harness of a bundle
 
 `emulate/emulate.py` in a bundle prints one line, `emulate: what is wrong; what to do`, and ends with 2, or with 5 where
-something is not installed:
+something is not installed. An INPUT that cannot be used is such a line behind the outputs of the others:
 
 """
 

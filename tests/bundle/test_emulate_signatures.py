@@ -269,6 +269,17 @@ def test_a_size_that_the_model_cannot_take_is_exchanged_for_another(made: Made) 
     assert desk.run(desk.save("a.npy", image=np.ones((7, 11, 3), np.uint8))).returncode == 0
 
 
+def test_a_size_that_the_model_cannot_take_between_two_that_it_can_is_one_line(made: Made) -> None:
+    desk = made.bundle("edges")
+    sizes = {"a.npy": (7, 11, 3), "b.npy": (2, 2, 3), "c.npy": (5, 9, 3)}
+    files = [desk.save(name, image=np.ones(size, np.uint8)) for name, size in sizes.items()]
+    done = desk.run(*files, "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, [error["input"] for error in report["errors"]]) == (2, [str(files[1])])
+    assert re.fullmatch(rf"emulate: {files[1]}: .* cannot run .* of image \[1, 2, 2, 3\]: .*; .*\n", done.stderr)
+    assert report["results"] == desk.report(files[0], files[2])["results"]
+
+
 def test_bytes_that_fill_no_shape_are_refused(made: Made) -> None:
     (made.place / "a.raw").write_bytes(b"12345")
     path = made.place / "a.raw"
@@ -490,6 +501,24 @@ def test_a_state_that_cannot_be_written_leaves_nothing_behind(learner: Desk) -> 
         assert_one_clear_line(learner.run("--save", learner.inputs / name), 2, message)
     assert [path.name for path in learner.inputs.iterdir()] == ["folder"]
     assert learner.run("--save", learner.inputs / "a.npz").returncode == 0
+
+
+def test_a_state_of_half_of_the_files_is_not_saved(learner: Desk) -> None:
+    x = learner.save("x.npz", x=learner.golden["input/x"][0], gain=np.float32(1))
+    state = learner.inputs / "state.npz"
+    done = learner.run(x, learner.inputs / "none.npz", "--save", state)
+    assert (done.returncode, state.exists(), "saved" in done.stdout) == (2, False, False)
+    assert str(x) in done.stdout
+    assert learner.report(x, "--save", state)["saved"] == str(state)
+
+
+def test_a_folder_for_several_inputs_stands_for_its_npz_files(learner: Desk) -> None:
+    (learner.inputs / "album").mkdir()
+    learner.save("album/b.npy", x=learner.golden["input/x"][0])
+    asked = learner.run("album")
+    assert_one_clear_line(asked, 2, "album: no file in this folder ends in .npz; name a folder")
+    learner.save("album/a.npz", x=learner.golden["input/x"][0], gain=np.float32(1))
+    assert [result["input"] for result in learner.report("album")["results"]] == ["album/a.npz"]
 
 
 @pytest.mark.parametrize("option", [["--variables"], ["--load", "a.npz"], ["--save", "a.npz"]])

@@ -37,6 +37,7 @@ ARROWS = {
     "model": "bundle errors files signature",
     "feed": "errors files tensor",
     "inputs": "calls errors feed files signature tensor",
+    "input_files": "errors signature",
     "outputs": "files report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
@@ -44,10 +45,11 @@ ARROWS = {
     "training": "calls golden interpreter outputs report signature",
     "state": "errors files interpreter outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
+    "run_inputs": "errors input_files inputs interpreter outputs report signature",
     "benchmark": "files interpreter report signature",
     "text": "report",
     "options": "benchmark bundle errors",
-    "command": "benchmark bundle calls errors files golden inputs interpreter model options outputs replay report"
+    "command": "benchmark bundle calls errors files golden inputs interpreter model options replay report run_inputs"
     " signature state text",
 }
 LIBRARIES = {"numpy", "PIL", "preprocess"}

@@ -31,13 +31,18 @@ def runs(desk: Desk, *arguments: object) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_name_that_is_not_there_is_checked_and_a_folder_gives_its_files(desk: Desk) -> None:
-    image = desk.image(0)
-    assert refused(desk, desk.inputs / "digitt.png") == "check the name"
-    runs(desk, image)
-    step = refused(desk, desk.inputs)
-    assert step == f"name its files: {desk.inputs / '*'}"
-    runs(desk, *sorted(desk.inputs.glob("*")))
+@pytest.mark.parametrize(("wrong", "right"), [("digitt.png", "digit.png"), ("*.pgn", "*.png")])
+def test_a_name_that_is_not_there_is_checked(desk: Desk, wrong: str, right: str) -> None:
+    desk.image(0)
+    assert refused(desk, desk.inputs / wrong) == "check the name"
+    runs(desk, desk.inputs / right)
+
+
+def test_a_folder_without_files_to_read_is_exchanged_for_one_that_has_them(desk: Desk) -> None:
+    (desk.inputs / "album").mkdir()
+    desk.image(0, "album/digit.png")
+    assert refused(desk, desk.inputs) == "name a folder that has such files"
+    runs(desk, desk.inputs / "album")
 
 
 INPUTS: dict[str, tuple[Callable[[Desk], Path], Callable[[Desk], Path]]] = {

@@ -254,10 +254,10 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_harness_remedies.py::test_a_file_of_another_model_runs_when_the_bundle_is_built_again": (
         "build the bundle again, or run: <INSTALL>",
     ),
-    "bundle/test_harness_remedies.py::test_a_name_that_is_not_there_is_checked_and_a_folder_gives_its_files": (
-        "check the name",
-        "name its files: <path>",
+    "bundle/test_harness_remedies.py::test_a_folder_without_files_to_read_is_exchanged_for_one_that_has_them": (
+        "name a folder that has such files",
     ),
+    "bundle/test_harness_remedies.py::test_a_name_that_is_not_there_is_checked": ("check the name",),
     "bundle/test_harness_remedies.py::test_a_package_that_is_missing_is_there_after_the_command_that_is_printed": (
         "run: <INSTALL>",
         "run: <install>",

@@ -3,6 +3,7 @@
 
     python emulate.py                     replay the golden vectors: 0 = as built, 4 = something is off
     python emulate.py seven.png           label an image
+    python emulate.py album 'more/*.jpg'  label the images in a folder, and those that match a pattern
     python emulate.py test.npz --json     arrays by input name, alone or as a batch on axis 0
     python emulate.py --benchmark         and how long one call takes here
     python emulate.py new.npz --signature train --save state.npz
@@ -16,12 +17,22 @@ and quantized; float arrays are normalized values and are only quantized. For an
 real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as
 -1 any size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
 
+A folder stands for the files in it that this model can read, sorted by name: .npz, .npy, .raw, .bin, and images
+(.png .jpg .jpeg .bmp .webp .gif .tif .tiff). Hidden files and subfolders are left out. A pattern (* ? [...], and
+** for any number of folders) that the shell did not expand stands for the files that match it. Behind -- every
+word is an INPUT, also one that begins with a dash.
+
+If an INPUT cannot be used, the outputs of the others are printed first, then one line on stderr for each such
+INPUT, and the exit code is 2. In --json, "errors" lists them as {"input", "error", "hint"}, and "results" has only
+the others; where all INPUTs can be used, there is no "errors". With such an INPUT, --save writes nothing.
+
 STATE is an .npz with one array for each variable that the model keeps. The golden vectors are replayed with the
 variables as built, whatever --load says, and leave them so.
 
 Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for images, preprocess.py
 beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be used; 4 a golden
-vector is off; 5 a package is missing, or no interpreter of pip can run this model; 130 interrupted.
+vector is off, whatever the INPUTs; 5 a package is missing, or no interpreter of pip can run this model; 130
+interrupted.
 """
 
 import sys

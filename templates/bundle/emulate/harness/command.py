@@ -12,16 +12,16 @@ from pathlib import Path
 from .benchmark import benchmark
 from .bundle import Bundle
 from .calls import call_of
-from .errors import INTERRUPTED, OFF, EmulateError, one_line
+from .errors import INTERRUPTED, OFF, USAGE, EmulateError, one_line
 from .files import Arrays
 from .golden import read_golden
 from .inputs import read_input
-from .interpreter import Runner, ask, load_runner, quiet
+from .interpreter import Runner, load_runner, quiet
 from .model import Model, read_model
 from .options import Options, parse
-from .outputs import read_outputs
 from .replay import replay
 from .report import Interpreter, Report, Result
+from .run_inputs import run_inputs
 from .signature import Signature
 from .state import assign, read_state, save_state, variables_of
 from .text import lines_of
@@ -34,9 +34,8 @@ def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
         options = parse(bundle, argv, more)
         with quiet():
             report = emulate(bundle, options)
-        text = json.dumps(report.to_json(), indent=2) if options.json else "\n".join(lines_of(report))
-        _write(text + "\n")
-        return OFF if report.replay is not None and not report.replay.passed else 0
+        _write(_text(report, as_json=options.json))
+        return _end(report)
     except EmulateError as error:
         return _fail(f"{one_line(error)}; {error.hint}", error.code)
     except KeyboardInterrupt:
@@ -64,7 +63,7 @@ def emulate(bundle: Bundle, options: Options) -> Report:
     report = _run_inputs(report, model, signature, runner, options)
     if options.variables and kept:
         report = replace(report, variables=variables_of(kept, runner))
-    if options.save and kept:
+    if options.save and kept and not report.errors:  # half of the INPUTs are not what was asked for
         save_state(options.save, kept, runner)
         report = replace(report, saved=str(options.save))
     return report
@@ -73,20 +72,17 @@ def emulate(bundle: Bundle, options: Options) -> Report:
 def _run_inputs(report: Report, model: Model, signature: Signature, runner: Runner, options: Options) -> Report:
     """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
     if options.inputs:
-        results = [result for path in options.inputs for result in _run_input(path, signature, runner, options.top)]
-        report = replace(report, results=tuple(results))
-    if options.runs:
-        first = next(read_input(options.inputs[0], signature)).feed if options.inputs else _vector(model, signature)
+        results, errors = run_inputs(options.inputs, signature, runner, options.top)
+        report = replace(report, results=results, errors=errors)
+    if options.runs and (report.results or not options.inputs):
+        first = _first(report.results[0], signature) if report.results else _vector(model, signature)
         report = replace(report, benchmark=benchmark(runner, signature, first, options.runs))
     return report
 
 
-def _run_input(path: Path, signature: Signature, runner: Runner, top: int) -> list[Result]:
-    """Return one result for each call that an INPUT is enough for. Raises EmulateError."""
-    return [
-        Result(sample.source, sample.index, read_outputs(signature, ask(runner, signature, sample.feed), top))
-        for sample in read_input(path, signature)
-    ]
+def _first(result: Result, signature: Signature) -> Arrays:
+    """Return what the first call of a result's INPUT is fed: [rows, *sample] of each input in its tensor's dtype."""
+    return next(read_input(Path(result.input), signature)).feed
 
 
 def _find_signature(model: Model, key: str | None) -> Signature:
@@ -109,6 +105,22 @@ def _vector(model: Model, signature: Signature) -> Arrays:
         raise EmulateError(f"{signature.key} has no golden vector to time", "give an INPUT") from error
 
 
+def _text(report: Report, *, as_json: bool) -> str:
+    """Return what goes to stdout: nothing where there is nothing but errors, and no script reads them."""
+    if as_json:
+        return json.dumps(report.to_json(), indent=2) + "\n"
+    return "" if report.found_nothing else "".join(f"{line}\n" for line in lines_of(report))
+
+
+def _end(report: Report) -> int:
+    """Say which INPUTs cannot be used, behind what the others gave; return the exit code."""
+    for error in report.errors:
+        sys.stderr.write((error.trace if _debugging() else "") + f"emulate: {error.line}\n")
+    if report.replay is not None and not report.replay.passed:
+        return OFF
+    return USAGE if report.errors else 0
+
+
 def _write(text: str) -> None:
     """Write text to stdout whole. Raises EmulateError where it cannot."""
     with contextlib.suppress(AttributeError):
@@ -123,7 +135,11 @@ def _write(text: str) -> None:
 
 
 def _fail(message: str, code: int) -> int:
-    if "--debug" in sys.argv:
+    if _debugging():
         traceback.print_exc()
     sys.stderr.write(f"emulate: {message}\n")
     return code
+
+
+def _debugging() -> bool:
+    return "--debug" in sys.argv

@@ -30,6 +30,6 @@ def refused(path: Path, why: str) -> EmulateError:
     return EmulateError(f"{path}: {why}", "emulate.py --help has what an INPUT may be")
 
 
-def one_line(error: BaseException) -> str:
+def one_line(error: BaseException | str) -> str:
     """Return an error's text on one line of at most 400 characters, or its type's name where it has none."""
     return " ".join(str(error).split())[:400] or type(error).__name__

@@ -1,4 +1,4 @@
-"""Read an INPUT of the command line as samples: an image, .npz, .npy, or a tensor's raw bytes."""
+"""Read a file as samples: an image, .npz, .npy, or a tensor's raw bytes."""
 
 import math
 import shlex
@@ -27,11 +27,7 @@ class Sample:
 
 
 def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
-    """Yield the samples of one INPUT. Raises EmulateError."""
-    if not path.exists():
-        raise EmulateError(f"{path}: there is no such file", "check the name")
-    if path.is_dir():
-        raise EmulateError(f"{path}: it is a folder", f"name its files: {path / '*'}")
+    """Yield the samples of one file. Raises EmulateError."""
     suffix = path.suffix.lower()
     if suffix == ".npz":
         yield from _samples(path, signature, _arrays(path, signature))

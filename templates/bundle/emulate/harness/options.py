@@ -1,6 +1,8 @@
 """The command line of emulate.py as values."""
 
 import argparse
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -44,13 +46,16 @@ class _Parser(argparse.ArgumentParser):
 def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
     """Return the options. more: what --help says behind the list of them. Raises EmulateError."""
     parser = _parser(bundle, more)
-    given = parser.parse_intermixed_args(argv)
-    inputs, runs = list(given.inputs), given.benchmark
+    own, behind = _split(sys.argv[1:] if argv is None else argv)
+    given = parser.parse_intermixed_args(own)
+    inputs, runs = [*given.inputs, *behind], given.benchmark
     if runs is not None and not runs.lstrip("-").isdecimal():
         # `--benchmark seven.png`: argparse cannot know that this is an INPUT.
         inputs.insert(0, runs)
         runs = str(RUNS)
     runs = None if runs is None else int(runs)
+    if "" in inputs:
+        parser.error("the name of an INPUT is empty")
     if given.signature is not None and not (inputs or runs):
         parser.error(f"--signature {given.signature} is for an INPUT, and there is none")
     for name, value in (("top", given.top), ("threads", given.threads), ("benchmark", runs)):
@@ -70,10 +75,19 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
     )
 
 
+def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the words before `--`, and those behind it: INPUTs, whatever their names begin with."""
+    # argparse reads intermixed words twice, the second time without `--`: -odd.png would be an option then.
+    at = words.index("--") if "--" in words else len(words)
+    return words[:at], words[at + 1 :]
+
+
 def _parser(bundle: Bundle, more: str) -> _Parser:
     parser = _Parser(prog="emulate.py", description=ABOUT, epilog=more)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="an image, .npz, .npy, .raw or .bin")
+    parser.add_argument(
+        "inputs", metavar="INPUT", nargs="*", help="an image, .npz, .npy, .raw or .bin, or a folder of them"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="how many classes (default 5)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="for the interpreter (default 1)")

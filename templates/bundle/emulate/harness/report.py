@@ -195,6 +195,24 @@ class Result:
 
 
 @dataclass(frozen=True)
+class InputError:
+    """An INPUT that cannot be used: what is wrong with it, and the next step."""
+
+    input: str
+    error: str  # without the INPUT's name
+    hint: str
+    trace: str = ""  # for --debug
+
+    @property
+    def line(self) -> str:
+        """All of it on one line, whatever the INPUT's name has in it."""
+        return f"{' '.join(self.input.splitlines())}: {self.error}; {self.hint}"
+
+    def to_json(self) -> Json:
+        return {"input": self.input, "error": self.error, "hint": self.hint}
+
+
+@dataclass(frozen=True)
 class Variable:
     """A kept variable as it is now."""
 
@@ -227,9 +245,15 @@ class Report:
     replay: Replay | None = None
     loaded: str | None = None
     results: tuple[Result, ...] | None = None
+    errors: tuple[InputError, ...] = ()
     benchmark: Benchmark | None = None
     variables: tuple[tuple[str, Variable], ...] | None = None  # by name
     saved: str | None = None
+
+    @property
+    def found_nothing(self) -> bool:
+        """Whether all that was asked for are INPUTs, and none can be used."""
+        return not any((self.replay, self.results, self.benchmark, self.variables, self.saved))
 
     def to_json(self) -> Json:
         plain: Json = {"bundle": self.bundle, "version": self.version, "kit": self.kit, "runtime": asdict(self.runtime)}
@@ -238,6 +262,7 @@ class Report:
         parts: Json = {
             "loaded": self.loaded,
             "results": None if self.results is None else [result.to_json() for result in self.results],
+            "errors": [error.to_json() for error in self.errors] or None,
             "benchmark": None if self.benchmark is None else asdict(self.benchmark),
             "variables": None if self.variables is None else variables,
             "saved": self.saved,
