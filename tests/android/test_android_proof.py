@@ -312,16 +312,16 @@ _DIES = """package com.example.dies
 
 import android.content.Context
 
-class Dies : AutoCloseable {
-    fun selfTest(record: ((vector: Int, output: String, raw: ByteArray) -> Unit)? = null): Int {
+public class Dies : AutoCloseable {
+    public fun selfTest(record: ((vector: Int, output: String, raw: ByteArray) -> Unit)? = null): Int {
         record?.invoke(0, "f/output/y", ByteArray(0))
         return 0
     }
 
     override fun close() {}
 
-    companion object {
-        fun create(context: Context): Dies {
+    public companion object {
+        public fun create(context: Context): Dies {
             val how = context.assets.open("how.txt").use { it.readBytes().decodeToString() }
             while (how == "hang") Thread.sleep(50)
             val field = Class.forName("sun.misc.Unsafe").getDeclaredField("theUnsafe").also { it.isAccessible = true }
