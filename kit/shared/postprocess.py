@@ -125,11 +125,13 @@ def sigmoid(x: NDArray[Any]) -> Floats:
     return np.asarray(np.where(exact < 0, small, 1.0) / (1.0 + small), np.float32)
 
 
-def on_frame(points: NDArray[Any], placement: Sequence[float]) -> NDArray[np.float64]:
-    """Return float64 [n, 2] in the frame's pixels of normalized points [n, 2], x before y, of any float dtype."""
+def on_frame(points: NDArray[Any], placement: Sequence[float]) -> Floats:
+    """Return float32 [n, 2] in the frame's pixels of normalized points, float32 [n, 2], x before y."""
     a, b, c, d, e, f = placement
     x, y = points[:, 0].astype(np.float64), points[:, 1].astype(np.float64)
-    return np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1)
+    with np.errstate(all="ignore"):
+        placed = np.stack([a * x + b * y + c, d * x + e * y + f], axis=-1).astype(np.float32)
+    return np.asarray(placed + np.float32(0))  # -0 becomes 0
 
 
 def boxes_on_frame(corners: NDArray[Any], placement: Sequence[float]) -> Floats:
@@ -138,8 +140,7 @@ def boxes_on_frame(corners: NDArray[Any], placement: Sequence[float]) -> Floats:
     Two opposite corners are mapped and sorted. A box may reach over the frame's edge.
     """
     one, other = on_frame(corners[:, :2], placement), on_frame(corners[:, 2:], placement)
-    ends = np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=-1)
-    return np.asarray(ends.astype(np.float32) + np.float32(0))
+    return np.concatenate([np.minimum(one, other), np.maximum(one, other)], axis=-1)
 
 
 def segment(values: NDArray[Any], activation: str = "none", threshold: float = 0.5) -> Ints:
@@ -251,8 +252,7 @@ def seen(points: NDArray[Any], threshold: float | None) -> NDArray[np.bool_]:
 
 def keypoints_on_frame(points: NDArray[Any], placement: Sequence[float]) -> Floats:
     """Return x, y in the frame's pixels and score, float32 [K, 3], of normalized keypoints, float32 [K, 3]."""
-    placed = on_frame(points[:, :2], placement).astype(np.float32) + np.float32(0)
-    return np.concatenate([placed, points[:, 2:].astype(np.float32)], axis=-1)
+    return np.concatenate([on_frame(points[:, :2], placement), points[:, 2:].astype(np.float32)], axis=-1)
 
 
 def unit_length(values: NDArray[Any]) -> Floats:

@@ -1,4 +1,4 @@
-"""The fixed Kotlin of templates/android/runtime alone: compiled by the real compiler, run on a JVM on cases of a test."""
+"""The fixed Kotlin of templates/android/runtime alone: compiled by the real compiler, run on a JVM on cases."""
 
 from __future__ import annotations
 

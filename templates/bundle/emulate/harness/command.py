@@ -7,21 +7,21 @@ import sys
 import traceback
 import warnings
 from dataclasses import replace
-from pathlib import Path
 
 from .benchmark import benchmark
 from .bundle import Bundle
 from .calls import call_of
+from .draw import can_draw
 from .errors import INTERRUPTED, OFF, EmulateError, one_line
 from .files import Arrays
 from .golden import read_golden
 from .inputs import read_input
-from .interpreter import Runner, ask, load_runner, quiet
+from .interpreter import Runner, load_runner, quiet
 from .model import Model, read_model
 from .options import Options, parse
-from .outputs import read_outputs
 from .replay import replay
-from .report import Interpreter, Report, Result
+from .report import Interpreter, Report
+from .results import Run, run_input
 from .signature import Signature
 from .state import assign, read_state, save_state, variables_of
 from .text import lines_of
@@ -52,6 +52,9 @@ def emulate(bundle: Bundle, options: Options) -> Report:
     kept, asked = model.variables, options.of_variables
     if asked and kept is None:
         raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", f"leave {asked[0]} out")
+    if options.save_images and not can_draw(signature):
+        reason = f"{signature.key} has no one image to take and boxes, a mask or keypoints to give"
+        raise EmulateError(f"--save-images: {reason}", "leave --save-images out")
     state = read_state(options.load, kept) if options.load and kept else {}
     runner = load_runner(model, options.threads)
     runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime)
@@ -73,20 +76,13 @@ def emulate(bundle: Bundle, options: Options) -> Report:
 def _run_inputs(report: Report, model: Model, signature: Signature, runner: Runner, options: Options) -> Report:
     """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
     if options.inputs:
-        results = [result for path in options.inputs for result in _run_input(path, signature, runner, options.top)]
+        run = Run(signature, runner, options)
+        results = [result for path in options.inputs for result in run_input(path, run)]
         report = replace(report, results=tuple(results))
     if options.runs:
         first = next(read_input(options.inputs[0], signature)).feed if options.inputs else _vector(model, signature)
         report = replace(report, benchmark=benchmark(runner, signature, first, options.runs))
     return report
-
-
-def _run_input(path: Path, signature: Signature, runner: Runner, top: int) -> list[Result]:
-    """Return one result for each call that an INPUT is enough for. Raises EmulateError."""
-    return [
-        Result(sample.source, sample.index, read_outputs(signature, ask(runner, signature, sample.feed), top))
-        for sample in read_input(path, signature)
-    ]
 
 
 def _find_signature(model: Model, key: str | None) -> Signature:
