@@ -264,7 +264,7 @@ def unit_length(values: NDArray[Any]) -> Floats:
 
 
 def cosine(one: NDArray[Any], other: NDArray[Any]) -> float:
-    """Return the cosine of the angle between two vectors, float32 [n] each: 1 for one direction, 0 with zeros alone."""
+    """Return the cosine of the angle between one vector and other, float32 [n] each: 0 with zeros alone."""
     left, right = (np.asarray(each, np.float32).astype(np.float64) for each in (one, other))
     with np.errstate(all="ignore"):
         length = math.sqrt(_sum(left * left)) * math.sqrt(_sum(right * right))

@@ -1,7 +1,7 @@
 """Small detectors, a segmenter, a pose and an embedding model, trained in seconds on drawings whose truth is known.
 
 Runs inside a toolchain's Python: `python vision_models.py KIND FOLDER`, as source_models.written does it. Writes
-model.keras, calibration.npz (`image`, uint8), images/N.png, and truth.npz with what is in each of them.
+model.keras, calibration.npz and shown.npz (`image`, uint8), and truth.npz with what is in each image that is shown.
 """
 
 from __future__ import annotations
@@ -47,12 +47,9 @@ def collages(count: int, seed: int) -> tuple[Any, list[Any], Any]:
 
 def save(folder: Path, model: Any, images: Any, truth: dict[str, Any]) -> None:
     """Write a model with images, uint8 [N, H, W, 1], and what is in them, arrays of any shape and dtype."""
-    import keras
     import numpy as np
 
-    (folder / "images").mkdir()
-    for index, pixels in enumerate(images[:SHOWN]):
-        keras.utils.save_img(folder / "images" / f"{index}.png", pixels, scale=False)
+    np.savez(folder / "shown.npz", image=images[:SHOWN])
     np.savez(folder / "truth.npz", **truth)
     np.savez(folder / "calibration.npz", image=images[:100])
     model.save(folder / "model.keras")
@@ -183,7 +180,7 @@ def anchored(folder: Path, k: Any) -> None:
 
 
 def ssd(folder: Path, k: Any) -> None:
-    """`image` -> `boxes` [20, 4], `classes` [20], `scores` [20], `count` [1], best first, as a file with its own NMS."""
+    """`image` -> `boxes` [20, 4], `classes` [20], `scores` [20], `count` [1], best first, as with NMS inside."""
     import numpy as np
 
     model, place = _single_shot(k), anchors()

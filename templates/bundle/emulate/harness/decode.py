@@ -23,7 +23,7 @@ class Decoded:
 
 
 def decode(form: Form, name: str, real: Arrays, frame: Frame) -> Decoded:
-    """Return what an output holds. real: real values by output name, of one sample, without the batch axis.
+    """Return what an output holds. real: real values by output name, [*shape] of one sample, in a float or whole dtype.
 
     Raises ValueError where their shapes do not fit.
     """

@@ -107,10 +107,10 @@ def _anchors(file: str | None, folder: Path) -> Array | None:
     return None if file is None else np.frombuffer(read_bytes(folder / file), "<f4").astype(np.float32).reshape(-1, 4)
 
 
-def _size(given: Any) -> tuple[int, int] | None:
-    if given is None:
+def _size(sides: Any) -> tuple[int, int] | None:
+    if sides is None:
         return None
-    width, height = (int(value) for value in given)
+    width, height = (int(side) for side in sides)
     if width < 1 or height < 1:
         raise ValueError(f"a size of {width} x {height} is none")
     return width, height
