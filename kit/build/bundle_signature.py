@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from kit.build.anchors import Anchors
 from kit.build.image_input import image_entry
+from kit.build.output_forms import Forms, forms_of
 from kit.bundle.signature import (
     BundleSignature,
     ClassesEntry,
@@ -15,7 +17,8 @@ from kit.bundle.signature import (
     VariablesEntry,
 )
 from kit.recipe.labels import read_labels
-from kit.recipe.schema import Input, Output, Recipe
+from kit.recipe.output import Output
+from kit.recipe.schema import Input, Recipe
 from kit.shared.job import ASSIGN, READ, Result, TensorSpec
 
 
@@ -46,7 +49,13 @@ def label_files(labels: Mapping[str, Labels]) -> dict[str, bytes]:
     return {found.file: found.content for found in labels.values()}
 
 
-def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels]) -> BundleSignature:
+def read_forms(recipe: Recipe, result: Result, labels: Mapping[str, Labels], anchors: Mapping[str, Anchors]) -> Forms:
+    """Return what the outputs are that the recipe gives a kind. Raises RecipeError where their shapes do not fit."""
+    counted = {name: (found.file, len(found.texts)) for name, found in labels.items()}
+    return forms_of(recipe, result, counted, anchors)
+
+
+def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels], forms: Forms) -> BundleSignature:
     """Return the signature of what the worker made of a recipe. Raises RecipeError where an image cannot be one."""
     inputs = {tensor.name: tensor for tensor in recipe.inputs}
     outputs = {tensor.name: tensor for tensor in recipe.outputs}
@@ -58,7 +67,7 @@ def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels]) -
         main=SignatureEntry(
             main.key,
             tuple(_input(spec, inputs.get(spec.name)) for spec in main.inputs),
-            tuple(_output(spec, outputs.get(spec.name), labels.get(spec.name)) for spec in main.outputs),
+            tuple(_output(spec, outputs.get(spec.name), labels.get(spec.name), forms) for spec in main.outputs),
         ),
         others=tuple(SignatureEntry.plain(spec) for spec in result.others),
         train=SignatureEntry.plain(result.train) if result.train else None,
@@ -75,7 +84,9 @@ def _input(spec: TensorSpec, said: Input | None) -> TensorEntry:
     return TensorEntry.of(spec, image=image)
 
 
-def _output(spec: TensorSpec, said: Output | None, labels: Labels | None) -> TensorEntry:
+def _output(spec: TensorSpec, said: Output | None, labels: Labels | None, forms: Forms) -> TensorEntry:
+    if said is not None and (form := forms.outputs.get(spec.name)) is not None:
+        return TensorEntry.of(spec).with_form(said.kind, form)
     if said is None or said.kind != "classes":
         return TensorEntry.of(spec)
     classes = ClassesEntry(labels.file if labels else None, said.activation or "none", said.threshold)

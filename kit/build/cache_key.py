@@ -51,7 +51,7 @@ def _named(raw: dict[str, Any]) -> list[str]:
         raw.get("quantize", {}).get("representative"),
         raw.get("checks", {}).get("data"),
     ]
-    names += [output.get("labels") for output in raw.get("outputs", [])]
+    names += [output.get(key) for output in raw.get("outputs", []) for key in ("labels", "anchors")]
     return sorted({name for name in names if name})
 
 

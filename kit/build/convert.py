@@ -120,7 +120,7 @@ def _refuse_code(plan: Plan, engine: Engine) -> None:
 
 def _job(plan: Plan, engine: Engine, data: Data) -> Job:
     recipe, model, train = plan.recipe, plan.recipe.model, plan.recipe.variables.train
-    counts = {name: len(labels.texts) for name, labels in plan.labels.items()}
+    counts = {t.name: len(plan.labels[t.name].texts) for t in recipe.outputs if t.kind == "classes" and t.labels}
     return Job(
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,

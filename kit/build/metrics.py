@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kit.errors import RecipeError
-from kit.recipe.schema import Output, Recipe
+from kit.recipe.output import Output
+from kit.recipe.schema import Recipe
 from kit.shared.job import SignatureSpec, TensorSpec
 
 if TYPE_CHECKING:

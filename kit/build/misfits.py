@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from kit.bounded import read_bounded
 from kit.errors import ModelError, RecipeError
-from kit.recipe.schema import DYNAMIC, Input, Recipe
+from kit.recipe.schema import Input, Recipe
+from kit.recipe.table import DYNAMIC
 from kit.source_model.file_names import FileNames, Shape
 from kit.source_model.model_file import ModelFile
 from kit.source_model.saved_model import MOST_GRAPH, PROTOBUF
@@ -38,7 +39,7 @@ def refuse_misfits(recipe: Recipe, sources: Sequence[ModelFile], labels: Mapping
     for output in recipe.outputs:
         _known(recipe, sources[0], "outputs", output.name, output.source, list(names.outputs))
         classes = names.outputs.get(output.source or output.name)
-        given = labels.get(output.name)
+        given = labels.get(output.name) if output.kind == "classes" else None
         if classes is not None and given is not None and len(given.texts) != classes:
             raise RecipeError(
                 f"{recipe.file(str(output.labels))}: [[outputs]] {output.name}: {len(given.texts)} labels "

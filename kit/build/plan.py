@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kit.build.anchors import Anchors, anchors_of
 from kit.build.bundle_signature import Labels, labels_of
 from kit.build.misfits import refuse_misfits, refuse_too_large
 from kit.errors import RecipeError
@@ -30,6 +31,7 @@ class Plan:
     labels: Mapping[str, Labels]  # by output name
     key: str
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
+    anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
@@ -44,7 +46,8 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
     refuse_too_large(recipe, sources)
-    return Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
+    made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
+    return replace(made, anchors=anchors_of(recipe))
 
 
 def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:

@@ -311,7 +311,10 @@ def _classes(recipe: Recipe, path: Path, files: Sequence[Path]) -> np.ndarray | 
             f"{path}: {files[folders.index('')].name} lies beside the label folders, so its label is not known",
             "move it into the folder of its label",
         )
-    labels = next((read_labels(recipe.file(o.labels)) for o in recipe.outputs if o.labels), sorted(set(folders)))
+    labels = next(
+        (read_labels(recipe.file(o.labels)) for o in recipe.outputs if o.kind == "classes" and o.labels),
+        sorted(set(folders)),
+    )
     unknown = sorted(set(folders) - set(labels))
     if unknown:
         raise RecipeError(

@@ -49,7 +49,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
         there = measure(recipe, result.signature, evaluated, predictions, result.drawn)
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     verdicts = judge(recipe, result, there, len(parts.model))
-    remarks = (*result.notes, *notes(recipe, result, there, verdicts))
+    remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
     return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), predictions
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from kit.build.anchors import Anchors
 from kit.build.bundle_signature import Labels
 from kit.build.convert import Data, convert
 from kit.build.golden import golden_vectors, is_of_worker
@@ -207,7 +208,7 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, manifest.key)
-    return replace(made, trust="--allow-code")
+    return replace(made, trust="--allow-code", anchors=_anchors(there, manifest))
 
 
 def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:
@@ -242,6 +243,16 @@ def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:
     return {
         output.name: Labels(output.labels, texts[output.name]) for output in manifest.signature.outputs if output.labels
     }
+
+
+def _anchors(bundle: Bundle, manifest: Manifest) -> dict[str, Anchors]:
+    """Return the anchors by output name, as the bundle has them. Raises RecipeError."""
+    forms = {output.name: output.boxes for output in manifest.signature.outputs if output.boxes}
+    files = {name: form.anchors for name, form in forms.items() if form.anchors}
+    try:
+        return {name: Anchors(file, (bundle.assets / file).read_bytes()) for name, file in files.items()}
+    except OSError as error:
+        raise RecipeError(f"{bundle.folder}: its anchors cannot be read: {error}", "build it again") from error
 
 
 def _bytes(here: Path, theirs: bytes, *, promised: bool) -> VerifyCheck:

@@ -13,7 +13,7 @@ from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.read_signature import class_name
 from kit.android.codegen.runtime_api import COROUTINES, coordinate_of
 from kit.android.codegen.write_sources import write_android
-from kit.build.bundle_signature import label_files, signature_of
+from kit.build.bundle_signature import label_files, read_forms, signature_of
 from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
@@ -45,6 +45,7 @@ class Parts:
     model: bytes
     samples: Mapping[str, np.ndarray]
     signature: BundleSignature
+    notes: tuple[str, ...] = ()  # on outputs that the recipe says too little of
 
     @property
     def recipe(self) -> Recipe:
@@ -57,10 +58,11 @@ class Parts:
 
         samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
         """
-        signature = signature_of(plan.recipe, result, plan.labels)
+        forms = read_forms(plan.recipe, result, plan.labels, plan.anchors)
+        signature = signature_of(plan.recipe, result, plan.labels, forms)
         made = (job.out / MODEL).read_bytes()
         model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
-        return Parts(plan, result, job, model, samples, signature)
+        return Parts(plan, result, job, model, samples, signature, forms.notes)
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,8 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
     bundle.model.write_bytes(parts.model)
     for file, content in label_files(parts.plan.labels).items():
         bundle.labels(file).write_bytes(content)
+    for anchors in parts.plan.anchors.values():
+        (bundle.assets / anchors.file).write_bytes(anchors.content)
     bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
     write_harness(bundle.harness.parent, harness_files(bundle.id, parts.recipe.android.runtime, __version__))
     bundle.requirements.write_text(parts.plan.runtime_lock.text, "utf-8", newline="\n")

@@ -22,11 +22,11 @@ _MOST_FILES = 10_000
 _TYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "bool")
 # Where a bundle has the files that an app gets. %s is its id.
 _PLACES = (
-    r"src/main/assets/%s/(model\.tflite|signature\.json|labels(_[0-9]+)?\.txt)",
+    r"src/main/assets/%s/(model\.tflite|signature\.json|labels(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin)",
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
-    r"emulate/(emulate\.py|constants\.py|preprocess\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
+    r"emulate/(emulate\.py|constants\.py|(pre|post)process\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
     r"provenance/(requirements(-aarch64)?\.lock|samples\.npz|custom\.py|structure\.json)",
 )
 
@@ -72,16 +72,55 @@ def or_none(check: Check) -> Check:
 
 
 _SHA = pattern(r"[0-9a-f]{64}")
+_LABELS = or_none(pattern(r"labels(_[0-9]+)?\.txt"))
+_SIZE = or_none(lambda value: isinstance(value, list) and len(value) == 2 and all(map(_whole, value)))
+_NAME = or_none(text)
+_BOXES = {
+    "labels": _LABELS,
+    "head": pattern("ssd|scores|anchors|yolo|yolo-objectness"),
+    "format": pattern("xyxy|yxyx|cxcywh"),
+    "size": _SIZE,
+    "transposed": _flag,
+    "activation": pattern("none|softmax|sigmoid"),
+    "background": _flag,
+    "variances": [_number],
+    "threshold": _number,
+    "nms": pattern("class|all|none"),
+    "iou": _number,
+    "most": _whole,
+    "anchors": or_none(pattern(r"anchors(_[0-9]+)?\.bin")),
+    "scores": _NAME,
+    "classes": _NAME,
+    "count": _NAME,
+}
+_MASK = {
+    "labels": _LABELS,
+    "activation": pattern("none|softmax|sigmoid"),
+    "background": _flag,
+    "threshold": _number,
+}
+_KEYPOINTS = {
+    "labels": _LABELS,
+    "head": pattern("heatmap|coordinates"),
+    "format": pattern("xy|yx"),
+    "size": _SIZE,
+    "activation": pattern("none|sigmoid"),
+    "threshold": _number,
+}
 _TENSOR = {
     "name": text,
     "shape": [_whole],
     "dtype": lambda value: value in _TYPES,
     "scale?": _number,
     "zero_point?": _number,
-    "kind?": pattern("image|tensor|classes|text|audio|ids"),
+    "kind?": pattern("image|tensor|classes|boxes|mask|keypoints|embedding|text|audio|ids"),
     "batched?": _flag,
     "origin?": text,
-    "labels?": or_none(pattern(r"labels(_[0-9]+)?\.txt")),
+    "labels?": _LABELS,
+    "boxes?": _BOXES,
+    "mask?": _MASK,
+    "keypoints?": _KEYPOINTS,
+    "embedding?": {"labels": _LABELS},
     "activation?": pattern("none|softmax|sigmoid"),
     "threshold?": _number,
     "color?": pattern("grayscale|rgb|bgr"),

@@ -92,7 +92,8 @@ def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str,
         return _image(tensor, tensor.image, sentence)
     if tensor and tensor.classes:
         return _classes(tensor, tensor.classes, sentence)
-    return TensorNote(name, sentence, content="feature")
+    files = (_labels(tensor, tensor.labels),) if tensor and tensor.labels and not image else ()
+    return TensorNote(name, sentence, content="feature", files=files)
 
 
 def _image(tensor: TensorEntry, image: ImageEntry, sentence: str) -> TensorNote:
@@ -116,7 +117,7 @@ def _image(tensor: TensorEntry, image: ImageEntry, sentence: str) -> TensorNote:
 def _classes(tensor: TensorEntry, classes: ClassesEntry, sentence: str) -> TensorNote:
     files, sigmoid = [], _sigmoid(tensor)
     if classes.labels:
-        files.append(AssociatedFile(classes.labels, "labels", f"what each value of {tensor.name} is for"))
+        files.append(_labels(tensor, classes.labels))
     if sigmoid:
         files.append(AssociatedFile(_calibration(tensor), "score calibration", "makes each value a sigmoid's"))
     # A reader holds the threshold against values that no softmax was applied to: it would mean something else there.
@@ -129,6 +130,11 @@ def _classes(tensor: TensorEntry, classes: ClassesEntry, sentence: str) -> Tenso
         threshold=None if threshold is None else _singles([threshold])[0],
         files=tuple(files),
     )
+
+
+def _labels(tensor: TensorEntry, file: str) -> AssociatedFile:
+    what = "value" if tensor.classes else "class or point"
+    return AssociatedFile(file, "labels", f"what each {what} of {tensor.name} is for")
 
 
 def _sigmoid(tensor: TensorEntry) -> bool:

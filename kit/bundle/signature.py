@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from kit.bounded import MOST_JSON, read_bounded
+from kit.bundle.output_forms import BoxesForm, EmbeddingForm, KeypointsForm, MaskForm, OutputForm
 from kit.errors import RecipeError
 from kit.shared.job import MODEL, SignatureSpec, TensorSpec
 from kit.shared.values import from_json
 
 FORMAT = 1
-_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin")
+_FORMS = ("boxes", "mask", "keypoints", "embedding")
+_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", *_FORMS)
 
 
 @dataclass(frozen=True)
@@ -48,11 +50,15 @@ class TensorEntry:
     dtype: str  # numpy's name: "uint8"
     scale: float | None = None
     zero_point: int | None = None
-    kind: str = "tensor"  # tensor, image, classes
+    kind: str = "tensor"  # tensor, image, classes, boxes, mask, keypoints, embedding
     batched: bool = True  # axis 0 counts samples
     origin: str = ""  # what the source model calls it, where that is another name
     image: ImageEntry | None = None
     classes: ClassesEntry | None = None
+    boxes: BoxesForm | None = None
+    mask: MaskForm | None = None
+    keypoints: KeypointsForm | None = None
+    embedding: EmbeddingForm | None = None
 
     @staticmethod
     def of(spec: TensorSpec, image: ImageEntry | None = None, classes: ClassesEntry | None = None) -> TensorEntry:
@@ -71,10 +77,26 @@ class TensorEntry:
             classes=classes,
         )
 
+    def with_form(self, kind: str, form: OutputForm) -> TensorEntry:
+        """Return the entry of an output whose values are boxes, a mask, keypoints or an embedding."""
+        if isinstance(form, BoxesForm):
+            return replace(self, kind=kind, boxes=form)
+        if isinstance(form, MaskForm):
+            return replace(self, kind=kind, mask=form)
+        if isinstance(form, KeypointsForm):
+            return replace(self, kind=kind, keypoints=form)
+        return replace(self, kind=kind, embedding=EmbeddingForm(form.labels))
+
     @property
     def labels(self) -> str | None:
         """Return the name of its labels file."""
-        return self.classes.labels if self.classes else None
+        form = self.classes or self.form
+        return form.labels if form else None
+
+    @property
+    def form(self) -> OutputForm | None:
+        """Return what its values are where they are boxes, a mask, keypoints or an embedding."""
+        return self.boxes or self.mask or self.keypoints or self.embedding
 
     @property
     def rows(self) -> int:
@@ -102,6 +124,8 @@ class TensorEntry:
             entry |= {"labels": self.classes.labels, "activation": self.classes.activation}
             if self.classes.threshold is not None:
                 entry["threshold"] = self.classes.threshold
+        if self.form:
+            entry[self.kind] = self.form.to_json()
         return entry
 
     @staticmethod

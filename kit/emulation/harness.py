@@ -8,7 +8,8 @@ from pathlib import Path
 from kit.bundle.manifest_entries import Manifest
 from kit.render import render_tree
 
-PREPROCESS = Path(__file__).parent.parent / "shared" / "preprocess.py"
+SHARED = Path(__file__).parent.parent / "shared"
+COPIED = ("preprocess.py", "postprocess.py")  # of it: what each bundle carries
 
 
 def harness_files(id: str, runtime: str, kit: str) -> dict[str, bytes]:  # noqa: A002
@@ -17,7 +18,7 @@ def harness_files(id: str, runtime: str, kit: str) -> dict[str, bytes]:  # noqa:
     runtime: what the app links, "litert:2.3.0"; kit: the version that made the bundle.
     """
     values = {"bundle_id": id, "assets": f"../src/main/assets/{id}", "runtime": runtime, "kit_version": kit}
-    return render_tree("bundle/emulate", values) | {"preprocess.py": PREPROCESS.read_bytes()}
+    return render_tree("bundle/emulate", values) | {name: (SHARED / name).read_bytes() for name in COPIED}
 
 
 def own_harness(manifest: Manifest) -> dict[str, bytes]:

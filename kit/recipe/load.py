@@ -60,7 +60,8 @@ def _check_files(recipe: Recipe, text: str) -> None:
         (("quantize", "representative"), recipe.quantize.representative),
         (("checks", "data"), recipe.checks.data),
     ]
-    named += [(("outputs", i, "labels"), output.labels) for i, output in enumerate(recipe.outputs)]
+    for i, output in enumerate(recipe.outputs):
+        named += [(("outputs", i, "labels"), output.labels), (("outputs", i, "anchors"), output.anchors)]
     for loc, name in named:
         if name and not _exists(recipe.file(name)):
             raise RecipeError(

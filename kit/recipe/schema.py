@@ -6,27 +6,19 @@ Knows the words and which go together; whether the model agrees is for the worke
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
+from kit.recipe.output import Output
+from kit.recipe.table import DYNAMIC, Axis, Fraction, Name, OpenAxis, Pixel, Table
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Io = Literal["float32", "uint8", "int8"]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-Name = Annotated[str, Field(min_length=1)]
-Pixel = Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]  # far beyond 0..255, and whole in float32
-Axis = Annotated[int, Field(ge=1, le=2**31 - 1)]  # TFLite counts in int32
-DYNAMIC = -1
-OpenAxis = Annotated[int, Field(ge=DYNAMIC, le=2**31 - 1)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-
-class Model(_Table):
+class Model(Table):
     """The trained model, what the bundle is called, and which of its inputs and outputs the file gets."""
 
     path: Name | list[Name] = Field(
@@ -109,7 +101,7 @@ class Model(_Table):
         return self
 
 
-class ToolchainChoice(_Table):
+class ToolchainChoice(Table):
     """Which TensorFlow converts."""
 
     tensorflow: str = Field(
@@ -119,7 +111,7 @@ class ToolchainChoice(_Table):
     )
 
 
-class Quantize(_Table):
+class Quantize(Table):
     """How the model becomes smaller."""
 
     scheme: Scheme = "float32"
@@ -148,7 +140,7 @@ class Quantize(_Table):
         return self
 
 
-class Input(_Table):
+class Input(Table):
     """One input, and how the app fills it."""
 
     name: Name = Field(description="the name in the file, in the data and in the app")
@@ -213,31 +205,7 @@ class Input(_Table):
                 raise ValueError(f"size {size} of input '{self.name}' needs {axes} numbers: one for each -1")
 
 
-class Output(_Table):
-    """One output, and how the app reads it."""
-
-    name: Name = Field(description="the name in the file and in the app")
-    source: Name | None = Field(
-        default=None,
-        description="the model's own name for it, where that is another, or the layer inside that gives it",
-    )
-    kind: Literal["classes", "tensor"] = "tensor"
-    description: Name | None = Field(default=None, description="a sentence on what comes out, for the model's metadata")
-    labels: Name | None = Field(default=None, description="classes: a text file, one label a line")
-    activation: Literal["none", "softmax", "sigmoid"] | None = Field(
-        default=None, description="classes: what the app applies to the model's values (none by default)"
-    )
-    threshold: Pixel | None = Field(default=None, description="classes: lower scores are not reported")
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        for key in ("labels", "activation", "threshold"):
-            if self.kind != "classes" and getattr(self, key) is not None:
-                raise ValueError(f"'{key}' is for kind 'classes', and output '{self.name}' is a '{self.kind}'")
-        return self
-
-
-class Train(_Table):
+class Train(Table):
     """A signature `train` that takes a step on the kept variables: inputs and the true class in, the loss out."""
 
     loss: Literal["mean_squared_error", "binary_crossentropy", "categorical_crossentropy"]
@@ -246,7 +214,7 @@ class Train(_Table):
     batch: int = Field(default=1, ge=1, le=65536, description="samples in one step")
 
 
-class Variables(_Table):
+class Variables(Table):
     """Which of the model's variables stay variables on the device."""
 
     keep: list[Name] = Field(
@@ -261,7 +229,7 @@ class Variables(_Table):
         return self
 
 
-class Android(_Table):
+class Android(Table):
     """The app that the bundle goes into."""
 
     package: str | None = Field(
@@ -281,7 +249,7 @@ class Android(_Table):
     )
 
 
-class Checks(_Table):
+class Checks(Table):
     """What the converted model must reach; a build that does not is refused."""
 
     data: Name | None = Field(
@@ -305,14 +273,14 @@ class Checks(_Table):
     )
 
 
-class Recipe(_Table):
+class Recipe(Table):
     """A whole recipe. `load_recipe` makes one from a file."""
 
     model: Model
     toolchain: ToolchainChoice = ToolchainChoice()
     quantize: Quantize = Quantize()
-    inputs: list[Input] = []
-    outputs: list[Output] = []
+    inputs: list[Input] = Field(default=[])
+    outputs: list[Output] = Field(default=[])
     variables: Variables = Variables()
     android: Android = Android()
     checks: Checks = Checks()

@@ -64,12 +64,21 @@ def load_image(path: str | PathLike[str], shape: Sequence[int], color: str, resi
             raise ValueError(f"{path} is not an image that Pillow can read: {reason}") from error
     if resize == "crop":
         # Not resize(box=...): its filter reaches over the edge of the box.
-        image = image.crop(_centered_box(image.size, (width, height)))
+        image = image.crop(centered_box(image.size, (width, height)))
     image = image.resize((width, height), Image.Resampling.BILINEAR)
     pixels = np.array(image, dtype=np.uint8)
     if color == "bgr":
         pixels = np.ascontiguousarray(pixels[..., ::-1])
     return pixels.reshape(tuple(shape))
+
+
+def centered_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Return (left, top, right, bottom) of the largest centered box in size with target's aspect ratio."""
+    width, height = size
+    box_width = max(1, min(width, height * target[0] // target[1]))
+    box_height = max(1, min(height, width * target[1] // target[0]))
+    left, top = (width - box_width) // 2, (height - box_height) // 2
+    return left, top, left + box_width, top + box_height
 
 
 def normalize(pixels: NDArray[Any], mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
@@ -163,15 +172,6 @@ def _decode(file: Any, mode: str) -> Any:
         image = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image)
     return image.convert(mode)
-
-
-def _centered_box(size: tuple[int, int], target: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Return (left, top, right, bottom) of the largest centered box in size with target's aspect ratio."""
-    width, height = size
-    box_width = max(1, min(width, height * target[0] // target[1]))
-    box_height = max(1, min(height, width * target[1] // target[0]))
-    left, top = (width - box_width) // 2, (height - box_height) // 2
-    return left, top, left + box_width, top + box_height
 
 
 def _float32_scale(scale: float) -> np.float32:

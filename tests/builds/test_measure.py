@@ -12,7 +12,8 @@ from kit.build.chance import is_decidable, tail
 from kit.build.golden import golden_vectors
 from kit.build.metrics import OutputMeasure, measure
 from kit.errors import RecipeError
-from kit.recipe.schema import Model, Output, Recipe
+from kit.recipe.output import Output
+from kit.recipe.schema import Model, Recipe
 from kit.shared.job import SignatureSpec, TensorSpec
 from kit.tflite.weight_types import WeightTypes, weights_text
 

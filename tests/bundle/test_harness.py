@@ -29,30 +29,38 @@ OLDEST = (3, 10)  # Python, of those that the pinned runtimes have wheels for an
 ARROWS = {
     "bundle": "",
     "errors": "",
-    "report": "",
+    "numbers": "",
+    "found": "numbers",
+    "report": "found numbers",
     "files": "errors",
-    "tensor": "files",
-    "signature": "tensor",
+    "forms": "files",
+    "tensor": "forms",
+    "signature": "forms tensor",
     "calls": "files signature tensor",
     "model": "bundle errors files signature",
     "feed": "errors files tensor",
     "inputs": "calls errors feed files signature tensor",
     "input_files": "errors signature",
-    "outputs": "files report signature tensor",
+    "frame": "files signature tensor",
+    "decode": "files forms found frame numbers",
+    "outputs": "decode files frame numbers report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls feed files golden outputs report signature tensor",
-    "training": "calls golden interpreter outputs report signature",
-    "state": "errors files interpreter outputs report signature",
+    "compare": "calls feed files golden numbers outputs report signature tensor",
+    "training": "calls golden interpreter numbers report signature",
+    "state": "errors files interpreter numbers outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
-    "run_inputs": "errors input_files inputs interpreter outputs report signature",
     "benchmark": "files interpreter report signature",
-    "text": "report",
+    "draw": "decode errors files forms found frame inputs signature",
+    "text": "found numbers report",
     "options": "benchmark bundle errors",
-    "command": "benchmark bundle calls errors files golden inputs interpreter model options replay report run_inputs"
+    "results": "decode draw errors files frame inputs interpreter options outputs report signature",
+    "run_inputs": "errors input_files report results",
+    "command": "benchmark bundle calls draw errors files golden inputs interpreter model options replay report results"
+    " run_inputs"
     " signature state text",
 }
-LIBRARIES = {"numpy", "PIL", "preprocess"}
+LIBRARIES = {"numpy", "PIL", "postprocess", "preprocess"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -68,6 +68,7 @@ WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 LIBRARIES = {
     "shared": "",
     "shared.npz": "numpy",
+    "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",

@@ -27,7 +27,7 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/recipe.toml"))
 
 def write(folder: Path, text: str | bytes) -> Path:
     """Write a recipe, and beside it empty files of every name that the recipes here use."""
-    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt", "layers.py", "net.json"):
+    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt", "layers.py", "net.json", "anchors.npy"):
         (folder / name).touch()
     path = folder / "recipe.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -244,7 +244,23 @@ def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
         (IMAGE + "std = [255.0]\n", "mean has 0 values and std 1"),
         (IMAGE + IMAGE, "two [[inputs]] are named 'image'"),
         (DIGIT + DIGIT, "two [[outputs]] are named 'digit'"),
-        ("[[outputs]]\nname = 'y'\nlabels = 'labels.txt'\n", "'labels' is for kind 'classes', and output 'y'"),
+        (
+            "[[outputs]]\nname = 'y'\nlabels = 'labels.txt'\n",
+            "'labels' is for kind 'classes', 'boxes', 'mask' or 'keypoints', and output 'y'",
+        ),
+        (
+            "[[outputs]]\nname = 'y'\nkind = 'mask'\niou = 0.5\n",
+            "'iou' is for kind 'boxes', and output 'y' is a 'mask'",
+        ),
+        (
+            "[[outputs]]\nname = 'y'\nkind = 'boxes'\nhead = 'heatmap'\n",
+            "head 'heatmap' of output 'y' is none of boxes",
+        ),
+        ("[[outputs]]\nname = 'y'\nkind = 'keypoints'\nformat = 'yxyx'\n", "is none of keypoints: 'xy' or 'yx'"),
+        (
+            "[[outputs]]\nname = 'y'\nkind = 'boxes'\nvariances = [1, 1, 1, 1]\n",
+            "belong to anchors, and there are none",
+        ),
         ("[[outputs]]\nname = 'y'\nactivation = 'none'\n", "'activation' is for kind 'classes'"),
         ("[checks]\nmax_drop = 0.1\ndata = 'test.npz'\n", "max_drop needs data with y, and an output of kind"),
         (DIGIT + "[checks]\nmax_drop = 0.1\n", "max_drop needs data with y"),
@@ -345,6 +361,25 @@ WHOLE = {
         "gate": "false",
     },
 }
+BOXES = {
+    "name": "'boxes'",
+    "kind": "'boxes'",
+    "labels": "'labels.txt'",
+    "head": "'anchors'",
+    "format": "'yxyx'",
+    "units": "'pixels'",
+    "scores": "'digit'",
+    "classes": "'kinds'",
+    "count": "'many'",
+    "background": "true",
+    "activation": "'softmax'",
+    "threshold": "0.5",
+    "nms": "'all'",
+    "iou": "0.6",
+    "most": "9",
+    "anchors": "'anchors.npy'",
+    "variances": "[0.1, 0.1, 0.2, 0.2]",
+}
 ANY_TEXT = {
     ("model", "description"),
     ("model", "author"),
@@ -355,6 +390,7 @@ ANY_TEXT = {
     ("inputs", "source"),
     ("outputs", "name"),
     ("outputs", "source"),
+    *(("outputs", key) for key in ("scores", "classes", "count")),
     ("android", "runtime"),
 }
 RIGHT = {
@@ -366,6 +402,8 @@ RIGHT = {
     ("inputs", "double_normalization", "truth"),
     ("outputs", "threshold", "whole number"),
     ("outputs", "threshold", "number"),
+    ("outputs", "background", "truth"),
+    ("outputs", "most", "whole number"),
     ("model", "allow_code", "truth"),
     ("model", "allow_flex", "truth"),
     ("model", "batch", "whole number"),
@@ -384,7 +422,9 @@ def toml(tables: dict[str, dict[str, str]]) -> str:
 def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Path) -> None:
     recipe = read(tmp_path, toml(WHOLE))
     assert recipe.inputs[0].std == [255.0]
-    assert {name: set(table) for name, table in WHOLE.items()} == {
+    assert read(tmp_path, MODEL + toml({"outputs": BOXES})).outputs[0].most == 9
+    keys = {name: set(table) for name, table in WHOLE.items()}
+    assert keys | {"outputs": keys["outputs"] | set(BOXES)} == {
         name: set(table.model_fields) for name, table in TABLES.items()
     }
 
@@ -398,6 +438,17 @@ def test_a_value_of_the_wrong_kind_is_refused_and_never_converted(tmp_path: Path
         else:
             message = refusal(tmp_path, text).message
             assert re.search(rf"\[{table}\](\] number 1)? {key}", message) or "huge" in kind, f"{kind}: {message}"
+
+
+@pytest.mark.parametrize("key", BOXES)
+def test_a_value_of_the_wrong_kind_for_boxes_is_refused(tmp_path: Path, key: str) -> None:
+    for kind, value in VALUES.items():
+        text = MODEL + toml({"outputs": BOXES | {key: value}})
+        if ("outputs", key, kind) in RIGHT:
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[outputs\]\] number 1 {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
 @pytest.mark.parametrize("table", WHOLE)

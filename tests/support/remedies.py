@@ -35,7 +35,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give a smaller [model] batch or, where the ...",
         "give it a fixed size ([[inputs]] shape, [model] ...",
         "take the Interpreter: leave --api out; a ...",
-        "these are known: <STORAGE>; give the model another dtype there",
+        "these are known: <ARRAYS>; give the model another dtype there",
     ),
     "android/test_android_proof.py::test_a_bundle_built_wrong_is_refused_for_its_names_and_counts": (
         "build the bundle again",

@@ -87,7 +87,7 @@ def find_misfit(signature: BundleSignature, file: TfliteFile) -> str | None:
     taken = signature.inputs[0] if len(signature.inputs) == 1 else None
     if taken is None or taken.image is None:
         return "no classifier of one image"
-    if len(signature.outputs) != 1 or not signature.outputs[0].labels:
+    if len(signature.outputs) != 1 or not (signature.outputs[0].classes and signature.outputs[0].labels):
         return "it does not give one list of scores with labels"
     return _image_misfit(taken, taken.image) or _scores_misfit(signature.outputs[0])
 

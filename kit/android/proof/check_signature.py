@@ -74,7 +74,7 @@ def _tensor(entry: TensorEntry, tensor: Tensor) -> Iterator[str]:
 
 def _labels(signature: BundleSignature, bundle: Bundle, kotlin: str) -> Iterator[str]:
     found = bundle_labels(bundle, signature)
-    for output in (output for output in signature.outputs if output.name in found):
+    for output in (output for output in signature.outputs if output.classes and output.name in found):
         labels = found[output.name]
         if len(labels) != output.shape[-1]:
             yield f"{output.labels}: {len(labels)} labels, and {output.name} has {output.shape[-1]} units"

@@ -30,16 +30,16 @@ STATE is an .npz with one array for each variable that the model keeps. The gold
 variables as built, whatever --load says, and leave them so.
 
 Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for images, preprocess.py
-beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be used; 4 a golden
-vector is off, whatever the INPUTs; 5 a package is missing, or no interpreter of pip can run this model; 130
-interrupted.
+and postprocess.py beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be
+used; 4 a golden vector is off, whatever the INPUTs; 5 a package is missing, or no interpreter of pip can run this
+model; 130 interrupted.
 """
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BESIDE = ("constants", "harness", "preprocess")  # what this folder has to hold
+BESIDE = ("constants", "harness", "postprocess", "preprocess")  # what this folder has to hold
 
 
 def missing_module(error: ImportError) -> int:

@@ -12,6 +12,7 @@ from pathlib import Path
 from .benchmark import benchmark
 from .bundle import Bundle
 from .calls import call_of
+from .draw import can_draw
 from .errors import INTERRUPTED, OFF, USAGE, EmulateError, one_line
 from .files import Arrays
 from .golden import read_golden
@@ -21,6 +22,7 @@ from .model import Model, read_model
 from .options import Options, parse
 from .replay import replay
 from .report import Interpreter, Report, Result
+from .results import Run
 from .run_inputs import run_inputs
 from .signature import Signature
 from .state import assign, read_state, save_state, variables_of
@@ -51,6 +53,9 @@ def emulate(bundle: Bundle, options: Options) -> Report:
     kept, asked = model.variables, options.of_variables
     if asked and kept is None:
         raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", f"leave {asked[0]} out")
+    if options.save_images and not can_draw(signature):
+        reason = f"{signature.key} has no one image to take and boxes, a mask or keypoints to give"
+        raise EmulateError(f"--save-images: {reason}", "leave --save-images out")
     state = read_state(options.load, kept) if options.load and kept else {}
     runner = load_runner(model, options.threads)
     runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime)
@@ -72,7 +77,7 @@ def emulate(bundle: Bundle, options: Options) -> Report:
 def _run_inputs(report: Report, model: Model, signature: Signature, runner: Runner, options: Options) -> Report:
     """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
     if options.inputs:
-        results, errors = run_inputs(options.inputs, signature, runner, options.top)
+        results, errors = run_inputs(options.inputs, Run(signature, runner, options))
         report = replace(report, results=results, errors=errors)
     if options.runs and (report.results or not options.inputs):
         first = _first(report.results[0], signature) if report.results else _vector(model, signature)

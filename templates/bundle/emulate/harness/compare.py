@@ -8,7 +8,8 @@ from .calls import one_call
 from .feed import feed
 from .files import Array
 from .golden import Golden
-from .outputs import number, to_real
+from .numbers import number
+from .outputs import to_real
 from .report import OutputCheck, PixelCheck
 from .signature import Signature
 from .tensor import Tensor

@@ -28,6 +28,7 @@ class Options:
     variables: bool
     load: Path | None
     save: Path | None
+    save_images: Path | None  # the folder for what was found, drawn
 
     @property
     def of_variables(self) -> tuple[str, ...]:
@@ -58,6 +59,8 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         parser.error("the name of an INPUT is empty")
     if given.signature is not None and not (inputs or runs):
         parser.error(f"--signature {given.signature} is for an INPUT, and there is none")
+    if given.save_images is not None and not inputs:
+        parser.error(f"--save-images {given.save_images} is for an INPUT, and there is none")
     for name, value in (("top", given.top), ("threads", given.threads), ("benchmark", runs)):
         if value is not None and value < 1:
             parser.error(f"--{name} {value} is less than 1")
@@ -72,6 +75,7 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         variables=given.variables,
         load=given.load,
         save=given.save,
+        save_images=given.save_images,
     )
 
 
@@ -98,6 +102,8 @@ def _parser(bundle: Bundle, more: str) -> _Parser:
     parser.add_argument("--variables", action="store_true", help="show the variables that the model keeps")
     parser.add_argument("--load", type=Path, metavar="STATE", help="first give them these values (.npz)")
     parser.add_argument("--save", type=Path, metavar="STATE", help="at last write their values (.npz)")
+    drawn = "draw boxes, masks and keypoints on each image, and write it there"
+    parser.add_argument("--save-images", type=Path, metavar="FOLDER", help=drawn)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     built = f"{bundle.id}, made by dropkit {bundle.kit} for {bundle.runtime}"
     parser.add_argument("--version", action="version", version=built)

@@ -1,21 +1,38 @@
-"""The outputs of a call as real values: their best classes, or their numbers."""
-
-from typing import Any
+"""The outputs of a call as real values: their best classes, their numbers, or what is decoded of them."""
 
 import numpy as np
 import preprocess
 
+from .decode import Decoded, decode
 from .files import Array, Arrays
-from .report import Classes, ClassScore, Number, Values
+from .frame import Frame
+from .numbers import MOST_VALUES, number
+from .report import Classes, ClassScore, Values
 from .signature import Signature
 from .tensor import Tensor
 
-MOST_VALUES = 1000  # of one tensor, in a report
+Read = Classes | Values | Decoded
 
 
-def read_outputs(signature: Signature, produced: Arrays, top: int) -> tuple[tuple[str, Classes | Values], ...]:
+def read_outputs(signature: Signature, produced: Arrays, top: int, frame: Frame) -> dict[str, Read]:
     """Return what a report says of each output by name. produced: [*shape] of each tensor in its dtype."""
-    return tuple((name, read_output(tensor, produced[name], top)) for name, tensor in signature.outputs.items())
+    read: dict[str, Read] = {}
+    for name, tensor in signature.outputs.items():
+        decoded = None if tensor.form is None else _decoded(tensor, signature, produced, frame)
+        read[name] = decoded or read_output(tensor, produced[name], top)
+    return read
+
+
+def _decoded(tensor: Tensor, signature: Signature, produced: Arrays, frame: Frame) -> Decoded | None:
+    """Return what an output holds, None where a call has several samples: those are numbers for the app.
+
+    produced: [*shape] of each tensor in its dtype.
+    """
+    if tensor.form is None or (tensor.batched and len(produced[tensor.name]) != 1):
+        return None
+    real = {name: to_real(other, produced[name]) for name, other in signature.outputs.items()}
+    single = {name: values[0] if signature.outputs[name].batched else values for name, values in real.items()}
+    return decode(tensor.form, tensor.name, single, frame)
 
 
 def read_output(tensor: Tensor, produced: Array, top: int) -> Classes | Values:
@@ -47,13 +64,6 @@ def to_real(tensor: Tensor, produced: Array) -> Array:
     if tensor.scale is None:
         return produced
     return preprocess.dequantize(produced, tensor.scale, tensor.zero_point)
-
-
-def number(value: Any) -> Number:
-    """Return a scalar of Python or of any dtype in the fewest digits of its own type; None where it is not finite."""
-    if not np.isfinite(value):
-        return None
-    return float(str(value)) if np.asarray(value).dtype.kind == "f" else int(value)
 
 
 def _class_score(tensor: Tensor, index: int, scores: Array) -> ClassScore:

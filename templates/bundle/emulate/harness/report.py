@@ -2,9 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-Value = None | bool | int | float | str | list["Value"] | dict[str, "Value"]
-Json = dict[str, Value]
-Number = int | float | None  # None: not finite, for which JSON has no word
+from .found import Found
+from .numbers import Json, Number
 
 
 @dataclass(frozen=True)
@@ -184,14 +183,18 @@ class Result:
 
     input: str
     index: int | None
-    outputs: tuple[tuple[str, Classes | Values], ...]
+    outputs: tuple[tuple[str, Classes | Values | Found], ...]
+    frame: tuple[int, int] | None = None  # width, height of what places are given in
+    image: str | None = None  # the file that they are drawn in
 
     def to_json(self) -> Json:
         outputs: Json = {
-            name: output.to_json() if isinstance(output, Classes) else {"kind": "tensor", **output.to_json()}
+            name: {"kind": "tensor", **output.to_json()} if isinstance(output, Values) else output.to_json()
             for name, output in self.outputs
         }
-        return {"input": self.input, "index": self.index, "outputs": outputs}
+        plain: Json = {"input": self.input, "index": self.index, "outputs": outputs}
+        plain |= {} if self.frame is None else {"frame": list(self.frame)}
+        return plain if self.image is None else plain | {"image": self.image}
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,13 @@ from pathlib import Path
 
 from .errors import USAGE, EmulateError, one_line
 from .input_files import input_files
-from .inputs import read_input
-from .interpreter import Runner, ask
-from .outputs import read_outputs
 from .report import InputError, Result
-from .signature import Signature
+from .results import Run, run_input
 
 Ran = tuple[tuple[Result, ...], tuple[InputError, ...]]
 
 
-def run_inputs(inputs: Sequence[Path], signature: Signature, runner: Runner, top: int) -> Ran:
+def run_inputs(inputs: Sequence[Path], run: Run) -> Ran:
     """Return the results of INPUTs, one for each call, and the errors of those that cannot be used.
 
     Raises EmulateError for what is no fault of an INPUT: a package that is missing.
@@ -25,18 +22,10 @@ def run_inputs(inputs: Sequence[Path], signature: Signature, runner: Runner, top
     errors: list[InputError] = []
     for given in inputs:
         with _collected(errors, given):
-            for path in input_files(given, signature):
+            for path in input_files(given, run.signature):
                 with _collected(errors, path):
-                    results += _run_file(path, signature, runner, top)
+                    results += run_input(path, run)
     return tuple(results), tuple(errors)
-
-
-def _run_file(path: Path, signature: Signature, runner: Runner, top: int) -> list[Result]:
-    """Return one result for each call that a file is enough for. Raises EmulateError."""
-    return [
-        Result(sample.source, sample.index, read_outputs(signature, ask(runner, signature, sample.feed), top))
-        for sample in read_input(path, signature)
-    ]
 
 
 @contextlib.contextmanager

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .forms import KINDS, BoxesForm
 from .tensor import Tensor
 
+OUTPUTS = ("classes", "tensor", *KINDS)
 Tensors = dict[str, Tensor]
 
 
@@ -24,7 +26,10 @@ class Signature:
         """Return a signature of signature.json. folder: of the labels. Raises as Tensor.from_json does."""
         key = str(entry["signature"])
         inputs = by_name(Tensor.from_json(tensor, folder, ("image", "tensor")) for tensor in entry["inputs"])
-        outputs = by_name(Tensor.from_json(tensor, folder, ("classes", "tensor")) for tensor in entry["outputs"])
+        outputs = by_name(Tensor.from_json(tensor, folder, OUTPUTS) for tensor in entry["outputs"])
+        forms = [tensor.form for tensor in outputs.values() if isinstance(tensor.form, BoxesForm)]
+        if unknown := {name for form in forms for name in form.parts.values()} - outputs.keys():
+            raise ValueError(f"{key}: boxes take {sorted(unknown)}, and it gives no output of that name")
         if not inputs or not outputs:
             raise ValueError(f"{key}: it names no input or no output")
         return cls(key, inputs, outputs, "" if main else f"signature/{key}/")

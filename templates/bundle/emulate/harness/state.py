@@ -9,7 +9,8 @@ import numpy as np
 from .errors import EmulateError
 from .files import Array, Arrays, read_npz
 from .interpreter import Runner, ask
-from .outputs import number, values_of
+from .numbers import number
+from .outputs import values_of
 from .report import Variable
 from .signature import Variables
 

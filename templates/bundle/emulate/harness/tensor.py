@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import preprocess
 
-from .files import read_bytes
+from .forms import KINDS, Form, read_form, read_labels
 
 DTYPES = ("float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
 Shape = tuple[int, ...]
@@ -24,7 +24,7 @@ class Tensor:
     dtype: str  # of the model file, numpy's name: "int8"
     scale: float | None  # real = scale * (q - zero_point); None: not quantized
     zero_point: int
-    kind: str  # an input's: image, tensor; an output's: classes, tensor
+    kind: str  # an input's: image, tensor; an output's: classes, tensor, or one of forms.KINDS
     batched: bool = True  # axis 0 is the batch
     mean: tuple[float, ...] = ()  # image: model value = (pixel - mean) / std, of pixels 0..255
     std: tuple[float, ...] = ()
@@ -32,6 +32,7 @@ class Tensor:
     resize: str = ""
     labels: tuple[str, ...] | None = None  # classes
     activation: str = "none"
+    form: Form | None = None  # of such an output
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> "Tensor":
@@ -44,6 +45,8 @@ class Tensor:
             return _image(tensor, entry)
         if tensor.kind == "classes":
             return _classes(tensor, entry, folder)
+        if tensor.kind in KINDS:
+            return replace(tensor, form=read_form(tensor.kind, entry[tensor.kind], folder))
         return tensor
 
     def __str__(self) -> str:
@@ -98,13 +101,8 @@ def _classes(tensor: Tensor, entry: Mapping[str, Any], folder: Path) -> Tensor:
         raise ValueError(f"{tensor.name}: activation {entry['activation']!r} is not known")
     if not tensor.shape:
         raise ValueError(f"{tensor.name}: a single number has no classes")
-    labels = None if entry["labels"] is None else _labels(folder / entry["labels"])
+    labels = None if entry["labels"] is None else read_labels(folder / entry["labels"])
     if labels is not None and len(labels) != tensor.shape[-1]:
         found = f"{entry['labels']} has {len(labels)} lines"
         raise ValueError(f"{found}, and {tensor.name} {tensor.shape[-1]} classes")
     return replace(tensor, labels=labels, activation=entry["activation"])
-
-
-def _labels(path: Path) -> tuple[str, ...]:
-    text = read_bytes(path).decode("utf-8", "replace")
-    return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))

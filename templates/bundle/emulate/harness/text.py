@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+from .found import Boxes, Embedding, Found, Mask, Points
+from .numbers import Number
 from .report import (
     Classes,
     ClassScore,
-    Number,
     OutputCheck,
     PixelCheck,
     Replay,
@@ -30,6 +31,8 @@ def lines_of(report: Report) -> Iterator[str]:
         yield result.input + ("" if result.index is None else f"[{result.index}]")
         for output, values in result.outputs:
             yield from _output_lines(output, values)
+        if result.image is not None:
+            yield f"  drawn in {result.image}"
     if report.benchmark is not None:
         speed = f"median {report.benchmark.median_ms:.4g} ms, p90 {report.benchmark.p90_ms:.4g} ms a call"
         yield f"benchmark: {speed}, {report.benchmark.runs} runs, {threads}"
@@ -91,7 +94,10 @@ def _state(check: StateCheck) -> str:
     return f"{', '.join(faults) or 'as built, changed, and back'}: {_verdict(check.passed)}"
 
 
-def _output_lines(name: str, output: Classes | Values) -> Iterator[str]:
+def _output_lines(name: str, output: Classes | Values | Found) -> Iterator[str]:
+    if isinstance(output, Boxes | Mask | Points | Embedding):
+        yield from _found_lines(name, output)
+        return
     if isinstance(output, Classes):
         yield f"  {name}"
         yield from (f"    {_short(score.score):<8} {_label(score)}" for score in output.top)
@@ -100,6 +106,29 @@ def _output_lines(name: str, output: Classes | Values) -> Iterator[str]:
     more = " ..." if len(output.values) > 8 else ""
     limits = f", {_limits(output)}" if output.shape else ""  # a single number is its own
     yield f"  {name}: {output.dtype} {list(output.shape)}{limits}: {first}{more}"
+
+
+def _found_lines(name: str, found: Found) -> Iterator[str]:
+    if isinstance(found, Boxes):
+        count = len(found.boxes)
+        yield f"  {name}: {f'{count} boxes' if count != 1 else '1 box'}"
+        for box in found.boxes:
+            edges = ", ".join(_short(edge) for edge in (box.left, box.top, box.right, box.bottom))
+            yield f"    {_short(box.score):<8} {box.label or f'class {box.index}'}: {edges} (left, top, right, bottom)"
+    elif isinstance(found, Mask):
+        total = sum(each.pixels for each in found.classes)
+        yield f"  {name}: a mask of {found.shape[1]} x {found.shape[0]}"
+        for each in found.classes:
+            yield f"    {each.pixels / total:<8.1%} {each.label or f'class {each.index}'}"
+    elif isinstance(found, Points):
+        yield f"  {name}: {_plural(len(found.points), 'keypoint')}"
+        for point in found.points:
+            place = f"{_short(point.x)}, {_short(point.y)}"
+            yield f"    {_short(point.score):<8} {point.label or f'point {point.index}'}: {place} (x, y)"
+    else:
+        first = " ".join(_short(value) for value in found.values[:8])
+        like = "" if found.similarity is None else f"; similarity with the first input {_short(found.similarity)}"
+        yield f"  {name}: an embedding of {found.size}: {first}{' ...' if found.size > 8 else ''}{like}"
 
 
 def _label(score: ClassScore) -> str:

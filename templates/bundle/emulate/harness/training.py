@@ -5,7 +5,7 @@ import numpy as np
 from .calls import call_of
 from .golden import Golden
 from .interpreter import Runner, ask
-from .outputs import number
+from .numbers import number
 from .report import TrainingCheck
 from .signature import Signature
 

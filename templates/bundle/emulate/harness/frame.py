@@ -1,0 +1,80 @@
+"""The frame that places are given in: the image file as a viewer shows it, or the model's own input."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import preprocess
+
+from .files import Array
+from .signature import Signature
+from .tensor import Shape, Tensor
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+ARRAYS = (".npz", ".npy", ".raw", ".bin")
+Placement = tuple[float, float, float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame, and how the model's input lies in it: frame_x = a * x + b * y + c, frame_y = d * x + e * y + f."""
+
+    width: int
+    height: int
+    placement: Placement  # (a, b, c, d, e, f), of x and y from 0 to 1 over the model's input
+
+
+def frame_of(path: Path, signature: Signature) -> Frame:
+    """Return the frame of an INPUT that was read: an image's own pixels, else those of the model's input, else 0..1."""
+    tensor = image_input(signature)
+    if tensor is not None and path.suffix.lower() not in ARRAYS:
+        with open_image(path) as image:
+            return place(image.size, tensor.sample, tensor.resize)
+    if tensor is None or -1 in tensor.sample:
+        return Frame(1, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+    height, width = tensor.sample[:2]
+    return place((width, height), tensor.sample, "stretch")
+
+
+def place(size: tuple[int, int], shape: Shape, resize: str) -> Frame:
+    """Return the frame of an image of (width, height), of which preprocess.load_image makes pixels of a shape."""
+    left, top, right, bottom = 0, 0, *size
+    if resize == "crop" and -1 not in shape:
+        left, top, right, bottom = preprocess.centered_box(size, (shape[1], shape[0]))
+    across, down = float(right - left), float(bottom - top)
+    return Frame(*size, (across, 0.0, float(left), 0.0, down, float(top)))
+
+
+def image_input(signature: Signature) -> Tensor | None:
+    """Return the one input, where it is an image."""
+    tensors = tuple(signature.inputs.values())
+    return tensors[0] if len(tensors) == 1 and tensors[0].kind == "image" else None
+
+
+def open_image(path: Path) -> "Image":
+    """Return an image file's first frame, upright, in colours."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path, formats=preprocess.IMAGES) as image:
+        return ImageOps.exif_transpose(image).convert("RGB")
+
+
+def shown_input(tensor: Tensor, fed: Array) -> "Image":
+    """Return an image of what the model is fed: [1, H, W, C] or [1, H, W] in the tensor's dtype."""
+    from PIL import Image
+
+    real = fed if tensor.scale is None else preprocess.dequantize(fed, tensor.scale, tensor.zero_point)
+    values = np.asarray(real[0] if tensor.batched else real, np.float64) * _wide(tensor.std) + _wide(tensor.mean)
+    pixels = np.clip(np.round(values), 0, 255).astype(np.uint8)
+    if tensor.color == "grayscale":
+        return Image.fromarray(pixels.reshape(pixels.shape[:2])).convert("RGB")
+    return Image.fromarray(np.ascontiguousarray(pixels[..., ::-1] if tensor.color == "bgr" else pixels))
+
+
+def _wide(values: Sequence[float]) -> Array:
+    """Return float64 [n]."""
+    return np.array(values, np.float64)
