@@ -5,6 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,8 @@ def test_a_turn_that_is_no_quarter_is_refused(rotation: int) -> None:
 
 
 def test_what_is_no_frame_is_refused() -> None:
-    for bad in (frame(4, 4, 2), frame(4, 4).astype(np.float32), frame(0, 4), np.zeros(4, np.uint8)):
+    bad_frames: list[Any] = [frame(4, 4, 2), frame(4, 4).astype(np.float32), frame(0, 4), np.zeros(4, np.uint8)]
+    for bad in bad_frames:
         with pytest.raises(ValueError, match="is no frame"):
             image_pixels(bad, ImageSpec(2, 2, "rgb"))
 
