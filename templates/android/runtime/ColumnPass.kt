@@ -1,136 +1,120 @@
 package dropkit
 
 /**
- * The pass of a [Resampler] across rows, which come from top to bottom: from rows of values to fewer or more of them.
+ * The pass of a [Resampler] across rows, which come from top to bottom: from rows to fewer or more of them.
  *
- * It keeps sums of one output row, and of the next, in the halves of a long; or, where it enlarges, the row before. So
- * its memory does not grow with the number of rows.
+ * It keeps the sums of one output row and of the next; or, where it enlarges, the row before. So its memory does not grow
+ * with the number of rows.
  */
-internal class ColumnPass(private val channels: Int) {
+internal class ColumnPass {
     internal val resampler: Resampler = Resampler()
 
-    /** The output row that [next] has found, [x, channel], 0..255. Only grows. */
-    internal var values: IntArray = IntArray(0)
+    /** The output row that [next] has found, as the rows are: values 0..255, or colours of three planes. Only grows. */
+    internal var row: IntArray = IntArray(0)
         private set
 
     /** The number of that row. */
     internal var output: Int = 0
         private set
     private var count = 0
-    private var whole = 0 // how many of the resampler's ends were met, or how many outputs were given
-    private var sums = LongArray(0)
+    private var planes = 1
+    private var found = 0 // how many ends the rows have met; or, enlarging, how many outputs there were
+    private var sums = Array(3) { IntArray(0) }
+    private var nextSums = Array(3) { IntArray(0) }
     private var before = IntArray(0)
     private var current = IntArray(0)
 
-    /** Begins with `source` rows of `width` pixels. */
-    internal fun begin(source: Int, target: Int, isReversed: Boolean, width: Int) {
+    /** Begins with `source` rows of `count` numbers: values 0..255 in one plane, or 0xRRGGBB in three. */
+    internal fun begin(source: Int, target: Int, isReversed: Boolean, count: Int, planes: Int) {
         resampler.set(source, target, isReversed)
-        count = width * channels
-        whole = 0
-        if (values.size < count) values = IntArray(count)
+        this.count = count
+        this.planes = planes
+        found = 0
+        if (row.size < count) row = IntArray(count)
         if (resampler.reduces) {
-            if (sums.size < count) sums = LongArray(count)
-            sums.fill(0, 0, count)
+            for (plane in 0 until planes) {
+                if (sums[plane].size < count) sums[plane] = IntArray(count)
+                if (nextSums[plane].size < count) nextSums[plane] = IntArray(count)
+                sums[plane].fill(0, 0, count)
+                nextSums[plane].fill(0, 0, count)
+            }
         } else if (before.size < count) {
             before = IntArray(count)
             current = IntArray(count)
         }
     }
 
-    /** Takes row y, of values [x, channel]. */
+    /** Takes row y. */
     internal fun add(row: IntArray, y: Int) {
         if (resampler.reduces) {
             val pair = resampler.pairs[y]
-            val sums = sums
-            for (i in 0 until count) sums[i] += row[i] * pair
+            for (plane in 0 until planes) {
+                add(row, shift(plane), pair.toInt(), sums[plane])
+                add(row, shift(plane), (pair ushr 32).toInt(), nextSums[plane])
+            }
         } else {
-            swap()
+            val oldest = before
+            before = current
+            current = oldest
             System.arraycopy(row, 0, current, 0, count)
         }
     }
 
-    /** Takes row y, of colours from `start` on, or of gray values. */
-    internal fun add(colors: IntArray, start: Int, y: Int) {
-        if (channels == 1) {
-            addGray(colors, start, y)
-        } else if (resampler.reduces) {
-            addColors(colors, start, resampler.pairs[y])
-        } else {
-            swap()
-            for (x in 0 until count / 3) {
-                val color = colors[start + x]
-                current[3 * x] = color shr 16 and 0xFF
-                current[3 * x + 1] = color shr 8 and 0xFF
-                current[3 * x + 2] = color and 0xFF
-            }
-        }
-    }
+    private fun shift(plane: Int): Int = 8 * (planes - 1 - plane)
 
-    private fun addColors(colors: IntArray, start: Int, pair: Long) {
-        val sums = sums
-        for (x in 0 until count / 3) {
-            val color = colors[start + x]
-            sums[3 * x] += (color shr 16 and 0xFF) * pair
-            sums[3 * x + 1] += (color shr 8 and 0xFF) * pair
-            sums[3 * x + 2] += (color and 0xFF) * pair
-        }
-    }
-
-    private fun addGray(colors: IntArray, start: Int, y: Int) {
-        if (resampler.reduces) {
-            val pair = resampler.pairs[y]
-            val sums = sums
-            for (x in 0 until count) sums[x] += colors[start + x] * pair
-        } else {
-            swap()
-            System.arraycopy(colors, start, current, 0, count)
-        }
-    }
-
-    private fun swap() {
-        val row = before
-        before = current
-        current = row
+    private fun add(row: IntArray, shift: Int, weight: Int, sums: IntArray) {
+        if (weight == 0) return
+        for (i in 0 until count) sums[i] += (row[i] ushr shift and 0xFF) * weight
     }
 
     /** Finds the next output row that is whole behind row y; false where there is none. */
-    internal fun next(y: Int): Boolean = if (resampler.reduces) reduced(y) else enlarged(y)
+    internal fun next(y: Int): Boolean = if (resampler.reduces) nextReduced(y) else nextEnlarged(y)
 
-    private fun reduced(y: Int): Boolean {
+    private fun nextReduced(y: Int): Boolean {
         val target = resampler.target
-        while (whole == target || (whole < target && resampler.ends[whole] == y + 1)) {
-            shift()
-            whole++
-            // The first end is where the sums of row 0 begin to be whole.
-            if (whole > 1) {
-                output = whole - 2
-                return true
-            }
+        while (found == target || (found < target && resampler.ends[found] == y + 1)) {
+            // At the first end, nothing is whole yet: from there on the sums of output 0 are the older ones.
+            if (found > 0) round()
+            advance()
+            output = found++ - 1
+            if (output >= 0) return true
         }
         return false
     }
 
-    private fun shift() {
-        val sums = sums
-        val values = values
-        for (i in 0 until count) {
-            values[i] = Resampler.rounded(sums[i])
-            sums[i] = sums[i] ushr 32
+    private fun round() {
+        val row = row
+        row.fill(0, 0, count)
+        for (plane in 0 until planes) {
+            val sums = sums[plane]
+            for (i in 0 until count) row[i] = row[i] shl 8 or Resampler.rounded(sums[i])
         }
     }
 
-    private fun enlarged(y: Int): Boolean {
-        if (whole == resampler.target) return false
-        val first = resampler.firsts[whole]
+    private fun advance() {
+        val oldest = sums
+        sums = nextSums
+        nextSums = oldest
+        for (plane in 0 until planes) nextSums[plane].fill(0, 0, count)
+    }
+
+    private fun nextEnlarged(y: Int): Boolean {
+        if (found == resampler.target) return false
+        val first = resampler.firsts[found]
         if (minOf(first + 1, resampler.source - 1) > y) return false
         val one = if (first == y) current else before
-        val next = current
-        val weight = resampler.weights[2 * whole]
-        val nextWeight = resampler.weights[2 * whole + 1]
-        for (i in 0 until count) {
-            values[i] = minOf(one[i] * weight + next[i] * nextWeight + Resampler.HALF ushr Resampler.BITS, 255)
-        }
-        output = whole++
+        row.fill(0, 0, count)
+        for (plane in 0 until planes) mix(one, shift(plane), resampler.weights[2 * found], resampler.weights[2 * found + 1])
+        output = found++
         return true
+    }
+
+    private fun mix(one: IntArray, shift: Int, weight: Int, nextWeight: Int) {
+        val row = row
+        val next = current
+        for (i in 0 until count) {
+            val sum = (one[i] ushr shift and 0xFF) * weight + (next[i] ushr shift and 0xFF) * nextWeight
+            row[i] = row[i] shl 8 or Resampler.rounded(sum)
+        }
     }
 }

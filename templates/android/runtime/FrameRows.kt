@@ -2,65 +2,65 @@ package dropkit
 
 import android.graphics.Bitmap
 
-/** The rows of a frame, as it lies, as colours: 0xRRGGBB, or 0..255 for gray; upper bits may hold anything but for gray. */
+/**
+ * The rows of a frame, as it lies, as colours.
+ *
+ * Here and in the passes, loops do one thing to whole arrays from index 0 on: such loops become vector instructions, on a
+ * phone as on a desktop, and loops that do several things at once do not.
+ */
 internal abstract class FrameRows(private val gray: Boolean) {
-    internal var left: Int = 0
-        private set
-    internal var width: Int = 0
-        private set
-    private var bottom = 0
-    private var first = 0 // of the rows in `colors`
-    private var count = 0
-
-    /** Colours of some rows, of `width` each; only grows. */
+    /** The row that was read: 0xRRGGBB with anything above, or of a gray model 0..255. Only grows. */
     internal var colors: IntArray = IntArray(0)
         private set
+    protected var left: Int = 0
+        private set
+    protected var width: Int = 0
+        private set
+    private var sums = IntArray(0)
 
-    /** Begins with columns left until left + width, of the rows above bottom. */
-    protected fun begin(left: Int, width: Int, bottom: Int) {
+    /** Begins with the columns left until left + width. */
+    protected fun begin(left: Int, width: Int) {
         this.left = left
         this.width = width
-        this.bottom = bottom
-        first = 0
-        count = 0
-        if (colors.size < width) colors = IntArray(maxOf(width, SOME))
+        if (colors.size < width) colors = IntArray(width)
+        if (gray && sums.size < width) sums = IntArray(width)
     }
 
-    /** Reads row y where it is not there; returns where its colours begin in [colors]. Rows come from top to bottom. */
-    internal fun row(y: Int): Int {
-        if (y - first >= count) {
-            first = y
-            count = minOf(bottom - y, maxOf(1, minOf(colors.size, SOME) / width))
-            read(y, count)
-            if (gray) grayed(count * width)
-        }
-        return (y - first) * width
+    /** Fills [colors] with row y. Rows come from top to bottom. */
+    internal fun read(y: Int) {
+        fill(y)
+        if (gray) toGray()
     }
 
-    /** Fills [colors] with `count` rows from y on. */
-    protected abstract fun read(y: Int, count: Int)
+    /** Fills [colors] with row y, 0xRRGGBB with anything above. */
+    protected abstract fun fill(y: Int)
 
     /** Makes of colours their ITU-R 601-2 luma in 16 bits, as Pillow rounds it. */
-    private fun grayed(size: Int) {
+    private fun toGray() {
         val colors = colors
-        for (i in 0 until size) {
-            val color = colors[i]
-            val sum = (color shr 16 and 0xFF) * 19595 + (color shr 8 and 0xFF) * 38470 + (color and 0xFF) * 7471
-            colors[i] = sum + 0x8000 shr 16
-        }
-    }
-
-    private companion object {
-        private const val SOME = 1 shl 13 // pixels in one go: they stay in the first cache
+        val sums = sums
+        for (x in 0 until width) sums[x] = (colors[x] shr 16 and 0xFF) * 19595 + 0x8000
+        for (x in 0 until width) sums[x] += (colors[x] shr 8 and 0xFF) * 38470
+        for (x in 0 until width) sums[x] += (colors[x] and 0xFF) * 7471
+        for (x in 0 until width) colors[x] = sums[x] shr 16
     }
 }
 
 internal class BitmapRows(gray: Boolean) : FrameRows(gray) {
     private var bitmap: Bitmap? = null
+    private var isOpaque = false
+    private var some = IntArray(0) // rows from `first` on, as each call of a bitmap takes its time
+    private var first = 0
+    private var count = 0
+    private var bottom = 0
 
     internal fun begin(bitmap: Bitmap, box: FrameBox) {
         this.bitmap = bitmap
-        begin(box.left, box.width, box.top + box.height)
+        isOpaque = !bitmap.hasAlpha()
+        begin(box.left, box.width)
+        bottom = box.top + box.height
+        count = 0
+        if (some.size < width) some = IntArray(maxOf(width, SOME))
     }
 
     /** Lets the bitmap go. */
@@ -68,30 +68,44 @@ internal class BitmapRows(gray: Boolean) : FrameRows(gray) {
         bitmap = null
     }
 
-    override fun read(y: Int, count: Int) {
-        val bitmap = checkNotNull(bitmap)
-        bitmap.getPixels(colors, 0, width, left, y, width, count)
-        if (bitmap.hasAlpha() && !isOpaque(count * width)) onBlack(count * width)
+    override fun fill(y: Int) {
+        if (count == 0 || y - first >= count) readSome(y)
+        System.arraycopy(some, (y - first) * width, colors, 0, width)
+        if (!isOpaque && alphas() != 0xFF) toBlack()
     }
 
-    private fun isOpaque(size: Int): Boolean {
+    private fun readSome(y: Int) {
+        first = y
+        count = minOf(bottom - y, some.size / width)
+        checkNotNull(bitmap).getPixels(some, 0, width, left, y, width, count)
+    }
+
+    /** All alphas of the row, bit by bit. */
+    private fun alphas(): Int {
         val colors = colors
         var all = -1
-        for (i in 0 until size) all = all and colors[i]
-        return all ushr 24 == 0xFF
+        for (x in 0 until width) all = all and colors[x]
+        return all ushr 24
     }
 
     /** Blends onto black: value * alpha / 255, rounded as Pillow's alpha_composite does. */
-    private fun onBlack(size: Int) {
+    private fun toBlack() {
         val colors = colors
-        for (i in 0 until size) {
-            val color = colors[i]
+        for (x in 0 until width) {
+            val color = colors[x]
             val alpha = color ushr 24
-            val red = (color shr 16 and 0xFF) * alpha + 0x80
-            val green = (color shr 8 and 0xFF) * alpha + 0x80
-            val blue = (color and 0xFF) * alpha + 0x80
-            colors[i] = ((red shr 8) + red shr 8 shl 16) or ((green shr 8) + green shr 8 shl 8) or ((blue shr 8) + blue shr 8)
+            val red = blended(color shr 16 and 0xFF, alpha)
+            colors[x] = red shl 16 or (blended(color shr 8 and 0xFF, alpha) shl 8) or blended(color and 0xFF, alpha)
         }
+    }
+
+    private fun blended(value: Int, alpha: Int): Int {
+        val product = value * alpha + 0x80
+        return (product shr 8) + product shr 8
+    }
+
+    private companion object {
+        private const val SOME = 1 shl 13 // pixels: they stay in the first cache
     }
 }
 
@@ -101,7 +115,7 @@ internal class RgbaRows(gray: Boolean) : FrameRows(gray) {
 
     internal fun begin(frame: RgbaFrame, box: FrameBox) {
         this.frame = frame
-        begin(box.left, box.width, box.top + box.height)
+        begin(box.left, box.width)
         if (line.size < 4 * box.width) line = ByteArray(4 * box.width)
     }
 
@@ -110,21 +124,14 @@ internal class RgbaRows(gray: Boolean) : FrameRows(gray) {
         frame = null
     }
 
-    override fun read(y: Int, count: Int) {
-        val bytes = checkNotNull(frame).bytes
-        for (row in 0 until count) {
-            bytes.read(y + row, left, width, 3, line)
-            pack(row * width)
-        }
-    }
-
-    private fun pack(start: Int) {
+    override fun fill(y: Int) {
+        checkNotNull(frame).bytes.read(y, left, width, 3, line)
         val line = line
         val colors = colors
         for (x in 0 until width) {
             val red = line[4 * x].toInt() and 0xFF
             val green = line[4 * x + 1].toInt() and 0xFF
-            colors[start + x] = red shl 16 or (green shl 8) or (line[4 * x + 2].toInt() and 0xFF)
+            colors[x] = red shl 16 or (green shl 8) or (line[4 * x + 2].toInt() and 0xFF)
         }
     }
 }

@@ -35,8 +35,7 @@ internal class ImageInput(
     private val yuvs = YuvRows(color == ImageColor.GRAYSCALE)
     private val rgbas = RgbaRows(color == ImageColor.GRAYSCALE)
     private val rowPass = RowPass(color.channels)
-    private val columnPass = ColumnPass(color.channels)
-    private var line = IntArray(0)
+    private val columnPass = ColumnPass()
     private val padded = FrameBox() // what of `pixels` is no pad
 
     // Where an output of the passes belongs in `pixels`.
@@ -105,39 +104,31 @@ internal class ImageInput(
         // Each pass rounds, so their order counts: it is Pillow's since version 13, of the turned image.
         val downFirst = boxHeight > target.height && boxHeight - target.height > 2 * (boxWidth - target.width)
         rowPass.set(source.width, wide, layout.isReversedAcross)
-        if (downFirst == isTransposed) rowsFirst(rows, wide, high) else columnsFirst(rows, high)
+        if (downFirst == isTransposed) rowsFirst(rows, wide, high) else columnsFirst(rows, wide, high)
     }
 
     private fun rowsFirst(rows: FrameRows, wide: Int, high: Int) {
         val source = layout.source
-        columnPass.begin(source.height, high, layout.isReversedDown, wide)
+        columnPass.begin(source.height, high, layout.isReversedDown, wide * color.channels, 1)
         for (y in 0 until source.height) {
-            val start = rows.row(source.top + y)
-            rowPass.run(rows.colors, start)
+            rows.read(source.top + y)
+            rowPass.run(rows.colors)
             columnPass.add(rowPass.values, y)
-            while (columnPass.next(y)) write(columnPass.values, columnPass.output, wide)
+            while (columnPass.next(y)) write(columnPass.row, columnPass.output, wide)
         }
     }
 
-    private fun columnsFirst(rows: FrameRows, high: Int) {
+    private fun columnsFirst(rows: FrameRows, wide: Int, high: Int) {
         val source = layout.source
-        columnPass.begin(source.height, high, layout.isReversedDown, source.width)
-        if (line.size < source.width) line = IntArray(source.width)
+        columnPass.begin(source.height, high, layout.isReversedDown, source.width, color.channels)
         for (y in 0 until source.height) {
-            val start = rows.row(source.top + y)
-            columnPass.add(rows.colors, start, y)
+            rows.read(source.top + y)
+            columnPass.add(rows.colors, y)
             while (columnPass.next(y)) {
-                rowPass.run(packed(columnPass.values, source.width), 0)
-                write(rowPass.values, columnPass.output, rowPass.resampler.target)
+                rowPass.run(columnPass.row)
+                write(rowPass.values, columnPass.output, wide)
             }
         }
-    }
-
-    /** Returns values [x, channel] as colours. */
-    private fun packed(values: IntArray, count: Int): IntArray {
-        if (color.channels == 1) return values
-        for (x in 0 until count) line[x] = values[3 * x] shl 16 or (values[3 * x + 1] shl 8) or values[3 * x + 2]
-        return line
     }
 
     private fun fillPad(target: FrameBox) {

@@ -105,10 +105,10 @@ internal class Resampler {
     }
 
     internal companion object {
-        internal const val BITS: Int = 32 - 8 - 2
-        internal const val HALF: Int = 1 shl BITS - 1
+        private const val BITS = 32 - 8 - 2
+        private const val HALF = 1 shl BITS - 1
 
-        /** Rounds the sum in the lower half of a long. */
-        internal fun rounded(sums: Long): Int = minOf(sums.toInt() + HALF ushr BITS, 255)
+        /** Rounds a sum of values times weights. */
+        internal fun rounded(sum: Int): Int = minOf(sum + HALF ushr BITS, 255)
     }
 }

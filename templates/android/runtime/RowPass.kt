@@ -13,17 +13,17 @@ internal class RowPass(private val channels: Int) {
         if (values.size < target * channels) values = IntArray(target * channels)
     }
 
-    /** Fills [values] from colours that begin at `start`. */
-    internal fun run(colors: IntArray, start: Int) {
+    /** Fills [values] from colours, or from the values of a gray row. */
+    internal fun run(colors: IntArray) {
         when {
-            channels == 1 && resampler.reduces -> reduceGray(colors, start)
-            channels == 1 -> enlargeGray(colors, start)
-            resampler.reduces -> reduce(colors, start)
-            else -> enlarge(colors, start)
+            channels == 1 && resampler.reduces -> reduceGray(colors)
+            channels == 1 -> enlargeGray(colors)
+            resampler.reduces -> reduce(colors)
+            else -> enlarge(colors)
         }
     }
 
-    private fun reduce(colors: IntArray, start: Int) {
+    private fun reduce(colors: IntArray) {
         val pairs = resampler.pairs
         val ends = resampler.ends
         val values = values
@@ -34,7 +34,7 @@ internal class RowPass(private val channels: Int) {
         for (output in 0 until resampler.target) {
             val end = ends[output]
             while (x < end) {
-                val color = colors[start + x]
+                val color = colors[x]
                 val pair = pairs[x++]
                 red += (color shr 16 and 0xFF) * pair
                 green += (color shr 8 and 0xFF) * pair
@@ -49,31 +49,31 @@ internal class RowPass(private val channels: Int) {
     }
 
     private fun put(values: IntArray, at: Int, red: Long, green: Long, blue: Long) {
-        values[at] = Resampler.rounded(red)
-        values[at + 1] = Resampler.rounded(green)
-        values[at + 2] = Resampler.rounded(blue)
+        values[at] = Resampler.rounded(red.toInt())
+        values[at + 1] = Resampler.rounded(green.toInt())
+        values[at + 2] = Resampler.rounded(blue.toInt())
     }
 
-    private fun reduceGray(colors: IntArray, start: Int) {
+    private fun reduceGray(colors: IntArray) {
         val pairs = resampler.pairs
         val ends = resampler.ends
         var sums = 0L
         var x = 0
         for (output in 0 until resampler.target) {
             val end = ends[output]
-            while (x < end) sums += colors[start + x] * pairs[x++]
-            if (output > 0) values[output - 1] = Resampler.rounded(sums)
+            while (x < end) sums += colors[x] * pairs[x++]
+            if (output > 0) values[output - 1] = Resampler.rounded(sums.toInt())
             sums = sums ushr 32
         }
-        values[resampler.target - 1] = Resampler.rounded(sums)
+        values[resampler.target - 1] = Resampler.rounded(sums.toInt())
     }
 
-    private fun enlarge(colors: IntArray, start: Int) {
+    private fun enlarge(colors: IntArray) {
         val weights = resampler.weights
         for (output in 0 until resampler.target) {
             val first = resampler.firsts[output]
-            val one = colors[start + first]
-            val next = colors[start + minOf(first + 1, resampler.source - 1)]
+            val one = colors[first]
+            val next = colors[minOf(first + 1, resampler.source - 1)]
             val w = weights[2 * output]
             val v = weights[2 * output + 1]
             values[3 * output] = mixed(one shr 16 and 0xFF, w, next shr 16 and 0xFF, v)
@@ -82,15 +82,15 @@ internal class RowPass(private val channels: Int) {
         }
     }
 
-    private fun enlargeGray(colors: IntArray, start: Int) {
+    private fun enlargeGray(colors: IntArray) {
         val weights = resampler.weights
         for (output in 0 until resampler.target) {
             val first = resampler.firsts[output]
-            val next = colors[start + minOf(first + 1, resampler.source - 1)]
-            values[output] = mixed(colors[start + first], weights[2 * output], next, weights[2 * output + 1])
+            val next = colors[minOf(first + 1, resampler.source - 1)]
+            values[output] = mixed(colors[first], weights[2 * output], next, weights[2 * output + 1])
         }
     }
 
     private fun mixed(one: Int, weight: Int, next: Int, nextWeight: Int): Int =
-        minOf(one * weight + next * nextWeight + Resampler.HALF ushr Resampler.BITS, 255)
+        Resampler.rounded(one * weight + next * nextWeight)
 }

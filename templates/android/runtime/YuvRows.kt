@@ -3,91 +3,109 @@ package dropkit
 /** The rows of a YUV frame. A row of U and V serves two rows, and what it adds to each colour is made once. */
 internal class YuvRows(gray: Boolean) : FrameRows(gray) {
     private var frame: YuvFrame? = null
-    private var luma = ByteArray(0)
-    private var blueish = ByteArray(0)
-    private var reddish = ByteArray(0)
-    private var red = IntArray(0)
+    private var bytes = ByteArray(0)
+
+    // Whole pairs of pixels: with an odd first column, from the column before.
+    private var pairs = 0
+    private var light = IntArray(0)
+    private var channel = IntArray(0)
+    private var red = IntArray(0) // what U and V add to each pixel's red
     private var green = IntArray(0)
     private var blue = IntArray(0)
+    private var u = IntArray(0)
+    private var v = IntArray(0)
+    private var half = IntArray(0)
     private var chromaRow = -1
 
     internal fun begin(frame: YuvFrame, box: FrameBox) {
         this.frame = frame
-        begin(box.left, box.width, box.top + box.height)
+        begin(box.left, box.width)
         chromaRow = -1
-        luma = atLeast(luma, frame.y, width)
-        val half = chromaWidth()
-        blueish = atLeast(blueish, frame.u, half)
-        reddish = atLeast(reddish, frame.v, half)
-        // Two of each, so that a colour's place is its pixel's.
-        if (red.size < 2 * half) {
-            red = IntArray(2 * half)
-            green = IntArray(2 * half)
-            blue = IntArray(2 * half)
-        }
+        pairs = (left + width - 1) / 2 - left / 2 + 1
+        val longest = maxOf(frame.y.bytes.length(width, 1), frame.u.bytes.length(pairs, 1), frame.v.bytes.length(pairs, 1))
+        if (bytes.size < longest) bytes = ByteArray(longest.toInt())
+        if (u.size >= pairs) return
+        u = IntArray(pairs)
+        v = IntArray(pairs)
+        half = IntArray(pairs)
+        light = IntArray(2 * pairs)
+        channel = IntArray(2 * pairs)
+        red = IntArray(2 * pairs)
+        green = IntArray(2 * pairs)
+        blue = IntArray(2 * pairs)
     }
-
-    private fun atLeast(array: ByteArray, plane: YuvFrame.Plane, count: Int): ByteArray {
-        val length = plane.bytes.length(count, 1).toInt()
-        return if (array.size < length) ByteArray(length) else array
-    }
-
-    private fun chromaWidth(): Int = (left + width - 1) / 2 - left / 2 + 1
 
     /** Lets the frame go. */
     internal fun end() {
         frame = null
     }
 
-    override fun read(y: Int, count: Int) {
+    override fun fill(y: Int) {
         val frame = checkNotNull(frame)
-        for (row in 0 until count) {
-            if ((y + row) / 2 != chromaRow) readChroma(frame, (y + row) / 2)
-            frame.y.bytes.read(y + row, left, width, 1, luma)
-            pack(frame, row * width)
+        if (y / 2 != chromaRow) readChroma(frame, y / 2)
+        read(frame.y, y, left, width, light)
+        if (left % 2 == 1) System.arraycopy(light, 0, light, 1, width)
+        add(red, frame.standard.luma)
+        System.arraycopy(channel, left % 2, colors, 0, width)
+        add(green, frame.standard.luma)
+        join()
+        add(blue, frame.standard.luma)
+        join()
+    }
+
+    /** Reads values of a plane's row. */
+    private fun read(plane: YuvFrame.Plane, y: Int, first: Int, count: Int, into: IntArray) {
+        val bytes = bytes
+        val step = plane.bytes.step
+        plane.bytes.read(y, first, count, 1, bytes)
+        // With a number for the step, the loops need no test of the index.
+        when (step) {
+            1 -> for (x in 0 until count) into[x] = bytes[x].toInt() and 0xFF
+            2 -> for (x in 0 until count) into[x] = bytes[2 * x].toInt() and 0xFF
+            else -> for (x in 0 until count) into[x] = bytes[step * x].toInt() and 0xFF
         }
     }
 
     private fun readChroma(frame: YuvFrame, row: Int) {
         chromaRow = row
-        val count = chromaWidth()
-        frame.u.bytes.read(row, left / 2, count, 1, blueish)
-        frame.v.bytes.read(row, left / 2, count, 1, reddish)
+        read(frame.u, row, left / 2, pairs, u)
+        read(frame.v, row, left / 2, pairs, v)
         val standard = frame.standard
         val base = 0x8000 - standard.black * standard.luma
-        var u = 0
-        var v = 0
-        for (i in 0 until count) {
-            val cb = (blueish[u].toInt() and 0xFF) - 128
-            val cr = (reddish[v].toInt() and 0xFF) - 128
-            u += frame.u.bytes.step
-            v += frame.v.bytes.step
-            red[2 * i] = base + standard.redV * cr
-            red[2 * i + 1] = red[2 * i]
-            green[2 * i] = base - standard.greenU * cb - standard.greenV * cr
-            green[2 * i + 1] = green[2 * i]
-            blue[2 * i] = base + standard.blueU * cb
-            blue[2 * i + 1] = blue[2 * i]
+        spread(0, standard.redV, base, red)
+        spread(-standard.greenU, -standard.greenV, base, green)
+        spread(standard.blueU, 0, base, blue)
+    }
+
+    /** Fills `into` with what U and V add to a colour, for both pixels of each pair. */
+    private fun spread(factorU: Int, factorV: Int, base: Int, into: IntArray) {
+        val u = u
+        val v = v
+        val half = half
+        val start = base - 128 * (factorU + factorV)
+        for (i in 0 until pairs) half[i] = u[i] * factorU + v[i] * factorV + start
+        for (i in 0 until pairs) {
+            into[2 * i] = half[i]
+            into[2 * i + 1] = half[i]
         }
     }
 
-    private fun pack(frame: YuvFrame, start: Int) {
-        val factor = frame.standard.luma
-        val step = frame.y.bytes.step
-        val odd = left % 2
-        val luma = luma
-        val red = red
-        val green = green
-        val blue = blue
+    /** Makes one colour of the row: clamped to 0..255 without a comparison, which would stop vector instructions. */
+    private fun add(part: IntArray, luma: Int) {
+        val light = light
+        val channel = channel
+        for (x in 0 until 2 * pairs) {
+            val sum = light[x] * luma + part[x] shr 16
+            val positive = sum and (sum shr 31).inv()
+            val above = 255 - positive
+            channel[x] = positive + (above and (above shr 31))
+        }
+    }
+
+    private fun join() {
         val colors = colors
-        for (x in 0 until width) {
-            val light = (luma[x * step].toInt() and 0xFF) * factor
-            val r = light + red[x + odd] shr 16
-            val g = light + green[x + odd] shr 16
-            val b = light + blue[x + odd] shr 16
-            colors[start + x] = clamped(r) shl 16 or (clamped(g) shl 8) or clamped(b)
-        }
+        val channel = channel
+        if (left % 2 == 1) System.arraycopy(channel, 1, channel, 0, width)
+        for (x in 0 until width) colors[x] = colors[x] shl 8 or channel[x]
     }
-
-    private fun clamped(value: Int): Int = minOf(maxOf(value, 0), 255)
 }
