@@ -129,15 +129,13 @@ def region(rng: np.random.Generator, size: tuple[int, int]) -> tuple[int, int, i
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Path:
-    """Give the classes of the runtime's files and Frames.kt: in explicit API mode, with warnings as errors."""
+    """Give the runtime's files and what runs them, compiled in explicit API mode, with warnings as errors."""
     folder = tmp_path_factory.mktemp("frames")
     (folder / "arguments").write_text("-Xexplicit-api=strict", "utf-8")
     explicit = Path(f"@{folder / 'arguments'}")  # as the compiler reads more arguments
-    compile_kotlin([explicit, RUNTIME], [desktop_jar(quiet)], folder / "runtime", quiet)
-    classpath = [desktop_jar(quiet), folder / "runtime"]
-    sources = [SUPPORT / "android" / "Frames.kt"]
-    compile_kotlin(sources, classpath, folder / "program", quiet, friends=[folder / "runtime"])
-    return folder
+    programs = [SUPPORT / "android" / name for name in ("Frames.kt", "FrameChecks.kt")]
+    compile_kotlin([explicit, RUNTIME, *programs], [desktop_jar(quiet)], folder / "classes", quiet)
+    return folder / "classes"
 
 
 def on_the_jvm(program: Path, folder: Path, all_cases: Sequence[Case], *options: str) -> bytes:
@@ -152,7 +150,7 @@ def on_the_jvm(program: Path, folder: Path, all_cases: Sequence[Case], *options:
 
 def start(program: Path, folder: Path, main: Sequence[str], *options: str) -> list[str]:
     """Run a class of the program on a JVM with these options; return the lines that it printed."""
-    jars = [program / "program", program / "runtime", desktop_jar(quiet), kotlin(quiet).stdlib]
+    jars = [program, desktop_jar(quiet), kotlin(quiet).stdlib]
     argv = [str(find_java()), *options, "-cp", os.pathsep.join(map(str, jars)), *main]
     lines: list[str] = []
     ended = run(Command(argv, os.environ, folder), log=folder / "log", on_line=lines.append, timeout=300)
@@ -179,6 +177,66 @@ def test_images_and_frames_become_the_pixels_that_the_python_makes(program: Path
     all_cases = list(cases(seed=1, most=40))
     compare(on_the_jvm(program, tmp_path, all_cases), all_cases)
     assert len(all_cases) == 3 * 3 * 8 * 2 * 2 * 5
+
+
+def test_the_pad_is_there_again_behind_a_frame_that_filled_it(program: Path, tmp_path: Path) -> None:
+    rng, spec = np.random.default_rng(3), ImageSpec(9, 9, "bgr", "letterbox", (1, 2, 3))
+    sizes = [(20, 10), (10, 10), (20, 10), (10, 20), (9, 9), (20, 10), (3, 40)]
+    all_cases = [case(rng, size, spec, View(), BITMAP) for size in sizes]
+    compare(on_the_jvm(program, tmp_path, all_cases), all_cases)
+
+
+def test_every_value_on_every_alpha_and_every_gray(program: Path, tmp_path: Path) -> None:
+    values, alphas = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    every = np.stack([values, values[:, ::-1], values.T, alphas], -1)
+    red, green, blue, alpha = (every[..., i].astype(np.uint32) for i in range(4))
+    argb = (alpha << 24 | red << 16 | green << 8 | blue).astype(">u4").tobytes()
+    all_cases = [Case(every, ImageSpec(256, 256, color), View(), BITMAP, argb) for color in COLORS]
+    compare(on_the_jvm(program, tmp_path, all_cases), all_cases)
+
+
+def test_a_frame_of_a_size_that_was_seen_makes_no_garbage(program: Path, tmp_path: Path) -> None:
+    lines = start(program, tmp_path, ["dropkit.FrameChecksKt", "garbage"])
+    assert len(lines) == 3 * 2 * 3, "sources, colours, resizes"
+    assert [line for line in lines if not line.endswith(" 0 bytes")] == []
+
+
+def test_what_is_no_frame_is_refused_with_what_to_give(program: Path, tmp_path: Path) -> None:
+    lines = start(program, tmp_path, ["dropkit.FrameChecksKt", "refusals"])
+    assert lines == [
+        "the rotation is 45 degrees: give a multiple of 90",
+        "the rotation is -91 degrees: give a multiple of 90",
+        "the region (left 3, top 0, 2 x 2) is not inside the turned frame of 4 x 6 pixels: give a part of that",
+        "the region (left 0, top 5, 2 x 2) is not inside the turned frame of 4 x 6 pixels: give a part of that",
+        "the region (left -1, top 0, 2 x 2) is empty or begins outside: give a part of the frame",
+        "the region (left 0, top 0, 0 x 2) is empty or begins outside: give a part of the frame",
+        "the bitmap is recycled: give it before",
+        "Y has 23 bytes, and 6 x 4 pixels need 24: give the whole buffer, from its beginning",
+        "V has 5 bytes, and 3 x 2 pixels need 6: give the whole buffer, from its beginning",
+        "U: strides of 4 and 2 bytes hold no 3 x 2 pixels: give the plane's own",
+        "the frame: strides of 16 and 4 bytes hold no 6 x 4 pixels: give the plane's own",
+        "the frame has 0 x 4 pixels: give the size of the image",
+    ]
+
+
+@pytest.mark.parametrize("rotation", [0, 90])
+def test_an_image_of_50_million_pixels_needs_little_more_than_itself(
+    program: Path, tmp_path: Path, rotation: int
+) -> None:
+    """The bitmap alone takes 200 MB of the heap's 250."""
+    options = ("-Xmx250m", "-Xmn8m", "-XX:+UseSerialGC")
+    main = ["dropkit.FrameChecksKt", "large", str(rotation), str(tmp_path / "out")]
+    start(program, tmp_path, main, *options)
+    rows, columns = np.ogrid[:6120, :8160]
+    frame = (columns * 31 + rows * 17 + columns * rows % 13).astype(np.uint8)
+    wanted = image_pixels(frame, ImageSpec(224, 224, "grayscale", "crop"), View(rotation))
+    assert (tmp_path / "out").read_bytes() == wanted.tobytes()
+
+
+def test_each_file_begins_with_the_package_that_a_bundle_replaces() -> None:
+    files = sorted(RUNTIME.glob("*.kt"))
+    assert {"ImageInput.kt", "Region.kt", "RgbaFrame.kt", "YuvFrame.kt"} <= {file.name for file in files}
+    assert [file.name for file in files if not file.read_text("utf-8").startswith("package dropkit\n")] == []
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ private fun DataInputStream.yuv(width: Int, height: Int, number: Int): YuvFrame 
  * values and these; rotation, mirror, 0 or 4 and a region; kind of source, its size, and the source. Writes of each the
  * pixels and the placement to the second file.
  */
-fun main(args: Array<String>) {
+public fun main(args: Array<String>) {
     val made = HashMap<List<Any>, ImageInput>()
     DataInputStream(File(args[0]).inputStream().buffered()).use { cases ->
         DataOutputStream(File(args[1]).outputStream().buffered()).use { out ->
