@@ -20,6 +20,7 @@ from benchmarks.android import measure_frame
 from benchmarks.cost.container import container_rows
 from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
+from benchmarks.frames import frame_rows
 from kit.android.proof.step import MissingToolError
 from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
@@ -36,7 +37,7 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="inv bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each command")
     parser.add_argument(
-        "--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin, container ..."
+        "--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, container ..."
     )
     options = parser.parse_args(arguments)
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
             lines += [row.line(runs) for row in ROWS if row.group == name]
         if fnmatch("kotlin", options.only):
             lines += kotlin(Path(temporary))
+        if fnmatch("frames", options.only):
+            lines += frames(options.rounds)
         if fnmatch("container", options.only):
             lines += container_rows(MODELS, Path(temporary))
     table = "\n".join([HEAD, *lines])
@@ -114,6 +117,15 @@ def kotlin(folder: Path) -> list[str]:
         f"| {name} | {value:.3g} | | {goal:g} | {'holds' if value <= goal else 'MISSES'} |"
         for name, value, goal in rows
     ]
+
+
+def frames(rounds: int) -> list[str]:
+    """Return the rows of the app's pre-processing beside Pillow; none where a tool for it is missing."""
+    try:
+        return frame_rows(rounds)
+    except MissingToolError as missing:
+        print(f"left out: {missing}")
+        return []
 
 
 def keep(text: str) -> None:

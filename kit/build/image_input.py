@@ -10,7 +10,7 @@ from kit.recipe.schema import Input
 
 
 def image_entry(tensor: Input, shape: Sequence[int]) -> ImageEntry:
-    """Return how images become this input: mean, std, color, resize. shape is [H, W, C] or [H, W]."""
+    """Return how images become this input: mean, std, color, resize, pad_color. shape is [H, W, C] or [H, W]."""
     channels = shape[2] if len(shape) == 3 else 1
     if len(shape) not in {2, 3} or channels not in {1, 3}:
         raise RecipeError(
@@ -28,4 +28,10 @@ def image_entry(tensor: Input, shape: Sequence[int]) -> ImageEntry:
             f"[[inputs]] {tensor.name}: {len(mean)} means for {channels} channels",
             "give one for each channel, or one",
         )
-    return ImageEntry(color, tensor.resize or "stretch", tuple(mean), tuple(std))
+    pad_color = tensor.pad_color or [0]
+    if len(pad_color) not in {1, channels}:
+        raise RecipeError(
+            f"[[inputs]] {tensor.name}: pad_color has {len(pad_color)} values for {channels} channels",
+            "give red, green and blue, or one value",
+        )
+    return ImageEntry(color, tensor.resize or "stretch", tuple(mean), tuple(std), tuple(pad_color))

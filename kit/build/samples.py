@@ -267,7 +267,7 @@ def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int], folder: Pa
     try:
         with _new_file(folder) as raw:
             for file in files:
-                raw.write(load_image(file, shape, image.color, image.resize).tobytes())
+                raw.write(load_image(file, shape, image.color, image.resize, image.pad_color).tobytes())
         return np.memmap(raw.name, np.uint8, "r", shape=(len(files), *shape))
     except (ValueError, OSError) as error:
         _refuse_full(error, f"{len(files):,} images of {list(shape)} do not fit there")

@@ -124,7 +124,8 @@ _TENSOR = {
     "activation?": pattern("none|softmax|sigmoid"),
     "threshold?": _number,
     "color?": pattern("grayscale|rgb|bgr"),
-    "resize?": pattern("stretch|crop"),
+    "resize?": pattern("stretch|crop|letterbox"),
+    "pad_color?": [lambda value: isinstance(value, int) and 0 <= value <= 255],
     "mean?": [_number],
     "std?": [_number],
 }

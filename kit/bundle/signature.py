@@ -19,6 +19,7 @@ from kit.shared.values import from_json
 
 FORMAT = 1
 _FORMS = ("boxes", "mask", "keypoints", "embedding")
+_IMAGE = ("color", "resize", "mean", "std", "pad_color")
 _COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", *_FORMS)
 
 
@@ -27,9 +28,10 @@ class ImageEntry:
     """How an image becomes an input: model value = (pixel - mean) / std, one value for all channels or one each."""
 
     color: str  # grayscale, rgb, bgr
-    resize: str = "stretch"  # or crop
+    resize: str = "stretch"  # or crop, letterbox
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
+    pad_color: tuple[int, ...] = (0,)  # of letterbox: for all channels, or red, green, blue, also where color is bgr
 
 
 @dataclass(frozen=True)
@@ -120,6 +122,8 @@ class TensorEntry:
         if self.image:
             entry |= {"color": self.image.color, "resize": self.image.resize}
             entry |= {"mean": list(self.image.mean), "std": list(self.image.std)}
+            if self.image.resize == "letterbox":  # a file of before there was one has no such key
+                entry["pad_color"] = list(self.image.pad_color)
         if self.classes:
             entry |= {"labels": self.classes.labels, "activation": self.classes.activation}
             if self.classes.threshold is not None:
@@ -133,7 +137,7 @@ class TensorEntry:
         """Return the tensor of an entry. Raises TypeError or KeyError where it is none."""
         entry: dict[str, Any] = {key: raw[key] for key in _COMMON if key in raw}
         if raw.get("kind") == "image":
-            entry["image"] = {key: raw[key] for key in ("color", "resize", "mean", "std") if key in raw}
+            entry["image"] = {key: raw[key] for key in _IMAGE if key in raw}
         if raw.get("kind") == "classes":
             entry["classes"] = {key: raw[key] for key in ("labels", "activation", "threshold") if key in raw}
         return from_json(TensorEntry, entry)

@@ -6,7 +6,7 @@ Knows the words and which go together; whether the model agrees is for the worke
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
@@ -16,6 +16,7 @@ from kit.recipe.table import DYNAMIC, Axis, Fraction, Name, OpenAxis, Pixel, Tab
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Io = Literal["float32", "uint8", "int8"]
+Byte = Annotated[int, Field(ge=0, le=255)]
 
 
 class Model(Table):
@@ -173,8 +174,16 @@ class Input(Table):
     color: Literal["grayscale", "rgb", "bgr"] | None = Field(
         default=None, description="image: the order of channels; by the number of channels where not given"
     )
-    resize: Literal["stretch", "crop"] | None = Field(
-        default=None, description="image: stretch to the model's size (default), or crop the centre"
+    resize: Literal["stretch", "crop", "letterbox"] | None = Field(
+        default=None,
+        description="image: stretch to the model's size (default), crop the centre, or letterbox: the whole image in "
+        "its own proportions, and pad_color around it",
+    )
+    pad_color: list[Byte] = Field(
+        default=[],
+        max_length=3,
+        description="letterbox: red, green and blue of what lies around the image, 0..255, also where color is bgr; "
+        "or one value for all channels (default: black)",
     )
 
     @model_validator(mode="after")
@@ -185,9 +194,11 @@ class Input(Table):
         if self.range is not None and self.range[0] >= self.range[1]:
             raise ValueError(f"range {self.range} of input '{self.name}' is not [lowest, highest]")
         if self.kind != "image":
-            for key in ("mean", "std", "double_normalization", "color", "resize"):
+            for key in ("mean", "std", "double_normalization", "color", "resize", "pad_color"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
+        if self.pad_color and self.resize != "letterbox":
+            raise ValueError(f"pad_color of input '{self.name}' is for resize 'letterbox'")
         if any(abs(value) < 1e-6 for value in self.std):
             raise ValueError("std must not be 0: pixels are divided by it")
         if len(self.mean) != len(self.std):

@@ -126,6 +126,14 @@ CASES = {
         "give one for each channel, or one",
         recipe_right=tables("s.npz", f"{IMAGE}\nmean = [0]\nstd = [1]"),
     ),
+    "a pad color of other channels": Case(
+        ONE,
+        data(x=PIXELS),
+        tables("s.npz", f'{IMAGE}\nresize = "letterbox"\npad_color = [1, 2, 3]'),
+        "pad_color has 3 values for 1 channels",
+        "give red, green and blue, or one value",
+        recipe_right=tables("s.npz", f'{IMAGE}\nresize = "letterbox"\npad_color = [1]'),
+    ),
     "one number instead of samples": Case(
         ONE,
         data(x=3.0),

@@ -425,6 +425,13 @@ def test_color_follows_the_channels_unless_the_recipe_says_it(
     assert image == ImageEntry(color, "stretch", (0.0,), (255.0,))
 
 
+def test_calibration_reads_letterboxed_images_with_their_pad_color(tmp_path: Path) -> None:
+    write_image(tmp_path / "photos" / "1.png", 200)
+    found = calibration(tmp_path, "photos", tables=IMAGE + "shape = [16, 4]\nresize = 'letterbox'\npad_color = [7]\n")
+    assert set(np.unique(found.inputs["image"])) == {7, 200}
+    assert (found.inputs["image"][0, 6:10] == 200).all()
+
+
 def test_without_mean_and_std_pixels_go_in_as_they_are(tmp_path: Path) -> None:
     tables = "[[inputs]]\nname = 'image'\nkind = 'image'\n"
     np.testing.assert_array_equal(

@@ -134,6 +134,20 @@ def test_a_tensor_that_no_build_writes_is_refused(changes: dict[str, Any], messa
         Tensor.from_json(entry(**changes), Path(), ("tensor",))
 
 
+PHOTO = {"dtype": "uint8", "shape": [1, 8, 4, 3], "kind": "image", "color": "rgb", "mean": [0], "std": [1]}
+
+
+def test_an_image_is_letterboxed_with_its_pad_color_and_an_older_signature_has_none() -> None:
+    photo = entry(**PHOTO, resize="letterbox", pad_color=[1, 2, 3])
+    assert Tensor.from_json(photo, Path(), ("image",)).pad_color == (1, 2, 3)
+    assert Tensor.from_json(entry(**PHOTO, resize="stretch"), Path(), ("image",)).pad_color == (0,)
+    for pad_color, message in (([1, 2], "is no color"), ([300], "is no color")):
+        with pytest.raises(ValueError, match=message):
+            Tensor.from_json(photo | {"pad_color": pad_color}, Path(), ("image",))
+    with pytest.raises(ValueError, match="resize 'fit' is unknown"):
+        Tensor.from_json(photo | {"resize": "fit"}, Path(), ("image",))
+
+
 def test_signatures_and_variables_are_values() -> None:
     document = {"signature": "run", "inputs": [entry()], "outputs": [entry(name="y", shape=[4, 2])]}
     signature = Signature.from_json(document, Path(), main=True)

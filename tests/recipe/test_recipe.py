@@ -238,6 +238,8 @@ def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
         ("[[inputs]]\nname = 'x'\nmean = [1.0]\nstd = [1.0]\n", "'mean' is for kind 'image', and input 'x'"),
         ("[[inputs]]\nname = 'x'\ncolor = 'rgb'\n", "'color' is for kind 'image'"),
         ("[[inputs]]\nname = 'x'\nkind = 'tensor'\nresize = 'crop'\n", "'resize' is for kind 'image'"),
+        ("[[inputs]]\nname = 'x'\npad_color = [0]\n", "'pad_color' is for kind 'image'"),
+        (IMAGE + "pad_color = [114]\n", "pad_color of input 'image' is for resize 'letterbox'"),
         (IMAGE + "mean = [0.0]\nstd = [0.0]\n", "std must not be 0"),
         (IMAGE + "mean = [0.0]\nstd = [1e-50]\n", "std must not be 0"),
         (IMAGE + "mean = [1.0, 2.0, 3.0]\nstd = [1.0]\n", "mean has 3 values and std 1"),
@@ -338,7 +340,8 @@ WHOLE = {
         "std": "[255]",
         "double_normalization": "true",
         "color": "'grayscale'",
-        "resize": "'crop'",
+        "resize": "'letterbox'",
+        "pad_color": "[114, 114, 114]",
     },
     "outputs": {
         "name": "'digit'",

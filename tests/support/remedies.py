@@ -121,6 +121,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_data_remedies.py::test_what_does_not_fit_is_taken_after_the_next_step": (
         "add shape = [height, width, channels] to that [[inputs]]",
         "give one for each channel, or one",
+        "give red, green and blue, or one value",
         "save an array of that name, too; there is: <inputs>",
         "save one sample a row",
         "save what the layer that reads the text gives, ...",

@@ -1,204 +1,180 @@
 package dropkit
 
 import android.graphics.Bitmap
-import kotlin.math.abs
-import kotlin.math.ceil
 
-internal enum class Color(val channels: Int) { GRAYSCALE(1), RGB(3), BGR(3) }
+internal enum class ImageColor(internal val channels: Int) { GRAYSCALE(1), RGB(3), BGR(3) }
 
-/** Turns bitmaps into the pixels of one input, as the bundle's own preprocess.py does with Pillow: byte for byte. */
+/**
+ * Turns images and camera frames into the pixels of one input, as the bundle's own preprocess.py does with Pillow: byte
+ * for byte. In this order: turned clockwise, mirrored (left and right exchanged), cut to the region, what is transparent
+ * over black, colours, resized.
+ *
+ * A frame is read row by row, as it lies, and resampled on the way: memory does not grow with its height, and a frame of
+ * a size that was seen before makes no garbage. For one thread at a time.
+ *
+ * @param pad of [ImageResize.LETTERBOX], 0..255: red, green and blue, or one value for all channels.
+ */
 internal class ImageInput(
     private val width: Int,
     private val height: Int,
-    private val color: Color,
-    private val crop: Boolean,
+    private val color: ImageColor,
+    resize: ImageResize,
+    private val pad: IntArray = intArrayOf(0),
 ) {
     /** [height, width, channels], 0..255. */
-    val pixels = ByteArray(height * width * color.channels)
+    internal val pixels: ByteArray = ByteArray(height * width * color.channels)
 
-    // For bitmaps of one size: a stream of frames makes them once.
-    private var colors = IntArray(0)
-    private var read = ByteArray(0)
-    private var halfway = ByteArray(0)
-    private var across: Resampler? = null
-    private var down: Resampler? = null
+    /**
+     * (a, b, c, d, e, f) of the last frame: x and y, from 0 to 1 across and down the model's image, lie in the frame, as
+     * it was given, at (a * x + b * y + c, d * x + e * y + f), in pixels from its left and top edge.
+     */
+    internal val placement: DoubleArray get() = layout.placement
 
-    fun load(bitmap: Bitmap, rotationDegrees: Int) {
-        require(rotationDegrees in 0..270 && rotationDegrees % 90 == 0) {
-            "the rotation is $rotationDegrees degrees, and 0, 90, 180 or 270 is needed"
-        }
-        check(!bitmap.isRecycled) { "the bitmap is recycled" }
-        val turned = rotationDegrees % 180 != 0
-        val fullWidth = if (turned) bitmap.height else bitmap.width
-        val fullHeight = if (turned) bitmap.width else bitmap.height
-        val boxWidth = if (crop) part(fullHeight, width, height, fullWidth) else fullWidth
-        val boxHeight = if (crop) part(fullWidth, height, width, fullHeight) else fullHeight
-        val size = Math.multiplyExact(Math.multiplyExact(boxWidth, boxHeight), color.channels)
-        if (colors.size != boxWidth * boxHeight) colors = IntArray(boxWidth * boxHeight)
-        if (read.size != size) read = ByteArray(size)
-        read(bitmap, rotationDegrees, (fullWidth - boxWidth) / 2, (fullHeight - boxHeight) / 2, boxWidth, boxHeight)
-        for (y in 0 until boxHeight) readLine(rotationDegrees, y, boxWidth, boxHeight)
-        resize(boxWidth, boxHeight)
-    }
+    private val layout = FrameLayout(width, height, resize)
+    private val bitmaps = BitmapRows(color == ImageColor.GRAYSCALE)
+    private val yuvs = YuvRows(color == ImageColor.GRAYSCALE)
+    private val rgbas = RgbaRows(color == ImageColor.GRAYSCALE)
+    private val rowPass = RowPass(color.channels)
+    private val columnPass = ColumnPass()
+    private val padded = FrameBox() // what of `pixels` is no pad
 
-    /** As much of a side as keeps the proportions of the target. */
-    private fun part(other: Int, size: Int, otherSize: Int, most: Int): Int =
-        (other.toLong() * size / otherSize).coerceIn(1, most.toLong()).toInt()
+    // Where an output of the passes belongs in `pixels`.
+    private var origin = 0
+    private var across = 0
+    private var down = 0
 
-    private fun resize(boxWidth: Int, boxHeight: Int) {
-        val across = acrossOf(boxWidth)
-        val down = downOf(boxHeight)
-        val channels = color.channels
-        // Each pass rounds, so their order counts: it is Pillow's since version 13.
-        val downFirst = boxHeight > height && boxHeight - height > 2 * (boxWidth - width)
-        val halfSize = channels * if (downFirst) boxWidth * height else width * boxHeight
-        if (halfway.size != halfSize) halfway = ByteArray(halfSize)
-        if (downFirst) {
-            down.columns(read, halfway, boxWidth * channels)
-            for (y in 0 until height) across.line(halfway, y * boxWidth * channels, pixels, y * width * channels, channels)
-        } else {
-            for (y in 0 until boxHeight) across.line(read, y * boxWidth * channels, halfway, y * width * channels, channels)
-            down.columns(halfway, pixels, width * channels)
+    /** Fills [pixels]. A hardware bitmap is copied first. */
+    internal fun load(bitmap: Bitmap, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
+        check(!bitmap.isRecycled) { "the bitmap is recycled: give it before" }
+        layout.set(bitmap.width, bitmap.height, rotationDegrees, mirror, region)
+        val readable = readable(bitmap)
+        try {
+            bitmaps.begin(readable, layout.source)
+            run(bitmaps)
+        } finally {
+            bitmaps.end()
+            if (readable !== bitmap) readable.recycle()
         }
     }
 
-    private fun acrossOf(size: Int): Resampler =
-        across?.takeIf { it.source == size } ?: Resampler(size, width).also { across = it }
-
-    private fun downOf(size: Int): Resampler =
-        down?.takeIf { it.source == size } ?: Resampler(size, height).also { down = it }
-
-    /** Reads the box, given in the turned image, from the bitmap as it lies. */
-    private fun read(bitmap: Bitmap, rotation: Int, left: Int, top: Int, boxWidth: Int, boxHeight: Int) {
-        val right = (if (rotation % 180 == 0) bitmap.width else bitmap.height) - left - boxWidth
-        val bottom = (if (rotation % 180 == 0) bitmap.height else bitmap.width) - top - boxHeight
-        when (rotation) {
-            0 -> bitmap.getPixels(colors, 0, boxWidth, left, top, boxWidth, boxHeight)
-            90 -> bitmap.getPixels(colors, 0, boxHeight, top, right, boxHeight, boxWidth)
-            180 -> bitmap.getPixels(colors, 0, boxWidth, right, bottom, boxWidth, boxHeight)
-            else -> bitmap.getPixels(colors, 0, boxHeight, bottom, left, boxHeight, boxWidth)
-        }
-    }
-
-    /** Fills row y of the turned box in [read], in the model's colours. */
-    private fun readLine(rotation: Int, y: Int, boxWidth: Int, boxHeight: Int) {
-        val start = when (rotation) {
-            0 -> y * boxWidth
-            90 -> (boxWidth - 1) * boxHeight + y
-            180 -> (boxHeight - y) * boxWidth - 1
-            else -> boxHeight - 1 - y
-        }
-        val step = when (rotation) {
-            0 -> 1
-            90 -> -boxHeight
-            180 -> -1
-            else -> boxHeight
-        }
-        for (x in 0 until boxWidth) put((y * boxWidth + x) * color.channels, colors[start + x * step])
-    }
-
-    private fun put(at: Int, argb: Int) {
-        val alpha = argb ushr 24
-        val red = onBlack(argb shr 16 and 0xFF, alpha)
-        val green = onBlack(argb shr 8 and 0xFF, alpha)
-        val blue = onBlack(argb and 0xFF, alpha)
-        when (color) {
-            // ITU-R 601-2 luma in 16 bits, as Pillow rounds it.
-            Color.GRAYSCALE -> read[at] = (red * 19595 + green * 38470 + blue * 7471 + 0x8000 shr 16).toByte()
-            Color.RGB -> {
-                read[at] = red.toByte()
-                read[at + 1] = green.toByte()
-                read[at + 2] = blue.toByte()
-            }
-            Color.BGR -> {
-                read[at] = blue.toByte()
-                read[at + 1] = green.toByte()
-                read[at + 2] = red.toByte()
+    /** Fills [pixels]. */
+    internal fun load(frame: YuvFrame, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
+        layout.set(frame.width, frame.height, rotationDegrees, mirror, region)
+        synchronized(frame) {
+            try {
+                yuvs.begin(frame, layout.source)
+                run(yuvs)
+            } finally {
+                yuvs.end()
             }
         }
     }
 
-    /** A channel blended onto black: value * alpha / 255, rounded as Pillow's alpha_composite does. */
-    private fun onBlack(value: Int, alpha: Int): Int {
-        if (alpha == 255) return value
-        val blended = value * alpha * 128 + (0x80 shl 7)
-        return (blended shr 8) + blended shr 8 shr 7
-    }
-}
-
-/**
- * One pass of Pillow's bilinear filter for 8 bits, from `source` values to `target`.
- *
- * It widens when it reduces (antialiasing), and its weights are whole numbers of [BITS] bits. Source: Pillow,
- * src/libImaging/Resample.c.
- */
-private class Resampler(val source: Int, private val target: Int) {
-    private val first = IntArray(target)
-    private val count = IntArray(target)
-    private val weights: IntArray
-    private val most: Int
-
-    init {
-        val scale = source.toDouble() / target
-        val reach = maxOf(scale, 1.0)
-        most = ceil(reach).toInt() * 2 + 1
-        weights = IntArray(target * most)
-        val real = DoubleArray(most)
-        for (i in 0 until target) {
-            val center = (i + 0.5) * scale
-            first[i] = maxOf((center - reach + 0.5).toInt(), 0)
-            count[i] = minOf((center + reach + 0.5).toInt(), source) - first[i]
-            var sum = 0.0
-            for (k in 0 until count[i]) {
-                real[k] = maxOf(1.0 - abs((k + first[i] - center + 0.5) * (1.0 / reach)), 0.0)
-                sum += real[k]
+    /** Fills [pixels]. */
+    internal fun load(frame: RgbaFrame, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
+        layout.set(frame.width, frame.height, rotationDegrees, mirror, region)
+        synchronized(frame) {
+            try {
+                rgbas.begin(frame, layout.source)
+                run(rgbas)
+            } finally {
+                rgbas.end()
             }
-            for (k in 0 until count[i]) weights[i * most + k] = (0.5 + real[k] / sum * (1 shl BITS)).toInt()
         }
     }
 
-    /** Scales the line of interleaved channels that begins at `start` into `into`, from `place` on. */
-    fun line(from: ByteArray, start: Int, into: ByteArray, place: Int, channels: Int) {
-        if (source == target) {
-            from.copyInto(into, place, start, start + source * channels)
+    private fun readable(bitmap: Bitmap): Bitmap {
+        // By its name: an Android before 8.0 has no such constant.
+        if (bitmap.config?.name != "HARDWARE") return bitmap
+        return checkNotNull(bitmap.copy(Bitmap.Config.ARGB_8888, false)) {
+            "the hardware bitmap cannot be copied: give one in ARGB_8888"
+        }
+    }
+
+    private fun run(rows: FrameRows) {
+        val source = layout.source
+        val target = layout.target
+        val isTransposed = layout.isTransposed
+        fillPad(target)
+        startWriting(target)
+        val wide = if (isTransposed) target.height else target.width
+        val high = if (isTransposed) target.width else target.height
+        val boxWidth = if (isTransposed) source.height else source.width
+        val boxHeight = if (isTransposed) source.width else source.height
+        // Each pass rounds, so their order counts: it is Pillow's since version 13, of the turned image.
+        val downFirst = boxHeight > target.height && boxHeight - target.height > 2 * (boxWidth - target.width)
+        rowPass.set(source.width, wide, layout.isReversedAcross)
+        if (downFirst == isTransposed) rowsFirst(rows, wide, high) else columnsFirst(rows, wide, high)
+    }
+
+    private fun rowsFirst(rows: FrameRows, wide: Int, high: Int) {
+        val source = layout.source
+        columnPass.begin(source.height, high, layout.isReversedDown, wide * color.channels, 1)
+        for (y in 0 until source.height) {
+            rows.read(source.top + y)
+            rowPass.run(rows.colors)
+            columnPass.add(rowPass.values, y)
+            while (columnPass.next(y)) write(columnPass.row, columnPass.output, wide)
+        }
+    }
+
+    private fun columnsFirst(rows: FrameRows, wide: Int, high: Int) {
+        val source = layout.source
+        columnPass.begin(source.height, high, layout.isReversedDown, source.width, color.channels)
+        for (y in 0 until source.height) {
+            rows.read(source.top + y)
+            columnPass.add(rows.colors, y)
+            while (columnPass.next(y)) {
+                rowPass.run(columnPass.row)
+                write(rowPass.values, columnPass.output, wide)
+            }
+        }
+    }
+
+    private fun fillPad(target: FrameBox) {
+        if (padded.isSame(target)) return
+        padded.set(target.left, target.top, target.width, target.height)
+        if (target.width == width && target.height == height) return
+        for (i in pixels.indices) {
+            val channel = i % color.channels
+            val place = if (color == ImageColor.BGR) 2 - channel else channel
+            pixels[i] = pad[if (pad.size == 1) 0 else place].toByte()
+        }
+    }
+
+    private fun startWriting(target: FrameBox) {
+        val pixel = color.channels
+        val row = width * color.channels
+        val isTransposed = layout.isTransposed
+        across = if (isTransposed) row else pixel
+        down = if (isTransposed) pixel else row
+        origin = target.top * row + target.left * pixel
+        if (layout.isReversedAcross) {
+            origin += across * ((if (isTransposed) target.height else target.width) - 1)
+            across = -across
+        }
+        if (layout.isReversedDown) {
+            origin += down * ((if (isTransposed) target.width else target.height) - 1)
+            down = -down
+        }
+    }
+
+    /** Puts an output row of the passes, values [x, channel], where it belongs in [pixels]. */
+    private fun write(values: IntArray, output: Int, count: Int) {
+        var at = origin + output * down
+        if (color.channels == 1) {
+            for (x in 0 until count) {
+                pixels[at] = values[x].toByte()
+                at += across
+            }
             return
         }
-        var at = place
-        for (i in 0 until target) {
-            for (channel in 0 until channels) {
-                var sum = HALF
-                var index = start + first[i] * channels + channel
-                for (k in i * most until i * most + count[i]) {
-                    sum += (from[index].toInt() and 0xFF) * weights[k]
-                    index += channels
-                }
-                into[at++] = (sum shr BITS).coerceIn(0, 255).toByte()
-            }
+        val first = if (color == ImageColor.BGR) 2 else 0
+        for (x in 0 until count) {
+            pixels[at + first] = values[3 * x].toByte()
+            pixels[at + 1] = values[3 * x + 1].toByte()
+            pixels[at + 2 - first] = values[3 * x + 2].toByte()
+            at += across
         }
-    }
-
-    /** Scales the columns of rows of `width` bytes. */
-    fun columns(from: ByteArray, into: ByteArray, width: Int) {
-        if (source == target) {
-            from.copyInto(into)
-            return
-        }
-        for (i in 0 until target) {
-            for (x in 0 until width) {
-                var sum = HALF
-                var index = first[i] * width + x
-                for (k in i * most until i * most + count[i]) {
-                    sum += (from[index].toInt() and 0xFF) * weights[k]
-                    index += width
-                }
-                into[i * width + x] = (sum shr BITS).coerceIn(0, 255).toByte()
-            }
-        }
-    }
-
-    companion object {
-        private const val BITS = 32 - 8 - 2
-        private const val HALF = 1 shl BITS - 1
     }
 }
-

@@ -10,7 +10,7 @@ import preprocess
 
 from .files import Array
 from .signature import Signature
-from .tensor import Shape, Tensor
+from .tensor import Tensor
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -33,20 +33,26 @@ def frame_of(path: Path, signature: Signature) -> Frame:
     tensor = image_input(signature)
     if tensor is not None and path.suffix.lower() not in ARRAYS:
         with open_image(path) as image:
-            return place(image.size, tensor.sample, tensor.resize)
+            return place(image.size, tensor)
     if tensor is None or -1 in tensor.sample:
         return Frame(1, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
     height, width = tensor.sample[:2]
-    return place((width, height), tensor.sample, "stretch")
+    return stretched(width, height)
 
 
-def place(size: tuple[int, int], shape: Shape, resize: str) -> Frame:
-    """Return the frame of an image of (width, height), of which preprocess.load_image makes pixels of a shape."""
-    left, top, right, bottom = 0, 0, *size
-    if resize == "crop" and -1 not in shape:
-        left, top, right, bottom = preprocess.centered_box(size, (shape[1], shape[0]))
-    across, down = float(right - left), float(bottom - top)
-    return Frame(*size, (across, 0.0, float(left), 0.0, down, float(top)))
+def place(size: tuple[int, int], tensor: Tensor) -> Frame:
+    """Return the frame of an image of (width, height), of which preprocess.load_image makes pixels of an input."""
+    if -1 in tensor.sample:
+        return stretched(*size)
+    height, width = tensor.sample[:2]
+    spec = preprocess.ImageSpec(height, width, tensor.color, tensor.resize)
+    a, b, c, d, e, f = preprocess.placement(size, spec)
+    return Frame(*size, (a, b, c, d, e, f))
+
+
+def stretched(width: int, height: int) -> Frame:
+    """Return the frame that the whole of the model's input lies on."""
+    return Frame(width, height, (float(width), 0.0, 0.0, 0.0, float(height), 0.0))
 
 
 def image_input(signature: Signature) -> Tensor | None:

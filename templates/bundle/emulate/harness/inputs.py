@@ -78,7 +78,8 @@ def _array(path: Path, tensor: Tensor) -> Array:
                 return array
         if tensor.kind != "image":
             raise refused(path, f"the input {tensor.name} takes no image: give .npz, .npy, .raw or .bin")
-        return preprocess.load_image(path, _image_shape(path, tensor), tensor.color, tensor.resize)
+        shape = _image_shape(path, tensor)
+        return preprocess.load_image(path, shape, tensor.color, tensor.resize, tensor.pad_color)
     except (OSError, ValueError, EOFError, MemoryError) as error:
         raise refused(path, one_line(error).removeprefix(f"{path} ")) from error
     except ImportError as error:

@@ -30,6 +30,7 @@ class Tensor:
     std: tuple[float, ...] = ()
     color: str = ""
     resize: str = ""
+    pad_color: tuple[int, ...] = (0,)  # of resize "letterbox"
     labels: tuple[str, ...] | None = None  # classes
     activation: str = "none"
     form: Form | None = None  # of such an output
@@ -87,12 +88,13 @@ def _plain(entry: Mapping[str, Any], kinds: tuple[str, ...]) -> Tensor:
 def _image(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
     """Return tensor with an image's keys. Raises ValueError where they do not fit its shape."""
     mean, std = (tuple(float(value) for value in entry[key]) for key in ("mean", "std"))
+    pad_color = tuple(int(value) for value in entry.get("pad_color", (0,)))
     # An open height or width may be any; channels may not.
-    preprocess.image_size([abs(size) for size in tensor.sample[:2]] + list(tensor.sample[2:]), entry["color"])
+    sizes = [abs(size) for size in tensor.sample[:2]] + list(tensor.sample[2:])
+    height, width = preprocess.image_size(sizes, entry["color"])
+    preprocess.ImageSpec(height, width, entry["color"], entry["resize"], pad_color)
     preprocess.normalize(np.zeros(tensor.sample[2:] or 1), mean, std)
-    if entry["resize"] not in preprocess.RESIZES:
-        raise ValueError(f"{tensor.name}: resize {entry['resize']!r} is not known")
-    return replace(tensor, mean=mean, std=std, color=entry["color"], resize=entry["resize"])
+    return replace(tensor, mean=mean, std=std, color=entry["color"], resize=entry["resize"], pad_color=pad_color)
 
 
 def _classes(tensor: Tensor, entry: Mapping[str, Any], folder: Path) -> Tensor:

@@ -17,6 +17,7 @@ public final class Bitmap {
   private final Config config;
   private final int[] colors;
   private boolean recycled;
+  private boolean hasAlpha;
 
   private Bitmap(int width, int height, Config config, int[] colors) {
     if (width <= 0 || height <= 0) {
@@ -26,6 +27,7 @@ public final class Bitmap {
     this.height = height;
     this.config = config;
     this.colors = colors;
+    this.hasAlpha = config != Config.RGB_565;
   }
 
   public static Bitmap createBitmap(int width, int height, Config config) {
@@ -51,6 +53,15 @@ public final class Bitmap {
 
   public Config getConfig() {
     return config;
+  }
+
+  public boolean hasAlpha() {
+    return hasAlpha;
+  }
+
+  public void setHasAlpha(boolean hasAlpha) {
+    checkAlive();
+    this.hasAlpha = hasAlpha;
   }
 
   public boolean isRecycled() {
