@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kit.android.codegen.decoders import Decoder
 from kit.android.codegen.kotlin_names import Scope, upper_camel
 from kit.android.codegen.kotlin_tensor import Tensor
 from kit.android.codegen.runtime_api import Api
@@ -43,6 +44,7 @@ class Output:
     labels: Labels | None = None
     threshold: str = ""  # a Float; "" without
     threshold_const: str = ""
+    decoder: Decoder | None = None
 
     @property
     def scored(self) -> bool:
@@ -66,11 +68,32 @@ class ImageInput:
     height: int
     channels: int
     color: str
-    crop: bool
+    resize: str  # STRETCH, CROP, LETTERBOX
+    pad: str  # an IntArray: what LETTERBOX fills with
     mean: str  # a FloatArray, one value a channel
     std: str
-    feed: str  # the property that turns bitmaps into it
-    rotation: str  # the parameter for its rotation
+    feed: str  # the property that turns images into it
+    rotation: str  # the parameters for how it is looked at
+    mirror: str
+    region: str
+    many: bool  # its batch is open: a call takes several
+
+    @property
+    def input(self) -> str:
+        """Return the Kotlin expression that makes its pixels."""
+        pad = f", {self.pad}" if self.resize == "LETTERBOX" else ""
+        return f"ImageInput({self.width}, {self.height}, ImageColor.{self.color}, ImageResize.{self.resize}{pad})"
+
+    @property
+    def shown(self) -> str:
+        """Say what of the image the model sees."""
+        shown = {"CROP": "its centre cut to the shape", "LETTERBOX": "the whole of it, and colour around it"}
+        return shown.get(self.resize, "the whole of it")
+
+    @property
+    def count(self) -> int:
+        """Return how many values one image becomes."""
+        return self.height * self.width * self.channels
 
 
 @dataclass(frozen=True)
@@ -96,9 +119,41 @@ class Call:
         return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
 
     @property
+    def decoders(self) -> list[Decoder]:
+        """Return what reads its boxes, masks, keypoints and embeddings."""
+        return [output.decoder for output in self.outputs if output.decoder]
+
+    @property
+    def placed(self) -> bool:
+        """Say whether some output has places in the frame."""
+        return any(decoder.placed for decoder in self.decoders)
+
+    @property
+    def frame(self) -> tuple[int, int]:
+        """Return width and height that places are given in where no image was: the input's, or 1 and 1."""
+        return (self.images[0].width, self.images[0].height) if len(self.images) == 1 else (1, 1)
+
+    @property
+    def floats(self) -> list[Tensor]:
+        """Return the outputs that a decoder reads and that are no floats yet."""
+        read = {tensor.name: tensor for decoder in self.decoders for tensor in decoder.tensors}
+        return [tensor for tensor in read.values() if tensor.dtype != "float32"]
+
+    @property
+    def parameters(self) -> str:
+        """Return the parameters of the constructor of its outputs."""
+        decoders = [f"private val {decoder.ident}: {decoder.type}" for decoder in self.decoders]
+        return ", ".join([*(labels.parameter for labels in self.lists), *decoders])
+
+    @property
+    def arguments(self) -> str:
+        """Return what a copy of its outputs is made with."""
+        return ", ".join([*(labels.name for labels in self.lists), *(decoder.ident for decoder in self.decoders)])
+
+    @property
     def new_outputs(self) -> str:
         """Return the Kotlin expression that makes the object for its outputs."""
-        return f"{self.outputs_class}({', '.join(labels.name for labels in self.lists)})"
+        return f"{self.outputs_class}({self.arguments})"
 
     @property
     def raw(self) -> tuple[Tensor, ...]:
@@ -175,3 +230,8 @@ class BindingsModel:
         scope = Scope()
         numbers = [tensor for call in self.calls for tensor in call.raw if tensor.affine and not tensor.open]
         return [(scope.take(f"quantize{upper_camel(one.const.replace('INPUT_', ''), 'Of')}"), one) for one in numbers]
+
+    @property
+    def decoders(self) -> list[Decoder]:
+        """Return what reads boxes, masks, keypoints and embeddings, of all calls."""
+        return [decoder for call in self.calls for decoder in call.decoders]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kit.android.codegen.app_model import AppModel
+from kit.android.codegen.decoders import SUFFIXES, Decoder
 from kit.android.codegen.kotlin_model import BindingsModel, Call, ImageInput, Label, Labels, Output, Variables
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
-from kit.android.codegen.kotlin_tensor import Tensor, float_array, float_literal, read_tensor
+from kit.android.codegen.kotlin_tensor import OPEN, Tensor, float_array, float_literal, read_tensor
 from kit.android.codegen.runtime_api import Api
+from kit.bundle.output_forms import BoxesForm
 from kit.bundle.signature import SignatureEntry, TensorEntry, VariablesEntry
 from kit.errors import ModelError
 
@@ -19,13 +21,16 @@ MOST_PARAMETERS = 120  # of a function; the JVM has 255 slots, and the suspendin
 # What the templates themselves name: nothing of a model may take these from them.
 CLASSES = words_of(
     """
-    Accelerator AbstractList AbstractMap Affine Any Array ArrayList AssetManager Attempt AutoCloseable Bitmap Boolean
-    BooleanArray BundleModel BundleSpec Byte ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context
-    Double DoubleArray Engine Entry Enum Environment Exception Float FloatArray FloatLookup Golden
-    IllegalArgumentException IllegalStateException ImageFeed ImageInput Int IntArray Interpreter InterpreterApi
-    IOException JvmOverloads JvmStatic LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map Nothing
-    Number Object Options Pair PixelFeed Reals Resampler Score Section SelfTest SelfTester Set Short ShortArray
-    ShortLookup Slot Spec String System Tasks Tensor Test TfLite Throwable Top Triple Unit Variables
+    AbstractList AbstractMap Accelerator Activation Affine Any Array ArrayList AssetManager Attempt AutoCloseable
+    Bitmap Boolean BooleanArray Box BoxAnchors BoxCorners BoxFormat BoxSelector BundleModel BundleSpec Byte
+    ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context CoordinateDecoder Double DoubleArray
+    Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float FloatArray FloatLookup Frame Golden
+    HeatmapDecoder IllegalArgumentException IllegalStateException ImageColor ImageFeed ImageInput ImageResize Int
+    IntArray Interpreter InterpreterApi IOException JvmOverloads JvmStatic Keypoint LazyThreadSafetyMode
+    LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number Object Options Pair PixelFeed
+    Place Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short
+    ShortArray ShortLookup Slot Spec SsdDecoder String Suppression System Tasks Tensor Test TfLite Throwable Top
+    Triple Unit Variables YoloDecoder YoloLayout YuvFrame
     """
 )
 # Of the class: what it inherits, what it names itself, and Kotlin's functions on every object.
@@ -37,9 +42,9 @@ MEMBERS = words_of(
     """
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
-PARAMETERS = words_of("filled locked reuse rotationDegrees withContext")
+PARAMETERS = words_of("filled frame images locked mirror region reuse rotationDegrees withContext")
 # Of what a call gives. Its properties are named in full where a function has a name of its own.
-RESULTS = words_of("copy")
+RESULTS = words_of("copy place")
 COLORS = {"grayscale": "GRAYSCALE", "rgb": "RGB", "bgr": "BGR"}
 
 
@@ -159,7 +164,7 @@ class _Reader:
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(camel(tensor.name, "input"), ("Rotation", "Shape")),
+                parameters.take(camel(tensor.name, "input"), ("Rotation", "Mirror", "Region", "Shape")),
                 self.api,
             )
             for tensor in entry.inputs
@@ -183,7 +188,7 @@ class _Reader:
         fillable = [
             (given.image, tensor)
             for given, tensor in zip(entry.inputs, tensors, strict=True)
-            if given.image and tensor.shape[0] == 1 and not tensor.open and _fillable(tensor)
+            if given.image and _fillable(tensor) and _takes_images(tensor, len(tensors))
         ]
         images = []
         for image, tensor in fillable:
@@ -196,23 +201,30 @@ class _Reader:
                     height,
                     count,
                     color=COLORS[image.color],
-                    crop=image.resize == "crop",
+                    resize=image.resize.upper(),
+                    pad=f"intArrayOf({', '.join(map(str, image.pad_color))})",
                     mean=float_array(image.mean, count),
                     std=float_array(image.std, count),
                     feed=self.members.take(f"{tensor.ident}Feed"),
                     rotation="rotationDegrees" if len(fillable) == 1 else f"{tensor.ident}Rotation",
+                    mirror="mirror" if len(fillable) == 1 else f"{tensor.ident}Mirror",
+                    region="region" if len(fillable) == 1 else f"{tensor.ident}Region",
+                    many=tensor.open,
                 )
             )
         return tuple(images)
 
     def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:
         scope = Scope(RESULTS)
-        return tuple(self._output(output, f"{entry.key}/{output.name}", prefix, scope) for output in entry.outputs)
+        outputs = [self._output(output, f"{entry.key}/{output.name}", prefix, scope) for output in entry.outputs]
+        tensors = {output.tensor.name: output.tensor for output in outputs}
+        pairs = zip(outputs, entry.outputs, strict=True)
+        return tuple(replace(output, decoder=_decoder(given, tensors)) for output, given in pairs)
 
     def _output(self, entry: TensorEntry, place: str, prefix: str, scope: Scope) -> Output:
         name, classes = entry.name, entry.classes
         const = self.consts.take(f"{prefix}OUTPUT_{upper_snake(name, 'OF')}")
-        suffixes = ("Real", "Reals", "Scores", "Score", "Top", "Yes", "Shape")
+        suffixes = ("Real", "Reals", "Scores", "Score", "Top", "Yes", "Shape", *SUFFIXES)
         ident = scope.take(camel(name, "output"), suffixes)
         tensor = read_tensor(entry, const, ident, self.api, allowed=self.allowed.get(place, 0.0))
         labels = self._labels(classes.labels, tensor) if classes and classes.labels and name in self.texts else None
@@ -242,12 +254,32 @@ class _Reader:
         return labels
 
 
+def _decoder(entry: TensorEntry, tensors: Mapping[str, Tensor]) -> Decoder | None:
+    """Return what reads an output that is more than numbers; None for others, and where an axis is open."""
+    form = entry.form
+    if form is None:
+        return None
+    parts = {}
+    if isinstance(form, BoxesForm):
+        named = {"scores": form.scores, "classes": form.classes, "count": form.count}
+        parts = {part: tensors[name] for part, name in named.items() if name is not None}
+    decoder = Decoder(entry.kind, tensors[entry.name], form, parts)
+    return None if any(tensor.open for tensor in decoder.tensors) else decoder
+
+
 def _form(entry: TensorEntry, tensor: Tensor) -> str:
     """Return what an output's values are. Several rows of scores are numbers for the app, as emulate.py has it."""
     scores = entry.classes and tensor.dtype != "bool" and not tensor.open and tensor.shape
     if scores and tensor.count == tensor.shape[-1]:
         return "yes" if tensor.count == 1 else "scores"
     return "quantized" if tensor.affine else "plain"
+
+
+def _takes_images(tensor: Tensor, inputs: int) -> bool:
+    """Say whether an input takes one image a call, or as the only one several: its batch alone is open."""
+    return (tensor.shape[0] == 1 and not tensor.open) or (
+        inputs == 1 and tensor.shape[0] == OPEN and OPEN not in tensor.shape[1:]
+    )
 
 
 def _fillable(tensor: Tensor) -> bool:

@@ -6,6 +6,7 @@ may be made by two versions of the kit.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from kit.android.codegen.kotlin_model import BindingsModel
@@ -13,6 +14,31 @@ from kit.android.codegen.runtime_api import COMPILED_MODEL, PLAY_SERVICES
 from kit.render import templates
 
 PACKAGE = "package dropkit\n"  # the first line of each file
+_DECODER_NAMES = frozenset(
+    """
+    Activation Box BoxAnchors BoxCorners BoxFormat BoxSelector CoordinateDecoder Embedding EmbeddingDecoder
+    HeatmapDecoder Keypoint Mask MaskDecoder ScoreForm ScoresDecoder SsdDecoder Suppression YoloDecoder YoloLayout
+    readFloats
+    """.split()
+)
+
+_IMAGES = (
+    "ColumnPass.kt",
+    "Frame.kt",
+    "FrameBytes.kt",
+    "FrameLayout.kt",
+    "FrameRows.kt",
+    "ImageFeed.kt",
+    "ImageInput.kt",
+    "Lookups.kt",
+    "Region.kt",
+    "Resampler.kt",
+    "RgbaFrame.kt",
+    "RowPass.kt",
+    "YuvFrame.kt",
+    "YuvRows.kt",
+)
+_OF_KIND = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
 
 
 def runtime_files(bindings: BindingsModel) -> dict[str, bytes]:
@@ -34,7 +60,13 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
     if "scores" in bindings.forms:
         yield "Scores.kt"
     if bindings.images:
-        yield from ("ImageFeed.kt", "ImageInput.kt", "Lookups.kt")
+        yield from _IMAGES
+    kinds = {decoder.kind for decoder in bindings.decoders}
+    if kinds:
+        yield "Activations.kt"
+    if kinds or bindings.images:
+        yield "Place.kt"
+    yield from (_OF_KIND[kind] for kind in kinds)
 
 
 def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
@@ -53,7 +85,8 @@ def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     outputs = [output for call in bindings.calls for output in call.outputs]
     if any(output.form in {"scores", "quantized"} for output in outputs) or bindings.quantizers or bindings.variables:
         yield "requireSize"
-    if any(output.form != "plain" and output.tensor.affine for output in outputs):
+    floats = [tensor for call in bindings.calls for tensor in call.floats]
+    if any(output.form != "plain" and output.tensor.affine for output in outputs) or any(t.affine for t in floats):
         yield "dequantize"
     if bindings.quantizers:
         yield "quantize"
@@ -62,7 +95,17 @@ def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     yield from bindings.activations - {"none"}
     if "scores" in bindings.forms:
         yield from ("Reals", "Top")
-    if any(not labels.enum for labels in bindings.labels):
+    if any(not labels.enum for labels in bindings.labels) or any(decoder.form.labels for decoder in bindings.decoders):
         yield "readLabels"
+    yield from _of_decoders(bindings)
     if bindings.images:
-        yield from ("Color", "ImageFeed", "ImageInput", "PixelFeed", *lookups)
+        yield from ("ImageColor", "ImageFeed", "ImageInput", "ImageResize", "PixelFeed", *lookups)
+        yield from ("Frame", "Region")
+
+
+def _of_decoders(bindings: BindingsModel) -> Iterator[str]:
+    """Yield what the class uses to read boxes, masks, keypoints and embeddings."""
+    if any(call.placed for call in bindings.calls):
+        yield "Place"
+    made = " ".join(f"{decoder.make} {decoder.gives}" for decoder in bindings.decoders)
+    yield from {name for name in re.findall(r"[A-Za-z]+", made) if name in _DECODER_NAMES}

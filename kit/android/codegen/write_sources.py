@@ -88,6 +88,7 @@ def _values(bindings: BindingsModel) -> dict[str, Any]:
         "cpu": "Accelerator.CPU" if bindings.api == COMPILED_MODEL else "Accelerator.XNNPACK",
         "label_tests": [tests.take(f"{camel(labels.output, 'output')}LabelsMatch") for labels in bindings.labels],
         "real_of": {output.tensor.const: _real(output) for output in outputs if output.form != "plain"},
+        "float_of": {tensor.const: _float(tensor) for call in bindings.calls for tensor in call.floats},
         "output_labels": {output.tensor.const: _label_list(output) for output in outputs},
         "lookup_classes": _LOOKUPS,
         "narrow": _NARROW,
@@ -103,9 +104,17 @@ def _real(output: Output) -> str:
     return f"dequantize({_whole(tensor, value)}, {tensor.affine.scale}, {tensor.affine.zero_point}).toDouble()"
 
 
+def _float(tensor: Tensor) -> str:
+    """Return the Kotlin of one real value of a tensor that is no float32, a Float."""
+    value = f"this.{tensor.ident}[i]"
+    if tensor.affine is None:
+        return f"if ({value}) 1f else 0f" if tensor.dtype == "bool" else f"({_whole(tensor, value)}).toFloat()"
+    return f"dequantize({_whole(tensor, value)}, {tensor.affine.scale}, {tensor.affine.zero_point})"
+
+
 def _whole(tensor: Tensor, value: str) -> str:
     """Return a quantized value as a Kotlin Int: the JVM's bytes have a sign."""
-    return {"uint8": f"{value}.toInt() and 0xFF", "int32": value}.get(tensor.dtype, f"{value}.toInt()")
+    return {"uint8": f"{value}.toInt() and 0xFF", "int32": value, "int64": value}.get(tensor.dtype, f"{value}.toInt()")
 
 
 def _label_list(output: Output) -> str:

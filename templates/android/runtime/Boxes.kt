@@ -6,6 +6,7 @@ import kotlin.math.floor
  * A detected object, in pixels of the frame; it may reach over the frame's edge.
  *
  * @property index the class, from 0, in the order of the labels.
+ * @property label the class's label; its number where the model has none.
  */
 public class Box(
     public val left: Float,
@@ -14,6 +15,7 @@ public class Box(
     public val bottom: Float,
     public val score: Float,
     public val index: Int,
+    public val label: String = index.toString(),
 ) {
     /** How wide it is, in pixels of the frame. */
     public val width: Float get() = right - left
@@ -21,7 +23,7 @@ public class Box(
     /** How high it is, in pixels of the frame. */
     public val height: Float get() = bottom - top
 
-    override fun toString(): String = "class $index $score [$left, $top, $right, $bottom]"
+    override fun toString(): String = "$label $score [$left, $top, $right, $bottom]"
 }
 
 /** The order of a box's four numbers. */
@@ -136,12 +138,14 @@ internal fun softmaxOf(
  *
  * @param capacity how many candidates there may be.
  * @param most how many boxes are reported.
+ * @param labels of the classes; none where they have none.
  */
 internal class BoxSelector(
     capacity: Int,
     private val suppression: Suppression = Suppression.CLASS,
     private val iou: Float = 0.5f,
     private val most: Int = 100,
+    private val labels: List<String> = listOf(),
 ) {
     private val corners = FloatArray(capacity * 4)
     private val scores = FloatArray(capacity)
@@ -253,6 +257,7 @@ internal class BoxSelector(
             maxOf(y, otherY),
             scores[index],
             classes[index],
+            labelOf(labels, classes[index]),
         )
     }
 }
@@ -412,13 +417,3 @@ internal class YoloDecoder(
     /** A class's own probability says nothing yet where objectness multiplies it. */
     private fun lowest(threshold: Float): Float = if (objectness) Float.NEGATIVE_INFINITY else threshold
 }
-
-internal fun requirePlacement(placement: DoubleArray) {
-    require(placement.size == 6) { "a placement has 6 numbers, and this has ${placement.size}" }
-}
-
-internal fun frameX(placement: DoubleArray, x: Float, y: Float): Float =
-    (placement[0] * x.toDouble() + placement[1] * y.toDouble() + placement[2]).toFloat() + 0f
-
-internal fun frameY(placement: DoubleArray, x: Float, y: Float): Float =
-    (placement[3] * x.toDouble() + placement[4] * y.toDouble() + placement[5]).toFloat() + 0f

@@ -2,6 +2,8 @@ package dropkit
 
 import android.content.res.AssetManager
 import java.io.IOException
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
 import java.util.concurrent.locks.ReentrantLock
 import kotlin.concurrent.withLock
 import kotlinx.coroutines.CoroutineDispatcher
@@ -93,6 +95,12 @@ internal inline fun <T> owning(engine: Engine, make: (Engine) -> T): T = try {
 } catch (error: Throwable) {
     engine.close()
     throw error
+}
+
+/** The 32-bit floats of an asset, in little endian. */
+internal fun readFloats(assets: AssetManager, name: String): FloatArray {
+    val floats = ByteBuffer.wrap(assets.open(name).use { it.readBytes() }).order(ByteOrder.LITTLE_ENDIAN).asFloatBuffer()
+    return FloatArray(floats.remaining()).also { floats.get(it) }
 }
 
 /** The lines of an asset: labels that are too many for an enum. */

@@ -5,7 +5,7 @@ import kotlin.math.sqrt
 /**
  * A vector of length 1 that stands for an input: alike inputs have vectors of nearly one direction.
  *
- * @property values the next call of the model fills them anew; [copy] keeps them. Zeros stay zeros.
+ * @property values of length 1; zeros stay zeros. Given to the next call as `reuse`, they are filled anew.
  */
 public class Embedding internal constructor(public val values: FloatArray) {
     /** The cosine of the angle between the two: 1 for one direction, 0 for a right angle and with zeros alone. */
@@ -20,11 +20,9 @@ public class Embedding internal constructor(public val values: FloatArray) {
 }
 
 /** Real values to a vector of length 1. */
-internal class EmbeddingDecoder(size: Int) {
-    private val embedding = Embedding(FloatArray(size))
-
-    /** Returns the same embedding each time. */
-    fun decode(values: FloatArray): Embedding {
+internal class EmbeddingDecoder(private val size: Int) {
+    fun decode(values: FloatArray, reuse: Embedding? = null): Embedding {
+        val embedding = reuse ?: Embedding(FloatArray(size))
         val length = sqrt(product(values, values))
         for (place in values.indices) {
             embedding.values[place] = if (length == 0.0) values[place] else (values[place] / length).toFloat()

@@ -8,10 +8,38 @@ internal class ImageFeed(
     private val input: ImageInput,
     private val lookup: Lookup,
 ) : PixelFeed {
-    fun load(image: Bitmap, rotationDegrees: Int, call: Call) {
-        input.load(image, rotationDegrees)
+    /** Where the input lies in the last image. */
+    val place: Place = Place()
+
+    fun load(image: Bitmap, rotationDegrees: Int, mirror: Boolean, region: Region?, call: Call) {
+        input.load(image, rotationDegrees, mirror, region)
+        place.set(input.placement, image.width, image.height)
         write(input.pixels, call)
     }
 
-    override fun write(pixels: ByteArray, call: Call): Unit = lookup.write(pixels, call.input(name))
+    fun load(frame: Frame, rotationDegrees: Int, mirror: Boolean, region: Region?, call: Call) {
+        when (frame) {
+            is YuvFrame -> input.load(frame, rotationDegrees, mirror, region)
+            is RgbaFrame -> input.load(frame, rotationDegrees, mirror, region)
+        }
+        place.set(input.placement, frame.width, frame.height)
+        write(input.pixels, call)
+    }
+
+    /** Feeds an input whose batch is open. */
+    fun load(images: List<Bitmap>, rotationDegrees: Int, mirror: Boolean, call: Call) {
+        require(images.isNotEmpty()) { "'$name' is given no image" }
+        val slot = call.input(name)
+        slot.resize(slot.tensor.shape.copyOf().also { it[0] = images.size })
+        for ((index, image) in images.withIndex()) {
+            input.load(image, rotationDegrees, mirror, null)
+            lookup.put(input.pixels, index, images.size)
+        }
+        lookup.write(slot)
+    }
+
+    override fun write(pixels: ByteArray, call: Call) {
+        lookup.put(pixels, 0, 1)
+        lookup.write(call.input(name))
+    }
 }

@@ -4,14 +4,16 @@ package dropkit
  * A keypoint, in pixels of the frame.
  *
  * @property index which one, from 0, in the order of the labels.
+ * @property label its name; its number where the model has none.
  */
 public class Keypoint(
     public val x: Float,
     public val y: Float,
     public val score: Float,
     public val index: Int,
+    public val label: String = index.toString(),
 ) {
-    override fun toString(): String = "point $index $score [$x, $y]"
+    override fun toString(): String = "$label $score [$x, $y]"
 }
 
 /**
@@ -23,6 +25,7 @@ internal class HeatmapDecoder(
     private val height: Int,
     private val count: Int,
     private val activation: Activation = Activation.NONE,
+    private val labels: List<String> = listOf(),
 ) {
     fun decode(values: FloatArray, placement: DoubleArray, threshold: Float = Float.NEGATIVE_INFINITY): List<Keypoint> {
         requirePlacement(placement)
@@ -38,7 +41,7 @@ internal class HeatmapDecoder(
             val down = towards(values, row, height, pixel * count + index, width * count)
             val x = ((column + 0.5 + across) / width).toFloat()
             val y = ((row + 0.5 + down) / height).toFloat()
-            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index))
+            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labelOf(labels, index)))
         }
         return points
     }
@@ -79,6 +82,7 @@ internal class CoordinateDecoder(
     private val verticalFirst: Boolean = false,
     private val width: Float = 1f,
     private val height: Float = 1f,
+    private val labels: List<String> = listOf(),
 ) {
     fun decode(values: FloatArray, placement: DoubleArray, threshold: Float = Float.NEGATIVE_INFINITY): List<Keypoint> {
         requirePlacement(placement)
@@ -89,7 +93,7 @@ internal class CoordinateDecoder(
             if (!isSeen(score, threshold)) continue
             val x = values[if (verticalFirst) at + 1 else at] / width
             val y = values[if (verticalFirst) at else at + 1] / height
-            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index))
+            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labelOf(labels, index)))
         }
         return points
     }

@@ -5,21 +5,43 @@ import kotlin.math.floor
 /**
  * The class of each pixel of an image, at the size that the model gives.
  *
- * @property classes row by row, `width * height` of them. The next call of the model fills them anew; [copy] keeps them.
+ * @property classes row by row, `width * height` of them, from 0 in the order of the labels. Given to the next call as
+ *   `reuse`, they are filled anew.
  */
 public class Mask internal constructor(
     public val width: Int,
     public val height: Int,
     private val background: Boolean,
-    public val classes: IntArray = IntArray(width * height),
+    /** Of the classes; none where they have none. */
+    public val labels: List<String> = listOf(),
 ) {
+    public val classes: IntArray = IntArray(width * height)
+
+    /** Where the model's input lies in the frame. */
+    internal val place: Place = Place()
+
+    /** The size in pixels of the frame that the model was given. */
+    public val frameWidth: Int get() = place.width
+    public val frameHeight: Int get() = place.height
+
+    /** The label of a class; its number where there is none. */
+    public fun label(index: Int): String = labelOf(labels, index)
+
+    /**
+     * Fills and returns `into` with the class below the centre of each pixel of the frame that the model was given,
+     * [OUTSIDE] where the model did not see it.
+     */
+    @JvmOverloads
+    public fun onFrame(into: IntArray = IntArray(frameWidth * frameHeight)): IntArray =
+        onFrame(place.placement, frameWidth, frameHeight, into)
+
     /**
      * Fills and returns `into` with the class below the centre of each pixel of the frame, [OUTSIDE] where the model did
      * not see the frame.
      *
      * @param placement six numbers from 0..1 over the model's input to the frame's pixels: x' = a x + b y + c, and so y'.
      */
-    public fun onFrame(
+    internal fun onFrame(
         placement: DoubleArray,
         frameWidth: Int,
         frameHeight: Int,
@@ -50,6 +72,7 @@ public class Mask internal constructor(
      *
      * @param alpha of the colours, 0 to 255.
      */
+    @JvmOverloads
     public fun colors(
         classes: IntArray = this.classes,
         into: IntArray = IntArray(classes.size),
@@ -65,7 +88,12 @@ public class Mask internal constructor(
     }
 
     /** Returns these classes in an object of their own. */
-    public fun copy(): Mask = Mask(width, height, background, classes.copyOf())
+    public fun copy(): Mask {
+        val other = Mask(width, height, background, labels)
+        classes.copyInto(other.classes)
+        other.place.set(place)
+        return other
+    }
 
     public companion object {
         /** The class of a pixel of the frame that the model did not see. */
@@ -91,12 +119,12 @@ internal class MaskDecoder(
     private val height: Int,
     private val channels: Int,
     private val activation: Activation = Activation.NONE,
-    background: Boolean = true,
+    private val background: Boolean = true,
+    private val labels: List<String> = listOf(),
 ) {
-    private val mask = Mask(width, height, background)
-
-    /** Returns the same mask each time. */
-    fun decode(values: FloatArray, threshold: Float): Mask {
+    fun decode(values: FloatArray, threshold: Float, place: Place = Place(), reuse: Mask? = null): Mask {
+        val mask = reuse ?: Mask(width, height, background, labels)
+        mask.place.set(place)
         val classes = mask.classes
         for (pixel in classes.indices) {
             classes[pixel] = if (channels == 1) above(values[pixel], threshold) else best(values, pixel * channels)

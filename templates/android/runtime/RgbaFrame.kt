@@ -15,11 +15,11 @@ import java.nio.ByteBuffer
  * @throws IllegalArgumentException where the buffer is too short for the size.
  */
 public class RgbaFrame(
-    public val width: Int,
-    public val height: Int,
+    override val width: Int,
+    override val height: Int,
     buffer: ByteBuffer,
     rowStride: Int = 4 * width,
-) {
+) : Frame {
     internal val bytes: FrameBytes = FrameBytes(buffer, rowStride, 4)
 
     init {

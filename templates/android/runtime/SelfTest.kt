@@ -131,6 +131,7 @@ internal class SelfTester(
         val slot = call.input(image.name)
         val pixels = golden.find(main.key, "pixels", slot.tensor, "uint8") ?: return null
         val fed = section("input", main, slot.tensor)
+        slot.resize(fed.call)
         val wrong = (0 until pixels.vectors).count {
             image.write(pixels.vector(it), call)
             !slot.readRaw().contentEquals(fed.vector(it))

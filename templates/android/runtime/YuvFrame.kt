@@ -37,13 +37,13 @@ public enum class YuvStandard(
  * @throws IllegalArgumentException where a plane is too short for the size.
  */
 public class YuvFrame(
-    public val width: Int,
-    public val height: Int,
+    override val width: Int,
+    override val height: Int,
     internal val y: Plane,
     internal val u: Plane,
     internal val v: Plane,
     public val standard: YuvStandard = YuvStandard.BT601_FULL,
-) {
+) : Frame {
     init {
         y.requireSize(width, height, "Y")
         u.requireSize((width + 1) / 2, (height + 1) / 2, "U")

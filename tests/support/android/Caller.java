@@ -15,7 +15,7 @@ public final class Caller {
       Digits.Outputs turned = digits.classify(bitmap, 90);
       Top<Digits.DigitLabel> best = seen.digitTop(3);
       System.out.println(best.size() + " " + best.get(0).getLabel().getText() + " " + (best.get(0).getScore() <= 1f));
-      System.out.println((seen != turned) + " " + (digits.classify(bitmap, 0, seen) == seen));
+      System.out.println((seen != turned) + " " + (digits.classify(bitmap, 0, false, null, seen) == seen));
       System.out.println(seen.getDigit().length + " " + Digits.OUTPUT_DIGIT + " " + digits.getAccelerator());
       SelfTest test = digits.selfTest();
       System.out.println(test.getPassed());
