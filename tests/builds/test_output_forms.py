@@ -97,6 +97,7 @@ def test_pixels_are_those_of_the_image() -> None:
 def test_a_background_has_no_label() -> None:
     assert boxes(PAIR, labels=2, background=True).background
     assert boxes(PAIR, labels=3).labels == "labels.txt"
+    assert boxes({"y": (1, 90, 15)}, labels=10, background=True, head="yolo").background
 
 
 @dataclass(frozen=True)

@@ -88,7 +88,7 @@ def test_a_background_is_never_reported_and_classes_begin_behind_it() -> None:
     scores = np.array([[0.9, 0.3, 0.5], [0.1, 0.8, 0.2]])
     boxes = np.array([[0, 0, 0.1, 0.1], [0.5, 0.5, 1, 1]])
     found = post.detect(post.BoxHead("scores", background=True), {"boxes": boxes, "scores": scores})
-    assert found.classes.tolist() == [0, 1]
+    assert (found.classes.tolist(), found.scores.tolist()) == ([0, 1], [np.float32(0.8), 0.5])
 
 
 def test_offsets_from_anchors_are_those_of_the_papers_formula() -> None:

@@ -65,7 +65,7 @@ def backbone(k: Any, image: Any) -> Any:
     x = image
     for filters, step in ((16, 2), (32, 2), (64, 2), (64, 1)):
         x = k.layers.Conv2D(filters, 3, strides=step, padding="same", use_bias=False)(x)
-        x = k.layers.ReLU()(k.layers.BatchNormalization()(x))
+        x = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9)(x))
     return x
 
 
@@ -92,7 +92,7 @@ def anchors() -> Any:
     return np.stack([y.ravel(), x.ravel(), np.full(64, 0.25), np.full(64, 0.25)], -1).astype(np.float32)
 
 
-def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 12) -> Any:
+def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 20) -> Any:
     """Train a model on images, uint8 [N, 64, 64, 1], for targets, float32 by output name."""
     model.compile(k.optimizers.Adam(3e-3), losses)
     model.fit(images / 255.0, targets, batch_size=32, epochs=epochs, verbose=0)
@@ -191,7 +191,7 @@ def ssd(folder: Path, k: Any) -> None:
     sure = k.ops.softmax(logits)[..., 1:]
     best, kinds = k.ops.max(sure, -1), k.ops.cast(k.ops.argmax(sure, -1), "float32")
     scores, order = k.ops.top_k(best, 20)
-    chosen = k.ops.one_hot(order, 64)
+    chosen = k.ops.cast(k.ops.equal(order[..., None], k.ops.arange(64)), "float32")
     boxes = k.layers.Activation("linear", name="boxes")(k.ops.matmul(chosen, every))
     classes = k.layers.Activation("linear", name="classes")(k.ops.sum(chosen * kinds[:, None, :], -1))
     count = k.layers.Activation("linear", name="count")(k.ops.sum(k.ops.ones_like(scores), -1, keepdims=True))
@@ -214,7 +214,7 @@ def mask(folder: Path, k: Any) -> None:
     ink = k.layers.Conv2D(3, 3, padding="same", name="ink")(k.layers.Concatenate()([x, top]))
     three = np.where(masks == 0, 0, np.where(masks <= 5, 1, 2))
     loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model = trained(k, k.Model(image, ink), images, three, loss, epochs=6)
+    model = trained(k, k.Model(image, ink), images, three, loss, epochs=12)
     shown, _, truth = collages(100, 2)
     save(folder, model, shown, {"mask": np.where(truth == 0, 0, np.where(truth <= 5, 1, 2))[:SHOWN]})
 
