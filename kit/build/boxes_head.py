@@ -114,7 +114,7 @@ def _yolo(head: Head, output: Output, shape: Shape, beside: Companions) -> Head:
         raise RecipeError(
             f"[[outputs]] {output.name}: head '{head.name}' is [N, {own} + classes] or [{own} + classes, N], and the "
             f"model gives {list(shape)}",
-            "give the head that the model has: head = ...",
+            f'use another head, as head = "scores", or another output: {", ".join(beside.outputs) or "there is none"}',
         )
     channels = min(shape[-2:])
     if beside.labels is not None:
@@ -139,7 +139,7 @@ def _separate(head: Head, output: Output, shape: Shape, beside: Companions) -> H
         raise RecipeError(
             f"[[outputs]] {output.name}: head '{head.name}' is boxes [N, 4] and scores {wanted}, and the model gives "
             f"{list(shape)} and '{head.scores}' {list(scores)}",
-            "give the head that the model has: head = ..., and the output with its scores: scores = ...",
+            "give the head and the output with its scores: head and scores belong together",
         )
     if head.name == "anchors" and beside.anchors != rows:
         raise RecipeError(

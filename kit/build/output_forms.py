@@ -92,7 +92,7 @@ def _refuse_open(given: Given) -> None:
         raise RecipeError(
             f"[[outputs]] {given.output.name}: kind '{given.output.kind}' is for one sample a call of a fixed size, "
             f"and its shape is {list(spec.shape)}",
-            "give open axes a size ([[inputs]] shape), and leave [model] batch out",
+            "give a fixed shape ([[inputs]] shape), and leave [model] batch out",
         )
 
 

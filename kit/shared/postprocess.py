@@ -201,8 +201,7 @@ def overlay(classes: NDArray[Any], *, background: bool = True, alpha: int = ALPH
     """
     shown = classes.astype(np.int64) + (0 if background else 1)
     colors = palette(int(shown.max(initial=0)) + 1)
-    visible = (classes >= 0) & (shown > 0)
-    return np.where(visible, colors[np.maximum(shown, 0)] | np.uint32(alpha << 24), np.uint32(0)).astype(np.uint32)
+    return np.where(shown > 0, colors[np.maximum(shown, 0)] | np.uint32(alpha << 24), np.uint32(0)).astype(np.uint32)
 
 
 def peaks(heatmap: NDArray[Any], activation: str = "none") -> Floats:

@@ -112,6 +112,32 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_tool_remedies.py::test_what_is_missing_is_in_the_packages_that_are_named": (
         "apt-get install default-jdk-headless npm libjna-java junit4 libhamcrest-java aapt zipalign apksigner android-framework-res",
     ),
+    "builds/test_output_forms.py::test_anchors_come_from_npy_and_npz_and_what_is_none_is_refused": (
+        "save float numbers [N, 4], the centre and the size of each anchor, 0..1 over the model's input",
+    ),
+    "builds/test_output_forms.py::test_boxes_that_do_not_fit_are_refused_and_taken_after_the_next_step": (
+        "give a fixed shape ([[inputs]] shape), and leave [model] batch out",
+        "give anchors = a file with as many as the model has boxes, in their order",
+        "give one label a line, none for a background; or say that there is one: background = true",
+        "give the head and the output with its scores: head and scores belong together",
+        'name it: scores = "...", one of <outputs>',
+        'name it: scores = "..."; there is: <beside>',
+        "there is: <beside>",
+        'use another head, as head = "scores", or another output: <beside>',
+    ),
+    "builds/test_output_forms.py::test_other_kinds_that_do_not_fit_are_refused_and_taken_after_the_next_step": (
+        "change the model's last layer, or take this output with another kind",
+        "give one label a line, in the order of the model's channels",
+        'use activation = "sigmoid"',
+        'use activation = "sigmoid", or leave it out',
+    ),
+    "builds/test_output_forms.py::test_pixels_are_those_of_the_image": (
+        'give the image\'s [[inputs]] kind = "image" and a shape',
+    ),
+    "bundle/test_vision_outputs.py::test_a_mask_has_its_classes_where_they_are": (
+        "name a folder that can be written: --save-images FOLDER",
+    ),
+    "bundle/test_vision_outputs.py::test_images_are_drawn_for_what_can_be_drawn_alone": ("leave --save-images out",),
     "builds/test_checks.py::test_kernels_may_round_otherwise_and_may_not_compute_something_else": (
         "name another runtime: [android] runtime (`kit ...",
     ),

@@ -12,7 +12,7 @@ from typing import Any
 
 SIDE = 64  # pixels of an image
 GRID = 8  # cells of a detector, a side
-TRAINED, SHOWN = 1200, 12  # images
+TRAINED, SHOWN = 800, 12  # images
 CLASSES = 10
 DIGITS = Path(__file__).parent.parent.parent / "examples" / "digits"
 
@@ -65,7 +65,7 @@ def backbone(k: Any, image: Any) -> Any:
     x = image
     for filters, step in ((16, 2), (32, 2), (64, 2), (64, 1)):
         x = k.layers.Conv2D(filters, 3, strides=step, padding="same", use_bias=False)(x)
-        x = k.layers.ReLU()(k.layers.BatchNormalization()(x))
+        x = k.layers.ReLU()(k.layers.BatchNormalization(momentum=0.9)(x))
     return x
 
 
@@ -92,7 +92,7 @@ def anchors() -> Any:
     return np.stack([y.ravel(), x.ravel(), np.full(64, 0.25), np.full(64, 0.25)], -1).astype(np.float32)
 
 
-def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 12) -> Any:
+def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 20) -> Any:
     """Train a model on images, uint8 [N, 64, 64, 1], for targets, float32 by output name."""
     model.compile(k.optimizers.Adam(3e-3), losses)
     model.fit(images / 255.0, targets, batch_size=32, epochs=epochs, verbose=0)
@@ -140,15 +140,15 @@ def yolo_objectness(folder: Path, k: Any) -> None:
     yolo(folder, k, objectness=True, rows=True)
 
 
-def _single_shot(k: Any) -> Any:
-    """Return a trained model `image` -> `offsets` [64, 4] from anchors(), and `scores` [64, 11], logits."""
+def _single_shot(k: Any, name: str) -> Any:
+    """Return a trained model `image` -> `offsets` [64, 4] from anchors(), and logits [64, 11] of that name."""
     import numpy as np
 
     images, found, _ = collages(TRAINED, 1)
     image = k.Input((SIDE, SIDE, 1), name="image")
     x = backbone(k, image)
     offsets = k.layers.Reshape((64, 4), name="offsets")(k.layers.Conv2D(4, 1)(x))
-    scores = k.layers.Reshape((64, CLASSES + 1), name="scores")(k.layers.Conv2D(CLASSES + 1, 1)(x))
+    scores = k.layers.Reshape((64, CLASSES + 1), name=name)(k.layers.Conv2D(CLASSES + 1, 1)(x))
     classes, boxes = cells(found)
     place, there = anchors(), (classes < CLASSES)[..., None]
     center = (boxes[..., 1::-1] - place[:, :2]) / place[:, 2:] / 0.1
@@ -165,9 +165,9 @@ def _single_shot(k: Any) -> Any:
         weight = k.ops.where(truth > 0, 4.0, 1.0)
         return k.ops.sum(k.losses.sparse_categorical_crossentropy(truth, guess, from_logits=True) * weight) / 8
 
-    losses = {"offsets": offset_loss, "scores": score_loss}
-    targets = {"offsets": wanted.astype(np.float32), "scores": numbers.astype(np.float32)}
-    return trained(k, k.Model(image, {"offsets": offsets, "scores": scores}), images, targets, losses)
+    losses = {"offsets": offset_loss, name: score_loss}
+    targets = {"offsets": wanted.astype(np.float32), name: numbers.astype(np.float32)}
+    return trained(k, k.Model(image, {"offsets": offsets, name: scores}), images, targets, losses)
 
 
 def anchored(folder: Path, k: Any) -> None:
@@ -176,22 +176,22 @@ def anchored(folder: Path, k: Any) -> None:
 
     shown, truth, _ = collages(100, 2)
     np.save(folder / "anchors.npy", anchors())
-    save(folder, _single_shot(k), shown, boxes_truth(truth))
+    save(folder, _single_shot(k, "scores"), shown, boxes_truth(truth))
 
 
 def ssd(folder: Path, k: Any) -> None:
     """`image` -> `boxes` [20, 4], `classes` [20], `scores` [20], `count` [1], best first, as with NMS inside."""
     import numpy as np
 
-    model, place = _single_shot(k), anchors()
-    offsets, logits = model.output["offsets"], model.output["scores"]
+    model, place = _single_shot(k, "logits"), anchors()
+    offsets, logits = model.output["offsets"], model.output["logits"]
     center = offsets[..., :2] * (0.1 * place[:, 2:]) + place[:, :2]
     half = k.ops.exp(offsets[..., 2:] * 0.2) * (place[:, 2:] / 2)
     every = k.ops.concatenate([center - half, center + half], -1)
     sure = k.ops.softmax(logits)[..., 1:]
     best, kinds = k.ops.max(sure, -1), k.ops.cast(k.ops.argmax(sure, -1), "float32")
     scores, order = k.ops.top_k(best, 20)
-    chosen = k.ops.one_hot(order, 64)
+    chosen = k.ops.cast(k.ops.equal(order[..., None], k.ops.arange(64)), "float32")
     boxes = k.layers.Activation("linear", name="boxes")(k.ops.matmul(chosen, every))
     classes = k.layers.Activation("linear", name="classes")(k.ops.sum(chosen * kinds[:, None, :], -1))
     count = k.layers.Activation("linear", name="count")(k.ops.sum(k.ops.ones_like(scores), -1, keepdims=True))
@@ -208,15 +208,13 @@ def mask(folder: Path, k: Any) -> None:
 
     images, _, masks = collages(TRAINED, 1)
     image = k.Input((SIDE, SIDE, 1), name="image")
-    top = k.layers.Conv2D(16, 3, padding="same", activation="relu")(image)
-    x = k.layers.Conv2D(32, 3, strides=2, padding="same", activation="relu")(top)
-    x = k.layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
-    x = k.layers.Conv2D(64, 3, strides=2, padding="same", activation="relu")(x)
-    x = k.layers.UpSampling2D(8, interpolation="bilinear")(x)
+    top = k.layers.Conv2D(8, 3, padding="same", activation="relu")(image)
+    x = backbone(k, image)
+    x = k.layers.UpSampling2D(8, interpolation="bilinear")(k.layers.Conv2D(8, 1)(x))
     ink = k.layers.Conv2D(3, 3, padding="same", name="ink")(k.layers.Concatenate()([x, top]))
     three = np.where(masks == 0, 0, np.where(masks <= 5, 1, 2))
     loss = k.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model = trained(k, k.Model(image, ink), images, three, loss, epochs=5)
+    model = trained(k, k.Model(image, ink), images, three, loss, epochs=12)
     shown, _, truth = collages(100, 2)
     save(folder, model, shown, {"mask": np.where(truth == 0, 0, np.where(truth <= 5, 1, 2))[:SHOWN]})
 
@@ -248,7 +246,7 @@ def _pose(folder: Path, k: Any, *, heatmap: bool) -> None:
     images, joints = figures(TRAINED, 1)
     image = k.Input((SIDE, SIDE, 1), name="image")
     x = image
-    for filters, step in ((16, 2), (32, 2), (48, 1), (48, 1)):
+    for filters, step in ((12, 2), (24, 2), (24, 1), (24, 1)):
         x = k.layers.Conv2D(filters, 5, strides=step, padding="same", activation="relu")(x)
     if heatmap:
         y, across = np.mgrid[0:16, 0:16] + 0.5
@@ -260,7 +258,7 @@ def _pose(folder: Path, k: Any, *, heatmap: bool) -> None:
         x = k.layers.Dense(64, activation="relu")(k.layers.Flatten()(k.layers.MaxPooling2D(2)(x)))
         points, loss = k.layers.Reshape((3, 2), name="joints")(k.layers.Dense(6)(x)), "mean_absolute_error"
         targets = joints / SIDE
-    model = trained(k, k.Model(image, points), images, targets.astype(np.float32), loss, epochs=8)
+    model = trained(k, k.Model(image, points), images, targets.astype(np.float32), loss, epochs=6)
     shown, truth = figures(100, 2)
     save(folder, model, shown, {"joints": truth[:SHOWN]})
 

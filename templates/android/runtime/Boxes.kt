@@ -75,35 +75,37 @@ internal class BestClasses(private val count: Int) {
      * Of equal scores the lower class is better; NaN is the lowest.
      */
     fun find(values: FloatArray, start: Int, rowStep: Int, classStep: Int, first: Int, end: Int) {
-        for (row in 0 until count) {
-            classes[row] = 0
-            raw[row] = ordered(values[start + row * rowStep + first * classStep])
-        }
         if (rowStep == 1) {
             // One class after the other: as they lie in memory.
-            for (index in first + 1 until end) {
-                for (row in 0 until count) take(row, index - first, values[start + row + index * classStep])
-            }
-        } else {
-            for (row in 0 until count) {
-                var place = start + row * rowStep + (first + 1) * classStep
-                for (index in first + 1 until end) {
-                    take(row, index - first, values[place])
-                    place += classStep
+            raw.fill(Float.NEGATIVE_INFINITY)
+            classes.fill(0)
+            for (index in first until end) {
+                val line = start + index * classStep
+                for (row in 0 until count) {
+                    if (values[line + row] > raw[row]) {
+                        raw[row] = values[line + row]
+                        classes[row] = index - first
+                    }
                 }
             }
+        } else {
+            for (row in 0 until count) classes[row] = best(values, start + row * rowStep, classStep, first, end)
         }
         for (row in 0 until count) raw[row] = values[start + row * rowStep + (first + classes[row]) * classStep]
     }
 
-    private fun take(row: Int, index: Int, value: Float) {
-        if (value > raw[row]) {
-            raw[row] = value
-            classes[row] = index
+    private fun best(values: FloatArray, start: Int, classStep: Int, first: Int, end: Int): Int {
+        var best = 0
+        var top = Float.NEGATIVE_INFINITY
+        for (index in first until end) {
+            val value = values[start + index * classStep]
+            if (value > top) {
+                top = value
+                best = index - first
+            }
         }
+        return best
     }
-
-    private fun ordered(value: Float): Float = if (value.isNaN()) Float.NEGATIVE_INFINITY else value
 }
 
 /**

@@ -1,0 +1,209 @@
+"""Detectors, masks, keypoints and embeddings as users train them: built, run, held against the truth."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import vision_models
+from desk import Desk
+from PIL import Image
+from source_models import written
+from worlds import run_kit
+
+MAKER = Path(vision_models.__file__)
+IMAGE = "[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"
+INT8 = "[quantize]\nscheme = 'int8'\nrepresentative = 'calibration.npz'\n"
+HEADS = {
+    "yolo": "name = 'found'\nkind = 'boxes'\nlabels = 'digits.txt'\nunits = 'pixels'\nthreshold = 0.4\n",
+    "yolo_objectness": "name = 'found'\nkind = 'boxes'\nlabels = 'digits.txt'\nunits = 'pixels'\n",
+    "anchored": "name = 'offsets'\nkind = 'boxes'\nanchors = 'anchors.npy'\nscores = 'scores'\nlabels = 'digits.txt'\n"
+    "activation = 'softmax'\nbackground = true\nthreshold = 0.5\n",
+    "ssd": "name = 'boxes'\nkind = 'boxes'\nlabels = 'digits.txt'\nthreshold = 0.5\nnms = 'class'\n",
+}
+NOTES = {
+    "yolo": "head = 'yolo': one tensor [14, 64] has 4 values and 10 scores for each box, as many as labels",
+    "yolo_objectness": "head = 'yolo-objectness': one tensor [64, 15] has 5 values and 10 scores",
+    "anchored": "head = 'anchors': it has anchors",
+    "ssd": "scores = 'scores', classes = 'classes', count = 'count': 'scores' has one score for each of 20 boxes",
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """A folder with a model and images, the Python that trains it, and the one that runs the harness."""
+
+    folder: Path
+    toolchain: Path
+    runtime: Path
+
+    def made(self, kind: str) -> World:
+        """Train a model, and write the images that are shown."""
+        written(self.toolchain, kind, self.folder, MAKER)
+        with np.load(self.folder / "shown.npz") as archive:
+            for index, pixels in enumerate(archive["image"]):
+                Image.fromarray(pixels[..., 0]).save(self.folder / f"{index}.png")
+        (self.folder / "digits.txt").write_text("".join(f"digit {n}\n" for n in range(10)), "utf-8")
+        return self
+
+    def build(self, output: str, quantize: str = "", code: int = 0) -> str:
+        """Write a recipe and build it; return what it says."""
+        model = "[model]\npath = 'model.keras'\nid = 'm'\n[toolchain]\ntensorflow = '2.19.1'\n"
+        checks = "" if quantize else "[checks]\ndata = 'calibration.npz'\n"
+        (self.folder / "r.toml").write_text(f"{model}{quantize}{IMAGE}{checks}[[outputs]]\n{output}", "utf-8")
+        done = run_kit("build", str(self.folder / "r.toml"), "--engine", "local", "--out", str(self.folder / "dist"))
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    @property
+    def desk(self) -> Desk:
+        """Return the bundle on a desk."""
+        return Desk(self.runtime, self.folder / "dist" / "m", self.folder)
+
+    def found(self, output: str, *more: object) -> list[dict[str, Any]]:
+        """Return what the harness says of an output for each image."""
+        with np.load(self.folder / "shown.npz") as archive:
+            images = [self.folder / f"{index}.png" for index in range(len(archive["image"]))]
+        return [result["outputs"][output] for result in self.desk.report(*images, *more)["results"]]
+
+    def truth(self, name: str) -> Any:
+        """Return an array of the truth, of any shape and dtype."""
+        with np.load(self.folder / "truth.npz") as archive:
+            return archive[name]
+
+    def notes(self) -> str:
+        """Return the bundle's notes."""
+        return "\n".join(json.loads((self.folder / "dist" / "m" / "bundle.json").read_text("utf-8"))["notes"])
+
+
+@pytest.fixture
+def world(tmp_path: Path, toolchain_python: Path, runtime_python: Path) -> World:
+    """Give an empty world."""
+    return World(tmp_path, toolchain_python, runtime_python)
+
+
+def overlap(box: dict[str, Any], truth: np.ndarray) -> float:
+    """Return intersection over union of a box with one of the truth, float64 [5]: class, left, top, right, bottom."""
+    across = min(box["right"], truth[3]) - max(box["left"], truth[1])
+    down = min(box["bottom"], truth[4]) - max(box["top"], truth[2])
+    shared = max(across, 0) * max(down, 0)
+    areas = (box["right"] - box["left"]) * (box["bottom"] - box["top"]) + (truth[3] - truth[1]) * (truth[4] - truth[2])
+    return float(shared / (areas - shared))
+
+
+def hits(world: World, found: list[dict[str, Any]]) -> tuple[int, int, int]:
+    """Return how many digits were found in their place, how many there are, and how many boxes are none's."""
+    hit = there = none = 0
+    for index, output in enumerate(found):
+        truth = world.truth(str(index))
+        matched = [
+            max((overlap(box, digit) * (box["index"] == digit[0]) for box in output["boxes"]), default=0)
+            for digit in truth
+        ]
+        hit, there = hit + sum(share > 0.5 for share in matched), there + len(truth)
+        none += sum(all(overlap(box, digit) < 0.3 for digit in truth) for box in output["boxes"])
+        assert all(box["label"] == f"digit {box['index']}" for box in output["boxes"])
+    return hit, there, none
+
+
+@pytest.mark.parametrize(
+    "kind", ["yolo", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("yolo_objectness", "anchored", "ssd"))]
+)
+def test_a_detector_finds_digits_where_they_are(world: World, kind: str) -> None:
+    name = re.findall("'(.*?)'", HEADS[kind])[0]
+    world.made(kind).build(HEADS[kind])
+    assert NOTES[kind] in world.notes()
+    hit, there, none = hits(world, world.found(name))
+    assert hit > 0.7 * there and none < 0.2 * there, (hit, there, none)
+    world.build(HEADS[kind], INT8)
+    hit, there, none = hits(world, world.found(name))
+    assert hit > 0.7 * there, (hit, there, none)
+    if kind == "anchored":
+        verified = run_kit("verify", str(world.folder / "dist" / "m"), "--engine", "local")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
+    if kind == "yolo":
+        _follows_the_frame(world)
+
+
+def _follows_the_frame(world: World) -> None:
+    """Hold boxes of a wide image against those of the same one as the model has it, and look at what is drawn."""
+    with Image.open(world.folder / "0.png") as image:
+        image.resize((192, 64), Image.Resampling.NEAREST).save(world.folder / "wide.png")
+    report = world.desk.report(
+        world.folder / "0.png", world.folder / "wide.png", "--save-images", world.folder / "drawn"
+    )
+    one, wide = report["results"]
+    assert (one["frame"], wide["frame"]) == ([64, 64], [192, 64])
+    for narrow, stretched in zip(one["outputs"]["found"]["boxes"], wide["outputs"]["found"]["boxes"], strict=True):
+        assert abs(3 * narrow["left"] - stretched["left"]) < 6 and abs(narrow["top"] - stretched["top"]) < 2
+    with Image.open(wide["image"]) as drawn:
+        assert drawn.size == (576, 192)
+        box = wide["outputs"]["found"]["boxes"][0]
+        pixels = np.asarray(drawn).astype(int)
+        edge = pixels[round(3 * box["bottom"]), round(1.5 * (box["left"] + box["right"]))]
+        assert edge.max() - edge.min() > 50  # colour on a grey image
+    said = world.desk.run(world.folder / "0.png").stdout
+    assert re.search(r"found: \d boxes\n +0\.\d+ +digit \d: .* \(left, top, right, bottom\)", said)
+    values = np.load(world.folder / "shown.npz")["image"][:1]
+    np.savez(world.folder / "one.npz", image=values)
+    (same,) = world.desk.report(world.folder / "one.npz")["results"]
+    assert same["outputs"] == one["outputs"]
+
+
+def test_a_mask_has_its_classes_where_they_are(world: World) -> None:
+    (world.folder / "ink.txt").write_text("paper\nlow\nhigh\n", "utf-8")
+    world.made("mask").build("name = 'ink'\nkind = 'mask'\nlabels = 'ink.txt'\n")
+    truth = world.truth("mask")
+    for index, output in enumerate(world.found("ink", "--save-images", world.folder / "drawn")):
+        assert next(each["label"] for each in output["classes"]) == "paper"
+        assert sum(each["pixels"] for each in output["classes"]) == 64 * 64
+        given = np.array(output["values"])
+        assert np.mean(given == truth[index].reshape(-1)[: len(given)]) > 0.9
+    done = world.desk.run(world.folder / "0.png", "--save-images", world.folder / "ink.txt")
+    assert done.returncode == 2
+    assert "images cannot be written" in done.stderr
+    assert "name a folder that can be written: --save-images FOLDER" in done.stderr
+    with Image.open(world.folder / "drawn" / "0.png") as drawn, Image.open(world.folder / "0.png") as plain:
+        gray = np.asarray(drawn).astype(int)[4::8, 4::8]
+        colored = np.ptp(gray, axis=-1) > 40
+        assert np.mean(colored == (truth[0] > 0)) > 0.7 and plain.size == (64, 64)
+
+
+@pytest.mark.parametrize("kind", ["heatmap", pytest.param("coordinates", marks=pytest.mark.slow)])
+def test_keypoints_are_near_the_joints(world: World, kind: str) -> None:
+    (world.folder / "joints.txt").write_text("left\nmiddle\nright\n", "utf-8")
+    world.made(kind).build("name = 'joints'\nkind = 'keypoints'\nlabels = 'joints.txt'\n", INT8)
+    assert f"read as head = '{kind}'" in world.notes()
+    off = []
+    for joints, output in zip(world.truth("joints"), world.found("joints", "--save-images", "drawn"), strict=True):
+        assert [point["label"] for point in output["points"]] == ["left", "middle", "right"]
+        off += [
+            np.hypot(*(joint - (point["x"], point["y"]))) for joint, point in zip(joints, output["points"], strict=True)
+        ]
+    assert np.median(off) < 3, off
+
+
+@pytest.mark.slow
+def test_embeddings_of_one_digit_are_nearer_than_those_of_two(world: World) -> None:
+    world.made("embedding").build("name = 'vector'\nkind = 'embedding'\n")
+    found, digits = world.found("vector"), world.truth("digits")
+    assert all(abs(np.linalg.norm(output["values"]) - 1) < 1e-5 for output in found)
+    likeness = np.array([output["similarity"] for output in found[1:]])
+    alike = digits[1:] == digits[0]
+    assert not alike.any() or likeness[alike].mean() > likeness[~alike].mean() + 0.2
+
+
+def test_images_are_drawn_for_what_can_be_drawn_alone(
+    digits_bundle: Path, runtime_python: Path, tmp_path: Path
+) -> None:
+    desk = Desk(runtime_python, digits_bundle, tmp_path)
+    done = desk.run(tmp_path / "x.png", "--save-images", tmp_path)
+    assert done.returncode == 2
+    assert "boxes, a mask or keypoints to give; leave --save-images out" in done.stderr
+    done = desk.run("--save-images", tmp_path)
+    assert done.returncode == 2 and "--save-images" in done.stderr and "there is none" in done.stderr
