@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from PIL import Image
 
+from kit.android.codegen.runtime_files import FRAME_FILES
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_jar
 from kit.android.proof.tools import find_java, kotlin
 
@@ -49,7 +50,7 @@ def measure_frames(rounds: int = 5) -> list[FrameTime]:
     """Compile the runtime's files and measure each source in each size, upright and turned, by turns with Pillow."""
     with TemporaryDirectory() as folder:
         classes = Path(folder) / "classes"
-        compile_kotlin([RUNTIME, PROGRAM], [desktop_jar(print)], classes, print)
+        compile_kotlin([*(RUNTIME / name for name in FRAME_FILES), PROGRAM], [desktop_jar(print)], classes, print)
         classpath = os.pathsep.join(map(str, [classes, desktop_jar(print), kotlin(print).stdlib]))
         argv = [str(find_java()), "-XX:+UseSerialGC", "-cp", classpath, "dropkit.FramesKt"]
         with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as jvm:

@@ -15,6 +15,7 @@ from android_world import quiet
 from numpy.typing import NDArray
 from worlds import ROOT, SUPPORT
 
+from kit.android.codegen.runtime_files import FRAME_FILES
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_jar
 from kit.android.proof.tools import find_java, kotlin
 from kit.process import Command, run, tail
@@ -33,7 +34,7 @@ from kit.shared.preprocess import (
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 
-RUNTIME = ROOT / "templates" / "android" / "runtime"
+FILES = [ROOT / "templates" / "android" / "runtime" / name for name in FRAME_FILES]
 BITMAP, OPAQUE, HARDWARE, CAMERA, RGBA = range(5)
 Pixels = NDArray[np.uint8]
 
@@ -135,7 +136,7 @@ def program(tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Pa
     (folder / "arguments").write_text("-Xexplicit-api=strict", "utf-8")
     explicit = Path(f"@{folder / 'arguments'}")  # as the compiler reads more arguments
     programs = [SUPPORT / "android" / name for name in ("Frames.kt", "FrameChecks.kt")]
-    compile_kotlin([explicit, RUNTIME, *programs], [desktop_jar(quiet)], folder / "classes", quiet)
+    compile_kotlin([explicit, *FILES, *programs], [desktop_jar(quiet)], folder / "classes", quiet)
     return folder / "classes"
 
 
@@ -235,8 +236,8 @@ def test_an_image_of_50_million_pixels_needs_little_more_than_itself(
 
 
 def test_each_file_begins_with_the_package_that_a_bundle_replaces() -> None:
-    files = sorted(RUNTIME.glob("*.kt"))
-    assert {"ImageInput.kt", "Region.kt", "RgbaFrame.kt", "YuvFrame.kt"} <= {file.name for file in files}
+    files = sorted((ROOT / "templates" / "android" / "runtime").glob("*.kt"))
+    assert {file.name for file in FILES} < {file.name for file in files}
     assert [file.name for file in files if not file.read_text("utf-8").startswith("package dropkit\n")] == []
 
 

@@ -2,83 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import vision_models
 from desk import Desk
 from PIL import Image
-from source_models import written
+from vision_world import HEADS, INT8, World
 from worlds import run_kit
 
-MAKER = Path(vision_models.__file__)
-IMAGE = "[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"
-INT8 = "[quantize]\nscheme = 'int8'\nrepresentative = 'calibration.npz'\n"
-HEADS = {
-    "yolo": "name = 'found'\nkind = 'boxes'\nlabels = 'digits.txt'\nunits = 'pixels'\nthreshold = 0.4\n",
-    "yolo_objectness": "name = 'found'\nkind = 'boxes'\nlabels = 'digits.txt'\nunits = 'pixels'\n",
-    "anchored": "name = 'offsets'\nkind = 'boxes'\nanchors = 'anchors.npy'\nscores = 'scores'\nlabels = 'digits.txt'\n"
-    "activation = 'softmax'\nbackground = true\nthreshold = 0.5\n",
-    "ssd": "name = 'boxes'\nkind = 'boxes'\nlabels = 'digits.txt'\nthreshold = 0.5\nnms = 'class'\n",
-}
 NOTES = {
     "yolo": "head = 'yolo': one tensor [14, 64] has 4 values and 10 scores for each box, as many as labels",
     "yolo_objectness": "head = 'yolo-objectness': one tensor [64, 15] has 5 values and 10 scores",
     "anchored": "head = 'anchors': it has anchors",
     "ssd": "scores = 'scores', classes = 'classes', count = 'count': 'scores' has one score for each of 20 boxes",
 }
-
-
-@dataclass(frozen=True)
-class World:
-    """A folder with a model and images, the Python that trains it, and the one that runs the harness."""
-
-    folder: Path
-    toolchain: Path
-    runtime: Path
-
-    def made(self, kind: str) -> World:
-        """Train a model, and write the images that are shown."""
-        written(self.toolchain, kind, self.folder, MAKER)
-        with np.load(self.folder / "shown.npz") as archive:
-            for index, pixels in enumerate(archive["image"]):
-                Image.fromarray(pixels[..., 0]).save(self.folder / f"{index}.png")
-        (self.folder / "digits.txt").write_text("".join(f"digit {n}\n" for n in range(10)), "utf-8")
-        return self
-
-    def build(self, output: str, quantize: str = "", code: int = 0) -> str:
-        """Write a recipe and build it; return what it says."""
-        model = "[model]\npath = 'model.keras'\nid = 'm'\n[toolchain]\ntensorflow = '2.19.1'\n"
-        checks = "" if quantize else "[checks]\ndata = 'calibration.npz'\n"
-        (self.folder / "r.toml").write_text(f"{model}{quantize}{IMAGE}{checks}[[outputs]]\n{output}", "utf-8")
-        done = run_kit("build", str(self.folder / "r.toml"), "--engine", "local", "--out", str(self.folder / "dist"))
-        assert done.returncode == code, done.stdout + done.stderr
-        return done.stdout + done.stderr
-
-    @property
-    def desk(self) -> Desk:
-        """Return the bundle on a desk."""
-        return Desk(self.runtime, self.folder / "dist" / "m", self.folder)
-
-    def found(self, output: str, *more: object) -> list[dict[str, Any]]:
-        """Return what the harness says of an output for each image."""
-        with np.load(self.folder / "shown.npz") as archive:
-            images = [self.folder / f"{index}.png" for index in range(len(archive["image"]))]
-        return [result["outputs"][output] for result in self.desk.report(*images, *more)["results"]]
-
-    def truth(self, name: str) -> Any:
-        """Return an array of the truth, of any shape and dtype."""
-        with np.load(self.folder / "truth.npz") as archive:
-            return archive[name]
-
-    def notes(self) -> str:
-        """Return the bundle's notes."""
-        return "\n".join(json.loads((self.folder / "dist" / "m" / "bundle.json").read_text("utf-8"))["notes"])
 
 
 @pytest.fixture
@@ -156,8 +96,7 @@ def _follows_the_frame(world: World) -> None:
 
 
 def test_a_mask_has_its_classes_where_they_are(world: World) -> None:
-    (world.folder / "ink.txt").write_text("paper\nlow\nhigh\n", "utf-8")
-    world.made("mask").build("name = 'ink'\nkind = 'mask'\nlabels = 'ink.txt'\n")
+    world.made("mask").build(HEADS["mask"])
     truth = world.truth("mask")
     for index, output in enumerate(world.found("ink", "--save-images", world.folder / "drawn")):
         assert next(each["label"] for each in output["classes"]) == "paper"
@@ -176,8 +115,7 @@ def test_a_mask_has_its_classes_where_they_are(world: World) -> None:
 
 @pytest.mark.parametrize("kind", ["heatmap", pytest.param("coordinates", marks=pytest.mark.slow)])
 def test_keypoints_are_near_the_joints(world: World, kind: str) -> None:
-    (world.folder / "joints.txt").write_text("left\nmiddle\nright\n", "utf-8")
-    world.made(kind).build("name = 'joints'\nkind = 'keypoints'\nlabels = 'joints.txt'\n", INT8)
+    world.made(kind).build(HEADS[kind], INT8)
     assert f"read as head = '{kind}'" in world.notes()
     off = []
     for joints, output in zip(world.truth("joints"), world.found("joints", "--save-images", "drawn"), strict=True):
@@ -190,7 +128,7 @@ def test_keypoints_are_near_the_joints(world: World, kind: str) -> None:
 
 @pytest.mark.slow
 def test_embeddings_of_one_digit_are_nearer_than_those_of_two(world: World) -> None:
-    world.made("embedding").build("name = 'vector'\nkind = 'embedding'\n")
+    world.made("embedding").build(HEADS["embedding"])
     found, digits = world.found("vector"), world.truth("digits")
     assert all(abs(np.linalg.norm(output["values"]) - 1) < 1e-5 for output in found)
     likeness = np.array([output["similarity"] for output in found[1:]])

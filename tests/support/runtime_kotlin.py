@@ -13,9 +13,11 @@ import numpy as np
 from android_world import quiet
 from worlds import ROOT, SUPPORT
 
+from kit.android.codegen.runtime_files import DECODER_FILES, DECODERS_NEED
 from kit.android.proof.tools import find_java, kotlin
 
 RUNTIME = ROOT / "templates" / "android" / "runtime"
+FILES = [str(RUNTIME / name) for name in (*DECODERS_NEED, *DECODER_FILES.values())]
 SSD, SCORES, YOLO, MASK, HEATMAP, COORDINATES, EMBEDDING = range(7)
 
 
@@ -67,7 +69,7 @@ def compile_runtime(folder: Path) -> None:
     common = ["-no-reflect", "-no-stdlib", "-jvm-target", "17", "-Werror", "-module-name", "runtime"]
     program = str(SUPPORT / "android" / "Runtime.kt")
     for more in (
-        ["-Xexplicit-api=strict", "-cp", str(tool.stdlib), "-d", str(classes), str(RUNTIME)],
+        ["-Xexplicit-api=strict", "-cp", str(tool.stdlib), "-d", str(classes), *FILES],
         [f"-Xfriend-paths={classes}", "-cp", f"{classes}:{tool.stdlib}", "-d", str(folder / "program"), program],
     ):
         done = subprocess.run([*compiler, *common, *more], check=False, capture_output=True, text=True)

@@ -22,15 +22,13 @@ _DECODER_NAMES = frozenset(
     """.split()
 )
 
-_IMAGES = (
+FRAME_FILES = (  # what reads images and camera frames; they stand alone
     "ColumnPass.kt",
     "Frame.kt",
     "FrameBytes.kt",
     "FrameLayout.kt",
     "FrameRows.kt",
-    "ImageFeed.kt",
     "ImageInput.kt",
-    "Lookups.kt",
     "Region.kt",
     "Resampler.kt",
     "RgbaFrame.kt",
@@ -38,14 +36,15 @@ _IMAGES = (
     "YuvFrame.kt",
     "YuvRows.kt",
 )
-_OF_KIND = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
+DECODER_FILES = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
+DECODERS_NEED = ("Activations.kt", "Place.kt")
 
 
 def runtime_files(bindings: BindingsModel) -> dict[str, bytes]:
     """Return the fixed files that a class stands on, by name, each in the bundle's own package."""
     folder = templates() / "android" / "runtime"
     line = f"package {bindings.runtime}\n"
-    texts = {name: (folder / name).read_text("utf-8") for name in sorted(_names(bindings))}
+    texts = {name: (folder / name).read_text("utf-8") for name in sorted(set(_names(bindings)))}
     return {name: (line + text.removeprefix(PACKAGE)).encode() for name, text in texts.items()}
 
 
@@ -60,13 +59,11 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
     if "scores" in bindings.forms:
         yield "Scores.kt"
     if bindings.images:
-        yield from _IMAGES
+        yield from (*FRAME_FILES, "ImageFeed.kt", "Lookups.kt", "Place.kt")
     kinds = {decoder.kind for decoder in bindings.decoders}
     if kinds:
-        yield "Activations.kt"
-    if kinds or bindings.images:
-        yield "Place.kt"
-    yield from (_OF_KIND[kind] for kind in kinds)
+        yield from DECODERS_NEED
+    yield from (DECODER_FILES[kind] for kind in kinds)
 
 
 def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
