@@ -40,6 +40,19 @@ def main(arguments: Sequence[str]) -> int:
         "--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, container ..."
     )
     options = parser.parse_args(arguments)
+    # The frames need neither models nor a toolchain.
+    lines = [] if options.only == "frames" else measured(options.only, options.rounds)
+    if fnmatch("frames", options.only):
+        lines += frames(options.rounds)
+    table = "\n".join([HEAD, *lines])
+    print(table)
+    if options.only == "*":
+        keep(f"{options.rounds} rounds, {platform.system()} {platform.machine()}, of {commit()}.\n\n{table}")
+    return int("MISSES" in table)
+
+
+def measured(only: str, rounds: int) -> list[str]:
+    """Return the rows of all groups that the pattern names, but for the frames."""
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     # As Python itself would do on first use, where PYTHONDONTWRITEBYTECODE does not forbid it.
     compileall.compile_dir(ROOT / "kit", quiet=1)
@@ -47,21 +60,15 @@ def main(arguments: Sequence[str]) -> int:
     lines = []
     with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
         out = Path(temporary) / "out"
-        asked = {name: group for name, group in groups(models(python), python).items() if fnmatch(name, options.only)}
+        asked = {name: group for name, group in groups(models(python), python).items() if fnmatch(name, only)}
         for name, group in asked.items():
-            runs = measure(name, group, options.rounds, out)
+            runs = measure(name, group, rounds, out)
             lines += [row.line(runs) for row in ROWS if row.group == name]
-        if fnmatch("kotlin", options.only):
+        if fnmatch("kotlin", only):
             lines += kotlin(Path(temporary))
-        if fnmatch("frames", options.only):
-            lines += frames(options.rounds)
-        if fnmatch("container", options.only):
+        if fnmatch("container", only):
             lines += container_rows(MODELS, Path(temporary))
-    table = "\n".join([HEAD, *lines])
-    print(table)
-    if options.only == "*":
-        keep(f"{options.rounds} rounds, {platform.system()} {platform.machine()}, of {commit()}.\n\n{table}")
-    return int("MISSES" in table)
+    return lines
 
 
 def models(python: Path) -> Path:

@@ -125,7 +125,7 @@ _TENSOR = {
     "threshold?": _number,
     "color?": pattern("grayscale|rgb|bgr"),
     "resize?": pattern("stretch|crop|letterbox"),
-    "pad_color?": [lambda value: isinstance(value, int) and 0 <= value <= 255],
+    "pad_color?": [lambda value: _whole(value) and 0 <= value <= 255],
     "mean?": [_number],
     "std?": [_number],
 }

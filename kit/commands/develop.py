@@ -59,7 +59,7 @@ def bench(
 ) -> None:
     """Measure the kit against bare scripts, as ratios within one run, for docs/performance.md (in a checkout).
 
-    --rounds N runs each command N times; --only PATTERN picks a group (digits, light, "mobilenet*", kotlin ...), and
+    --rounds N runs each command N times; --only PATTERN picks a group (digits, "mobilenet*", kotlin, frames ...), and
     writes no page. All of it takes about an hour.
 
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and

@@ -117,6 +117,8 @@ def load_image(
     Raises ValueError for a file that is no whole image or a shape that is no image's, OSError for a file
     that cannot be opened, ImportError without Pillow.
     """
+    import PIL.Image  # noqa: F401 - here, so that its absence is no broken file
+
     height, width = image_size(shape, color)
     spec = ImageSpec(height, width, color, resize, tuple(pad_color))
     if Path(path).exists() and not Path(path).is_file():  # to open a pipe would wait for its writer

@@ -108,7 +108,7 @@ def case(rng: np.random.Generator, size: tuple[int, int], spec: ImageSpec, view:
 def cases(seed: int, most: int) -> Iterator[Case]:
     """Yield every resize, colour, turn and mirror, with and without a region, of each kind, in sizes up to most."""
     rng = np.random.default_rng(seed)
-    targets = [tuple(map(int, target)) for target in rng.integers(1, most // 2, (12, 2))]
+    targets = [(int(height), int(width)) for height, width in rng.integers(1, most // 2, (12, 2))]
     turns = (0, 90, 180, 270, -90, 360, 450, -630)
     combinations = product(RESIZES, COLORS, turns, (False, True), (False, True), range(5))
     for resize, color, rotation, mirror, cut, kind in combinations:
@@ -198,7 +198,8 @@ def test_every_value_on_every_alpha_and_every_gray(program: Path, tmp_path: Path
 
 
 def test_a_frame_of_a_size_that_was_seen_makes_no_garbage(program: Path, tmp_path: Path) -> None:
-    lines = start(program, tmp_path, ["dropkit.FrameChecksKt", "garbage"])
+    # Compiling on the way, the JVM itself makes some bytes at any time.
+    lines = start(program, tmp_path, ["dropkit.FrameChecksKt", "garbage"], "-Xint")
     assert len(lines) == 3 * 2 * 3, "sources, colours, resizes"
     assert [line for line in lines if not line.endswith(" 0 bytes")] == []
 

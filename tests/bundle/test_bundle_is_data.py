@@ -23,6 +23,7 @@ from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_check import faults_of
+from kit.bundle.signature import TensorEntry
 from kit.errors import CheckError, KitError, OutputError, RecipeError
 from kit.toolchains.toolchain import find_toolchain
 
@@ -59,6 +60,18 @@ def test_a_bundle_as_it_was_built_fits(digits_bundle: Path) -> None:
     assert faults_of(json.loads((digits_bundle / "bundle.json").read_text("utf-8"))) == []
 
 
+def test_a_letterboxed_image_fits_too_and_keeps_its_pad_color(digits_bundle: Path) -> None:
+    manifest = json.loads((digits_bundle / "bundle.json").read_text("utf-8"))
+    image = manifest["signature"]["inputs"][0]
+    assert "pad_color" not in image, "a bundle of before has none, and one that is not letterboxed is as before"
+    entry = TensorEntry.from_json(image).image
+    assert entry is not None
+    assert (entry.resize, entry.pad_color) == ("stretch", (0,))
+    image |= {"resize": "letterbox", "pad_color": [1]}
+    assert faults_of(manifest) == []
+    assert TensorEntry.from_json(image).to_json() == image
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
@@ -72,6 +85,10 @@ def test_a_bundle_as_it_was_built_fits(digits_bundle: Path) -> None:
         ("recipe.android.runtime", None),
         ("recipe.android.package", 'com.example"; x'),
         ("recipe.model.id", "other"),
+        ("signature.inputs.0.resize", "fit"),
+        ("signature.inputs.0.pad_color", [256]),
+        ("signature.inputs.0.pad_color", ["1"]),
+        ("signature.inputs.0.pad_color", [True]),
         ("toolchain.python", "/tmp/python"),
         ("toolchain.python", "3.11 --evil"),
         ("toolchain.tensorflow", "../../x"),

@@ -22,6 +22,7 @@ from desk import Desk, assert_one_clear_line, clean_environment
 from PIL import Image
 from worlds import DIGITS, on, run_kit, write_recipe
 
+from kit.shared.preprocess import load_image
 from kit.toolchains.toolchain import find_runtime, runtimes
 
 PACKAGES = "import sysconfig; print(sysconfig.get_paths()['purelib'])"
@@ -214,6 +215,17 @@ def test_an_input_that_is_no_image_takes_its_own_integers_or_real_values(desk: D
     bright = Image.new("L", (8, 8), 255)
     bright.save(desk.inputs / "a.png")
     assert_one_clear_line(desk.run(desk.inputs / "a.png"), 2, "the input image takes no image")
+
+
+def test_an_image_file_is_turned_and_letterboxed_as_for_calibration(desk: Desk) -> None:
+    desk.change_signature(lambda signature: signature["inputs"][0].update(resize="letterbox", pad_color=[90]))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    wide = np.concatenate(list(desk.golden["pixels/image"][:2, ..., 0]), axis=1)
+    Image.fromarray(wide).save(desk.inputs / "a.png", exif=exif)
+    pixels = load_image(desk.inputs / "a.png", (8, 8, 1), "grayscale", "letterbox", (90,))
+    assert set(pixels[:, (0, 1, 6, 7)].ravel()) == {90}, "it stands upright: pad at its left and right"
+    assert desk.top("a.png") == desk.top(desk.save("a.npy", image=pixels))
 
 
 def test_an_output_without_classes_is_summed_up(desk: Desk) -> None:

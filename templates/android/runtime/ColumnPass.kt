@@ -3,8 +3,8 @@ package dropkit
 /**
  * The pass of a [Resampler] across rows, which come from top to bottom: from rows to fewer or more of them.
  *
- * It keeps the sums of one output row and of the next; or, where it enlarges, the row before. So its memory does not grow
- * with the number of rows.
+ * It keeps the sums of one output row and of the next; or, where it enlarges, the row before. So its memory does not
+ * grow with the number of rows.
  */
 internal class ColumnPass {
     internal val resampler: Resampler = Resampler()
@@ -104,7 +104,9 @@ internal class ColumnPass {
         if (minOf(first + 1, resampler.source - 1) > y) return false
         val one = if (first == y) current else before
         row.fill(0, 0, count)
-        for (plane in 0 until planes) mix(one, shift(plane), resampler.weights[2 * found], resampler.weights[2 * found + 1])
+        val weight = resampler.weights[2 * found]
+        val nextWeight = resampler.weights[2 * found + 1]
+        for (plane in 0 until planes) mix(one, shift(plane), weight, nextWeight)
         output = found++
         return true
     }

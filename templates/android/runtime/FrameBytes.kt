@@ -19,8 +19,8 @@ internal class FrameBytes(buffer: ByteBuffer, private val rowStride: Int, privat
         }
         val needed = (height - 1).toLong() * rowStride + line
         require(bytes.capacity() >= needed) {
-            "$name has ${bytes.capacity()} bytes, and $width x $height pixels need $needed: give the whole buffer, from " +
-                "its beginning"
+            "$name has ${bytes.capacity()} bytes, and $width x $height pixels need $needed: " +
+                "give the whole buffer, from its beginning"
         }
     }
 

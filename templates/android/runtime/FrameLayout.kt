@@ -20,7 +20,7 @@ internal class FrameBox {
         left == other.left && top == other.top && width == other.width && height == other.height
 }
 
-/** Which part of a frame goes where in a model's image: turned clockwise, then mirrored, then a region, then resized. */
+/** Which part of a frame goes where in a model's image: turned clockwise, mirrored, cut to a region, resized. */
 internal class FrameLayout(private val width: Int, private val height: Int, private val resize: ImageResize) {
     /** How many quarter turns clockwise. */
     internal var turns: Int = 0
@@ -34,7 +34,7 @@ internal class FrameLayout(private val width: Int, private val height: Int, priv
     /** Which pixels of the model's image. */
     internal val target: FrameBox = FrameBox()
 
-    /** (a, b, c, d, e, f): frame x = a * x + b * y + c, frame y = d * x + e * y + f, x and y 0..1 in the model's image. */
+    /** (a, b, c, d, e, f): frame x = a * x + b * y + c, frame y = d * x + e * y + f, for x and y of [ImageInput]. */
     internal val placement: DoubleArray = DoubleArray(6)
 
     // The frame's size after its turn, and the box of it that is resized.
@@ -82,8 +82,8 @@ internal class FrameLayout(private val width: Int, private val height: Int, priv
 
     private fun take(region: Region) {
         require(region.width <= turnedWidth - region.left && region.height <= turnedHeight - region.top) {
-            "the region (left ${region.left}, top ${region.top}, ${region.width} x ${region.height}) is not inside the " +
-                "turned frame of $turnedWidth x $turnedHeight pixels: give a part of that"
+            "the region (left ${region.left}, top ${region.top}, ${region.width} x ${region.height}) is not inside " +
+                "the turned frame of $turnedWidth x $turnedHeight pixels: give a part of that"
         }
         box.set(region.left, region.top, region.width, region.height)
     }

@@ -5,8 +5,8 @@ import android.graphics.Bitmap
 /**
  * The rows of a frame, as it lies, as colours.
  *
- * Here and in the passes, loops do one thing to whole arrays from index 0 on: such loops become vector instructions, on a
- * phone as on a desktop, and loops that do several things at once do not.
+ * Here and in the passes, loops do one thing to whole arrays from index 0 on: the JVM makes vector instructions of such
+ * loops, and of others it does not.
  */
 internal abstract class FrameRows(private val gray: Boolean) {
     /** The row that was read: 0xRRGGBB with anything above, or of a gray model 0..255. Only grows. */

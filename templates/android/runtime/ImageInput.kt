@@ -6,11 +6,11 @@ internal enum class ImageColor(internal val channels: Int) { GRAYSCALE(1), RGB(3
 
 /**
  * Turns images and camera frames into the pixels of one input, as the bundle's own preprocess.py does with Pillow: byte
- * for byte. In this order: turned clockwise, mirrored (left and right exchanged), cut to the region, what is transparent
+ * for byte. In this order: turned clockwise, mirrored (left and right exchanged), cut to the region, transparent parts
  * over black, colours, resized.
  *
- * A frame is read row by row, as it lies, and resampled on the way: memory does not grow with its height, and a frame of
- * a size that was seen before makes no garbage. For one thread at a time.
+ * A frame is read row by row, as it lies, and resampled on the way: memory does not grow with its height, and a frame
+ * of a size that was seen before makes no garbage. For one thread at a time.
  *
  * @param pad of [ImageResize.LETTERBOX], 0..255: red, green and blue, or one value for all channels.
  */
@@ -25,8 +25,8 @@ internal class ImageInput(
     internal val pixels: ByteArray = ByteArray(height * width * color.channels)
 
     /**
-     * (a, b, c, d, e, f) of the last frame: x and y, from 0 to 1 across and down the model's image, lie in the frame, as
-     * it was given, at (a * x + b * y + c, d * x + e * y + f), in pixels from its left and top edge.
+     * (a, b, c, d, e, f) of the last frame: a point x, y of the model's image, from 0 to 1 across and down, is in the
+     * frame, as it was given, at (a * x + b * y + c, d * x + e * y + f), in pixels from its left and top edge.
      */
     internal val placement: DoubleArray get() = layout.placement
 

@@ -6,8 +6,8 @@ import kotlin.math.ceil
 /**
  * One pass of Pillow's bilinear filter for 8 bits, along one axis, from `source` values to `target`.
  *
- * It widens when it reduces (antialiasing), and its weights are whole numbers of [BITS] bits. Then each value goes into
- * two outputs at most, which lie side by side: [pairs] has both weights, and one multiplication makes both products. When
+ * It widens when it reduces (antialiasing), and its weights are whole numbers of 22 bits. Then each value goes into two
+ * outputs at most, which lie side by side: [pairs] has both weights, and one multiplication makes both products. When
  * it enlarges, each output takes two values at most. Source: Pillow, src/libImaging/Resample.c.
  */
 internal class Resampler {

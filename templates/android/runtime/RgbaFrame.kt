@@ -3,7 +3,7 @@ package dropkit
 import java.nio.ByteBuffer
 
 /**
- * A camera frame in `PixelFormat.RGBA_8888`, read where it lies: nothing is copied, so close its image only behind the
+ * A camera frame in `PixelFormat.RGBA_8888`, read where it lies: nothing is copied, so close its image only after the
  * call that takes it. Alpha is not read: a camera's frame is opaque.
  *
  * Of CameraX's `ImageProxy` with `OUTPUT_IMAGE_FORMAT_RGBA_8888`:

@@ -23,8 +23,8 @@ public enum class YuvStandard(
 }
 
 /**
- * A camera frame in `ImageFormat.YUV_420_888`, read where it lies: nothing is copied, so close its image only behind the
- * call that takes it.
+ * A camera frame in `ImageFormat.YUV_420_888`, read where it lies: nothing is copied, so close its image only after
+ * the call that takes it.
  *
  * Of CameraX's `ImageProxy` and of `android.media.Image`:
  *
@@ -50,10 +50,12 @@ public class YuvFrame(
         v.requireSize((width + 1) / 2, (height + 1) / 2, "V")
     }
 
-    /** One plane: its bytes from the buffer's position on, and how many there are from a row, and a pixel, to the next. */
+    /** One plane: its bytes from the buffer's position on, and how many are from a row, and a pixel, to the next. */
     public class Plane(buffer: ByteBuffer, rowStride: Int, pixelStride: Int) {
         internal val bytes: FrameBytes = FrameBytes(buffer, rowStride, pixelStride)
 
-        internal fun requireSize(width: Int, height: Int, name: String): Unit = bytes.requireSize(width, height, 1, name)
+        internal fun requireSize(width: Int, height: Int, name: String) {
+            bytes.requireSize(width, height, 1, name)
+        }
     }
 }

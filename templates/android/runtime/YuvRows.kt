@@ -22,8 +22,9 @@ internal class YuvRows(gray: Boolean) : FrameRows(gray) {
         begin(box.left, box.width)
         chromaRow = -1
         pairs = (left + width - 1) / 2 - left / 2 + 1
-        val longest = maxOf(frame.y.bytes.length(width, 1), frame.u.bytes.length(pairs, 1), frame.v.bytes.length(pairs, 1))
-        if (bytes.size < longest) bytes = ByteArray(longest.toInt())
+        val chroma = maxOf(frame.u.bytes.length(pairs, 1), frame.v.bytes.length(pairs, 1))
+        val longest = maxOf(frame.y.bytes.length(width, 1), chroma).toInt()
+        if (bytes.size < longest) bytes = ByteArray(longest)
         if (u.size >= pairs) return
         u = IntArray(pairs)
         v = IntArray(pairs)

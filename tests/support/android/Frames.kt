@@ -13,7 +13,8 @@ private fun DataInputStream.ints(count: Int) = IntArray(count) { readInt() }
 private fun DataInputStream.buffer(number: Int): ByteBuffer {
     val bytes = ByteArray(readInt()).also { readFully(it) }
     val before = number % 3
-    val buffer = if (number % 2 == 0) ByteBuffer.allocate(before + bytes.size) else ByteBuffer.allocateDirect(before + bytes.size)
+    val size = before + bytes.size
+    val buffer = if (number % 2 == 0) ByteBuffer.allocate(size) else ByteBuffer.allocateDirect(size)
     buffer.position(before)
     buffer.put(bytes)
     buffer.position(before)
@@ -52,7 +53,8 @@ public fun main(args: Array<String>) {
                 }
                 val rotation = cases.readInt()
                 val mirror = cases.readInt() == 1
-                val region = cases.ints(cases.readInt()).let { if (it.isEmpty()) null else Region(it[0], it[1], it[2], it[3]) }
+                val part = cases.ints(cases.readInt())
+                val region = if (part.isEmpty()) null else Region(part[0], part[1], part[2], part[3])
                 val (kind, wide, high) = cases.ints(3)
                 when (kind) {
                     0, 1, 2 -> input.load(cases.bitmap(wide, high, kind == 1, kind == 2), rotation, mirror, region)
