@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from android_world import quiet, rerun_kotlin
 from hostile_signature import signed
-from worlds import ROOT, SUPPORT
+from worlds import DIGITS, ROOT, SUPPORT, run_kit
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.runtime_api import APIS, Api
@@ -203,3 +203,39 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     java.write_text(text, "utf-8")
     path = os.pathsep.join(map(str, [out, desktop_jar(quiet), kotlin(quiet).stdlib]))
     subprocess.run([str(find_java("javac")), "-proc:none", "-d", str(out), "-cp", path, str(java)], check=True)
+
+
+BATCH = """
+import android.graphics.Bitmap
+import com.example.digits.Digits
+import dropkit.desktop.DesktopContext
+
+fun main() {
+    val colors = List(3) { n -> IntArray(64) { it * (40 * n + 7) % 256 * 0x010101 } }
+    val images = colors.map { Bitmap.createBitmap(it, 8, 8, Bitmap.Config.ARGB_8888) }
+    Digits.create(DesktopContext("dropkit.assets")).use { digits ->
+        val all = digits.classify(images)
+        val alone = images.map { digits.classify(listOf(it)).digit.toList() }
+        println("${all.digitShape.toList()} ${all.digit.toList() == alone.flatten()} ${alone.toSet().size}")
+        println(runCatching { digits.classify(listOf<Bitmap>()) }.exceptionOrNull()?.message)
+        println(digits.selfTest().passed)
+    }
+}
+"""
+
+
+def test_an_open_batch_takes_a_list_of_bitmaps(tmp_path: Path, android_tools: None) -> None:
+    text = (DIGITS / "recipe.toml").read_text("utf-8").replace("[model]\n", "[model]\nbatch = -1\n")
+    for name in ("digits.keras", "samples.npz", "labels.txt", "test.npz"):
+        text = text.replace(f'"{name}"', f"'{DIGITS / name}'")
+    (tmp_path / "recipe.toml").write_text(text, "utf-8")
+    out = str(tmp_path / "dist")
+    built = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", out)
+    assert built.returncode == 0, built.stderr
+    bindings = find_bindings(tmp_path / "dist" / "digits")
+    program = tmp_path / "Program.kt"
+    program.write_text(BATCH, "utf-8")
+    compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), tmp_path / "classes", quiet)
+    assets = os.pathsep.join(map(str, bindings.assets))
+    printed = rerun_kotlin(tmp_path, properties={"dropkit.assets": assets})
+    assert printed.splitlines() == ["[3, 10] true 3", "'image' is given no image", "true"]

@@ -130,6 +130,9 @@ def _image(main: Call) -> str | None:
     if len(main.inputs) != 1 or not main.images:
         return None
     output = main.outputs[0]
+    decoder = next(iter(main.decoders), None)
+    if decoder is not None and not main.images[0].many:
+        return f"{main.verb}(bitmap).{decoder.function}()"
     read = {"scores": f"{output.tensor.ident}Top(3)", "yes": f"{output.tensor.ident}Score()"}.get(output.form)
     return f"{main.verb}(bitmap).{read}" if read else None
 

@@ -38,7 +38,12 @@ internal class ImageFeed(
         lookup.write(slot)
     }
 
-    override fun write(pixels: ByteArray, call: Call) {
+    override fun raw(pixels: ByteArray): ByteArray {
+        lookup.put(pixels, 0, 1)
+        return lookup.raw()
+    }
+
+    private fun write(pixels: ByteArray, call: Call) {
         lookup.put(pixels, 0, 1)
         lookup.write(call.input(name))
     }

@@ -1,5 +1,8 @@
 package dropkit
 
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+
 /** The model's value of each pixel value in each channel: (pixel - mean) / std in float32, quantized once where it is whole. */
 internal abstract class Lookup(private val mean: FloatArray, private val std: FloatArray) {
     protected val channels: Int = mean.size
@@ -9,6 +12,9 @@ internal abstract class Lookup(private val mean: FloatArray, private val std: Fl
 
     /** Writes what was kept. */
     abstract fun write(slot: Slot)
+
+    /** Returns the bytes of what was kept, in little endian. */
+    abstract fun raw(): ByteArray
 
     protected fun real(place: Int): Float = (place / channels - mean[place % channels]) / std[place % channels]
 }
@@ -28,6 +34,12 @@ internal class FloatLookup(mean: FloatArray, std: FloatArray, private val count:
     }
 
     override fun write(slot: Slot): Unit = slot.write(values)
+
+    override fun raw(): ByteArray {
+        val bytes = ByteBuffer.allocate(4 * values.size).order(ByteOrder.LITTLE_ENDIAN)
+        for (value in values) bytes.putFloat(value)
+        return bytes.array()
+    }
 }
 
 /** For uint8 and int8. */
@@ -46,6 +58,8 @@ internal class ByteLookup(mean: FloatArray, std: FloatArray, affine: Affine, pri
     }
 
     override fun write(slot: Slot): Unit = slot.write(values)
+
+    override fun raw(): ByteArray = values.copyOf()
 }
 
 internal class ShortLookup(mean: FloatArray, std: FloatArray, affine: Affine, private val count: Int) : Lookup(mean, std) {
@@ -63,4 +77,10 @@ internal class ShortLookup(mean: FloatArray, std: FloatArray, affine: Affine, pr
     }
 
     override fun write(slot: Slot): Unit = slot.write(values)
+
+    override fun raw(): ByteArray {
+        val bytes = ByteBuffer.allocate(2 * values.size).order(ByteOrder.LITTLE_ENDIAN)
+        for (value in values) bytes.putShort(value)
+        return bytes.array()
+    }
 }

@@ -87,6 +87,11 @@ public class Mask internal constructor(
         return into
     }
 
+    /** Each class that is there, and its share of the pixels. */
+    override fun toString(): String = classes.groupBy { it }.toSortedMap().entries.joinToString { (index, pixels) ->
+        "${label(index)} ${pixels.size * 100 / classes.size}%"
+    }
+
     /** Returns these classes in an object of their own. */
     public fun copy(): Mask {
         val other = Mask(width, height, background, labels)
