@@ -218,7 +218,7 @@ def test_kotlin_gives_the_bits_of_postprocess(runtime: Path, make: Callable[[], 
 
 
 def test_8400_boxes_take_less_than_a_millisecond_and_make_nothing_but_the_result(runtime: Path) -> None:
-    """A box is 40 bytes, a list 24 and its array 16 + 4 a box. Also of a YOLO head of 80 classes, which reads 2.7 MB."""
+    """A box is 40 bytes, a list 24 and its array 16 + 4 a box. A YOLO head of 80 classes reads 2.7 MB."""
     rng = np.random.default_rng(3)
     boxes, plain = boxes_near(rng, 8400), post.BoxHead("ssd", format="cxcywh")
     usual, every = rng.random(8400).astype(np.float32) ** 12, rng.random(8400).astype(np.float32) / 2 + np.float32(0.5)
