@@ -6,7 +6,7 @@ A head that the recipe leaves out is guessed from shapes and names, and a note s
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from kit.build.anchors import Anchors
@@ -16,6 +16,8 @@ from kit.errors import RecipeError
 from kit.recipe.output import Output
 from kit.recipe.schema import Recipe
 from kit.shared.job import Result, SignatureSpec, TensorSpec
+
+COARSE = 0.02  # a step of scores that loses more than a threshold can bear
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ def _boxes(given: Given, notes: list[str]) -> BoxesForm:
     anchors = given.anchors.count if given.anchors else None
     head, note = guess_boxes(output, given.inner, Companions(others, given.texts, anchors))
     notes += [note] if note else []
+    notes += _coarse(given, head.name)
     yolo = head.name.startswith("yolo")
     return BoxesForm(
         labels=given.labels,
@@ -121,6 +124,17 @@ def _boxes(given: Given, notes: list[str]) -> BoxesForm:
         classes=head.classes,
         count=head.count,
     )
+
+
+def _coarse(given: Given, head: str) -> Iterator[str]:
+    """Yield a note on scores that share a quantized tensor with coordinates of a far larger range."""
+    spec = next(spec for spec in given.signature.outputs if spec.name == given.output.name)
+    if head.startswith("yolo") and spec.scale is not None and spec.scale > COARSE:
+        yield (
+            f"output '{spec.name}' has coordinates and scores in one tensor whose step is {spec.scale:.3g}: scores are "
+            "rounded to multiples of it. Let the model give coordinates in 0..1, or both in outputs of their own "
+            '(head = "scores")'
+        )
 
 
 def _mask(given: Given, _notes: list[str]) -> MaskForm:

@@ -211,7 +211,7 @@ import com.example.digits.Digits
 import dropkit.desktop.DesktopContext
 
 fun main() {
-    val colors = List(3) { n -> IntArray(64) { it * (40 * n + 7) % 256 * 0x010101 } }
+    val colors = List(3) { n -> IntArray(64) { (255 shl 24) or (it * (40 * n + 7) % 256 * 0x010101) } }
     val images = colors.map { Bitmap.createBitmap(it, 8, 8, Bitmap.Config.ARGB_8888) }
     Digits.create(DesktopContext("dropkit.assets")).use { digits ->
         val all = digits.classify(images)

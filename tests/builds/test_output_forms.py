@@ -24,14 +24,21 @@ Shapes = Mapping[str, tuple[int, ...]]
 IMAGE = TensorSpec("image", (1, 48, 64, 3), "float32")
 
 
-def forms(outputs: Shapes, labels: int = 0, anchors: int = 0, image: TensorSpec = IMAGE, **keys: Any) -> Forms:
+def forms(
+    outputs: Shapes,
+    labels: int = 0,
+    anchors: int = 0,
+    image: TensorSpec = IMAGE,
+    scale: float | None = None,
+    **keys: Any,
+) -> Forms:
     """Return the form of output `y`, with these keys in the recipe."""
     recipe = Recipe(
         model=Model(path="m.keras", id="m"),
         inputs=[Input(name=image.name, kind="image")],
         outputs=[Output(name="y", **keys)],
     )
-    specs = tuple(TensorSpec(name, shape, "float32", batched=True) for name, shape in outputs.items())
+    specs = tuple(TensorSpec(name, shape, "float32", scale, batched=True) for name, shape in outputs.items())
     result = bare_result(SignatureSpec("serve", (image,), specs), 1)
     given = {"y": Anchors("anchors.bin", bytes(16 * anchors))} if anchors else {}
     return forms_of(recipe, result, {"y": ("labels.txt", labels)} if labels else {}, given)
@@ -76,6 +83,13 @@ def test_a_head_that_the_recipe_gives_needs_no_note() -> None:
     found = forms(PLAIN, kind="boxes", head="ssd", scores="a", classes="b", count="c")
     assert found.notes == ()
     assert found.outputs["y"] == BoxesForm(head="ssd", nms="none", scores="a", classes="b", count="c")
+
+
+def test_scores_that_share_a_coarse_step_with_pixels_have_a_note() -> None:
+    (note,) = forms(YOLO, scale=0.25, kind="boxes", head="yolo").notes
+    assert "whose step is 0.25: scores are rounded to multiples of it" in note
+    assert forms(YOLO, scale=0.004, kind="boxes", head="yolo").notes == ()
+    assert forms(PAIR, scale=0.25, kind="boxes", head="scores", scores="class_scores").notes == ()
 
 
 def test_the_axis_of_channels_is_the_one_that_fits_the_labels_else_the_shorter() -> None:
