@@ -86,7 +86,7 @@ def tokenize(text: str, form: TextForm, length: int | None = None) -> NDArray[np
 
 
 def tokenize_all(texts: Sequence[str], form: TextForm, length: int | None = None) -> NDArray[np.int64]:
-    """Return the ids of texts, int64 [texts, length]. Without length: that of the longest, as Keras fills up a batch."""
+    """Return the ids of texts, int64 [texts, length]. Without length: of the longest one, as Keras fills up a batch."""
     if length is None:
         length = max((len(tokens_of(text, form)) for text in texts), default=0) or 1
     rows = np.zeros((len(texts), length), np.int64)

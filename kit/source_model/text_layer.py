@@ -113,30 +113,31 @@ def _snake(name: str) -> str:
 
 def _refuse_unread(model: ModelFile, place: _Place) -> None:
     """Raise ModelError for what text.py does not do: other outputs than ids, pairs of words, functions of one's own."""
-    config, vectorizes = place.config, place.kind == _KINDS[0]
-    mode = config.get("output_mode", "int")
-    known = (None, "lower_and_strip_punctuation", "lower", "strip_punctuation")
-    reason = None
-    if mode != "int":
-        reason = f"output_mode '{mode}', and 'int' is read"
-    elif config.get("ngrams"):
-        reason = f"ngrams {config['ngrams']}: it joins neighbouring words"
-    elif config.get("ragged"):
-        reason = "ragged rows, and a file takes rows of one length"
-    elif vectorizes and config.get("standardize") not in known:
-        reason = "a standardize function of its own"
-    elif vectorizes and config.get("split") not in (None, "whitespace", "character"):
-        reason = "a split function of its own"
-    elif str(config.get("encoding", "utf-8")).lower().replace("_", "-") not in {"utf-8", "utf8"}:
-        reason = f"the encoding {config['encoding']}, and UTF-8 is read"
-    elif config.get("invert"):
-        reason = "ids, and gives text"
-    elif config.get("num_oov_indices", 1) != 1:
-        reason = f"num_oov_indices {config['num_oov_indices']}, and 1 is read"
-    elif config.get("mask_token") not in (None, ""):
-        reason = f"the mask_token {config['mask_token']!r}, and '' or none is read"
-    if reason:
-        raise ModelError(f"{model.path}: the layer '{place.name}' ({place.kind}) has {reason}", _IDS)
+    for key, value, known in _words(place):
+        if value not in known:
+            listed = ", ".join("none" if each is None else repr(each) for each in known)
+            shown = value if isinstance(value, str | int | bool) else "a function or list of its own"
+            raise ModelError(
+                f"{model.path}: the layer '{place.name}' ({place.kind}) has {key} = {shown!r}, and {listed} is read",
+                _IDS,
+            )
+
+
+def _words(place: _Place) -> Iterator[tuple[str, Any, Sequence[Any]]]:
+    """Yield the keys of a layer that change ids: its value, and those that text.py knows."""
+    config = place.config
+    yield "output_mode", config.get("output_mode", "int"), ("int",)
+    yield "encoding", str(config.get("encoding", "utf-8")).lower(), ("utf-8", "utf8", "utf_8")
+    if place.kind == _KINDS[0]:
+        standardize = (None, "lower_and_strip_punctuation", "lower", "strip_punctuation")
+        yield "ngrams", config.get("ngrams"), (None,)
+        yield "ragged", config.get("ragged", False), (False,)
+        yield "standardize", config.get("standardize"), standardize
+        yield "split", config.get("split"), (None, "whitespace", "character")
+    else:
+        yield "invert", config.get("invert", False), (False,)
+        yield "num_oov_indices", config.get("num_oov_indices", 1), (1,)
+        yield "mask_token", config.get("mask_token"), (None, "")
 
 
 def _layer(place: _Place, vocabulary: Sequence[str]) -> TextLayer:
@@ -166,7 +167,7 @@ def _vocabulary(model: ModelFile, place: _Place) -> list[str]:
         raise ModelError(f"{model.path}: the vocabulary of '{place.name}' is none of its own", _OWN)
     if model.suffix != ".keras":
         raise ModelError(
-            f"{model.path}: the vocabulary of '{place.name}' is not in the file: what adapt() learned is in .keras alone",
+            f"{model.path}: the vocabulary of '{place.name}' is not in it: what adapt() learned is in .keras files alone",
             f"save the model as .keras; or {_OWN}",
         )
     tokens = _saved(model, place)

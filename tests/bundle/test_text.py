@@ -36,7 +36,7 @@ def given_by_keras(version: str, cases: Iterable[TextCase], folder: Path) -> Ite
             entry = {"standardize": form.standardize, "split": form.split, "tokens": tokens, "texts": case.texts}
             file.write(json.dumps(entry) + "\n")
     python = toolchain_venv(find_toolchain(version), lambda _: None)
-    argv = [python, str(SUPPORT / "run_text_layers.py"), str(folder / "cases"), str(folder / "ids")]
+    argv = [str(python), str(SUPPORT / "run_text_layers.py"), str(folder / "cases"), str(folder / "ids")]
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     with (folder / "ids").open() as file:

@@ -4,7 +4,8 @@ import java.io.DataInputStream
 import java.io.DataOutputStream
 import java.io.File
 
-private fun DataInputStream.words(): List<String> = List(readInt()) { String(readNBytes(readInt()), Charsets.UTF_16BE) }
+/** Texts as their chars: a decoder of UTF-16 would replace the surrogates that this is about. */
+private fun DataInputStream.words(): List<String> = List(readInt()) { String(CharArray(readInt()) { readChar() }) }
 
 /** The ids of a text, once all functions of [TextInput] have given the same. */
 private fun TextInput.checked(text: String): IntArray {
