@@ -54,10 +54,10 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
 
 
 def texts_of_vectors(made: Arrays, samples: Arrays, texts: Texts) -> dict[str, np.ndarray]:
-    """Return text/<name> of golden.npz, uint8 [N, bytes] as pack_texts has them: what the golden ids are made of.
+    """Return text/<name> of golden.npz, uint8 [N, bytes] as pack_texts has them: what the golden ids come from.
 
-    made: the worker's golden.npz; samples: as kit.build.convert.Data.raw has them. An input whose golden ids are random,
-    and not those of the samples' texts, has none.
+    made: the worker's golden.npz; samples: as kit.build.convert.Data.raw has them. Golden ids that are random, and not
+    those of the samples' texts, have none.
     """
     from kit.shared.text import pack_texts
 

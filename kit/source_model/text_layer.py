@@ -167,7 +167,7 @@ def _vocabulary(model: ModelFile, place: _Place) -> list[str]:
         raise ModelError(f"{model.path}: the vocabulary of '{place.name}' is none of its own", _OWN)
     if model.suffix != ".keras":
         raise ModelError(
-            f"{model.path}: the vocabulary of '{place.name}' is not in it: what adapt() learned is in .keras files alone",
+            f"{model.path}: the vocabulary of '{place.name}' is not in it: .keras files alone keep what adapt() learns",
             f"save the model as .keras; or {_OWN}",
         )
     tokens = _saved(model, place)

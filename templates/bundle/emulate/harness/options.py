@@ -77,7 +77,7 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
 def _parser(bundle: Bundle, more: str) -> _Parser:
     parser = _Parser(prog="emulate.py", description=ABOUT, epilog=more)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="an image, .npz, .npy, .raw or .bin")
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help="an image, .txt, .npz, .npy, .raw or .bin")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="how many classes (default 5)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="for the interpreter (default 1)")
