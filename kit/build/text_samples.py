@@ -86,7 +86,7 @@ def read_texts(recipe: Recipe, path: Path, where: str) -> tuple[Arrays, np.ndarr
 
 
 def read_files(recipe: Recipe, files: Sequence[Path], where: str) -> Arrays:
-    """Return the texts of files, one each, by the name of the one input, str [N]. Raises RecipeError."""
+    """Return the texts of files, one each, by the name of the one input: [N] of dtype str. Raises RecipeError."""
     import numpy as np
 
     return {_only(recipe, where): np.array([_decoded(file, where) for file in files])}

@@ -127,7 +127,7 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
 
 
 def _with_ids(path: Path, signature: Signature, arrays: Arrays) -> tuple[Arrays, dict[str, tuple[TextCount, ...]]]:
-    """Return the arrays, of any dtype, with ids in place of texts, and the counts of each text by input name."""
+    """Return the arrays, of any shape and dtype, with ids in place of texts, and each text's counts by input name."""
     said = {
         name: tensor for name, tensor in signature.inputs.items() if tensor.text and arrays[name].dtype.kind in "US"
     }

@@ -22,7 +22,7 @@ class Ids:
 
 
 def read_lines(path: Path) -> Array:
-    """Return the lines of a file in UTF-8, one text each, str [N]. Raises EmulateError."""
+    """Return the lines of a file in UTF-8, one text each: [N] of dtype str. Raises EmulateError."""
     try:
         lines = path.read_bytes().decode("utf-8-sig").removesuffix("\n").split("\n")
     except (OSError, UnicodeDecodeError) as error:
@@ -31,7 +31,10 @@ def read_lines(path: Path) -> Array:
 
 
 def to_ids(path: Path, tensor: Tensor, array: Array) -> Ids:
-    """Return the ids of texts: str or bytes of UTF-8, [], [N] or [N, 1]. Raises EmulateError for another shape."""
+    """Return the ids of texts.
+
+    array: [], [N] or [N, 1] of dtype str, or of bytes of UTF-8. Raises EmulateError for another shape or encoding.
+    """
     assert tensor.text is not None
     if array.ndim and array.size != len(array):
         raise refused(path, f"{tensor.name} has texts of the shape {list(array.shape)}: one for each sample is needed")
