@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from kit.build.anchors import Anchors
 from kit.build.image_input import image_entry
 from kit.build.output_forms import Forms, forms_of
+from kit.build.text_input import Texts
 from kit.bundle.signature import (
     BundleSignature,
     ClassesEntry,
@@ -55,7 +56,9 @@ def read_forms(recipe: Recipe, result: Result, labels: Mapping[str, Labels], anc
     return forms_of(recipe, result, counted, anchors)
 
 
-def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels], forms: Forms) -> BundleSignature:
+def signature_of(
+    recipe: Recipe, result: Result, labels: Mapping[str, Labels], forms: Forms, texts: Texts
+) -> BundleSignature:
     """Return the signature of what the worker made of a recipe. Raises RecipeError where an image cannot be one."""
     inputs = {tensor.name: tensor for tensor in recipe.inputs}
     outputs = {tensor.name: tensor for tensor in recipe.outputs}
@@ -66,7 +69,7 @@ def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels], f
         version=recipe.model.version,
         main=SignatureEntry(
             main.key,
-            tuple(_input(spec, inputs.get(spec.name)) for spec in main.inputs),
+            tuple(_input(spec, inputs.get(spec.name), texts) for spec in main.inputs),
             tuple(_output(spec, outputs.get(spec.name), labels.get(spec.name), forms) for spec in main.outputs),
         ),
         others=tuple(SignatureEntry.plain(spec) for spec in result.others),
@@ -78,8 +81,10 @@ def signature_of(recipe: Recipe, result: Result, labels: Mapping[str, Labels], f
     )
 
 
-def _input(spec: TensorSpec, said: Input | None) -> TensorEntry:
+def _input(spec: TensorSpec, said: Input | None, texts: Texts) -> TensorEntry:
     """Return an input. said: what the recipe says of it."""
+    if spec.name in texts:
+        return TensorEntry.of(spec).with_text(texts[spec.name].entry)
     image = image_entry(said, spec.shape[1:]) if said and said.kind == "image" else None
     return TensorEntry.of(spec, image=image)
 

@@ -46,15 +46,14 @@ class Data:
     def raw(self) -> dict[str, np.ndarray]:
         """Return what a later conversion needs to give the same file and golden vectors, as a user gave it.
 
-        calibration/<name> and golden/<name> [N, ...]: uint8 pixels where there are pixels, else values in the dtype
-        that they came in.
+        calibration/<name> and golden/<name> [N, ...], as Samples.raw has them.
         """
         arrays: dict[str, np.ndarray] = {}
         if self.calibration:
-            arrays |= {f"calibration/{name}": array for name, array in self.calibration.inputs.items()}
+            arrays |= {f"calibration/{name}": array for name, array in self.calibration.raw().items()}
         if self.evaluation:
             rows = range(min(GOLDEN_VECTORS, len(self.evaluation)))
-            arrays |= {f"golden/{name}": array for name, array in self.evaluation.take(rows).inputs.items()}
+            arrays |= {f"golden/{name}": array for name, array in self.evaluation.take(rows).raw().items()}
         return arrays
 
 

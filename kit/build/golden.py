@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from kit.build.metrics import real
+from kit.build.text_input import Texts
 from kit.recipe.schema import Recipe
 from kit.shared.job import Result, TensorSpec
 
@@ -50,6 +51,28 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
         arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)
         arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, _round_up(min(least + seen, drift))))
     return arrays
+
+
+def texts_of_vectors(made: Arrays, samples: Arrays, texts: Texts) -> dict[str, np.ndarray]:
+    """Return text/<name> of golden.npz, uint8 [N, bytes] as pack_texts has them: what the golden ids come from.
+
+    made: the worker's golden.npz; samples: as kit.build.convert.Data.raw has them. Golden ids that are random, and not
+    those of the samples' texts, have none.
+    """
+    from kit.shared.text import pack_texts
+
+    found = {}
+    for name, tensor in texts.items():
+        ids = made.get(f"input/{name}")
+        for said in (samples.get(f"golden/{name}"), samples.get(f"calibration/{name}")):
+            if ids is None or said is None or said.dtype.kind != "U" or len(said) < len(ids):
+                continue
+            lines = said[: len(ids)].tolist()
+            again = tensor.ids(lines)
+            if again.size == ids.size and (again.reshape(ids.shape) == ids).all():
+                found[f"text/{name}"] = pack_texts(lines)
+                break
+    return found
 
 
 def _round_up(value: float) -> float:

@@ -1,4 +1,4 @@
-"""A user's data as arrays by input name, as it was given: from .npz, or folders of images.
+"""A user's data as arrays by input name, as it was given: from .npz, or folders of images; of text, its ids.
 
 Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says. Pixels stay
 pixels: what the model takes is made of them where it is fed (kit.shared.rows). Large arrays lie in a folder of the
@@ -10,12 +10,15 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.bounded import open_regular, open_zip
 from kit.build.image_input import image_entry
+from kit.build.text_input import Texts
+from kit.build.text_samples import FILES, read_files, read_texts, with_ids
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.files import FULL, temporary_full
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
+NO_TEXTS: Texts = MappingProxyType({})
 _LARGE = 1 << 20  # bytes of an array, from which on it lies in a file
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
@@ -40,13 +44,19 @@ class Samples:
 
     inputs: Arrays
     y: np.ndarray | None = None
+    said: Arrays = field(default_factory=dict)  # the texts that ids are made of, str [N] by input name
 
     def take(self, rows: Sequence[int]) -> Samples:
         """Return the samples of these rows."""
         index = list(rows)
         if index == list(range(len(self))):
             return self
-        return Samples({name: a[index] for name, a in self.inputs.items()}, None if self.y is None else self.y[index])
+        inputs, said = ({name: a[index] for name, a in arrays.items()} for arrays in (self.inputs, self.said))
+        return Samples(inputs, None if self.y is None else self.y[index], said)
+
+    def raw(self) -> Arrays:
+        """Return the inputs as a user gave them: texts, uint8 pixels, or values in their own dtype, [N, ...] each."""
+        return {**self.inputs, **self.said}
 
     def arrays(self) -> Arrays:
         """Return all as one mapping for the worker: input/<name> and y, [N, ...] each, in their own dtype."""
@@ -57,15 +67,17 @@ class Samples:
         return len(next(iter(self.inputs.values())))
 
 
-def from_raw(recipe: Recipe, arrays: Arrays) -> Samples | None:
+def from_raw(recipe: Recipe, texts: Texts, arrays: Arrays) -> Samples | None:
     """Return a bundle's samples, None for no arrays.
 
-    arrays: by input name [N, ...], uint8 pixels, or values in their own dtype.
+    arrays: by input name [N, ...], as Samples.raw gives them.
     """
-    return _checked(recipe, arrays, None, "the bundle's samples") if arrays else None
+    where = "the bundle's samples"
+    made, said = with_ids(arrays, texts, where)
+    return replace(_checked(recipe, made, None, where), said=said) if arrays else None
 
 
-def representative(recipe: Recipe, model: ModelFile, folder: Path) -> Samples | None:
+def representative(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts = NO_TEXTS) -> Samples | None:
     """Return the calibration samples: at most [quantize] count of them, a seeded choice in the data's order.
 
     folder: where large arrays may lie, as long as they are used. Raises RecipeError.
@@ -73,14 +85,14 @@ def representative(recipe: Recipe, model: ModelFile, folder: Path) -> Samples | 
     name = recipe.quantize.representative
     if name is None:
         return None
-    samples = _read(recipe, recipe.file(name), "[quantize] representative", model, folder)
+    samples = _read(recipe, recipe.file(name), "[quantize] representative", model, folder, texts)
     return samples.take(_choice(len(samples), recipe.quantize.count))
 
 
-def test_data(recipe: Recipe, model: ModelFile, folder: Path) -> Samples | None:
+def test_data(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts = NO_TEXTS) -> Samples | None:
     """Return all of the checks' samples, with y where the data has it. folder: as in representative."""
     name = recipe.checks.data
-    samples = _read(recipe, recipe.file(name), "[checks] data", model, folder) if name else None
+    samples = _read(recipe, recipe.file(name), "[checks] data", model, folder, texts) if name else None
     if samples and samples.y is None and recipe.checks.max_drop is not None:
         raise RecipeError(
             f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
@@ -97,27 +109,38 @@ def _choice(available: int, wanted: int) -> list[int]:
     return sorted(int(row) for row in np.random.default_rng(SEED).choice(available, wanted, replace=False))
 
 
-def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path) -> Samples:
+def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, texts: Texts) -> Samples:
     """Read the data at path; what is large of it is put into new files in folder."""
     if path.is_dir():
-        return _read_folder(recipe, path, where, model, folder)
+        return _read_folder(recipe, path, where, model, folder, texts)
     if path.suffix == ".npz":
-        return _read_npz(recipe, path, where, folder)
+        return _read_npz(recipe, path, where, folder, texts)
+    if texts and path.suffix in FILES:
+        arrays, y = read_texts(recipe, path, where)
+        return _of_texts(arrays, y, texts, f"{path}: {where}")
     raise RecipeError(
         f"{path}: {where}: '{path.suffix or path.name}' is not known",
-        "give a .npz file or a folder of images",
+        "give a .npz, .csv or .txt file, or a folder of .txt files"
+        if texts
+        else "give a .npz file or a folder of images",
     )
 
 
-def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path) -> Samples:
-    arrays = read_arrays(path, where, folder)
+def _of_texts(arrays: Arrays, y: np.ndarray | None, texts: Texts, where: str) -> Samples:
+    """Return samples of text alone. arrays: str [N] by input name; y: int64 [N]."""
+    made, said = with_ids(arrays, texts, where)
+    return Samples(made, y, said)
+
+
+def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts) -> Samples:
+    arrays, said = with_ids(read_arrays(path, where, folder), texts, f"{path}: {where}")
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             text = array.dtype.kind in "US" and name != "y"
             raise RecipeError(
                 f"{path}: {where}: '{name}' is not an array of numbers [N, ...]{': it is text' if text else ''}",
                 "save what the layer that reads the text gives, and start the file behind that layer: "
-                "[[inputs]] source, docs/recipe.md"
+                '[[inputs]] source, or give that input kind = "text", docs/recipe.md'
                 if text
                 else "save one sample a row",
             )
@@ -139,7 +162,7 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path) -> Samples:
             "save one sample a row",
         )
     y = arrays.pop("y", None)
-    return _checked(recipe, arrays, y, f"{path}: {where}")
+    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said)
 
 
 def read_arrays(path: Path, where: str, folder: Path | None = None) -> Arrays:
@@ -244,15 +267,22 @@ def _ends(array: np.ndarray) -> tuple[float, float]:
     return float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
 
 
-def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path) -> Samples:
-    """Read a folder of images, or one with a folder of images for each label, which gives y."""
-    tensor = _image_input(recipe, f"{path}: {where}")
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in IMAGES and p.is_file())
+def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, texts: Texts) -> Samples:
+    """Read a folder of images or of texts, or one with a folder of them for each label, which gives y."""
+    suffixes = {".txt"} if texts else IMAGES
+    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+    if not texts:
+        tensor = _image_input(recipe, f"{path}: {where}")
     if not files:
-        raise RecipeError(f"{path}: {where}: no images in that folder", f"put {', '.join(sorted(IMAGES))} files there")
+        what = "texts" if texts else "images"
+        raise RecipeError(
+            f"{path}: {where}: no {what} in that folder", f"put {', '.join(sorted(suffixes))} files there"
+        )
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
     y = _classes(recipe, path, files) if where.startswith("[checks]") else None
+    if texts:
+        return _of_texts(read_files(recipe, files, f"{path}: {where}"), y, texts, f"{path}: {where}")
     images = _load(files, tensor, _shape(tensor, model, where), folder)
     return _checked(recipe, {tensor.name: images}, y, f"{path}: {where}")
 

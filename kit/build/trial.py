@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kit.build.checks import judge, notes, refuse_other_runtime
-from kit.build.golden import golden_vectors, is_of_worker
+from kit.build.golden import golden_vectors, is_of_worker, texts_of_vectors
 from kit.build.metrics import measure, real
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
@@ -51,7 +51,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
-    return Judged(runtime, golden_vectors(result, made, vectors), there, verdicts, remarks, weights), predictions
+    golden = golden_vectors(result, made, vectors) | texts_of_vectors(made, parts.samples, parts.plan.texts)
+    return Judged(runtime, golden, there, verdicts, remarks, weights), predictions
 
 
 def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Arrays) -> None:

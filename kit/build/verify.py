@@ -21,6 +21,7 @@ from kit.build.convert import Data, convert
 from kit.build.golden import golden_vectors, is_of_worker
 from kit.build.plan import Plan, read_sources
 from kit.build.samples import from_raw, read_arrays
+from kit.build.text_input import texts_of
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
 from kit.bundle.labels import bundle_labels
@@ -101,7 +102,7 @@ def verify(
     if not all(check.holds for check in checks):
         return VerifyReport(tuple(checks))
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
-    with convert(plan, engine, _data(bundle, plan.recipe), limits, reporter) as (result, folder):
+    with convert(plan, engine, _data(bundle, plan), limits, reporter) as (result, folder):
         there = Bundle(bundle, manifest.id)
         again = Parts.of(plan, result, folder, {}).model  # with metadata, as a build writes it
         here = there.model
@@ -208,7 +209,9 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, manifest.key)
-    return replace(made, trust="--allow-code", anchors=_anchors(there, manifest))
+    return replace(
+        made, trust="--allow-code", anchors=_anchors(there, manifest), texts=texts_of(recipe, sources, structure)
+    )
 
 
 def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:
@@ -227,14 +230,14 @@ def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:
     )
 
 
-def _data(bundle: Path, recipe: Recipe) -> Data:
+def _data(bundle: Path, plan: Plan) -> Data:
     arrays = read_arrays(bundle / SAMPLES, "the bundle's samples")
 
     def part(prefix: str) -> dict[str, np.ndarray]:
         """Return the arrays below a prefix by input name: [N, ...], uint8 pixels, or values in their own dtype."""
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
-    return Data(from_raw(recipe, part("calibration/")), from_raw(recipe, part("golden/")))
+    return Data(*(from_raw(plan.recipe, plan.texts, part(prefix)) for prefix in ("calibration/", "golden/")))
 
 
 def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:

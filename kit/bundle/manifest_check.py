@@ -22,11 +22,11 @@ _MOST_FILES = 10_000
 _TYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "bool")
 # Where a bundle has the files that an app gets. %s is its id.
 _PLACES = (
-    r"src/main/assets/%s/(model\.tflite|signature\.json|labels(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin)",
+    r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin)",
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
-    r"emulate/(emulate\.py|constants\.py|(pre|post)process\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
+    r"emulate/(emulate\.py|constants\.py|((pre|post)process|text)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
     r"provenance/(requirements(-aarch64)?\.lock|samples\.npz|custom\.py|structure\.json)",
 )
 
@@ -107,6 +107,12 @@ _KEYPOINTS = {
     "activation": pattern("none|sigmoid"),
     "threshold": _number,
 }
+_TEXT = {
+    "vocabulary": pattern(r"vocabulary(_[0-9]+)?\.txt"),
+    "standardize": pattern("lower_and_strip_punctuation|lower|strip_punctuation|none"),
+    "split": pattern("whitespace|character|none"),
+    "unknown": lambda value: _whole(value) and value in (0, 1),
+}
 _TENSOR = {
     "name": text,
     "shape": [_whole],
@@ -116,6 +122,7 @@ _TENSOR = {
     "kind?": pattern("image|tensor|classes|boxes|mask|keypoints|embedding|text|audio|ids"),
     "batched?": _flag,
     "origin?": text,
+    "text?": _TEXT,
     "labels?": _LABELS,
     "boxes?": _BOXES,
     "mask?": _MASK,

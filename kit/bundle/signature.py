@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from kit.shared.values import from_json
 FORMAT = 1
 _FORMS = ("boxes", "mask", "keypoints", "embedding")
 _IMAGE = ("color", "resize", "mean", "std", "pad_color")
-_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", *_FORMS)
+_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", "text", *_FORMS)
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,16 @@ class ImageEntry:
     mean: tuple[float, ...] = (0.0,)
     std: tuple[float, ...] = (1.0,)
     pad_color: tuple[int, ...] = (0,)  # of letterbox: for all channels, or red, green, blue, also where color is bgr
+
+
+@dataclass(frozen=True)
+class TextEntry:
+    """How text becomes the ids of an input, as kit.shared.text.TextForm has it. vocabulary: the name of its file."""
+
+    vocabulary: str
+    standardize: str
+    split: str
+    unknown: int  # the id of a token that is not in the vocabulary
 
 
 @dataclass(frozen=True)
@@ -52,10 +62,11 @@ class TensorEntry:
     dtype: str  # numpy's name: "uint8"
     scale: float | None = None
     zero_point: int | None = None
-    kind: str = "tensor"  # tensor, image, classes, boxes, mask, keypoints, embedding
+    kind: str = "tensor"  # tensor, image, text, classes, boxes, mask, keypoints, embedding
     batched: bool = True  # axis 0 counts samples
     origin: str = ""  # what the source model calls it, where that is another name
     image: ImageEntry | None = None
+    text: TextEntry | None = None
     classes: ClassesEntry | None = None
     boxes: BoxesForm | None = None
     mask: MaskForm | None = None
@@ -78,6 +89,10 @@ class TensorEntry:
             image=image,
             classes=classes,
         )
+
+    def with_text(self, text: TextEntry) -> TensorEntry:
+        """Return the entry of an input whose ids are made of text."""
+        return replace(self, kind="text", text=text)
 
     def with_form(self, kind: str, form: OutputForm) -> TensorEntry:
         """Return the entry of an output whose values are boxes, a mask, keypoints or an embedding."""
@@ -124,6 +139,8 @@ class TensorEntry:
             entry |= {"mean": list(self.image.mean), "std": list(self.image.std)}
             if self.image.resize == "letterbox":  # a file of before there was one has no such key
                 entry["pad_color"] = list(self.image.pad_color)
+        if self.text:
+            entry["text"] = asdict(self.text)
         if self.classes:
             entry |= {"labels": self.classes.labels, "activation": self.classes.activation}
             if self.classes.threshold is not None:

@@ -146,7 +146,7 @@ class Input(Table):
 
     name: Name = Field(description="the name in the file, in the data and in the app")
     source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
-    kind: Literal["image", "tensor"] = "tensor"
+    kind: Literal["image", "tensor", "text"] = "tensor"
     description: Name | None = Field(default=None, description="a sentence on what goes in, for the model's metadata")
     shape: list[OpenAxis] | None = Field(
         default=None,

@@ -71,6 +71,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.text": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker

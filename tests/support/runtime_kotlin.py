@@ -17,7 +17,7 @@ from kit.android.codegen.runtime_files import DECODER_FILES, DECODERS_NEED
 from kit.android.proof.tools import find_java, kotlin
 
 RUNTIME = ROOT / "templates" / "android" / "runtime"
-FILES = [str(RUNTIME / name) for name in (*DECODERS_NEED, *DECODER_FILES.values())]
+FILES = [str(RUNTIME / name) for name in (*DECODERS_NEED, *DECODER_FILES.values(), "TextInput.kt")]
 SSD, SCORES, YOLO, MASK, HEATMAP, COORDINATES, EMBEDDING = range(7)
 
 
@@ -67,10 +67,10 @@ def compile_runtime(folder: Path) -> None:
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
     ]
     common = ["-no-reflect", "-no-stdlib", "-jvm-target", "17", "-Werror", "-module-name", "runtime"]
-    program = str(SUPPORT / "android" / "Runtime.kt")
+    program = [str(SUPPORT / "android" / name) for name in ("Runtime.kt", "RuntimeText.kt")]
     for more in (
         ["-Xexplicit-api=strict", "-cp", str(tool.stdlib), "-d", str(classes), *FILES],
-        [f"-Xfriend-paths={classes}", "-cp", f"{classes}:{tool.stdlib}", "-d", str(folder / "program"), program],
+        [f"-Xfriend-paths={classes}", "-cp", f"{classes}:{tool.stdlib}", "-d", str(folder / "program"), *program],
     ):
         done = subprocess.run([*compiler, *common, *more], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
@@ -79,8 +79,13 @@ def compile_runtime(folder: Path) -> None:
 def on_the_jvm(folder: Path, mode: str, cases: Sequence[Case]) -> str:
     """Run the program on cases and return what it printed; what it wrote is for `given`."""
     (folder / "in").write_bytes(struct.pack(">i", len(cases)) + b"".join(case.packed() for case in cases))
+    return run_program(folder, "RuntimeKt", mode)
+
+
+def run_program(folder: Path, program: str, *modes: str) -> str:
+    """Run one of the programs on the file "in", which it turns into the file "out"; return what it printed."""
     path = os.pathsep.join(map(str, [folder / "classes", folder / "program", kotlin(quiet).stdlib]))
-    argv = [str(find_java()), "-cp", path, "dropkit.RuntimeKt", mode, str(folder / "in"), str(folder / "out")]
+    argv = [str(find_java()), "-cp", path, f"dropkit.{program}", *modes, str(folder / "in"), str(folder / "out")]
     done = subprocess.run(argv, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

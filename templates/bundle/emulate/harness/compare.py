@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .calls import one_call
+from .errors import broken
 from .feed import feed
 from .files import Array
 from .golden import Golden
@@ -13,6 +14,7 @@ from .outputs import to_real
 from .report import OutputCheck, PixelCheck
 from .signature import Signature
 from .tensor import Tensor
+from .texts import ids_of_golden
 
 # The drift was computed at build time, from float32 values: it may differ in its last digits.
 DRIFT_SLACK = 1e-4  # in quantization steps, or of the bound itself where values are float
@@ -48,6 +50,17 @@ def compare_pixels(signature: Signature, tensor: Tensor, golden: Golden) -> Pixe
     """Return whether pre-processing the golden pixels gives the golden input, value for value."""
     fed = feed(golden.path, tensor, golden.of(signature, "pixels", tensor.name))
     off = distance(fed, golden.of(signature, "input", tensor.name))
+    return PixelCheck(int(np.count_nonzero(off)), off.size, number(off.max()))
+
+
+def compare_texts(signature: Signature, tensor: Tensor, golden: Golden) -> PixelCheck:
+    """Return whether the ids of the golden texts are the golden input, value for value. Raises EmulateError."""
+    wanted = golden.of(signature, "input", tensor.name)
+    try:
+        fed = ids_of_golden(tensor, golden.of(signature, "text", tensor.name))
+    except ValueError as error:
+        raise broken(golden.path, f"text/{tensor.name}: {error}") from error
+    off = distance(fed, wanted)
     return PixelCheck(int(np.count_nonzero(off)), off.size, number(off.max()))
 
 

@@ -15,7 +15,7 @@ from .tensor import Tensor
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ARRAYS = (".npz", ".npy", ".raw", ".bin")
+ARRAYS = (".npz", ".npy", ".raw", ".bin", ".txt")
 Placement = tuple[float, float, float, float, float, float]
 
 

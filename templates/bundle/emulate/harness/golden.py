@@ -20,7 +20,8 @@ class Golden:
     """The arrays of golden.npz by key, "<prefix><kind>/<tensor>".
 
     input, output: [N * rows, *sample] in the tensor's dtype; float: the same of the float model, float32; pixels: of an
-    image, uint8; tolerance, drift: numbers, in quantization steps or of an output's own unit; variable/<name>.
+    image, uint8; text: UTF-8 filled up with 0xFF, uint8 [N * rows, bytes]; tolerance, drift: numbers, in quantization
+    steps or of an output's own unit; variable/<name>.
     """
 
     path: Path
@@ -77,7 +78,17 @@ def _counts(golden: Golden, signature: Signature, vectors: tuple[tuple[str, Tens
     for name, tensor in signature.inputs.items():
         if tensor.kind == "image" and golden.has(signature, "pixels", name):
             counts.add(_count(golden, f"{signature.prefix}pixels/{name}", tensor, "uint8"))
+        if tensor.kind == "text" and golden.has(signature, "text", name):
+            counts.add(_count_texts(golden, f"{signature.prefix}text/{name}", tensor))
     return counts
+
+
+def _count_texts(golden: Golden, key: str, tensor: Tensor) -> int:
+    """Return how many calls' worth of texts an array holds. Raises EmulateError where it has another shape or dtype."""
+    array = golden.arrays[key]
+    if array.dtype.name != "uint8" or array.ndim != 2 or len(array) % tensor.rows:
+        raise broken(golden.path, f"{key} is {array.dtype.name} {list(array.shape)}, and uint8 [N, bytes] is needed")
+    return len(array) // tensor.rows
 
 
 def _count(golden: Golden, key: str, tensor: Tensor, dtype: str) -> int:

@@ -1,4 +1,4 @@
-"""Read a file as samples: an image, .npz, .npy, or a tensor's raw bytes."""
+"""Read a file as samples: an image, texts, .npz, .npy, or a tensor's raw bytes."""
 
 import math
 import shlex
@@ -13,8 +13,10 @@ from .calls import call_of, calls_text, holds_calls, shape_text
 from .errors import INSTALL, MISSING, PIP, REQUIREMENTS, EmulateError, one_line, refused
 from .feed import feed
 from .files import Array, Arrays, read_bytes, read_npz
+from .report import TextCount
 from .signature import Signature
 from .tensor import Shape, Tensor, fits
+from .texts import read_lines, to_ids
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Sample:
     source: str
     index: int | None  # of the call, where the source holds more than one sample
     feed: Arrays  # [rows, *sample] of each input in its tensor's dtype
+    texts: tuple[tuple[str, TextCount], ...] = ()  # of the texts that were made ids, by input
 
 
 def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
@@ -76,8 +79,11 @@ def _array(path: Path, tensor: Tensor) -> Array:
             with path.open("rb") as file:
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
                 return array
+        if tensor.kind == "text" and path.suffix.lower() == ".txt":
+            return read_lines(path)
         if tensor.kind != "image":
-            raise refused(path, f"the input {tensor.name} takes no image: give .npz, .npy, .raw or .bin")
+            more = ".txt, " if tensor.kind == "text" else ""
+            raise refused(path, f"the input {tensor.name} takes no image: give {more}.npz, .npy, .raw or .bin")
         shape = _image_shape(path, tensor)
         return preprocess.load_image(path, shape, tensor.color, tensor.resize, tensor.pad_color)
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -109,10 +115,27 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
 
     Raises EmulateError.
     """
+    arrays, texts = _with_ids(path, signature, arrays)
     count = _count(path, signature, arrays)
     fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
     for index in [None] if count is None else range(count):
-        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0))
+        counts = tuple((name, of_call(signature.inputs[name], each, index)) for name, each in texts.items())
+        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0), counts)
+
+
+def _with_ids(path: Path, signature: Signature, arrays: Arrays) -> tuple[Arrays, dict[str, tuple[TextCount, ...]]]:
+    """Return the arrays, of any shape and dtype, with ids in place of texts, and each text's counts by input name."""
+    said = {
+        name: tensor for name, tensor in signature.inputs.items() if tensor.text and arrays[name].dtype.kind in "US"
+    }
+    ids = {name: to_ids(path, tensor, arrays[name]) for name, tensor in said.items()}
+    return arrays | {name: made.array for name, made in ids.items()}, {name: made.counts for name, made in ids.items()}
+
+
+def of_call(tensor: Tensor, counts: tuple[TextCount, ...], index: int | None) -> TextCount:
+    """Return what one call's texts have together. index: the call's, where there are several."""
+    rows = counts[(index or 0) * tensor.rows :][: tensor.rows]
+    return TextCount(sum(c.tokens for c in rows), sum(c.unknown for c in rows), sum(c.cut for c in rows))
 
 
 def _count(path: Path, signature: Signature, arrays: Arrays) -> int | None:

@@ -46,7 +46,7 @@ class OutputCheck:
 
 @dataclass(frozen=True)
 class PixelCheck:
-    """Whether pre-processing golden pixels gives the golden input."""
+    """Whether pre-processing golden pixels or texts gives the golden input."""
 
     different: int  # values
     of: int
@@ -61,24 +61,35 @@ class PixelCheck:
 
 
 @dataclass(frozen=True)
+class TextCount:
+    """How many tokens a text has, how many of them the vocabulary does not have, and how many are cut off."""
+
+    tokens: int
+    unknown: int
+    cut: int
+
+
+@dataclass(frozen=True)
 class SignatureCheck:
     """The golden vectors of one signature; none where golden.npz has none of it."""
 
     vectors: int = 0
     outputs: tuple[tuple[str, OutputCheck], ...] = ()
     pixels: tuple[tuple[str, PixelCheck], ...] = ()
+    texts: tuple[tuple[str, PixelCheck], ...] = ()  # the same of golden texts
 
     @property
     def passed(self) -> bool:
-        outputs = all(check.passed for _, check in self.outputs)
-        return outputs and all(check.passed for _, check in self.pixels)
+        fed = (*self.pixels, *self.texts)
+        return all(check.passed for _, check in self.outputs) and all(check.passed for _, check in fed)
 
     def to_json(self) -> Json:
-        return {
+        plain: Json = {
             "vectors": self.vectors,
             "outputs": {name: check.to_json() for name, check in self.outputs},
             "pixels": {name: check.to_json() for name, check in self.pixels},
         }
+        return plain | ({"texts": {name: check.to_json() for name, check in self.texts}} if self.texts else {})
 
 
 @dataclass(frozen=True)
@@ -186,6 +197,7 @@ class Result:
     outputs: tuple[tuple[str, Classes | Values | Found], ...]
     frame: tuple[int, int] | None = None  # width, height of what places are given in
     image: str | None = None  # the file that they are drawn in
+    texts: tuple[tuple[str, TextCount], ...] = ()  # by input
 
     def to_json(self) -> Json:
         outputs: Json = {
@@ -194,6 +206,7 @@ class Result:
         }
         plain: Json = {"input": self.input, "index": self.index, "outputs": outputs}
         plain |= {} if self.frame is None else {"frame": list(self.frame)}
+        plain |= {"texts": {name: asdict(count) for name, count in self.texts}} if self.texts else {}
         return plain if self.image is None else plain | {"image": self.image}
 
 

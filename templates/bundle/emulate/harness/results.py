@@ -48,7 +48,9 @@ def _result(sample: Sample, run: Run, frame: Frame, read: dict[str, Read]) -> Re
     saved = None if folder is None else str(save(draw(sample, run.signature, frame, drawn), folder, sample))
     placed = any(not is_embedding(form) for form, _ in drawn)
     outputs = tuple((name, each.found if isinstance(each, Decoded) else each) for name, each in read.items())
-    return Result(sample.source, sample.index, outputs, (frame.width, frame.height) if placed else None, saved)
+    return Result(
+        sample.source, sample.index, outputs, (frame.width, frame.height) if placed else None, saved, sample.texts
+    )
 
 
 def _compared(read: dict[str, Read], run: Run) -> dict[str, Read]:

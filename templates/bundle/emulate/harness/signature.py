@@ -8,6 +8,7 @@ from typing import Any
 from .forms import KINDS, BoxesForm
 from .tensor import Tensor
 
+INPUTS = ("image", "tensor", "text")
 OUTPUTS = ("classes", "tensor", *KINDS)
 Tensors = dict[str, Tensor]
 
@@ -25,7 +26,7 @@ class Signature:
     def from_json(cls, entry: Mapping[str, Any], folder: Path, *, main: bool = False) -> "Signature":
         """Return a signature of signature.json. folder: of the labels. Raises as Tensor.from_json does."""
         key = str(entry["signature"])
-        inputs = by_name(Tensor.from_json(tensor, folder, ("image", "tensor")) for tensor in entry["inputs"])
+        inputs = by_name(Tensor.from_json(tensor, folder, INPUTS) for tensor in entry["inputs"])
         outputs = by_name(Tensor.from_json(tensor, folder, OUTPUTS) for tensor in entry["outputs"])
         forms = [tensor.form for tensor in outputs.values() if isinstance(tensor.form, BoxesForm)]
         if unknown := {name for form in forms for name in form.parts.values()} - outputs.keys():

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import preprocess
+from text import TextForm, read_vocabulary
 
+from .errors import broken
+from .files import read_bytes
 from .forms import KINDS, Form, read_form, read_labels
 
 DTYPES = ("float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
@@ -24,7 +27,7 @@ class Tensor:
     dtype: str  # of the model file, numpy's name: "int8"
     scale: float | None  # real = scale * (q - zero_point); None: not quantized
     zero_point: int
-    kind: str  # an input's: image, tensor; an output's: classes, tensor, or one of forms.KINDS
+    kind: str  # an input's: image, text, tensor; an output's: classes, tensor, or one of forms.KINDS
     batched: bool = True  # axis 0 is the batch
     mean: tuple[float, ...] = ()  # image: model value = (pixel - mean) / std, of pixels 0..255
     std: tuple[float, ...] = ()
@@ -34,6 +37,7 @@ class Tensor:
     labels: tuple[str, ...] | None = None  # classes
     activation: str = "none"
     form: Form | None = None  # of such an output
+    text: TextForm | None = None  # text: how it becomes ids
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> "Tensor":
@@ -44,6 +48,8 @@ class Tensor:
         tensor = _plain(entry, kinds)
         if tensor.kind == "image":
             return _image(tensor, entry)
+        if tensor.kind == "text":
+            return _text(tensor, entry["text"], folder)
         if tensor.kind == "classes":
             return _classes(tensor, entry, folder)
         if tensor.kind in KINDS:
@@ -95,6 +101,18 @@ def _image(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
     preprocess.ImageSpec(height, width, entry["color"], entry["resize"], pad_color)
     preprocess.normalize(np.zeros(tensor.sample[2:] or 1), mean, std)
     return replace(tensor, mean=mean, std=std, color=entry["color"], resize=entry["resize"], pad_color=pad_color)
+
+
+def _text(tensor: Tensor, form: Mapping[str, Any], folder: Path) -> Tensor:
+    """Return tensor with what turns text into its ids. Raises ValueError where no text can become it."""
+    if not tensor.batched or len(tensor.sample) > 1 or not tensor.dtype.startswith("int"):
+        raise ValueError(f"{tensor.name}: {tensor} is no row of ids")
+    place = folder / form["vocabulary"]
+    try:
+        vocabulary = read_vocabulary(read_bytes(place))
+        return replace(tensor, text=TextForm(vocabulary, form["standardize"], form["split"], int(form["unknown"])))
+    except ValueError as error:
+        raise broken(place, str(error)) from error
 
 
 def _classes(tensor: Tensor, entry: Mapping[str, Any], folder: Path) -> Tensor:

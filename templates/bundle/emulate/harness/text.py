@@ -13,6 +13,7 @@ from .report import (
     Report,
     SignatureCheck,
     StateCheck,
+    TextCount,
     TrainingCheck,
     Values,
 )
@@ -29,6 +30,8 @@ def lines_of(report: Report) -> Iterator[str]:
         yield f"variables from {report.loaded}"
     for result in report.results or ():
         yield result.input + ("" if result.index is None else f"[{result.index}]")
+        for text, count in result.texts:
+            yield f"  {text}: {_tokens(count)}"
         for output, values in result.outputs:
             yield from _output_lines(output, values)
         if result.image is not None:
@@ -60,6 +63,8 @@ def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
         yield f"{indent}output {name}: {_distances(output)}: {_verdict(output.passed)}"
     for name, pixels in check.pixels:
         yield f"{indent}pixels {name}: {_pixels(pixels)}: {_verdict(pixels.passed)}"
+    for name, texts in check.texts:
+        yield f"{indent}text {name}: {_pixels(texts)}: {_verdict(texts.passed)}"
 
 
 def _distances(check: OutputCheck) -> str:
@@ -77,6 +82,13 @@ def _pixels(check: PixelCheck) -> str:
     if check.passed:
         return "pre-processing gives the same input"
     return f"pre-processing gives {check.different} of {check.of} values otherwise"
+
+
+def _tokens(count: TextCount) -> str:
+    share = (
+        f", {count.unknown} of them ({count.unknown / count.tokens:.0%}) not in the vocabulary" if count.tokens else ""
+    )
+    return f"{_plural(count.tokens, 'token')}{share}{f', {count.cut} cut off' if count.cut else ''}"
 
 
 def _training(check: TrainingCheck) -> str:
