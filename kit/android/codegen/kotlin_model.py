@@ -97,6 +97,25 @@ class ImageInput:
 
 
 @dataclass(frozen=True)
+class TextInput:
+    """How a text becomes one input."""
+
+    tensor: Tensor
+    feed: str  # the property that turns texts into it
+    vocabulary: str  # the asset
+    standardize: str
+    split: str
+    unknown: int
+
+    @property
+    def make(self) -> str:
+        """Return the Kotlin expression that makes its ids."""
+        lines = f'readLabels(assets, "$ID/{self.vocabulary}")'
+        form = f"Standardize.{self.standardize.upper()}, Split.{self.split.upper()}, {self.unknown}"
+        return f"TextInput({lines}, {form})"
+
+
+@dataclass(frozen=True)
 class Call:
     """One signature and the function that runs it."""
 
@@ -109,6 +128,7 @@ class Call:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Output, ...]
     images: tuple[ImageInput, ...] = ()
+    texts: tuple[TextInput, ...] = ()
     prefix: str = ""  # of its outputs in what selfTest records
     train: bool = False
     consts: tuple[Tensor, ...] = ()  # whose names have no constant yet
@@ -117,6 +137,16 @@ class Call:
     def lists(self) -> list[Labels]:
         """Return the labels that are too many for an enum."""
         return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
+
+    @property
+    def feeds(self) -> tuple[ImageInput | TextInput, ...]:
+        """Return the inputs that a call makes of images and texts."""
+        return (*self.images, *self.texts)
+
+    @property
+    def many(self) -> bool:
+        """Say whether a call takes a list of images."""
+        return any(image.many for image in self.images)
 
     @property
     def decoders(self) -> list[Decoder]:
@@ -157,8 +187,8 @@ class Call:
 
     @property
     def raw(self) -> tuple[Tensor, ...]:
-        """Return the inputs that no bitmap fills."""
-        filled = {image.tensor.name for image in self.images}
+        """Return the inputs that no image and no text fills."""
+        filled = {feed.tensor.name for feed in self.feeds}
         return tuple(tensor for tensor in self.inputs if tensor.name not in filled)
 
 
@@ -212,6 +242,11 @@ class BindingsModel:
     def images(self) -> list[ImageInput]:
         """Return the inputs that take bitmaps, of all calls."""
         return [image for call in self.calls for image in call.images]
+
+    @property
+    def texts(self) -> list[TextInput]:
+        """Return the inputs that take texts, of all calls."""
+        return [text for call in self.calls for text in call.texts]
 
     @property
     def forms(self) -> set[str]:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.decoders import SUFFIXES, Decoder
-from kit.android.codegen.kotlin_model import BindingsModel, Call, ImageInput, Label, Labels, Output, Variables
+from kit.android.codegen.kotlin_model import (
+    BindingsModel,
+    Call,
+    ImageInput,
+    Label,
+    Labels,
+    Output,
+    TextInput,
+    Variables,
+)
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
 from kit.android.codegen.kotlin_tensor import OPEN, Tensor, float_array, float_literal, read_tensor
 from kit.android.codegen.runtime_api import Api
@@ -27,10 +36,10 @@ CLASSES = words_of(
     Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float FloatArray FloatLookup Frame Golden
     HeatmapDecoder IllegalArgumentException IllegalStateException ImageColor ImageFeed ImageInput ImageResize Int
     IntArray Interpreter InterpreterApi IOException JvmOverloads JvmStatic Keypoint LazyThreadSafetyMode
-    LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number Object Options Pair PixelFeed
-    Place Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short
-    ShortArray ShortLookup Slot Spec SsdDecoder String Suppression System Tasks Tensor Test TfLite Throwable Top
-    Triple Unit Variables YoloDecoder YoloLayout YuvFrame
+    LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number Object Options Pair Place
+    RawFeed Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short
+    ShortArray ShortLookup Slot Spec Split SsdDecoder Standardize String Suppression System Tasks Tensor Test
+    TextFeed TextInput TfLite Throwable Top Triple Unit Variables YoloDecoder YoloLayout YuvFrame
     """
 )
 # Of the class: what it inherits, what it names itself, and Kotlin's functions on every object.
@@ -179,6 +188,7 @@ class _Reader:
             inputs=inputs,
             outputs=self._outputs(entry, prefix),
             images=self._images(entry, inputs),
+            texts=self._texts(entry, inputs),
             prefix="" if not prefix else f"{entry.key}/",
             train=train,
         )
@@ -213,6 +223,21 @@ class _Reader:
                 )
             )
         return tuple(images)
+
+    def _texts(self, entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[TextInput, ...]:
+        """Return how texts become the inputs of kind text, of which one call takes one."""
+        return tuple(
+            TextInput(
+                tensor,
+                self.members.take(f"{tensor.ident}Feed"),
+                given.text.vocabulary,
+                given.text.standardize,
+                given.text.split,
+                given.text.unknown,
+            )
+            for given, tensor in zip(entry.inputs, tensors, strict=True)
+            if given.text and tensor.dtype in ("int32", "int64") and not tensor.open and tensor.shape[:1] in ((1,), ())
+        )
 
     def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:
         scope = Scope(RESULTS)

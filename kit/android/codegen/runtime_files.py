@@ -58,6 +58,8 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
         yield "OpenCalls.kt" if bindings.open else "FixedCalls.kt"
     if "scores" in bindings.forms:
         yield "Scores.kt"
+    if bindings.texts:
+        yield from ("TextFeed.kt", "TextInput.kt")
     if bindings.images:
         yield from (*FRAME_FILES, "ImageFeed.kt", "Lookups.kt", "Place.kt")
     kinds = {decoder.kind for decoder in bindings.decoders}
@@ -92,11 +94,19 @@ def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     yield from bindings.activations - {"none"}
     if "scores" in bindings.forms:
         yield from ("Reals", "Top")
-    if any(not labels.enum for labels in bindings.labels) or any(decoder.form.labels for decoder in bindings.decoders):
+    if (
+        any(not labels.enum for labels in bindings.labels)
+        or any(decoder.form.labels for decoder in bindings.decoders)
+        or bindings.texts
+    ):
         yield "readLabels"
     yield from _of_decoders(bindings)
+    if bindings.texts:
+        yield from ("Split", "Standardize", "TextFeed", "TextInput")
+    if bindings.main.feeds:
+        yield "RawFeed"
     if bindings.images:
-        yield from ("ImageColor", "ImageFeed", "ImageInput", "ImageResize", "PixelFeed", *lookups)
+        yield from ("ImageColor", "ImageFeed", "ImageInput", "ImageResize", *lookups)
         yield from ("Frame", "Region")
 
 

@@ -38,8 +38,8 @@ public abstract class BundleModel internal constructor(
     @OptIn(ExperimentalCoroutinesApi::class)
     internal val dispatcher: CoroutineDispatcher = Dispatchers.Default.limitedParallelism(1)
 
-    /** The inputs of the main signature that images become. */
-    internal open val images: List<PixelFeed>
+    /** The inputs of the main signature that images and texts become. */
+    internal open val feeds: List<RawFeed>
         get() = listOf()
 
     /** What was tried in which order, and why it did not work; the last one runs. */
@@ -63,7 +63,7 @@ public abstract class BundleModel internal constructor(
     @JvmOverloads
     public fun selfTest(record: ((vector: Int, output: String, raw: ByteArray) -> Unit)? = null): SelfTest = locked {
         val golden = Golden(spec.golden, assets.open(spec.golden).use { it.readBytes() })
-        SelfTest(SelfTester(spec, engine, images, golden, record).checks(), "${spec.id} ${spec.version}, ${attempts.last()}")
+        SelfTest(SelfTester(spec, engine, feeds, golden, record).checks(), "${spec.id} ${spec.version}, ${attempts.last()}")
     }
 
     /** [selfTest] off the calling thread. */

@@ -30,6 +30,9 @@ internal class Golden(private val asset: String, content: ByteArray) {
         return section
     }
 
+    /** Returns what an input is made of, of any shape; null where it has nothing. */
+    fun find(key: String, kind: String, name: String): Section? = sections["$key/$kind/$name"]
+
     private fun section(): Section {
         val dtype = text(bytes.short.toInt() and 0xFFFF)
         val shape = IntArray(bytes.get().toInt() and 0xFF) { bytes.int }

@@ -7,7 +7,9 @@ internal class ImageFeed(
     override val name: String,
     private val input: ImageInput,
     private val lookup: Lookup,
-) : PixelFeed {
+) : RawFeed {
+    override val kind: String = "pixels"
+
     /** Where the input lies in the last image. */
     val place: Place = Place()
 
@@ -38,8 +40,8 @@ internal class ImageFeed(
         lookup.write(slot)
     }
 
-    override fun raw(pixels: ByteArray): ByteArray {
-        lookup.put(pixels, 0, 1)
+    override fun raw(given: ByteArray): ByteArray {
+        lookup.put(given, 0, 1)
         return lookup.raw()
     }
 

@@ -31,19 +31,20 @@ public class Check internal constructor(
         "$name: max difference $worst $unit ($allowed allowed): ${if (passed) "ok" else "FAIL"}"
 }
 
-/** An input that golden pixels become through the same tables as an image's. */
-internal interface PixelFeed {
+/** An input that a call makes of something else. `kind`: what golden.bin has of that, "pixels" or "text". */
+internal interface RawFeed {
     val name: String
+    val kind: String
 
-    /** Returns the input's bytes, in little endian, of pixels [height, width, channels], 0..255. */
-    fun raw(pixels: ByteArray): ByteArray
+    /** Returns the input's bytes, in little endian, of one vector: pixels [height, width, channels], or a text. */
+    fun raw(given: ByteArray): ByteArray
 }
 
 /** Replays golden vectors. */
 internal class SelfTester(
     private val bundle: BundleSpec,
     private val engine: Engine,
-    private val images: List<PixelFeed>,
+    private val feeds: List<RawFeed>,
     private val golden: Golden,
     private val record: ((Int, String, ByteArray) -> Unit)?,
 ) {
@@ -122,16 +123,16 @@ internal class SelfTester(
         val checks = spec.outputs.mapIndexed { index, tensor ->
             Check(prefix + tensor.name, tensor.unit, worst[index], tensor.allowed)
         }
-        return if (spec === main) checks + images.mapNotNull { pixels(it, prefix) } else checks
+        return if (spec === main) checks + feeds.mapNotNull { made(it, prefix) } else checks
     }
 
-    /** Whether golden pixels, through the same tables as a bitmap's, give the golden input to the byte. */
-    private fun pixels(image: PixelFeed, prefix: String): Check? {
-        val tensor = main.inputs.first { it.name == image.name }
-        val pixels = golden.find(main.key, "pixels", tensor, "uint8") ?: return null
-        val fed = section("input", main, tensor)
-        val wrong = (0 until pixels.vectors).count { !image.raw(pixels.vector(it)).contentEquals(fed.vector(it)) }
-        return Check("$prefix${image.name} from pixels", "of ${pixels.vectors} images", wrong.toDouble(), 0.0)
+    /** Whether golden pixels or texts, through what an image or a text goes through, give the golden input to the byte. */
+    private fun made(feed: RawFeed, prefix: String): Check? {
+        val given = golden.find(main.key, feed.kind, feed.name) ?: return null
+        val fed = section("input", main, main.inputs.first { it.name == feed.name })
+        check(given.dtype == "uint8" && given.vectors == fed.vectors) { "${bundle.golden} has other ${feed.kind} of '${feed.name}'" }
+        val wrong = (0 until given.vectors).count { !feed.raw(given.vector(it)).contentEquals(fed.vector(it)) }
+        return Check("$prefix${feed.name} from ${feed.kind}", "of ${given.vectors} vectors", wrong.toDouble(), 0.0)
     }
 
     /** Whether the loss falls over steps on one golden vector. */
