@@ -122,6 +122,8 @@ def test_a_detector_finds_digits_where_they_are(world: World, kind: str) -> None
     assert hit > 0.7 * there and none < 0.2 * there, (hit, there, none)
     if kind == "yolo":
         _follows_the_frame(world)
+    if kind == "ssd":
+        return  # sorting is of floats
     world.build(HEADS[kind], INT8)
     if kind.startswith("yolo"):
         # 64 pixels and a score below 1 in 256 steps: no score is left, and a note says so.
