@@ -62,6 +62,8 @@ def test_a_detector_finds_digits_where_they_are(world: World, kind: str) -> None
     assert hit > 0.7 * there and none < 0.2 * there, (hit, there, none)
     if kind == "yolo":
         _follows_the_frame(world)
+    if kind == "ssd":
+        return  # sorting is of floats
     world.build(HEADS[kind], INT8)
     if kind.startswith("yolo"):
         # 64 pixels and a score below 1 in 256 steps: no score is left, and a note says so.
@@ -91,10 +93,10 @@ def _follows_the_frame(world: World) -> None:
         assert drawn.size == (576, 192)
         box = wide["outputs"]["found"]["boxes"][0]
         pixels = np.asarray(drawn).astype(int)
-        edge = pixels[round(3 * box["bottom"]), round(1.5 * (box["left"] + box["right"]))]
-        assert edge.max() - edge.min() > 50  # colour on a grey image
+        middle, bottom = round(1.5 * (box["left"] + box["right"])), min(round(3 * box["bottom"]), 191)
+        assert np.ptp(pixels[bottom - 3 : bottom + 4, middle], axis=-1).max() > 50  # colour on a grey image
     said = world.desk.run(world.folder / "0.png").stdout
-    assert re.search(r"found: \d boxes\n +0\.\d+ +digit \d: .* \(left, top, right, bottom\)", said)
+    assert re.search(r"found: \d box(es)?\n +0\.\d+ +digit \d: .* \(left, top, right, bottom\)", said)
     values = np.load(world.folder / "shown.npz")["image"][:1]
     np.savez(world.folder / "one.npz", image=values)
     (same,) = world.desk.report(world.folder / "one.npz")["results"]

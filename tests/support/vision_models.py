@@ -189,8 +189,9 @@ def ssd(folder: Path, k: Any) -> None:
     half = k.ops.exp(offsets[..., 2:] * 0.2) * (place[:, 2:] / 2)
     every = k.ops.concatenate([center - half, center + half], -1)
     sure = k.ops.softmax(logits)[..., 1:]
-    # Not argmax: Keras 3 tells 0 from -0 in it, with operators that TFLite lacks.
-    best, kinds = (k.ops.cast(each[..., 0], "float32") for each in k.ops.top_k(sure, 1))
+    best = k.ops.max(sure, -1)
+    # Keras' own argmax looks at bits, for which TFLite has no operator.
+    kinds = k.ops.sum(k.ops.cast(k.ops.equal(sure, best[..., None]), "float32") * k.ops.arange(10.0), -1)
     scores, order = k.ops.top_k(best, 20)
     chosen = k.ops.cast(k.ops.equal(order[..., None], k.ops.arange(64)), "float32")
     boxes = k.layers.Activation("linear", name="boxes")(k.ops.matmul(chosen, every))
