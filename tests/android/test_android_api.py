@@ -27,6 +27,11 @@ LONGEST = 250  # lines of an image classifier's class
 # What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
 NAMES = tuple("scores top label size run close values fill copy index reuse into k main".split())
 STRICT = ["-Xexplicit-api=strict"]
+YOLO = {
+    "labels": None, "head": "yolo", "format": "cxcywh", "size": [224, 224], "transposed": True, "activation": "none",
+    "background": False, "variances": [0.1, 0.1, 0.2, 0.2], "threshold": 0.25, "nms": "class", "iou": 0.5, "most": 100,
+    "anchors": None, "scores": None, "classes": None, "count": None,
+}  # fmt: skip
 IMAGE = {
     "name": "image",
     "shape": [1, 224, 224, 3],
@@ -187,16 +192,23 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
+    boxes: dict[str, object] = {"name": "found", "shape": [1, 14, 64], "dtype": "float32", "kind": "boxes", "boxes": YOLO}
+    detector = render(tmp_path / "detector", [boxes], "detector")
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
-    of_kotlin, of_java = (
-        sorted(shown | {"com.example.digits.Digits"}),
-        sorted(shown | {"com.example.flowers.dropkit.Score"}),
-    )
-    given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers"
+    of_java = sorted(shown | {"com.example.flowers.dropkit.Score"})
+    more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
+    of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer"})
+    given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
+    given += ", planes: List<Plane>, width: Int, height: Int"
+    plane = "class Plane(val buffer: ByteBuffer, val rowStride: Int, val pixelStride: Int)\n"  # as CameraX has it
     functions = [f"fun snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("kotlin"))]
     suppressed = '@file:Suppress("ALL")\n'  # of what a snippet leaves unused
-    source.write_text(suppressed + "".join(f"import {name}\n" for name in of_kotlin) + "\n".join(functions), "utf-8")
-    compile_kotlin([*bindings.sources, *digits.sources, source], desktop_classpath(quiet), out, quiet)
+    source.write_text(
+        suppressed + "".join(f"import {name}\n" for name in of_kotlin) + plane + "\n".join(functions), "utf-8"
+    )
+    compile_kotlin(
+        [*bindings.sources, *digits.sources, *detector.sources, source], desktop_classpath(quiet), out, quiet
+    )
     given = "Context context, Bitmap bitmap"
     methods = [f"static void snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("java"))]
     text = "".join(f"import {name};\n" for name in of_java) + f"class Snippets {{\n{''.join(methods)}}}\n"
