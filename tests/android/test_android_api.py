@@ -192,7 +192,13 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
-    boxes: dict[str, object] = {"name": "found", "shape": [1, 14, 64], "dtype": "float32", "kind": "boxes", "boxes": YOLO}
+    boxes: dict[str, object] = {
+        "name": "found",
+        "shape": [1, 14, 64],
+        "dtype": "float32",
+        "kind": "boxes",
+        "boxes": YOLO,
+    }
     detector = render(tmp_path / "detector", [boxes], "detector")
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
     of_java = sorted(shown | {"com.example.flowers.dropkit.Score"})

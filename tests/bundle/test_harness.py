@@ -34,19 +34,20 @@ ARROWS = {
     "report": "found numbers",
     "files": "errors",
     "forms": "files",
-    "tensor": "forms",
+    "tensor": "errors files forms",
     "signature": "forms tensor",
     "calls": "files signature tensor",
     "model": "bundle errors files signature",
     "feed": "errors files tensor",
-    "inputs": "calls errors feed files signature tensor",
     "input_files": "errors signature",
+    "texts": "errors files report tensor",
+    "inputs": "calls errors feed files report signature tensor texts",
     "frame": "files signature tensor",
     "decode": "files forms found frame numbers",
     "outputs": "decode files frame numbers report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls feed files golden numbers outputs report signature tensor",
+    "compare": "calls errors feed files golden numbers outputs report signature tensor texts",
     "training": "calls golden interpreter numbers report signature",
     "state": "errors files interpreter numbers outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
@@ -60,7 +61,7 @@ ARROWS = {
     " run_inputs"
     " signature state text",
 }
-LIBRARIES = {"numpy", "PIL", "postprocess", "preprocess"}
+LIBRARIES = {"numpy", "PIL", "postprocess", "preprocess", "text"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

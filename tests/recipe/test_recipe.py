@@ -353,7 +353,7 @@ WHOLE = {
         "threshold": "0.5",
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
-    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'"},
+    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'", "header": "'Copyright'"},
     "checks": {
         "data": "'test.npz'",
         "min_agreement": "0.9",

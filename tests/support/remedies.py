@@ -220,6 +220,26 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_refusals.py::test_a_model_that_crashes_its_process_names_the_cause_and_the_log": (
         "replace <layer> in the model, and save it again",
     ),
+    "builds/test_text_inputs.py::test_a_saved_model_has_no_layers_to_read": ("save the model as .keras: ...",),
+    "builds/test_text_inputs.py::test_arrays_that_are_no_row_of_texts_are_refused": (
+        "save texts as an array [N]: ...",
+    ),
+    "builds/test_text_inputs.py::test_files_that_do_not_keep_what_adapt_learns_are_refused": (
+        "save the model as .keras; or save it with a ...",
+    ),
+    "builds/test_text_inputs.py::test_files_without_texts_are_refused_and_taken_after_the_next_step": (
+        "give a .npz, .csv or .txt file, or a folder of .txt files",
+        "save it in UTF-8: one text a line in .txt, ...",
+        "write class numbers from 0, or labels: <labels>",
+        "write the inputs' names (<names>), ...",
+    ),
+    "builds/test_text_inputs.py::test_layers_of_joined_models_begin_with_their_file": ("write '<stems>/<name>'",),
+    "builds/test_text_inputs.py::test_what_no_app_repeats_is_refused_and_taken_after_the_next_step": (
+        "give shape = [length], or leave it out",
+        "name the layer: <texts>",
+        "save it with a vocabulary of its own: ...",
+        'use kind = "tensor", and feed what the layer gives',
+    ),
     "builds/test_verify.py::test_each_next_step_of_verify_is_followed": (
         "build it anew and look at what changed: kit diff A B",
         "name the model that the bundle was made of: ...",

@@ -183,7 +183,8 @@ def _text(port: Port, source: Source, main: Signature, trace: _Trace) -> JobErro
     if not places:
         return JobError("model", message, "feed ids: turn text into numbers in the app, before the model")
     hint = "start the file behind that layer, and let the app feed what the layer gives. In the recipe:\n"
-    return JobError("model", f"{message}; layer {', '.join(reported)}", hint + "\n".join(lines))
+    more = '\nWith kind = "text" below it, the bundle has the vocabulary of a layer that gives ids'
+    return JobError("model", f"{message}; layer {', '.join(reported)}", hint + "\n".join(lines) + more)
 
 
 def _readers(graph: Any, layers: Sequence[str]) -> list[str]:

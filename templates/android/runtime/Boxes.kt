@@ -6,7 +6,6 @@ import kotlin.math.floor
  * A detected object, in pixels of the frame; it may reach over the frame's edge.
  *
  * @property index the class, from 0, in the order of the labels.
- * @property label the class's label; its number where the model has none.
  */
 public class Box(
     public val left: Float,
@@ -15,8 +14,11 @@ public class Box(
     public val bottom: Float,
     public val score: Float,
     public val index: Int,
-    public val label: String = index.toString(),
+    private val labels: List<String> = listOf(),
 ) {
+    /** The class's label; its number where the model has none. */
+    public val label: String get() = labelOf(labels, index)
+
     /** How wide it is, in pixels of the frame. */
     public val width: Float get() = right - left
 
@@ -259,7 +261,7 @@ internal class BoxSelector(
             maxOf(y, otherY),
             scores[index],
             classes[index],
-            labelOf(labels, classes[index]),
+            labels,
         )
     }
 }

@@ -4,15 +4,17 @@ package dropkit
  * A keypoint, in pixels of the frame.
  *
  * @property index which one, from 0, in the order of the labels.
- * @property label its name; its number where the model has none.
  */
 public class Keypoint(
     public val x: Float,
     public val y: Float,
     public val score: Float,
     public val index: Int,
-    public val label: String = index.toString(),
+    private val labels: List<String> = listOf(),
 ) {
+    /** Its name; its number where the model has none. */
+    public val label: String get() = labelOf(labels, index)
+
     override fun toString(): String = "$label $score [$x, $y]"
 }
 
@@ -41,7 +43,7 @@ internal class HeatmapDecoder(
             val down = towards(values, row, height, pixel * count + index, width * count)
             val x = ((column + 0.5 + across) / width).toFloat()
             val y = ((row + 0.5 + down) / height).toFloat()
-            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labelOf(labels, index)))
+            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labels))
         }
         return points
     }
@@ -93,7 +95,7 @@ internal class CoordinateDecoder(
             if (!isSeen(score, threshold)) continue
             val x = values[if (verticalFirst) at + 1 else at] / width
             val y = values[if (verticalFirst) at else at + 1] / height
-            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labelOf(labels, index)))
+            points.add(Keypoint(frameX(placement, x, y), frameY(placement, x, y), score, index, labels))
         }
         return points
     }
