@@ -411,6 +411,8 @@ RIGHT = {
     ("model", "allow_flex", "truth"),
     ("model", "batch", "whole number"),
     ("android", "runtime", "nothing"),
+    ("android", "header", "text"),
+    ("android", "header", "NUL"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
 
