@@ -19,14 +19,17 @@ from tempfile import TemporaryDirectory
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
 from kit.build.samples import representative
+from kit.build.trial import run_trial
 from kit.build.write_bundle import Parts
 from kit.container.client import probe
+from kit.emulation.scripts import Scripts
 from kit.engine.base import JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
 from kit.process import Command, Exit, run
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
+from kit.shared.npz import save_npz
 from kit.toolchains.toolchain import Toolchain, find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
@@ -173,10 +176,12 @@ def as_worker(engine: Under) -> Callable[[Case, Path], Made]:
         plan = make_plan(recipe, "")
         data = Data(representative(recipe, plan.sources[0], folder), None)
         with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (result, job):
-            model = job.out / "model.tflite"
-            # As a bundle has it, which the other rows compare.
-            model.write_bytes(Parts.of(plan, result, job, {}).model)
-            return _made(model, job.out)
+            # As a bundle has both, which the other rows compare: run on the app's runtime, here as everywhere.
+            parts = Parts.of(plan, result, job, {})
+            judged, _predictions = run_trial(parts, print, Scripts())
+        (folder / "model.tflite").write_bytes(parts.model)
+        save_npz(folder / "golden.npz", judged.golden)
+        return _made(folder / "model.tflite", folder)
 
     return build
 
