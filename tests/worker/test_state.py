@@ -102,9 +102,10 @@ def test_a_fused_lstm_is_reset_before_each_call_and_refused_without(world: World
     with np.load(world.folder / "expected.npz") as archive:
         wanted = archive["output/label"]
     assert np.abs(predictions["output/label"] - wanted).max() < 0.05 * np.ptp(wanted)
-    kotlin = next((bundle / "src" / "main" / "kotlin").rglob("*.kt")).read_text("utf-8")
+    kotlin = "".join(path.read_text("utf-8") for path in (bundle / "src" / "main" / "kotlin").rglob("*.kt"))
     assert "resetVariableTensors()" in (bundle / "README.md").read_text("utf-8")
-    assert kotlin.count("resetVariableTensors()") == 1 and "CompiledModel" not in kotlin
+    assert kotlin.count("resetVariableTensors()") == kotlin.count("resets = true") == 1
+    assert "litert.CompiledModel" not in kotlin
     signature = next((bundle / "src" / "main" / "assets").rglob("signature.json"))
     signature.write_text(signature.read_text("utf-8").replace('"resets": true', '"resets": false'), "utf-8")
     with pytest.raises(CheckError, match="when it is asked again"):
