@@ -49,7 +49,7 @@ def runtime_files(bindings: BindingsModel) -> dict[str, bytes]:
 
 
 def _names(bindings: BindingsModel) -> Iterator[str]:
-    yield from ("BundleModel.kt", "Golden.kt", "SelfTest.kt", "Tensors.kt")
+    yield from ("BundleModel.kt", "Golden.kt", "SelfTest.kt", "SignatureCall.kt", "Tensors.kt")
     if bindings.api == COMPILED_MODEL:
         yield "CompiledModelEngine.kt"
     else:

@@ -70,22 +70,17 @@ private fun compile(
 }
 
 /** One signature and its buffers, made once. */
-internal class Call(private val model: CompiledModel, val spec: Spec) : AutoCloseable {
-    private val inputs = spec.inputs.associate { it.name to Slot(it, model.createInputBuffer(it.name, spec.key)) }
-    private val outputs = spec.outputs.associate { it.name to Slot(it, model.createOutputBuffer(it.name, spec.key)) }
+internal class Call(private val model: CompiledModel, spec: Spec) :
+    SignatureCall(
+        spec,
+        spec.inputs.associate { it.name to Slot(it, model.createInputBuffer(it.name, spec.key)) },
+        spec.outputs.associate { it.name to Slot(it, model.createOutputBuffer(it.name, spec.key)) },
+    ),
+    AutoCloseable {
     private val inputBuffers = inputs.mapValues { it.value.buffer }
     private val outputBuffers = outputs.mapValues { it.value.buffer }
 
-    /** Whether it ever ran: variables may be other than as built. */
-    var ran = false
-        private set
-
-    fun input(name: String): Slot = inputs.getValue(name)
-
-    fun output(name: String): Slot = outputs.getValue(name)
-
-    fun run() {
-        ran = true
+    override fun invoke() {
         model.run(inputBuffers, outputBuffers, spec.key)
     }
 

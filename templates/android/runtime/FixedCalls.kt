@@ -5,34 +5,17 @@ import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
 /** One signature and its buffers, made once. */
-internal class Call(private val interpreter: LinkedInterpreter, val spec: Spec, private val resets: Boolean) {
-    private val inputs = spec.inputs.associate { it.name to Slot(it) }
-    private val outputs = spec.outputs.associate { it.name to Slot(it) }
+internal class Call(private val interpreter: LinkedInterpreter, spec: Spec, private val resets: Boolean) :
+    SignatureCall(spec, spec.inputs.associate { it.name to Slot(it) }, spec.outputs.associate { it.name to Slot(it) }) {
     private val slots = (inputs.values + outputs.values).toTypedArray()
     private val inputBuffers: Map<String, Any> = if (inputs.isEmpty()) NoInputs else inputs.mapValues { it.value.bytes }
     private val outputBuffers: Map<String, Any> = outputs.mapValues { it.value.bytes }
 
-    /** Whether it ever ran: variables may be other than as built. */
-    var ran = false
-        private set
-
-    fun input(name: String): Slot = inputs.getValue(name)
-
-    fun output(name: String): Slot = outputs.getValue(name)
-
-    fun run() {
-        ran = true
+    override fun invoke() {
         if (resets) reset(interpreter)
         for (slot in slots) toStart(slot.bytes)
         interpreter.runSignature(inputBuffers, outputBuffers, spec.key)
     }
-}
-
-/** No input at all. The interpreter refuses an empty map, though a signature may take nothing: it is never asked for this one. */
-private object NoInputs : AbstractMap<String, Any>() {
-    override val entries: Set<Map.Entry<String, Any>> = setOf()
-
-    override fun isEmpty(): Boolean = false
 }
 
 /** One tensor and its buffer, outside the heap and in the order of bytes that the interpreter copies as it is. */
@@ -51,33 +34,23 @@ internal class Slot(val tensor: Tensor) {
     }
 
     fun write(values: FloatArray) {
-        tensor.requireSize(values.size)
-        toStart(floats)
-        floats.put(values)
+        ready(floats, values.size).put(values)
     }
 
     fun write(values: IntArray) {
-        tensor.requireSize(values.size)
-        toStart(ints)
-        ints.put(values)
+        ready(ints, values.size).put(values)
     }
 
     fun write(values: LongArray) {
-        tensor.requireSize(values.size)
-        toStart(longs)
-        longs.put(values)
+        ready(longs, values.size).put(values)
     }
 
     fun write(values: ShortArray) {
-        tensor.requireSize(values.size)
-        toStart(shorts)
-        shorts.put(values)
+        ready(shorts, values.size).put(values)
     }
 
     fun write(values: ByteArray) {
-        tensor.requireSize(values.size)
-        toStart(bytes)
-        bytes.put(values)
+        ready(bytes, values.size).put(values)
     }
 
     fun write(values: BooleanArray) {
@@ -86,38 +59,35 @@ internal class Slot(val tensor: Tensor) {
     }
 
     fun read(into: FloatArray) {
-        tensor.requireSize(into.size)
-        toStart(floats)
-        floats.get(into)
+        ready(floats, into.size).get(into)
     }
 
     fun read(into: IntArray) {
-        tensor.requireSize(into.size)
-        toStart(ints)
-        ints.get(into)
+        ready(ints, into.size).get(into)
     }
 
     fun read(into: LongArray) {
-        tensor.requireSize(into.size)
-        toStart(longs)
-        longs.get(into)
+        ready(longs, into.size).get(into)
     }
 
     fun read(into: ShortArray) {
-        tensor.requireSize(into.size)
-        toStart(shorts)
-        shorts.get(into)
+        ready(shorts, into.size).get(into)
     }
 
     fun read(into: ByteArray) {
-        tensor.requireSize(into.size)
-        toStart(bytes)
-        bytes.get(into)
+        ready(bytes, into.size).get(into)
     }
 
     fun read(into: BooleanArray) {
         tensor.requireSize(into.size)
         for (i in into.indices) into[i] = bytes.get(i).toInt() != 0
+    }
+
+    /** Checks how many values there are, and returns the buffer at its start. */
+    private fun <T : Buffer> ready(buffer: T, size: Int): T {
+        tensor.requireSize(size)
+        toStart(buffer)
+        return buffer
     }
 }
 

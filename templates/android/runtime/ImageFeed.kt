@@ -20,10 +20,7 @@ internal class ImageFeed(
     }
 
     fun load(frame: Frame, rotationDegrees: Int, mirror: Boolean, region: Region?, call: Call) {
-        when (frame) {
-            is YuvFrame -> input.load(frame, rotationDegrees, mirror, region)
-            is RgbaFrame -> input.load(frame, rotationDegrees, mirror, region)
-        }
+        input.load(frame, rotationDegrees, mirror, region)
         place.set(input.placement, frame.width, frame.height)
         write(input.pixels, call)
     }

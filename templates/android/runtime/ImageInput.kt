@@ -58,29 +58,21 @@ internal class ImageInput(
     }
 
     /** Fills [pixels]. */
-    internal fun load(frame: YuvFrame, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
+    internal fun load(frame: Frame, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
         layout.set(frame.width, frame.height, rotationDegrees, mirror, region)
         synchronized(frame) {
             try {
-                yuvs.begin(frame, layout.source)
-                run(yuvs)
+                run(begun(frame))
             } finally {
                 yuvs.end()
+                rgbas.end()
             }
         }
     }
 
-    /** Fills [pixels]. */
-    internal fun load(frame: RgbaFrame, rotationDegrees: Int = 0, mirror: Boolean = false, region: Region? = null) {
-        layout.set(frame.width, frame.height, rotationDegrees, mirror, region)
-        synchronized(frame) {
-            try {
-                rgbas.begin(frame, layout.source)
-                run(rgbas)
-            } finally {
-                rgbas.end()
-            }
-        }
+    private fun begun(frame: Frame): FrameRows = when (frame) {
+        is YuvFrame -> yuvs.also { it.begin(frame, layout.source) }
+        is RgbaFrame -> rgbas.also { it.begin(frame, layout.source) }
     }
 
     private fun readable(bitmap: Bitmap): Bitmap {

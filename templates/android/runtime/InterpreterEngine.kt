@@ -59,6 +59,13 @@ private fun load(
     }
 }
 
+/** No input at all. The interpreter refuses an empty map, though a signature may take nothing: it is never asked for this one. */
+internal object NoInputs : AbstractMap<String, Any>() {
+    override val entries: Set<Map.Entry<String, Any>> = setOf()
+
+    override fun isEmpty(): Boolean = false
+}
+
 /** The model's bytes, mapped and not copied: a compressed asset cannot be. */
 private fun map(assets: AssetManager, model: String): ByteBuffer {
     val asset = try {

@@ -5,32 +5,15 @@ import java.nio.ByteBuffer
 import org.tensorflow.lite.Tensor as InterpreterTensor
 
 /** One signature. Its buffers follow the sizes of each call: only sizes that come again cost nothing. */
-internal class Call(private val interpreter: LinkedInterpreter, val spec: Spec, private val resets: Boolean) {
-    private val inputs = spec.inputs.associate { it.name to Slot(it) }
-    private val outputs = spec.outputs.associate { it.name to Slot(it) }
+internal class Call(private val interpreter: LinkedInterpreter, spec: Spec, private val resets: Boolean) :
+    SignatureCall(spec, spec.inputs.associate { it.name to Slot(it) }, spec.outputs.associate { it.name to Slot(it) }) {
 
-    /** Whether it ever ran: variables may be other than as built. */
-    var ran = false
-        private set
-
-    fun input(name: String): Slot = inputs.getValue(name)
-
-    fun output(name: String): Slot = outputs.getValue(name)
-
-    fun run() {
-        ran = true
+    override fun invoke() {
         if (resets) reset(interpreter)
         val fed = if (inputs.isEmpty()) NoInputs else inputs.mapValues { it.value.nested }
         interpreter.runSignature(fed, mapOf(), spec.key)
         for (slot in outputs.values) slot.take(interpreter.getOutputTensorFromSignature(slot.tensor.name, spec.key))
     }
-}
-
-/** No input at all. The interpreter refuses an empty map, though a signature may take nothing: it is never asked for this one. */
-private object NoInputs : AbstractMap<String, Any>() {
-    override val entries: Set<Map.Entry<String, Any>> = setOf()
-
-    override fun isEmpty(): Boolean = false
 }
 
 /**
