@@ -40,7 +40,10 @@ def with_windows(arrays: Mapping[str, np.ndarray], audio: AudioInputs, where: st
 
 
 def read_folder(recipe: Recipe, files: Sequence[Path], audio: AudioInputs, where: str) -> tuple[Arrays, Arrays]:
-    """Return the windows and the sounds of .wav files, one each, as with_windows, by the name of the one input."""
+    """Return the windows and the sounds of .wav files, one each, by the name of the one input.
+
+    Windows are float32 [files, *shape], sounds uint8 [files, bytes], as with_windows has them. Raises RecipeError.
+    """
     if len(recipe.inputs) != 1:
         raise RecipeError(
             f"{where}: a folder of .wav files needs exactly one input, of kind 'audio'",
@@ -63,7 +66,10 @@ def _windows(sounds: Sequence[Sound], tensor: AudioInput, where: str) -> tuple[n
 
 
 def _sounds(array: np.ndarray, tensor: AudioInput, where: str) -> list[Sound]:
-    """Return the sounds of an array, as with_windows has it."""
+    """Return the sounds of an array [N, samples], [N, samples, channels] of int16 or float, or packed uint8 [N, bytes].
+
+    Raises RecipeError for another one.
+    """
     import numpy as np
 
     from kit.shared.audio import Sound, unpack_sounds

@@ -57,8 +57,8 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
 def raw_of_vectors(result: Result, made: Arrays, samples: Arrays, raw: RawInputs) -> dict[str, np.ndarray]:
     """Return what golden inputs come from: text/<name> as pack_texts has it, audio/<name> as pack_sounds, uint8 each.
 
-    made: the worker's golden.npz; samples: as kit.build.convert.Data.raw has them. Golden inputs that are random, and
-    not those of the samples, have no text; their sound is that of their own numbers.
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them. Golden inputs that
+    are random, and not those of the samples, have no text; their sound is that of their own numbers.
     """
     from kit.shared.audio import unpack_sounds
     from kit.shared.preprocess import quantize
@@ -72,7 +72,9 @@ def raw_of_vectors(result: Result, made: Arrays, samples: Arrays, raw: RawInputs
                 break
     for spec in result.signature.inputs:
         audio = raw.audio.get(spec.name)
-        for rows in _sounds(spec, audio, made, samples) if audio else ():
+        if audio is None:
+            continue
+        for rows in _sounds(spec, audio, made, samples):
             values = audio.values(unpack_sounds(rows))
             if spec.scale is not None:
                 values = quantize(values, spec.scale, spec.zero_point or 0, spec.dtype)
@@ -83,7 +85,10 @@ def raw_of_vectors(result: Result, made: Arrays, samples: Arrays, raw: RawInputs
 
 
 def _sounds(spec: TensorSpec, audio: AudioInput, made: Arrays, samples: Arrays) -> Iterator[np.ndarray]:
-    """Yield what the golden inputs of a sound may be made of, packed: the samples' sounds, then their own numbers."""
+    """Yield what a golden input may be made of, packed uint8 [N, bytes]: sounds of the samples, then its own numbers.
+
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them.
+    """
     import numpy as np
 
     from kit.shared.audio import Sound, pack_sounds
@@ -94,7 +99,11 @@ def _sounds(spec: TensorSpec, audio: AudioInput, made: Arrays, samples: Arrays) 
 
 
 def _candidates(name: str, made: Arrays, samples: Arrays) -> Iterator[np.ndarray]:
-    """Yield what the golden inputs of that name may be made of, [N, ...]: as many as there are of these."""
+    """Yield what the golden inputs of that name may be made of, as many as there are of these.
+
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them; yielded: str [N], or
+    packed uint8 [N, bytes].
+    """
     wanted = made.get(f"input/{name}")
     for said in (samples.get(f"golden/{name}"), samples.get(f"calibration/{name}")):
         if wanted is not None and said is not None and len(said) >= len(wanted):
@@ -102,7 +111,7 @@ def _candidates(name: str, made: Arrays, samples: Arrays) -> Iterator[np.ndarray
 
 
 def _same(found: np.ndarray, wanted: np.ndarray) -> bool:
-    """Say whether two arrays [N, ...] are the same numbers, whatever their shapes and dtypes."""
+    """Say whether found and wanted, [N, ...] each, are the same numbers, of whatever shapes and dtypes."""
     return found.size == wanted.size and bool((found.reshape(wanted.shape) == wanted).all())
 
 

@@ -27,7 +27,7 @@ class RawInputs:
     def with_values(self, arrays: Mapping[str, np.ndarray], where: str) -> tuple[Arrays, Arrays]:
         """Return the arrays [N, ...] with ids and windows in place of texts and sounds, and what these are made of.
 
-        arrays: by input name, as with_ids and with_windows take them. Raises RecipeError as they do.
+        arrays: by input name, of any dtype, as with_ids and with_windows take them. Raises RecipeError as they do.
         """
         made, said = with_ids(arrays, self.texts, where)
         made, heard = with_windows(made, self.audio, where)

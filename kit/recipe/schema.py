@@ -122,7 +122,7 @@ class Quantize(Table):
     )
     representative: Name | None = Field(
         default=None,
-        description="calibration data: .npz by input name, or a folder of images or of .wav files; int8 needs it, but for "
+        description="calibration data: .npz by input name, or a folder of images or .wav files; int8 needs it, but for "
         "a model whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")

@@ -74,7 +74,7 @@ def _form(form: bytes) -> tuple[int, int, int, int, int]:
 
 
 def _values(data: memoryview, kind: int, bits: int) -> NDArray[Any]:
-    """Return the samples, int16 of 16 bits, float32 of others."""
+    """Return the samples [frames * channels], int16 of 16 bits, float32 of others."""
     if kind == FLOAT:
         with np.errstate(over="ignore"):  # what is beyond float32 is refused as not finite
             return np.frombuffer(data, "<f4" if bits == 32 else "<f8").astype(np.float32)
