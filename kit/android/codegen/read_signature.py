@@ -49,11 +49,12 @@ MEMBERS = words_of(
     """
     accelerator also apply assets assigner assignVariables attempts awaitAssignVariables awaitReadVariables
     awaitSelfTest classify close copy create dispatcher engine filled images let locked mainCall reader readVariables
-    run selfTest spec stream to use with withContext
+    run selfTest spec to use with withContext
     """
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
-PARAMETERS = words_of("channels filled frame images locked mirror rate region reuse rotationDegrees withContext")
+PARAMETERS = words_of("filled frame images locked mirror region reuse rotationDegrees withContext")
+SOUND_PARAMETERS = words_of("channels rate")
 # Of what a call gives. Its properties are named in full where a function has a name of its own.
 RESULTS = words_of("copy place")
 COLORS = {"grayscale": "GRAYSCALE", "rgb": "RGB", "bgr": "BGR"}
@@ -132,6 +133,8 @@ class _Reader:
 
     def main(self, entry: SignatureEntry) -> Call:
         verb = "classify" if any(output.classes for output in entry.outputs) else "run"
+        if any(tensor.audio for tensor in entry.inputs):
+            self.members.take("stream")
         return self._call(entry, _Names("SIGNATURE", verb, "Outputs", ident="mainCall"))
 
     def other(self, entry: SignatureEntry, *, train: bool = False) -> Call:
@@ -170,14 +173,14 @@ class _Reader:
         verb = names.verb if names.verb in {"run", "classify"} and not prefix else self.members.take(names.verb)
         self.members.take(verb)
         twin = self.members.take(f"await{verb[:1].upper()}{verb[1:]}")
-        parameters = Scope([*PARAMETERS, verb])
+        heard = any(tensor.audio for tensor in entry.inputs)
+        parameters = Scope([*PARAMETERS, *(SOUND_PARAMETERS if heard else []), verb])
+        suffixes = ("Rotation", "Mirror", "Region", "Shape", *(("Rate", "Channels") if heard else ()))
         inputs = tuple(
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(
-                    camel(tensor.name, "input"), ("Rotation", "Mirror", "Region", "Shape", "Rate", "Channels")
-                ),
+                parameters.take(camel(tensor.name, "input"), suffixes),
                 self.api,
             )
             for tensor in entry.inputs
