@@ -84,7 +84,7 @@ def _read(recipe: Recipe, sources: Sequence[ModelFile], tensor: Input) -> AudioI
     shape = tuple(tensor.shape) if tensor.shape is not None else own or (tensor.window,)
     open_axes = sum(size is None or size < 1 for size in shape)
     if not shape or open_axes > 1 or (open_axes and not tensor.window):
-        what = "is not known from the model file" if shape in ((), (None,)) else "is open"
+        what = "is open" if own or tensor.shape else "is not known from the model file"
         raise RecipeError(f"{where}: how many samples a call takes {what}", "add window = 16000: samples, not seconds")
     filled = tuple(tensor.window if size is None or size < 1 else size for size in shape)
     whole = tuple(int(size) for size in filled if size)

@@ -49,9 +49,13 @@ def read_folder(recipe: Recipe, files: Sequence[Path], audio: AudioInputs, where
             f"{where}: a folder of .wav files needs exactly one input, of kind 'audio'",
             "use .npz with one array for each input",
         )
-    (name,) = audio
-    made, said = _windows([_read(file, audio[name], where) for file in files], audio[name], where)
-    return {name: made}, {name: said}
+    import numpy as np
+
+    from kit.shared.audio import pack_sounds
+
+    ((name, tensor),) = audio.items()
+    parts, windows = zip(*(_read(file, tensor, where) for file in files), strict=True)
+    return {name: np.concatenate(windows)}, {name: pack_sounds(parts)}
 
 
 def _windows(sounds: Sequence[Sound], tensor: AudioInput, where: str) -> tuple[np.ndarray, np.ndarray]:
@@ -87,11 +91,14 @@ def _sounds(array: np.ndarray, tensor: AudioInput, where: str) -> list[Sound]:
         raise RecipeError(f"{where} is no sound: {error}", _ARRAY) from error
 
 
-def _read(path: Path, tensor: AudioInput, where: str) -> Sound:
+def _read(path: Path, tensor: AudioInput, where: str) -> tuple[Sound, np.ndarray]:
+    """Return what of a file its first window is made of, and that window, float32 [1, *shape]. Raises RecipeError."""
     from kit.shared.audio import Sound, first_part
     from kit.shared.wav import MOST_BYTES, read_wav
 
     try:
-        return first_part(Sound(*read_wav(read_bounded(path, MOST_BYTES))), tensor.form)
+        part = first_part(Sound(*read_wav(read_bounded(path, MOST_BYTES))), tensor.form)
+        sound = Sound(part.frames.copy(), part.rate)  # the rest of the file can go
+        return sound, tensor.values([sound])
     except (OSError, ValueError) as error:
         raise RecipeError(f"{path}: {where.rpartition(': ')[2]}: {error}", _CONVERT) from error

@@ -121,10 +121,13 @@ def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path
         arrays, y = read_texts(recipe, path, where)
         made, said = raw.with_values(arrays, f"{path}: {where}")
         return Samples(made, y, said)
-    folders = "a .npz file or a folder of .wav files" if raw.audio else "a .npz file or a folder of images"
     raise RecipeError(
         f"{path}: {where}: '{path.suffix or path.name}' is not known",
-        f"give {'a .npz, .csv or .txt file, or a folder of .txt files' if raw.texts else folders}",
+        "give a .npz, .csv or .txt file, or a folder of .txt files"
+        if raw.texts
+        else "give a .npz file or a folder of .wav files"
+        if raw.audio
+        else "give a .npz file or a folder of images",
     )
 
 

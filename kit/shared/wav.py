@@ -24,10 +24,9 @@ def read_wav(content: bytes) -> tuple[NDArray[Any], int]:
 
     Raises ValueError where it is no such file, is cut off, or holds no sound.
     """
-    if content[:4] in (b"RF64", b"RIFX", b"FORM") or (content[:4] == b"RIFF" and content[8:12] != b"WAVE"):
-        raise ValueError(f"it is {content[:4].decode()}, and of its kind RIFF with WAVE alone is read")
-    if content[:4] != b"RIFF" or len(content) < 12:
-        raise ValueError("it is no .wav file: it does not begin with RIFF and WAVE" if content else "it is empty")
+    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+        what = "it is no .wav file: it does not begin with RIFF and WAVE" if content else "it is empty"
+        raise ValueError("it is a .wav file of more than 4 GB" if content[:4] == b"RF64" else what)
     form, data = _chunks(content)
     kind, channels, rate, width, bits = _form(form)
     if kind not in BITS:

@@ -61,7 +61,7 @@ def test_what_the_standard_library_writes_is_read() -> None:
         out.setframerate(44_100)
         out.writeframes(frames.tobytes())
     found, rate = read_wav(file.getvalue())
-    assert (rate, found.dtype) == (44_100, np.int16)
+    assert rate == 44_100 and found.dtype == np.int16
     assert found.tolist() == frames.tolist()
 
 
@@ -96,8 +96,10 @@ def test_other_chunks_are_passed_over_and_what_lies_behind_the_sound_is_left() -
 WRONG = {
     "nothing": (b"", "it is empty"),
     "text": (b"hello, I am a sound", "does not begin with RIFF and WAVE"),
-    "an image": (riff(kind=b"WEBP"), "RIFF with WAVE alone"),
-    "big endian": (riff(chunk(b"fmt ", form()), head=b"RIFX"), "it is RIFX"),
+    "an image": (riff(kind=b"WEBP"), "does not begin with RIFF and WAVE"),
+    "big endian": (riff(chunk(b"fmt ", form()), head=b"RIFX"), "does not begin with RIFF and WAVE"),
+    "the head alone": (b"RIFF", "does not begin with RIFF and WAVE"),
+    "larger than RIFF": (riff(chunk(b"ds64", form()), head=b"RF64"), "of more than 4 GB"),
     "no sound": (riff(chunk(b"fmt ", form())), "no chunk with its sound"),
     "no format": (riff(chunk(b"data", b"\0\0")), "no chunk with its format"),
     "a short format": (riff(chunk(b"fmt ", form()[:12]), chunk(b"data", b"\0\0")), "its format has 12 bytes"),
