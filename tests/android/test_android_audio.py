@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from pathlib import Path
 
 import audio_models
@@ -12,14 +10,13 @@ import pytest
 from android_world import quiet, rerun_kotlin
 from desk import Desk
 from source_models import written
-from worlds import ROOT, run_kit
+from worlds import run_kit
 
 from kit.android.codegen.runtime_api import Api
 from kit.android.proof.alternate_api import render_other
-from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.run import prove
-from kit.android.proof.tools import find_java, kotlin
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 
@@ -82,12 +79,6 @@ fun main(args: Array<String>) {
     }
 }
 """
-
-
-def snippets(page: str, word: str) -> list[str]:
-    """Return the Kotlin blocks of a page of docs that have a word in them."""
-    blocks = re.findall(r"```kotlin\n(.*?)```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL)
-    return [block for block in blocks if word in block]
 
 
 def write_clip(path: Path, frames: np.ndarray, rate: int) -> None:
@@ -156,38 +147,3 @@ def test_pcm_gets_the_outputs_that_the_harness_gives(
         place += count
     rest = "\n".join(printed[place:])
     assert "waveform from audio: max difference 0.0 of 8 vectors (0.0 allowed): ok" in rest
-
-
-def test_the_page_and_a_caller_in_java_compile(tmp_path: Path, toolchain_python: Path, android_tools: None) -> None:
-    """What docs/android.md shows of a stream, and the same from Java, which leaves optional parameters out."""
-    bindings = find_bindings(build(tmp_path, toolchain_python, ""))
-    (block,) = snippets("android.md", "spotter.stream")
-    page = f"""
-import com.example.spotter.Spotter
-class Record {{ fun read(buffer: ShortArray, offset: Int, size: Int): Int = buffer[offset] + size }}
-fun page(spotter: Spotter, running: Boolean, record: Record) {{
-{block}}}
-"""
-    (tmp_path / "Page.kt").write_text(page, "utf-8")
-    classes = tmp_path / "classes"
-    compile_kotlin([*bindings.sources, tmp_path / "Page.kt"], desktop_classpath(quiet), classes, quiet)
-    caller = """
-import com.example.spotter.Spotter;
-import com.example.spotter.dropkit.AudioStream;
-
-final class Hears {
-  static int hear(Spotter spotter, short[] pcm, float[] values) {
-    Spotter.Outputs seen = spotter.classify(pcm, 44100);
-    spotter.classify(values, 44100, 2, seen);
-    spotter.classify(values);
-    AudioStream<Spotter.Outputs> stream =
-        spotter.stream(44100, (outputs, seconds) -> System.out.println(outputs.wordTop() + " " + seconds));
-    return stream.feed(pcm) + stream.feed(values, 4) + stream.getLookAhead();
-  }
-}
-"""
-    (tmp_path / "Hears.java").write_text(caller, "utf-8")
-    path = ":".join(map(str, [classes, desktop_jar(quiet), kotlin(quiet).stdlib]))
-    javac = [str(find_java().with_name("javac")), "-Xlint:all", "-Werror", "-cp", path, "-d", str(tmp_path / "java")]
-    done = subprocess.run([*javac, str(tmp_path / "Hears.java")], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr

@@ -253,6 +253,8 @@ def test_a_place_without_sounds_says_what_belongs_there(tmp_path: Path) -> None:
     with pytest.raises(KitError, match=r"'\.mp3' is not known") as caught:
         data(tmp_path, "s.mp3")
     assert caught.value.hint == "give a .npz file or a folder of .wav files"
+    np.savez(tmp_path / "s.npz", waveform=np.ones((2, 4), np.int16))
+    assert len(data(tmp_path, "s.npz")) == 2
     write_model(tmp_path, [4], "more")
     audio_models.write_wav(tmp_path / "folder" / "1.wav", np.ones((4, 1), np.int16), 8000)
     two = f"{SOUND}[[inputs]]\nname = 'more'\n"
