@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -22,6 +23,7 @@ import numpy as np
 from kit.android.install.state import STATE
 from kit.bundle.layout import Bundle
 from kit.bundle.whole import record_path
+from kit.shared.audio import Sound, pack_sounds
 from kit.source_model.hdf5 import read_hdf5
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
@@ -89,6 +91,8 @@ def main() -> None:
             write("config", "keras3.json", archive.read("config.json"))
         write("config", "keras2.json", read_hdf5(DIGITS / "digits_keras2.h5").texts["model_config"].encode())
         write("saved_model", "small.pb", small_graph())
+        for file, content in sounds().items():
+            write(file.partition("-")[0], file, content)
 
 
 def write(reader: str, name: str, content: bytes) -> None:
@@ -112,6 +116,23 @@ def small_graph() -> bytes:
     graph = b"\x0a" + bytes([len(node)]) + node
     meta = b"\x0a\x07\x2a\x052.0.0" + b"\x12" + bytes([len(graph)]) + graph
     return b"\x08\x01\x12" + bytes([len(meta)]) + meta
+
+
+def sounds() -> dict[str, bytes]:
+    """Return .wav files of each width, and packed sounds, by names that begin with their reader's."""
+    found = {}
+    for kind, bits in ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64)):
+        width = 2 * bits // 8
+        head = struct.pack("<HHIIHH", kind, 2, 8000, 8000 * width, width, bits)
+        form = struct.pack("<HHIIHHHHIH", 0xFFFE, *struct.unpack("<HIIHH", head[2:]), 22, bits, 0, kind)
+        form += bytes.fromhex("000000001000800000aa00389b71")
+        chunks = ((b"LIST", b"odd\0"), (b"fmt ", form if bits == 24 else head), (b"data", bytes(5 * width)))
+        body = b"WAVE" + b"".join(name + struct.pack("<I", len(part)) + part for name, part in chunks)
+        found[f"wav-{kind}-{bits}.wav"] = b"RIFF" + struct.pack("<I", len(body)) + body
+    for dtype in (np.int16, np.float32):
+        rows = pack_sounds([Sound(np.ones((5, 2), dtype), 8000)])
+        found[f"sound-{np.dtype(dtype).name}.bin"] = rows.tobytes()
+    return found
 
 
 def make(folder: Path) -> None:
