@@ -23,6 +23,7 @@ from kit.build.audio_input import AudioInput, check_audio
 from kit.build.plan import Plan, make_plan
 from kit.build.samples import Samples, from_raw, representative
 from kit.build.samples import test_data as checks_data
+from kit.bundle.replay_report import ReplayReport
 from kit.bundle.signature import BundleSignature
 from kit.errors import KitError
 from kit.recipe.load import load_recipe
@@ -263,6 +264,19 @@ def test_a_place_without_sounds_says_what_belongs_there(tmp_path: Path) -> None:
     assert caught.value.hint == "use .npz with one array for each input"
     np.savez(tmp_path / "s.npz", waveform=np.ones((2, 4), np.int16), more=np.ones((2, 4)))
     assert len(data(tmp_path, "s.npz", two)) == 2
+
+
+def test_sounds_that_become_other_values_are_named() -> None:
+    check = {"different": 3, "of": 9, "worst": 0.5, "pass": False}
+    raw = {
+        "verdict": "fail",
+        "outputs": {},
+        "pixels": {},
+        "texts": {"t": check | {"pass": True}},
+        "sounds": {"s": check},
+    }
+    faults = list(ReplayReport.from_json(raw).faults())
+    assert faults == ["the sounds of input 's' become other values in 3 places"]
 
 
 # ---------------------------------------------------------------- a bundle

@@ -43,7 +43,7 @@ private fun <T> AudioStream<T>.feed(heard: Heard): Int {
     return called
 }
 
-/** Prints how many bytes a window makes, of a sound that comes in buffers of one size. */
+/** Prints how many windows a sound in buffers of one size is, and how many bytes these and whole sounds make. */
 private fun measure(heard: Heard) {
     val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
     val sums = DoubleArray(1)
@@ -55,7 +55,12 @@ private fun measure(heard: Heard) {
     val before = threads.currentThreadAllocatedBytes
     var called = 0
     repeat(50) { called += stream.feed(heard.shorts) }
-    println("$called ${threads.currentThreadAllocatedBytes - before}")
+    val streamed = threads.currentThreadAllocatedBytes - before
+    val whole = AudioInput(heard.target, heard.window)
+    repeat(2000) { whole.load(heard) }
+    val begun = threads.currentThreadAllocatedBytes
+    repeat(50) { whole.load(heard) }
+    println("$called $streamed ${threads.currentThreadAllocatedBytes - begun}")
 }
 
 fun main(arguments: Array<String>) {
