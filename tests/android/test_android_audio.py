@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import audio_models
 import numpy as np
 import pytest
 from android_world import quiet, rerun_kotlin
 from desk import Desk
+from hostile_signature import image, signed, tensor
 from source_models import written
 from worlds import run_kit
 
+from kit.android.codegen.app_model import AppModel
 from kit.android.codegen.runtime_api import Api
+from kit.android.codegen.write_sources import render_bindings
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
+from kit.shared.npz import save_npz
 
 RECIPE = """
 [model]
@@ -101,6 +106,34 @@ def bits(result: dict[str, object], labels: list[str]) -> str:
     tops = result["outputs"]["word"]["top"]  # type: ignore[index]
     by_label = {top["label"]: top["score"] for top in tops}
     return " ".join(str(int(np.float32(by_label[label]).view(np.int32))) for label in labels)
+
+
+def sound(name: str, **more: Any) -> dict[str, Any]:
+    """Return an input of 400 samples."""
+    return tensor(name, shape=(1, 400), kind="audio", audio={"rate": 8000, "window": 400, "hop": 100}) | more
+
+
+def test_sound_beside_other_inputs_and_by_any_name_compiles(tmp_path: Path, android_tools: None) -> None:
+    """Two sounds have a rate each, also where the model calls them as the parameters are called."""
+    several = [sound("rate"), sound("channels", dtype="uint8", scale=1 / 128, zero_point=128), tensor("more")]
+    image_too = [sound("stream"), image("image", "uint8", "rgb", "stretch")]
+    other = {"signature": "stream", "inputs": [tensor("rate")], "outputs": [tensor("y")]}
+    cases = {"one": several, "two": image_too, "audio_stream": [sound("x", shape=[400], batched=False)]}
+    sources: list[Path] = []
+    for id_, inputs in cases.items():
+        folder = tmp_path / id_
+        folder.mkdir()
+        save_npz(folder / "golden.npz", {"tolerance/y": np.array(0.0)})
+        signature = signed({"inputs": inputs, "outputs": [tensor("y")], "others": [other]}, id_)
+        render_bindings(folder, AppModel(signature, "litert:2.3.0", None, {}), "compiled-model", folder / "golden.npz")
+        bindings = find_bindings(folder)
+        sources += bindings.sources
+        text = bindings.sources[0].read_text("utf-8")
+        assert ("public fun stream(" in text) == (id_ == "audio_stream")
+        assert text.count("AudioFeed(") == sum(entry["kind"] == "audio" for entry in inputs)
+        assert "rate: FloatArray" in text  # another signature's own name stays
+    strict = ["-Xexplicit-api=strict"]
+    compile_kotlin(sources, desktop_classpath(quiet), tmp_path / "classes", quiet, options=strict)
 
 
 @pytest.mark.parametrize(
