@@ -19,9 +19,11 @@ from kit.bounded import open_regular, open_zip
 from kit.build.image_input import image_entry
 from kit.build.text_input import Texts
 from kit.build.text_samples import FILES, read_files, read_texts, with_ids
+from kit.build.truth import PREFIX, OutputTruth, owner_of_y, read_truth, split_truth
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.files import FULL, temporary_full
+from kit.metrics.table import METRICS
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
@@ -45,9 +47,11 @@ class Samples:
     inputs: Arrays
     y: np.ndarray | None = None
     said: Arrays = field(default_factory=dict)  # the texts that ids are made of, str [N] by input name
+    truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # by output, but for y
+    names: tuple[str, ...] = ()  # of image files, relative to the folder of the data
 
     def take(self, rows: Sequence[int]) -> Samples:
-        """Return the samples of these rows."""
+        """Return the samples of these rows, to calibrate with or to keep: without what is true of outputs."""
         index = list(rows)
         if index == list(range(len(self))):
             return self
@@ -93,12 +97,31 @@ def test_data(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts = NO_
     """Return all of the checks' samples, with y where the data has it. folder: as in representative."""
     name = recipe.checks.data
     samples = _read(recipe, recipe.file(name), "[checks] data", model, folder, texts) if name else None
-    if samples and samples.y is None and recipe.checks.max_drop is not None:
+    if samples is None:
+        return None
+    truths = dict(samples.truths) | read_truth(recipe, len(samples), samples.names)
+    owner = owner_of_y(recipe)
+    if samples.y is not None and owner is not None:
+        truths = {owner: OutputTruth("checks data: y", samples.y)} | truths
+    kinds = {output.name: output.kind for output in recipe.outputs}
+    if recipe.checks.max_drop is not None and "classes" not in {kinds[name] for name in truths}:
         raise RecipeError(
             f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
             "add y: one class number for each sample",
         )
-    return samples
+    _refuse_without_truth(recipe, truths)
+    return replace(samples, truths=truths)
+
+
+def _refuse_without_truth(recipe: Recipe, truths: Mapping[str, OutputTruth]) -> None:
+    """Refuse a metric that needs truth where there is none. Raises RecipeError."""
+    for check in recipe.checks.metrics:
+        if METRICS[check.metric].against == "truth" and check.output not in truths:
+            raise RecipeError(
+                f"[[checks.metrics]] '{check.metric}' of output '{check.output}' needs its truth, and "
+                f"{recipe.file(str(recipe.checks.data))} has none",
+                f"add the array y/{check.output} to the .npz, or name a file: [checks.truth]",
+            )
 
 
 def _choice(available: int, wanted: int) -> list[int]:
@@ -149,7 +172,7 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts
                 f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",
                 "save one sample a row",
             )
-    if not arrays.keys() - {"y"}:
+    if not [name for name in arrays if name != "y" and not name.startswith(PREFIX)]:
         raise RecipeError(
             f"{path}: {where}: it holds no inputs",
             "save one array [N, ...] for each input, by the input's name",
@@ -161,8 +184,8 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts
             f"{path}: {where}: the arrays need the same number of samples, at least one: {reported}",
             "save one sample a row",
         )
-    y = arrays.pop("y", None)
-    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said)
+    y, truths = arrays.pop("y", None), split_truth(recipe, arrays, f"{path}: {where}")
+    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said, truths=truths)
 
 
 def read_arrays(path: Path, where: str, folder: Path | None = None) -> Arrays:
@@ -284,7 +307,8 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folde
     if texts:
         return _of_texts(read_files(recipe, files, f"{path}: {where}"), y, texts, f"{path}: {where}")
     images = _load(files, tensor, _shape(tensor, model, where), folder)
-    return _checked(recipe, {tensor.name: images}, y, f"{path}: {where}")
+    names = tuple(file.relative_to(path).as_posix() for file in files)
+    return replace(_checked(recipe, {tensor.name: images}, y, f"{path}: {where}"), names=names)
 
 
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int], folder: Path) -> np.ndarray:
