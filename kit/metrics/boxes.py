@@ -48,6 +48,8 @@ def scorer(truth: Sequence[Found], predicted: Sequence[Found]) -> Scorer:
         """Return mAP of these samples. Raises UndefinedError."""
         chosen = range(samples) if rows is None else rows
         evaluation.evalImgs = [matches[group * samples + int(row)] for group in range(groups) for row in chosen]
+        drawn = list(range(len(chosen)))
+        evaluation.params.imgIds = evaluation._paramsEval.imgIds = drawn
         with contextlib.redirect_stdout(io.StringIO()):
             evaluation.accumulate()
         precision = evaluation.eval["precision"][:, :, :, 0, 0]
