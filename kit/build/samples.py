@@ -303,7 +303,9 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folde
         )
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
-    y = _classes(recipe, path, files) if where.startswith("[checks]") else None
+    # Where the truth is in files, and no output is of classes, folders are those that a user likes.
+    labelled = owner_of_y(recipe) is not None or not recipe.checks.truth
+    y = _classes(recipe, path, files) if where.startswith("[checks]") and labelled else None
     if texts:
         return _of_texts(read_files(recipe, files, f"{path}: {where}"), y, texts, f"{path}: {where}")
     images = _load(files, tensor, _shape(tensor, model, where), folder)
