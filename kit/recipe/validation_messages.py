@@ -51,7 +51,7 @@ def _place_of(loc: Loc) -> Loc:
     A table inside of a table is one of its own: ("checks.metrics", 0, "min").
     """
     loc = tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
-    return ("checks.metrics", *loc[2:]) if loc[:2] == ("checks", "metrics") and len(loc) > 2 else loc
+    return ("checks.metrics", *loc[2:]) if loc[:2] == ("checks", "metrics") and len(loc) > 3 else loc
 
 
 def _near_key(loc: Loc, tables: Tables) -> str:

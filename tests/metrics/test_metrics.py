@@ -307,7 +307,9 @@ def test_recall_at_k_is_counted_by_hand(k: int) -> None:
     truth, vectors = people(80)
     likeness = cosine_similarity(vectors)
     np.fill_diagonal(likeness, -np.inf)
-    right = [truth[row] in truth[np.argsort(-likeness[row])[:k]] for row in range(80) if (truth == truth[row]).sum() > 1]
+    right = [
+        truth[row] in truth[np.argsort(-likeness[row])[:k]] for row in range(80) if (truth == truth[row]).sum() > 1
+    ]
     found = embeddings.scorer(k, truth, vectors)
     assert found.samples == len(right)
     assert found.value(None) == pytest.approx(np.mean(right))
