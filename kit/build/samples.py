@@ -303,8 +303,9 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folde
         )
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
-    # Where the truth is in files, and no output is of classes, folders are those that a user likes.
-    labelled = owner_of_y(recipe) is not None or not recipe.checks.truth
+    # Where a file has that truth, or all that there is, folders are those that a user likes.
+    owner, files_of_truth = owner_of_y(recipe), recipe.checks.truth
+    labelled = owner not in files_of_truth if owner else not files_of_truth
     y = _classes(recipe, path, files) if where.startswith("[checks]") and labelled else None
     if texts:
         return _of_texts(read_files(recipe, files, f"{path}: {where}"), y, texts, f"{path}: {where}")

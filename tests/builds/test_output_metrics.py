@@ -61,9 +61,9 @@ def held(tmp_path: Path, toolchain_python: Path, runtime_python: Path) -> Held:
 
 
 def images(held: Held) -> np.ndarray:
-    """Return the images that are shown, uint8 [N, 64, 64, 1]; write them as a folder, and black ones to calibrate on."""
+    """Return the images that are shown, uint8 [N, 64, 64, 1]; write them as a folder, and black ones for int8."""
     with np.load(held.folder / "shown.npz") as archive:
-        pixels = archive["image"]
+        pixels: np.ndarray = archive["image"]
     (held.folder / "held" / "more").mkdir(parents=True)
     for index, image in enumerate(pixels):
         Image.fromarray(image[..., 0]).save(held.folder / "held" / names(len(pixels))[index])
@@ -112,7 +112,7 @@ def test_boxes_are_gated_by_map(held: Held) -> None:
     assert found.before is not None and found.before > 0.3, found
     assert found.samples == 12 and found.low is not None and found.high is not None
     assert found.low <= found.before - (found.after or 0) <= found.high
-    np.savez(held.folder / "held.npz", image=pixels, **{"y/found": rows_of_boxes(held, len(pixels))})
+    np.savez(held.folder / "held.npz", image=pixels, **{"y/found": rows_of_boxes(held, len(pixels))})  # type: ignore[arg-type]
     # 64 pixels and a score below 1 in 256 steps: a score is 0, 0.25 and so on, and the best boxes are not first.
     words = "max_drop of mAP@[.5:.95] (found) is"
     said = held.refused(HEADS["yolo"], "data = 'held.npz'\n" + BOXES, INT8, words)
