@@ -73,8 +73,8 @@ def with_metrics(
 ) -> tuple[OutputMeasure, ...]:
     """Return the measures of outputs with their metrics.
 
-    evaluated, predictions: as kit.build.metrics.measure has them, [N, ...] by name. Raises RecipeError where the truth
-    does not fit an output.
+    evaluated, predictions: as kit.build.metrics.measure has them, raw [N, ...] by name. Raises RecipeError where the
+    truth does not fit an output.
     """
     entries = {entry.name: entry for entry in parts.signature.outputs}
     requests = {request.name: request for request in parts.recipe.outputs}

@@ -88,7 +88,7 @@ def owner_of_y(recipe: Recipe) -> str | None:
 
 
 def split_truth(recipe: Recipe, arrays: dict[str, np.ndarray], where: str) -> dict[str, OutputTruth]:
-    """Take the arrays y/<output> [N, ...] out of a data file's, and return them by output.
+    """Take the arrays y/<output> [N, ...], in their own dtype, out of a data file's, and return them by output.
 
     Raises RecipeError for an output that has no table; a signature of the model may be called y.
     """
@@ -200,10 +200,10 @@ def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequenc
     where = f"{path}: [checks.truth] {output.name}"
     try:
         raw = json.loads(_text(path, where))
-        images = {int(image["id"]): image for image in raw["images"]}
-        sizes = {number: (int(image["width"]), int(image["height"])) for number, image in images.items()}
+        files = {int(image["id"]): str(image.get("file_name", "")) for image in raw["images"]}
+        sizes = {int(image["id"]): (int(image["width"]), int(image["height"])) for image in raw["images"]}
         classes = _categories(recipe, output, raw["categories"], where)
-        boxes: dict[int, list[list[float]]] = {number: [] for number in images}
+        boxes: dict[int, list[list[float]]] = {number: [] for number in files}
         for annotation in raw["annotations"]:
             number, category = int(annotation["image_id"]), int(annotation["category_id"])
             if number not in boxes or category not in classes:
@@ -217,7 +217,7 @@ def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequenc
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{where}: it is no COCO JSON: {type(error).__name__}: {error}", _COCO) from error
     found = []
-    for number in _images(images, count, names, where):
+    for number in _images(files, count, names, where):
         rows = np.array(boxes[number], np.float64).reshape(-1, 6)
         if not np.isfinite(rows).all() or min(sizes[number]) < 1:
             raise RecipeError(f"{where}: image {number} has a size or a box that is none", _COCO)
@@ -240,10 +240,10 @@ def _categories(recipe: Recipe, output: Output, raw: Sequence[Any], where: str) 
     return {number: labels.index(name) for number, name in named.items()}
 
 
-def _images(images: Mapping[int, Mapping[str, Any]], count: int, names: Sequence[str], where: str) -> Sequence[int]:
-    """Return the image's id of each sample: by file_name, or by row where the data is no folder of images."""
+def _images(files: Mapping[int, str], count: int, names: Sequence[str], where: str) -> Sequence[int]:
+    """Return the image's id of each sample: by its file, or by row where the data is no folder of images."""
     if names:
-        by_name = {str(image.get("file_name", "")): number for number, image in images.items()}
+        by_name = {file: number for number, file in files.items()}
         missing = next((name for name in names if name not in by_name), None)
         if missing is None:
             return [by_name[name] for name in names]
@@ -251,7 +251,7 @@ def _images(images: Mapping[int, Mapping[str, Any]], count: int, names: Sequence
             f"{where}: no image of it has the file_name {missing!r}",
             "list every image of the data, by its path relative to the folder",
         )
-    missing_row = next((row for row in range(count) if row not in images), None)
+    missing_row = next((row for row in range(count) if row not in files), None)
     if missing_row is None:
         return range(count)
     raise RecipeError(

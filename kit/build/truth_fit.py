@@ -150,5 +150,6 @@ def _numbers(truth: OutputTruth, rows: np.ndarray, classes: int | None) -> np.nd
 
 
 def _values(truth: OutputTruth) -> np.ndarray:
+    """Return an array of truth, [N, ...] in its own dtype."""
     assert truth.values is not None
     return truth.values

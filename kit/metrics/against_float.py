@@ -14,9 +14,9 @@ EXACT = 200.0  # dB: beyond what float32 can hold, for outputs that are the same
 
 
 def measure(name: str, exact: np.ndarray, got: np.ndarray) -> float:
-    """Return a metric of the float model's outputs and the file's; agreement is of classes, int64 [N, ...].
+    """Return a metric of exact, the float model's outputs, and of got, the file's: float32 [N, ...] each.
 
-    Raises UndefinedError.
+    agreement is of classes, int64 [N, ...]. Raises UndefinedError.
     """
     refuse_broken(exact)
     refuse_broken(got)
@@ -24,7 +24,7 @@ def measure(name: str, exact: np.ndarray, got: np.ndarray) -> float:
 
 
 def agreement(exact: np.ndarray, got: np.ndarray) -> float:
-    """Return the share of equal classes, of int64 [N, ...] each, as accuracy_score does."""
+    """Return the share of equal classes, as accuracy_score does. exact, got: int64 [N, ...]."""
     import numpy as np
 
     return float(np.mean(exact == got))
@@ -33,7 +33,7 @@ def agreement(exact: np.ndarray, got: np.ndarray) -> float:
 def snr(exact: np.ndarray, got: np.ndarray) -> float:
     """Return the signal-to-noise ratio in dB: 10 log10(sum of exact^2 / sum of (got - exact)^2), at most 200.
 
-    Of float32 of one shape each. Raises UndefinedError where the float output is 0 everywhere and the file's is not.
+    exact, got: float32 of one shape. Raises UndefinedError where exact is 0 everywhere and got is not.
     """
     import numpy as np
 
@@ -47,9 +47,9 @@ def snr(exact: np.ndarray, got: np.ndarray) -> float:
 
 
 def max_error(exact: np.ndarray, got: np.ndarray) -> float:
-    """Return the largest absolute difference in standard deviations of exact, of float32 of one shape each.
+    """Return the largest absolute difference in standard deviations of exact.
 
-    Raises UndefinedError where exact is constant and got is not the same.
+    exact, got: float32 of one shape. Raises UndefinedError where exact is constant and got is not the same.
     """
     import numpy as np
 
@@ -63,7 +63,7 @@ def max_error(exact: np.ndarray, got: np.ndarray) -> float:
 
 
 def cosine(exact: np.ndarray, got: np.ndarray) -> float:
-    """Return the mean cosine of the samples' vectors, of float32 [N, ...] each; with a vector of zeros it is 0."""
+    """Return the mean cosine of the samples' vectors; with one of zeros it is 0. exact, got: float32 [N, ...]."""
     import numpy as np
 
     from kit.shared.postprocess import cosine as of_two

@@ -23,7 +23,10 @@ OFF = 0.05  # by how much the probabilities of a sample may miss 1: eight bits a
 
 
 def scorer(name: str, k: int, truth: np.ndarray, scores: np.ndarray) -> Scorer:
-    """Return a metric's scorer; k is of top_k alone. truth, scores: as above."""
+    """Return a metric's scorer; k is of top_k alone.
+
+    truth: int64 [N] or [N, positions]; scores: float32 [N, C] or [N, positions, C].
+    """
     count = scores.shape[-1]
 
     def measure(rows: Rows) -> float:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def scorer(k: int, truth: np.ndarray, vectors: np.ndarray) -> Scorer:
-    """Return the scorer of identities, [N] of any dtype, and vectors, float32 [N, D]: nearest is by cosine.
+    """Return the scorer of truth, identities [N] of any dtype, and vectors, float32 [N, D]: nearest is by cosine.
 
     A sample whose identity no other one has is no query; it stays among those that are found.
     """

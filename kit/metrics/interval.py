@@ -31,7 +31,7 @@ def interval(before: Scorer, after: Scorer, difference: float) -> tuple[float, f
 
 
 def paired_shares(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:
-    """Return the interval of the difference of two shares of the same samples, bool [n] each: Agresti and Min."""
+    """Return the interval of the difference of two shares: Agresti and Min. before, after: bool [n], what is right."""
     import numpy as np
 
     lost = int(np.count_nonzero(before & ~after)) + 0.5

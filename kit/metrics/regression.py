@@ -1,6 +1,6 @@
 """Metrics of numbers against true ones. Definitions and numbers are scikit-learn's and scipy's.
 
-Truth and outputs are float32 or float64 [N, D]; D values a sample are D targets, and a metric is the mean over them.
+D values a sample are D targets, and a metric is the mean over them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def scorer(name: str, truth: np.ndarray, outputs: np.ndarray) -> Scorer:
-    """Return a metric's scorer. truth, outputs: as above."""
+    """Return a metric's scorer. truth, outputs: float32 or float64 [N, D]."""
 
     def measure(rows: Rows) -> float:
         """Return the value of these samples. Raises UndefinedError."""
@@ -28,21 +28,21 @@ def scorer(name: str, truth: np.ndarray, outputs: np.ndarray) -> Scorer:
 
 
 def mae(truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the mean absolute error, of float [n, D] each."""
+    """Return the mean absolute error. truth, outputs: float32 or float64 [n, D]."""
     from sklearn.metrics import mean_absolute_error
 
     return float(mean_absolute_error(truth, outputs))
 
 
 def rmse(truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the root of the mean squared error of each target, and the mean of those, of float [n, D] each."""
+    """Return the mean over targets of the root of the mean squared error. truth, outputs: float32 or float64 [n, D]."""
     from sklearn.metrics import root_mean_squared_error
 
     return float(root_mean_squared_error(truth, outputs))
 
 
 def r2(truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return 1 - squared errors / squared distances from the mean, of float [n, D] each.
+    """Return 1 - squared errors / squared distances from the mean. truth, outputs: float32 or float64 [n, D].
 
     Of a constant target 1 where all is exact, else 0, as scikit-learn has it. Raises UndefinedError for one sample.
     """
@@ -54,21 +54,30 @@ def r2(truth: np.ndarray, outputs: np.ndarray) -> float:
 
 
 def pearson(truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return Pearson's correlation, of float [n, D] each; 0 for a constant output. Raises as _correlation does."""
+    """Return Pearson's correlation, 0 for a constant output. truth, outputs: float32 or float64 [n, D].
+
+    Raises UndefinedError where no target varies.
+    """
     from scipy.stats import pearsonr
 
     return _correlation(pearsonr, truth, outputs)
 
 
 def spearman(truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return Spearman's correlation, of float [n, D] each: equal values share their mean rank."""
+    """Return Spearman's correlation: equal values share their mean rank. truth, outputs: float32 or float64 [n, D].
+
+    Raises UndefinedError where no target varies.
+    """
     from scipy.stats import spearmanr
 
     return _correlation(spearmanr, truth, outputs)
 
 
 def _correlation(function: Any, truth: np.ndarray, outputs: np.ndarray) -> float:
-    """Return the mean over targets that vary, of float [n, D] each. Raises UndefinedError where none does."""
+    """Return the mean over targets that vary. truth, outputs: float32 or float64 [n, D].
+
+    Raises UndefinedError where none does.
+    """
     import numpy as np
 
     varied = [column for column in range(truth.shape[1]) if len(truth) > 1 and np.ptp(truth[:, column]) > 0]

@@ -45,7 +45,7 @@ class MetricMeasure:
 
 
 def refuse_broken(values: Any) -> None:
-    """Raise UndefinedError for outputs of any shape that hold NaN or infinity."""
+    """Raise UndefinedError for outputs of any shape and dtype that hold NaN or infinity."""
     import numpy as np
 
     if not np.isfinite(values).all():

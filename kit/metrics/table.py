@@ -65,6 +65,12 @@ METRICS: dict[str, Metric] = {
     "snr": Metric("SNR in dB", ALL, "numpy", against="float"),
     "max_error": Metric("largest error / spread", ALL, "numpy", higher=False, against="float"),
 }
+# From 0 to 1, and better the higher: these are percentages in a table of versions.
+SHARES = tuple(
+    name
+    for name, metric in METRICS.items()
+    if metric.against == "truth" and metric.higher and metric.kinds != ("tensor",)
+)
 # What is measured of an output with truth that the recipe asks nothing of.
 DEFAULTS: dict[str, tuple[str, ...]] = {
     "classes": ("accuracy",),

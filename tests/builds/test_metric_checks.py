@@ -217,20 +217,20 @@ def test_map_counts_boxes_below_the_threshold_of_the_app() -> None:
 
 
 def test_masks_are_compared_in_the_frame_and_what_was_not_seen_is_not_counted(tmp_path: Path) -> None:
-    picture = np.zeros((100, 200), np.uint8)
-    picture[:, 100:] = 1
-    picture[:, :50] = 255
-    Image.fromarray(picture).save(tmp_path / "a.png")
+    drawing = np.zeros((100, 200), np.uint8)
+    drawing[:, 100:] = 1
+    drawing[:, :50] = 255
+    Image.fromarray(drawing).save(tmp_path / "a.png")
     truth = OutputTruth("t", masks=(tmp_path / "a.png",))
     seen = np.zeros((1, 10, 10, 2), np.float32)
     seen[..., :5, 0], seen[..., 5:, 1] = 1, 1
     request = Output(name="y", kind="mask")
     _, found = measured(request, {"y": (seen, seen)}, truth, resize="crop", framed=True)
     assert found.metrics[0].after == 1.0
-    _, found = measured(request, {"y": (seen, 1 - seen)}, given(picture[None, :, 50:150].repeat(1, 0)))
+    _, found = measured(request, {"y": (seen, 1 - seen)}, given(drawing[None, :, 50:150].repeat(1, 0)))
     assert (found.metrics[0].before, found.metrics[0].after) == (1.0, 0.0), "another size is the same place"
     single = np.zeros((1, 10, 10), np.float32)
     single[..., 5:] = 0.6
-    white = np.where(picture[None, :, 50:150] == 1, 255, 0)
+    white = np.where(drawing[None, :, 50:150] == 1, 255, 0)
     _, found = measured(request, {"y": (single, single)}, given(white))
     assert found.metrics[0].after == 1.0, "255 is class 1 of one channel"

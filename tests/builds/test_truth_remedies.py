@@ -287,7 +287,7 @@ def numbers(truth: OutputTruth) -> Any:
     return truth_fit.numbers(truth, (3, 2)).tolist()
 
 
-def people(truth: OutputTruth) -> Any:
+def named(truth: OutputTruth) -> Any:
     """Fit identities to three samples."""
     return truth_fit.identities(truth, 3).tolist()
 
@@ -338,7 +338,7 @@ FIXED: dict[str, tuple[Callable[[OutputTruth], Any], Any, str, str, Any, Any]] =
         [[1, 2]] * 3,
     ),
     "identities of two columns": (
-        people,
+        named,
         [[1, 2]] * 3,
         "has shape [3, 2] for 3 samples",
         "give one identity a sample: a number",

@@ -295,7 +295,7 @@ def test_without_boxes_there_is_no_map_and_without_finds_it_is_zero() -> None:
 # ---------------------------------------------------------------- embeddings
 
 
-def people(count: int) -> tuple[np.ndarray, np.ndarray]:
+def crowds(count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return identities, int64 [N], and vectors near those of their own, float32 [N, 8]."""
     truth = rng().integers(0, count // 4, count)
     centers = rng().normal(size=(count, 8))
@@ -304,7 +304,7 @@ def people(count: int) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize("k", [1, 3])
 def test_recall_at_k_is_counted_by_hand(k: int) -> None:
-    truth, vectors = people(80)
+    truth, vectors = crowds(80)
     likeness = cosine_similarity(vectors)
     np.fill_diagonal(likeness, -np.inf)
     right = [
