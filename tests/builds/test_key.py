@@ -28,7 +28,14 @@ labels = "labels.txt"
 data = "test.npz"
 truth = { digit = "truth.csv" }
 """
-FILES = {"truth.csv": "digit\n1\n", "m.keras": "model", "photos/a.png": "a", "photos/b.png": "b", "labels.txt": "cat\ndog\n", "test.npz": "data"}
+FILES = {
+    "truth.csv": "digit\n1\n",
+    "m.keras": "model",
+    "photos/a.png": "a",
+    "photos/b.png": "b",
+    "labels.txt": "cat\ndog\n",
+    "test.npz": "data",
+}
 
 
 @pytest.fixture

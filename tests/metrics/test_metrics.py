@@ -17,7 +17,7 @@ from pycocotools.cocoeval import COCOeval
 from sklearn.metrics.pairwise import cosine_similarity
 
 from kit.metrics import against_float, boxes, classes, embeddings, masks, regression
-from kit.metrics.interval import FEWEST, MOST, interval, paired_shares, resamples
+from kit.metrics.interval import FEWEST, MOST, interval, paired_shares, resamples, student
 from kit.metrics.scorer import Scorer, UndefinedError
 from kit.metrics.table import DEFAULTS, METRICS, MetricName
 
@@ -391,6 +391,8 @@ def test_the_bootstrap_has_the_deviation_that_theory_has() -> None:
 
 def test_resamples_are_fewer_of_more_data_and_those_without_a_value_do_not_count() -> None:
     assert (resamples(1), resamples(50_000), resamples(10**9)) == (MOST, 80, FEWEST)
+    for freedom in (9, 39, 399):
+        assert student(freedom) == pytest.approx(scipy.stats.t.ppf(0.975, freedom), rel=2e-3)
 
     def never(rows: np.ndarray | None) -> float:
         """Return a value of all samples, and none of some."""
