@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import subprocess
+import sys
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -15,6 +17,7 @@ import sklearn.metrics as sk
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from sklearn.metrics.pairwise import cosine_similarity
+from worlds import ROOT
 
 from kit.metrics import against_float, boxes, classes, embeddings, masks, regression
 from kit.metrics.interval import FEWEST, MOST, interval, paired_shares, resamples, student
@@ -402,3 +405,20 @@ def test_resamples_are_fewer_of_more_data_and_those_without_a_value_do_not_count
 
     scorer = Scorer(100, never, 100)
     assert interval(scorer, scorer, 0.0) is None
+
+
+LIGHT = """
+import sys
+import numpy as np
+import kit.build.output_metrics, kit.build.truth_fit, kit.recipe.load
+from kit.metrics import against_float, boxes, classes, embeddings, masks, regression
+truth, scores = np.arange(20) % 3, np.eye(3, dtype=np.float32)[np.arange(20) % 3]
+assert classes.scorer("accuracy", 1, truth, scores).value(None) == 1.0
+assert against_float.measure("agreement", truth, truth) == 1.0
+print(sorted({"sklearn", "scipy", "pycocotools"} & set(sys.modules)))
+"""
+
+
+def test_libraries_are_loaded_for_metrics_that_need_them_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
