@@ -128,7 +128,7 @@ def _packed(path: Path) -> bytes:
     with Image.open(path) as image:
         red, green, blue = np.moveaxis(np.asarray(image).astype(np.uint32), -1, 0)
     colors = np.uint32(255) << 24 | red << 16 | green << 8 | blue
-    return np.array(colors.shape[::-1], ">i4").tobytes() + colors.astype(">u4").tobytes()
+    return bytes(np.array(colors.shape[::-1], ">i4").tobytes()) + bytes(colors.astype(">u4").tobytes())
 
 
 def _on_the_jvm(folder: Path, bundle: Path, api: Api) -> list[str]:
