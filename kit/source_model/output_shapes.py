@@ -68,7 +68,7 @@ def _given(nodes: Any) -> Shape | None:
         return None
 
 
-def _numbers(values: Any) -> Shape | None:
-    if isinstance(values, list) and values and all(type(value) is int for value in values):
-        return tuple(values)
+def _numbers(sizes: Any) -> Shape | None:
+    if isinstance(sizes, list) and sizes and all(type(size) is int for size in sizes):
+        return tuple(sizes)
     return None
