@@ -104,8 +104,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
 def _read(plan: Plan, folder: Path) -> Data:
     """Read the recipe's data, what is large of it into folder. Raises RecipeError where it does not fit the model."""
     recipe = plan.recipe
-    calibration = representative(recipe, plan.sources[0], folder, plan.texts)
-    evaluation = test_data(recipe, plan.sources[0], folder, plan.texts)
+    calibration = representative(recipe, plan.sources[0], folder, plan.raw_inputs)
+    evaluation = test_data(recipe, plan.sources[0], folder, plan.raw_inputs)
     refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
     refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
     return Data(calibration, evaluation)

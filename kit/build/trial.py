@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kit.build.checks import judge, notes, refuse_other_runtime
-from kit.build.golden import golden_vectors, is_of_worker, texts_of_vectors
+from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
 from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
@@ -53,7 +53,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
-    golden = golden_vectors(result, made, vectors) | texts_of_vectors(made, parts.samples, parts.plan.texts)
+    golden = golden_vectors(result, made, vectors)
+    golden |= raw_of_vectors(result, made, parts.samples, parts.plan.raw_inputs)
     return Judged(runtime, golden, there, verdicts, remarks, weights), predictions
 
 

@@ -62,7 +62,7 @@ class Parts:
         samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
         """
         forms = read_forms(plan.recipe, result, plan.labels, plan.anchors)
-        signature = signature_of(plan.recipe, result, plan.labels, forms, plan.texts)
+        signature = signature_of(plan.recipe, result, plan.labels, forms, plan.raw_inputs)
         made = (job.out / MODEL).read_bytes()
         model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
         return Parts(plan, result, job, model, samples, signature, forms.notes)
@@ -89,8 +89,8 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
         bundle.labels(file).write_bytes(content)
     for anchors in parts.plan.anchors.values():
         (bundle.assets / anchors.file).write_bytes(anchors.content)
-    for text in parts.plan.texts.values():
-        (bundle.assets / text.file).write_bytes(text.content)
+    for file, content in parts.plan.raw_inputs.files.items():
+        (bundle.assets / file).write_bytes(content)
     bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
     write_harness(bundle.harness.parent, harness_files(bundle.id, parts.recipe.android.runtime, __version__))
     bundle.requirements.write_text(parts.plan.runtime_lock.text, "utf-8", newline="\n")

@@ -123,8 +123,8 @@ class Quantize(Table):
     )
     representative: Name | None = Field(
         default=None,
-        description="calibration data: .npz by input name, or a folder of images; int8 needs it, but for a model "
-        "whose ranges quantization-aware training learned",
+        description="calibration data: .npz by input name, or a folder of images or .wav files; int8 needs it, but for "
+        "a model whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
     fused_lstm: bool = Field(
@@ -147,7 +147,7 @@ class Input(Table):
 
     name: Name = Field(description="the name in the file, in the data and in the app")
     source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
-    kind: Literal["image", "tensor", "text"] = "tensor"
+    kind: Literal["image", "tensor", "text", "audio"] = "tensor"
     description: Name | None = Field(default=None, description="a sentence on what goes in, for the model's metadata")
     shape: list[OpenAxis] | None = Field(
         default=None,
@@ -187,6 +187,19 @@ class Input(Table):
         "or one value for all channels (default: black)",
     )
 
+    rate: int | None = Field(
+        default=None, ge=1000, le=768_000, description="audio: samples a second that the model was trained with"
+    )
+    window: int | None = Field(
+        default=None, ge=1, le=1 << 26, description="audio: samples that a call takes (default: the model's shape)"
+    )
+    hop: int | None = Field(
+        default=None,
+        ge=1,
+        le=1 << 26,
+        description="audio: samples from one call of a stream to the next (default: half of a window)",
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.shape is not None and 0 in self.shape:
@@ -198,6 +211,7 @@ class Input(Table):
             for key in ("mean", "std", "double_normalization", "color", "resize", "pad_color"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
+        self._check_audio()
         if self.pad_color and self.resize != "letterbox":
             raise ValueError(f"pad_color of input '{self.name}' is for resize 'letterbox'")
         if any(abs(value) < 1e-6 for value in self.std):
@@ -207,6 +221,18 @@ class Input(Table):
                 f"mean has {len(self.mean)} values and std {len(self.std)}: give one for each channel, or one"
             )
         return self
+
+    def _check_audio(self) -> None:
+        if self.kind == "audio":
+            if self.rate is None:
+                raise ValueError(f"input '{self.name}' is an 'audio' without a rate: give rate = 16000, say")
+            if self.dtype or self.range:
+                key = "dtype" if self.dtype else "range"
+                raise ValueError(f"'{key}' of input '{self.name}' is for kind 'tensor': sound is between -1 and 1")
+            return
+        for key in ("rate", "window", "hop"):
+            if getattr(self, key):
+                raise ValueError(f"'{key}' is for kind 'audio', and input '{self.name}' is a '{self.kind}'")
 
     def _check_sizes(self) -> None:
         axes = (self.shape or []).count(DYNAMIC)

@@ -16,6 +16,7 @@ from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure, measure
 from kit.build.output_metrics import with_metrics
 from kit.build.plan import Plan
+from kit.build.raw_inputs import RawInputs
 from kit.build.truth import OutputTruth, TrueBoxes
 from kit.build.write_bundle import Parts
 from kit.engine import JobFolder
@@ -54,7 +55,7 @@ def measured(
     runtime = find_runtime(recipe.android.runtime)
     lock = runtime.lock(images=True)
     plan = Plan(recipe, find_toolchain("2.19.1"), "asked", (), None, None, lock, labels, "key")
-    signature = signature_of(recipe, result, labels, read_forms(recipe, result, labels, {}), {})
+    signature = signature_of(recipe, result, labels, read_forms(recipe, result, labels, {}), RawInputs())
     folder = JobFolder(Path(), Path(), Path("log"))
     truths = {} if truth is None else {request.name: truth}
     parts = Parts(plan, result, folder, b"", {}, signature, truths=truths, framed=framed)

@@ -68,6 +68,7 @@ WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
     "shared": "",
+    "shared.audio": "numpy",
     "shared.npz": "numpy",
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
@@ -75,6 +76,7 @@ LIBRARIES = {
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
     "metrics.table": "",  # the recipe's words: read on every command with a recipe
+    "shared.wav": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker

@@ -239,6 +239,17 @@ def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
         ("[[inputs]]\nname = 'x'\ncolor = 'rgb'\n", "'color' is for kind 'image'"),
         ("[[inputs]]\nname = 'x'\nkind = 'tensor'\nresize = 'crop'\n", "'resize' is for kind 'image'"),
         ("[[inputs]]\nname = 'x'\npad_color = [0]\n", "'pad_color' is for kind 'image'"),
+        ("[[inputs]]\nname = 'x'\nrate = 16000\n", "'rate' is for kind 'audio', and input 'x' is a 'tensor'"),
+        (IMAGE + "hop = 9\n", "'hop' is for kind 'audio', and input 'image' is a 'image'"),
+        ("[[inputs]]\nname = 'x'\nkind = 'audio'\n", "input 'x' is an 'audio' without a rate: give rate = 16000"),
+        (
+            "[[inputs]]\nname = 'x'\nkind = 'audio'\nrate = 8000\nrange = [0, 1]\n",
+            "'range' of input 'x' is for kind 'tensor': sound is between -1 and 1",
+        ),
+        (
+            "[[inputs]]\nname = 'x'\nkind = 'audio'\nrate = 8000\ndtype = 'int32'\n",
+            "'dtype' of input 'x' is for kind 'tensor'",
+        ),
         (IMAGE + "pad_color = [114]\n", "pad_color of input 'image' is for resize 'letterbox'"),
         (IMAGE + "mean = [0.0]\nstd = [0.0]\n", "std must not be 0"),
         (IMAGE + "mean = [0.0]\nstd = [1e-50]\n", "std must not be 0"),
@@ -387,6 +398,7 @@ BOXES = {
     "anchors": "'anchors.npy'",
     "variances": "[0.1, 0.1, 0.2, 0.2]",
 }
+SOUND = {"name": "'waveform'", "kind": "'audio'", "rate": "16000", "window": "16000", "hop": "160"}
 ANY_TEXT = {
     ("model", "description"),
     ("model", "author"),
@@ -435,9 +447,13 @@ def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Pa
     assert recipe.inputs[0].std == [255.0]
     assert read(tmp_path, MODEL + toml({"outputs": BOXES})).outputs[0].most == 9
     keys = {name: set(table) for name, table in WHOLE.items()}
-    assert keys | {"outputs": keys["outputs"] | set(BOXES), "checks.metrics": set(METRIC)} == {
-        name: set(table.model_fields) for name, table in TABLES.items()
+    assert read(tmp_path, MODEL + toml({"inputs": SOUND})).inputs[0].hop == 160
+    more = {
+        "outputs": keys["outputs"] | set(BOXES),
+        "inputs": keys["inputs"] | set(SOUND),
+        "checks.metrics": set(METRIC),
     }
+    assert keys | more == {name: set(table.model_fields) for name, table in TABLES.items()}
 
 
 @pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in WHOLE.items() for key in keys])
@@ -475,6 +491,17 @@ def test_a_value_of_the_wrong_kind_for_boxes_is_refused(tmp_path: Path, key: str
         else:
             message = refusal(tmp_path, text).message
             assert re.search(rf"\[outputs\]\] number 1 {key}", message) or "huge" in kind, f"{kind}: {message}"
+
+
+@pytest.mark.parametrize("key", SOUND)
+def test_a_value_of_the_wrong_kind_for_sound_is_refused(tmp_path: Path, key: str) -> None:
+    for kind, value in VALUES.items():
+        text = MODEL + toml({"inputs": SOUND | {key: value}})
+        if ("inputs", key, kind) in RIGHT or (key in {"window", "hop"} and kind == "whole number"):
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[inputs\]\] number 1 {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
 @pytest.mark.parametrize("table", WHOLE)

@@ -250,6 +250,20 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_refusals.py::test_a_model_that_crashes_its_process_names_the_cause_and_the_log": (
         "replace <layer> in the model, and save it again",
     ),
+    "builds/test_audio_inputs.py::test_a_file_that_takes_something_else_than_sound_is_refused": (
+        "give shape = <list>, and leave window out",
+        'use kind = "tensor": this model takes the samples ...',
+    ),
+    "builds/test_audio_inputs.py::test_a_place_without_sounds_says_what_belongs_there": (
+        "give a .npz file or a folder of .wav files",
+    ),
+    "builds/test_audio_inputs.py::test_arrays_that_are_no_sounds_are_refused": ("save PCM as int16, or floats ...",),
+    "builds/test_audio_inputs.py::test_files_that_are_no_sounds_are_refused_by_name": ("convert it: ffmpeg ...",),
+    "builds/test_audio_inputs.py::test_what_is_no_window_is_refused_and_taken_after_the_next_step": (
+        "add window = 16000: samples, not seconds",
+        "give a hop from 1 to <window>",
+        "leave window out",
+    ),
     "builds/test_text_inputs.py::test_a_saved_model_has_no_layers_to_read": ("save the model as .keras: ...",),
     "builds/test_text_inputs.py::test_arrays_that_are_no_row_of_texts_are_refused": (
         "save texts as an array [N]: ...",
