@@ -20,9 +20,11 @@ from kit.build.audio_samples import SUFFIX, read_folder
 from kit.build.image_input import image_entry
 from kit.build.raw_inputs import RawInputs
 from kit.build.text_samples import FILES, read_files, read_texts
+from kit.build.truth import PREFIX, OutputTruth, owner_of_y, read_truth, split_truth
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.files import FULL, temporary_full
+from kit.metrics.table import METRICS
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
@@ -47,9 +49,11 @@ class Samples:
     y: np.ndarray | None = None
     # By input name: the texts that ids are made of, str [N]; sounds, as pack_sounds has them.
     said: Arrays = field(default_factory=dict)
+    truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # by output, but for y
+    names: tuple[str, ...] = ()  # of image files, relative to the folder of the data
 
     def take(self, rows: Sequence[int]) -> Samples:
-        """Return the samples of these rows."""
+        """Return the samples of these rows, to calibrate with or to keep: without what is true of outputs."""
         index = list(rows)
         if index == list(range(len(self))):
             return self
@@ -95,12 +99,31 @@ def test_data(recipe: Recipe, model: ModelFile, folder: Path, raw: RawInputs = N
     """Return all of the checks' samples, with y where the data has it. folder: as in representative."""
     name = recipe.checks.data
     samples = _read(recipe, recipe.file(name), "[checks] data", model, folder, raw) if name else None
-    if samples and samples.y is None and recipe.checks.max_drop is not None:
+    if samples is None:
+        return None
+    truths = dict(samples.truths) | read_truth(recipe, len(samples), samples.names)
+    owner = owner_of_y(recipe)
+    if samples.y is not None and owner is not None:
+        truths = {owner: OutputTruth("checks data: y", samples.y)} | truths
+    kinds = {output.name: output.kind for output in recipe.outputs}
+    if recipe.checks.max_drop is not None and "classes" not in {kinds[name] for name in truths}:
         raise RecipeError(
             f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
             "add y: one class number for each sample",
         )
-    return samples
+    _refuse_without_truth(recipe, truths)
+    return replace(samples, truths=truths)
+
+
+def _refuse_without_truth(recipe: Recipe, truths: Mapping[str, OutputTruth]) -> None:
+    """Refuse a metric that needs truth where there is none. Raises RecipeError."""
+    for check in recipe.checks.metrics:
+        if METRICS[check.metric].against == "truth" and check.output not in truths:
+            raise RecipeError(
+                f"[[checks.metrics]] '{check.metric}' of output '{check.output}' needs its truth, and "
+                f"{recipe.file(str(recipe.checks.data))} has none",
+                f"add the array y/{check.output} to the .npz, or name a file: [checks.truth]",
+            )
 
 
 def _choice(available: int, wanted: int) -> list[int]:
@@ -148,7 +171,7 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, raw: RawInpu
                 f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",
                 "save one sample a row",
             )
-    if not arrays.keys() - {"y"}:
+    if not [name for name in arrays if name != "y" and not name.startswith(PREFIX)]:
         raise RecipeError(
             f"{path}: {where}: it holds no inputs",
             "save one array [N, ...] for each input, by the input's name",
@@ -160,8 +183,8 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, raw: RawInpu
             f"{path}: {where}: the arrays need the same number of samples, at least one: {reported}",
             "save one sample a row",
         )
-    y = arrays.pop("y", None)
-    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said)
+    y, truths = arrays.pop("y", None), split_truth(recipe, arrays, f"{path}: {where}")
+    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said, truths=truths)
 
 
 def read_arrays(path: Path, where: str, folder: Path | None = None) -> Arrays:
@@ -277,15 +300,19 @@ def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folde
         raise RecipeError(f"{place}: no {what} in that folder", f"put {', '.join(sorted(suffixes))} files there")
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
-    y = _classes(recipe, path, files) if where.startswith("[checks]") else None
+    # Where a file has that truth, or all that there is, folders are those that a user likes.
+    owner, files_of_truth = owner_of_y(recipe), recipe.checks.truth
+    labelled = owner not in files_of_truth if owner else not files_of_truth
+    y = _classes(recipe, path, files) if where.startswith("[checks]") and labelled else None
+    names = tuple(file.relative_to(path).as_posix() for file in files)
     if tensor is None:
         if what == "sounds":
             made, said = read_folder(recipe, files, raw.audio, place)
         else:
             made, said = raw.with_values(read_files(recipe, files, place), place)
-        return Samples(made, y, said)
+        return Samples(made, y, said, names=names)
     images = _load(files, tensor, _shape(tensor, model, where), folder)
-    return _checked(recipe, {tensor.name: images}, y, place)
+    return replace(_checked(recipe, {tensor.name: images}, y, place), names=names)
 
 
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int], folder: Path) -> np.ndarray:

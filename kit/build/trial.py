@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kit.build.checks import judge, notes, refuse_other_runtime
 from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
+from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
 from kit.emulation.run import runtime_outputs
@@ -34,9 +35,9 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     Raises RecipeError where y does not fit, CheckError where the runtime cannot run the model or computes something
     else from it than TensorFlow does.
     """
-    recipe, result = parts.recipe, parts.result
+    recipe, result, truths = parts.recipe, parts.result, parts.truths
     evaluated, made = made_arrays(parts.job.out / EVALUATED, without="input/"), made_arrays(parts.job.out / GOLDEN)
-    here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
+    here = measure(recipe, result.signature, evaluated, evaluated, result.drawn, truths)
     runtime = find_runtime(recipe.android.runtime).name
     if is_of_worker(recipe, result):
         there, predictions, vectors = here, evaluated, made
@@ -46,8 +47,9 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
         if not result.kept:
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
-        there = measure(recipe, result.signature, evaluated, predictions, result.drawn)
+        there = measure(recipe, result.signature, evaluated, predictions, result.drawn, truths)
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
+    there = with_metrics(parts, evaluated, predictions, there)
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))

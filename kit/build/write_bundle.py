@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from kit.build.bundle_signature import label_files, read_forms, signature_of
 from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
+from kit.build.truth import OutputTruth
 from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
 from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
@@ -46,6 +47,8 @@ class Parts:
     samples: Mapping[str, np.ndarray]
     signature: BundleSignature
     notes: tuple[str, ...] = ()  # on outputs that the recipe says too little of
+    truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # of the samples that it is checked on, by output
+    framed: bool = False  # these samples are image files, which the model sees a part of
 
     @property
     def recipe(self) -> Recipe:

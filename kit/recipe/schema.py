@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
+from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
-from kit.recipe.table import DYNAMIC, Axis, Fraction, Name, OpenAxis, Pixel, Table
+from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Io = Literal["float32", "uint8", "int8"]
@@ -286,30 +287,6 @@ class Android(Table):
     )
 
 
-class Checks(Table):
-    """What the converted model must reach; a build that does not is refused."""
-
-    data: Name | None = Field(
-        default=None,
-        description="test data: .npz with inputs by name and y, or a folder with one folder a label",
-    )
-    min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
-    max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
-    min_correlation: float | None = Field(
-        default=None, ge=-1, le=1, description="of every output with the float Keras model's"
-    )
-    max_relative_error: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="of every output: root mean square of the errors, in standard deviations of the float model's",
-    )
-    max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
-    gate: bool = Field(
-        default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
-    )
-
-
 class Recipe(Table):
     """A whole recipe. `load_recipe` makes one from a file."""
 
@@ -363,13 +340,7 @@ class Recipe(Table):
         if self.quantize.fused_lstm and (self.model.streaming or self.variables.keep):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
-        classes = any(tensor.kind == "classes" for tensor in self.outputs)
-        if self.checks.max_drop is not None and not (self.checks.data and classes):
-            raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")
-        if self.checks.min_agreement is not None and not classes:
-            raise ValueError("[checks] min_agreement needs an output of kind 'classes'")
-        if self.checks.min_agreement is not None and not (self.checks.data or self.quantize.representative):
-            raise ValueError("[checks] min_agreement needs data to compare on")
+        self.checks.fits({tensor.name: tensor.kind for tensor in self.outputs}, bool(self.quantize.representative))
         return self
 
 
@@ -382,6 +353,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "variables": Variables,
     "android": Android,
     "checks": Checks,
+    "checks.metrics": MetricCheck,
 }
 
 
