@@ -46,9 +46,10 @@ internal class AudioInput(val rate: Int, val window: Int) {
 
     private fun keep(converter: RateConverter?, made: Int, wanted: Int): Int {
         val from = if (converter == null) block else converted
-        val count = converter?.convert(block, RateConverter.BLOCK, converted) ?: RateConverter.BLOCK
-        from.copyInto(values, made, 0, minOf(count, wanted - made))
-        return made + minOf(count, wanted - made)
+        val count = if (converter == null) RateConverter.BLOCK else converter.convert(block, RateConverter.BLOCK, converted)
+        val kept = minOf(count, wanted - made)
+        from.copyInto(values, made, 0, kept)
+        return made + kept
     }
 
     private fun converterOf(from: Int): RateConverter? {

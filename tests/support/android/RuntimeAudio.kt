@@ -43,24 +43,30 @@ private fun <T> AudioStream<T>.feed(heard: Heard): Int {
     return called
 }
 
+/** Returns what 50 calls make at least: what the JVM itself makes now and then is in some rounds alone. */
+private inline fun bytesOf(call: () -> Unit): Long {
+    val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+    repeat(2000) { call() }
+    var least = Long.MAX_VALUE
+    repeat(5) {
+        val before = threads.currentThreadAllocatedBytes
+        repeat(50) { call() }
+        least = minOf(least, threads.currentThreadAllocatedBytes - before)
+    }
+    return least
+}
+
 /** Prints how many windows a sound in buffers of one size is, and how many bytes these and whole sounds make. */
 private fun measure(heard: Heard) {
-    val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
     val sums = DoubleArray(1)
     val input = AudioInput(heard.target, heard.window)
     val stream = AudioStream(input, heard.rate, heard.channels, heard.hop, { sum, _ -> sums[0] += sum[0] }) { window ->
         sums.also { it[0] = window[0].toDouble() }
     }
-    repeat(2000) { stream.feed(heard.shorts) }
-    val before = threads.currentThreadAllocatedBytes
     var called = 0
-    repeat(50) { called += stream.feed(heard.shorts) }
-    val streamed = threads.currentThreadAllocatedBytes - before
+    val streamed = bytesOf { called += stream.feed(heard.shorts) }
     val whole = AudioInput(heard.target, heard.window)
-    repeat(2000) { whole.load(heard) }
-    val begun = threads.currentThreadAllocatedBytes
-    repeat(50) { whole.load(heard) }
-    println("$called $streamed ${threads.currentThreadAllocatedBytes - begun}")
+    println("$called $streamed ${bytesOf { whole.load(heard) }}")
 }
 
 fun main(arguments: Array<String>) {
