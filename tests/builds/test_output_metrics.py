@@ -200,6 +200,9 @@ def test_classes_are_gated_by_the_metrics_that_the_recipe_names(tmp_path: Path) 
     assert found["auc"].before is not None and found["auc"].before > 0.99
     assert "max_drop of ROC AUC (digit)" in {check.name for check in manifest.checks}
     assert "95 % interval" in done.stdout
+    readme = (tmp_path / "dist" / "digits" / "README.md").read_text("utf-8")
+    assert "On 360 samples, litert:2.3.0; before is the float model" in readme
+    assert "\n- ROC AUC (digit): " in readme and "\n- SNR in dB (digit): " in readme
     path = write_recipe(tmp_path, quantize_representative="'dark.npz'", checks_gate="false")
     path.write_text(path.read_text("utf-8") + asked, "utf-8")
     done = run_kit("build", str(path), "--engine", "local", "--out", str(tmp_path / "dark"))
