@@ -11,12 +11,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.android import measure_frame
+from benchmarks.boxes import box_rows
 from benchmarks.cost.container import container_rows
 from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
@@ -37,13 +38,17 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="inv bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="runs of each command")
     parser.add_argument(
-        "--only", default="*", help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, container ..."
+        "--only",
+        default="*",
+        help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, boxes, container ...",
     )
     options = parser.parse_args(arguments)
-    # The frames need neither models nor a toolchain.
-    lines = [] if options.only == "frames" else measured(options.only, options.rounds)
+    # The frames need neither models nor a toolchain, and the boxes a model of their own.
+    lines = [] if options.only in {"frames", "boxes"} else measured(options.only, options.rounds)
     if fnmatch("frames", options.only):
-        lines += frames(options.rounds)
+        lines += found_tools(lambda: frame_rows(options.rounds))
+    if fnmatch("boxes", options.only):
+        lines += found_tools(boxes)
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -126,10 +131,17 @@ def kotlin(folder: Path) -> list[str]:
     ]
 
 
-def frames(rounds: int) -> list[str]:
-    """Return the rows of the app's pre-processing beside Pillow; none where a tool for it is missing."""
+def boxes() -> list[str]:
+    """Return the rows of the app's boxes beside the model's call."""
+    python = toolchain_venv(find_toolchain(TENSORFLOW), print)
+    with TemporaryDirectory(prefix="dropkit-bench-") as folder:
+        return box_rows(python, TENSORFLOW, MODELS, Path(folder) / "boxes")
+
+
+def found_tools(rows: Callable[[], list[str]]) -> list[str]:
+    """Return rows; none where a tool for them is missing."""
     try:
-        return frame_rows(rounds)
+        return rows()
     except MissingToolError as missing:
         print(f"left out: {missing}")
         return []

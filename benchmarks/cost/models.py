@@ -52,8 +52,21 @@ def encoder_1gb() -> Any:
     return encoder(36)
 
 
+def yolo() -> Any:
+    """Return a detector of 640x640 with the head of YOLOv8: MobileNetV2's features at three sizes, 8,400 boxes."""
+    base = keras.applications.MobileNetV2((640, 640, 3), include_top=False, weights=None)
+    names = ("block_6_expand_relu", "block_13_expand_relu", "out_relu")  # strides 8, 16, 32
+    levels = [keras.layers.Conv2D(84, 1)(base.get_layer(name).output) for name in names]
+    rows = keras.layers.Concatenate(axis=1)([keras.layers.Reshape((-1, 84))(level) for level in levels])
+    found = keras.layers.Permute((2, 1))(keras.layers.Activation("sigmoid")(rows))
+    inner = keras.Model(base.input, found)
+    image = keras.Input((640, 640, 3), name="image")
+    return keras.Model(image, keras.layers.Activation("linear", name="found")(inner(image)))
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "mobilenet": mobilenet, "densenet": densenet, "resnet": resnet, "encoder": encoder, "encoder_1gb": encoder_1gb,
+    "yolo": yolo,
 }  # fmt: skip
 SAMPLES = {"mobilenet": (100, 200, 1000, 10_000), "resnet": (20,)}  # files of so many images, of each model
 

@@ -71,11 +71,16 @@ def emulate(
 def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
     """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite.
 
+    Layers that turn text into ids are described, and where an image goes in, what the outputs may be: boxes, a mask,
+    keypoints, and why. For files of Keras 3 as far as they say the outputs' shapes.
     --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
     """
     from dataclasses import asdict
 
+    from kit.bounded import printable
+    from kit.build.head_guess import guesses, source_shapes, tflite_shapes
     from kit.source_model.model_file import read_model_file
+    from kit.source_model.text_layer import find_text_layers
     from kit.tflite.describe import describe
     from kit.tflite.model import to_json
     from kit.tflite.reader import is_tflite, read_tflite
@@ -88,14 +93,25 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
         return
     if is_tflite(Path(file)):
         model = read_tflite(Path(file))
-        print_json(to_json(model)) if json else sys.stdout.writelines(f"{line}\n" for line in describe(model))
+        guessed = guesses(tflite_shapes(model))
+        if json:
+            print_json(to_json(model) | {"guessed": guessed})
+        else:
+            sys.stdout.writelines(f"{line}\n" for line in (*describe(model), *(["", *guessed] if guessed else [])))
         return
-    description = asdict(read_model_file(Path(file))) | {"path": file}
+    source = read_model_file(Path(file))
+    texts, guessed = find_text_layers(source), guesses(source_shapes(source))
+    description = asdict(source) | {"path": file}
     if json:
-        print_json(description)
-    else:
-        for key, value in description.items():
-            sys.stdout.write(f"{key:10} {value}\n")
+        print_json(description | {"texts": [asdict(text) for text in texts], "guessed": guessed})
+        return
+    rows = [
+        *description.items(),
+        *(("text", text.sentence) for text in texts),
+        *(("guessed", each) for each in guessed),
+    ]
+    for key, value in rows:
+        sys.stdout.write(f"{key:10} {printable(str(value))}\n")
 
 
 @command

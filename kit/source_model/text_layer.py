@@ -36,6 +36,31 @@ class TextLayer:
 
 
 @dataclass(frozen=True)
+class FoundText:
+    """A layer that reads text, for a user to see. problem: why no app can do what it does, else ""."""
+
+    name: str
+    kind: str
+    tokens: int  # of its vocabulary, special ones too; 0 where it cannot be read
+    standardize: str
+    split: str
+    length: int | None  # ids of each text: cut, or filled up with 0
+    problem: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """Return what it does, and the keys of a recipe that take its input as text."""
+        if self.problem:
+            return self.problem
+        ids = "one id" if self.split == "none" else f"{self.length or 'as many'} ids"
+        padding = "" if self.split == "none" else ", filled up with 0" if self.length else " as it has tokens"
+        return (
+            f"'{self.name}' ({self.kind}): {self.tokens:,} tokens, standardize {self.standardize}, split {self.split}, "
+            f"{ids} of each text{padding}: kind = 'text', source = '{self.name}'"
+        )
+
+
+@dataclass(frozen=True)
 class _Place:
     """A layer in the description, and the folder of its assets in a .keras file."""
 
@@ -56,7 +81,7 @@ def read_text_layer(model: ModelFile, structure: Path | None, name: str) -> Text
             f"{model.path}: kind 'text' reads a layer's vocabulary from a Keras file, and this is {model.what}",
             f"save the model as .keras: model.save('name.keras'); or {_IDS}",
         )
-    places = list(_layers(_config(model, structure), "", ""))
+    places = list(_layers(config_of(model, structure), "", ""))
     found = next((place for place in places if place.name == name), None)
     if found is None or found.kind not in _KINDS:
         texts = [f'source = "{place.name}"' for place in places if place.kind in _KINDS]
@@ -69,8 +94,26 @@ def read_text_layer(model: ModelFile, structure: Path | None, name: str) -> Text
     return _layer(found, _vocabulary(model, found))
 
 
-def _config(model: ModelFile, structure: Path | None) -> Mapping[str, Any]:
-    """Return the model's JSON, which read_model_file has seen already. Raises ModelError where it is gone."""
+def find_text_layers(model: ModelFile) -> list[FoundText]:
+    """Return the layers of a model that read text; none of a SavedModel. Raises ModelError where the file is gone."""
+    if model.suffix in {SAVED_MODEL, WEIGHTS, NEW_WEIGHTS}:
+        return []
+    return [_found(model, place) for place in _layers(config_of(model, None), "", "") if place.kind in _KINDS]
+
+
+def _found(model: ModelFile, place: _Place) -> FoundText:
+    try:
+        layer = read_text_layer(model, None, place.name)
+    except ModelError as error:
+        return FoundText(place.name, place.kind, 0, "", "", None, error.message.removeprefix(f"{model.path}: "))
+    return FoundText(place.name, place.kind, len(layer.vocabulary), layer.standardize, layer.split, layer.length)
+
+
+def config_of(model: ModelFile, structure: Path | None) -> Mapping[str, Any]:
+    """Return the model's JSON, which read_model_file has seen already: {} of weights without a structure.
+
+    Raises ModelError where it is gone.
+    """
     try:
         if model.suffix in {WEIGHTS, NEW_WEIGHTS}:
             raw: str | bytes = read_bounded(structure, MOST_JSON) if structure else b"{}"

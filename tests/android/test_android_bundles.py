@@ -156,6 +156,23 @@ labels = 'labels.txt'
 """
 
 
+def _colored(folder: Path, python: Path) -> str:
+    """Digits in red, green and blue."""
+    model = keras3_model(python, folder / "digits.keras", "digits_rgb")
+    np.savez(folder / "samples.npz", image=_images().repeat(3, axis=-1))
+    return (
+        _digits(folder, python)
+        .replace(f"{DIGITS / 'digits.keras'}", str(model))
+        .replace(f"{DIGITS / 'samples.npz'}", "samples.npz")
+        .replace("'digit'", "'digit_of_rgb'")
+    )
+
+
+def _open(folder: Path, python: Path) -> str:
+    """Any number of images in one call."""
+    return _digits(folder, python).replace("[model]\n", "[model]\nbatch = -1\n")
+
+
 RECIPES: dict[str, Callable[[Path, Path], str]] = {
     "digits": _digits,
     "mixed": _mixed,
@@ -163,7 +180,10 @@ RECIPES: dict[str, Callable[[Path, Path], str]] = {
     "trained": _trained,
     "hostile": _hostile,
     "emotion": _emotion,
+    "colored": _colored,
+    "open": _open,
 }
+OPEN = ("open", "compiled-model")  # LiteRT's CompiledModel has no function to change a size from Kotlin
 # In CI's time (test_android_proof has the digits on CompiledModel); the rest with `inv test --all`.
 QUICK = {("kept", "interpreter"), ("digits", "play-services")}
 
@@ -194,6 +214,7 @@ def built(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> C
         pytest.param(kind, api, marks=() if (kind, api) in QUICK else pytest.mark.slow)
         for kind in RECIPES
         for api in APIS
+        if (kind, api) != OPEN
     ],
 )
 def test_every_step_runs_and_passes(built: Callable[[str], Path], kind: str, api: Api, android_tools: None) -> None:

@@ -10,13 +10,18 @@ import re
 import shutil
 import subprocess
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import test_android_text
+import text_models
 from android_world import quiet, rerun_kotlin
+from drawn_world import DRAWINGS, LABELS, build, scene
 from java_members import members
 from PIL import Image
+from source_models import written
 from worlds import DIGITS, ROOT, SUPPORT, run_kit, write_recipe
 
 from kit.android.install.app_module import drop, remove
@@ -33,6 +38,9 @@ PROGRAM = """
 import android.graphics.Bitmap
 import dropkit.desktop.DesktopContext
 import dropkit.stub.BUNDLES
+import dropkit.stub.drawOver
+
+private fun Bitmap.rows() = List(height) { y -> List(width) { x -> getPixel(x, y) }.joinToString(" ") }
 
 fun main(args: Array<String>) {
     val context = DesktopContext("dropkit.assets")
@@ -41,7 +49,10 @@ fun main(args: Array<String>) {
     val bitmap = Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
     for (bundle in BUNDLES) {
         println("${bundle.id} ${bundle.selfTest(context).lines().last()}")
-        println("${bundle.id} sees ${bundle.image?.invoke(context, bitmap)}")
+        val seen = bundle.image?.invoke(context, bitmap)
+        println("${bundle.id} sees ${seen?.words?.replace('\\n', ';')}")
+        seen?.let { drawOver(bitmap, it).rows() }?.forEach { println("${bundle.id} drawn $it") }
+        println("${bundle.id} reads ${bundle.text?.invoke(context, "Return the cosine of x")?.words}")
     }
 }
 """
@@ -102,22 +113,30 @@ def compiled(module: Path, ui: Path, out: Path) -> Path:
     """Compile the app, and a program that presses its buttons; return the folder for rerun_kotlin."""
     link(module, out / "linked")
     classes = out / "classes"
+    shutil.copytree(ui, classes)  # what is drawn on
     javac(sorted((out / "linked" / "java").rglob("R.java")), [], classes)
     program = out / "Program.kt"
     program.write_text(PROGRAM, "utf-8")
     sources = [module / "src" / "main" / "kotlin", program]
-    compile_kotlin(sources, [classes, ui, *desktop_classpath(quiet)], classes, quiet)
+    compile_kotlin(sources, [classes, *desktop_classpath(quiet)], classes, quiet)
     return out
 
 
-def pressed(app: Path, module: Path) -> list[str]:
-    """Return what the buttons of every bundle give for an image of a seven."""
-    image = Image.open(DIGITS / "seven.png").convert("RGBA")
+def pressed(app: Path, module: Path, path: Path = DIGITS / "seven.png") -> list[str]:
+    """Return what the buttons of every bundle give for an image of a seven, or another one."""
+    image = Image.open(path).convert("RGBA")
     red, green, blue, alpha = np.moveaxis(np.asarray(image).astype(np.uint32), -1, 0)
     colors = (alpha << 24 | red << 16 | green << 8 | blue).astype(np.int32).ravel()
     assets = os.pathsep.join(str(module / "src" / part / "assets") for part in ("main", "debug"))
     printed = rerun_kotlin(app, *map(str, [*image.size, *colors]), properties={"dropkit.assets": assets})
     return printed.splitlines()
+
+
+def drawn(lines: list[str]) -> np.ndarray:
+    """Return the image that the app shows of the bundle m, uint8 [height, width, 3]."""
+    rows = [line.split()[2:] for line in lines if line.startswith("m drawn ")]
+    colors = np.array(rows, np.int64).astype(np.uint32)
+    return np.stack([(colors >> shift & 255).astype(np.uint8) for shift in (16, 8, 0)], -1)
 
 
 def test_each_view_has_the_published_shape(ui: Path) -> None:
@@ -153,9 +172,63 @@ def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
         f"assets/{bundle}/{name}" for bundle in ("digits", "second") for name in ("model.tflite", "golden.bin")
     } <= stored
     remove("second", module)
-    assert [line.split()[0] for line in pressed(compiled(module, ui, tmp_path / "one"), module)] == ["digits"] * 2
+    assert {line.split()[0] for line in pressed(compiled(module, ui, tmp_path / "one"), module)} == {"digits"}
     remove("digits", module)
     assert pressed(compiled(module, ui, tmp_path / "none"), module) == []
+
+
+@pytest.mark.parametrize(
+    "kind", ["boxes", *(pytest.param(each, marks=pytest.mark.slow) for each in ("mask", "keypoints"))]
+)
+def test_what_a_model_sees_is_drawn_over_the_image(
+    module: Path, ui: Path, tmp_path: Path, toolchain_python: Path, kind: str
+) -> None:
+    drawing = next(each for each in DRAWINGS if each.kind == kind)
+    small = replace(drawing, size=(96, 48))
+    Image.fromarray(scene(small)).save(tmp_path / "scene.png")
+    drop(build(toolchain_python, kind, tmp_path / "built"), module)
+    lines = pressed(compiled(module, ui, tmp_path / "app"), module, tmp_path / "scene.png")
+    assert "m m 1.0.0, CPU: runs: pass" in lines
+    shown = drawn(lines)
+    Image.fromarray(shown).save(tmp_path / "shown.png")
+    with Image.open(tmp_path / "scene.png") as image:
+        plain = np.asarray(image)
+    (seen,) = (line.removeprefix("m sees ") for line in lines if line.startswith("m sees "))
+    if kind == "mask":
+        changed = (shown != plain).any(-1)
+        assert "green as the grass of a long label" in seen
+        assert changed[18:28, 34:44].all() and not changed[:, :24].any()  # blue's; what the model did not see
+        return
+    assert shown.shape == (240, 480, 3)  # enlarged, for words
+    plain = plain.repeat(5, 0).repeat(5, 1)
+    yellow, changed = (shown == (255, 214, 0)).all(-1), (shown != plain).any(-1)
+    assert 0.02 < changed.mean() < 0.4
+    if kind == "keypoints":
+        assert all(label in seen for label in LABELS)
+        assert yellow[40:80, 160:200].any() and yellow[160:240, 320:360].any()
+        return
+    # The blue patch is at 160 to 280, 40 to 160: a line around it, and the patch still there.
+    assert yellow[60:155, 160].all() and yellow[60:75, 279].all() and yellow[159, 165:235].all()
+    assert not changed[85:155, 165:235].any()
+
+
+@pytest.mark.slow
+def test_a_text_model_has_a_line_for_a_text(module: Path, ui: Path, tmp_path: Path, toolchain_python: Path) -> None:
+    written(toolchain_python, "topics", tmp_path, Path(text_models.__file__))
+    (tmp_path / "recipe.toml").write_text(test_android_text.RECIPE, "utf-8")
+    built = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert built.returncode == 0, built.stderr
+    drop(tmp_path / "dist" / "m", module)
+    lines = pressed(compiled(module, ui, tmp_path / "app"), module)
+    assert "m sees null" in lines
+    assert any(line.startswith("m reads [numbers 0.") for line in lines), lines
+
+
+def test_a_copy_of_an_older_stub_shows_words(module: Path, digits_bundle: Path) -> None:
+    (module / "src/main/kotlin/dropkit/stub/Seen.kt").unlink()
+    drop(digits_bundle, module)
+    text = (module / "src/main/kotlin/dropkit/stub/Bundles.kt").read_text("utf-8")
+    assert "use { it.classify(bitmap).digitTop(3).toString() }" in text and "Seen" not in text
 
 
 @pytest.mark.parametrize(

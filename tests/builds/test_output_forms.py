@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from worlds import bare_result
 
-from kit.build.anchors import Anchors, anchors_of
+from kit.build.anchors import Anchors, anchors_of, read_anchors
 from kit.build.output_forms import Forms, forms_of
 from kit.bundle.output_forms import BoxesForm, KeypointsForm, MaskForm
 from kit.bundle.signature import TensorEntry
@@ -280,3 +281,17 @@ def test_anchors_come_from_npy_and_npz_and_what_is_none_is_refused(tmp_path: Pat
         with pytest.raises(RecipeError, match=why) as refused:
             anchors_of(wrong)
         assert refused.value.hint.startswith("save float numbers [N, 4], the centre and the size of each anchor")
+
+
+def test_anchors_that_unpack_to_too_much_are_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez_compressed(tmp_path / "packed.npz", anchors=np.zeros((1 << 14, 4), np.float32))
+    np.save(tmp_path / "plain.npy", np.zeros((1 << 14, 4), np.float32))
+    assert len(read_anchors(tmp_path / "packed.npz")) == 1 << 18
+    monkeypatch.setattr("kit.build.anchors.MOST", 1 << 16)
+    assert (tmp_path / "packed.npz").stat().st_size < 1 << 12
+    for name in ("packed.npz", "plain.npy"):
+        with pytest.raises(RecipeError, match=r"it holds 262,.* bytes, and 65,536 are read"):
+            read_anchors(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe.npy")
+    with pytest.raises(RecipeError, match=r"anchors cannot be read: .*a folder, a pipe or a device"):
+        read_anchors(tmp_path / "pipe.npy")

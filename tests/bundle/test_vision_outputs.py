@@ -58,6 +58,9 @@ def test_a_detector_finds_digits_where_they_are(world: World, kind: str) -> None
     name = re.findall("'(.*?)'", HEADS[kind])[0]
     world.made(kind).build(HEADS[kind])
     assert NOTES[kind] in world.notes()
+    if kind == "yolo":  # one of the produced file, which knows no labels
+        inspected = run_kit("inspect", str(world.desk.assets / "model.tflite")).stdout
+        assert "output 'found' is read with head = 'yolo': one tensor [14, 64] has the scores behind" in inspected
     hit, there, none = hits(world, world.found(name))
     assert hit > 0.7 * there and none < 0.2 * there, (hit, there, none)
     if kind == "yolo":

@@ -9,6 +9,7 @@ Run it again when a format changes.
 from __future__ import annotations
 
 import io
+import json
 import os
 import shutil
 import subprocess
@@ -22,11 +23,15 @@ import numpy as np
 from kit.android.install.state import STATE
 from kit.bundle.layout import Bundle
 from kit.bundle.whole import record_path
+from kit.shared.text import write_vocabulary
 from kit.source_model.hdf5 import read_hdf5
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
 ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "support"))
+from text_files import lookup, vectorizer  # noqa: E402
+
 DIGITS = ROOT / "examples" / "digits"
 SEEDS = Path(__file__).parent / "seeds"
 MODEL = """
@@ -89,6 +94,11 @@ def main() -> None:
             write("config", "keras3.json", archive.read("config.json"))
         write("config", "keras2.json", read_hdf5(DIGITS / "digits_keras2.h5").texts["model_config"].encode())
         write("saved_model", "small.pb", small_graph())
+        for file, content in anchors().items():
+            write("anchors", file, content)
+        for file, content in texts().items():
+            write("text_layer", file, content)
+        write("vocabulary", "vocabulary.txt", write_vocabulary(("", "[UNK]", "good", "film", "a\\b\r\n")))
 
 
 def write(reader: str, name: str, content: bytes) -> None:
@@ -112,6 +122,26 @@ def small_graph() -> bytes:
     graph = b"\x0a" + bytes([len(node)]) + node
     meta = b"\x0a\x07\x2a\x052.0.0" + b"\x12" + bytes([len(graph)]) + graph
     return b"\x08\x01\x12" + bytes([len(meta)]) + meta
+
+
+def anchors() -> dict[str, bytes]:
+    """Return three anchors of a detector, as numpy writes them."""
+    values = np.linspace(0.1, 0.9, 12, dtype=np.float32).reshape(3, 4)
+    array, archive = io.BytesIO(), io.BytesIO()
+    np.save(array, values)
+    np.savez_compressed(archive, anchors=values)
+    return {"anchors.npy": array.getvalue(), "anchors.npz": archive.getvalue()}
+
+
+def texts() -> dict[str, bytes]:
+    """Return layers that read text, as the reader wants them: JSON, a zero, vocabulary.txt."""
+    layers = {
+        "adapted": vectorizer(vocabulary=None),
+        "given": vectorizer(split="character", standardize=None),
+        "lookup": lookup(),
+    }
+    file = b"\n[UNK]\ngood\nfilm"
+    return {f"{name}.txt": json.dumps(layer).encode() + b"\0" + file for name, layer in layers.items()}
 
 
 def make(folder: Path) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from kit.android.install.state import read_state
 from kit.bounded import MOST_UNPACKED, open_zip, printable
+from kit.build.anchors import read_anchors
 from kit.build.samples import read_arrays
 from kit.bundle.golden_bin import read_golden
 from kit.bundle.manifest import read_manifest, read_record
@@ -25,8 +26,10 @@ from kit.errors import KitError
 from kit.recipe.labels import read_labels
 from kit.recipe.load import load_recipe
 from kit.shared.job import load_result
+from kit.shared.text import TextForm, read_vocabulary, tokenize, write_vocabulary
 from kit.source_model.hdf5 import read_hdf5
-from kit.source_model.model_file import read_model_file
+from kit.source_model.model_file import ModelFile, read_model_file
+from kit.source_model.text_layer import read_text_layer
 from kit.tflite.metadata.decode import read_metadata
 from kit.tflite.reader import read_tflite
 from kit.trust.keras_config import asks_of_config
@@ -60,13 +63,18 @@ class Reader:
             assert not isinstance(error, KitError) or error.hint, f"no next step: {error}"
 
 
+def scratch() -> tempfile.TemporaryDirectory[str]:
+    """Return a folder, in memory where the system has such a place."""
+    place = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
+    return tempfile.TemporaryDirectory(prefix="dropkit-fuzz-", dir=place)
+
+
 def from_file(name: str, read: Callable[[Path], object], folder_of: bool = False, beside: Sequence[str] = ()) -> Call:
     """Return a call that writes its content as a file of that name and reads the file, or the folder that it lies in.
 
-    beside: empty files in the folder. It lies in memory where the system has such a place.
+    beside: empty files in the folder.
     """
-    place = Path("/dev/shm") if Path("/dev/shm").is_dir() else None
-    folder = tempfile.TemporaryDirectory(prefix="dropkit-fuzz-", dir=place)
+    folder = scratch()
     for other in beside:
         (Path(folder.name) / other).touch()
 
@@ -94,6 +102,30 @@ def golden(content: bytes) -> None:
     """Read golden.bin, with the checksum that its content has: a fuzzer does not find it."""
     body = content[12:]
     read_golden(content[:8] + struct.pack("<I", zlib.crc32(body)) + body)
+
+
+def text_layers() -> Call:
+    """Return a call that reads the layer "words" of a .keras file: JSON of its layer, a zero, its vocabulary.txt."""
+    folder = scratch()
+
+    def call(content: bytes) -> object:
+        path = Path(folder.name) / "m.keras"
+        layer, _, vocabulary = content.partition(b"\0")
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", b'{"config": {"layers": [' + layer + b"]}}")
+            archive.writestr("assets/layers/text_vectorization/vocabulary.txt", vocabulary)
+        found = read_text_layer(ModelFile(path, ".keras", "3.15.1", {}, ()), None, "words")
+        form = TextForm(found.vocabulary, found.standardize, found.split, found.unknown)
+        assert read_vocabulary(write_vocabulary(form.vocabulary)) == form.vocabulary
+        return tokenize("Good FILM, good!", form)
+
+    return call
+
+
+def vocabulary(content: bytes) -> None:
+    """Read a vocabulary of a bundle; what it says is read the same once more."""
+    tokens = read_vocabulary(content)
+    assert read_vocabulary(write_vocabulary(tokens)) == tokens
 
 
 def terminal(content: bytes) -> None:
@@ -131,5 +163,8 @@ READERS: dict[str, Reader] = {
     "record": Reader(from_file("tiny.build.json", lambda path: read_record(path.parent / "tiny")), "record", ()),
     "state": Reader(from_file("dropkit.json", read_state, folder_of=True), "state"),
     "golden": Reader(golden, "golden", (ValueError,)),
+    "anchors": Reader(from_file("anchors.npz", read_anchors), "anchors", longest=2048),
+    "text_layer": Reader(text_layers(), "text_layer", longest=4096),
+    "vocabulary": Reader(vocabulary, "vocabulary", (ValueError,)),
     "terminal": Reader(terminal, "labels", ()),
 }

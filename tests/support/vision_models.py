@@ -288,7 +288,39 @@ def embedding(folder: Path, k: Any) -> None:
     save(folder, k.Model(image, vector), digits[-100:], {"digits": classes[-100:][:SHOWN]})
 
 
-KINDS = {each.__name__: each for each in (yolo, yolo_objectness, anchored, ssd, mask, heatmap, coordinates, embedding)}
+def towers(folder: Path, k: Any) -> None:
+    """`left` [48, 48, 3], `right` [32, 32, 1] and `light` [2] -> `same`, whether both show one half lighter, [2].
+
+    `light` is by how much the two images were made darker. Writes calibration.npz, with 60 of each, and no truth.npz.
+    """
+    import numpy as np
+
+    rng = np.random.default_rng(1)
+    sides, light = rng.integers(0, 2, (600, 2)), rng.uniform(0.5, 1, (600, 2)).astype(np.float32)
+    images = []
+    for tower, (height, channels) in enumerate(((48, 3), (32, 1))):
+        made = rng.integers(0, 120, (600, height, height, channels)).astype(np.float32)
+        for index, side in enumerate(sides[:, tower]):
+            made[index, :, (height // 2 if side else 0) :][:, : height // 2] += 120
+        images.append((made * light[:, tower, None, None, None]).astype(np.uint8))
+    inputs = [k.Input((48, 48, 3), name="left"), k.Input((32, 32, 1), name="right"), k.Input((2,), name="light")]
+    seen = []
+    for image in inputs[:2]:
+        x = k.layers.Conv2D(8, 5, strides=4, padding="same", activation="relu")(image)
+        seen.append(k.layers.Dense(8, activation="relu")(k.layers.Flatten()(x)))
+    x = k.layers.Dense(16, activation="relu")(k.layers.Concatenate()([*seen, inputs[2]]))
+    model = k.Model(inputs, k.layers.Dense(2, activation="softmax", name="same")(x))
+    model.compile(k.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+    fed = {"left": images[0] / 255.0, "right": images[1] / 255.0, "light": light}
+    model.fit(fed, (sides[:, 0] == sides[:, 1]).astype(int), batch_size=32, epochs=8, verbose=0)
+    np.savez(folder / "calibration.npz", left=images[0][:60], right=images[1][:60], light=light[:60])
+    model.save(folder / "model.keras")
+
+
+KINDS = {
+    each.__name__: each
+    for each in (yolo, yolo_objectness, anchored, ssd, mask, heatmap, coordinates, embedding, towers)
+}
 
 if __name__ == "__main__":
     import keras

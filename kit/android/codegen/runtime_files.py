@@ -62,6 +62,8 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
         yield from ("TextFeed.kt", "TextInput.kt")
     if bindings.images:
         yield from (*FRAME_FILES, "ImageFeed.kt", "Lookups.kt", "Place.kt")
+    if bindings.activations - {"none"}:
+        yield "Activations.kt"
     kinds = {decoder.kind for decoder in bindings.decoders}
     if kinds:
         yield from DECODERS_NEED

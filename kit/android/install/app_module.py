@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from kit.android.codegen.app_model import AppModel
-from kit.android.codegen.kotlin_model import Call
 from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.change import Change, change_all
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
+from kit.android.install.stub_list import render_list, shown
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, unchanged
 from kit.bundle.manifest_check import inside
@@ -29,7 +29,6 @@ from kit.render import render_text
 
 GRADLE = "dropkit.gradle"
 RULES = PurePosixPath("dropkit")  # one file of R8 rules for each bundle
-REGISTRY = PurePosixPath("src/main/kotlin/dropkit/stub/Bundles.kt")  # of android_stub: other apps have none
 _BUILD_FILES = ("build.gradle.kts", "build.gradle")
 _ANDROID = re.compile(r"com\.android\.(application|library)|android[.-](application|library)")
 
@@ -119,22 +118,11 @@ def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, 
         version=manifest.version,
         runtime=manifest.runtime,
         name=f"{bindings.package}.{bindings.name}",
-        image=_image(bindings.main),
+        image=shown(bindings.main, "bitmap"),
+        text=shown(bindings.main, "text"),
         files={name: sha256_bytes(data) for name, data in sorted(files.items())},
         groups=groups,
     )
-
-
-def _image(main: Call) -> str | None:
-    """Return the Kotlin that shows what the model sees in a `bitmap`; None where it takes more, or no image."""
-    if len(main.inputs) != 1 or not main.images:
-        return None
-    output = main.outputs[0]
-    decoder = next(iter(main.decoders), None)
-    if decoder is not None and not main.images[0].many:
-        return f"{main.verb}(bitmap).{decoder.function}()"
-    read = {"scores": f"{output.tensor.ident}Top(3)", "yes": f"{output.tensor.ident}Score()"}.get(output.form)
-    return f"{main.verb}(bitmap).{read}" if read else None
 
 
 def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes], name: str) -> Dropped:
@@ -221,10 +209,7 @@ def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, 
     packs = _packs(dropped)
     values = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
     gradle = render_text("drop/dropkit.gradle.j2", values)
-    files = {GRADLE: gradle.encode()}
-    if (module / REGISTRY).parent.is_dir():
-        files[str(REGISTRY)] = render_text("drop/Bundles.kt.j2", {"bundles": bundles}).encode()
-    return files
+    return {GRADLE: gradle.encode()} | render_list(module, dropped)
 
 
 def _build_file(module: Path) -> Path:

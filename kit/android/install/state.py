@@ -25,7 +25,9 @@ _ENTRY: dict[str, Check] = {
     "runtime": pattern(RUNTIME),
     "name": pattern(rf"{_WORD}(\.{_WORD})*"),
     "image": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
+    "text": or_none(pattern(rf"{_WORD}\(text\)\.{_WORD}\(3?\)")),
 }
+_OPTIONAL = ("groups", "text")  # left out where there is none
 
 
 @dataclass(frozen=True)
@@ -38,13 +40,12 @@ class DroppedBundle:
     image: str | None  # the Kotlin that shows what the model makes of a `bitmap`
     files: Mapping[str, str]  # SHA-256 by path
     groups: tuple[str, ...] | None = None  # of devices, where the model is in an AI pack
+    text: str | None = None  # the same of a `text`
 
     def to_json(self) -> dict[str, Any]:
         """Return its entry in dropkit.json."""
         entry = asdict(self)
-        if self.groups is None:
-            del entry["groups"]
-        return entry
+        return {key: value for key, value in entry.items() if value is not None or key not in _OPTIONAL}
 
 
 @dataclass
@@ -109,8 +110,9 @@ def _fault(module: Path, bundles: Mapping[str, Any], generated: Mapping[str, Any
         if not pattern(ID)(name):
             return f"a bundle is called {name[:80]!r}"
         for key, fits in _ENTRY.items():
-            if not fits(entry[key]):
-                return f"{key} of {name} is {str(entry[key])[:80]!r}"
+            value = entry.get(key) if key in _OPTIONAL else entry[key]
+            if not fits(value):
+                return f"{key} of {name} is {str(value)[:80]!r}"
         if not all(pattern(r"[A-Za-z][A-Za-z0-9_]*")(group) for group in entry.get("groups", [])):
             return f"a group of {name} is none"
         pack = _pack(module, name) if "groups" in entry else None

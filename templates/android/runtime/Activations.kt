@@ -23,10 +23,30 @@ internal fun exponential(x: Double): Double {
 }
 
 /** 1 / (1 + e^-x), computed in 64 bits. */
-internal fun sigmoid(x: Float): Float {
-    val exact = x.toDouble()
-    val small = exponential(-abs(exact))
-    return ((if (exact < 0) small else 1.0) / (1.0 + small)).toFloat()
+internal fun sigmoid(x: Float): Float = sigmoid(x.toDouble()).toFloat()
+
+internal fun sigmoid(x: Double): Double {
+    // e to the power of a negative number only: it cannot overflow.
+    val small = exponential(-abs(x))
+    return (if (x < 0) small else 1.0) / (1.0 + small)
+}
+
+internal fun sigmoid(values: DoubleArray) {
+    for (i in values.indices) values[i] = sigmoid(values[i])
+}
+
+/** The softmax of one value alone. */
+internal fun softmax(value: Double): Double = if (value.isFinite()) 1.0 else Double.NaN
+
+internal fun softmax(values: DoubleArray) {
+    var highest = Double.NEGATIVE_INFINITY
+    for (value in values) highest = maxOf(highest, value)
+    var sum = 0.0
+    for (i in values.indices) {
+        values[i] = exponential(values[i] - highest)
+        sum += values[i]
+    }
+    for (i in values.indices) values[i] /= sum
 }
 
 /** 1 / n! for n = 0, 1, ..., 13. */

@@ -21,6 +21,30 @@ public class Attempt internal constructor(
 }
 
 /**
+ * Returns what `make` makes for the first accelerator that runs the model; it is given those that failed before.
+ *
+ * @throws IllegalStateException where none runs it, with the reason of each.
+ */
+internal fun firstThatRuns(
+    spec: BundleSpec,
+    accelerators: List<Accelerator>,
+    make: (Accelerator, List<Attempt>) -> Engine,
+): Engine {
+    require(accelerators.isNotEmpty()) { "no accelerator is named: give Accelerator.CPU at least" }
+    val failed = ArrayList<Attempt>()
+    for (accelerator in accelerators) {
+        try {
+            return make(accelerator, failed)
+        } catch (error: Exception) {
+            failed += Attempt(accelerator, error.message ?: error.toString())
+        } catch (error: OutOfMemoryError) {
+            failed += Attempt(accelerator, "there is too little memory: ${error.message}")
+        }
+    }
+    throw IllegalStateException("${spec.model} runs on none of them: ${failed.joinToString("; ")}")
+}
+
+/**
  * A model that is loaded. Made by `create` of its class, which is slow: keep one and [close] it.
  *
  * Safe for several threads: one call runs at a time, others wait for it. After [close] every function throws

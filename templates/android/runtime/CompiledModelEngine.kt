@@ -28,20 +28,13 @@ internal class Engine(
 
 /** Compiles the model for the first accelerator that takes it. */
 internal fun createEngine(context: Context, spec: BundleSpec, accelerators: List<Accelerator>, threads: Int?): Engine {
-    require(accelerators.isNotEmpty()) { "no accelerator is named: give Accelerator.CPU at least" }
     val environment = Environment.create()
-    val attempts = ArrayList<Attempt>()
-    for (accelerator in accelerators) {
-        try {
-            return compile(context, spec, environment, accelerator, threads, attempts)
-        } catch (error: Exception) {
-            attempts += Attempt(accelerator, error.message ?: error.toString())
-        } catch (error: OutOfMemoryError) {
-            attempts += Attempt(accelerator, "there is too little memory: ${error.message}")
-        }
+    return try {
+        firstThatRuns(spec, accelerators) { accelerator, failed -> compile(context, spec, environment, accelerator, threads, failed) }
+    } catch (error: Throwable) {
+        environment.close()
+        throw error
     }
-    environment.close()
-    throw IllegalStateException("${spec.model} runs on none of them: ${attempts.joinToString("; ")}")
 }
 
 private fun compile(

@@ -25,20 +25,9 @@ internal class Engine(
 
 /** Loads the model into an interpreter with the first of these kernels that take it. */
 internal fun createEngine(context: Context, spec: BundleSpec, accelerators: List<Accelerator>, threads: Int?): Engine {
-    require(accelerators.isNotEmpty()) { "no accelerator is named: give Accelerator.CPU at least" }
     val content = map(context.assets, spec.model)
     prepare(context)
-    val attempts = ArrayList<Attempt>()
-    for (accelerator in accelerators) {
-        try {
-            return load(content, spec, accelerator, threads, attempts)
-        } catch (error: RuntimeException) {
-            attempts += Attempt(accelerator, error.message ?: error.toString())
-        } catch (error: OutOfMemoryError) {
-            attempts += Attempt(accelerator, "there is too little memory: ${error.message}")
-        }
-    }
-    throw IllegalStateException("${spec.model} runs on none of them: ${attempts.joinToString("; ")}")
+    return firstThatRuns(spec, accelerators) { accelerator, failed -> load(content, spec, accelerator, threads, failed) }
 }
 
 private fun load(

@@ -1,7 +1,6 @@
 package dropkit
 
 import kotlin.math.abs
-import kotlin.math.exp
 import kotlin.math.floor
 import kotlin.math.withSign
 
@@ -75,27 +74,3 @@ internal fun quantize(real: Float, affine: Affine): Int {
 
 internal fun dequantize(q: Int, scale: Float, zeroPoint: Int): Float =
     (scale.toDouble() * (q.toLong() - zeroPoint)).toFloat()
-
-internal fun softmax(values: DoubleArray) {
-    var highest = Double.NEGATIVE_INFINITY
-    for (value in values) highest = maxOf(highest, value)
-    var sum = 0.0
-    for (i in values.indices) {
-        values[i] = exp(values[i] - highest)
-        sum += values[i]
-    }
-    for (i in values.indices) values[i] /= sum
-}
-
-internal fun sigmoid(values: DoubleArray) {
-    for (i in values.indices) values[i] = sigmoid(values[i])
-}
-
-/** The softmax of one value alone. */
-internal fun softmax(value: Double): Double = if (value.isFinite()) 1.0 else Double.NaN
-
-internal fun sigmoid(value: Double): Double {
-    // exp of a negative number only: it cannot overflow.
-    val small = exp(-abs(value))
-    return (if (value < 0) small else 1.0) / (1.0 + small)
-}

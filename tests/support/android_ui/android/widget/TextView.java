@@ -17,6 +17,12 @@ public class TextView extends View {
 
   public final void setText(int resid) {}
 
+  public CharSequence getHint() {
+    return null;
+  }
+
+  public final void setHint(int resid) {}
+
   public boolean isTextSelectable() {
     return false;
   }

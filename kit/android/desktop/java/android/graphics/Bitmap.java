@@ -38,6 +38,17 @@ public final class Bitmap {
     return new Bitmap(width, height, config, java.util.Arrays.copyOf(colors, width * height));
   }
 
+  /** With a filter pixels would be mixed: here each is the nearest one. */
+  public static Bitmap createScaledBitmap(Bitmap src, int dstWidth, int dstHeight, boolean filter) {
+    Bitmap scaled = createBitmap(dstWidth, dstHeight, src.config);
+    for (int y = 0; y < dstHeight; y++) {
+      for (int x = 0; x < dstWidth; x++) {
+        scaled.setPixel(x, y, src.getPixel(x * src.width / dstWidth, y * src.height / dstHeight));
+      }
+    }
+    return scaled;
+  }
+
   public Bitmap copy(Config config, boolean isMutable) {
     checkAlive();
     return new Bitmap(width, height, config, colors.clone());

@@ -4,14 +4,17 @@ import android.content.Context
 import android.graphics.Bitmap
 
 /**
- * A bundle that was dropped into this app.
+ * A bundle that was dropped into this app. What its model takes decides which screen it gets: another kind of input, such
+ * as sound, is one more function here, and one more row in MainActivity.
  *
  * @property selfTest runs the bundle's golden vectors on this device and returns the report
- * @property image runs the model on an image and returns what it sees; null where the model takes something else
+ * @property text runs the model on a text; null where the model takes something else
+ * @property image runs the model on an image; null where the model takes something else
  */
 class DroppedBundle(
     val id: String,
     val version: String,
     val selfTest: (Context) -> String,
-    val image: ((Context, Bitmap) -> String)? = null,
+    val text: ((Context, String) -> Seen)? = null,
+    val image: ((Context, Bitmap) -> Seen)? = null,
 )

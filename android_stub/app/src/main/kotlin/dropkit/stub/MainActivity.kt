@@ -6,13 +6,14 @@ import android.os.Bundle
 import android.view.ViewGroup.LayoutParams.MATCH_PARENT
 import android.view.ViewGroup.LayoutParams.WRAP_CONTENT
 import android.widget.Button
+import android.widget.EditText
 import android.widget.ImageView
 import android.widget.LinearLayout
 import android.widget.ScrollView
 import android.widget.TextView
 import java.util.concurrent.Executors
 
-/** Shows each dropped bundle with two buttons: run its self-test, or run it on an image. */
+/** Shows each dropped bundle: a button for its self-test, and one for an image, or a line for a text. */
 class MainActivity : Activity() {
     private val worker = Executors.newSingleThreadExecutor()
     private lateinit var imageView: ImageView
@@ -49,8 +50,15 @@ class MainActivity : Activity() {
 
     private fun row(bundle: DroppedBundle) = LinearLayout(this).apply {
         addView(TextView(context).apply { text = getString(R.string.bundle, bundle.id, bundle.version) })
-        addView(button(R.string.self_test) { run { bundle.selfTest(this@MainActivity) } })
+        addView(button(R.string.self_test) { run { Seen(bundle.selfTest(this@MainActivity)) } })
         if (bundle.image != null) addView(button(R.string.image) { choose(bundle) })
+        bundle.text?.let { read ->
+            val line = EditText(context).apply { setHint(R.string.text) }
+            val go = button(R.string.run) { line.text.toString().let { text -> run { read(this@MainActivity, text) } } }
+            addView(go)
+            addView(line, MATCH_PARENT, WRAP_CONTENT)
+        }
+        // A model of sound gets a button for the microphone here.
     }
 
     private fun button(label: Int, action: () -> Unit) = Button(this).apply {
@@ -59,11 +67,11 @@ class MainActivity : Activity() {
     }
 
     /** Runs [work] off the main thread and shows what it returns, or why it failed. */
-    private fun run(work: () -> String) {
+    private fun run(work: () -> Seen) {
         result.text = ""
         worker.execute {
-            val text = runCatching(work).getOrElse { error -> error.toString() }
-            runOnUiThread { result.text = text }
+            val seen = runCatching(work).getOrElse { error -> Seen(error.toString()) }
+            runOnUiThread { result.text = seen.words }
         }
     }
 
@@ -82,9 +90,12 @@ class MainActivity : Activity() {
         val look = BUNDLES.find { it.id == asking }?.image
         if (requestCode != IMAGE || resultCode != RESULT_OK || uri == null || look == null) return
         run {
-            val bitmap = readImage(contentResolver, uri) ?: return@run getString(R.string.unreadable)
+            val bitmap = readImage(contentResolver, uri) ?: return@run Seen(getString(R.string.unreadable))
             runOnUiThread { imageView.setImageBitmap(bitmap) }
-            look(this, bitmap)
+            val seen = look(this, bitmap)
+            val drawn = drawOver(bitmap, seen)
+            runOnUiThread { imageView.setImageBitmap(drawn) }
+            seen
         }
     }
 

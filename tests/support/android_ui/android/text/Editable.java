@@ -1,0 +1,4 @@
+package android.text;
+
+/** Android's, to compile against. */
+public interface Editable extends CharSequence {}
