@@ -119,6 +119,21 @@ def test_boxes_are_gated_by_map(held: Held) -> None:
     assert f"{found.before:.4g} before -> " in said, "an array says of the float model what COCO's JSON does"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["anchored", "ssd"])
+def test_boxes_of_several_tensors_are_gated_by_map(held: Held, kind: str) -> None:
+    held.world.made(kind)
+    output = HEADS[kind]
+    name = output.split("'")[1]
+    rows = rows_of_boxes(held, 12)
+    rows[..., 1:] /= 64  # normalized, as these heads are
+    np.savez(held.folder / "held.npz", image=images(held), **{f"y/{name}": rows})  # type: ignore[arg-type]
+    asked = "data = 'held.npz'\n" + BOXES.replace("found", name)
+    found = held.metrics(output, asked)["map"]
+    assert found.before is not None and found.before > 0.3, found
+    held.refused(output, asked, DARK, f"max_drop of mAP@[.5:.95] ({name}) is")
+
+
 INK = "[[checks.metrics]]\noutput = 'ink'\nmetric = 'mean_iou'\nmax_drop = 0.05\n"
 
 
