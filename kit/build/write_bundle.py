@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from kit.android.codegen.runtime_api import COROUTINES, coordinate_of
 from kit.android.codegen.write_sources import write_android
 from kit.build.bundle_signature import label_files, read_forms, signature_of
 from kit.build.checks import Verdict, ignored, sentence
+from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
 from kit.build.truth import OutputTruth
@@ -25,6 +26,7 @@ from kit.bundle.write_metadata import write_metadata
 from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
+from kit.metrics.table import title
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
@@ -103,7 +105,8 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
 
     bundle, plan, recipe = write_runnable(folder, parts), parts.plan, parts.recipe
     beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
-    readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond}
+    readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond, "metrics": list(_reached(judged))}
+    readme |= {"samples": f"{parts.result.samples:,}", "interpreter": judged.interpreter}
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
     texts = {name: labels.texts for name, labels in plan.labels.items()}
@@ -120,6 +123,13 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
     return bundle
+
+
+def _reached(judged: Judged) -> Iterator[tuple[str, str]]:
+    """Yield each metric of each output with its values in words."""
+    for measure in judged.measures:
+        for metric in measure.metrics:
+            yield f"{title(metric.name, metric.k)} ({measure.name})", metric_words(metric)
 
 
 def _values(parts: Parts) -> dict[str, object]:
