@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kit.build.anchors import Anchors
+from kit.build.audio_input import check_audio
 from kit.build.image_input import image_entry
 from kit.build.output_forms import Forms, forms_of
-from kit.build.text_input import Texts
+from kit.build.raw_inputs import RawInputs
 from kit.bundle.signature import (
     BundleSignature,
     ClassesEntry,
@@ -57,9 +58,9 @@ def read_forms(recipe: Recipe, result: Result, labels: Mapping[str, Labels], anc
 
 
 def signature_of(
-    recipe: Recipe, result: Result, labels: Mapping[str, Labels], forms: Forms, texts: Texts
+    recipe: Recipe, result: Result, labels: Mapping[str, Labels], forms: Forms, raw: RawInputs
 ) -> BundleSignature:
-    """Return the signature of what the worker made of a recipe. Raises RecipeError where an image cannot be one."""
+    """Return the signature of what the worker made of a recipe. Raises RecipeError for an input not of its kind."""
     inputs = {tensor.name: tensor for tensor in recipe.inputs}
     outputs = {tensor.name: tensor for tensor in recipe.outputs}
     main = result.signature
@@ -69,7 +70,7 @@ def signature_of(
         version=recipe.model.version,
         main=SignatureEntry(
             main.key,
-            tuple(_input(spec, inputs.get(spec.name), texts) for spec in main.inputs),
+            tuple(_input(spec, inputs.get(spec.name), raw) for spec in main.inputs),
             tuple(_output(spec, outputs.get(spec.name), labels.get(spec.name), forms) for spec in main.outputs),
         ),
         others=tuple(SignatureEntry.plain(spec) for spec in result.others),
@@ -81,10 +82,14 @@ def signature_of(
     )
 
 
-def _input(spec: TensorSpec, said: Input | None, texts: Texts) -> TensorEntry:
+def _input(spec: TensorSpec, said: Input | None, raw: RawInputs) -> TensorEntry:
     """Return an input. said: what the recipe says of it."""
-    if spec.name in texts:
-        return TensorEntry.of(spec).with_text(texts[spec.name].entry)
+    if spec.name in raw.texts:
+        return TensorEntry.of(spec).with_text(raw.texts[spec.name].entry)
+    if (audio := raw.audio.get(spec.name)) is not None:
+        shape = spec.shape[1:] if spec.batched else spec.shape
+        check_audio(audio, spec.name, shape, real=spec.dtype.startswith("float") or spec.scale is not None)
+        return TensorEntry.of(spec).with_audio(audio.entry)
     image = image_entry(said, spec.shape[1:]) if said and said.kind == "image" else None
     return TensorEntry.of(spec, image=image)
 

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kit.build.chance import is_decidable, tail
+from kit.build.metric_checks import judge_metrics, too_few
 from kit.build.metrics import OutputMeasure, Truth
 from kit.errors import CheckError
-from kit.recipe.schema import Checks, Recipe
+from kit.recipe.checks import Checks
+from kit.recipe.schema import Recipe
 from kit.shared.job import Result
 
 # The gate's limits where the recipe has none.
@@ -76,7 +78,8 @@ def notes(
 ) -> tuple[str, ...]:
     """Return a sentence for each output that is far from the float model's and was not refused, and for y."""
     beyond = [f"{sentence(each)}{_because(recipe, result)}" for each in ignored(verdicts)]
-    return (*beyond, *filter(None, (_far(recipe, each) for each in measures)), *_undecided(measures))
+    few = [words for measure in measures for words in too_few(recipe.checks, measure)]
+    return (*beyond, *filter(None, (_far(recipe, each) for each in measures)), *_undecided(measures), *few)
 
 
 def refuse_other_runtime(
@@ -126,6 +129,8 @@ def _asked(checks: Checks, measure: OutputMeasure, recipe: Recipe) -> Iterator[V
     if checks.max_relative_error is not None and measure.relative_error is not None:
         texts = _percents("<=", checks.max_relative_error, measure.relative_error)
         yield Verdict(f"max_relative_error {of}", *texts, measure.relative_error <= checks.max_relative_error, hint)
+    for each in judge_metrics(checks, measure):
+        yield Verdict(each.name, each.limit, each.value, each.passed, hint)
 
 
 def _lost(measure: OutputMeasure, recipe: Recipe) -> Iterator[Verdict]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
+from kit.build.audio_input import AudioInput
 from kit.build.plan import Plan
 from kit.build.samples import Samples
 from kit.engine import Engine, JobFolder, Limits, Order, run_job
@@ -127,7 +128,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         scheme=recipe.quantize.scheme,
         io=recipe.io,
         fused_lstm=recipe.quantize.fused_lstm,
-        inputs=tuple(_input(tensor) for tensor in recipe.inputs),
+        inputs=tuple(_input(tensor, plan.raw_inputs.audio.get(tensor.name)) for tensor in recipe.inputs),
         outputs=tuple(
             OutputSpec(t.name, t.source or "", t.kind == "classes", counts.get(t.name), t.activation or "none")
             for t in recipe.outputs
@@ -166,14 +167,17 @@ def _parts(plan: Plan) -> tuple[ModelPart, ...]:
     )
 
 
-def _input(tensor: Input) -> InputSpec:
+def _input(tensor: Input, audio: AudioInput | None) -> InputSpec:
+    """Return what the worker has to know of an input. audio: of its kind, which is between -1 and 1."""
+    ends = tensor.range or (None if audio is None else [-1.0, 1.0])
+    shape = tensor.shape if audio is None else audio.shape
     return InputSpec(
         tensor.name,
         tensor.source or "",
         tensor.kind == "image",
-        None if tensor.shape is None else tuple(tensor.shape),
+        None if shape is None else tuple(shape),
         tensor.dtype or "",
-        (tensor.range[0], tensor.range[1]) if tensor.range else None,
+        (ends[0], ends[1]) if ends else None,
         any(tensor.mean) or any(value != 1 for value in tensor.std) if not tensor.double_normalization else False,
         tuple(float(mean) for mean in tensor.mean or [0.0]),
         tuple(float(std) for std in tensor.std or [1.0]),

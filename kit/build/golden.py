@@ -10,8 +10,9 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from kit.build.audio_input import AudioInput
 from kit.build.metrics import real
-from kit.build.text_input import Texts
+from kit.build.raw_inputs import RawInputs
 from kit.recipe.schema import Recipe
 from kit.shared.job import Result, TensorSpec
 
@@ -53,26 +54,65 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
     return arrays
 
 
-def texts_of_vectors(made: Arrays, samples: Arrays, texts: Texts) -> dict[str, np.ndarray]:
-    """Return text/<name> of golden.npz, uint8 [N, bytes] as pack_texts has them: what the golden ids come from.
+def raw_of_vectors(result: Result, made: Arrays, samples: Arrays, raw: RawInputs) -> dict[str, np.ndarray]:
+    """Return what golden inputs come from: text/<name> as pack_texts has it, audio/<name> as pack_sounds, uint8 each.
 
-    made: the worker's golden.npz; samples: as kit.build.convert.Data.raw has them. Golden ids that are random, and not
-    those of the samples' texts, have none.
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them. Golden inputs that
+    are random, and not those of the samples, have no text; their sound is that of their own numbers.
     """
+    from kit.shared.audio import unpack_sounds
+    from kit.shared.preprocess import quantize
     from kit.shared.text import pack_texts
 
     found = {}
-    for name, tensor in texts.items():
-        ids = made.get(f"input/{name}")
-        for said in (samples.get(f"golden/{name}"), samples.get(f"calibration/{name}")):
-            if ids is None or said is None or said.dtype.kind != "U" or len(said) < len(ids):
-                continue
-            lines = said[: len(ids)].tolist()
-            again = tensor.ids(lines)
-            if again.size == ids.size and (again.reshape(ids.shape) == ids).all():
-                found[f"text/{name}"] = pack_texts(lines)
+    for name, text in raw.texts.items():
+        for rows in _candidates(name, made, samples):
+            if rows.dtype.kind == "U" and _same(text.ids(rows.tolist()), made[f"input/{name}"]):
+                found[f"text/{name}"] = pack_texts(rows.tolist())
+                break
+    for spec in result.signature.inputs:
+        audio = raw.audio.get(spec.name)
+        if audio is None:
+            continue
+        for rows in _sounds(spec, audio, made, samples):
+            values = audio.values(unpack_sounds(rows))
+            if spec.scale is not None:
+                values = quantize(values, spec.scale, spec.zero_point or 0, spec.dtype)
+            if _same(values, made[f"input/{spec.name}"]):
+                found[f"audio/{spec.name}"] = rows
                 break
     return found
+
+
+def _sounds(spec: TensorSpec, audio: AudioInput, made: Arrays, samples: Arrays) -> Iterator[np.ndarray]:
+    """Yield what a golden input may be made of, packed uint8 [N, bytes]: sounds of the samples, then its own numbers.
+
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them.
+    """
+    import numpy as np
+
+    from kit.shared.audio import Sound, pack_sounds
+
+    yield from _candidates(spec.name, made, samples)
+    rows = real(made[f"input/{spec.name}"], spec).reshape(-1, audio.window, 1)
+    yield pack_sounds([Sound(row.astype(np.float32), audio.rate) for row in rows])
+
+
+def _candidates(name: str, made: Arrays, samples: Arrays) -> Iterator[np.ndarray]:
+    """Yield what the golden inputs of that name may be made of, as many as there are of these.
+
+    made: the worker's golden.npz, [N, ...] each; samples: as kit.build.convert.Data.raw has them; yielded: str [N], or
+    packed uint8 [N, bytes].
+    """
+    wanted = made.get(f"input/{name}")
+    for said in (samples.get(f"golden/{name}"), samples.get(f"calibration/{name}")):
+        if wanted is not None and said is not None and len(said) >= len(wanted):
+            yield said[: len(wanted)]
+
+
+def _same(found: np.ndarray, wanted: np.ndarray) -> bool:
+    """Say whether found and wanted, [N, ...] each, are the same numbers, of whatever shapes and dtypes."""
+    return found.size == wanted.size and bool((found.reshape(wanted.shape) == wanted).all())
 
 
 def _round_up(value: float) -> float:

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kit.build.truth import NO_TRUTHS, OutputTruth, owner_of_y
 from kit.errors import RecipeError
+from kit.metrics.scorer import MetricMeasure
 from kit.recipe.output import Output
 from kit.recipe.schema import Recipe
 from kit.shared.job import SignatureSpec, TensorSpec
@@ -52,23 +54,33 @@ class OutputMeasure:
     agreement: float | None = None  # fraction of equal top-1; classes only
     changed: tuple[int, int, int] | None = None  # class before, class after, how often: what changed most
     truth: Truth | None = None
+    metrics: tuple[MetricMeasure, ...] = ()
 
 
 def measure(
-    recipe: Recipe, signature: SignatureSpec, evaluated: Arrays, predictions: Arrays, drawn: tuple[str, ...] = ()
+    recipe: Recipe,
+    signature: SignatureSpec,
+    evaluated: Arrays,
+    predictions: Arrays,
+    drawn: tuple[str, ...] = (),
+    truths: Mapping[str, OutputTruth] = NO_TRUTHS,
 ) -> tuple[OutputMeasure, ...]:
     """Return one measure for each output of the main signature that is not drawn anew in each call.
 
     evaluated: kit.shared.job says what is in it; predictions: output/<name> [N, ...], raw, of the
-    interpreter that counts.
+    interpreter that counts; truths: by output, of all samples of the data, where y is not enough.
     Raises RecipeError where y does not fit.
     """
-    first = next((request.name for request in recipe.outputs if request.kind == "classes"), None)
+    first = owner_of_y(recipe)
     if "y" in evaluated and first is None:
         raise RecipeError(
             "the checks' data has y, and no output is of kind 'classes'",
             'say which: [[outputs]] name = ... kind = "classes"; or leave y out of the data',
         )
+    count = next((len(array) for name, array in evaluated.items() if name.startswith("float/")), 0)
+    truths = {name: truth.rows(count) for name, truth in truths.items()}
+    if "y" in evaluated and first is not None:
+        truths = {first: OutputTruth("checks data: y", evaluated["y"])} | truths
     requests = {request.name: request for request in recipe.outputs}
     return tuple(
         _measure(
@@ -76,7 +88,7 @@ def measure(
             evaluated[f"float/{spec.name}"],
             real(predictions[f"output/{spec.name}"], spec),
             requests.get(spec.name),
-            evaluated["y"] if spec.name == first and "y" in evaluated else None,
+            truths.get(spec.name),
         )
         for spec in signature.outputs
         if spec.name not in drawn
@@ -126,9 +138,9 @@ def top1(values: np.ndarray, request: Output) -> np.ndarray:
 
 
 def _measure(
-    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, request: Output | None, y: np.ndarray | None
+    spec: TensorSpec, exact: np.ndarray, got: np.ndarray, request: Output | None, truth: OutputTruth | None
 ) -> OutputMeasure:
-    """Return the measure of one output. exact, got: real values (float32) [N, ...]; y: as measure has it."""
+    """Return the measure of one output. exact, got: real values (float32) [N, ...]."""
     import numpy as np
 
     counted = np.isfinite(exact) & np.isfinite(got)
@@ -148,7 +160,7 @@ def _measure(
         int(np.count_nonzero(np.isfinite(exact) & ~np.isfinite(got))),
         _is_constant(spec, exact, got, extent),
     )
-    return plain if request is None or request.kind != "classes" else _classes(plain, exact, got, request, y)
+    return plain if request is None or request.kind != "classes" else _classes(plain, exact, got, request, truth)
 
 
 def _correlation(got: np.ndarray, exact: np.ndarray) -> float | None:
@@ -176,12 +188,14 @@ def _is_constant(spec: TensorSpec, exact: np.ndarray, got: np.ndarray, extent: f
 
 
 def _classes(
-    plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, request: Output, y: np.ndarray | None
+    plain: OutputMeasure, exact: np.ndarray, got: np.ndarray, request: Output, truth: OutputTruth | None
 ) -> OutputMeasure:
-    """Return plain with what is measured of classes. exact, got: float32 [..., classes]; y: as measure has it."""
+    """Return plain with what is measured of classes. exact, got: float32 [..., classes]."""
     from dataclasses import replace
 
     import numpy as np
+
+    from kit.build.truth_fit import class_numbers
 
     before, after = top1(exact, request), top1(got, request)
     pairs, counts = np.unique(np.stack([before, after], -1)[before != after], axis=0, return_counts=True)
@@ -190,12 +204,12 @@ def _classes(
         plain,
         agreement=float(np.mean(before == after)),
         changed=None if at < 0 else (int(pairs[at][0]), int(pairs[at][1]), int(counts[at])),
-        truth=None if y is None else _against(_truth(y, before.shape, exact.shape[-1]), before, after),
+        truth=None if truth is None else _against(class_numbers(truth, before.shape, exact.shape[-1]), before, after),
     )
 
 
 def _against(truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> Truth:
-    """Return classes against y. truth, before, after: class numbers of one shape, in y's dtype and twice int64."""
+    """Return classes against y. truth, before, after: class numbers of one shape, int64."""
     import numpy as np
 
     _, counts = np.unique(truth, return_counts=True)
@@ -209,24 +223,3 @@ def _against(truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> Truth:
         # Only where no two classes stand for one: else it is no order of the labels.
         sum(int(found.max()) for _, found in meant) / truth.size if len(other) == len(meant) > 1 else 0.0,
     )
-
-
-def _truth(y: np.ndarray, shape: tuple[int, ...], classes: int) -> np.ndarray:
-    """Return y as class numbers [*shape], in y's dtype; int64 where y has one-hot rows [*shape, classes]."""
-    import numpy as np
-
-    if y.shape == (*shape, classes) and classes > 1:
-        return np.asarray(np.argmax(y, axis=-1))
-    if y.size != math.prod(shape):
-        raise RecipeError(
-            f"checks data: y has shape {list(y.shape)}, the samples need {list(shape)}",
-            "give one class number a sample",
-        )
-    y = y.reshape(shape)
-    top = max(classes, 2)
-    if not np.isin(y, np.arange(top)).all():
-        raise RecipeError(
-            f"checks data: y holds {y.min()}..{y.max()}, the model's classes are 0..{top - 1}",
-            "number the classes from 0, in the order of the labels",
-        )
-    return y

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,8 +104,8 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
 def _read(plan: Plan, folder: Path) -> Data:
     """Read the recipe's data, what is large of it into folder. Raises RecipeError where it does not fit the model."""
     recipe = plan.recipe
-    calibration = representative(recipe, plan.sources[0], folder, plan.texts)
-    evaluation = test_data(recipe, plan.sources[0], folder, plan.texts)
+    calibration = representative(recipe, plan.sources[0], folder, plan.raw_inputs)
+    evaluation = test_data(recipe, plan.sources[0], folder, plan.raw_inputs)
     refuse_unfit_data(recipe, plan.sources, calibration, f"[quantize] {recipe.quantize.representative}")
     refuse_unfit_data(recipe, plan.sources, evaluation, f"[checks] {recipe.checks.data}")
     return Data(calibration, evaluation)
@@ -123,7 +123,7 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
         # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
         check_fit(job.out / MODEL, recipe.android.runtime)
         refuse_computed_sizes(recipe, result, read_tflite(job.out / MODEL), runtime.name)
-        parts = Parts.of(plan, result, job, data.raw())
+        parts = _with_truth(Parts.of(plan, result, job, data.raw()), data)
         reporter.stage(f"run it on {runtime.name}")
         judged, predictions = run_trial(parts, reporter.note, scripts)
         size = len(parts.model)
@@ -134,6 +134,12 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
         if options.predictions is not None:
             _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     return Built(plan, target, manifest, judged, result, size, engine.name)
+
+
+def _with_truth(parts: Parts, data: Data) -> Parts:
+    """Return the parts with what is true of the samples that the file is checked on."""
+    samples = data.evaluation
+    return parts if samples is None else replace(parts, truths=samples.truths, framed=bool(samples.names))
 
 
 def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:

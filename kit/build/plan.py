@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kit.build.anchors import Anchors, anchors_of
+from kit.build.audio_input import audio_of
 from kit.build.bundle_signature import Labels, labels_of
 from kit.build.misfits import refuse_misfits, refuse_too_large
-from kit.build.text_input import Texts, texts_of
+from kit.build.raw_inputs import RawInputs
+from kit.build.text_input import texts_of
 from kit.errors import RecipeError
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
@@ -33,7 +35,7 @@ class Plan:
     key: str
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
-    texts: Texts = field(default_factory=dict)  # by input name
+    raw_inputs: RawInputs = field(default_factory=RawInputs)
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
@@ -49,7 +51,12 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     refuse_misfits(recipe, sources, labels)
     refuse_too_large(recipe, sources)
     made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
-    return replace(made, anchors=anchors_of(recipe), texts=texts_of(recipe, sources, structure))
+    return replace(made, anchors=anchors_of(recipe), raw_inputs=raw_inputs_of(recipe, sources, structure))
+
+
+def raw_inputs_of(recipe: Recipe, sources: Sequence[ModelFile], structure: Path | None) -> RawInputs:
+    """Return how texts and sounds become inputs. Raises RecipeError or ModelError where recipe and files do not say."""
+    return RawInputs(texts_of(recipe, sources, structure), audio_of(recipe, sources))
 
 
 def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:

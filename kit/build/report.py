@@ -14,12 +14,14 @@ from rich.markup import escape
 from rich.table import Table
 
 from kit.build.checks import Verdict, ignored
+from kit.build.metric_checks import interval_words, metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.pipeline import Built
 from kit.build.plan import Plan
 from kit.build.write_manifest import measured
 from kit.bundle.replay_report import ReplayReport
 from kit.files import size_of
+from kit.metrics.table import title
 from kit.shared.job import ASSIGN, READ, Result
 from kit.tflite.weight_types import weights_text
 from kit.toolchains.toolchain import find_runtime
@@ -117,7 +119,11 @@ def _measured(measure: OutputMeasure, several: bool) -> Iterator[Row]:
     of = f" ({measure.name})" if several else ""
     if truth := measure.truth:
         change = f"{100 * (truth.accuracy - truth.float_accuracy):+.2f} points"
-        yield f"accuracy{of}", f"{truth.float_accuracy:.2%} before -> {truth.accuracy:.2%} after ({change})"
+        interval = "".join(interval_words(each, 100) for each in measure.metrics if each.name == "accuracy")
+        yield f"accuracy{of}", f"{truth.float_accuracy:.2%} before -> {truth.accuracy:.2%} after ({change}{interval})"
+    for metric in measure.metrics:
+        if metric.name != "accuracy":
+            yield f"{title(metric.name, metric.k)}{of}", metric_words(metric)
     if measure.agreement is not None:
         yield f"agreement{of}", f"{measure.agreement:.2%} same top-1 as the float Keras model"
     steps = "" if measure.worst_steps is None else f" = {measure.worst_steps:.1f} quantization steps"

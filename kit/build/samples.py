@@ -1,4 +1,5 @@
-"""A user's data as arrays by input name, as it was given: from .npz, or folders of images; of text, its ids.
+"""A user's data as arrays by input name, as it was given: from .npz, or folders of images; of text and sound, what the
+model takes of it.
 
 Knows the recipe's normalization and what can be wrong with data; whether it fits the model the worker says. Pixels stay
 pixels: what the model takes is made of them where it is fed (kit.shared.rows). Large arrays lie in a folder of the
@@ -12,16 +13,18 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from kit.bounded import open_regular, open_zip
+from kit.build.audio_samples import SUFFIX, read_folder
 from kit.build.image_input import image_entry
-from kit.build.text_input import Texts
-from kit.build.text_samples import FILES, read_files, read_texts, with_ids
+from kit.build.raw_inputs import RawInputs
+from kit.build.text_samples import FILES, read_files, read_texts
+from kit.build.truth import PREFIX, OutputTruth, owner_of_y, read_truth, split_truth
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.files import FULL, temporary_full
+from kit.metrics.table import METRICS
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
 IMAGES = {".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif"}
 SEED = 7
-NO_TEXTS: Texts = MappingProxyType({})
+NOTHING_RAW = RawInputs()
 _LARGE = 1 << 20  # bytes of an array, from which on it lies in a file
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")  # the second is an empty one's
 
@@ -44,10 +47,13 @@ class Samples:
 
     inputs: Arrays
     y: np.ndarray | None = None
-    said: Arrays = field(default_factory=dict)  # the texts that ids are made of, str [N] by input name
+    # By input name: the texts that ids are made of, str [N]; sounds, as pack_sounds has them.
+    said: Arrays = field(default_factory=dict)
+    truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # by output, but for y
+    names: tuple[str, ...] = ()  # of image files, relative to the folder of the data
 
     def take(self, rows: Sequence[int]) -> Samples:
-        """Return the samples of these rows."""
+        """Return the samples of these rows, to calibrate with or to keep: without what is true of outputs."""
         index = list(rows)
         if index == list(range(len(self))):
             return self
@@ -55,7 +61,7 @@ class Samples:
         return Samples(inputs, None if self.y is None else self.y[index], said)
 
     def raw(self) -> Arrays:
-        """Return the inputs as a user gave them: texts, uint8 pixels, or values in their own dtype, [N, ...] each."""
+        """Return the inputs as a user gave them: texts, sounds, uint8 pixels, or values of any dtype, [N, ...] each."""
         return {**self.inputs, **self.said}
 
     def arrays(self) -> Arrays:
@@ -67,17 +73,17 @@ class Samples:
         return len(next(iter(self.inputs.values())))
 
 
-def from_raw(recipe: Recipe, texts: Texts, arrays: Arrays) -> Samples | None:
+def from_raw(recipe: Recipe, raw: RawInputs, arrays: Arrays) -> Samples | None:
     """Return a bundle's samples, None for no arrays.
 
     arrays: by input name [N, ...], as Samples.raw gives them.
     """
     where = "the bundle's samples"
-    made, said = with_ids(arrays, texts, where)
+    made, said = raw.with_values(arrays, where)
     return replace(_checked(recipe, made, None, where), said=said) if arrays else None
 
 
-def representative(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts = NO_TEXTS) -> Samples | None:
+def representative(recipe: Recipe, model: ModelFile, folder: Path, raw: RawInputs = NOTHING_RAW) -> Samples | None:
     """Return the calibration samples: at most [quantize] count of them, a seeded choice in the data's order.
 
     folder: where large arrays may lie, as long as they are used. Raises RecipeError.
@@ -85,20 +91,39 @@ def representative(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts 
     name = recipe.quantize.representative
     if name is None:
         return None
-    samples = _read(recipe, recipe.file(name), "[quantize] representative", model, folder, texts)
+    samples = _read(recipe, recipe.file(name), "[quantize] representative", model, folder, raw)
     return samples.take(_choice(len(samples), recipe.quantize.count))
 
 
-def test_data(recipe: Recipe, model: ModelFile, folder: Path, texts: Texts = NO_TEXTS) -> Samples | None:
+def test_data(recipe: Recipe, model: ModelFile, folder: Path, raw: RawInputs = NOTHING_RAW) -> Samples | None:
     """Return all of the checks' samples, with y where the data has it. folder: as in representative."""
     name = recipe.checks.data
-    samples = _read(recipe, recipe.file(name), "[checks] data", model, folder, texts) if name else None
-    if samples and samples.y is None and recipe.checks.max_drop is not None:
+    samples = _read(recipe, recipe.file(name), "[checks] data", model, folder, raw) if name else None
+    if samples is None:
+        return None
+    truths = dict(samples.truths) | read_truth(recipe, len(samples), samples.names)
+    owner = owner_of_y(recipe)
+    if samples.y is not None and owner is not None:
+        truths = {owner: OutputTruth("checks data: y", samples.y)} | truths
+    kinds = {output.name: output.kind for output in recipe.outputs}
+    if recipe.checks.max_drop is not None and "classes" not in {kinds[name] for name in truths}:
         raise RecipeError(
             f"{recipe.file(str(name))}: [checks] max_drop needs y, and the data has none",
             "add y: one class number for each sample",
         )
-    return samples
+    _refuse_without_truth(recipe, truths)
+    return replace(samples, truths=truths)
+
+
+def _refuse_without_truth(recipe: Recipe, truths: Mapping[str, OutputTruth]) -> None:
+    """Refuse a metric that needs truth where there is none. Raises RecipeError."""
+    for check in recipe.checks.metrics:
+        if METRICS[check.metric].against == "truth" and check.output not in truths:
+            raise RecipeError(
+                f"[[checks.metrics]] '{check.metric}' of output '{check.output}' needs its truth, and "
+                f"{recipe.file(str(recipe.checks.data))} has none",
+                f"add the array y/{check.output} to the .npz, or name a file: [checks.truth]",
+            )
 
 
 def _choice(available: int, wanted: int) -> list[int]:
@@ -109,31 +134,28 @@ def _choice(available: int, wanted: int) -> list[int]:
     return sorted(int(row) for row in np.random.default_rng(SEED).choice(available, wanted, replace=False))
 
 
-def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, texts: Texts) -> Samples:
+def _read(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, raw: RawInputs) -> Samples:
     """Read the data at path; what is large of it is put into new files in folder."""
     if path.is_dir():
-        return _read_folder(recipe, path, where, model, folder, texts)
+        return _read_folder(recipe, path, where, model, folder, raw)
     if path.suffix == ".npz":
-        return _read_npz(recipe, path, where, folder, texts)
-    if texts and path.suffix in FILES:
+        return _read_npz(recipe, path, where, folder, raw)
+    if raw.texts and path.suffix in FILES:
         arrays, y = read_texts(recipe, path, where)
-        return _of_texts(arrays, y, texts, f"{path}: {where}")
+        made, said = raw.with_values(arrays, f"{path}: {where}")
+        return Samples(made, y, said)
     raise RecipeError(
         f"{path}: {where}: '{path.suffix or path.name}' is not known",
         "give a .npz, .csv or .txt file, or a folder of .txt files"
-        if texts
+        if raw.texts
+        else "give a .npz file or a folder of .wav files"
+        if raw.audio
         else "give a .npz file or a folder of images",
     )
 
 
-def _of_texts(arrays: Arrays, y: np.ndarray | None, texts: Texts, where: str) -> Samples:
-    """Return samples of text alone. arrays: str [N] by input name; y: int64 [N]."""
-    made, said = with_ids(arrays, texts, where)
-    return Samples(made, y, said)
-
-
-def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts) -> Samples:
-    arrays, said = with_ids(read_arrays(path, where, folder), texts, f"{path}: {where}")
+def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, raw: RawInputs) -> Samples:
+    arrays, said = raw.with_values(read_arrays(path, where, folder), f"{path}: {where}")
     for name, array in arrays.items():
         if array.ndim == 0 or array.dtype.kind not in "fiub":
             text = array.dtype.kind in "US" and name != "y"
@@ -149,7 +171,7 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts
                 f"{path}: {where}: '{name}' has the shape {list(array.shape)}: nothing is in it",
                 "save one sample a row",
             )
-    if not arrays.keys() - {"y"}:
+    if not [name for name in arrays if name != "y" and not name.startswith(PREFIX)]:
         raise RecipeError(
             f"{path}: {where}: it holds no inputs",
             "save one array [N, ...] for each input, by the input's name",
@@ -161,8 +183,8 @@ def _read_npz(recipe: Recipe, path: Path, where: str, folder: Path, texts: Texts
             f"{path}: {where}: the arrays need the same number of samples, at least one: {reported}",
             "save one sample a row",
         )
-    y = arrays.pop("y", None)
-    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said)
+    y, truths = arrays.pop("y", None), split_truth(recipe, arrays, f"{path}: {where}")
+    return replace(_checked(recipe, arrays, y, f"{path}: {where}"), said=said, truths=truths)
 
 
 def read_arrays(path: Path, where: str, folder: Path | None = None) -> Arrays:
@@ -267,24 +289,30 @@ def _ends(array: np.ndarray) -> tuple[float, float]:
     return float(np.min([part.min() for part in parts])), float(np.max([part.max() for part in parts]))
 
 
-def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, texts: Texts) -> Samples:
-    """Read a folder of images or of texts, or one with a folder of them for each label, which gives y."""
-    suffixes = {".txt"} if texts else IMAGES
+def _read_folder(recipe: Recipe, path: Path, where: str, model: ModelFile, folder: Path, raw: RawInputs) -> Samples:
+    """Read a folder of images, texts or sounds, or one with a folder of them for each label, which gives y."""
+    kinds = [("texts", {".txt"}, raw.texts), ("sounds", {SUFFIX}, raw.audio), ("images", IMAGES, True)]
+    what, suffixes = next((name, endings) for name, endings, meant in kinds if meant)
+    place = f"{path}: {where}"
     files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
-    if not texts:
-        tensor = _image_input(recipe, f"{path}: {where}")
+    tensor = _image_input(recipe, place) if what == "images" else None
     if not files:
-        what = "texts" if texts else "images"
-        raise RecipeError(
-            f"{path}: {where}: no {what} in that folder", f"put {', '.join(sorted(suffixes))} files there"
-        )
+        raise RecipeError(f"{place}: no {what} in that folder", f"put {', '.join(sorted(suffixes))} files there")
     if where.startswith("[quantize]"):
         files = [files[row] for row in _choice(len(files), recipe.quantize.count)]
-    y = _classes(recipe, path, files) if where.startswith("[checks]") else None
-    if texts:
-        return _of_texts(read_files(recipe, files, f"{path}: {where}"), y, texts, f"{path}: {where}")
+    # Where a file has that truth, or all that there is, folders are those that a user likes.
+    owner, files_of_truth = owner_of_y(recipe), recipe.checks.truth
+    labelled = owner not in files_of_truth if owner else not files_of_truth
+    y = _classes(recipe, path, files) if where.startswith("[checks]") and labelled else None
+    names = tuple(file.relative_to(path).as_posix() for file in files)
+    if tensor is None:
+        if what == "sounds":
+            made, said = read_folder(recipe, files, raw.audio, place)
+        else:
+            made, said = raw.with_values(read_files(recipe, files, place), place)
+        return Samples(made, y, said, names=names)
     images = _load(files, tensor, _shape(tensor, model, where), folder)
-    return _checked(recipe, {tensor.name: images}, y, f"{path}: {where}")
+    return replace(_checked(recipe, {tensor.name: images}, y, place), names=names)
 
 
 def _load(files: Sequence[Path], tensor: Input, shape: Sequence[int], folder: Path) -> np.ndarray:

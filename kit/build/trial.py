@@ -9,8 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kit.build.checks import judge, notes, refuse_other_runtime
-from kit.build.golden import golden_vectors, is_of_worker, texts_of_vectors
+from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
+from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
 from kit.emulation.run import runtime_outputs
@@ -34,9 +35,9 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     Raises RecipeError where y does not fit, CheckError where the runtime cannot run the model or computes something
     else from it than TensorFlow does.
     """
-    recipe, result = parts.recipe, parts.result
+    recipe, result, truths = parts.recipe, parts.result, parts.truths
     evaluated, made = made_arrays(parts.job.out / EVALUATED, without="input/"), made_arrays(parts.job.out / GOLDEN)
-    here = measure(recipe, result.signature, evaluated, evaluated, result.drawn)
+    here = measure(recipe, result.signature, evaluated, evaluated, result.drawn, truths)
     runtime = find_runtime(recipe.android.runtime).name
     if is_of_worker(recipe, result):
         there, predictions, vectors = here, evaluated, made
@@ -46,12 +47,14 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
         if not result.kept:
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
-        there = measure(recipe, result.signature, evaluated, predictions, result.drawn)
+        there = measure(recipe, result.signature, evaluated, predictions, result.drawn, truths)
         refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
+    there = with_metrics(parts, evaluated, predictions, there)
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
     weights = weight_types(read_tflite(parts.model))
-    golden = golden_vectors(result, made, vectors) | texts_of_vectors(made, parts.samples, parts.plan.texts)
+    golden = golden_vectors(result, made, vectors)
+    golden |= raw_of_vectors(result, made, parts.samples, parts.plan.raw_inputs)
     return Judged(runtime, golden, there, verdicts, remarks, weights), predictions
 
 

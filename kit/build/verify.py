@@ -19,9 +19,8 @@ from kit.build.anchors import Anchors
 from kit.build.bundle_signature import Labels
 from kit.build.convert import Data, convert
 from kit.build.golden import golden_vectors, is_of_worker
-from kit.build.plan import Plan, read_sources
+from kit.build.plan import Plan, raw_inputs_of, read_sources
 from kit.build.samples import from_raw, read_arrays
-from kit.build.text_input import texts_of
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
 from kit.bundle.labels import bundle_labels
@@ -209,9 +208,8 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, manifest.key)
-    return replace(
-        made, trust="--allow-code", anchors=_anchors(there, manifest), texts=texts_of(recipe, sources, structure)
-    )
+    raw = raw_inputs_of(recipe, sources, structure)
+    return replace(made, trust="--allow-code", anchors=_anchors(there, manifest), raw_inputs=raw)
 
 
 def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:
@@ -237,7 +235,7 @@ def _data(bundle: Path, plan: Plan) -> Data:
         """Return the arrays below a prefix by input name: [N, ...], uint8 pixels, or values in their own dtype."""
         return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
-    return Data(*(from_raw(plan.recipe, plan.texts, part(prefix)) for prefix in ("calibration/", "golden/")))
+    return Data(*(from_raw(plan.recipe, plan.raw_inputs, part(prefix)) for prefix in ("calibration/", "golden/")))
 
 
 def _labels(bundle: Bundle, manifest: Manifest) -> dict[str, Labels]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from kit.build.bundle_signature import label_files, read_forms, signature_of
 from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
+from kit.build.truth import OutputTruth
 from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
 from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
@@ -46,6 +47,8 @@ class Parts:
     samples: Mapping[str, np.ndarray]
     signature: BundleSignature
     notes: tuple[str, ...] = ()  # on outputs that the recipe says too little of
+    truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # of the samples that it is checked on, by output
+    framed: bool = False  # these samples are image files, which the model sees a part of
 
     @property
     def recipe(self) -> Recipe:
@@ -59,7 +62,7 @@ class Parts:
         samples: as kit.build.convert.Data.raw has them, [N, ...], uint8 pixels or values in their own dtype.
         """
         forms = read_forms(plan.recipe, result, plan.labels, plan.anchors)
-        signature = signature_of(plan.recipe, result, plan.labels, forms, plan.texts)
+        signature = signature_of(plan.recipe, result, plan.labels, forms, plan.raw_inputs)
         made = (job.out / MODEL).read_bytes()
         model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
         return Parts(plan, result, job, model, samples, signature, forms.notes)
@@ -86,8 +89,8 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
         bundle.labels(file).write_bytes(content)
     for anchors in parts.plan.anchors.values():
         (bundle.assets / anchors.file).write_bytes(anchors.content)
-    for text in parts.plan.texts.values():
-        (bundle.assets / text.file).write_bytes(text.content)
+    for file, content in parts.plan.raw_inputs.files.items():
+        (bundle.assets / file).write_bytes(content)
     bundle.signature.write_text(json_text(parts.signature.to_json()), "utf-8", newline="\n")
     write_harness(bundle.harness.parent, harness_files(bundle.id, parts.recipe.android.runtime, __version__))
     bundle.requirements.write_text(parts.plan.runtime_lock.text, "utf-8", newline="\n")

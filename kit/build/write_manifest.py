@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from pathlib import PurePath
 
 from kit import __version__
@@ -14,6 +14,7 @@ from kit.bundle.manifest_entries import (
     CheckEntry,
     Manifest,
     Measures,
+    MetricEntry,
     ModelEntry,
     OutputEntry,
     RecipeEntry,
@@ -105,8 +106,9 @@ def checked(verdicts: tuple[Verdict, ...]) -> tuple[CheckEntry, ...]:
 
 def _output(measure: OutputMeasure) -> OutputEntry:
     truth = measure.truth
-    said = {field.name: getattr(measure, field.name) for field in fields(measure) if field.name != "truth"}
-    entry = OutputEntry(**said)
+    own = {"truth", "metrics"}
+    said = {field.name: getattr(measure, field.name) for field in fields(measure) if field.name not in own}
+    entry = OutputEntry(**said, metrics=tuple(MetricEntry(**asdict(metric)) for metric in measure.metrics))
     if truth is None:
         return entry
     return replace(entry, float_accuracy=truth.float_accuracy, accuracy=truth.accuracy, majority=truth.majority)

@@ -26,7 +26,7 @@ _PLACES = (
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
-    r"emulate/(emulate\.py|constants\.py|((pre|post)process|text)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
+    r"emulate/(emulate\.py|constants\.py|((pre|post)process|text|audio|wav)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
     r"provenance/(requirements(-aarch64)?\.lock|samples\.npz|custom\.py|structure\.json)",
 )
 
@@ -113,6 +113,7 @@ _TEXT = {
     "split": pattern("whitespace|character|none"),
     "unknown": lambda value: _whole(value) and value in (0, 1),
 }
+_AUDIO = {"rate": _whole, "window": _whole, "hop": _whole}
 _TENSOR = {
     "name": text,
     "shape": [_whole],
@@ -123,6 +124,7 @@ _TENSOR = {
     "batched?": _flag,
     "origin?": text,
     "text?": _TEXT,
+    "audio?": _AUDIO,
     "labels?": _LABELS,
     "boxes?": _BOXES,
     "mask?": _MASK,

@@ -62,6 +62,23 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
+class MetricEntry:
+    """A metric of one output, of the float model and of the file: kit.metrics.scorer.MetricMeasure.
+
+    low, high: the 95 % confidence interval of before - after.
+    """
+
+    name: str
+    samples: int
+    before: float | None = None
+    after: float | None = None
+    low: float | None = None
+    high: float | None = None
+    k: int | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True)
 class OutputEntry:
     """What was measured of one output against the float model: kit.build.metrics.OutputMeasure, flat.
 
@@ -83,6 +100,7 @@ class OutputEntry:
     float_accuracy: float | None = None
     accuracy: float | None = None
     majority: float | None = None
+    metrics: tuple[MetricEntry, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kit.bundle.signature import BundleSignature, ClassesEntry, ImageEntry, SignatureEntry, TensorEntry
-from kit.tflite.metadata.types import AssociatedFile, Color, Metadata, SubgraphNote, TensorNote
+from kit.tflite.metadata.types import AUDIO_PARSER, PARSER, AssociatedFile, Color, Metadata, SubgraphNote, TensorNote
 from kit.tflite.model import Signature, Subgraph, TfliteFile
 
 if TYPE_CHECKING:
@@ -53,7 +53,16 @@ def describe(file: TfliteFile, signature: BundleSignature, reported: About) -> M
         _subgraph(graph, [each for each in file.signatures if each.subgraph == index], entries, reported)
         for index, graph in enumerate(file.subgraphs[: last + 1])
     )
-    return Metadata(reported.name, reported.description, reported.version, reported.author, reported.license, subgraphs)
+    heard = any(note.content == "audio" for graph in subgraphs for note in graph.inputs)
+    return Metadata(
+        reported.name,
+        reported.description,
+        reported.version,
+        reported.author,
+        reported.license,
+        subgraphs,
+        AUDIO_PARSER if heard else PARSER,
+    )
 
 
 def calibrations(signature: BundleSignature) -> dict[str, bytes]:
@@ -90,6 +99,8 @@ def _tensor(name: str, known: Mapping[str, TensorEntry], sentences: Mapping[str,
     sentence = sentences.get(name, "") if tensor else ""
     if tensor and tensor.image and image:
         return _image(tensor, tensor.image, sentence)
+    if tensor and tensor.audio and image:
+        return TensorNote(name, sentence, content="audio", rate=tensor.audio.rate)
     if tensor and tensor.classes:
         return _classes(tensor, tensor.classes, sentence)
     files = (_labels(tensor, tensor.labels),) if tensor and tensor.labels and not image else ()

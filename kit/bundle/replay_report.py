@@ -65,9 +65,10 @@ class ReplayReport:
             for name, output in vectors["outputs"].items():
                 if not output["pass"]:
                     yield OutputReplay.from_json(output).sentence(f"output '{name}'{of}")
-            for name, pixels in vectors["pixels"].items():
-                if not pixels["pass"]:
-                    yield f"the pixels of input '{name}'{of} become other values in {pixels['different']} places"
+            for kind in ("pixels", "texts", "sounds"):
+                for name, raws in vectors.get(kind, {}).items():
+                    if not raws["pass"]:
+                        yield f"the {kind} of input '{name}'{of} become other values in {raws['different']} places"
         state, train = raw.get("state", {"pass": True}), raw.get("train", {"pass": True})
         if not state["pass"]:
             kept = sorted({*state["read"], *state["assigned"], *state["restored"]})

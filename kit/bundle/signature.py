@@ -20,7 +20,7 @@ from kit.shared.values import from_json
 FORMAT = 1
 _FORMS = ("boxes", "mask", "keypoints", "embedding")
 _IMAGE = ("color", "resize", "mean", "std", "pad_color")
-_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", "text", *_FORMS)
+_COMMON = ("name", "shape", "dtype", "scale", "zero_point", "kind", "batched", "origin", "text", "audio", *_FORMS)
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,15 @@ class TextEntry:
 
 
 @dataclass(frozen=True)
+class AudioEntry:
+    """How sound becomes an input, as kit.shared.audio.AudioForm has it: one channel, -1 to 1."""
+
+    rate: int  # samples a second
+    window: int  # samples of one call
+    hop: int  # from one call of a stream to the next
+
+
+@dataclass(frozen=True)
 class ClassesEntry:
     """What the values of an output of classes mean. labels: the name of their file, None where there are none."""
 
@@ -62,11 +71,12 @@ class TensorEntry:
     dtype: str  # numpy's name: "uint8"
     scale: float | None = None
     zero_point: int | None = None
-    kind: str = "tensor"  # tensor, image, text, classes, boxes, mask, keypoints, embedding
+    kind: str = "tensor"  # tensor, image, text, audio, classes, boxes, mask, keypoints, embedding
     batched: bool = True  # axis 0 counts samples
     origin: str = ""  # what the source model calls it, where that is another name
     image: ImageEntry | None = None
     text: TextEntry | None = None
+    audio: AudioEntry | None = None
     classes: ClassesEntry | None = None
     boxes: BoxesForm | None = None
     mask: MaskForm | None = None
@@ -93,6 +103,10 @@ class TensorEntry:
     def with_text(self, text: TextEntry) -> TensorEntry:
         """Return the entry of an input whose ids are made of text."""
         return replace(self, kind="text", text=text)
+
+    def with_audio(self, audio: AudioEntry) -> TensorEntry:
+        """Return the entry of an input whose values are a window of sound."""
+        return replace(self, kind="audio", audio=audio)
 
     def with_form(self, kind: str, form: OutputForm) -> TensorEntry:
         """Return the entry of an output whose values are boxes, a mask, keypoints or an embedding."""
@@ -141,6 +155,8 @@ class TensorEntry:
                 entry["pad_color"] = list(self.image.pad_color)
         if self.text:
             entry["text"] = asdict(self.text)
+        if self.audio:
+            entry["audio"] = asdict(self.audio)
         if self.classes:
             entry |= {"labels": self.classes.labels, "activation": self.classes.activation}
             if self.classes.threshold is not None:

@@ -9,7 +9,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.render import render_tree
 
 SHARED = Path(__file__).parent.parent / "shared"
-COPIED = ("preprocess.py", "postprocess.py", "text.py")  # of it: what each bundle carries
+COPIED = ("preprocess.py", "postprocess.py", "text.py", "audio.py", "wav.py")  # of it: what each bundle carries
 
 
 def harness_files(id: str, runtime: str, kit: str) -> dict[str, bytes]:  # noqa: A002

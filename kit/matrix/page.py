@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kit import __version__
 from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix, Pair
-from kit.matrix.report import ABSENT, accuracies, difference, findings, percent, rows, title
+from kit.matrix.report import ABSENT, accuracies, accuracy_title, difference, findings, percent, rows, title
 from kit.render import render_text
 
 TEMPLATE = "matrix/matrix.html.j2"
@@ -95,6 +95,7 @@ def render_page(matrix: Matrix) -> str:
             "measured_on": next((build.measured_on for build in builds if build.measured_on is not None), None),
             "architectures": sorted({build.architecture for build in builds if build.architecture}),
             "engines": sorted({build.engine for build in builds if build.engine}),
+            "accuracy_title": accuracy_title(matrix),
             "has_accuracy": any(accuracies(build)[0] is not None for build in builds),
             "has_agreement": any(row.with_float != ABSENT for row in rows(matrix)),
             "has_operators": any(row.operators for row in rows(matrix)),
@@ -120,7 +121,7 @@ def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
     tiles.append((_range([f"{size:,}" for size in (sizes[0], sizes[-1])]), "bytes"))
     after = sorted(value for value in (accuracies(build)[1] for build in built) if value is not None)
     if after:
-        tiles.append((_range([percent(after[0]), percent(after[-1])]), "accuracy"))
+        tiles.append((_range([percent(after[0]), percent(after[-1])]), accuracy_title(matrix)))
     agreements = [pair.agreement for pair in matrix.pairs if pair.agreement is not None]
     if agreements:
         tiles.append((percent(min(agreements)), "lowest agreement of two"))

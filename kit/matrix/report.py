@@ -12,8 +12,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kit.bundle.manifest_entries import MetricEntry
 from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix
+from kit.metrics.table import SHARES
+from kit.metrics.table import title as metric_title
 
 ABSENT = "-"
 
@@ -87,9 +90,28 @@ def _row(
 
 
 def accuracies(build: VersionBuild) -> tuple[float | None, float | None]:
-    """Return the accuracy of the float model and of the file, as fractions, of the first output that has one."""
+    """Return the accuracy of the float model and of the file, as fractions, of the first output that has one.
+
+    Where no output is of classes, the first other metric that is a fraction stands in: mAP, mean IoU.
+    """
     measured = [output for output in build.outputs if output.accuracy is not None]
-    return (measured[0].float_accuracy, measured[0].accuracy) if measured else (None, None)
+    if measured:
+        return measured[0].float_accuracy, measured[0].accuracy
+    metric = _other_metric(build)
+    return (None, None) if metric is None else (metric.before, metric.after)
+
+
+def accuracy_title(matrix: Matrix) -> str:
+    """Return what accuracies are called: "accuracy", or the metric that stands in."""
+    if any(output.accuracy is not None for build in matrix.builds for output in build.outputs):
+        return "accuracy"
+    metrics = filter(None, map(_other_metric, matrix.builds))
+    return next((metric_title(metric.name, metric.k) for metric in metrics), "accuracy")
+
+
+def _other_metric(build: VersionBuild) -> MetricEntry | None:
+    metrics = (metric for output in build.outputs for metric in output.metrics)
+    return next((metric for metric in metrics if metric.name in SHARES), None)
 
 
 def float_agreement(build: VersionBuild) -> float | None:
@@ -199,7 +221,8 @@ def _table(matrix: Matrix) -> Table:
         title=escape(title(matrix)),
         title_justify="left",
     )
-    for heading, justify in _HEADINGS:
+    for word, justify in _HEADINGS:
+        heading = accuracy_title(matrix) if word == "accuracy" else word
         table.add_column(heading, justify=justify, no_wrap=heading not in {"operators that differ"})
     for row in rows(matrix):
         table.add_row(*map(escape, _texts(row)), style="" if row.state == "built" else "red")

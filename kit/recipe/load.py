@@ -62,6 +62,7 @@ def _check_files(recipe: Recipe, text: str) -> None:
     ]
     for i, output in enumerate(recipe.outputs):
         named += [(("outputs", i, "labels"), output.labels), (("outputs", i, "anchors"), output.anchors)]
+    named += [(("checks", "truth", output), name) for output, name in recipe.checks.truth.items()]
     for loc, name in named:
         if name and not _exists(recipe.file(name)):
             raise RecipeError(

@@ -11,8 +11,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
+from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
-from kit.recipe.table import DYNAMIC, Axis, Fraction, Name, OpenAxis, Pixel, Table
+from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
 Scheme = Literal["float32", "float16", "dynamic", "int8"]
 Io = Literal["float32", "uint8", "int8"]
@@ -122,8 +123,8 @@ class Quantize(Table):
     )
     representative: Name | None = Field(
         default=None,
-        description="calibration data: .npz by input name, or a folder of images; int8 needs it, but for a model "
-        "whose ranges quantization-aware training learned",
+        description="calibration data: .npz by input name, or a folder of images or .wav files; int8 needs it, but for "
+        "a model whose ranges quantization-aware training learned",
     )
     count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
     fused_lstm: bool = Field(
@@ -146,7 +147,7 @@ class Input(Table):
 
     name: Name = Field(description="the name in the file, in the data and in the app")
     source: Name | None = Field(default=None, description="the model's own name for it, where that is another")
-    kind: Literal["image", "tensor", "text"] = "tensor"
+    kind: Literal["image", "tensor", "text", "audio"] = "tensor"
     description: Name | None = Field(default=None, description="a sentence on what goes in, for the model's metadata")
     shape: list[OpenAxis] | None = Field(
         default=None,
@@ -186,6 +187,19 @@ class Input(Table):
         "or one value for all channels (default: black)",
     )
 
+    rate: int | None = Field(
+        default=None, ge=1000, le=768_000, description="audio: samples a second that the model was trained with"
+    )
+    window: int | None = Field(
+        default=None, ge=1, le=1 << 26, description="audio: samples that a call takes (default: the model's shape)"
+    )
+    hop: int | None = Field(
+        default=None,
+        ge=1,
+        le=1 << 26,
+        description="audio: samples from one call of a stream to the next (default: half of a window)",
+    )
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.shape is not None and 0 in self.shape:
@@ -197,6 +211,7 @@ class Input(Table):
             for key in ("mean", "std", "double_normalization", "color", "resize", "pad_color"):
                 if getattr(self, key):
                     raise ValueError(f"'{key}' is for kind 'image', and input '{self.name}' is a '{self.kind}'")
+        self._check_audio()
         if self.pad_color and self.resize != "letterbox":
             raise ValueError(f"pad_color of input '{self.name}' is for resize 'letterbox'")
         if any(abs(value) < 1e-6 for value in self.std):
@@ -206,6 +221,18 @@ class Input(Table):
                 f"mean has {len(self.mean)} values and std {len(self.std)}: give one for each channel, or one"
             )
         return self
+
+    def _check_audio(self) -> None:
+        if self.kind == "audio":
+            if self.rate is None:
+                raise ValueError(f"input '{self.name}' is an 'audio' without a rate: give rate = 16000, say")
+            if self.dtype or self.range:
+                key = "dtype" if self.dtype else "range"
+                raise ValueError(f"'{key}' of input '{self.name}' is for kind 'tensor': sound is between -1 and 1")
+            return
+        for key in ("rate", "window", "hop"):
+            if getattr(self, key):
+                raise ValueError(f"'{key}' is for kind 'audio', and input '{self.name}' is a '{self.kind}'")
 
     def _check_sizes(self) -> None:
         axes = (self.shape or []).count(DYNAMIC)
@@ -257,30 +284,6 @@ class Android(Table):
         min_length=1,
         max_length=4000,
         description="the comment at the top of the generated class and its test, such as a copyright; lines stay lines",
-    )
-
-
-class Checks(Table):
-    """What the converted model must reach; a build that does not is refused."""
-
-    data: Name | None = Field(
-        default=None,
-        description="test data: .npz with inputs by name and y, or a folder with one folder a label",
-    )
-    min_agreement: Fraction | None = Field(default=None, description="top-1 against the float Keras model")
-    max_drop: Fraction | None = Field(default=None, description="accuracy against y, float minus converted")
-    min_correlation: float | None = Field(
-        default=None, ge=-1, le=1, description="of every output with the float Keras model's"
-    )
-    max_relative_error: float | None = Field(
-        default=None,
-        ge=0,
-        allow_inf_nan=False,
-        description="of every output: root mean square of the errors, in standard deviations of the float model's",
-    )
-    max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
-    gate: bool = Field(
-        default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
     )
 
 
@@ -337,13 +340,7 @@ class Recipe(Table):
         if self.quantize.fused_lstm and (self.model.streaming or self.variables.keep):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
-        classes = any(tensor.kind == "classes" for tensor in self.outputs)
-        if self.checks.max_drop is not None and not (self.checks.data and classes):
-            raise ValueError("[checks] max_drop needs data with y, and an output of kind 'classes'")
-        if self.checks.min_agreement is not None and not classes:
-            raise ValueError("[checks] min_agreement needs an output of kind 'classes'")
-        if self.checks.min_agreement is not None and not (self.checks.data or self.quantize.representative):
-            raise ValueError("[checks] min_agreement needs data to compare on")
+        self.checks.fits({tensor.name: tensor.kind for tensor in self.outputs}, bool(self.quantize.representative))
         return self
 
 
@@ -356,6 +353,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "variables": Variables,
     "android": Android,
     "checks": Checks,
+    "checks.metrics": MetricCheck,
 }
 
 

@@ -46,8 +46,12 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
 
 
 def _place_of(loc: Loc) -> Loc:
-    """Return the place without pydantic's names for the ways in which a value may be right: text, or a list of text."""
-    return tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
+    """Return the place without pydantic's names for the ways in which a value may be right: text, or a list of text.
+
+    A table inside of a table is one of its own: ("checks.metrics", 0, "min").
+    """
+    loc = tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
+    return ("checks.metrics", *loc[2:]) if loc[:2] == ("checks", "metrics") and len(loc) > 3 else loc
 
 
 def _near_key(loc: Loc, tables: Tables) -> str:
@@ -78,6 +82,7 @@ def _wanted(error: ErrorDetails) -> str:
         "finite_number": "a finite number",
         "list_type": "a list: [...]",
         "model_type": "a table",
+        "dict_type": "a table: key = value",
         "model_attributes_type": "a table",
         "string_too_short": "text that is not empty",
         "string_too_long": "at most {max_length} characters",
@@ -103,7 +108,7 @@ def _toml(value: Any) -> str:
 
 
 def _heading(table: str) -> str:
-    return f"[[{table}]]" if table in {"inputs", "outputs"} else f"[{table}]"
+    return f"[[{table}]]" if table in {"inputs", "outputs", "checks.metrics"} else f"[{table}]"
 
 
 def spot(loc: Loc) -> str:

@@ -59,6 +59,7 @@ def metadata_rows(file: TfliteFile) -> list[tuple[str, ...]]:
 def _note(note: TensorNote) -> str:
     words = [quoted(note.name), note.description and quoted(note.description), note.content]
     words += [note.color] if note.content == "image" else []
+    words += [f"{note.rate} samples a second"] if note.content == "audio" else []
     if note.std:
         words.append(f"mean {_numbers(note.mean)} std {_numbers(note.std)}")
     words += [f"{escaped(each.kind)} {quoted(each.name)}" for each in note.files]

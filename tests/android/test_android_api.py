@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -45,13 +46,27 @@ IMAGE = {
     "resize": "stretch",
 }
 
+WAVEFORM = {
+    "name": "waveform",
+    "shape": [1, 16000],
+    "dtype": "float32",
+    "kind": "audio",
+    "audio": {"rate": 16000, "window": 16000, "hop": 4000},
+}
 
-def render(folder: Path, outputs: list[dict[str, object]], id: str, api: Api = "compiled-model") -> Bindings:  # noqa: A002
-    """Write the Kotlin of a model with one image and these outputs below folder."""
+
+def render(
+    folder: Path,
+    outputs: list[dict[str, object]],
+    id: str,  # noqa: A002
+    api: Api = "compiled-model",
+    taken: Mapping[str, object] = IMAGE,
+) -> Bindings:
+    """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
     folder.mkdir(parents=True, exist_ok=True)
     tolerances = {f"tolerance/{output['name']}": np.array(0.0) for output in outputs}
     save_npz(folder / "golden.npz", tolerances)
-    signature = signed({"signature": "serve", "inputs": [IMAGE], "outputs": outputs}, id)
+    signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
     render_bindings(folder, AppModel(signature, "litert:2.3.0", None, labels), api, folder / "golden.npz")
     return find_bindings(folder)
@@ -200,22 +215,30 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
         "boxes": YOLO,
     }
     detector = render(tmp_path / "detector", [boxes], "detector")
+    spotter = render(tmp_path / "spotter", [classes("word")], "spotter", taken=WAVEFORM)
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
-    of_java = sorted(shown | {"com.example.flowers.dropkit.Score"})
+    shown |= {"com.example.spotter.Spotter"}
+    of_java = sorted(shown | {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream"})
     more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
     of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer"})
     given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
-    given += ", planes: List<Plane>, width: Int, height: Int"
-    plane = "class Plane(val buffer: ByteBuffer, val rowStride: Int, val pixelStride: Int)\n"  # as CameraX has it
+    given += ", planes: List<Plane>, width: Int, height: Int, spotter: Spotter, pcm: ShortArray, record: Record"
+    record = "class Record { fun read(buffer: ShortArray, from: Int, size: Int): Int = buffer[from] + size }\n"
+    plane = (
+        record + "class Plane(val buffer: ByteBuffer, val rowStride: Int, val pixelStride: Int)\n"
+    )  # as CameraX has it
     functions = [f"fun snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("kotlin"))]
     suppressed = '@file:Suppress("ALL")\n'  # of what a snippet leaves unused
     source.write_text(
         suppressed + "".join(f"import {name}\n" for name in of_kotlin) + plane + "\n".join(functions), "utf-8"
     )
     compile_kotlin(
-        [*bindings.sources, *digits.sources, *detector.sources, source], desktop_classpath(quiet), out, quiet
+        [*bindings.sources, *digits.sources, *detector.sources, *spotter.sources, source],
+        desktop_classpath(quiet),
+        out,
+        quiet,
     )
-    given = "Context context, Bitmap bitmap"
+    given = "Context context, Bitmap bitmap, Spotter spotter, short[] buffer, int count"
     methods = [f"static void snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("java"))]
     text = "".join(f"import {name};\n" for name in of_java) + f"class Snippets {{\n{''.join(methods)}}}\n"
     java.write_text(text, "utf-8")

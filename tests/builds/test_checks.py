@@ -11,8 +11,9 @@ from worlds import bare_result
 from kit.build.checks import Verdict, failures, ignored, judge, notes, refuse_other_runtime
 from kit.build.metrics import OutputMeasure, Truth
 from kit.errors import CheckError
+from kit.recipe.checks import Checks
 from kit.recipe.output import Output
-from kit.recipe.schema import Checks, Input, Model, Quantize, Recipe, Scheme
+from kit.recipe.schema import Input, Model, Quantize, Recipe, Scheme
 from kit.shared.job import Result, SignatureSpec
 
 

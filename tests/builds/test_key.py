@@ -26,8 +26,16 @@ labels = "labels.txt"
 
 [checks]
 data = "test.npz"
+truth = { digit = "truth.csv" }
 """
-FILES = {"m.keras": "model", "photos/a.png": "a", "photos/b.png": "b", "labels.txt": "cat\ndog\n", "test.npz": "data"}
+FILES = {
+    "truth.csv": "digit\n1\n",
+    "m.keras": "model",
+    "photos/a.png": "a",
+    "photos/b.png": "b",
+    "labels.txt": "cat\ndog\n",
+    "test.npz": "data",
+}
 
 
 @pytest.fixture

@@ -42,14 +42,14 @@ def planned(folder: Path, tables: str = WORDS, path: str = "'m.keras'", more: st
 
 
 def read(folder: Path, tables: str = WORDS) -> TextInput:
-    return planned(folder, tables).texts["text"]
+    return planned(folder, tables).raw_inputs.texts["text"]
 
 
 def data(folder: Path, name: str, tables: str = WORDS) -> Samples:
     """Return the samples of [checks] data."""
     plan = planned(folder, tables + CHECKS.format(name))
     with tempfile.TemporaryDirectory() as scratch:
-        found = checks_data(plan.recipe, plan.sources[0], Path(scratch), plan.texts)
+        found = checks_data(plan.recipe, plan.sources[0], Path(scratch), plan.raw_inputs)
     assert found is not None
     return found
 
@@ -69,12 +69,12 @@ def test_a_vocabulary_is_read_out_of_every_file_that_keras_writes(tmp_path: Path
         write_keras(tmp_path / "m.keras", vectorizer(vocabulary=None), assets=saved)
         assert read(tmp_path).form.vocabulary == own
     write_h5(tmp_path / "m.h5", vectorizer())
-    assert planned(tmp_path, path="'m.h5'").texts["text"].form.vocabulary == own
+    assert planned(tmp_path, path="'m.h5'").raw_inputs.texts["text"].form.vocabulary == own
     with h5py.File(tmp_path / "w.weights.h5", "w") as file:
         file["layers/dense/vars/0"] = np.zeros(3)
     (tmp_path / "m.json").write_text(model_json([vectorizer()]), "utf-8")
     plan = planned(tmp_path, path="'w.weights.h5'", more="structure = 'm.json'")
-    assert plan.texts["text"].form.vocabulary == own
+    assert plan.raw_inputs.texts["text"].form.vocabulary == own
 
 
 def test_assets_are_found_by_the_number_of_their_class(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_files_that_do_not_keep_what_adapt_learns_are_refused(tmp_path: Path) ->
         planned(tmp_path, path="'m.h5'")
     assert "save the model as .keras; or save it with a vocabulary of its own" in caught.value.hint
     write_h5(tmp_path / "m.h5", vectorizer())
-    assert planned(tmp_path, path="'m.h5'").texts
+    assert planned(tmp_path, path="'m.h5'").raw_inputs.texts
 
 
 def test_a_saved_model_has_no_layers_to_read(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_layers_of_joined_models_begin_with_their_file(tmp_path: Path) -> None:
     with pytest.raises(KitError, match="names begin with their file") as caught:
         planned(tmp_path, path=both)
     assert caught.value.hint == "write 'front/words'"
-    assert planned(tmp_path, WORDS.replace("'words'", "'front/words'"), both).texts
+    assert planned(tmp_path, WORDS.replace("'words'", "'front/words'"), both).raw_inputs.texts
 
 
 # ---------------------------------------------------------------- data
@@ -252,7 +252,7 @@ def test_texts_come_from_arrays_lines_columns_and_files(tmp_path: Path) -> None:
     np.savez(tmp_path / "ids.npz", text=np.array(ids))
     assert data(tmp_path, "ids.npz").inputs["text"].tolist() == ids
     plan = planned(tmp_path)
-    again = from_raw(plan.recipe, plan.texts, data(tmp_path, "s.npz").raw())
+    again = from_raw(plan.recipe, plan.raw_inputs, data(tmp_path, "s.npz").raw())
     assert again is not None and again.inputs["text"].tolist() == ids
 
 
@@ -324,7 +324,7 @@ def test_calibration_takes_a_choice_of_texts(tmp_path: Path) -> None:
     write_keras(tmp_path / "m.keras", vectorizer())
     (tmp_path / "s.txt").write_text("".join(f"good {i}\n" for i in range(50)), "utf-8")
     plan = planned(tmp_path, f"{WORDS}[quantize]\nrepresentative = 's.txt'\ncount = 5\n")
-    found = representative(plan.recipe, plan.sources[0], tmp_path, plan.texts)
+    found = representative(plan.recipe, plan.sources[0], tmp_path, plan.raw_inputs)
     assert found is not None and len(found) == len(found.said["text"]) == 5
 
 

@@ -41,13 +41,14 @@ ARROWS = {
     "feed": "errors files tensor",
     "input_files": "errors signature",
     "texts": "errors files report tensor",
-    "inputs": "calls errors feed files report signature tensor texts",
+    "sounds": "errors files tensor",
+    "inputs": "calls errors feed files report signature sounds tensor texts",
     "frame": "files signature tensor",
     "decode": "files forms found frame numbers",
     "outputs": "decode files frame numbers report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls errors feed files golden numbers outputs report signature tensor texts",
+    "compare": "calls errors feed files golden numbers outputs report signature sounds tensor texts",
     "training": "calls golden interpreter numbers report signature",
     "state": "errors files interpreter numbers outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
@@ -61,7 +62,7 @@ ARROWS = {
     " run_inputs"
     " signature state text",
 }
-LIBRARIES = {"numpy", "PIL", "postprocess", "preprocess", "text"}
+LIBRARIES = {"numpy", "PIL", "audio", "postprocess", "preprocess", "text", "wav"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

@@ -12,6 +12,7 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -23,6 +24,7 @@ import numpy as np
 from kit.android.install.state import STATE
 from kit.bundle.layout import Bundle
 from kit.bundle.whole import record_path
+from kit.shared.audio import Sound, pack_sounds
 from kit.shared.text import write_vocabulary
 from kit.source_model.hdf5 import read_hdf5
 from kit.toolchains.toolchain import find_toolchain
@@ -99,6 +101,8 @@ def main() -> None:
         for file, content in texts().items():
             write("text_layer", file, content)
         write("vocabulary", "vocabulary.txt", write_vocabulary(("", "[UNK]", "good", "film", "a\\b\r\n")))
+        for file, content in sounds().items():
+            write(file.partition("-")[0], file, content)
 
 
 def write(reader: str, name: str, content: bytes) -> None:
@@ -142,6 +146,23 @@ def texts() -> dict[str, bytes]:
     }
     file = b"\n[UNK]\ngood\nfilm"
     return {f"{name}.txt": json.dumps(layer).encode() + b"\0" + file for name, layer in layers.items()}
+
+
+def sounds() -> dict[str, bytes]:
+    """Return .wav files of each width, and packed sounds, by names that begin with their reader's."""
+    found = {}
+    for kind, bits in ((1, 8), (1, 16), (1, 24), (1, 32), (3, 32), (3, 64)):
+        width = 2 * bits // 8
+        head = struct.pack("<HHIIHH", kind, 2, 8000, 8000 * width, width, bits)
+        form = struct.pack("<HHIIHHHHIH", 0xFFFE, *struct.unpack("<HIIHH", head[2:]), 22, bits, 0, kind)
+        form += bytes.fromhex("000000001000800000aa00389b71")
+        chunks = ((b"LIST", b"odd\0"), (b"fmt ", form if bits == 24 else head), (b"data", bytes(5 * width)))
+        body = b"WAVE" + b"".join(name + struct.pack("<I", len(part)) + part for name, part in chunks)
+        found[f"wav-{kind}-{bits}.wav"] = b"RIFF" + struct.pack("<I", len(body)) + body
+    for dtype in (np.int16, np.float32):
+        rows = pack_sounds([Sound(np.ones((5, 2), dtype), 8000)])
+        found[f"sound-{np.dtype(dtype).name}.bin"] = rows.tobytes()
+    return found
 
 
 def make(folder: Path) -> None:

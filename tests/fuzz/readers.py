@@ -15,6 +15,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from kit.android.install.state import read_state
 from kit.bounded import MOST_UNPACKED, open_zip, printable
 from kit.build.anchors import read_anchors
@@ -25,8 +27,10 @@ from kit.bundle.signature import read_signature
 from kit.errors import KitError
 from kit.recipe.labels import read_labels
 from kit.recipe.load import load_recipe
+from kit.shared.audio import Sound, pack_sounds, to_mono, unpack_sounds
 from kit.shared.job import load_result
 from kit.shared.text import TextForm, read_vocabulary, tokenize, write_vocabulary
+from kit.shared.wav import read_wav
 from kit.source_model.hdf5 import read_hdf5
 from kit.source_model.model_file import ModelFile, read_model_file
 from kit.source_model.text_layer import read_text_layer
@@ -134,6 +138,17 @@ def terminal(content: bytes) -> None:
     assert "\x1b" not in shown and "\x9b" not in shown
 
 
+def sound(content: bytes) -> None:
+    """Read a .wav file as a sound: numbers that are finite."""
+    assert np.isfinite(to_mono(Sound(*read_wav(content)).frames)).all()
+
+
+def packed(content: bytes) -> None:
+    """Read a packed sound, and pack it again."""
+    (again,) = unpack_sounds(pack_sounds(unpack_sounds(np.frombuffer(content, np.uint8)[None])))
+    assert again.frames.nbytes <= len(content)
+
+
 # What the host takes for a job that left no result (kit/engine/run.py).
 _BROKEN_JSON = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -166,5 +181,7 @@ READERS: dict[str, Reader] = {
     "anchors": Reader(from_file("anchors.npz", read_anchors), "anchors", longest=2048),
     "text_layer": Reader(text_layers(), "text_layer", longest=4096),
     "vocabulary": Reader(vocabulary, "vocabulary", (ValueError,)),
+    "wav": Reader(sound, "wav", (ValueError,)),
+    "sound": Reader(packed, "sound", (ValueError,)),
     "terminal": Reader(terminal, "labels", ()),
 }

@@ -41,7 +41,8 @@ ARROWS = {
     "files": "bounded errors lifetime",
     "process": "bounded",
     "progress": "bounded",
-    "recipe": "bounded errors",
+    "metrics": "shared",
+    "recipe": "bounded errors metrics",
     "refusals": "errors recipe",
     "tflite": "errors",
     "source_model": "bounded errors lifetime shared tflite trust",
@@ -54,9 +55,9 @@ ARROWS = {
     "android.codegen": "bundle errors files render",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
-    "build": "android.codegen bounded bundle emulation engine errors files kit progress recipe render shared"
+    "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress recipe render shared"
     " source_model tflite toolchains",
-    "matrix": "build bundle errors files kit lifetime process recipe render shared tflite toolchains",
+    "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
     " errors files kit lifetime matrix progress recipe refusals render source_model tflite toolchains",
@@ -67,11 +68,15 @@ WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 # What else may be imported where it is not any package at all. "" is the standard library alone.
 LIBRARIES = {
     "shared": "",
+    "shared.audio": "numpy",
     "shared.npz": "numpy",
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
     "shared.text": "numpy",
+    "metrics": "numpy sklearn scipy pycocotools",
+    "metrics.table": "",  # the recipe's words: read on every command with a recipe
+    "shared.wav": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",
     "trust": "h5py",
     "engine.walls": "",  # a script that becomes the worker
@@ -256,7 +261,8 @@ def test_listing_the_commands_imports_nothing_heavy(program: list[str]) -> None:
     assert "build" in done.stdout
     imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "kit.commands" in imported
-    assert imported & {*NEVER_ON_THE_HOST, "numpy", "docker", "pydantic", "jinja2", "h5py", "PIL"} == set()
+    heavy = {"numpy", "docker", "pydantic", "jinja2", "h5py", "PIL", "sklearn", "scipy", "pycocotools"}
+    assert imported & {*NEVER_ON_THE_HOST, *heavy} == set()
 
 
 # ---------------------------------------------------------------- the checker itself

@@ -239,6 +239,17 @@ def test_a_folder_has_no_recipe_in_itself(tmp_path: Path) -> None:
         ("[[inputs]]\nname = 'x'\ncolor = 'rgb'\n", "'color' is for kind 'image'"),
         ("[[inputs]]\nname = 'x'\nkind = 'tensor'\nresize = 'crop'\n", "'resize' is for kind 'image'"),
         ("[[inputs]]\nname = 'x'\npad_color = [0]\n", "'pad_color' is for kind 'image'"),
+        ("[[inputs]]\nname = 'x'\nrate = 16000\n", "'rate' is for kind 'audio', and input 'x' is a 'tensor'"),
+        (IMAGE + "hop = 9\n", "'hop' is for kind 'audio', and input 'image' is a 'image'"),
+        ("[[inputs]]\nname = 'x'\nkind = 'audio'\n", "input 'x' is an 'audio' without a rate: give rate = 16000"),
+        (
+            "[[inputs]]\nname = 'x'\nkind = 'audio'\nrate = 8000\nrange = [0, 1]\n",
+            "'range' of input 'x' is for kind 'tensor': sound is between -1 and 1",
+        ),
+        (
+            "[[inputs]]\nname = 'x'\nkind = 'audio'\nrate = 8000\ndtype = 'int32'\n",
+            "'dtype' of input 'x' is for kind 'tensor'",
+        ),
         (IMAGE + "pad_color = [114]\n", "pad_color of input 'image' is for resize 'letterbox'"),
         (IMAGE + "mean = [0.0]\nstd = [0.0]\n", "std must not be 0"),
         (IMAGE + "mean = [0.0]\nstd = [1e-50]\n", "std must not be 0"),
@@ -362,8 +373,12 @@ WHOLE = {
         "max_relative_error": "0.1",
         "max_bytes": "9_000",
         "gate": "false",
+        "truth": "{}",
+        "metrics": "[]",
     },
 }
+SEVERAL = {"inputs", "outputs", "checks.metrics"}
+METRIC = {"output": "'digit'", "metric": "'top_k'", "k": "3", "max_drop": "0.1", "min": "0.5", "max": "1"}
 BOXES = {
     "name": "'boxes'",
     "kind": "'boxes'",
@@ -383,6 +398,7 @@ BOXES = {
     "anchors": "'anchors.npy'",
     "variances": "[0.1, 0.1, 0.2, 0.2]",
 }
+SOUND = {"name": "'waveform'", "kind": "'audio'", "rate": "16000", "window": "16000", "hop": "160"}
 ANY_TEXT = {
     ("model", "description"),
     ("model", "author"),
@@ -402,6 +418,8 @@ RIGHT = {
     ("checks", "max_relative_error", "whole number"),
     ("checks", "max_relative_error", "number"),
     ("checks", "gate", "truth"),
+    *(("checks.metrics", key, kind) for key in ("max_drop", "min", "max") for kind in ("whole number", "number")),
+    ("checks.metrics", "k", "whole number"),
     ("inputs", "double_normalization", "truth"),
     ("outputs", "threshold", "whole number"),
     ("outputs", "threshold", "number"),
@@ -419,7 +437,7 @@ RIGHT = {
 
 def toml(tables: dict[str, dict[str, str]]) -> str:
     """Return tables as a recipe's text."""
-    heads = {name: f"[[{name}]]" if name in {"inputs", "outputs"} else f"[{name}]" for name in tables}
+    heads = {name: f"[[{name}]]" if name in SEVERAL else f"[{name}]" for name in tables}
     lines = [[heads[name], *(f"{key} = {value}" for key, value in table.items())] for name, table in tables.items()]
     return "\n".join(line for table in lines for line in table) + "\n"
 
@@ -429,9 +447,13 @@ def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Pa
     assert recipe.inputs[0].std == [255.0]
     assert read(tmp_path, MODEL + toml({"outputs": BOXES})).outputs[0].most == 9
     keys = {name: set(table) for name, table in WHOLE.items()}
-    assert keys | {"outputs": keys["outputs"] | set(BOXES)} == {
-        name: set(table.model_fields) for name, table in TABLES.items()
+    assert read(tmp_path, MODEL + toml({"inputs": SOUND})).inputs[0].hop == 160
+    more = {
+        "outputs": keys["outputs"] | set(BOXES),
+        "inputs": keys["inputs"] | set(SOUND),
+        "checks.metrics": set(METRIC),
     }
+    assert keys | more == {name: set(table.model_fields) for name, table in TABLES.items()}
 
 
 @pytest.mark.parametrize(("table", "key"), [(table, key) for table, keys in WHOLE.items() for key in keys])
@@ -445,6 +467,21 @@ def test_a_value_of_the_wrong_kind_is_refused_and_never_converted(tmp_path: Path
             assert re.search(rf"\[{table}\](\] number 1)? {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
+@pytest.mark.parametrize("key", METRIC)
+def test_a_value_of_the_wrong_kind_for_a_metric_is_refused(tmp_path: Path, key: str) -> None:
+    rest = {name: keys for name, keys in WHOLE.items() if name != "checks"} | {"checks": {"data": "'test.npz'"}}
+    assert read(tmp_path, toml(rest | {"checks.metrics": METRIC})).checks.metrics[0].k == 3
+    for kind, value in VALUES.items():
+        text = toml(rest | {"checks.metrics": METRIC | {key: value}})
+        if ("checks.metrics", key, kind) in RIGHT:
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[checks\.metrics\]\](?: number 1 {key}| names the output)|'k' =", message) or (
+                "huge" in kind
+            ), f"{kind}: {message}"
+
+
 @pytest.mark.parametrize("key", BOXES)
 def test_a_value_of_the_wrong_kind_for_boxes_is_refused(tmp_path: Path, key: str) -> None:
     for kind, value in VALUES.items():
@@ -454,6 +491,17 @@ def test_a_value_of_the_wrong_kind_for_boxes_is_refused(tmp_path: Path, key: str
         else:
             message = refusal(tmp_path, text).message
             assert re.search(rf"\[outputs\]\] number 1 {key}", message) or "huge" in kind, f"{kind}: {message}"
+
+
+@pytest.mark.parametrize("key", SOUND)
+def test_a_value_of_the_wrong_kind_for_sound_is_refused(tmp_path: Path, key: str) -> None:
+    for kind, value in VALUES.items():
+        text = MODEL + toml({"inputs": SOUND | {key: value}})
+        if ("inputs", key, kind) in RIGHT or (key in {"window", "hop"} and kind == "whole number"):
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[inputs\]\] number 1 {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
 @pytest.mark.parametrize("table", WHOLE)
@@ -537,7 +585,7 @@ def test_the_schema_takes_what_the_kit_takes_and_refuses_a_typo() -> None:
 def test_the_manual_has_every_table_key_and_word() -> None:
     manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
     for name, table in TABLES.items():
-        heading = f"## `[[{name}]]`" if name in {"inputs", "outputs"} else f"## `[{name}]`"
+        heading = f"## `[[{name}]]`" if name in SEVERAL else f"## `[{name}]`"
         assert heading in manual
         section = manual.split(heading, 1)[1].split("\n## ", 1)[0]
         for key, field in table.model_fields.items():
@@ -563,7 +611,51 @@ def test_every_recipe_in_the_manual_is_one(tmp_path: Path) -> None:
     blocks = [block.split("```", 1)[0] for block in manual.split("```toml\n")[1:]]
     assert len(blocks) >= len(TABLES)
     files = ("cnn.keras", "net.keras", "preprocess.keras", "net.weights.h5", "net.json", "layers.py", "export/flowers")
-    for name in (*files, "calibration", "photos", "held-out", "held-out.npz"):
+    for name in (*files, "calibration", "photos", "held-out", "held-out.npz", "instances.json"):
         (tmp_path / name).mkdir(exist_ok=True, parents=True)
     for block in blocks:
         read(tmp_path, block if "[model]" in block else MODEL + block)
+
+
+# ---------------------------------------------------------------- metrics and truth
+
+SCORE = "[[checks.metrics]]\noutput = 'digit'\n"
+DATA = "[checks]\ndata = 'test.npz'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (DATA + SCORE + "metric = 'auk'\nmin = 0\n", 'line 11: [[checks.metrics]] number 1 metric = "auk" is unknown'),
+        (DATA + SCORE + "metric = 'auc'\nmim = 0\n", "line 12: unknown key 'mim' [[checks.metrics]] number 1"),
+        (DATA + SCORE + "min = 0\n", "[[checks.metrics]] number 1 'metric' is missing"),
+        (DATA + SCORE + "metric = 'auc'\n", "metric 'auc' of output 'digit' has no limit: max_drop, min or max"),
+        (DATA + SCORE + "metric = 'auc'\nk = 2\nmin = 0\n", "k is for top_k and recall_at_k, and not for 'auc'"),
+        (
+            DATA + SCORE + "metric = 'snr'\nmax_drop = 1\n",
+            "'snr' compares the file with the float model: give min or max",
+        ),
+        (
+            DATA + SCORE + "metric = 'map'\nmin = 0\n",
+            "'map' is no metric of kind 'classes' (output 'digit'): accuracy, ",
+        ),
+        (SCORE + "metric = 'auc'\nmin = 0\n", "'auc' of output 'digit' needs data with truth: [checks] data"),
+        (SCORE + "metric = 'snr'\nmin = 0\n", "'snr' of output 'digit' needs data to compare on"),
+        (DATA + 2 * (SCORE + "metric = 'auc'\nmin = 0\n"), "two [[checks.metrics]] are 'auc' of output 'digit'"),
+        (DATA + SCORE.replace("digit", "d") + "metric = 'auc'\nmin = 0\n", "names the output 'd', and no [[outputs]]"),
+        (DATA + "truth = {d = 'test.npz'}\n", "[checks.truth] names the output 'd', and no [[outputs]] table has"),
+        ("[checks.truth]\ndigit = 'test.npz'\n", "[checks.truth] is of the samples of [checks] data, and there is no"),
+        (DATA + "truth = {digit = 'tset.npz'}\n", "line 9: [checks] truth digit = 'tset.npz': there is no such file"),
+        (DATA + "truth = {digit = 3}\n", "[checks] truth digit = 3: it must be text, in quotes"),
+        (DATA + "truth = 3\n", "[checks] truth = 3: it must be a table"),
+    ],
+)
+def test_metrics_that_cannot_be_measured_are_refused_with_their_place(tmp_path: Path, text: str, sentence: str) -> None:
+    assert sentence in refusal(tmp_path, MODEL + DIGIT + text).message
+
+
+def test_keypoints_have_no_truth_yet_and_metrics_without_it(tmp_path: Path) -> None:
+    points = DIGIT.replace("classes", "keypoints")
+    message = refusal(tmp_path, MODEL + points + DATA + "truth = {digit = 'test.npz'}\n").message
+    assert "kind 'keypoints' has no metric against truth" in message
+    assert read(tmp_path, MODEL + points + DATA + SCORE + "metric = 'snr'\nmin = 20\n").checks.metrics[0].min == 20

@@ -56,6 +56,17 @@ RULES = {
     "a mean of no image": rule(
         tensor("mean = [0]\nstd = [1]"), "'mean' is for kind 'image'", image("mean = [0]\nstd = [1]")
     ),
+    "sound without a rate": rule(
+        tensor("kind = 'audio'"), "give rate = 16000, say", tensor("kind = 'audio'\nrate = 16000")
+    ),
+    "a rate of no sound": rule(
+        tensor("rate = 16000"), "'rate' is for kind 'audio'", tensor("kind = 'audio'\nrate = 16000")
+    ),
+    "a range of sound": rule(
+        tensor("kind = 'audio'\nrate = 16000\nrange = [0, 1]"),
+        "'range' of input 'x' is for kind 'tensor'",
+        tensor("kind = 'tensor'\nrange = [0, 1]"),
+    ),
     "a std of 0": rule(image("mean = [0]\nstd = [0]"), "std must not be 0", image("mean = [0]\nstd = [1]")),
     "a mean without std": rule(
         image("mean = [0]"), "mean has 1 values and std 0: give one for each channel", image("mean = [0]\nstd = [1]")

@@ -71,7 +71,7 @@ def apart(model: Any) -> None:
 
 def digits() -> tuple[Any, Any, Any, Any]:
     """Return images float32 [N, 8, 8, 1] in 0..1 and labels, to train on and to test on."""
-    from sklearn.datasets import load_digits  # type: ignore[import-not-found]
+    from sklearn.datasets import load_digits
 
     found = load_digits()
     order = np.random.default_rng(7).permutation(len(found.target))

@@ -154,6 +154,36 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "use .npz with one array for each input",
         'use kind = "tensor"',
     ),
+    "builds/test_metric_checks.py::test_f1_is_of_two_classes_and_its_next_step_is_of_more": (
+        'use metric = "f1_macro"',
+    ),
+    "builds/test_truth_remedies.py::test_a_mask_in_colours_or_broken_is_saved_again": (
+        "save one class number a pixel, in a PNG with a palette or in grayscale",
+    ),
+    "builds/test_truth_remedies.py::test_truth_that_cannot_be_read_is_after_the_next_step": (
+        "add one with that name; there is: <outputs>",
+        "add that mask",
+        "add the array y/<output> to the .npz, or name ...",
+        "give COCO's instances: images with id, ...",
+        "give a .csv or .json file in UTF-8",
+        "give both as folders; or save the masks in ...",
+        "list every image and category",
+        "list every image of the data, by its path ...",
+        "name the categories by the labels: <labels>",
+        "number the images by their row in the .npz, ...",
+        "write each image's path, relative to the ...",
+        "write numbers with a decimal point; classes ...",
+        "write one row a sample, in their order",
+        "write the output's name into the first row; ...",
+    ),
+    "builds/test_truth_remedies.py::test_truth_that_does_not_fit_does_after_the_next_step": (
+        "give one identity a sample: a number",
+        "give the output's own shape",
+        "leave those samples out of the data",
+        "number the classes from 0, in the order of the channels; ...",
+        "save class, left, top, right and bottom of ...",
+        "save one class number a pixel",
+    ),
     "builds/test_gate.py::test_a_ruined_float16_file_is_refused": (
         'try scheme = "float32": a weight of the model ...',
     ),
@@ -219,6 +249,20 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "builds/test_refusals.py::test_a_model_that_crashes_its_process_names_the_cause_and_the_log": (
         "replace <layer> in the model, and save it again",
+    ),
+    "builds/test_audio_inputs.py::test_a_file_that_takes_something_else_than_sound_is_refused": (
+        "give shape = <list>, and leave window out",
+        'use kind = "tensor": this model takes the samples ...',
+    ),
+    "builds/test_audio_inputs.py::test_a_place_without_sounds_says_what_belongs_there": (
+        "give a .npz file or a folder of .wav files",
+    ),
+    "builds/test_audio_inputs.py::test_arrays_that_are_no_sounds_are_refused": ("save PCM as int16, or floats ...",),
+    "builds/test_audio_inputs.py::test_files_that_are_no_sounds_are_refused_by_name": ("convert it: ffmpeg ...",),
+    "builds/test_audio_inputs.py::test_what_is_no_window_is_refused_and_taken_after_the_next_step": (
+        "add window = 16000: samples, not seconds",
+        "give a hop from 1 to <window>",
+        "leave window out",
     ),
     "builds/test_text_inputs.py::test_a_saved_model_has_no_layers_to_read": ("save the model as .keras: ...",),
     "builds/test_text_inputs.py::test_arrays_that_are_no_row_of_texts_are_refused": (

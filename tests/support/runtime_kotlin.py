@@ -17,7 +17,8 @@ from kit.android.codegen.runtime_files import DECODER_FILES, DECODERS_NEED
 from kit.android.proof.tools import find_java, kotlin
 
 RUNTIME = ROOT / "templates" / "android" / "runtime"
-FILES = [str(RUNTIME / name) for name in (*DECODERS_NEED, *DECODER_FILES.values(), "TextInput.kt")]
+ALONE = ("AudioInput.kt", "AudioStream.kt", "RateConverter.kt", "TextInput.kt")
+FILES = [str(RUNTIME / name) for name in (*DECODERS_NEED, *DECODER_FILES.values(), *ALONE)]
 SSD, SCORES, YOLO, MASK, HEATMAP, COORDINATES, EMBEDDING = range(7)
 
 
@@ -67,7 +68,7 @@ def compile_runtime(folder: Path) -> None:
         "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
     ]
     common = ["-no-reflect", "-no-stdlib", "-jvm-target", "17", "-Werror", "-module-name", "runtime"]
-    program = [str(SUPPORT / "android" / name) for name in ("Runtime.kt", "RuntimeText.kt")]
+    program = [str(SUPPORT / "android" / name) for name in ("Runtime.kt", "RuntimeAudio.kt", "RuntimeText.kt")]
     for more in (
         ["-Xexplicit-api=strict", "-cp", str(tool.stdlib), "-d", str(classes), *FILES],
         [f"-Xfriend-paths={classes}", "-cp", f"{classes}:{tool.stdlib}", "-d", str(folder / "program"), *program],

@@ -116,6 +116,24 @@ class TextInput:
 
 
 @dataclass(frozen=True)
+class SoundInput:
+    """How sound becomes one input."""
+
+    tensor: Tensor
+    feed: str  # the property that turns sound into it
+    rate: int  # samples a second that the model takes
+    hop: int
+    given_rate: str  # the parameters that say what the sound is
+    channels: str
+
+    @property
+    def make(self) -> str:
+        """Return the Kotlin expression that makes its feed."""
+        affine = f", {self.tensor.affine.kotlin}" if self.tensor.affine else ""
+        return f"AudioFeed({self.tensor.const}, AudioInput({self.rate}, {self.tensor.count}){affine})"
+
+
+@dataclass(frozen=True)
 class Call:
     """One signature and the function that runs it."""
 
@@ -129,6 +147,7 @@ class Call:
     outputs: tuple[Output, ...]
     images: tuple[ImageInput, ...] = ()
     texts: tuple[TextInput, ...] = ()
+    sounds: tuple[SoundInput, ...] = ()
     prefix: str = ""  # of its outputs in what selfTest records
     train: bool = False
     consts: tuple[Tensor, ...] = ()  # whose names have no constant yet
@@ -139,9 +158,14 @@ class Call:
         return [output.labels for output in self.outputs if output.labels and not output.labels.enum and output.scored]
 
     @property
-    def feeds(self) -> tuple[ImageInput | TextInput, ...]:
-        """Return the inputs that a call makes of images and texts."""
-        return (*self.images, *self.texts)
+    def feeds(self) -> tuple[ImageInput | TextInput | SoundInput, ...]:
+        """Return the inputs that a call makes of images, texts and sounds."""
+        return (*self.images, *self.texts, *self.sounds)
+
+    @property
+    def stream(self) -> SoundInput | None:
+        """Return the one input where it is sound, of which a stream may come."""
+        return self.sounds[0] if len(self.inputs) == len(self.sounds) == 1 and not self.prefix else None
 
     @property
     def many(self) -> bool:
@@ -187,7 +211,7 @@ class Call:
 
     @property
     def raw(self) -> tuple[Tensor, ...]:
-        """Return the inputs that no image and no text fills."""
+        """Return the inputs that no image, no text and no sound fills."""
         filled = {feed.tensor.name for feed in self.feeds}
         return tuple(tensor for tensor in self.inputs if tensor.name not in filled)
 
@@ -247,6 +271,11 @@ class BindingsModel:
     def texts(self) -> list[TextInput]:
         """Return the inputs that take texts, of all calls."""
         return [text for call in self.calls for text in call.texts]
+
+    @property
+    def sounds(self) -> list[SoundInput]:
+        """Return the inputs that take sound, of all calls."""
+        return [sound for call in self.calls for sound in call.sounds]
 
     @property
     def forms(self) -> set[str]:

@@ -14,6 +14,7 @@ from kit.android.codegen.kotlin_model import (
     Label,
     Labels,
     Output,
+    SoundInput,
     TextInput,
     Variables,
 )
@@ -30,16 +31,17 @@ MOST_PARAMETERS = 120  # of a function; the JVM has 255 slots, and the suspendin
 # What the templates themselves name: nothing of a model may take these from them.
 CLASSES = words_of(
     """
-    AbstractList AbstractMap Accelerator Activation Affine Any Array ArrayList AssetManager Attempt AutoCloseable
-    Bitmap Boolean BooleanArray Box BoxAnchors BoxCorners BoxFormat BoxSelector BundleModel BundleSpec Byte
-    ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context CoordinateDecoder Double DoubleArray
-    Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float FloatArray FloatLookup Frame Golden
-    HeatmapDecoder IllegalArgumentException IllegalStateException ImageColor ImageFeed ImageInput ImageResize Int
-    IntArray Interpreter InterpreterApi IOException JvmOverloads JvmStatic Keypoint LazyThreadSafetyMode
-    LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number Object Options Pair Place
-    RawFeed Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short
-    ShortArray ShortLookup Slot Spec Split SsdDecoder Standardize String Suppression System Tasks Tensor Test
-    TextFeed TextInput TfLite Throwable Top Triple Unit Variables YoloDecoder YoloLayout YuvFrame
+    AbstractList AbstractMap Accelerator Activation Affine Any Array ArrayList AssetManager Attempt AudioFeed
+    AudioInput AudioStream AutoCloseable Bitmap Boolean BooleanArray Box BoxAnchors BoxCorners BoxFormat BoxSelector
+    BundleModel BundleSpec Byte ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context
+    CoordinateDecoder Double DoubleArray Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float
+    FloatArray FloatLookup Frame Golden HeatmapDecoder IllegalArgumentException IllegalStateException ImageColor
+    ImageFeed ImageInput ImageResize Int IntArray Interpreter InterpreterApi IOException JvmOverloads JvmStatic
+    Keypoint LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number
+    Object Options Pair Place RateConverter RawFeed Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder
+    Section SelfTest SelfTester Set Short ShortArray ShortLookup Slot Spec Split SsdDecoder Standardize String
+    Suppression System Tasks Tensor Test TextFeed TextInput TfLite Throwable Top Triple Unit Variables
+    WindowListener YoloDecoder YoloLayout YuvFrame
     """
 )
 # Of the class: what it inherits, what it names itself, and Kotlin's functions on every object.
@@ -52,6 +54,7 @@ MEMBERS = words_of(
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
 PARAMETERS = words_of("filled frame images locked mirror region reuse rotationDegrees withContext")
+SOUND_PARAMETERS = words_of("channels rate")
 # Of what a call gives. Its properties are named in full where a function has a name of its own.
 RESULTS = words_of("copy place")
 COLORS = {"grayscale": "GRAYSCALE", "rgb": "RGB", "bgr": "BGR"}
@@ -130,6 +133,8 @@ class _Reader:
 
     def main(self, entry: SignatureEntry) -> Call:
         verb = "classify" if any(output.classes for output in entry.outputs) else "run"
+        if any(tensor.audio for tensor in entry.inputs):
+            self.members.take("stream")
         return self._call(entry, _Names("SIGNATURE", verb, "Outputs", ident="mainCall"))
 
     def other(self, entry: SignatureEntry, *, train: bool = False) -> Call:
@@ -168,12 +173,14 @@ class _Reader:
         verb = names.verb if names.verb in {"run", "classify"} and not prefix else self.members.take(names.verb)
         self.members.take(verb)
         twin = self.members.take(f"await{verb[:1].upper()}{verb[1:]}")
-        parameters = Scope([*PARAMETERS, verb])
+        heard = any(tensor.audio for tensor in entry.inputs)
+        parameters = Scope([*PARAMETERS, *(SOUND_PARAMETERS if heard else []), verb])
+        suffixes = ("Rotation", "Mirror", "Region", "Shape", *(("Rate", "Channels") if heard else ()))
         inputs = tuple(
             read_tensor(
                 tensor,
                 self.consts.take(f"{prefix}INPUT_{upper_snake(tensor.name, 'OF')}"),
-                parameters.take(camel(tensor.name, "input"), ("Rotation", "Mirror", "Region", "Shape")),
+                parameters.take(camel(tensor.name, "input"), suffixes),
                 self.api,
             )
             for tensor in entry.inputs
@@ -189,6 +196,7 @@ class _Reader:
             outputs=self._outputs(entry, prefix),
             images=self._images(entry, inputs),
             texts=self._texts(entry, inputs),
+            sounds=self._sounds(entry, inputs),
             prefix="" if not prefix else f"{entry.key}/",
             train=train,
         )
@@ -237,6 +245,27 @@ class _Reader:
             )
             for given, tensor in zip(entry.inputs, tensors, strict=True)
             if given.text and tensor.dtype in ("int32", "int64") and not tensor.open and tensor.shape[:1] in ((1,), ())
+        )
+
+    def _sounds(self, entry: SignatureEntry, tensors: Sequence[Tensor]) -> tuple[SoundInput, ...]:
+        """Return how sounds become the inputs of kind audio, of which one call takes one window."""
+        pairs = zip(entry.inputs, tensors, strict=True)
+        fillable = [
+            (given.audio, tensor)
+            for given, tensor in pairs
+            if given.audio and _fillable(tensor) and tensor.dtype != "int16" and tensor.count == given.audio.window
+        ]
+        single = len(fillable) == 1
+        return tuple(
+            SoundInput(
+                tensor,
+                self.members.take(f"{tensor.ident}Feed"),
+                audio.rate,
+                audio.hop,
+                "rate" if single else f"{tensor.ident}Rate",
+                "channels" if single else f"{tensor.ident}Channels",
+            )
+            for audio, tensor in fillable
         )
 
     def _outputs(self, entry: SignatureEntry, prefix: str) -> tuple[Output, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from kit.android.codegen.kotlin_model import BindingsModel
+from kit.android.codegen.kotlin_model import BindingsModel, ImageInput, SoundInput
 from kit.android.codegen.runtime_api import COMPILED_MODEL, PLAY_SERVICES
 from kit.render import templates
 
@@ -36,6 +36,7 @@ FRAME_FILES = (  # what reads images and camera frames; they stand alone
     "YuvFrame.kt",
     "YuvRows.kt",
 )
+AUDIO_FILES = ("AudioFeed.kt", "AudioInput.kt", "AudioStream.kt", "RateConverter.kt")
 DECODER_FILES = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
 DECODERS_NEED = ("Activations.kt", "Place.kt")
 
@@ -60,6 +61,8 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
         yield "Scores.kt"
     if bindings.texts:
         yield from ("TextFeed.kt", "TextInput.kt")
+    if bindings.sounds:
+        yield from AUDIO_FILES
     if bindings.images:
         yield from (*FRAME_FILES, "ImageFeed.kt", "Lookups.kt", "Place.kt")
     if bindings.activations - {"none"}:
@@ -91,7 +94,7 @@ def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
         yield "dequantize"
     if bindings.quantizers:
         yield "quantize"
-    if bindings.quantizers or any(image.tensor.affine for image in bindings.images):
+    if bindings.quantizers or any(feed.tensor.affine for feed in _numeric_feeds(bindings)):
         yield "Affine"
     yield from bindings.activations - {"none"}
     if "scores" in bindings.forms:
@@ -103,13 +106,26 @@ def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     ):
         yield "readLabels"
     yield from _of_decoders(bindings)
+    yield from _of_feeds(bindings, lookups)
+
+
+def _numeric_feeds(bindings: BindingsModel) -> list[ImageInput | SoundInput]:
+    """Return the inputs that become real numbers."""
+    return [*bindings.images, *bindings.sounds]
+
+
+def _of_feeds(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
+    """Yield what the class uses to fill inputs."""
     if bindings.texts:
         yield from ("Split", "Standardize", "TextFeed", "TextInput")
+    if bindings.sounds:
+        yield from ("AudioFeed", "AudioInput")
+    if bindings.main.stream:
+        yield from ("AudioStream", "WindowListener")
     if bindings.main.feeds:
         yield "RawFeed"
     if bindings.images:
-        yield from ("ImageColor", "ImageFeed", "ImageInput", "ImageResize", *lookups)
-        yield from ("Frame", "Region")
+        yield from ("Frame", "ImageColor", "ImageFeed", "ImageInput", "ImageResize", "Region", *lookups)
 
 
 def _of_decoders(bindings: BindingsModel) -> Iterator[str]:

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 from kit.errors import ModelError
 from kit.tflite.metadata.encode import (
+    AUDIO,
     CALIBRATION,
     COLORS,
     FEATURE,
@@ -147,8 +148,11 @@ def _tensor(table: _Table) -> TensorNote:
 
 def _content(table: _Table | None) -> dict[str, Any]:
     kind = table.number(0, "B") if table else 0
-    if table is None or kind not in {FEATURE, IMAGE}:
+    if table is None or kind not in {FEATURE, IMAGE, AUDIO}:
         return {}
+    if kind == AUDIO:
+        audio = table.table(1)
+        return {"content": "audio", "rate": audio.number(0, "I") if audio else 0}
     image = table.table(1)
     if kind == FEATURE or image is None:
         return {"content": "feature" if kind == FEATURE else "image"}

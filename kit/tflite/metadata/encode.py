@@ -10,7 +10,7 @@ from kit.tflite.metadata.types import AssociatedFile, Metadata, SubgraphNote, Te
 IDENTIFIER = b"M001"
 FILE_KINDS = ("unknown", "descriptions", "labels", "value labels", "score calibration", "vocabulary", "index")
 COLORS = ("", "rgb", "grayscale")
-FEATURE, IMAGE = 1, 2  # ContentProperties
+FEATURE, IMAGE, AUDIO = 1, 2, 4  # ContentProperties
 NORMALIZATION, CALIBRATION, THRESHOLDING = 1, 2, 3  # ProcessUnitOptions
 
 
@@ -57,6 +57,8 @@ def _content(note: TensorNote) -> Table | None:
         return None
     if note.content == "feature":
         return Table((Scalar("B", FEATURE), Table(())))
+    if note.content == "audio":
+        return Table((Scalar("B", AUDIO), Table((Scalar("I", note.rate), Scalar("I", 1)))))
     size = Table(tuple(Scalar("I", each) for each in note.size)) if note.size else None
     return Table((Scalar("B", IMAGE), Table((Scalar("b", COLORS.index(note.color)), size))))
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 NAME = "TFLITE_METADATA"  # of the entry in the model's own table of metadata
-PARSER = "1.0.0"  # min_parser_version: nothing that we write came into the format later
+PARSER = "1.0.0"  # min_parser_version: nothing else that we write came into the format later
+AUDIO_PARSER = "1.3.0"  # what says of sound
 
-Content = Literal["", "feature", "image"]
+Content = Literal["", "feature", "image", "audio"]
 Color = Literal["", "rgb", "grayscale"]  # "" is unknown: the format has no BGR
 FileKind = Literal["unknown", "descriptions", "labels", "value labels", "score calibration", "vocabulary", "index"]
 
@@ -31,6 +32,7 @@ class TensorNote:
     content: Content = ""
     color: Color = ""
     size: tuple[int, int] | None = None  # of an image: width, height
+    rate: int = 0  # of audio: samples a second, in one channel
     mean: tuple[float, ...] = ()  # value = (pixel - mean) / std, one for each channel or one for all
     std: tuple[float, ...] = ()
     sigmoid: bool = False  # scores are calibrated as a file of parameters says

@@ -31,12 +31,12 @@ public class Check internal constructor(
         "$name: max difference $worst $unit ($allowed allowed): ${if (passed) "ok" else "FAIL"}"
 }
 
-/** An input that a call makes of something else. `kind`: what golden.bin has of that, "pixels" or "text". */
+/** An input that a call makes of something else. `kind`: what golden.bin has of that, "pixels", "text" or "audio". */
 internal interface RawFeed {
     val name: String
     val kind: String
 
-    /** Returns the input's bytes, in little endian, of one vector: pixels [height, width, channels], or a text. */
+    /** Returns the input's bytes, in little endian, of one vector: pixels [height, width, channels], a text, or a sound. */
     fun raw(given: ByteArray): ByteArray
 }
 
@@ -126,7 +126,7 @@ internal class SelfTester(
         return if (spec === main) checks + feeds.mapNotNull { made(it, prefix) } else checks
     }
 
-    /** Whether golden pixels or texts, through what an image or a text goes through, give the golden input to the byte. */
+    /** Whether golden pixels, texts or sounds, through what these go through in a call, give the golden input to the byte. */
     private fun made(feed: RawFeed, prefix: String): Check? {
         val given = golden.find(main.key, feed.kind, feed.name) ?: return null
         val fed = section("input", main, main.inputs.first { it.name == feed.name })

@@ -5,6 +5,7 @@
     python emulate.py seven.png           label an image
     python emulate.py album 'more/*.jpg'  label the images in a folder, and those that match a pattern
     python emulate.py reviews.txt         texts, one a line, in UTF-8
+    python emulate.py words.wav           a sound: one window, or of a longer one a window each hop
     python emulate.py test.npz --json     arrays by input name, alone or as a batch on axis 0
     python emulate.py --benchmark         and how long one call takes here
     python emulate.py new.npz --signature train --save state.npz
@@ -12,14 +13,15 @@
     python emulate.py seven.png --load state.npz
                                           run with these variables
 
-INPUT is an image; a .txt with one text a line; an .npz with one array for each input; or, where the model has
+INPUT is an image; a .wav; a .txt with one text a line; an .npz with one array for each input; or, where the model has
 one input, an .npy, or a .raw or .bin with that tensor's exact bytes. For an input of text, arrays of strings are
-texts, and arrays of numbers are ids. For an image's input, uint8 arrays are pixels and are normalized
-and quantized; float arrays are normalized values and are only quantized. For another input, float arrays are
-real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as
--1 any size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
+texts, and arrays of numbers are ids. For an input of sound, int16 is PCM at the model's rate, and floats are from
+-1 to 1; a window that is not full ends in zeros. For an image's input, uint8 arrays are pixels and are normalized and
+quantized; float arrays are normalized values and are only quantized. For another input, float arrays are real values,
+and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as -1 any size is taken.
+Samples are run one at a time; where the model takes n at once, n at a time.
 
-A folder stands for the files in it that this model can read, sorted by name: .npz, .npy, .raw, .bin, and images
+A folder stands for the files in it that this model can read, sorted by name: .npz, .npy, .raw, .bin, .wav, and images
 (.png .jpg .jpeg .bmp .webp .gif .tif .tiff). Hidden files and subfolders are left out. A pattern (* ? [...], and
 ** for any number of folders) that the shell did not expand stands for the files that match it. Behind -- every
 word is an INPUT, also one that begins with a dash.
@@ -32,16 +34,16 @@ STATE is an .npz with one array for each variable that the model keeps. The gold
 variables as built, whatever --load says, and leave them so.
 
 Stands alone: needs numpy and a LiteRT interpreter (requirements.txt), Pillow for images, preprocess.py,
-postprocess.py and text.py beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file that cannot be
-used; 4 a golden vector is off, whatever the INPUTs; 5 a package is missing, or no interpreter of pip can run this
-model; 130 interrupted.
+postprocess.py, text.py, audio.py and wav.py beside it, and the bundle's assets. Exit codes: 0 done; 2 usage, or a file
+that cannot be used; 4 a golden vector is off, whatever the INPUTs; 5 a package is missing, or no interpreter of pip can
+run this model; 130 interrupted.
 """
 
 import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-BESIDE = ("constants", "harness", "postprocess", "preprocess", "text")  # what this folder has to hold
+BESIDE = ("audio", "constants", "harness", "postprocess", "preprocess", "text", "wav")  # what this folder has to hold
 
 
 def missing_module(error: ImportError) -> int:

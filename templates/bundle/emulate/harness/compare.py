@@ -13,6 +13,7 @@ from .numbers import number
 from .outputs import to_real
 from .report import OutputCheck, PixelCheck
 from .signature import Signature
+from .sounds import windows_of_golden
 from .tensor import Tensor
 from .texts import ids_of_golden
 
@@ -61,6 +62,17 @@ def compare_texts(signature: Signature, tensor: Tensor, golden: Golden) -> Pixel
     except ValueError as error:
         raise broken(golden.path, f"text/{tensor.name}: {error}") from error
     off = distance(fed, wanted)
+    return PixelCheck(int(np.count_nonzero(off)), off.size, number(off.max()))
+
+
+def compare_sounds(signature: Signature, tensor: Tensor, golden: Golden) -> PixelCheck:
+    """Return whether the windows of the golden sounds are the golden input, value for value. Raises EmulateError."""
+    wanted = golden.of(signature, "input", tensor.name)
+    try:
+        windows = windows_of_golden(tensor, golden.of(signature, "audio", tensor.name))
+    except ValueError as error:
+        raise broken(golden.path, f"audio/{tensor.name}: {error}") from error
+    off = distance(feed(golden.path, tensor, windows).reshape(-1), wanted.reshape(-1))
     return PixelCheck(int(np.count_nonzero(off)), off.size, number(off.max()))
 
 

@@ -20,8 +20,9 @@ class Golden:
     """The arrays of golden.npz by key, "<prefix><kind>/<tensor>".
 
     input, output: [N * rows, *sample] in the tensor's dtype; float: the same of the float model, float32; pixels: of an
-    image, uint8; text: UTF-8 filled up with 0xFF, uint8 [N * rows, bytes]; tolerance, drift: numbers, in quantization
-    steps or of an output's own unit; variable/<name>.
+    image, uint8; text: UTF-8 filled up with 0xFF, uint8 [N * rows, bytes]; audio: sounds as audio.pack_sounds has them,
+    uint8 [N * rows, bytes]; tolerance, drift: numbers, in quantization steps or of an output's own unit;
+    variable/<name>.
     """
 
     path: Path
@@ -78,13 +79,13 @@ def _counts(golden: Golden, signature: Signature, vectors: tuple[tuple[str, Tens
     for name, tensor in signature.inputs.items():
         if tensor.kind == "image" and golden.has(signature, "pixels", name):
             counts.add(_count(golden, f"{signature.prefix}pixels/{name}", tensor, "uint8"))
-        if tensor.kind == "text" and golden.has(signature, "text", name):
-            counts.add(_count_texts(golden, f"{signature.prefix}text/{name}", tensor))
+        if tensor.kind in ("text", "audio") and golden.has(signature, tensor.kind, name):
+            counts.add(_count_packed(golden, f"{signature.prefix}{tensor.kind}/{name}", tensor))
     return counts
 
 
-def _count_texts(golden: Golden, key: str, tensor: Tensor) -> int:
-    """Return how many calls' worth of texts an array holds. Raises EmulateError where it has another shape or dtype."""
+def _count_packed(golden: Golden, key: str, tensor: Tensor) -> int:
+    """Return how many calls' worth of texts or sounds an array [N, bytes] holds. Raises EmulateError for another."""
     array = golden.arrays[key]
     if array.dtype.name != "uint8" or array.ndim != 2 or len(array) % tensor.rows:
         raise broken(golden.path, f"{key} is {array.dtype.name} {list(array.shape)}, and uint8 [N, bytes] is needed")

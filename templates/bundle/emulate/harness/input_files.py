@@ -30,7 +30,8 @@ def readable(signature: Signature) -> tuple[str, ...]:
     if len(signature.inputs) > 1:
         return (".npz",)
     (tensor,) = signature.inputs.values()
-    return (*(IMAGES if tensor.kind == "image" else ()), ".npz", *ARRAYS)
+    own = {"image": IMAGES, "audio": (".wav",)}.get(tensor.kind, ())
+    return (*own, ".npz", *ARRAYS)
 
 
 def _in_folder(folder: Path, signature: Signature) -> list[Path]:

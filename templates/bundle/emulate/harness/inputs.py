@@ -1,9 +1,9 @@
-"""Read a file as samples: an image, texts, .npz, .npy, or a tensor's raw bytes."""
+"""Read a file as samples: an image, texts, sound, .npz, .npy, or a tensor's raw bytes."""
 
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from .feed import feed
 from .files import Array, Arrays, read_bytes, read_npz
 from .report import TextCount
 from .signature import Signature
+from .sounds import read_windows, to_windows
 from .tensor import Shape, Tensor, fits
 from .texts import read_lines, to_ids
 
@@ -27,6 +28,7 @@ class Sample:
     index: int | None  # of the call, where the source holds more than one sample
     feed: Arrays  # [rows, *sample] of each input in its tensor's dtype
     texts: tuple[tuple[str, TextCount], ...] = ()  # of the texts that were made ids, by input
+    seconds: float | None = None  # of a sound: from its start to this window's
 
 
 def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
@@ -38,10 +40,26 @@ def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
     if len(signature.inputs) > 1:
         raise refused(path, f"it is for one input, and {signature.key} has {sorted(signature.inputs)}: give an .npz")
     (tensor,) = signature.inputs.values()
-    if suffix in (".raw", ".bin"):
+    if suffix == ".wav" and tensor.audio is not None:
+        yield from _windows(path, signature, tensor)
+    elif suffix in (".raw", ".bin"):
         yield Sample(str(path), None, {tensor.name: _raw(path, tensor)})
     else:
         yield from _samples(path, signature, {tensor.name: _array(path, tensor)})
+
+
+def _windows(path: Path, signature: Signature, tensor: Tensor) -> Iterator[Sample]:
+    """Yield a Sample for each call's worth of windows of a sound. Raises EmulateError."""
+    assert tensor.audio is not None
+    windows = read_windows(path, tensor)
+    count = len(windows) // tensor.rows
+    if not count:
+        raise refused(path, f"it has {len(windows)} windows, and a call takes {tensor.rows}")
+    for index in range(count):
+        rows = windows[index * tensor.rows : (index + 1) * tensor.rows]
+        (sample,) = _samples(path, signature, {tensor.name: rows if tensor.batched else rows[0]})
+        start = index * tensor.rows * tensor.audio.hop / tensor.audio.rate
+        yield replace(sample, index=None if count == 1 else index, seconds=start)
 
 
 def _arrays(path: Path, signature: Signature) -> Arrays:
@@ -82,7 +100,7 @@ def _array(path: Path, tensor: Tensor) -> Array:
         if tensor.kind == "text" and path.suffix.lower() == ".txt":
             return read_lines(path)
         if tensor.kind != "image":
-            more = ".txt, " if tensor.kind == "text" else ""
+            more = {"text": ".txt, ", "audio": ".wav, "}.get(tensor.kind, "")
             raise refused(path, f"the input {tensor.name} takes no image: give {more}.npz, .npy, .raw or .bin")
         shape = _image_shape(path, tensor)
         return preprocess.load_image(path, shape, tensor.color, tensor.resize, tensor.pad_color)
@@ -116,6 +134,7 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
     Raises EmulateError.
     """
     arrays, texts = _with_ids(path, signature, arrays)
+    arrays = {name: to_windows(path, signature.inputs[name], array) for name, array in arrays.items()}
     count = _count(path, signature, arrays)
     fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
     for index in [None] if count is None else range(count):

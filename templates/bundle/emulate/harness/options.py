@@ -90,7 +90,7 @@ def _parser(bundle: Bundle, more: str) -> _Parser:
     parser = _Parser(prog="emulate.py", description=ABOUT, epilog=more)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument(
-        "inputs", metavar="INPUT", nargs="*", help="an image, .txt, .npz, .npy, .raw or .bin, or a folder of them"
+        "inputs", metavar="INPUT", nargs="*", help="an image, .wav, .txt, .npz, .npy, .raw or .bin, or a folder of them"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="how many classes (default 5)")

@@ -1,6 +1,6 @@
 """Replay the golden vectors of all signatures, with training and the kept variables, and leave these as built."""
 
-from .compare import compare_output, compare_pixels, compare_texts
+from .compare import compare_output, compare_pixels, compare_sounds, compare_texts
 from .golden import Golden
 from .interpreter import Runner, ask_all
 from .model import Model
@@ -43,7 +43,9 @@ def replay_vectors(signature: Signature, runner: Runner, golden: Golden) -> Sign
     pixels = [(tensor.name, compare_pixels(signature, tensor, golden)) for tensor in images]
     said = [tensor for tensor in signature.inputs.values() if golden.has(signature, "text", tensor.name)]
     texts = [(tensor.name, compare_texts(signature, tensor, golden)) for tensor in said]
-    return SignatureCheck(len(calls), tuple(outputs), tuple(pixels), tuple(texts))
+    heard = [tensor for tensor in signature.inputs.values() if golden.has(signature, "audio", tensor.name)]
+    sounds = [(tensor.name, compare_sounds(signature, tensor, golden)) for tensor in heard]
+    return SignatureCheck(len(calls), tuple(outputs), tuple(pixels), tuple(texts), tuple(sounds))
 
 
 def _replay_state(

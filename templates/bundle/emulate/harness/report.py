@@ -46,7 +46,7 @@ class OutputCheck:
 
 @dataclass(frozen=True)
 class PixelCheck:
-    """Whether pre-processing golden pixels or texts gives the golden input."""
+    """Whether pre-processing golden pixels, texts or sounds gives the golden input."""
 
     different: int  # values
     of: int
@@ -77,10 +77,11 @@ class SignatureCheck:
     outputs: tuple[tuple[str, OutputCheck], ...] = ()
     pixels: tuple[tuple[str, PixelCheck], ...] = ()
     texts: tuple[tuple[str, PixelCheck], ...] = ()  # the same of golden texts
+    sounds: tuple[tuple[str, PixelCheck], ...] = ()
 
     @property
     def passed(self) -> bool:
-        fed = (*self.pixels, *self.texts)
+        fed = (*self.pixels, *self.texts, *self.sounds)
         return all(check.passed for _, check in self.outputs) and all(check.passed for _, check in fed)
 
     def to_json(self) -> Json:
@@ -89,7 +90,8 @@ class SignatureCheck:
             "outputs": {name: check.to_json() for name, check in self.outputs},
             "pixels": {name: check.to_json() for name, check in self.pixels},
         }
-        return plain | ({"texts": {name: check.to_json() for name, check in self.texts}} if self.texts else {})
+        more = {"texts": self.texts, "sounds": self.sounds}
+        return plain | {key: {name: check.to_json() for name, check in found} for key, found in more.items() if found}
 
 
 @dataclass(frozen=True)
@@ -198,6 +200,7 @@ class Result:
     frame: tuple[int, int] | None = None  # width, height of what places are given in
     image: str | None = None  # the file that they are drawn in
     texts: tuple[tuple[str, TextCount], ...] = ()  # by input
+    seconds: float | None = None  # of a sound: from its start to this window's
 
     def to_json(self) -> Json:
         outputs: Json = {
@@ -206,6 +209,7 @@ class Result:
         }
         plain: Json = {"input": self.input, "index": self.index, "outputs": outputs}
         plain |= {} if self.frame is None else {"frame": list(self.frame)}
+        plain |= {} if self.seconds is None else {"seconds": self.seconds}
         plain |= {"texts": {name: asdict(count) for name, count in self.texts}} if self.texts else {}
         return plain if self.image is None else plain | {"image": self.image}
 

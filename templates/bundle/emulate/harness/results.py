@@ -49,7 +49,13 @@ def _result(sample: Sample, run: Run, frame: Frame, read: dict[str, Read]) -> Re
     placed = any(not is_embedding(form) for form, _ in drawn)
     outputs = tuple((name, each.found if isinstance(each, Decoded) else each) for name, each in read.items())
     return Result(
-        sample.source, sample.index, outputs, (frame.width, frame.height) if placed else None, saved, sample.texts
+        sample.source,
+        sample.index,
+        outputs,
+        (frame.width, frame.height) if placed else None,
+        saved,
+        sample.texts,
+        sample.seconds,
     )
 
 

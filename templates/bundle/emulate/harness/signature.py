@@ -8,7 +8,7 @@ from typing import Any
 from .forms import KINDS, BoxesForm
 from .tensor import Tensor
 
-INPUTS = ("image", "tensor", "text")
+INPUTS = ("image", "tensor", "text", "audio")
 OUTPUTS = ("classes", "tensor", *KINDS)
 Tensors = dict[str, Tensor]
 

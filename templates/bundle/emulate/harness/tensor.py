@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import preprocess
+from audio import AudioForm
 from text import TextForm, read_vocabulary
 
 from .errors import broken
@@ -27,7 +28,7 @@ class Tensor:
     dtype: str  # of the model file, numpy's name: "int8"
     scale: float | None  # real = scale * (q - zero_point); None: not quantized
     zero_point: int
-    kind: str  # an input's: image, text, tensor; an output's: classes, tensor, or one of forms.KINDS
+    kind: str  # an input's: image, text, audio, tensor; an output's: classes, tensor, or one of forms.KINDS
     batched: bool = True  # axis 0 is the batch
     mean: tuple[float, ...] = ()  # image: model value = (pixel - mean) / std, of pixels 0..255
     std: tuple[float, ...] = ()
@@ -38,6 +39,7 @@ class Tensor:
     activation: str = "none"
     form: Form | None = None  # of such an output
     text: TextForm | None = None  # text: how it becomes ids
+    audio: AudioForm | None = None  # audio: how sound becomes windows
 
     @classmethod
     def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> "Tensor":
@@ -50,6 +52,8 @@ class Tensor:
             return _image(tensor, entry)
         if tensor.kind == "text":
             return _text(tensor, entry["text"], folder)
+        if tensor.kind == "audio":
+            return _audio(tensor, entry["audio"])
         if tensor.kind == "classes":
             return _classes(tensor, entry, folder)
         if tensor.kind in KINDS:
@@ -113,6 +117,16 @@ def _text(tensor: Tensor, form: Mapping[str, Any], folder: Path) -> Tensor:
         return replace(tensor, text=TextForm(vocabulary, form["standardize"], form["split"], int(form["unknown"])))
     except ValueError as error:
         raise broken(place, str(error)) from error
+
+
+def _audio(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
+    """Return tensor with what makes windows of sound. Raises ValueError where none can become it."""
+    form = AudioForm(*(int(entry[key]) for key in ("rate", "window", "hop")))
+    if math.prod(tensor.sample) != form.window or not 1 <= form.hop <= form.window or form.rate < 1:
+        raise ValueError(f"{tensor.name}: {tensor} takes no {form}")
+    if tensor.scale is None and not tensor.dtype.startswith("float"):
+        raise ValueError(f"{tensor.name}: {tensor} holds no sound from -1 to 1")
+    return replace(tensor, audio=form)
 
 
 def _classes(tensor: Tensor, entry: Mapping[str, Any], folder: Path) -> Tensor:

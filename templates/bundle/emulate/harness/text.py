@@ -29,7 +29,8 @@ def lines_of(report: Report) -> Iterator[str]:
     if report.loaded is not None:
         yield f"variables from {report.loaded}"
     for result in report.results or ():
-        yield result.input + ("" if result.index is None else f"[{result.index}]")
+        at = "" if not result.index or result.seconds is None else f", from {result.seconds:.6g} s"
+        yield result.input + ("" if result.index is None else f"[{result.index}]{at}")
         for text, count in result.texts:
             yield f"  {text}: {_tokens(count)}"
         for output, values in result.outputs:
@@ -65,6 +66,8 @@ def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
         yield f"{indent}pixels {name}: {_pixels(pixels)}: {_verdict(pixels.passed)}"
     for name, texts in check.texts:
         yield f"{indent}text {name}: {_pixels(texts)}: {_verdict(texts.passed)}"
+    for name, sounds in check.sounds:
+        yield f"{indent}audio {name}: {_pixels(sounds)}: {_verdict(sounds.passed)}"
 
 
 def _distances(check: OutputCheck) -> str:

@@ -1,0 +1,260 @@
+"""What is true of the samples that a model is checked on, by output: arrays, COCO JSON, PNG masks, columns of .csv.
+
+Reads files; whether it fits an output's shape and labels, kit.build.truth_fit says.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from kit.bounded import read_bounded
+from kit.errors import RecipeError
+from kit.recipe.labels import read_labels
+from kit.recipe.output import Output
+from kit.recipe.schema import Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+
+MOST = 1 << 30  # bytes of a file
+PREFIX = "y/"  # of arrays in an .npz, before the output's name
+_COCO = "give COCO's instances: images with id, file_name, width and height, annotations and categories"
+
+
+@dataclass(frozen=True)
+class TrueBoxes:
+    """Of one sample: the frame's (width, height), and rows, float64 [n, 5]: class, left, top, right, bottom in it.
+
+    crowd: bool [n], regions that count as neither right nor wrong.
+    """
+
+    size: tuple[int, int]
+    rows: np.ndarray
+    crowd: np.ndarray
+
+
+@dataclass(frozen=True)
+class OutputTruth:
+    """What is true of one output, in one of three ways.
+
+    values: classes, numbers, identities, masks or boxes as the data has them, [N, ...] in their own dtype. masks: a PNG
+    file of each sample. boxes: those of each sample, from COCO JSON. where: file and key, for messages.
+    """
+
+    where: str
+    values: np.ndarray | None = None
+    masks: tuple[Path, ...] = ()
+    boxes: tuple[TrueBoxes, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.masks or self.boxes or (() if self.values is None else self.values))
+
+    def rows(self, count: int) -> OutputTruth:
+        """Return what is true of the samples that were run: so many, the first ones, or all of them over and over.
+
+        That is what a fixed batch makes of them (kit.shared.rows.whole_calls).
+        """
+        import numpy as np
+
+        given = len(self)
+        if count == given or not given:
+            return self
+        chosen = np.arange(count) % given
+        return replace(
+            self,
+            values=None if self.values is None else self.values[chosen],
+            masks=tuple(self.masks[row] for row in chosen) if self.masks else (),
+            boxes=tuple(self.boxes[row] for row in chosen) if self.boxes else (),
+        )
+
+
+NO_TRUTHS: Mapping[str, OutputTruth] = MappingProxyType({})
+
+
+def owner_of_y(recipe: Recipe) -> str | None:
+    """Return the output that y is of: the first of kind classes, else the first embedding, else None."""
+    for kind in ("classes", "embedding"):
+        for output in recipe.outputs:
+            if output.kind == kind:
+                return output.name
+    return None
+
+
+def split_truth(recipe: Recipe, arrays: dict[str, np.ndarray], where: str) -> dict[str, OutputTruth]:
+    """Take the arrays y/<output> [N, ...], in their own dtype, out of a data file's, and return them by output.
+
+    Raises RecipeError for an output that has no table; a signature of the model may be called y.
+    """
+    outputs = [output.name for output in recipe.outputs]
+    names = [name for name in arrays if name.startswith(PREFIX) and "y" not in recipe.model.signatures]
+    for name in names:
+        if name.removeprefix(PREFIX) not in outputs:
+            raise RecipeError(
+                f"{where}: '{name}' is the truth of an output that has no [[outputs]] table",
+                f"add one with that name; there is: {', '.join(outputs) or 'none'}",
+            )
+    return {name.removeprefix(PREFIX): OutputTruth(f"{where}: '{name}'", arrays.pop(name)) for name in names}
+
+
+def read_truth(recipe: Recipe, count: int, names: Sequence[str]) -> dict[str, OutputTruth]:
+    """Return what the files of [checks.truth] say, by output, in the order of the samples.
+
+    count: of samples; names: of their image files, relative to the data's folder, () where they came otherwise.
+    Raises RecipeError.
+    """
+    outputs = {output.name: output for output in recipe.outputs}
+    found = {}
+    for name, file in recipe.checks.truth.items():
+        output, path = outputs[name], recipe.file(file)
+        where = f"{path}: [checks.truth] {name}"
+        if output.kind == "boxes":
+            found[name] = OutputTruth(where, boxes=_coco(recipe, output, path, count, names))
+        elif output.kind == "mask":
+            found[name] = OutputTruth(where, masks=_masks(path, where, names))
+        else:
+            found[name] = OutputTruth(where, _column(recipe, output, path, count, names))
+    return found
+
+
+def _masks(path: Path, where: str, names: Sequence[str]) -> tuple[Path, ...]:
+    """Return the mask of each image: the same path below this folder, with .png at its end."""
+    if not path.is_dir() or not names:
+        raise RecipeError(
+            f"{where}: masks are a folder of PNG files for a folder of images",
+            "give both as folders; or save the masks in the .npz, as y/ and the output's name",
+        )
+    files = tuple(path / PurePosixPath(name).with_suffix(".png") for name in names)
+    missing = next((file for file in files if not file.is_file()), None)
+    if missing is not None:
+        raise RecipeError(f"{where}: there is no {missing.name} for the image of that name", "add that mask")
+    return files
+
+
+def _column(recipe: Recipe, output: Output, path: Path, count: int, names: Sequence[str]) -> np.ndarray:
+    """Return an output's columns of a .csv: int64 [N] classes or identities, or float64 [N] or [N, D] numbers."""
+    import numpy as np
+
+    where = f"{path}: [checks.truth] {output.name}"
+    rows = list(csv.reader(io.StringIO(_text(path, where), newline="")))
+    head = rows[0] if rows else []
+    own = [i for i, title in enumerate(head) if title == output.name]
+    own = own or [i for i, title in enumerate(head) if title.rpartition("_")[0] == output.name]
+    if not own or any(len(row) != len(head) for row in rows):
+        what = "its rows differ in length" if own else f"its first row has no column '{output.name}'"
+        raise RecipeError(
+            f"{where}: {what}",
+            "write the output's name into the first row; of several values a sample its name with _0, _1 and so on",
+        )
+    body = _in_order(rows[1:], head, count, names, where)
+    cells = [[row[i] for i in own] for row in body]
+    if output.kind == "embedding":
+        return np.unique([row[0] for row in cells], return_inverse=True)[1].astype(np.int64)
+    labels = read_labels(recipe.file(output.labels)) if output.kind == "classes" and output.labels else []
+    places = {label: str(place) for place, label in reversed(list(enumerate(labels)))}
+    try:
+        values = np.array([[float(places.get(cell, cell)) for cell in row] for row in cells])
+    except ValueError as error:
+        raise RecipeError(
+            f"{where}: a cell is no number{' and no label' if labels else ''}: {error}",
+            "write numbers with a decimal point; classes as numbers from 0, or as labels of the output's labels file",
+        ) from error
+    return values[:, 0] if len(own) == 1 else values
+
+
+def _in_order(
+    rows: list[list[str]], head: Sequence[str], count: int, names: Sequence[str], where: str
+) -> list[list[str]]:
+    """Return the rows of the samples, in their order: by the column `file`, else as they are."""
+    if "file" in head and names:
+        by_file = {row[head.index("file")]: row for row in rows}
+        missing = next((name for name in names if name not in by_file), None)
+        if missing is not None:
+            raise RecipeError(
+                f"{where}: no row has the file {missing!r}",
+                "write each image's path, relative to the folder of the data, into the column file",
+            )
+        return [by_file[name] for name in names]
+    if len(rows) != count:
+        raise RecipeError(f"{where}: {len(rows)} rows for {count} samples", "write one row a sample, in their order")
+    return rows
+
+
+def _text(path: Path, where: str) -> str:
+    try:
+        return read_bounded(path, MOST).decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{where}: it cannot be read: {error}", "give a .csv or .json file in UTF-8") from error
+
+
+def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequence[str]) -> tuple[TrueBoxes, ...]:
+    """Return the boxes of each sample of COCO's JSON. Raises RecipeError."""
+    import numpy as np
+
+    where = f"{path}: [checks.truth] {output.name}"
+    try:
+        raw = json.loads(_text(path, where))
+        files = {int(image["id"]): str(image.get("file_name", "")) for image in raw["images"]}
+        sizes = {int(image["id"]): (int(image["width"]), int(image["height"])) for image in raw["images"]}
+        classes = _categories(recipe, output, raw["categories"], where)
+        boxes: dict[int, list[list[float]]] = {number: [] for number in files}
+        for annotation in raw["annotations"]:
+            number, category = int(annotation["image_id"]), int(annotation["category_id"])
+            if number not in boxes or category not in classes:
+                what = f"image_id {number}" if number not in boxes else f"category_id {category}"
+                raise RecipeError(
+                    f"{where}: an annotation has {what}, which is not listed", "list every image and category"
+                )
+            left, top, width, height = (float(value) for value in annotation["bbox"])
+            crowd = float(bool(annotation.get("iscrowd", 0)))
+            boxes[number].append([classes[category], left, top, left + width, top + height, crowd])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise RecipeError(f"{where}: it is no COCO JSON: {type(error).__name__}: {error}", _COCO) from error
+    found = []
+    for number in _images(files, count, names, where):
+        rows = np.array(boxes[number], np.float64).reshape(-1, 6)
+        if not np.isfinite(rows).all() or min(sizes[number]) < 1:
+            raise RecipeError(f"{where}: image {number} has a size or a box that is none", _COCO)
+        found.append(TrueBoxes(sizes[number], rows[:, :5], rows[:, 5] > 0))
+    return tuple(found)
+
+
+def _categories(recipe: Recipe, output: Output, raw: Sequence[Any], where: str) -> dict[int, int]:
+    """Return the class of each category: by the name that is a label, without labels in the order of their ids."""
+    named = {int(category["id"]): str(category.get("name", "")) for category in raw}
+    if not output.labels:
+        return {number: place for place, number in enumerate(sorted(named))}
+    labels = read_labels(recipe.file(output.labels))
+    strange = sorted(name for name in named.values() if name not in labels)
+    if strange:
+        raise RecipeError(
+            f"{where}: the category {strange[0]!r} is no label",
+            f"name the categories by the labels: {', '.join(labels[:10])}",
+        )
+    return {number: labels.index(name) for number, name in named.items()}
+
+
+def _images(files: Mapping[int, str], count: int, names: Sequence[str], where: str) -> Sequence[int]:
+    """Return the image's id of each sample: by its file, or by row where the data is no folder of images."""
+    if names:
+        by_name = {file: number for number, file in files.items()}
+        missing = next((name for name in names if name not in by_name), None)
+        if missing is None:
+            return [by_name[name] for name in names]
+        raise RecipeError(
+            f"{where}: no image of it has the file_name {missing!r}",
+            "list every image of the data, by its path relative to the folder",
+        )
+    missing_row = next((row for row in range(count) if row not in files), None)
+    if missing_row is None:
+        return range(count)
+    raise RecipeError(
+        f"{where}: no image of it has the id {missing_row}",
+        "number the images by their row in the .npz, from 0; or give the data as a folder of images",
+    )
