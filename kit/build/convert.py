@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 from kit.build.plan import Plan
+from kit.build.quantize import quantized
 from kit.build.samples import Samples
 from kit.engine import Engine, JobFolder, Limits, Order, run_job
 from kit.errors import ModelError
@@ -85,6 +86,9 @@ def convert(
             raise ModelError(
                 f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
             )
+        if plan.recipe.quantize.by_litert and not freeze:
+            reporter.stage(f"quantize to {plan.recipe.quantize.scheme}")
+            result = quantized(plan, result, folder, reporter.note)
         yield result, folder
 
 
@@ -124,7 +128,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,
         trusted=model.allow_code,
-        scheme=recipe.quantize.scheme,
+        scheme="float32" if recipe.quantize.by_litert else recipe.quantize.scheme,
         io=recipe.io,
         fused_lstm=recipe.quantize.fused_lstm,
         inputs=tuple(_input(tensor) for tensor in recipe.inputs),

@@ -34,13 +34,14 @@ class Plan:
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
     texts: Texts = field(default_factory=dict)  # by input name
+    quantizer_lock: Lock | None = None  # of LiteRT's quantizer, where it is another than the kit's own
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
     """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.build.cache_key."""
     code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
     sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
-    if recipe.quantize.scheme == "int8" and not recipe.quantize.representative:
+    if not recipe.quantize.representative:
         _refuse_unmeasured(recipe, sources)
     choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
     images = any(tensor.kind == "image" for tensor in recipe.inputs)
@@ -54,7 +55,12 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
 
 def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
     """Refuse int8 without data for a model that has no ranges of its own; the worker looks closer where it may."""
-    if not any(source.trained_int8 for source in sources):
+    if recipe.quantize.by_litert and recipe.quantize.measured:
+        raise RecipeError(
+            f"{recipe.path}: [quantize] needs representative data: what it asks for is measured on it",
+            "give representative = 'samples.npz' or a folder of images",
+        )
+    if recipe.quantize.scheme == "int8" and not any(source.trained_int8 for source in sources):
         raise RecipeError(
             f"{recipe.path}: [quantize] scheme 'int8' needs representative data: the model's ranges are measured on it",
             "give representative = 'samples.npz' or a folder of images; only a model of quantization-aware training "
