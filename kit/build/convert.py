@@ -88,8 +88,9 @@ def convert(
             )
         if plan.recipe.quantize.by_litert and not freeze:
             reporter.stage(f"quantize to {plan.recipe.quantize.scheme}")
-            result = quantized(plan, result, folder, reporter.note)
-        yield result, folder
+            yield quantized(plan, result, folder, reporter.note), folder
+        else:
+            yield result, folder
 
 
 def _refuse_asks(plan: Plan) -> None:

@@ -133,8 +133,8 @@ class Quantize(Table):
     )
     quantizer: Literal["tensorflow", "litert"] | None = Field(
         default=None,
-        description="who quantizes: TensorFlow's converter (default for float32, float16, dynamic and int8), or LiteRT's "
-        "own quantizer on the float32 file (default for the others, and where layers have schemes of their own)",
+        description="who quantizes: TensorFlow's converter (default for float32, float16, dynamic and int8), or "
+        "LiteRT's own quantizer on the float32 file (default for the others, and where layers have their own schemes)",
     )
     rounding: Literal["minmax", "octav"] | None = Field(
         default=None,
@@ -195,8 +195,8 @@ class Quantize(Table):
             raise ValueError(f"{what} needs the quantizer 'litert': leave quantizer out")
         if self.io in {"uint8", "int8"}:
             raise ValueError(
-                f"io '{self.io}' needs the quantizer 'tensorflow', which has none of: scheme weight8, int16x8, int4, auto, "
-                "layers, rounding, bias_correction"
+                f"io '{self.io}' needs the quantizer 'tensorflow', which has none of: scheme weight8, int16x8, int4, "
+                "auto, layers, rounding, bias_correction"
             )
         if self.fused_lstm:
             raise ValueError("fused_lstm needs the quantizer 'tensorflow': LiteRT's does not know that operator")
