@@ -85,15 +85,21 @@ def _build(plan: Plan, options: Options, *, json: bool) -> None:
     from kit.build.pipeline import build
     from kit.build.report import build_json, print_built
     from kit.progress import Reporter
+    from kit.search.auto import Search
 
     reporter = Reporter()
+    search = Search() if plan.recipe.quantize.scheme == "auto" else None
     try:
-        built = build(plan, options, reporter)
+        built = build(plan, options, reporter, search)
     finally:
         reporter.close()
     if json:
         print_json(build_json(built))
     else:
+        if search is not None and search.found is not None:
+            from kit.search.table import print_search
+
+            print_search(search.found)
         print_built(built)
     failed = failures(built.judged.verdicts)
     if failed:

@@ -68,6 +68,7 @@ class LayerError:
     snr: float
     low: float  # of the float outputs
     high: float
+    own: float = 0.0  # noise as a share of the signal that this operator adds to what it is fed
     weights: int = 0  # bytes of its constants in float32
     reason: str = ""
 

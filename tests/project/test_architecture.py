@@ -50,16 +50,19 @@ ARROWS = {
     "emulation": "bundle errors files lifetime render shared toolchains",
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
+    "quantizer.inside": "shared",
+    "quantizer": "emulation errors files quantizer.inside shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
-    "build": "android.codegen bounded bundle emulation engine errors files kit progress recipe render shared"
+    "build": "android.codegen bounded bundle emulation engine errors files kit progress quantizer recipe render shared"
     " source_model tflite toolchains",
+    "search": "build bundle emulation engine errors files progress quantizer recipe shared toolchains",
     "matrix": "build bundle errors files kit lifetime process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files kit lifetime matrix progress recipe refusals render source_model tflite toolchains",
+    " errors files kit lifetime matrix progress recipe refusals render search source_model tflite toolchains",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -77,6 +80,8 @@ LIBRARIES = {
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode_script": "",  # a script that runs inside a container
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
+    "quantizer.quantize_file": "litert_quantizer numpy",  # a script that runs in the quantizer's venv
+    "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same

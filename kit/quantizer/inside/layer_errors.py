@@ -41,6 +41,11 @@ class _Sums:
         self.at_ends += ends
 
     @property
+    def share(self) -> float:
+        """Return the noise as a share of the signal."""
+        return self.noise / self.signal if self.signal else 0.0
+
+    @property
     def snr(self) -> float:
         """Return the signal to noise ratio in decibels."""
         if not self.noise:
@@ -60,7 +65,7 @@ def layer_errors(
             if name in floats and value.shape == floats[name].shape and floats[name].dtype == np.float32:
                 got = real(value, scales.get(name))
                 compared.setdefault(name, _Sums()).add(floats[name].astype(np.float64), got, _ends(value))
-    weights = _weights(exact, signature, found)
+    weights, inputs = _weights(exact, signature, found), _inputs(exact, signature)
     errors = []
     for operator in found:
         name = operator.scope.rstrip(";")
@@ -68,9 +73,18 @@ def layer_errors(
             continue
         sums, (size, why) = compared[name], weights.get(name, (0, ""))
         reason = why or ("saturated: values lie beyond the measured range" if _saturated(sums) else "")
+        before = max((compared[each].share for each in inputs.get(name, ()) if each in compared), default=0.0)
         errors.append(
             LayerError(
-                name, operator.layers, operator.name.value, round(sums.snr, 2), sums.low, sums.high, size, reason
+                tensor=name,
+                layers=operator.layers,
+                operator=operator.name.value,
+                snr=round(sums.snr, 2),
+                low=sums.low,
+                high=sums.high,
+                own=max(0.0, sums.share - before),
+                weights=size,
+                reason=reason,
             )
         )
     return tuple(sorted(errors, key=lambda each: (each.snr, each.tensor)))
@@ -104,6 +118,17 @@ def _weights(exact: Tensors, signature: str, found: Sequence[Operator]) -> dict[
         floats = [array for array in arrays if array.dtype == np.float32 and array.size > 1]
         said[name] = (sum(array.nbytes for array in floats), _odd(floats[0], op["op_name"]) if floats else "")
     return said
+
+
+def _inputs(exact: Tensors, signature: str) -> dict[str, tuple[str, ...]]:
+    """Return by the name of an operator's first output the names of what it is fed."""
+    graph = exact.graphs[signature]
+    names = {int(detail["index"]): detail["name"] for detail in exact.interpreter.get_tensor_details(graph)}
+    return {
+        names[int(op["outputs"][0])]: tuple(names[int(at)] for at in op["inputs"] if int(at) in names)
+        for op in (exact.interpreter._get_ops_details() if graph == 0 else ())
+        if len(op["outputs"]) and int(op["outputs"][0]) in names
+    }
 
 
 def _odd(weights: np.ndarray, operator: str) -> str:

@@ -31,7 +31,7 @@ def measure(content: bytes, calls: Mapping[str, Iterable[Call]]) -> Ranges:
 
 
 def _extremes(value: np.ndarray) -> tuple[np.float32, np.float32]:
-    """Return the lowest and the highest value, float32 of any shape, that is meant as a number; 0 where there is none."""
+    """Return the lowest and the highest number of float32 values of any shape; 0 where there is none."""
     low, high = value.min(), value.max()
     if low > -_LARGEST and high < _LARGEST:  # the usual case, without a copy; NaN is no less
         return low, high
