@@ -70,10 +70,10 @@ class Built:
         return self.plan.recipe
 
 
-Make = Callable[[Plan, Engine, Data, Options, Reporter], Built]
+MakeBundle = Callable[[Plan, Engine, Data, Options, Reporter], Built]
 
 
-def build(plan: Plan, options: Options, reporter: Reporter, make: Make | None = None) -> Built:
+def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | None = None) -> Built:
     """Build a plan's bundle into options.out/<id>. make: what converts and writes it, where it is not one conversion.
 
     Raises a KitError with nothing half-written; a gate that refuses is no error here but a Built without bundle.

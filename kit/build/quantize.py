@@ -10,7 +10,7 @@ from kit.engine import JobFolder
 from kit.errors import ModelError, RecipeError
 from kit.files import sha256_bytes
 from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
-from kit.recipe.schema import Quantize
+from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
 from kit.shared.quantization import STATIC, LayerScheme, Quantization, QuantizerJob
 

@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from kit.shared.quantization import Quantization, Quantized, QuantizerJob
 
-    Calls = dict[str, Sequence[dict[str, np.ndarray]]]
+    Calls = dict[str, Sequence[dict[str, np.ndarray]]]  # by signature, each by input name [...] in its dtype
 
 _CORRECTED = 64  # calls that the means of bias correction are taken of
 
 
 def main() -> None:
-    """Answer every request that has no answer yet."""
+    """Make what every request without a result asks for."""
     inputs, out, order, results = map(Path, sys.argv[1:5])
     sys.path.append(str(Path(__file__).parents[2]))  # of kit: its shared package needs numpy alone
     os.dup2(2, 1)  # the interpreter greets on stdout
@@ -83,7 +83,7 @@ class _Work:
         return content, Quantized(errors=self.errors(content, found) if self.job.compared else ())
 
     def errors(self, content: bytes, found: Sequence[Any]) -> Any:
-        """Return the error of each layer of a file, of the main signature."""
+        """Return the error of each layer of a file, of the main signature: a tuple of LayerError."""
         from kit.quantizer.inside.layer_errors import layer_errors
         from kit.quantizer.inside.tensors import Tensors
 
@@ -108,7 +108,7 @@ class _Work:
         return self._tensors
 
     def calls(self) -> Calls:
-        """Return what the calls of the calibration data take, by signature."""
+        """Return what the calls of the calibration data take, by signature: each by input name [...], in its dtype."""
         from kit.quantizer.inside.calibration_calls import calibration_calls
 
         if self._calls is None:

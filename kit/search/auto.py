@@ -16,8 +16,8 @@ from kit.engine import Engine
 from kit.errors import CheckError, KitError, RecipeError
 from kit.files import temporary_folder
 from kit.progress import Reporter
-from kit.recipe.schema import Quantize
-from kit.search.candidates import Candidate, mixed, mixes, plain_candidates, ranked_layers
+from kit.recipe.quantize import Quantize
+from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
 from kit.search.limits import with_limits
 from kit.search.trials import Trial, Trials
 
@@ -109,14 +109,7 @@ def _mixed(trials: Trials, base: Trial) -> Iterator[Trial]:
 def _with_tensorflow(trials: Trials, stack: ExitStack, how: tuple[Engine, Data, Options, Reporter]) -> None:
     """Try TensorFlow's own int8: it knows loops, masks, and the app's border in whole numbers."""
     engine, data, options, reporter = how
-    update: dict[str, object] = {
-        "scheme": "int8",
-        "quantizer": "tensorflow",
-        "layers": [],
-        "rounding": None,
-        "bias_correction": False,
-    }
-    candidate = Candidate("int8 of TensorFlow", trials.plan.recipe.quantize.model_copy(update=update))
+    candidate = tensorflow_int8(trials.plan.recipe.quantize)
     try:
         result, job = stack.enter_context(
             convert(_with(trials.plan, candidate.quantize), engine, data, options.limits, reporter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from kit.recipe.schema import LayerScheme, Quantize
+from kit.recipe.quantize import LayerScheme, Quantize
 from kit.shared.quantization import LayerError
 
 # What a layer gets that a scheme hurts: the next one that is nearer to float32.
@@ -83,7 +83,14 @@ def ranked_layers(errors: Sequence[LayerError]) -> list[str]:
     return sorted(noise, key=lambda layer: (-noise[layer], layer))
 
 
-def _of(asked: Quantize, name: str, **changes: object) -> Candidate:
-    """Return a candidate of LiteRT's quantizer with the recipe's own data."""
-    update = {"quantizer": "litert", "rounding": None, "bias_correction": False, "layers": [], "io": None} | changes
-    return Candidate(name, asked.model_copy(update=update))
+def tensorflow_int8(asked: Quantize) -> Candidate:
+    """Return TensorFlow's own int8: it knows loops, masks, and the app's border in whole numbers."""
+    return _of(asked, "int8 of TensorFlow", scheme="int8", quantizer="tensorflow")
+
+
+def _of(asked: Quantize, name: str, **changes: str | bool) -> Candidate:
+    """Return a candidate with the recipe's own data; of LiteRT's quantizer, where nothing else is said."""
+    plain = asked.model_copy(
+        update={"quantizer": "litert", "rounding": None, "bias_correction": False, "layers": [], "io": None}
+    )
+    return Candidate(name, plain.model_copy(update=dict(changes)))

@@ -39,7 +39,10 @@ class Halves:
 
 
 def halves(recipe: Recipe, result: Result, evaluated: Arrays, predictions: Arrays) -> Halves:
-    """Measure a candidate on the even samples and on the odd ones. Arrays: as kit.build.metrics.measure has them."""
+    """Measure a candidate on the even samples and on the odd ones.
+
+    evaluated, predictions: as kit.build.metrics.measure has them: [N, ...] in their own dtype.
+    """
     parts = []
     for first in (0, 1):
         one, other = _part(evaluated, result.samples, first), _part(predictions, result.samples, first)
@@ -48,12 +51,15 @@ def halves(recipe: Recipe, result: Result, evaluated: Arrays, predictions: Array
 
 
 def _part(arrays: Arrays, samples: int, first: int) -> dict[str, np.ndarray]:
-    """Return every second sample of arrays [N, ...]; those without a sample each stay as they are."""
+    """Return every second sample of arrays [N, ...] of any dtype; those without a sample each stay as they are."""
     return {name: a[first::2] if a.ndim and len(a) >= samples > 1 else a for name, a in arrays.items()}
 
 
 def _loss(recipe: Recipe, result: Result, evaluated: Arrays, predictions: Arrays) -> Interval | None:
-    """Return what the first output of classes lost, in accuracy where there is y, else in agreement with float."""
+    """Return what the first output of classes lost, in accuracy where there is y, else in agreement with float.
+
+    evaluated, predictions: as halves has them, [N, ...] in their own dtype.
+    """
     import numpy as np
 
     request = next((output for output in recipe.outputs if output.kind == "classes"), None)

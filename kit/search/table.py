@@ -30,7 +30,7 @@ def print_search(found: Found) -> None:
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     console.print(table)
     if found.chosen.halves and (loss := found.chosen.halves.loss):
-        sys.stdout.write(_told(loss))
+        sys.stdout.write(_loss_text(loss))
     sys.stdout.write(f"\nThe same without a search:\n\n{found.chosen.candidate.lines()}\n")
 
 
@@ -56,7 +56,7 @@ def _loss(measures: tuple[object, ...]) -> str:
     return "; ".join(texts[:2])
 
 
-def _told(loss: Interval) -> str:
+def _loss_text(loss: Interval) -> str:
     """Return what the half that was not used to choose says of the chosen one."""
     low, high = 100 * (loss.loss - loss.half), 100 * (loss.loss + loss.half)
     line = (

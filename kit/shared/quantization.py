@@ -29,7 +29,7 @@ class Quantization:
     """What to make of the float32 file.
 
     rounding: how the scale of a weight is found: "minmax" from its extremes, "octav" by the least squared error.
-    bias_correction: what an operator's outputs are off by on the calibration data, in the mean of each channel, is
+    bias_correction: what an operator's outputs differ by on the calibration data, in the mean of each channel, is
     taken out of its bias.
     """
 

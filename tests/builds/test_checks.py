@@ -12,7 +12,8 @@ from kit.build.checks import Verdict, failures, ignored, judge, notes, refuse_ot
 from kit.build.metrics import OutputMeasure, Truth
 from kit.errors import CheckError
 from kit.recipe.output import Output
-from kit.recipe.schema import Checks, Input, Model, Quantize, Recipe, Scheme
+from kit.recipe.quantize import Quantize, Scheme
+from kit.recipe.schema import Checks, Input, Model, Recipe
 from kit.shared.job import Result, SignatureSpec
 
 

@@ -1,4 +1,4 @@
-"""Take out of each bias what its operator's outputs are off by, in the mean over the calibration data, layer by layer.
+"""Take out of each bias what its operator's outputs differ by, in the mean over the calibration data, layer by layer.
 
 Quantized weights shift the mean of an output; the next operators see the mended one. Source: Nagel et al., Data-Free
 Quantization Through Weight Equalization and Bias Correction (2019), section 4.2, with measured means.
@@ -13,14 +13,16 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from kit.quantizer.inside.tensors import Call, Tensors, real
+from kit.quantizer.inside.tensors import Feeds, Tensors, real
 
 _WITH_BIAS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _BIAS_AT = {"TRANSPOSE_CONV": 3}  # of its inputs; 2 of the others
 
 
-def corrected(exact: Tensors, content: bytes, calls: Mapping[str, Sequence[Call]]) -> bytes:
-    """Return a quantized file with other biases. exact: the float file; calls: calibration data by signature."""
+def corrected(exact: Tensors, content: bytes, calls: Mapping[str, Sequence[Feeds]]) -> bytes:
+    """Return a quantized file with other biases. exact: the float file; calls: calibration data by signature,
+    each by input name [...] in its dtype.
+    """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     for signature, rows in calls.items():
         graph = model.subgraphs[exact.graphs[signature]]
@@ -45,7 +47,7 @@ def _bias(model: Any, graph: Any, operator: Any) -> Any:
     return tensor if model.buffers[tensor.buffer].data is not None else None
 
 
-def _mean_error(exact: Tensors, product: Tensors, given: tuple[str, Sequence[Call]], name: str) -> np.ndarray | None:
+def _mean_error(exact: Tensors, product: Tensors, given: tuple[str, Sequence[Feeds]], name: str) -> np.ndarray | None:
     """Return by how much the float output lies above the product's, in the mean of each channel: float64 [channels].
 
     given: a signature and its calls. None where one of the two has no such tensor.

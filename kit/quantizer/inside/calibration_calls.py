@@ -16,7 +16,7 @@ Feeds = dict[str, np.ndarray]
 
 
 def calibration_calls(inputs: Path, out: Path) -> dict[str, Sequence[Feeds]]:
-    """Return the calls of each signature that has data, the main one first: arrays by input name, in its dtype.
+    """Return the calls of each signature that has data, the main one first: by input name [...], in its dtype.
 
     The representative data; where there is none, that of the checks.
     """
@@ -35,7 +35,10 @@ def calibration_calls(inputs: Path, out: Path) -> dict[str, Sequence[Feeds]]:
 def _calls(
     signature: SignatureSpec, given: Mapping[str, np.ndarray], prefix: str, requests: Mapping[str, InputSpec]
 ) -> Sequence[Feeds]:
-    """Return the calls of one signature. given: <prefix><name> [N, ...] as a user gave it."""
+    """Return the calls of one signature, by input name [...] in its dtype.
+
+    given: <prefix><name> [N, ...] of any dtype.
+    """
     step = max(next((spec.shape[0] for spec in signature.inputs if spec.batched), 1), 1)
     rows: dict[str, Array] = {}
     for spec in signature.inputs:
@@ -46,7 +49,7 @@ def _calls(
     batched = {spec.name: spec.batched for spec in signature.inputs}
 
     def call(number: int) -> Feeds:
-        """Return what one call takes."""
+        """Return what one call takes: by input name [...], in its dtype."""
         at = slice(number * step, (number + 1) * step)
         return {
             name: np.require(array[at] if batched[name] else array[number], requirements="A")

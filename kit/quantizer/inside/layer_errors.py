@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kit.quantizer.inside.schemes import Operator
-from kit.quantizer.inside.tensors import Call, Tensors, real
+from kit.quantizer.inside.tensors import Feeds, Tensors, real
 from kit.shared.quantization import LayerError
 
 _PERFECT = 200.0  # decibels: no difference at all
@@ -30,7 +30,7 @@ class _Sums:
     at_ends: int = 0
 
     def add(self, exact: np.ndarray, got: np.ndarray, ends: int) -> None:
-        """Add one call's values, float64 of one shape; ends: how many lie at an end of the whole numbers."""
+        """Add one call's values. exact, got: float64 of one shape; ends: how many lie at an end of whole numbers."""
         counted = np.isfinite(exact) & np.isfinite(got)
         one, other = exact[counted], got[counted]
         self.signal += float(np.sum(one * one))
@@ -54,9 +54,12 @@ class _Sums:
 
 
 def layer_errors(
-    exact: Tensors, product: Tensors, signature: str, calls: Iterable[Call], found: Sequence[Operator]
+    exact: Tensors, product: Tensors, signature: str, calls: Iterable[Feeds], found: Sequence[Operator]
 ) -> tuple[LayerError, ...]:
-    """Return the error of each operator whose output both files have, the worst first."""
+    """Return the error of each operator whose output both files have, the worst first.
+
+    calls: each by input name [...] in its dtype.
+    """
     scales, compared = product.scales(signature), dict[str, _Sums]()
     wanted = {each.scope.rstrip(";") for each in found}
     for call in calls:
@@ -95,7 +98,7 @@ def _saturated(sums: _Sums) -> bool:
 
 
 def _ends(value: np.ndarray) -> int:
-    """Return how many whole numbers, of any shape, lie at the upper end of their type."""
+    """Return how many values, [...] of any dtype, are whole numbers at the upper end of their type."""
     if value.dtype.kind not in "iu":
         return 0
     return int(np.count_nonzero(value == np.iinfo(value.dtype).max))

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from kit.quantizer.inside.tensors import Call, Tensors
+from kit.quantizer.inside.tensors import Feeds, Tensors
 
 # What bfloat16 has for infinity, in masks: no range of anything that is meant as a number.
 _LARGEST = 3e38
@@ -14,8 +14,9 @@ _LARGEST = 3e38
 Ranges = dict[str, dict[str, np.ndarray]]  # by tensor: "min" and "max", float32, each of one value
 
 
-def measure(content: bytes, calls: Mapping[str, Iterable[Call]]) -> Ranges:
-    """Return the range of each float tensor that the calls calculate. calls: by signature, in any number."""
+def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
+    """Return the range of each float tensor that the calls calculate. calls: by signature, each by input name
+    [...] in its dtype."""
     tensors = Tensors.of(content)
     found: dict[str, tuple[np.float32, np.float32]] = {}
     for signature, rows in calls.items():

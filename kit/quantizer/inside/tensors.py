@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-Call = Mapping[str, np.ndarray]  # what one call takes, by input name
+Feeds = Mapping[str, np.ndarray]  # what one call takes: by input name [...], in its dtype
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,13 @@ class Tensors:
         graphs = {key: interpreter.get_signature_runner(key)._subgraph_index for key in keys}
         return Tensors(interpreter, graphs)
 
-    def values(self, signature: str, call: Call) -> Iterator[tuple[str, np.ndarray]]:
-        """Run one call; yield every tensor that it calculated: its name and its value in its own dtype."""
+    def values(self, signature: str, feeds: Feeds) -> Iterator[tuple[str, np.ndarray]]:
+        """Run one call; yield every tensor that it calculated: its name and its value [...] in its own dtype.
+
+        feeds: by input name [...], in its dtype.
+        """
         runner = self.interpreter.get_signature_runner(signature)
-        runner(**call)
+        runner(**feeds)
         graph = self.graphs[signature]
         for detail in self.interpreter.get_tensor_details(graph):
             if detail["name"]:
@@ -49,7 +52,7 @@ class Tensors:
                     continue
 
     def scales(self, signature: str) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
-        """Return scales, zero points and their axis of every quantized tensor by name."""
+        """Return of every quantized tensor by name: scales float32 [n], zero points int32 [n], and their axis."""
         found = {}
         for detail in self.interpreter.get_tensor_details(self.graphs[signature]):
             quantized = detail["quantization_parameters"]
@@ -60,7 +63,10 @@ class Tensors:
 
 
 def real(value: np.ndarray, scale: tuple[np.ndarray, np.ndarray, int] | None) -> np.ndarray:
-    """Return a tensor's real values in its shape, float64. scale: as Tensors.scales has it, None for a float."""
+    """Return a tensor's real values in its shape, float64.
+
+    value: raw, [...] in its own dtype; scale: as Tensors.scales has it, None for a float.
+    """
     if scale is None or value.dtype.kind == "f":
         return value.astype(np.float64)
     scales, zeros, axis = scale
