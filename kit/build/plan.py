@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kit.build.anchors import Anchors, anchors_of
 from kit.build.bundle_signature import Labels, labels_of
-from kit.build.misfits import refuse_misfits, refuse_too_large
+from kit.build.misfits import MOST_FILE, refuse_misfits, refuse_too_large
 from kit.build.text_input import Texts, texts_of
 from kit.errors import RecipeError
 from kit.recipe.schema import Recipe
@@ -16,6 +16,8 @@ from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_mo
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.selection import choose_toolchain
 from kit.toolchains.toolchain import Toolchain, find_runtime
+
+LARGE = 512 << 20  # bytes of weights in float32
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,18 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
     refuse_too_large(recipe, sources)
+    recipe = _within_memory(recipe, sources)
     made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
     return replace(made, anchors=anchors_of(recipe), texts=texts_of(recipe, sources, structure))
+
+
+def _within_memory(recipe: Recipe, sources: Sequence[ModelFile]) -> Recipe:
+    """Return the recipe with LiteRT's quantizer for float16 of a large model, which TensorFlow makes of ten copies."""
+    weights = sum(source.weights for source in sources)
+    plain = recipe.quantize.scheme == "float16" and recipe.quantize.quantizer is None and not recipe.model.allow_flex
+    if not plain or not LARGE < weights < MOST_FILE or recipe.model.streaming:
+        return recipe
+    return recipe.model_copy(update={"quantize": recipe.quantize.model_copy(update={"quantizer": "litert"})})
 
 
 def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:

@@ -93,13 +93,16 @@ def _build(plan: Plan, options: Options, *, json: bool) -> None:
         built = build(plan, options, reporter, search)
     finally:
         reporter.close()
+    if search is not None and search.found is not None and built.bundle is not None:
+        from kit.search.record import write_search
+        from kit.search.table import print_search
+
+        write_search(search.found, built.bundle)
+        if not json:
+            print_search(search.found)
     if json:
         print_json(build_json(built))
     else:
-        if search is not None and search.found is not None:
-            from kit.search.table import print_search
-
-            print_search(search.found)
         print_built(built)
     failed = failures(built.judged.verdicts)
     if failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -30,6 +31,7 @@ from kit.toolchains.toolchain import find_runtime
 if TYPE_CHECKING:
     import numpy as np
 
+_PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
 _COMPARED = 32  # samples on which every tensor is compared with the float file's
 
 
@@ -121,7 +123,7 @@ class Trials:
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(recipe, result, made_arrays(job.out / EVALUATED, without="input/"), predictions)
         except KitError as error:
-            return Trial(candidate, size, why=error.message)
+            return Trial(candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
         why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
         return Trial(candidate, len(parts.model), both, why, parts, errors)
