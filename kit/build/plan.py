@@ -70,7 +70,7 @@ def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
     if recipe.quantize.by_litert and recipe.quantize.measured:
         raise RecipeError(
             f"{recipe.path}: [quantize] needs representative data: what it asks for is measured on it",
-            "give representative = 'samples.npz' or a folder of images",
+            "give calibration data: representative = 'samples.npz', or a folder of images",
         )
     if recipe.quantize.scheme == "int8" and not any(source.trained_int8 for source in sources):
         raise RecipeError(

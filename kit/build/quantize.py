@@ -12,7 +12,7 @@ from kit.files import sha256_bytes
 from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
-from kit.shared.quantization import STATIC, LayerScheme, Quantization, QuantizerJob
+from kit.shared.quantization import LayerScheme, Quantization, QuantizerJob
 
 _SHOWN = 8  # names of layers in a message
 _NEXT = {  # what can do more models than a scheme, in the words of a recipe
@@ -51,12 +51,6 @@ def refuse_unquantizable(plan: Plan, result: Result) -> None:
             f"{plan.recipe.path}: LiteRT's quantizer knows no TensorFlow operators, and the file needs "
             f"{', '.join(result.flex[:3])}",
             'use scheme = "float16" or "dynamic" with quantizer = "tensorflow"',
-        )
-    if result.train and quantization_of(plan.recipe.quantize).scheme in STATIC:
-        raise RecipeError(
-            f"{plan.recipe.path}: [variables.train] needs float arithmetic, and scheme is "
-            f"'{plan.recipe.quantize.scheme}'",
-            'use scheme = "float32", "float16" or "dynamic"',
         )
 
 

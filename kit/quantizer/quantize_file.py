@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-    from kit.shared.quantization import Quantization, Quantized, QuantizerJob
+    from kit.quantizer.inside.schemes import Operator
+    from kit.shared.quantization import LayerError, Quantization, Quantized, QuantizerJob
 
     Calls = dict[str, Sequence[dict[str, np.ndarray]]]  # by signature, each by input name [...] in its dtype
 
@@ -77,13 +78,12 @@ class _Work:
         if wanted.bias_correction:
             from kit.quantizer.inside.bias_correction import corrected
 
-            content = corrected(
-                self.tensors(), content, {key: calls[:_CORRECTED] for key, calls in self.calls().items()}
-            )
+            calls = {key: rows[:_CORRECTED] for key, rows in self.calls().items()}
+            content = corrected(self.tensors(), content, calls)
         return content, Quantized(errors=self.errors(content, found) if self.job.compared else ())
 
-    def errors(self, content: bytes, found: Sequence[Any]) -> Any:
-        """Return the error of each layer of a file, of the main signature: a tuple of LayerError."""
+    def errors(self, content: bytes, found: Sequence[Operator]) -> tuple[LayerError, ...]:
+        """Return the error of each layer of a file, of the main signature."""
         from kit.quantizer.inside.layer_errors import layer_errors
         from kit.quantizer.inside.tensors import Tensors
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import quantized_models
+from models import keras3_model
 from worlds import DIGITS, run_kit, write_recipe
 
 from kit.bundle.layout import QUANTIZER_LOCK
@@ -117,15 +118,45 @@ def test_a_pattern_without_a_layer_is_refused_with_those_there_are(tmp_path: Pat
     said = build(tmp_path, 2, layers=layers, quantize_scheme="'int4'", **PLAIN)
     assert "no operator of the file belongs to a layer of konv*" in said
     assert "next: there is: conv1, norm1, relu1, conv2" in said
+    assert "; a layer that was fused into another goes with that one" in said
     assert not (tmp_path / "dist" / "digits").exists()
     build(tmp_path, layers=layers.replace("konv*", "conv1"), quantize_scheme="'int4'", **PLAIN)
+
+
+@pytest.mark.slow
+def test_four_bits_that_lose_too_much_are_mixed_after_the_next_step(tmp_path: Path) -> None:
+    said = build(tmp_path, 4, quantize_scheme="'int4'", checks_max_relative_error="0.02", **PLAIN)
+    assert 'next: try scheme = "dynamic"; or scheme = "auto", which finds the layers that four bits hurt' in said
+    build(tmp_path, quantize_scheme="'dynamic'", checks_max_relative_error="0.02", **PLAIN)
+    build(tmp_path / "auto", quantize_scheme="'auto'", checks_max_relative_error="0.02", **PLAIN)
+    assert (tmp_path / "auto/dist/digits.search.json").exists()
+
+
+@pytest.mark.slow
+def test_operators_of_tensorflow_stay_with_its_converter(tmp_path: Path, toolchain_python: Path) -> None:
+    keras3_model(toolchain_python, tmp_path / "erf.keras", "erf")
+    recipe = tmp_path / "recipe.toml"
+
+    def made(quantize: str) -> subprocess.CompletedProcess[str]:
+        recipe.write_text(
+            f"[model]\npath = 'erf.keras'\nid = 'erf'\nallow_code = true\nallow_flex = true\n"
+            f"[toolchain]\ntensorflow = '2.18.1'\n[quantize]\n{quantize}\n",
+            "utf-8",
+        )
+        return run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
+
+    refused = made("scheme = 'weight8'")
+    assert refused.returncode == 2, refused.stderr
+    assert "LiteRT's quantizer knows no TensorFlow operators, and the file needs FlexErf" in refused.stderr
+    assert 'next: use scheme = "float16" or "dynamic" with quantizer = "tensorflow"' in refused.stderr
+    assert made("scheme = 'dynamic'\nquantizer = 'tensorflow'").returncode == 0
 
 
 @pytest.mark.slow
 def test_ranges_need_data(tmp_path: Path) -> None:
     said = build(tmp_path, 2, quantize_scheme="'int16x8'", **PLAIN)
     assert "[quantize] needs representative data" in said
-    assert "next: give representative = 'samples.npz' or a folder of images" in said
+    assert "next: give calibration data: representative = 'samples.npz', or a folder of images" in said
     build(tmp_path, quantize_scheme="'int16x8'", quantize_io="")
 
 
