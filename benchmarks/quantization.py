@@ -43,7 +43,8 @@ class Model:
         return (
             f"[model]\npath = '{self.file or self.name + '.keras'}'\nid = '{self.name}'\n"
             f"[toolchain]\ntensorflow = '{VERSION}'\n[quantize]\nscheme = 'auto'\n"
-            f"representative = '{self.name}-train.npz'\n{self.inputs}{self.outputs}[checks]\ndata = '{self.name}-test.npz'\n"
+            f"representative = '{self.name}-train.npz'\n{self.inputs}{self.outputs}"
+            f"[checks]\ndata = '{self.name}-test.npz'\n"
         )
 
 
@@ -75,7 +76,7 @@ def main(only: str = "*") -> None:
             print("\n".join(rows[-14:]), flush=True)
     lines = [
         BEGIN, "",
-        "| model | candidate | bytes | of float32 | metric before | after, on the half that did not choose | loss, 95 % interval | |",
+        "| model | candidate | bytes | of float32 | before | after, on the half that did not choose | loss, 95 % | |",
         "| --- | --- | ---: | ---: | --- | --- | --- | --- |", *rows, "", END,
     ]  # fmt: skip
     if only == "*":
@@ -121,15 +122,16 @@ def _rows(model: Model, record: Mapping[str, Any]) -> Iterator[str]:
     for number, row in enumerate(candidates):
         before, after = _metric(row["reported_on"])
         loss = row["loss"]
-        interval = (
-            f"{100 * loss['loss']:.2f} ({100 * (loss['loss'] - loss['half']):.2f} to {100 * (loss['loss'] + loss['half']):.2f})"
-            if loss
-            else ""
-        )
+        interval = _interval(loss["loss"], loss["half"]) if loss else ""
         verdict = "**chosen**" if row["verdict"] == "chosen" else "keeps" if row["verdict"] == "keeps" else "no"
         what = f"{model.name}: {model.what}" if not number else ""
         size = f"{row['bytes']:,} | {row['bytes'] / whole:.0%}" if row["bytes"] else "- | -"
         yield f"| {what} | {row['name']} | {size} | {before} | {after} | {interval} | {verdict} |"
+
+
+def _interval(loss: float, half: float) -> str:
+    """Return a loss in points with its 95 % interval."""
+    return f"{100 * loss:.2f} ({100 * (loss - half):.2f} to {100 * (loss + half):.2f})"
 
 
 def _metric(measures: Sequence[Mapping[str, Any]]) -> tuple[str, str]:

@@ -22,8 +22,8 @@ Arrays = dict[str, np.ndarray]
 def save(folder: Path, name: str, model: Any, train: Arrays, test: Arrays) -> None:
     """Write a model with its data, [N, ...] by input name."""
     model.save(folder / f"{name}.keras")
-    np.savez(folder / f"{name}-train.npz", **train)
-    np.savez(folder / f"{name}-test.npz", **test)
+    np.savez(folder / f"{name}-train.npz", **train)  # type: ignore[arg-type]
+    np.savez(folder / f"{name}-test.npz", **test)  # type: ignore[arg-type]
 
 
 def mnist(folder: Path) -> None:
