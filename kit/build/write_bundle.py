@@ -19,7 +19,15 @@ from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
 from kit.build.truth import OutputTruth
-from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
+from kit.bundle.layout import (
+    PROVENANCE,
+    PROVENANCE_CODE,
+    PROVENANCE_STRUCTURE,
+    QUANTIZER_LOCK,
+    README,
+    SAMPLES,
+    Bundle,
+)
 from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
 from kit.bundle.write_metadata import write_metadata
@@ -27,6 +35,7 @@ from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
 from kit.metrics.table import title
+from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
@@ -116,6 +125,9 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     (folder / PROVENANCE).mkdir()
     lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
+    if recipe.quantize.by_litert:
+        quantizer = plan.quantizer_lock or quantizer_lock()
+        (folder / QUANTIZER_LOCK).write_text(quantizer.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
     for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
         if path is not None:
