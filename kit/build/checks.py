@@ -272,8 +272,10 @@ def _milder(recipe: Recipe) -> str:
             "check that the representative data looks like real input (same normalization, every class), "
             'then try scheme = "dynamic" or "float16"'
         )
-    if recipe.quantize.scheme == "dynamic":
+    if recipe.quantize.scheme in {"dynamic", "weight8", "int16x8"}:
         return 'try scheme = "float16"'
+    if recipe.quantize.scheme == "int4":
+        return 'try scheme = "dynamic"; or scheme = "auto", which finds the layers that four bits hurt'
     if recipe.quantize.scheme == "float16":
         return 'try scheme = "float32": a weight of the model is too large, too small or too exact for float16'
     # TensorFlow's float32 kernels round otherwise from version to version, and no scheme is nearer to the model.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.build.audio_input import AudioInput
 from kit.build.plan import Plan
+from kit.build.quantize import quantized
 from kit.build.samples import Samples
 from kit.engine import Engine, JobFolder, Limits, Order, run_job
 from kit.errors import ModelError
@@ -86,7 +87,11 @@ def convert(
             raise ModelError(
                 f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
             )
-        yield result, folder
+        if plan.recipe.quantize.by_litert and not freeze:
+            reporter.stage(f"quantize to {plan.recipe.quantize.scheme}")
+            yield quantized(plan, result, folder, reporter.note), folder
+        else:
+            yield result, folder
 
 
 def _refuse_asks(plan: Plan) -> None:
@@ -125,7 +130,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         parts=_parts(plan),
         allow_code=engine.isolated or model.allow_code,
         trusted=model.allow_code,
-        scheme=recipe.quantize.scheme,
+        scheme="float32" if recipe.quantize.by_litert else recipe.quantize.scheme,
         io=recipe.io,
         fused_lstm=recipe.quantize.fused_lstm,
         inputs=tuple(_input(tensor, plan.raw_inputs.audio.get(tensor.name)) for tensor in recipe.inputs),

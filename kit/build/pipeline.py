@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +25,7 @@ from kit.bundle.replay_report import ReplayReport
 from kit.bundle.whole import MANIFEST, record_path
 from kit.emulation.run import replay_golden
 from kit.emulation.scripts import Scripts, scripts_ahead
-from kit.engine import Engine, Limits, choose_engine
+from kit.engine import Engine, JobFolder, Limits, choose_engine
 from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
@@ -70,8 +70,11 @@ class Built:
         return self.plan.recipe
 
 
-def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
-    """Build a plan's bundle into options.out/<id>.
+MakeBundle = Callable[[Plan, Engine, Data, Options, Reporter], Built]
+
+
+def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | None = None) -> Built:
+    """Build a plan's bundle into options.out/<id>. make: what converts and writes it, where it is not one conversion.
 
     Raises a KitError with nothing half-written; a gate that refuses is no error here but a Built without bundle.
     """
@@ -84,11 +87,11 @@ def build(plan: Plan, options: Options, reporter: Reporter) -> Built:
             reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
         engine = choose_engine(options.engine, reporter.note)
         started = time.time()
-        built = _build(plan, engine, data, options, reporter)
+        built = (make or _build)(plan, engine, data, options, reporter)
     if built.bundle is None:
         return built
     record = BuildRecord(
-        engine=engine.name,
+        engine=built.engine,
         started=int(started),
         seconds=round(time.time() - started, 1),
         models=tuple(str(source.path.resolve()) for source in plan.sources),
@@ -113,30 +116,44 @@ def _read(plan: Plan, folder: Path) -> Data:
 
 def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
     """Convert, judge, and write the bundle where nothing refuses."""
-    recipe, runtime = plan.recipe, find_runtime(plan.recipe.android.runtime)
+    runtime = find_runtime(plan.recipe.android.runtime)
     # What runs the file there imports its packages while the worker converts.
     python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
     with (
         scripts_ahead(python, _RUNS_THERE) as scripts,
         convert(plan, engine, data, options.limits, reporter) as (result, job),
     ):
-        # Before anything runs it there: an interpreter may say less, and some end on what they do not know.
-        check_fit(job.out / MODEL, recipe.android.runtime)
-        refuse_computed_sizes(recipe, result, read_tflite(job.out / MODEL), runtime.name)
-        parts = _with_truth(Parts.of(plan, result, job, data.raw()), data)
-        reporter.stage(f"run it on {runtime.name}")
-        judged, predictions = run_trial(parts, reporter.note, scripts)
-        size = len(parts.model)
-        if failures(judged.verdicts):
-            return Built(plan, None, None, judged, result, size, engine.name)
-        target = options.out / recipe.model.id
-        manifest = _write(target, parts, judged, reporter, scripts)
-        if options.predictions is not None:
-            _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
-    return Built(plan, target, manifest, judged, result, size, engine.name)
+        refuse_misfit(plan, result, job)
+        parts = with_truth(Parts.of(plan, result, job, data.raw()), data)
+        return finish(parts, engine.name, options, reporter, scripts)
 
 
-def _with_truth(parts: Parts, data: Data) -> Parts:
+def refuse_misfit(plan: Plan, result: Result, job: JobFolder) -> None:
+    """Refuse a file that the app's runtime cannot run, before anything runs it there.
+
+    An interpreter may say less, and some end on what they do not know. Raises CheckError.
+    """
+    runtime = plan.recipe.android.runtime
+    check_fit(job.out / MODEL, runtime)
+    refuse_computed_sizes(plan.recipe, result, read_tflite(job.out / MODEL), find_runtime(runtime).name)
+
+
+def finish(parts: Parts, engine: str, options: Options, reporter: Reporter, scripts: Scripts) -> Built:
+    """Judge a converted model, and write its bundle where nothing refuses. engine: the name of what made it."""
+    plan, recipe, result = parts.plan, parts.recipe, parts.result
+    reporter.stage(f"run it on {find_runtime(recipe.android.runtime).name}")
+    judged, predictions = run_trial(parts, reporter.note, scripts)
+    size = len(parts.model)
+    if failures(judged.verdicts):
+        return Built(plan, None, None, judged, result, size, engine)
+    target = options.out / recipe.model.id
+    manifest = _write(target, parts, judged, reporter, scripts)
+    if options.predictions is not None:
+        _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
+    return Built(plan, target, manifest, judged, result, size, engine)
+
+
+def with_truth(parts: Parts, data: Data) -> Parts:
     """Return the parts with what is true of the samples that the file is checked on."""
     samples = data.evaluation
     return parts if samples is None else replace(parts, truths=samples.truths, framed=bool(samples.names))

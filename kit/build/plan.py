@@ -9,7 +9,7 @@ from pathlib import Path
 from kit.build.anchors import Anchors, anchors_of
 from kit.build.audio_input import audio_of
 from kit.build.bundle_signature import Labels, labels_of
-from kit.build.misfits import refuse_misfits, refuse_too_large
+from kit.build.misfits import MOST_FILE, refuse_misfits, refuse_too_large
 from kit.build.raw_inputs import RawInputs
 from kit.build.text_input import texts_of
 from kit.errors import RecipeError
@@ -18,6 +18,8 @@ from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_mo
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.selection import choose_toolchain
 from kit.toolchains.toolchain import Toolchain, find_runtime
+
+LARGE = 512 << 20  # bytes of weights in float32
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,14 @@ class Plan:
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
     raw_inputs: RawInputs = field(default_factory=RawInputs)
+    quantizer_lock: Lock | None = None  # of LiteRT's quantizer, where it is another than the kit's own
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
     """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.build.cache_key."""
     code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
     sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
-    if recipe.quantize.scheme == "int8" and not recipe.quantize.representative:
+    if not recipe.quantize.representative:
         _refuse_unmeasured(recipe, sources)
     choice = choose_toolchain(recipe.toolchain.tensorflow, sources)
     images = any(tensor.kind == "image" for tensor in recipe.inputs)
@@ -50,6 +53,7 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
     refuse_too_large(recipe, sources)
+    recipe = _within_memory(recipe, sources)
     made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
     return replace(made, anchors=anchors_of(recipe), raw_inputs=raw_inputs_of(recipe, sources, structure))
 
@@ -59,9 +63,23 @@ def raw_inputs_of(recipe: Recipe, sources: Sequence[ModelFile], structure: Path 
     return RawInputs(texts_of(recipe, sources, structure), audio_of(recipe, sources))
 
 
+def _within_memory(recipe: Recipe, sources: Sequence[ModelFile]) -> Recipe:
+    """Return the recipe with LiteRT's quantizer for float16 of a large model, which TensorFlow makes of ten copies."""
+    weights = sum(source.weights for source in sources)
+    plain = recipe.quantize.scheme == "float16" and recipe.quantize.quantizer is None and not recipe.model.allow_flex
+    if not plain or not LARGE < weights < MOST_FILE or recipe.model.streaming:
+        return recipe
+    return recipe.model_copy(update={"quantize": recipe.quantize.model_copy(update={"quantizer": "litert"})})
+
+
 def _refuse_unmeasured(recipe: Recipe, sources: Sequence[ModelFile]) -> None:
     """Refuse int8 without data for a model that has no ranges of its own; the worker looks closer where it may."""
-    if not any(source.trained_int8 for source in sources):
+    if recipe.quantize.by_litert and recipe.quantize.measured:
+        raise RecipeError(
+            f"{recipe.path}: [quantize] needs representative data: what it asks for is measured on it",
+            "give calibration data: representative = 'samples.npz', or a folder of images",
+        )
+    if recipe.quantize.scheme == "int8" and not any(source.trained_int8 for source in sources):
         raise RecipeError(
             f"{recipe.path}: [quantize] scheme 'int8' needs representative data: the model's ranges are measured on it",
             "give representative = 'samples.npz' or a folder of images; only a model of quantization-aware training "

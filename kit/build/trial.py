@@ -48,7 +48,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
         there = measure(recipe, result.signature, evaluated, predictions, result.drawn, truths)
-        refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
+        if not recipe.quantize.by_litert:  # else TensorFlow's interpreter has seen the float32 file alone
+            refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     there = with_metrics(parts, evaluated, predictions, there)
     verdicts = judge(recipe, result, there, len(parts.model))
     remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))

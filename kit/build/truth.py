@@ -66,10 +66,13 @@ class OutputTruth:
         given = len(self)
         if count == given or not given:
             return self
-        chosen = np.arange(count) % given
+        return self.take((np.arange(count) % given).tolist())
+
+    def take(self, chosen: Sequence[int]) -> OutputTruth:
+        """Return what is true of some samples."""
         return replace(
             self,
-            values=None if self.values is None else self.values[chosen],
+            values=None if self.values is None else self.values[list(chosen)],
             masks=tuple(self.masks[row] for row in chosen) if self.masks else (),
             boxes=tuple(self.boxes[row] for row in chosen) if self.boxes else (),
         )

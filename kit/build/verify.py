@@ -29,6 +29,7 @@ from kit.bundle.layout import (
     PROVENANCE,
     PROVENANCE_CODE,
     PROVENANCE_STRUCTURE,
+    QUANTIZER_LOCK,
     SAMPLES,
     Bundle,
 )
@@ -40,11 +41,12 @@ from kit.engine import Engine, JobFolder, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
 from kit.progress import Reporter
+from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.shared.job import GOLDEN, MODEL
 from kit.tflite.diff import compare
 from kit.tflite.reader import read_tflite
-from kit.toolchains.lockfile import read_lock
+from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.toolchain import Toolchain, find_runtime, toolchains
 
 if TYPE_CHECKING:
@@ -159,6 +161,9 @@ def _files(bundle: Path, manifest: Manifest) -> VerifyCheck:
     lines = faults(bundle, manifest)
     if not lines and _toolchain(bundle, manifest).lock.sha256 != manifest.toolchain.lock_sha256:
         lines = [f"the lock in {PROVENANCE} is not the one that {MANIFEST} names"]
+    quantizer = _quantizer_lock(bundle, manifest)
+    if not lines and quantizer and quantizer.sha256 != manifest.toolchain.quantizer_lock_sha256:
+        lines = [f"{QUANTIZER_LOCK} is not the one that {MANIFEST} names"]
     return VerifyCheck("files", not lines, tuple(lines) or (f"{len(manifest.files)} files are as {MANIFEST} has them",))
 
 
@@ -194,6 +199,13 @@ def _check_locks(bundle: Path, manifest: Manifest) -> None:
     """Refuse packages that no toolchain or runtime of the kit has, whatever the bundle's locks say."""
     known = {pin.name for toolchain in toolchains().values() for pin in toolchain.lock.pins}
     check_packages(_toolchain(bundle, manifest).lock, known, bundle)
+    if quantizer := _quantizer_lock(bundle, manifest):
+        check_packages(quantizer, {pin.name for pin in quantizer_lock().pins}, bundle)
+
+
+def _quantizer_lock(bundle: Path, manifest: Manifest) -> Lock | None:
+    """Return the lock of LiteRT's quantizer that the bundle carries, None where it made no part of the file."""
+    return read_lock(bundle / QUANTIZER_LOCK) if manifest.toolchain.quantizer else None
 
 
 def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_code: bool) -> Plan:
@@ -208,8 +220,13 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
     structure = bundle / PROVENANCE_STRUCTURE if recipe.model.structure else None
     sources = read_sources(models, code, structure)
     made = Plan(recipe, toolchain, "the bundle's own", sources, code, structure, runtime_lock, labels, manifest.key)
-    raw = raw_inputs_of(recipe, sources, structure)
-    return replace(made, trust="--allow-code", anchors=_anchors(there, manifest), raw_inputs=raw)
+    return replace(
+        made,
+        trust="--allow-code",
+        anchors=_anchors(there, manifest),
+        raw_inputs=raw_inputs_of(recipe, sources, structure),
+        quantizer_lock=_quantizer_lock(bundle, manifest),
+    )
 
 
 def _toolchain(bundle: Path, manifest: Manifest) -> Toolchain:

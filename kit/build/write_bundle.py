@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,16 +15,27 @@ from kit.android.codegen.runtime_api import COROUTINES, coordinate_of
 from kit.android.codegen.write_sources import write_android
 from kit.build.bundle_signature import label_files, read_forms, signature_of
 from kit.build.checks import Verdict, ignored, sentence
+from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
 from kit.build.truth import OutputTruth
-from kit.bundle.layout import PROVENANCE, PROVENANCE_CODE, PROVENANCE_STRUCTURE, README, SAMPLES, Bundle
+from kit.bundle.layout import (
+    PROVENANCE,
+    PROVENANCE_CODE,
+    PROVENANCE_STRUCTURE,
+    QUANTIZER_LOCK,
+    README,
+    SAMPLES,
+    Bundle,
+)
 from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
 from kit.bundle.write_metadata import write_metadata
 from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
+from kit.metrics.table import title
+from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
@@ -103,7 +114,8 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
 
     bundle, plan, recipe = write_runnable(folder, parts), parts.plan, parts.recipe
     beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
-    readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond}
+    readme = _values(parts) | {"gate": recipe.checks.gate, "beyond": beyond, "metrics": list(_reached(judged))}
+    readme |= {"samples": f"{parts.result.samples:,}", "interpreter": judged.interpreter}
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
     texts = {name: labels.texts for name, labels in plan.labels.items()}
@@ -113,6 +125,9 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     (folder / PROVENANCE).mkdir()
     lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
+    if recipe.quantize.by_litert:
+        quantizer = plan.quantizer_lock or quantizer_lock()
+        (folder / QUANTIZER_LOCK).write_text(quantizer.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
     for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
         if path is not None:
@@ -120,6 +135,13 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
     return bundle
+
+
+def _reached(judged: Judged) -> Iterator[tuple[str, str]]:
+    """Yield each metric of each output with its values in words."""
+    for measure in judged.measures:
+        for metric in measure.metrics:
+            yield f"{title(metric.name, metric.k)} ({measure.name})", metric_words(metric)
 
 
 def _values(parts: Parts) -> dict[str, object]:

@@ -24,6 +24,7 @@ from kit.bundle.manifest_entries import (
 )
 from kit.bundle.replay_report import ReplayReport
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
+from kit.quantizer.run import quantizer_lock
 from kit.shared.job import Result
 
 
@@ -74,7 +75,17 @@ def _toolchain(parts: Parts) -> ToolchainEntry:
         architecture=result.machine,
         loader=result.loader,
         any_cpu=result.portable,
+        **_quantizer(parts),
     )
+
+
+def _quantizer(parts: Parts) -> dict[str, str]:
+    """Return what is said of LiteRT's quantizer, nothing where it made no part of the file."""
+    if not parts.recipe.quantize.by_litert:
+        return {}
+    lock = parts.plan.quantizer_lock or quantizer_lock()
+    version = next((pin.version for pin in lock.pins if pin.name == "litert-quantizer"), "")
+    return {"quantizer": f"litert-quantizer {version}", "quantizer_lock_sha256": lock.sha256}
 
 
 def _sources(parts: Parts) -> tuple[SourceFile, ...]:

@@ -18,6 +18,7 @@ README = "README.md"
 # What `verify` needs to build the same model again.
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
+QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
 PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "structure.json"
 
 

@@ -27,7 +27,7 @@ _PLACES = (
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
     r"emulate/(emulate\.py|constants\.py|((pre|post)process|text|audio|wav)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
-    r"provenance/(requirements(-aarch64)?\.lock|samples\.npz|custom\.py|structure\.json)",
+    r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|samples\.npz|custom\.py|structure\.json)",
 )
 
 
@@ -166,6 +166,8 @@ _MANIFEST = {
         "legacy_keras": pattern(f"({_NUMBERS})?"),
         "lock_sha256": _SHA,
         "architecture": pattern("x86_64|aarch64"),
+        "quantizer?": pattern(r"(litert-quantizer [0-9A-Za-z.]{1,30})?"),
+        "quantizer_lock_sha256?": pattern(r"([0-9a-f]{64})?"),
     },
     "model": {"sha256": _SHA, "bytes": lambda value: isinstance(value, int) and value >= 0, "scheme": text, "io": text},
     "signature": _SIGNATURE,

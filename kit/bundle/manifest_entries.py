@@ -48,6 +48,8 @@ class ToolchainEntry:
     architecture: str
     loader: str = ""  # "keras 3.15.1"
     any_cpu: bool = False
+    quantizer: str = ""  # "litert-quantizer 0.11.0", where it made the file
+    quantizer_lock_sha256: str = ""
 
 
 @dataclass(frozen=True)

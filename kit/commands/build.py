@@ -85,12 +85,21 @@ def _build(plan: Plan, options: Options, *, json: bool) -> None:
     from kit.build.pipeline import build
     from kit.build.report import build_json, print_built
     from kit.progress import Reporter
+    from kit.search.auto import Search
 
     reporter = Reporter()
+    search = Search() if plan.recipe.quantize.scheme == "auto" else None
     try:
-        built = build(plan, options, reporter)
+        built = build(plan, options, reporter, search)
     finally:
         reporter.close()
+    if search is not None and search.found is not None and built.bundle is not None:
+        from kit.search.record import write_search
+        from kit.search.table import print_search
+
+        write_search(search.found, built.bundle)
+        if not json:
+            print_search(search.found)
     if json:
         print_json(build_json(built))
     else:

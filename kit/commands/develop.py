@@ -48,6 +48,7 @@ def bench(
     reproducibility: bool = False,
     operators: bool = False,
     recurrent: bool = False,
+    quantization: bool = False,
     models: bool = False,
     tensorflow: str = "",
     only: str = "",
@@ -65,7 +66,8 @@ def bench(
     --reproducibility builds under changed circumstances instead, writes the table of docs/reproducibility.md, and
     takes about an hour; --operators compares each operator in int8 with float, writes the table of
     docs/quantization.md, and takes ten minutes. Both print another version's table with --tensorflow V. --recurrent
-    measures recurrent layers in int8 by their length, and writes the table of docs/recurrent.md.
+    measures recurrent layers in int8 by their length, and writes the table of docs/recurrent.md. --quantization builds
+    trained models with scheme "auto", and writes the table of all candidates into docs/quantization.md.
 
     --models builds every architecture in every scheme instead, judges each file, and writes docs/models.md. It takes
     some hours and can be interrupted: what was right is not built again, but with --all. --only PATTERN ("lstm*",
@@ -86,6 +88,9 @@ def bench(
         return
     if recurrent:
         _workshop([sys.executable, "-m", "benchmarks.recurrent"])
+        return
+    if quantization:
+        _workshop([sys.executable, "-m", "benchmarks.quantization", *([only] if only else [])])
         return
     page = "benchmarks.reproducibility" if reproducibility else "benchmarks.operators" if operators else ""
     if page:

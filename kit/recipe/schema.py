@@ -13,10 +13,9 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 from kit.errors import RecipeError
 from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
+from kit.recipe.quantize import Quantize
 from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
-Scheme = Literal["float32", "float16", "dynamic", "int8"]
-Io = Literal["float32", "uint8", "int8"]
 Byte = Annotated[int, Field(ge=0, le=255)]
 
 
@@ -111,35 +110,6 @@ class ToolchainChoice(Table):
         pattern=r"^(auto|[0-9]+\.[0-9]+\.[0-9]+)$",
         description="a pinned version such as 2.19.1 (`kit toolchains` lists them), or auto: the newest",
     )
-
-
-class Quantize(Table):
-    """How the model becomes smaller."""
-
-    scheme: Scheme = "float32"
-    io: Io | None = Field(
-        default=None,
-        description="what the app feeds and reads; int8 with an image gives uint8 unless said otherwise, else float32",
-    )
-    representative: Name | None = Field(
-        default=None,
-        description="calibration data: .npz by input name, or a folder of images or .wav files; int8 needs it, but for "
-        "a model whose ranges quantization-aware training learned",
-    )
-    count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
-    fused_lstm: bool = Field(
-        default=False,
-        description="TensorFlow's fused operator for the LSTMs of a Keras 2 model: one operator for all steps, whose "
-        "state the generated code resets before each call; for the Interpreter API alone",
-    )
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if self.io in {"uint8", "int8"} and self.scheme != "int8":
-            raise ValueError(
-                f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"
-            )
-        return self
 
 
 class Input(Table):
@@ -316,7 +286,8 @@ class Recipe(Table):
             return self.quantize.io
         images = any(tensor.kind == "image" for tensor in self.inputs)
         # MediaPipe and the Android image path read uint8, and neither takes int8.
-        return "uint8" if self.quantize.scheme == "int8" and images else "float32"
+        whole = self.quantize.scheme == "int8" and not self.quantize.by_litert
+        return "uint8" if whole and images else "float32"
 
     def with_tensorflow(self, version: str) -> Recipe:
         """Return the same recipe for another TensorFlow. Raises RecipeError for what is no version."""

@@ -166,6 +166,7 @@ class Result:
     portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
     scaled: tuple[str, ...] = ()  # image inputs whose pixels the model itself scales, directly behind them
     sha256: str = ""  # of model.tflite, in hex: the host runs this file and no other
+    layers: tuple[str, ...] = ()  # names inside of the source model: its layers, and those inside of them
     weights: tuple[str, ...] = ()  # of a freezing job: names in the order of Keras's model.weights
     format: int = FORMAT
 

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
 
 TYPES = ("float32", "float16", "int16", "int8", "uint8", "int4")  # biases of int8 files are int32, and no weights
 
+_OF_SCHEME = {
+    "int8": "int8", "dynamic": "int8", "weight8": "int8", "int16x8": "int8", "float16": "float16", "int4": "int4",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class WeightTypes:
@@ -42,7 +46,7 @@ def weight_types(file: TfliteFile) -> WeightTypes:
 
 def weights_text(weights: WeightTypes, scheme: str) -> str:
     """Return the row of a report: "97.2% of 8,970 in int8, 2.8% in float32"."""
-    wanted = {"int8": "int8", "dynamic": "int8", "float16": "float16"}.get(scheme)
+    wanted = _OF_SCHEME.get(scheme)
     shares = sorted(weights.shares.items(), key=lambda item: (item[0] != wanted, -item[1]))
     text = ", ".join(f"{share:.1%} in {dtype}" for dtype, share in shares)
     if wanted is not None and weights.count and wanted not in weights.shares:

@@ -16,6 +16,7 @@ from kit.toolchains.lockfile import Lock, compile_lock, read_lock
 TOOLCHAINS = Path(__file__).parent
 RUNTIMES = TOOLCHAINS.parent / "runtimes"
 MEDIAPIPE = TOOLCHAINS.parent / "android" / "mediapipe_tasks"
+QUANTIZERS = TOOLCHAINS.parent / "quantizer"
 # Google Play services update their runtime on the phone: no version of it is known here, and pip has none of it.
 PLAY_STAND_IN = "litert:1.4.0"
 
@@ -144,7 +145,8 @@ def relock() -> list[Path]:
             )
             written.append(toolchain.folder / name)
     cutoff = max(t.cutoff for t in toolchains().values())
-    for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE):
+    quantizers = sorted(path.parent for path in QUANTIZERS.glob("*/requirements.in"))
+    for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE, *quantizers):
         overrides = ["--override", "overrides.txt"] if (folder / "overrides.txt").exists() else []
         for source in sorted(folder.glob("*.in")):
             # What runs there runs on the Python that a user has, so its lock covers them all.

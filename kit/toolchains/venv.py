@@ -74,6 +74,16 @@ def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
 
 def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
     """Return the Python of a venv with a lock's wheels and nothing else, on the Python that runs dropkit."""
+    return _locked_venv(name, what, lock, (sys.executable, notify))
+
+
+def pinned_venv(name: str, python: str, lock: Lock, notify: Notify) -> Path:
+    """Return the Python of a venv with a lock's wheels on a version of Python such as "3.11"."""
+    return _locked_venv(name, name, lock, (python, notify))
+
+
+def _locked_venv(name: str, what: str, lock: Lock, on: tuple[str, Notify]) -> Path:
+    version, notify = on
 
     def fill(python: Path, _scratch: Path) -> None:
         notify(f"installing {what} (once)")
@@ -91,7 +101,7 @@ def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
         ]
         _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
 
-    return _ensure(name, lock, sys.executable, _Install(fill, RUNTIME_BYTES, notify))
+    return _ensure(name, lock, version, _Install(fill, RUNTIME_BYTES, notify))
 
 
 def _pip_runner() -> Path:

@@ -103,6 +103,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         portable=portable,
         scaled=made.scaled,
         sha256=hashlib.sha256(made.content).hexdigest(),
+        layers=source.inner,
     )
 
 

@@ -13,7 +13,8 @@ from kit.build.metrics import OutputMeasure, Truth
 from kit.errors import CheckError
 from kit.recipe.checks import Checks
 from kit.recipe.output import Output
-from kit.recipe.schema import Input, Model, Quantize, Recipe, Scheme
+from kit.recipe.quantize import Quantize, Scheme
+from kit.recipe.schema import Input, Model, Recipe
 from kit.shared.job import Result, SignatureSpec
 
 

@@ -119,6 +119,21 @@ def test_boxes_are_gated_by_map(held: Held) -> None:
     assert f"{found.before:.4g} before -> " in said, "an array says of the float model what COCO's JSON does"
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["anchored", "ssd"])
+def test_boxes_of_several_tensors_are_gated_by_map(held: Held, kind: str) -> None:
+    held.world.made(kind)
+    output = HEADS[kind]
+    name = output.split("'")[1]
+    rows = rows_of_boxes(held, 12)
+    rows[..., 1:] /= 64  # normalized, as these heads are
+    np.savez(held.folder / "held.npz", image=images(held), **{f"y/{name}": rows})  # type: ignore[arg-type]
+    asked = "data = 'held.npz'\n" + BOXES.replace("found", name)
+    found = held.metrics(output, asked)["map"]
+    assert found.before is not None and found.before > 0.3, found
+    held.refused(output, asked, DARK, f"max_drop of mAP@[.5:.95] ({name}) is")
+
+
 INK = "[[checks.metrics]]\noutput = 'ink'\nmetric = 'mean_iou'\nmax_drop = 0.05\n"
 
 
@@ -200,6 +215,9 @@ def test_classes_are_gated_by_the_metrics_that_the_recipe_names(tmp_path: Path) 
     assert found["auc"].before is not None and found["auc"].before > 0.99
     assert "max_drop of ROC AUC (digit)" in {check.name for check in manifest.checks}
     assert "95 % interval" in done.stdout
+    readme = (tmp_path / "dist" / "digits" / "README.md").read_text("utf-8")
+    assert "On 360 samples, litert:2.3.0; before is the float model" in readme
+    assert "\n- ROC AUC (digit): " in readme and "\n- SNR in dB (digit): " in readme
     path = write_recipe(tmp_path, quantize_representative="'dark.npz'", checks_gate="false")
     path.write_text(path.read_text("utf-8") + asked, "utf-8")
     done = run_kit("build", str(path), "--engine", "local", "--out", str(tmp_path / "dark"))

@@ -17,7 +17,7 @@ from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from kit.container.client import OWNER_LABEL
 from kit.files import tree_digests
-from kit.recipe.schema import Scheme
+from kit.recipe.quantize import Scheme
 
 if TYPE_CHECKING:
     import docker

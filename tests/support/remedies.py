@@ -9,6 +9,25 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "builds/test_auto.py::test_auto_without_data_says_what_needs_none": (
+        "give [checks] data, or name a scheme: dynamic ...",
+    ),
+    "builds/test_auto.py::test_checks_that_no_candidate_keeps_are_refused": (
+        "allow more in [checks], or look at what ...",
+    ),
+    "builds/test_litert_quantizer.py::test_a_pattern_without_a_layer_is_refused_with_those_there_are": (
+        "there is: <known>; a layer that was fused ...",
+    ),
+    "builds/test_litert_quantizer.py::test_ranges_need_data": ("give calibration data: representative = ...",),
+    "builds/test_litert_quantizer.py::test_operators_of_tensorflow_stay_with_its_converter": (
+        'use scheme = "float16" or "dynamic" with quantizer = ...',
+    ),
+    "builds/test_litert_quantizer.py::test_four_bits_that_lose_too_much_are_mixed_after_the_next_step": (
+        'try scheme = "dynamic"; or scheme = "auto", ...',
+    ),
+    "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
+        "use <scheme>",
+    ),
     "android/test_android_bindings.py::test_a_client_of_play_services_without_signatures_is_refused": (
         'take a newer one: [android] runtime = "play:16.5.0" ...',
     ),

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kit.shared.another_version import FLOAT, LESS
 from kit.shared.job import Job, JobError
+from kit.shared.layers import layer_of
 from kit.worker.conversion.calibration import resizing
 from kit.worker.conversion.export import Exported
 from kit.worker.conversion.float_front_end import front_end, front_ends_in_float
@@ -21,7 +22,6 @@ from kit.worker.evaluation.kernel_errors import explained, operator_of
 from kit.worker.graph.fake_quant import is_trained
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.subgraph import nodes_of
-from kit.worker.source.model import layer_of
 from kit.worker.tflite_file.dynamic_file import with_exact_weights
 from kit.worker.tflite_file.float16_file import has_doubtful, with_exact_constants
 from kit.worker.tflite_file.int8_file import mended

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from kit.worker.source.model import layer_of
+from kit.shared.layers import layer_of
 
 # "reduce.cc:445 std::apply(optimized...) was not true.Node number 3 (MEAN) failed to prepare."
 _NODE = re.compile(r"[Nn]ode number (\d+) \((\w+)\) failed to (prepare|invoke)")

@@ -16,12 +16,12 @@ from tensorflow.core.framework import graph_pb2
 from tensorflow.lite.python import schema_py_generated as schema
 
 from kit.shared.job import JobError
+from kit.shared.layers import layer_of
 from kit.worker.graph.constants import constants
 from kit.worker.graph.freeze import Frozen
 from kit.worker.graph.needed import base, unordered, upstream
 from kit.worker.graph.stand_ins import make_constant
 from kit.worker.graph.subgraph import nodes_of
-from kit.worker.source.model import layer_of
 
 _ROUNDING = {"FakeQuantWithMinMaxVars", "FakeQuantWithMinMaxVarsPerChannel", "FakeQuantWithMinMaxArgs"}
 _STATE = {"VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE"}

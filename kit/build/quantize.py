@@ -1,0 +1,73 @@
+"""LiteRT's quantizer as a step behind the conversion: what the recipe asks of it, and what its refusals mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kit.build.plan import Plan
+from kit.engine import JobFolder
+from kit.errors import ModelError, RecipeError
+from kit.files import sha256_bytes
+from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
+from kit.recipe.quantize import Quantize
+from kit.shared.job import MODEL, Result
+from kit.shared.quantization import LayerScheme, Quantization, QuantizerJob
+
+_SHOWN = 8  # names of layers in a message
+_NEXT = {  # what can do more models than a scheme, in the words of a recipe
+    "int8": 'scheme = "int8" with quantizer = "tensorflow", or scheme = "dynamic"',
+    "int16x8": 'scheme = "dynamic" or "float16"',
+    "int4": 'scheme = "dynamic" or "float16"',
+    "weight8": 'scheme = "float16"',
+}
+
+
+def quantization_of(quantize: Quantize) -> Quantization:
+    """Return what a recipe asks of LiteRT's quantizer."""
+    rounding = quantize.rounding or ("octav" if quantize.scheme == "int4" else "minmax")
+    layers = tuple(LayerScheme(layer.match, layer.scheme) for layer in quantize.layers)
+    return Quantization(quantize.scheme, layers, rounding, quantize.bias_correction)
+
+
+def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str], None]) -> Result:
+    """Put the quantized file in the place of the job's float32 file; return the result with its digest.
+
+    Raises ModelError where the quantizer cannot, RecipeError for a pattern that no layer has.
+    """
+    refuse_unquantizable(plan, result)
+    wanted = quantization_of(plan.recipe.quantize)
+    order = QuantizerJob((wanted,), result.layers)
+    (made,) = run_quantizer(job, order, plan.quantizer_lock or quantizer_lock(), notify)
+    _refuse(plan, result, made)
+    (job.out / MODEL).write_bytes(made.content)
+    return replace(result, sha256=sha256_bytes(made.content))
+
+
+def refuse_unquantizable(plan: Plan, result: Result) -> None:
+    """Refuse a file that LiteRT's quantizer cannot take. Raises RecipeError."""
+    if result.flex:
+        raise RecipeError(
+            f"{plan.recipe.path}: LiteRT's quantizer knows no TensorFlow operators, and the file needs "
+            f"{', '.join(result.flex[:3])}",
+            'use scheme = "float16" or "dynamic" with quantizer = "tensorflow"',
+        )
+
+
+def _refuse(plan: Plan, result: Result, made: QuantizedFile) -> None:
+    """Raise what a request came to that gave no file."""
+    if made.said.unmatched:
+        names = ", ".join(made.said.unmatched)
+        known = ", ".join(result.layers[:_SHOWN]) + (", ..." if len(result.layers) > _SHOWN else "")
+        raise RecipeError(
+            f"{plan.recipe.path}: [[quantize.layers]] match: no operator of the file belongs to a layer of {names}",
+            f"there is: {known or 'no layer by name'}; a layer that was fused into another goes with that one",
+        )
+    if made.content:
+        return
+    scheme = plan.recipe.quantize.scheme
+    raise ModelError(
+        f"{plan.recipe.model.paths[0]}: LiteRT's quantizer cannot make scheme '{scheme}' of it: "
+        f"{made.said.error or 'it gave no file'}",
+        f"use {_NEXT.get(scheme, 'another [quantize] scheme')}",
+    )

@@ -1,0 +1,40 @@
+"""The range of every tensor over the calibration data: its extremes, as litert-quantizer takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from kit.quantizer.inside.tensors import Feeds, Tensors
+
+# What bfloat16 has for infinity, in masks: no range of anything that is meant as a number.
+_LARGEST = 3e38
+
+Ranges = dict[str, dict[str, np.ndarray]]  # by tensor: "min" and "max", float32, each of one value
+
+
+def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
+    """Return the range of each float tensor that the calls calculate. calls: by signature, each by input name
+    [...] in its dtype."""
+    tensors = Tensors.of(content)
+    found: dict[str, tuple[np.float32, np.float32]] = {}
+    for signature, rows in calls.items():
+        for call in rows:
+            for name, value in tensors.values(signature, call):
+                if value.dtype != np.float32 or not value.size:
+                    continue
+                low, high = _extremes(value)
+                if name in found:
+                    low, high = min(low, found[name][0]), max(high, found[name][1])
+                found[name] = (low, high)
+    return {name: {"min": np.array([low]), "max": np.array([high])} for name, (low, high) in found.items()}
+
+
+def _extremes(value: np.ndarray) -> tuple[np.float32, np.float32]:
+    """Return the lowest and the highest number of float32 values of any shape; 0 where there is none."""
+    low, high = value.min(), value.max()
+    if low > -_LARGEST and high < _LARGEST:  # the usual case, without a copy; NaN is no less
+        return low, high
+    counted = value[np.abs(value) < _LARGEST]
+    return (counted.min(), counted.max()) if counted.size else (np.float32(0), np.float32(0))

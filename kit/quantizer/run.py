@@ -1,0 +1,81 @@
+"""Run the quantizer on a job's float32 file. Knows its process and its pinned packages, nothing of quantization."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from kit.emulation.scripts import Scripts
+from kit.files import temporary_folder
+from kit.shared.quantization import Quantized, QuantizerJob, dump, load
+from kit.toolchains.lockfile import Lock, read_lock
+from kit.toolchains.venv import pinned_venv
+
+VERSION = "0.11.0"
+PIN = Path(__file__).with_name(f"litert-quantizer-{VERSION}")
+# The results of numpy may be others in another version, and the lock has one for each Python.
+PYTHON = "3.11"
+_SCRIPT = Path(__file__).with_name("quantize_file.py")
+
+
+class Files(Protocol):
+    """A job on disk: kit.engine has it."""
+
+    @property
+    def inputs(self) -> Path:
+        """Return the folder with job.json and the data."""
+
+    @property
+    def out(self) -> Path:
+        """Return the folder with what the worker wrote: a float32 file."""
+
+
+@dataclass(frozen=True)
+class QuantizedFile:
+    """What came of one request: a .tflite and what is said of it; without bytes, said has why."""
+
+    content: bytes
+    said: Quantized
+
+
+def quantizer_lock() -> Lock:
+    """Return the kit's own lock of the quantizer's packages."""
+    return read_lock(PIN / "requirements.lock")
+
+
+def quantizer_python(lock: Lock, notify: Callable[[str], None]) -> Path:
+    """Return the Python of a venv with the quantizer, made where it is missing."""
+    return pinned_venv(f"litert-quantizer-{VERSION}", PYTHON, lock, notify)
+
+
+def run_quantizer(
+    job: Files, order: QuantizerJob, lock: Lock, notify: Callable[[str], None]
+) -> tuple[QuantizedFile, ...]:
+    """Return what comes of each request, in their order. One that the quantizer dies on costs that one alone."""
+    python = quantizer_python(lock, notify)
+    with temporary_folder("dropkit-quantize-") as folder:
+        text = folder / "order.json"
+        text.write_text(dump(order), "utf-8")
+        while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:
+            done = Scripts().run(python, [_SCRIPT, job.inputs, job.out, text, folder])
+            if (folder / f"{missing[0]}.json").exists():
+                continue
+            (folder / f"{missing[0]}.json").write_text(dump(Quantized(_death(done.returncode, done.stderr))), "utf-8")
+        return tuple(_read(folder, i) for i in range(len(order.requests)))
+
+
+def _read(folder: Path, number: int) -> QuantizedFile:
+    file = folder / f"{number}.tflite"
+    said = load(Quantized, (folder / f"{number}.json").read_text("utf-8"))
+    return QuantizedFile(file.read_bytes() if file.exists() and not said.error else b"", said)
+
+
+def _death(code: int, words: str) -> str:
+    """Return how the script ended, in words."""
+    if code < 0:
+        return f"it ended with {signal.Signals(-code).name}"
+    last = " ".join(words.strip().splitlines()[-1:])[-300:]
+    return last or f"it ended with exit code {code}"

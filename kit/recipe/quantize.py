@@ -1,0 +1,102 @@
+"""[quantize] of a recipe: which scheme the weights get, who quantizes, and what belongs together."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from kit.recipe.table import Name, Table
+
+Plain = Literal["float32", "float16", "dynamic", "weight8", "int8", "int16x8", "int4"]
+Scheme = Literal["float32", "float16", "dynamic", "weight8", "int8", "int16x8", "int4", "auto"]
+Io = Literal["float32", "uint8", "int8"]
+_LITERT = ("weight8", "int16x8", "int4", "auto")  # TensorFlow's converter has none of these, or not as they should be
+
+
+class LayerScheme(Table):
+    """Layers of the source model that get a scheme of their own."""
+
+    match: Name = Field(description="a pattern of the source's layer names such as 'head/*' or 'conv1'")
+    scheme: Plain = Field(description="the scheme of these layers")
+
+
+class Quantize(Table):
+    """How the model becomes smaller."""
+
+    scheme: Scheme = Field(
+        default="float32",
+        description="float32; float16: weights in half precision; dynamic: weights in 8 bits, each call quantizes what "
+        "it calculates; weight8: weights in 8 bits, float arithmetic; int8: whole numbers throughout; int16x8: the "
+        "same with 16 bits between the operators; int4: weights of convolutions and dense layers in 4 bits, of others "
+        "in 8; auto: the smallest of these and their mixes that keeps the checks",
+    )
+    quantizer: Literal["tensorflow", "litert"] | None = Field(
+        default=None,
+        description="who quantizes: TensorFlow's converter (default for float32, float16, dynamic and int8), or "
+        "LiteRT's own quantizer on the float32 file (default for the others, and where layers have their own schemes)",
+    )
+    rounding: Literal["minmax", "octav"] | None = Field(
+        default=None,
+        description="litert: how a weight's scale is found: by its extremes (default), or by the least squared error "
+        "(default for int4)",
+    )
+    bias_correction: bool = Field(
+        default=False,
+        description="litert: take out of each bias what its outputs differ by on the calibration data, in the mean",
+    )
+    layers: list[LayerScheme] = Field(
+        default=[], description="layers that get a scheme of their own; a later entry counts before an earlier one"
+    )
+    io: Io | None = Field(
+        default=None,
+        description="what the app feeds and reads; int8 with an image gives uint8 unless said otherwise, else float32",
+    )
+    representative: Name | None = Field(
+        default=None,
+        description="calibration data: .npz by input name, or a folder of images; int8 needs it, but for a model "
+        "whose ranges quantization-aware training learned",
+    )
+    count: int = Field(default=200, ge=1, le=100_000, description="how many calibration samples to use")
+    fused_lstm: bool = Field(
+        default=False,
+        description="TensorFlow's fused operator for the LSTMs of a Keras 2 model: one operator for all steps, whose "
+        "state the generated code resets before each call; for the Interpreter API alone",
+    )
+
+    @property
+    def measured(self) -> bool:
+        """Say whether LiteRT's quantizer needs calibration data for it."""
+        schemes = {self.scheme, *(layer.scheme for layer in self.layers)}
+        return self.bias_correction or bool(schemes & {"int8", "int16x8"})
+
+    @property
+    def by_litert(self) -> bool:
+        """Say whether LiteRT's quantizer makes the file out of the float32 one."""
+        asked = bool(self.layers or self.rounding or self.bias_correction)
+        return self.quantizer == "litert" or asked or self.scheme in _LITERT
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.by_litert:
+            self._fits_litert()
+        if self.io in {"uint8", "int8"} and self.scheme != "int8":
+            raise ValueError(
+                f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"
+            )
+        return self
+
+    def _fits_litert(self) -> None:
+        """Refuse what LiteRT's quantizer does not do."""
+        if self.quantizer == "tensorflow":
+            keys = ["layers"] * bool(self.layers) + ["rounding"] * bool(self.rounding)
+            keys += ["bias_correction"] * self.bias_correction
+            what = keys[0] if keys else f"scheme '{self.scheme}'"
+            raise ValueError(f"{what} needs the quantizer 'litert': leave quantizer out")
+        if self.io in {"uint8", "int8"}:
+            raise ValueError(
+                f"io '{self.io}' needs the quantizer 'tensorflow', which has none of: scheme weight8, int16x8, int4, "
+                "auto, layers, rounding, bias_correction"
+            )
+        if self.fused_lstm:
+            raise ValueError("fused_lstm needs the quantizer 'tensorflow': LiteRT's does not know that operator")

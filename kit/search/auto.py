@@ -1,0 +1,128 @@
+"""Search, and build what was found: one export and one float run serve every candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from kit.build.checks import failures
+from kit.build.convert import Data, convert
+from kit.build.pipeline import Built, Options, finish
+from kit.build.plan import Plan
+from kit.build.quantize import refuse_unquantizable
+from kit.emulation.scripts import Scripts
+from kit.engine import Engine
+from kit.errors import CheckError, KitError, RecipeError
+from kit.files import temporary_folder
+from kit.progress import Reporter
+from kit.recipe.quantize import Quantize
+from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
+from kit.search.limits import with_limits
+from kit.search.trials import Trial, Trials
+
+
+@dataclass(frozen=True)
+class Found:
+    """What a search came to: every candidate in the order of its trial, and the one that was built."""
+
+    trials: tuple[Trial, ...]
+    chosen: Trial
+
+
+class Search:
+    """A search as the pipeline's way to make a bundle. found has what it came to, once it ran."""
+
+    def __init__(self) -> None:
+        self.found: Found | None = None
+
+    def __call__(self, plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
+        """Convert to float32, try candidates, and build the smallest that keeps the checks."""
+        floating = _with(plan, _float32(plan.recipe.quantize))
+        with ExitStack() as stack:
+            result, job = stack.enter_context(convert(floating, engine, data, options.limits, reporter))
+            refuse_unquantizable(plan, result)
+            if result.measured_on == "random":
+                raise RecipeError(
+                    f"{plan.recipe.path}: scheme 'auto' measures every candidate on data, and there is none",
+                    "give [checks] data, or name a scheme: dynamic and float16 need no data",
+                )
+            folder = stack.enter_context(temporary_folder("dropkit-search-"))
+            truths = data.evaluation.truths if data.evaluation is not None else {}
+            limits = replace(plan, recipe=with_limits(plan.recipe, result, truths))
+            trials = Trials(plan, limits, result, job, data, folder, reporter.note)
+            reporter.stage("try every scheme")
+            _search(trials, data)
+            if data.calibration is not None:
+                reporter.close()
+                _with_tensorflow(trials, stack, (engine, data, options, reporter))
+            return self._built(trials, engine, options, reporter)
+
+    def _built(self, trials: Trials, engine: Engine, options: Options, reporter: Reporter) -> Built:
+        """Build the smallest candidate that keeps the checks on all samples, too."""
+        for trial in ranked(trials.done):
+            assert trial.parts is not None
+            parts = replace(trial.parts, plan=_with(trials.plan, trial.candidate.quantize))
+            built = finish(parts, engine.name, options, reporter, Scripts())
+            if not failures(built.judged.verdicts):
+                self.found = Found(tuple(trials.done), trial)
+                return built
+        closest = min((t for t in trials.done if t.halves), key=lambda t: -t.size, default=None)
+        why = f"; {closest.candidate.name}: {closest.why}" if closest and closest.why else ""
+        raise CheckError(
+            f"{trials.plan.recipe.path}: refused, no candidate of {len(trials.done)} keeps the checks{why}",
+            "allow more in [checks], or look at what float32 alone loses",
+        )
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the candidates that keep the checks, the smallest first, and of one size the one that loses least."""
+    return sorted((trial for trial in trials if trial.keeps), key=lambda trial: (trial.size, trial.loss))
+
+
+def _search(trials: Trials, data: Data) -> None:
+    """Try plain schemes, then mixes of those that are smaller than the best that keeps the checks."""
+    tried = trials.run(plain_candidates(trials.plan.recipe.quantize, calibrated=data.calibration is not None))
+    best = min((trial.size for trial in tried if trial.keeps), default=0)
+    for base in sorted((t for t in tried if t.errors and not t.keeps), key=lambda t: t.size):
+        if base.halves is None or (best and base.size >= best):
+            continue
+        for trial in _mixed(trials, base):
+            if trial.keeps:
+                best = min(best or trial.size, trial.size)
+
+
+def _mixed(trials: Trials, base: Trial) -> Iterator[Trial]:
+    """Try ever more layers in a milder scheme; then once between the last that was too few and the first that holds."""
+    before, ranking = 0, ranked_layers(base.errors)
+    for count, candidate in mixes(base.candidate, base.errors):
+        (trial,) = trials.run([candidate])
+        yield trial
+        if trial.keeps:
+            if (middle := (before + count) // 2) > before:
+                (between,) = trials.run([mixed(base.candidate, ranking[:middle])])
+                yield between
+            return
+        before = count
+
+
+def _with_tensorflow(trials: Trials, stack: ExitStack, how: tuple[Engine, Data, Options, Reporter]) -> None:
+    """Try TensorFlow's own int8: it knows loops, masks, and the app's border in whole numbers."""
+    engine, data, options, reporter = how
+    candidate = tensorflow_int8(trials.plan.recipe.quantize)
+    try:
+        result, job = stack.enter_context(
+            convert(_with(trials.plan, candidate.quantize), engine, data, options.limits, reporter)
+        )
+    except KitError as error:
+        trials.failed(candidate, error.message)
+        return
+    trials.measured(candidate, result, job)
+
+
+def _with(plan: Plan, quantize: Quantize) -> Plan:
+    return replace(plan, recipe=plan.recipe.model_copy(update={"quantize": quantize}))
+
+
+def _float32(asked: Quantize) -> Quantize:
+    return asked.model_copy(update={"scheme": "float32", "quantizer": "tensorflow"})

@@ -1,0 +1,48 @@
+"""dist/<id>.search.json: every candidate of a search with what was measured, for a script to read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from kit.build.metrics import OutputMeasure
+from kit.files import json_bytes, writable, write_whole
+from kit.search.auto import Found
+from kit.search.trials import Trial
+
+
+@dataclass(frozen=True)
+class Row:
+    """One candidate. bytes: of its file, 0 for none; verdict: "chosen", "keeps", or what it does not keep.
+
+    chosen_on, reported_on: what was measured on either half of the data, a value of OutputMeasure's fields each.
+    """
+
+    name: str
+    recipe: str
+    bytes: int
+    verdict: str
+    chosen_on: tuple[OutputMeasure, ...] = ()
+    reported_on: tuple[OutputMeasure, ...] = ()
+
+
+def write_search(found: Found, bundle: Path) -> Path:
+    """Write the record beside a bundle, whole or not at all; return its place."""
+    rows = [_row(trial, found) for trial in sorted(found.trials, key=lambda each: (each.size == 0, each.size))]
+    place = bundle.with_name(f"{bundle.name}.search.json")
+    with writable(bundle.parent):
+        write_whole(place, json_bytes({"candidates": [asdict(row) for row in rows]}))
+    return place
+
+
+def _row(trial: Trial, found: Found) -> Row:
+    halves = trial.halves
+    verdict = "chosen" if trial is found.chosen else "keeps" if trial.keeps else trial.why
+    return Row(
+        trial.candidate.name,
+        trial.candidate.lines(),
+        trial.size,
+        verdict,
+        halves.chosen_on if halves else (),
+        halves.reported_on if halves else (),
+    )

@@ -1,0 +1,132 @@
+"""Candidates made and measured, side by side: each a file, its size, and what it loses on either half of the data."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.build.convert import Data
+from kit.build.metric_checks import drop
+from kit.build.pipeline import refuse_misfit, with_truth
+from kit.build.plan import Plan
+from kit.build.quantize import quantization_of
+from kit.build.trial import outputs_there, refuse_state
+from kit.build.write_bundle import Parts
+from kit.bundle.arrays import made_arrays
+from kit.emulation.scripts import Scripts
+from kit.engine import JobFolder
+from kit.errors import KitError
+from kit.files import sha256_bytes
+from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
+from kit.search.candidates import Candidate
+from kit.search.halves import Halves, halves
+from kit.search.limits import broken
+from kit.shared.job import EVALUATED, GOLDEN, MODEL, RESULT, Result
+from kit.shared.quantization import LayerError, QuantizerJob
+from kit.toolchains.toolchain import find_runtime
+
+if TYPE_CHECKING:
+    pass
+
+_PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
+_COMPARED = 32  # samples on which every tensor is compared with the float file's
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One candidate's outcome. why: why there is no file, or what it does not keep on the half to choose on."""
+
+    candidate: Candidate
+    size: int = 0
+    halves: Halves | None = None
+    why: str = ""
+    parts: Parts | None = None
+    errors: tuple[LayerError, ...] = ()
+
+    @property
+    def loss(self) -> tuple[float, float]:
+        """Return what it loses on the half to choose on, to compare by: of metrics or agreement, then the error."""
+        measures = self.halves.chosen_on if self.halves else ()
+        drops = [drop(measure.metrics[0]) for measure in measures if measure.metrics]
+        points = [lost[0] for lost in drops if lost is not None]
+        points += [1 - m.agreement for m in measures if m.agreement is not None and not m.truth]
+        return sum(points), sum(m.relative_error or 0.0 for m in measures)
+
+    @property
+    def keeps(self) -> bool:
+        """Say whether it keeps the checks."""
+        return self.halves is not None and not self.why
+
+
+@dataclass
+class Trials:
+    """Makes and measures candidates of one conversion to float32.
+
+    plan: with scheme auto; limits: its recipe with the checks to search by; folder: for the files.
+    """
+
+    plan: Plan
+    limits: Plan
+    result: Result
+    job: JobFolder
+    data: Data
+    folder: Path
+    notify: Callable[[str], None]
+    done: list[Trial] = field(default_factory=list)
+
+    def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
+        """Make candidates with LiteRT's quantizer and measure them on the app's runtime, in their order."""
+        order = QuantizerJob(
+            tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, _COMPARED
+        )
+        files = run_quantizer(self.job, order, self.plan.quantizer_lock or quantizer_lock(), self.notify)
+        first = len(self.done)
+        with ThreadPoolExecutor(max(1, min(len(candidates), os.cpu_count() or 1))) as pool:
+            found = list(pool.map(self._try, candidates, files, range(first, first + len(candidates))))
+        self.done += found
+        return found
+
+    def measured(self, candidate: Candidate, result: Result, job: JobFolder) -> Trial:
+        """Measure a file that a conversion of its own made."""
+        trial = self._measured(candidate, result, job, ())
+        self.done.append(trial)
+        return trial
+
+    def failed(self, candidate: Candidate, why: str) -> Trial:
+        """Note a candidate that gave no file."""
+        trial = Trial(candidate, why=why)
+        self.done.append(trial)
+        return trial
+
+    def _try(self, candidate: Candidate, file: QuantizedFile, number: int) -> Trial:
+        if not file.content:
+            return Trial(candidate, why=file.said.error or f"no layer {', '.join(file.said.unmatched)}")
+        out = self.folder / str(number)
+        out.mkdir()
+        for name in (EVALUATED, GOLDEN, RESULT):
+            (out / name).symlink_to(self.job.out / name)
+        (out / MODEL).write_bytes(file.content)
+        result = replace(self.result, sha256=sha256_bytes(file.content))
+        return self._measured(candidate, result, replace(self.job, out=out), file.said.errors)
+
+    def _measured(self, candidate: Candidate, result: Result, job: JobFolder, errors: tuple[LayerError, ...]) -> Trial:
+        recipe = self.limits.recipe.model_copy(update={"quantize": candidate.quantize})
+        plan = replace(self.plan, recipe=recipe)
+        size = (job.out / MODEL).stat().st_size
+        try:
+            refuse_misfit(plan, result, job)
+            parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
+            runtime = find_runtime(recipe.android.runtime).name
+            predictions = outputs_there(parts, runtime, self.notify, Scripts())
+            refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
+            both = halves(parts, made_arrays(job.out / EVALUATED, without="input/"), predictions)
+        except KitError as error:
+            return Trial(candidate, size, why=_PLACE.sub("", error.message))
+        lost = broken(recipe, result, both.chosen_on, len(parts.model))
+        why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
+        return Trial(candidate, len(parts.model), both, why, parts, errors)

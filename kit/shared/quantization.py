@@ -1,0 +1,95 @@
+"""The contract between the host and the quantizer's script: what to make of a float32 file. Standard library only.
+
+The host writes a QuantizerJob as JSON; the script writes <i>.tflite and <i>.json, a Quantized, for each request.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kit.shared.values import from_json
+
+# What calculates with whole numbers, and so needs the ranges of what is calculated.
+STATIC = ("int8", "int16x8")
+
+
+@dataclass(frozen=True)
+class LayerScheme:
+    """A scheme of its own for the layers of a pattern such as "head/*", by their names in the source model."""
+
+    match: str
+    scheme: str
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """What to make of the float32 file.
+
+    rounding: how the scale of a weight is found: "minmax" from its extremes, "octav" by the least squared error.
+    bias_correction: what an operator's outputs differ by on the calibration data, in the mean of each channel, is
+    taken out of its bias.
+    """
+
+    scheme: str
+    layers: tuple[LayerScheme, ...] = ()
+    rounding: str = "minmax"
+    bias_correction: bool = False
+
+    @property
+    def static(self) -> bool:
+        """Say whether an operator of it calculates with whole numbers, whose ranges are to be measured."""
+        return any(scheme in STATIC for scheme in (self.scheme, *(layer.scheme for layer in self.layers)))
+
+    @property
+    def measured(self) -> bool:
+        """Say whether it needs calibration data."""
+        return self.static or self.bias_correction
+
+
+@dataclass(frozen=True)
+class QuantizerJob:
+    """What is asked of the script. layers: the names of the source model's; compared: samples to compare tensors on."""
+
+    requests: tuple[Quantization, ...]
+    layers: tuple[str, ...]
+    compared: int = 0
+
+
+@dataclass(frozen=True)
+class LayerError:
+    """How far the outputs of an operator are from the float file's: signal to noise in decibels, and its ranges."""
+
+    tensor: str  # the name in the float32 file
+    layers: tuple[str, ...]  # of the source model
+    operator: str
+    snr: float
+    low: float  # of the float outputs
+    high: float
+    own: float = 0.0  # noise as a share of the signal that this operator adds to what it is fed
+    weights: int = 0  # bytes of its constants in float32
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """What came of one request: the file beside it, or why there is none. schemes: of each layer, where not all."""
+
+    error: str = ""
+    unmatched: tuple[str, ...] = ()  # patterns that no layer has
+    errors: tuple[LayerError, ...] = ()
+
+
+_T = TypeVar("_T", QuantizerJob, Quantized)
+
+
+def dump(value: QuantizerJob | Quantized) -> str:
+    """Return a value as JSON text, the same for the same value."""
+    return json.dumps(dataclasses.asdict(value), indent=1, sort_keys=True) + "\n"
+
+
+def load(kind: type[_T], text: str) -> _T:
+    """Read what dump wrote. Raises ValueError, TypeError or KeyError for what is none."""
+    return from_json(kind, json.loads(text))

@@ -1,0 +1,135 @@
+"""scheme = "auto": what it chooses, what it shows, what it writes out, and where it refuses."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import quantized_models
+from worlds import run_kit
+
+from kit.recipe.quantize import Quantize
+from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_layers
+from kit.shared.quantization import LayerError
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> Path:
+    """Give a folder with the models of quantized_models.py and their data."""
+    folder = tmp_path_factory.mktemp("models")
+    argv = [str(toolchain_python), quantized_models.__file__, str(folder)]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return folder
+
+
+def write(folder: Path, models: Path, checks: str = "", quantize: str = "scheme = 'auto'") -> Path:
+    """Write a recipe of the model `narrow`; return its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "recipe.toml"
+    path.write_text(
+        f"[model]\npath = '{models}/narrow.keras'\nid = 'narrow'\n[toolchain]\ntensorflow = '2.19.1'\n"
+        f"[quantize]\n{quantize}\nrepresentative = '{models}/narrow.npz'\n"
+        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{models}/narrow.npz'\n{checks}",
+        "utf-8",
+    )
+    return path
+
+
+def build(recipe: Path, code: int = 0) -> str:
+    """Build a recipe beside it; return what was printed."""
+    done = run_kit("build", str(recipe), "--engine", "local", "--out", str(recipe.parent / "dist"))
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def size_of(folder: Path) -> int:
+    """Return the bytes of the built file."""
+    return (folder / "dist/narrow/src/main/assets/narrow/model.tflite").stat().st_size
+
+
+def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(tmp_path: Path, models: Path) -> None:
+    said = build(write(tmp_path, models))
+    record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in record["candidates"]}
+    assert "FAIL" not in said
+    # Four bits alone lose the layer whose weights differ most; a mix with it in eight is smaller than any plain scheme.
+    chosen = [name for name, row in rows.items() if row["verdict"] == "chosen"]
+    assert chosen == ["int4, min-max; narrow in dynamic"], said
+    assert all(row["bytes"] > rows[chosen[0]]["bytes"] for row in rows.values() if row["verdict"] == "keeps")
+    (metric,) = rows["int4, min-max"]["chosen_on"][0]["metrics"]
+    assert metric["name"] == "accuracy" and metric["after"] < metric["before"] - 0.3
+    assert len(rows) > 9
+    assert all(name in said for name in rows)
+    manifest = json.loads((tmp_path / "dist/narrow/bundle.json").read_text("utf-8"))
+    assert manifest["recipe"]["quantize"]["scheme"] == "int4"
+    assert manifest["recipe"]["quantize"]["layers"] == [{"match": "narrow", "scheme": "dynamic"}]
+    (measure,) = manifest["measures"]["outputs"]
+    assert measure["accuracy"] >= measure["float_accuracy"] - 0.005
+    assert "95 % interval" in said
+    lines = said.partition("The same without a search:\n\n")[2].partition("\nnarrow 1.0.0")[0]
+    again = write(tmp_path / "again", models)
+    text = again.read_text("utf-8")
+    again.write_text(text[: text.index("[quantize]")] + lines + text[text.index("[[outputs]]") :], "utf-8")
+    build(again)
+    files = [f / "dist/narrow/src/main/assets/narrow/model.tflite" for f in (tmp_path, tmp_path / "again")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+    # Nothing is searched for an unchanged recipe, nor by verify.
+    assert "is up to date" in build(tmp_path / "recipe.toml")
+    bundle = str(tmp_path / "dist" / "narrow")
+    verified = run_kit("verify", bundle, "--engine", "local", "--model", str(models / "narrow.keras"))
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.slow
+def test_checks_of_the_recipe_are_what_is_kept(tmp_path: Path, models: Path) -> None:
+    build(write(tmp_path / "loose", models))
+    build(write(tmp_path / "tight", models, "max_relative_error = 0.0005\n"))
+    assert size_of(tmp_path / "loose") < size_of(tmp_path / "tight")
+
+
+def test_auto_without_data_says_what_needs_none(tmp_path: Path, models: Path) -> None:
+    recipe = write(tmp_path, models)
+    text = recipe.read_text("utf-8")
+    recipe.write_text(re.sub(r"(data|representative) = .*\n", "", text), "utf-8")
+    said = build(recipe, 2)
+    assert "scheme 'auto' measures every candidate on data, and there is none" in said
+    assert "next: give [checks] data, or name a scheme: dynamic and float16 need no data" in said
+    recipe.write_text(recipe.read_text("utf-8").replace("auto", "dynamic"), "utf-8")
+    build(recipe)
+
+
+@pytest.mark.slow
+def test_checks_that_no_candidate_keeps_are_refused(tmp_path: Path, models: Path) -> None:
+    said = build(write(tmp_path, models, "max_bytes = 1000\n"), 4)
+    assert "keeps the checks" in said
+    assert "next: allow more in [checks], or look at what float32 alone loses" in said
+    assert not (tmp_path / "dist" / "narrow").exists()
+    build(write(tmp_path, models, "max_bytes = 20000\n"))
+
+
+def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
+    def error(layer: str, own: float, weights: int = 100) -> LayerError:
+        return LayerError(layer, (layer,), "FULLY_CONNECTED", 10.0, 0.0, 1.0, own, weights)
+
+    errors = [error("a", 0.1), error("b", 0.5), error("c", 0.2), error("pool", 0.9, weights=0), error("d", 0.0)]
+    assert ranked_layers(errors) == ["b", "c", "a", "d"]
+    base = Candidate("int4", Quantize.model_validate({"scheme": "int4"}))
+    tried = [(count, [layer.match for layer in each.quantize.layers]) for count, each in mixes(base, errors)]
+    assert tried == [(1, ["b"]), (2, ["b", "c"])]  # all four of them would be another plain scheme
+
+
+def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, models: Path) -> None:
+    from kit.recipe.load import load_recipe
+
+    asked = Quantize.model_validate({"scheme": "auto", "representative": "narrow.npz", "count": 50})
+    np.savez(tmp_path / "narrow.npz", features=np.zeros((1, 24), np.float32))
+    (tmp_path / "narrow.keras").write_bytes((models / "narrow.keras").read_bytes())
+    for candidate in plain_candidates(asked, calibrated=True):
+        path = tmp_path / "recipe.toml"
+        path.write_text(f"[model]\npath = 'narrow.keras'\nid = 'narrow'\n{candidate.lines()}", "utf-8")
+        assert load_recipe(path).quantize == candidate.quantize
