@@ -8,7 +8,7 @@ from dataclasses import replace
 from kit.build.plan import Plan
 from kit.engine import JobFolder
 from kit.errors import ModelError, RecipeError
-from kit.files import sha256_bytes
+from kit.files import sha256_file, temporary_folder
 from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
@@ -38,10 +38,11 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
     refuse_unquantizable(plan, result)
     wanted = quantization_of(plan.recipe.quantize)
     order = QuantizerJob((wanted,), result.layers)
-    (made,) = run_quantizer(job, order, plan.quantizer_lock or quantizer_lock(), notify)
-    _refuse(plan, result, made)
-    (job.out / MODEL).write_bytes(made.content)
-    return replace(result, sha256=sha256_bytes(made.content))
+    with temporary_folder("dropkit-quantize-") as root:
+        (root / "files").mkdir()
+        (made,) = run_quantizer(job, order, plan.quantizer_lock or quantizer_lock(), root / "files", notify)
+        made.path.replace(job.out / MODEL) if made.path else _refuse(plan, result, made)
+    return replace(result, sha256=sha256_file(job.out / MODEL))
 
 
 def refuse_unquantizable(plan: Plan, result: Result) -> None:
@@ -63,8 +64,6 @@ def _refuse(plan: Plan, result: Result, made: QuantizedFile) -> None:
             f"{plan.recipe.path}: [[quantize.layers]] match: no operator of the file belongs to a layer of {names}",
             f"there is: {known or 'no layer by name'}; a layer that was fused into another goes with that one",
         )
-    if made.content:
-        return
     scheme = plan.recipe.quantize.scheme
     raise ModelError(
         f"{plan.recipe.model.paths[0]}: LiteRT's quantizer cannot make scheme '{scheme}' of it: "

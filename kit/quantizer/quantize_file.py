@@ -1,8 +1,9 @@
 """Quantize a float32 file in every way that is asked for. A script that runs in the quantizer's venv: never imported.
 
 Usage: quantize_file.py IN OUT ORDER RESULTS. IN and OUT are a job's folders, see kit.shared.job: OUT has the float32
-file, IN the calibration data. ORDER is a file of a QuantizerJob, see kit.shared.quantization. RESULTS gets, for the
-request i, <i>.tflite and then <i>.json: where that is not there, the script died on it.
+file, IN the calibration data. ORDER is a file of a QuantizerJob, see kit.shared.quantization. RESULTS gets for the
+request i <i>.tflite and then <i>.json: where that is not there, the script died on it. ranges.json beside RESULTS keeps
+what was measured, for the next order.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
 
     logging.disable(logging.WARNING)  # a later rule takes the place of an earlier one: that is what they are for
     job = load(QuantizerJob, order.read_text("utf-8"))
-    work = _Work((out / MODEL).read_bytes(), inputs, out, job)
+    work = _Work((out / MODEL).read_bytes(), (inputs, out, results.parent / "ranges.json"), job)
     for number, wanted in enumerate(job.requests):
         done = results / f"{number}.json"
         if not done.exists():
@@ -49,10 +50,11 @@ def main() -> None:
 class _Work:
     """The float file with what is measured of it once, when it is needed."""
 
-    def __init__(self, content: bytes, inputs: Path, out: Path, job: QuantizerJob) -> None:
+    def __init__(self, content: bytes, places: tuple[Path, Path, Path], job: QuantizerJob) -> None:
         from kit.quantizer.inside.unique_names import with_unique_names
 
-        self.content, self.inputs, self.out, self.job = with_unique_names(content), inputs, out, job
+        self.content, self.job = with_unique_names(content), job
+        self.inputs, self.out, self.kept_ranges = places
         self._calls: Calls | None = None
         self._ranges: Any = None
         self._tensors: Any = None
@@ -93,10 +95,10 @@ class _Work:
 
     def ranges(self) -> Any:
         """Return the range of each tensor over the calibration data, of every signature that has any."""
-        from kit.quantizer.inside.ranges import measure
+        from kit.quantizer.inside.ranges import kept, measure
 
         if self._ranges is None:
-            self._ranges = measure(self.content, self.calls())
+            self._ranges = kept(self.kept_ranges, lambda: measure(self.content, self.calls()))
         return self._ranges
 
     def tensors(self) -> Any:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Protocol
 
 from kit.emulation.scripts import Scripts
-from kit.files import temporary_folder
 from kit.shared.quantization import Quantized, QuantizerJob, dump, load
 from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.venv import pinned_venv
@@ -35,9 +34,9 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class QuantizedFile:
-    """What came of one request: a .tflite and what is said of it; without bytes, said has why."""
+    """What came of one request: the place of a .tflite, None for none, and what is said of it."""
 
-    content: bytes
+    path: Path | None
     said: Quantized
 
 
@@ -52,25 +51,26 @@ def quantizer_python(lock: Lock, notify: Callable[[str], None]) -> Path:
 
 
 def run_quantizer(
-    job: Files, order: QuantizerJob, lock: Lock, notify: Callable[[str], None]
+    job: Files, order: QuantizerJob, lock: Lock, folder: Path, notify: Callable[[str], None]
 ) -> tuple[QuantizedFile, ...]:
-    """Return what comes of each request, in their order. One that the quantizer dies on costs that one alone."""
+    """Return what comes of each request, in their order. One that the quantizer dies on costs that one alone.
+
+    folder: an empty one for the files. What is measured of the float32 file once lies beside it, for later orders.
+    """
     python = quantizer_python(lock, notify)
-    with temporary_folder("dropkit-quantize-") as folder:
-        text = folder / "order.json"
-        text.write_text(dump(order), "utf-8")
-        while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:
-            done = Scripts().run(python, [_SCRIPT, job.inputs, job.out, text, folder])
-            if (folder / f"{missing[0]}.json").exists():
-                continue
+    text = folder / "order.json"
+    text.write_text(dump(order), "utf-8")
+    while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:
+        done = Scripts().run(python, [_SCRIPT, job.inputs, job.out, text, folder])
+        if not (folder / f"{missing[0]}.json").exists():
             (folder / f"{missing[0]}.json").write_text(dump(Quantized(_death(done.returncode, done.stderr))), "utf-8")
-        return tuple(_read(folder, i) for i in range(len(order.requests)))
+    return tuple(_read(folder, i) for i in range(len(order.requests)))
 
 
 def _read(folder: Path, number: int) -> QuantizedFile:
     file = folder / f"{number}.tflite"
     said = load(Quantized, (folder / f"{number}.json").read_text("utf-8"))
-    return QuantizedFile(file.read_bytes() if file.exists() and not said.error else b"", said)
+    return QuantizedFile(file if file.exists() and not said.error else None, said)
 
 
 def _death(code: int, words: str) -> str:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_valid
 from kit.errors import RecipeError
 from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
-from kit.recipe.quantize import Quantize
+from kit.recipe.quantize import LayerScheme, Quantize
 from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -319,6 +319,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "model": Model,
     "toolchain": ToolchainChoice,
     "quantize": Quantize,
+    "quantize.layers": LayerScheme,
     "inputs": Input,
     "outputs": Output,
     "variables": Variables,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Tables = Mapping[str, type[BaseModel]]
 
 Loc = tuple[int | str, ...]  # ("inputs", 1, "mean", 0): the second [[inputs]], the first of its means
+INNER = {"checks.metrics", "quantize.layers"}  # tables inside of tables
 RULES = "docs/recipe.md has every key and rule"
 
 
@@ -51,7 +52,8 @@ def _place_of(loc: Loc) -> Loc:
     A table inside of a table is one of its own: ("checks.metrics", 0, "min").
     """
     loc = tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
-    return ("checks.metrics", *loc[2:]) if loc[:2] == ("checks", "metrics") and len(loc) > 3 else loc
+    inner = f"{loc[0]}.{loc[1]}" if len(loc) > 3 else ""
+    return (inner, *loc[2:]) if inner in INNER else loc
 
 
 def _near_key(loc: Loc, tables: Tables) -> str:
@@ -108,7 +110,7 @@ def _toml(value: Any) -> str:
 
 
 def _heading(table: str) -> str:
-    return f"[[{table}]]" if table in {"inputs", "outputs", "checks.metrics"} else f"[{table}]"
+    return f"[[{table}]]" if table in {"inputs", "outputs", *INNER} else f"[{table}]"
 
 
 def spot(loc: Loc) -> str:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 
 from kit.build.checks import failures
 from kit.build.convert import Data, convert
-from kit.build.pipeline import Built, Options, finish
+from kit.build.pipeline import Built, Options, finish, with_truth
 from kit.build.plan import Plan
 from kit.build.quantize import refuse_unquantizable
+from kit.build.write_bundle import Parts
 from kit.emulation.scripts import Scripts
 from kit.engine import Engine
 from kit.errors import CheckError, KitError, RecipeError
@@ -20,6 +21,8 @@ from kit.recipe.quantize import Quantize
 from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
 from kit.search.limits import with_limits
 from kit.search.trials import Trial, Trials
+
+FEWEST = 20  # samples, in both halves
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,12 @@ class Search:
                     f"{plan.recipe.path}: scheme 'auto' measures every candidate on data, and there is none",
                     "give [checks] data, or name a scheme: dynamic and float16 need no data",
                 )
+            if result.samples < FEWEST:
+                raise RecipeError(
+                    f"{plan.recipe.path}: scheme 'auto' chooses on one half of the data and reports on the other, and "
+                    f"{result.samples} samples are too few",
+                    f"give {FEWEST} samples or more in [checks] data, or name a scheme: docs/quantization.md has them",
+                )
             folder = stack.enter_context(temporary_folder("dropkit-search-"))
             truths = data.evaluation.truths if data.evaluation is not None else {}
             limits = replace(plan, recipe=with_limits(plan.recipe, result, truths))
@@ -61,9 +70,9 @@ class Search:
     def _built(self, trials: Trials, engine: Engine, options: Options, reporter: Reporter) -> Built:
         """Build the smallest candidate that keeps the checks on all samples, too."""
         for trial in ranked(trials.done):
-            assert trial.parts is not None
-            parts = replace(trial.parts, plan=_with(trials.plan, trial.candidate.quantize))
-            built = finish(parts, engine.name, options, reporter, Scripts())
+            assert trial.made is not None
+            parts = Parts.of(_with(trials.plan, trial.candidate.quantize), *trial.made, trials.data.raw())
+            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, Scripts())
             if not failures(built.judged.verdicts):
                 self.found = Found(tuple(trials.done), trial)
                 return built

@@ -21,7 +21,7 @@ from kit.bundle.arrays import made_arrays
 from kit.emulation.scripts import Scripts
 from kit.engine import JobFolder
 from kit.errors import KitError
-from kit.files import sha256_bytes
+from kit.files import sha256_file
 from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
 from kit.search.candidates import Candidate
 from kit.search.halves import Halves, halves
@@ -45,7 +45,7 @@ class Trial:
     size: int = 0
     halves: Halves | None = None
     why: str = ""
-    parts: Parts | None = None
+    made: tuple[Result, JobFolder] | None = None  # what converted it came to
     errors: tuple[LayerError, ...] = ()
 
     @property
@@ -84,8 +84,10 @@ class Trials:
         order = QuantizerJob(
             tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, _COMPARED
         )
-        files = run_quantizer(self.job, order, self.plan.quantizer_lock or quantizer_lock(), self.notify)
         first = len(self.done)
+        folder = self.folder / f"{first}"
+        folder.mkdir()
+        files = run_quantizer(self.job, order, self.plan.quantizer_lock or quantizer_lock(), folder, self.notify)
         with ThreadPoolExecutor(max(1, min(len(candidates), os.cpu_count() or 1))) as pool:
             found = list(pool.map(self._try, candidates, files, range(first, first + len(candidates))))
         self.done += found
@@ -104,14 +106,14 @@ class Trials:
         return trial
 
     def _try(self, candidate: Candidate, file: QuantizedFile, number: int) -> Trial:
-        if not file.content:
+        if file.path is None:
             return Trial(candidate, why=file.said.error or f"no layer {', '.join(file.said.unmatched)}")
-        out = self.folder / str(number)
+        out = self.folder / f"job-{number}"
         out.mkdir()
         for name in (EVALUATED, GOLDEN, RESULT):
             (out / name).symlink_to(self.job.out / name)
-        (out / MODEL).write_bytes(file.content)
-        result = replace(self.result, sha256=sha256_bytes(file.content))
+        (out / MODEL).symlink_to(file.path)
+        result = replace(self.result, sha256=sha256_file(file.path))
         return self._measured(candidate, result, replace(self.job, out=out), file.said.errors)
 
     def _measured(self, candidate: Candidate, result: Result, job: JobFolder, errors: tuple[LayerError, ...]) -> Trial:
@@ -129,4 +131,4 @@ class Trials:
             return Trial(candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
         why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
-        return Trial(candidate, len(parts.model), both, why, parts, errors)
+        return Trial(candidate, len(parts.model), both, why, (result, job), errors)

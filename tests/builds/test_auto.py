@@ -92,6 +92,21 @@ def test_checks_of_the_recipe_are_what_is_kept(tmp_path: Path, models: Path) -> 
     assert size_of(tmp_path / "loose") < size_of(tmp_path / "tight")
 
 
+@pytest.mark.slow
+def test_auto_on_too_few_samples_is_refused(tmp_path: Path, models: Path) -> None:
+    with np.load(models / "narrow.npz") as archive:
+        few = {name: archive[name][:19] for name in archive.files}
+        enough = {name: archive[name][:400] for name in archive.files}
+    recipe = write(tmp_path, models)
+    recipe.write_text(recipe.read_text("utf-8").replace(f"data = '{models}/narrow.npz'", "data = 'few.npz'"), "utf-8")
+    np.savez(tmp_path / "few.npz", **few)
+    said = build(recipe, 2)
+    assert "19 samples are too few" in said
+    assert "next: give 20 samples or more in [checks] data, or name a scheme" in said
+    np.savez(tmp_path / "few.npz", **enough)
+    build(recipe)
+
+
 def test_auto_without_data_says_what_needs_none(tmp_path: Path, models: Path) -> None:
     recipe = write(tmp_path, models)
     text = recipe.read_text("utf-8")

@@ -173,7 +173,7 @@ def test_the_second_of_two_inputs_is_named_as_the_second(tmp_path: Path) -> None
 def test_an_unknown_word_names_the_nearest_and_all_of_them(tmp_path: Path) -> None:
     error = refusal(tmp_path, MODEL + "[quantize]\nscheme = 'int6'\n")
     assert 'line 5: [quantize] scheme = "int6" is unknown' in error.message
-    assert error.hint == "did you mean 'int8'? there is: float32, float16, dynamic, int8"
+    assert error.hint == "did you mean 'int8'? there is: float32, float16, dynamic, weight8, int8, int16x8, int4, auto"
 
 
 @pytest.mark.parametrize(
@@ -377,7 +377,15 @@ WHOLE = {
         "metrics": "[]",
     },
 }
-SEVERAL = {"inputs", "outputs", "checks.metrics"}
+SEVERAL = {"inputs", "outputs", "checks.metrics", "quantize.layers"}
+LAYER = {"match": "'head/*'", "scheme": "'float32'"}
+QUANTIZED = {
+    "scheme": "'int4'",
+    "quantizer": "'litert'",
+    "rounding": "'octav'",
+    "bias_correction": "true",
+    "representative": "'samples.npz'",
+}
 METRIC = {"output": "'digit'", "metric": "'top_k'", "k": "3", "max_drop": "0.1", "min": "0.5", "max": "1"}
 BOXES = {
     "name": "'boxes'",
@@ -414,6 +422,8 @@ ANY_TEXT = {
 }
 RIGHT = {
     ("quantize", "count", "whole number"),
+    ("quantize", "bias_correction", "truth"),
+    *(("quantize.layers", "match", kind) for kind in ("text", "NUL", "long")),
     ("checks", "max_bytes", "whole number"),
     ("checks", "max_relative_error", "whole number"),
     ("checks", "max_relative_error", "number"),
@@ -452,6 +462,8 @@ def test_the_whole_recipe_of_these_tests_is_right_and_has_every_key(tmp_path: Pa
         "outputs": keys["outputs"] | set(BOXES),
         "inputs": keys["inputs"] | set(SOUND),
         "checks.metrics": set(METRIC),
+        "quantize": keys["quantize"] | set(QUANTIZED) | {"layers"},
+        "quantize.layers": set(LAYER),
     }
     assert keys | more == {name: set(table.model_fields) for name, table in TABLES.items()}
 
@@ -480,6 +492,38 @@ def test_a_value_of_the_wrong_kind_for_a_metric_is_refused(tmp_path: Path, key: 
             assert re.search(rf"\[checks\.metrics\]\](?: number 1 {key}| names the output)|'k' =", message) or (
                 "huge" in kind
             ), f"{kind}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("table", "key"), [("quantize", k) for k in QUANTIZED] + [("quantize.layers", k) for k in LAYER]
+)
+def test_a_value_of_the_wrong_kind_for_litert_s_quantizer_is_refused(tmp_path: Path, table: str, key: str) -> None:
+    tables = {"quantize": QUANTIZED, "quantize.layers": LAYER}
+    right = read(tmp_path, MODEL + toml(tables)).quantize
+    assert right.by_litert and right.layers[0].match == "head/*"
+    for kind, value in VALUES.items():
+        text = MODEL + toml(tables | {table: tables[table] | {key: value}})
+        if (table, key, kind) in RIGHT:
+            read(tmp_path, text)
+        else:
+            message = refusal(tmp_path, text).message
+            assert re.search(rf"\[{table}\](\] number 1)? {key}", message) or "huge" in kind, f"{kind}: {message}"
+
+
+@pytest.mark.parametrize(
+    ("quantize", "says"),
+    [
+        ("scheme = 'int4'\nquantizer = 'tensorflow'\n", "scheme 'int4' needs the quantizer 'litert'"),
+        ("scheme = 'int8'\nrounding = 'octav'\nquantizer = 'tensorflow'\n", "rounding needs the quantizer 'litert'"),
+        ("scheme = 'int4'\nio = 'uint8'\n", "io 'uint8' needs the quantizer 'tensorflow'"),
+        (
+            "scheme = 'dynamic'\nquantizer = 'litert'\nfused_lstm = true\n",
+            "fused_lstm needs the quantizer 'tensorflow'",
+        ),
+    ],
+)
+def test_what_litert_s_quantizer_has_not_is_refused(tmp_path: Path, quantize: str, says: str) -> None:
+    assert says in refusal(tmp_path, MODEL + f"[quantize]\n{quantize}").message
 
 
 @pytest.mark.parametrize("key", BOXES)

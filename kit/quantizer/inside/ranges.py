@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -29,6 +31,18 @@ def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
                     low, high = min(low, found[name][0]), max(high, found[name][1])
                 found[name] = (low, high)
     return {name: {"min": np.array([low]), "max": np.array([high])} for name, (low, high) in found.items()}
+
+
+def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:
+    """Return the ranges that a file keeps, made and kept where it is not there."""
+    if not place.exists():
+        made = {name: [float(each["min"][0]), float(each["max"][0])] for name, each in make().items()}
+        place.write_text(json.dumps(made), "utf-8")
+    ends = json.loads(place.read_text("utf-8"))
+    return {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in ends.items()
+    }
 
 
 def _extremes(value: np.ndarray) -> tuple[np.float32, np.float32]:
