@@ -9,7 +9,7 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
-    "builds/test_auto.py::test_auto_on_too_few_samples_is_refused": ("give <FEWEST> samples or more in [checks] ...",),
+    "builds/test_auto.py::test_auto_on_too_few_samples_is_refused": ("give 20 samples or more in [checks] ...",),
     "builds/test_auto.py::test_auto_without_data_says_what_needs_none": (
         "give [checks] data, or name a scheme: dynamic ...",
     ),
