@@ -34,7 +34,7 @@ def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
 
 
 def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:
-    """Return the ranges that a file keeps, made and kept where it is not there."""
+    """Return the ranges that a file keeps, float32 [1] each, made and kept where it is not there."""
     if not place.exists():
         made = {name: [float(each["min"][0]), float(each["max"][0])] for name, each in make().items()}
         place.write_text(json.dumps(made), "utf-8")
