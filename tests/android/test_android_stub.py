@@ -13,8 +13,10 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import audio_models
 import numpy as np
 import pytest
+import test_android_audio
 import test_android_text
 import text_models
 from android_world import quiet, rerun_kotlin
@@ -38,9 +40,27 @@ PROGRAM = """
 import android.graphics.Bitmap
 import dropkit.desktop.DesktopContext
 import dropkit.stub.BUNDLES
+import dropkit.stub.Sound
 import dropkit.stub.drawOver
+import java.io.File
+import java.nio.ByteBuffer
 
 private fun Bitmap.rows() = List(height) { y -> List(width) { x -> getPixel(x, y) }.joinToString(" ") }
+
+/** A recording in place of the microphone, in blocks of a tenth of a second. */
+private class Recording(file: File) : Sound {
+    override val rate = 44_100
+    private val samples = ByteBuffer.wrap(file.readBytes()).asShortBuffer()
+
+    override fun each(take: (ShortArray, Int) -> Unit) {
+        val block = ShortArray(rate / 10)
+        while (samples.hasRemaining()) {
+            val count = minOf(block.size, samples.remaining())
+            samples.get(block, 0, count)
+            take(block, count)
+        }
+    }
+}
 
 fun main(args: Array<String>) {
     val context = DesktopContext("dropkit.assets")
@@ -52,6 +72,10 @@ fun main(args: Array<String>) {
         val seen = bundle.image?.invoke(context, bitmap)
         println("${bundle.id} sees ${seen?.words?.replace('\\n', ';')}")
         seen?.let { drawOver(bitmap, it).rows() }?.forEach { println("${bundle.id} drawn $it") }
+        val recording = System.getProperty("dropkit.recording")
+        if (recording != null) {
+            bundle.sound?.invoke(context, Recording(File(recording))) { println("${bundle.id} hears ${it.words}") }
+        }
         println("${bundle.id} reads ${bundle.text?.invoke(context, "Return the cosine of x")?.words}")
     }
 }
@@ -122,13 +146,14 @@ def compiled(module: Path, ui: Path, out: Path) -> Path:
     return out
 
 
-def pressed(app: Path, module: Path, path: Path = DIGITS / "seven.png") -> list[str]:
-    """Return what the buttons of every bundle give for an image of a seven, or another one."""
+def pressed(app: Path, module: Path, path: Path = DIGITS / "seven.png", recording: Path | None = None) -> list[str]:
+    """Return what the buttons of every bundle give for an image of a seven, or another one, and for a recording."""
     image = Image.open(path).convert("RGBA")
     red, green, blue, alpha = np.moveaxis(np.asarray(image).astype(np.uint32), -1, 0)
     colors = (alpha << 24 | red << 16 | green << 8 | blue).astype(np.int32).ravel()
     assets = os.pathsep.join(str(module / "src" / part / "assets") for part in ("main", "debug"))
-    printed = rerun_kotlin(app, *map(str, [*image.size, *colors]), properties={"dropkit.assets": assets})
+    properties = {"dropkit.assets": assets} | ({"dropkit.recording": str(recording)} if recording else {})
+    printed = rerun_kotlin(app, *map(str, [*image.size, *colors]), properties=properties)
     return printed.splitlines()
 
 
@@ -222,6 +247,21 @@ def test_a_text_model_has_a_line_for_a_text(module: Path, ui: Path, tmp_path: Pa
     lines = pressed(compiled(module, ui, tmp_path / "app"), module)
     assert "m sees null" in lines
     assert any(line.startswith("m reads [numbers 0.") for line in lines), lines
+
+
+def test_a_keyword_spotter_hears_the_microphone(module: Path, ui: Path, tmp_path: Path, toolchain_python: Path) -> None:
+    drop(test_android_audio.build(tmp_path / "spotter", toolchain_python, ""), module)
+    clips = [audio_models.spoken(np.random.default_rng(5), word, 22_050, 44_100) for word in ("left", "stop")]
+    (tmp_path / "recording").write_bytes(np.concatenate([*clips, clips[0][:8_000]]).astype(">i2").tobytes())
+    app = compiled(module, ui, tmp_path / "app")
+    heard = [line for line in pressed(app, module, recording=tmp_path / "recording") if " hears " in line]
+    words = [line.removeprefix("spotter hears [").split()[0] for line in heard]
+    assert words[0] == "left" and "stop" in words[1:], heard
+    assert len(words) > 4  # a window each hop
+    (module / "src/main/kotlin/dropkit/stub/Microphone.kt").unlink()
+    remove("spotter", module)
+    drop(tmp_path / "spotter" / "dist" / "spotter", module)
+    assert "sound" not in (module / "src/main/kotlin/dropkit/stub/Bundles.kt").read_text("utf-8"), "an older stub"
 
 
 def test_a_copy_of_an_older_stub_shows_words(module: Path, digits_bundle: Path) -> None:

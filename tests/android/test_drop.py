@@ -280,6 +280,7 @@ def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Pat
         ('{"format": 1, "bund', "unreadable"),
         (committed.replace("digits", "../x"), "no drop wrote"),
         (committed.replace('"name": ', '"text": "exit()", "name": '), "text of digits is 'exit()'"),
+        (committed.replace('"name": ', '"sound": "f().g()", "name": '), "sound of digits is 'f().g()'"),
     ):
         state.write_text(damaged)
         error = refusal(RecipeError, tmp_path / "digits", module)

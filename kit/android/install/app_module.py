@@ -17,7 +17,7 @@ from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.change import Change, change_all
 from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
-from kit.android.install.stub_list import render_list, shown
+from kit.android.install.stub_list import heard, render_list, shown
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, unchanged
 from kit.bundle.manifest_check import inside
@@ -120,6 +120,7 @@ def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, 
         name=f"{bindings.package}.{bindings.name}",
         image=shown(bindings.main, "bitmap"),
         text=shown(bindings.main, "text"),
+        sound=heard(bindings.main),
         files={name: sha256_bytes(data) for name, data in sorted(files.items())},
         groups=groups,
     )

@@ -26,8 +26,9 @@ _ENTRY: dict[str, Check] = {
     "name": pattern(rf"{_WORD}(\.{_WORD})*"),
     "image": or_none(pattern(rf"{_WORD}\(bitmap\)\.{_WORD}\(3?\)")),
     "text": or_none(pattern(rf"{_WORD}\(text\)\.{_WORD}\(3?\)")),
+    "sound": or_none(pattern(rf"{_WORD}\(3?\)")),
 }
-_OPTIONAL = ("groups", "text")  # left out where there is none
+_OPTIONAL = ("groups", "text", "sound")  # left out where there is none
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class DroppedBundle:
     files: Mapping[str, str]  # SHA-256 by path
     groups: tuple[str, ...] | None = None  # of devices, where the model is in an AI pack
     text: str | None = None  # the same of a `text`
+    sound: str | None = None  # that reads what a stream gives for a window
 
     def to_json(self) -> dict[str, Any]:
         """Return its entry in dropkit.json."""

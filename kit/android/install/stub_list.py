@@ -22,12 +22,16 @@ _WORDS = "Seen(found.toString())"
 
 @dataclass(frozen=True)
 class Listed:
-    """One bundle in the list. text, image: Kotlin behind `it.`, of a `text` or a `bitmap`; None where it takes none."""
+    """One bundle in the list. text, image: Kotlin behind `it.`, of a `text` or a `bitmap`; None where it takes none.
+
+    sound: Kotlin behind the outputs of a stream.
+    """
 
     id: str
     version: str
     name: str
     text: str | None
+    sound: str | None
     image: str | None
 
 
@@ -36,12 +40,22 @@ def shown(main: Call, given: str) -> str | None:
     fed = {"bitmap": main.images, "text": main.texts}[given]
     if len(main.inputs) != 1 or not fed:
         return None
-    output = main.outputs[0]
     decoder = next(iter(main.decoders), None)
     if decoder is not None and not main.many:
         return f"{main.verb}({given}).{decoder.function}()"
-    read = {"scores": f"{output.tensor.ident}Top(3)", "yes": f"{output.tensor.ident}Score()"}.get(output.form)
+    read = _classes(main)
     return f"{main.verb}({given}).{read}" if read else None
+
+
+def heard(main: Call) -> str | None:
+    """Return the Kotlin that shows what a stream of the model gives; None where it takes no sound."""
+    return _classes(main) if main.stream is not None else None
+
+
+def _classes(main: Call) -> str | None:
+    """Return the Kotlin that reads the classes of a call's first output; None where it has none."""
+    output = main.outputs[0]
+    return {"scores": f"{output.tensor.ident}Top(3)", "yes": f"{output.tensor.ident}Score()"}.get(output.form)
 
 
 def render_list(module: Path, bundles: Mapping[str, DroppedBundle]) -> dict[str, bytes]:
@@ -49,10 +63,17 @@ def render_list(module: Path, bundles: Mapping[str, DroppedBundle]) -> dict[str,
     folder = (module / REGISTRY).parent
     if not folder.is_dir():
         return {}
-    # A project that was copied from an older android_stub shows words, and has no line for a text.
-    draws = (folder / "Seen.kt").is_file()
+    # A project that was copied from an older android_stub shows words, has no line for a text, and no microphone.
+    draws, hears = (folder / "Seen.kt").is_file(), (folder / "Microphone.kt").is_file()
     listed = [
-        Listed(key, bundle.version, bundle.name, bundle.text if draws else None, _image(bundle.image, draws=draws))
+        Listed(
+            id=key,
+            version=bundle.version,
+            name=bundle.name,
+            text=bundle.text if draws else None,
+            sound=bundle.sound if hears else None,
+            image=_image(bundle.image, draws=draws),
+        )
         for key, bundle in sorted(bundles.items())
     ]
     return {str(REGISTRY): render_text("drop/Bundles.kt.j2", {"bundles": listed}).encode()}

@@ -23,6 +23,8 @@ public class Activity extends Context {
   @Deprecated
   public void startActivityForResult(Intent intent, int requestCode) {}
 
+  public final void requestPermissions(String[] permissions, int requestCode) {}
+
   public void setContentView(View view) {}
 
   public final void runOnUiThread(Runnable action) {}

@@ -27,6 +27,10 @@ public abstract class Context {
     return null;
   }
 
+  public int checkSelfPermission(String permission) {
+    return 0;
+  }
+
   public ContentResolver getContentResolver() {
     return null;
   }

@@ -1,7 +1,10 @@
 package dropkit.stub
 
+import android.Manifest
 import android.app.Activity
+import android.content.Context
 import android.content.Intent
+import android.content.pm.PackageManager
 import android.os.Bundle
 import android.view.ViewGroup.LayoutParams.MATCH_PARENT
 import android.view.ViewGroup.LayoutParams.WRAP_CONTENT
@@ -13,12 +16,13 @@ import android.widget.ScrollView
 import android.widget.TextView
 import java.util.concurrent.Executors
 
-/** Shows each dropped bundle: a button for its self-test, and one for an image, or a line for a text. */
+/** Shows each dropped bundle: a button for its self-test, and one for an image or the microphone, or a line for a text. */
 class MainActivity : Activity() {
     private val worker = Executors.newSingleThreadExecutor()
     private lateinit var imageView: ImageView
     private lateinit var result: TextView
     private var asking: String? = null // the id of the bundle that an image is chosen for
+    private var microphone: Microphone? = null // while a bundle listens
 
     override fun onCreate(savedInstanceState: Bundle?) {
         super.onCreate(savedInstanceState)
@@ -44,6 +48,7 @@ class MainActivity : Activity() {
     }
 
     override fun onDestroy() {
+        silence()
         worker.shutdown()
         super.onDestroy()
     }
@@ -58,7 +63,7 @@ class MainActivity : Activity() {
             addView(go)
             addView(line, MATCH_PARENT, WRAP_CONTENT)
         }
-        // A model of sound gets a button for the microphone here.
+        bundle.sound?.let { hear -> addView(button(R.string.listen) { listen(hear) }) }
     }
 
     private fun button(label: Int, action: () -> Unit) = Button(this).apply {
@@ -68,11 +73,36 @@ class MainActivity : Activity() {
 
     /** Runs [work] off the main thread and shows what it returns, or why it failed. */
     private fun run(work: () -> Seen) {
+        silence() // it keeps the worker busy
         result.text = ""
         worker.execute {
             val seen = runCatching(work).getOrElse { error -> Seen(error.toString()) }
             runOnUiThread { result.text = seen.words }
         }
+    }
+
+    /** Starts to listen, or stops; asks for the microphone first where the app may not use it yet. */
+    private fun listen(hear: (Context, Sound, (Seen) -> Unit) -> Unit) {
+        if (silence()) return
+        if (checkSelfPermission(Manifest.permission.RECORD_AUDIO) != PackageManager.PERMISSION_GRANTED) {
+            requestPermissions(arrayOf(Manifest.permission.RECORD_AUDIO), MICROPHONE)
+            result.setText(R.string.allow)
+            return
+        }
+        val sound = Microphone()
+        run {
+            hear(this, sound) { seen -> runOnUiThread { result.text = seen.words } }
+            Seen(getString(R.string.silent))
+        }
+        microphone = sound
+    }
+
+    /** Stops listening; returns false where nothing does. */
+    private fun silence(): Boolean {
+        val open = microphone ?: return false
+        open.close()
+        microphone = null
+        return true
     }
 
     private fun choose(bundle: DroppedBundle) {
@@ -101,6 +131,7 @@ class MainActivity : Activity() {
 
     private companion object {
         const val IMAGE = 1
+        const val MICROPHONE = 2
         const val ASKING = "asking"
     }
 }

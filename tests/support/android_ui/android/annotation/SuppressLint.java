@@ -1,0 +1,6 @@
+package android.annotation;
+
+/** Android's, to compile against. */
+public @interface SuppressLint {
+  String[] value();
+}
