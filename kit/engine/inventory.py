@@ -14,7 +14,7 @@ from kit.engine.walls import summary
 from kit.files import cache_dir
 from kit.lifetime.tied import tied
 from kit.toolchains.space import free_bytes
-from kit.toolchains.toolchain import LOCKS, runtimes, toolchains
+from kit.toolchains.toolchain import LOCKS, QUANTIZER_PYTHON, quantizer, runtimes, toolchains
 from kit.toolchains.venv import venv_folder, venv_size
 
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
@@ -52,7 +52,7 @@ class HealthRow:
 
 
 def toolchain_rows() -> list[RuntimeRow]:
-    """Return one row for each pinned toolchain and runtime."""
+    """Return one row for each pinned toolchain and runtime, and for LiteRT's quantizer."""
     images = _image_sizes()
     rows: list[RuntimeRow] = []
     for t in toolchains().values():
@@ -71,14 +71,15 @@ def toolchain_rows() -> list[RuntimeRow]:
                 image_bytes=max(images.get(lock.sha256, 0) for lock in locks),
             )
         )
-    for r in runtimes().values():
-        lock = r.lock(images=True)
+    pinned = [(r, r.lock(images=True), sys.executable) for r in runtimes().values()]
+    pinned.append((quantizer(), quantizer().lock(images=False), QUANTIZER_PYTHON))
+    for r, lock, python in pinned:
         rows.append(
             RuntimeRow(
                 name=r.name,
                 packages=len(lock.pins),
                 lock=lock.sha256[:12],
-                venv_bytes=venv_size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable)),
+                venv_bytes=venv_size(venv_folder(f"{r.id}-{r.version}", lock, python)),
             )
         )
     return rows

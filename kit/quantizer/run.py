@@ -10,13 +10,10 @@ from typing import Protocol
 
 from kit.emulation.scripts import Scripts
 from kit.shared.quantization import Quantized, QuantizerJob, dump, load
-from kit.toolchains.lockfile import Lock, read_lock
+from kit.toolchains.lockfile import Lock
+from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
 from kit.toolchains.venv import pinned_venv
 
-VERSION = "0.11.0"
-PIN = Path(__file__).with_name(f"litert-quantizer-{VERSION}")
-# The results of numpy may be others in another version, and the lock has one for each Python.
-PYTHON = "3.11"
 _SCRIPT = Path(__file__).with_name("quantize_file.py")
 
 
@@ -42,12 +39,12 @@ class QuantizedFile:
 
 def quantizer_lock() -> Lock:
     """Return the kit's own lock of the quantizer's packages."""
-    return read_lock(PIN / "requirements.lock")
+    return quantizer().lock(images=False)
 
 
 def quantizer_python(lock: Lock, notify: Callable[[str], None]) -> Path:
     """Return the Python of a venv with the quantizer, made where it is missing."""
-    return pinned_venv(f"litert-quantizer-{VERSION}", PYTHON, lock, notify)
+    return pinned_venv(quantizer().folder.name, QUANTIZER_PYTHON, lock, notify)
 
 
 def run_quantizer(

@@ -17,6 +17,8 @@ TOOLCHAINS = Path(__file__).parent
 RUNTIMES = TOOLCHAINS.parent / "runtimes"
 MEDIAPIPE = TOOLCHAINS.parent / "android" / "mediapipe_tasks"
 QUANTIZERS = TOOLCHAINS.parent / "quantizer"
+# numpy's results may be others in another version, and the quantizer's lock has one for each Python.
+QUANTIZER_PYTHON = "3.11"
 # Google Play services update their runtime on the phone: no version of it is known here, and pip has none of it.
 PLAY_STAND_IN = "litert:1.4.0"
 
@@ -97,6 +99,12 @@ def runtimes() -> dict[str, Runtime]:
     return {r.name: r for r in sorted(found, key=lambda r: (r.id, _version(r.version)))}
 
 
+def quantizer() -> Runtime:
+    """Return LiteRT's quantizer, pinned as a runtime is. Its venv has a Python of its own: QUANTIZER_PYTHON."""
+    (folder,) = (path.parent for path in QUANTIZERS.glob("*/requirements.in"))
+    return Runtime(folder.name.rpartition("-")[0], folder.name.rpartition("-")[2], folder)
+
+
 def newest_toolchain() -> Toolchain:
     """Return the toolchain of the newest pinned TensorFlow."""
     return list(toolchains().values())[-1]
@@ -145,8 +153,7 @@ def relock() -> list[Path]:
             )
             written.append(toolchain.folder / name)
     cutoff = max(t.cutoff for t in toolchains().values())
-    quantizers = sorted(path.parent for path in QUANTIZERS.glob("*/requirements.in"))
-    for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE, *quantizers):
+    for folder in (*(runtime.folder for runtime in runtimes().values()), MEDIAPIPE, quantizer().folder):
         overrides = ["--override", "overrides.txt"] if (folder / "overrides.txt").exists() else []
         for source in sorted(folder.glob("*.in")):
             # What runs there runs on the Python that a user has, so its lock covers them all.
