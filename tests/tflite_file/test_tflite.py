@@ -144,7 +144,8 @@ def test_inspect_prints_signature_operators_and_tensors(digits_bundle: Path) -> 
 def test_inspect_gives_the_same_as_json(digits_bundle: Path) -> None:
     path = tflite_path(digits_bundle)
     done = run_kit("inspect", str(path), "--json")
-    assert json.loads(done.stdout) == json.loads(json.dumps(to_json(read_tflite(path))))
+    whole = json.loads(json.dumps(to_json(read_tflite(path))))
+    assert json.loads(done.stdout) == {**whole, "guessed": []}  # its output is no head of a detector
     assert "data" not in json.loads(done.stdout)
 
 
