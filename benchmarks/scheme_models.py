@@ -6,7 +6,6 @@ FOLDER has third/ with files that nobody here made (fetched by the host); each m
 
 from __future__ import annotations
 
-import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -60,29 +59,6 @@ def watch(folder: Path) -> None:
     model.fit(x[~held], y[~held], epochs=8, batch_size=64, verbose=0)
     pick = np.random.default_rng(1).permutation(int((~held).sum()))[:300]
     save(folder, "watch", model, {"steps": x[~held][pick]}, {"steps": x[held], "y": y[held]})
-
-
-def _faces(folder: Path, side: int, count: int) -> np.ndarray:
-    """Return float32 [count, side, side] in 0..1: the 100 faces, shifted, mirrored and in other light."""
-    from tensorflow import image
-
-    faces = np.load(folder / "third/faces")[:100].astype(np.float32)
-    rng = np.random.default_rng(2)
-    made = []
-    for i in range(count):
-        face = faces[i % 100]
-        face = face[:, ::-1] if rng.random() < 0.5 else face
-        face = np.roll(face, tuple(rng.integers(-2, 3, 2)), (0, 1))
-        made.append(np.clip(face * rng.uniform(0.7, 1.2) + rng.uniform(-0.1, 0.1), 0, 1))
-    return np.asarray(image.resize(np.array(made)[..., None], (side, side)))[..., 0]
-
-
-def emotions(folder: Path) -> None:
-    """Take fer's own model; its inputs are in -1..1."""
-    shutil.copyfile(folder / "third/fer", folder / "emotions.h5")
-    faces = (_faces(folder, 64, 1200)[..., None] * 2 - 1).astype(np.float32)
-    np.savez(folder / "emotions-train.npz", input_1=faces[:200])
-    np.savez(folder / "emotions-test.npz", input_1=faces[200:])
 
 
 def towers(folder: Path) -> None:
@@ -151,7 +127,7 @@ def outlier(folder: Path) -> None:
     save(folder, "outlier", model, {"features": x[:300]}, {"features": x[4000:], "y": y[4000:]})
 
 
-MODELS: tuple[Callable[[Path], None], ...] = (mnist, watch, emotions, towers, regressor, lstm, outlier)
+MODELS: tuple[Callable[[Path], None], ...] = (mnist, watch, towers, regressor, lstm, outlier)
 
 if __name__ == "__main__":
     for make in MODELS:
