@@ -249,6 +249,7 @@ def test_a_text_model_has_a_line_for_a_text(module: Path, ui: Path, tmp_path: Pa
     assert any(line.startswith("m reads [numbers 0.") for line in lines), lines
 
 
+@pytest.mark.slow
 def test_a_keyword_spotter_hears_the_microphone(module: Path, ui: Path, tmp_path: Path, toolchain_python: Path) -> None:
     drop(test_android_audio.build(tmp_path / "spotter", toolchain_python, ""), module)
     clips = [audio_models.spoken(np.random.default_rng(5), word, 22_050, 44_100) for word in ("left", "stop")]

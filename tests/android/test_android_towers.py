@@ -83,7 +83,8 @@ fun main(args: Array<String>) {
 PAIRS = (((48, 48), (32, 32)), ((96, 30), (32, 64)), ((17, 90), (100, 41)))  # width and height of left and right
 
 
-@pytest.mark.parametrize("api", ["compiled-model", pytest.param("interpreter", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("api", ["compiled-model", "interpreter"])
 def test_two_images_of_any_size_give_what_the_harness_gives(
     tmp_path: Path, toolchain_python: Path, runtime_python: Path, android_tools: None, api: Api
 ) -> None:

@@ -160,6 +160,7 @@ def test_ranges_need_data(tmp_path: Path) -> None:
     build(tmp_path, quantize_scheme="'int16x8'", quantize_io="")
 
 
+@pytest.mark.slow
 def test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step(tmp_path: Path, models: Path) -> None:
     recipe = tmp_path / "recipe.toml"
 

@@ -197,6 +197,7 @@ def test_embeddings_are_gated_by_recall_and_cosine(held: Held) -> None:
     assert "cosine (vector) is" in said
 
 
+@pytest.mark.slow
 def test_classes_are_gated_by_the_metrics_that_the_recipe_names(tmp_path: Path) -> None:
     np.savez(tmp_path / "dark.npz", image=np.zeros((20, 8, 8, 1), np.uint8))
     asked = "".join(
