@@ -308,6 +308,11 @@ class Recipe(Table):
                     raise ValueError(f"two [[{table}]] are named '{name}'")
         if self.model.streaming and self.variables.train is not None:
             raise ValueError("[model] streaming takes one step of a sequence a call, and [variables.train] whole ones")
+        if self.model.streaming and self.quantize.by_litert:
+            raise ValueError(
+                "[model] streaming needs the quantizer 'tensorflow', and [quantize] "
+                f"scheme '{self.quantize.scheme}' asks for LiteRT's"
+            )
         if self.quantize.fused_lstm and (self.model.streaming or self.variables.keep):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")

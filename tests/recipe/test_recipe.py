@@ -510,16 +510,20 @@ def test_a_value_of_the_wrong_kind_for_litert_s_quantizer_is_refused(tmp_path: P
             assert re.search(rf"\[{table}\](\] number 1)? {key}", message) or "huge" in kind, f"{kind}: {message}"
 
 
+@pytest.mark.parametrize("scheme", ["int4", "auto"])
+def test_streaming_stays_with_tensorflow_s_converter(tmp_path: Path, scheme: str) -> None:
+    """A stream's sequences are run by the worker, which sees the float32 file alone."""
+    message = refusal(tmp_path, MODEL + f"streaming = true\n[quantize]\nscheme = '{scheme}'\n").message
+    assert f"streaming needs the quantizer 'tensorflow', and [quantize] scheme '{scheme}' asks for LiteRT's" in message
+
+
 @pytest.mark.parametrize(
     ("quantize", "says"),
     [
         ("scheme = 'int4'\nquantizer = 'tensorflow'\n", "scheme 'int4' needs the quantizer 'litert'"),
         ("scheme = 'int8'\nrounding = 'octav'\nquantizer = 'tensorflow'\n", "rounding needs the quantizer 'litert'"),
         ("scheme = 'int4'\nio = 'uint8'\n", "io 'uint8' needs the quantizer 'tensorflow'"),
-        (
-            "scheme = 'dynamic'\nquantizer = 'litert'\nfused_lstm = true\n",
-            "fused_lstm needs the quantizer 'tensorflow'",
-        ),
+        ("quantizer = 'litert'\nfused_lstm = true\n", "fused_lstm needs the quantizer 'tensorflow'"),
     ],
 )
 def test_what_litert_s_quantizer_has_not_is_refused(tmp_path: Path, quantize: str, says: str) -> None:
