@@ -14,6 +14,9 @@ from typing import Any
 import keras
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
+from quantized_models import plant
+
 L = keras.layers
 Arrays = dict[str, np.ndarray]
 
@@ -43,13 +46,13 @@ def mnist(folder: Path) -> None:
 def watch(folder: Path) -> None:
     """Train a net on two-second windows of seven exercises, subjects 1 to 7; 8 to 10 are the test."""
     data = np.load(folder / "third/watch", allow_pickle=True, encoding="latin1").item()  # by its pinned hash
-    rows, labels, people = [], [], []
-    for series, label, person in zip(data["X"], data["y"], data["subject"], strict=True):
+    rows, labels, subjects = [], [], []
+    for series, label, subject in zip(data["X"], data["y"], data["subject"], strict=True):
         for at in range(0, len(series) - 100, 50):
             rows.append(series[at : at + 100])
             labels.append(int(label))
-            people.append(int(person))
-    x, y, who = np.array(rows, np.float32), np.array(labels), np.array(people)
+            subjects.append(int(subject))
+    x, y, who = np.array(rows, np.float32), np.array(labels), np.array(subjects)
     steps = x_in = keras.Input((100, 6), name="steps")
     for filters in (32, 64, 64):
         steps = L.MaxPooling1D()(L.Conv1D(filters, 5, padding="same", activation="relu")(L.BatchNormalization()(steps)))
@@ -118,12 +121,7 @@ def outlier(folder: Path) -> None:
     model = keras.Model(x_in, L.Dense(12, activation="softmax", name="kind")(hidden))
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(x[:4000], y[:4000], epochs=6, batch_size=64, verbose=0)
-    kernel, bias = model.get_layer("middle").get_weights()
-    kernel[:, 0], bias[0] = 0.0, -1.0
-    model.get_layer("middle").set_weights([kernel, bias])
-    kernel, bias = model.get_layer("narrow").get_weights()
-    kernel[0, :] = 60 * np.abs(kernel).max()
-    model.get_layer("narrow").set_weights([kernel, bias])
+    plant(model)
     save(folder, "outlier", model, {"features": x[:300]}, {"features": x[4000:], "y": y[4000:]})
 
 

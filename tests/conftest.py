@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from android_world import require_tools
-from worlds import DIGITS, run_kit
+from worlds import DIGITS, SUPPORT, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
@@ -45,6 +46,15 @@ def digits_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = run_kit("build", str(DIGITS), "--engine", "local", "--out", str(out))
     assert built.returncode == 0, built.stderr
     return out / "digits"
+
+
+@pytest.fixture(scope="session")
+def quantized_models(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> Path:
+    """Give a folder with the models of tests/support/quantized_models.py and their data."""
+    folder = tmp_path_factory.mktemp("quantized")
+    argv = [str(toolchain_python), str(SUPPORT / "quantized_models.py"), str(folder)]
+    subprocess.run(argv, check=True, capture_output=True)
+    return folder
 
 
 @pytest.fixture(scope="session")

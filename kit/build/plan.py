@@ -13,6 +13,7 @@ from kit.build.misfits import MOST_FILE, refuse_misfits, refuse_too_large
 from kit.build.raw_inputs import RawInputs
 from kit.build.text_input import texts_of
 from kit.errors import RecipeError
+from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
 from kit.toolchains.lockfile import Lock
@@ -38,7 +39,7 @@ class Plan:
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
     raw_inputs: RawInputs = field(default_factory=RawInputs)
-    quantizer_lock: Lock | None = None  # of LiteRT's quantizer, where it is another than the kit's own
+    quantizer_lock: Lock = field(default_factory=quantizer_lock)
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:

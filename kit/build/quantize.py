@@ -9,7 +9,7 @@ from kit.build.plan import Plan
 from kit.engine import JobFolder
 from kit.errors import ModelError, RecipeError
 from kit.files import sha256_file, temporary_folder
-from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
+from kit.quantizer.run import QuantizedFile, run_quantizer
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
 from kit.shared.quantization import LayerScheme, Quantization, QuantizerJob
@@ -40,7 +40,7 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
     order = QuantizerJob((wanted,), result.layers)
     with temporary_folder("dropkit-quantize-") as root:
         (root / "files").mkdir()
-        (made,) = run_quantizer(job, order, plan.quantizer_lock or quantizer_lock(), root / "files", notify)
+        (made,) = run_quantizer(job, order, plan.quantizer_lock, root / "files", notify)
         made.path.replace(job.out / MODEL) if made.path else _refuse(plan, result, made)
     return replace(result, sha256=sha256_file(job.out / MODEL))
 

@@ -225,7 +225,7 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
         trust="--allow-code",
         anchors=_anchors(there, manifest),
         raw_inputs=raw_inputs_of(recipe, sources, structure),
-        quantizer_lock=_quantizer_lock(bundle, manifest),
+        quantizer_lock=_quantizer_lock(bundle, manifest) or made.quantizer_lock,
     )
 
 

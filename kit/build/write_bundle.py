@@ -35,7 +35,6 @@ from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
 from kit.metrics.table import title
-from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
@@ -126,8 +125,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     if recipe.quantize.by_litert:
-        quantizer = plan.quantizer_lock or quantizer_lock()
-        (folder / QUANTIZER_LOCK).write_text(quantizer.text, "utf-8", newline="\n")
+        (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
     for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
         if path is not None:

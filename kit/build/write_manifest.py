@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields, replace
+from dataclasses import fields, replace
 from pathlib import PurePath
 
 from kit import __version__
@@ -14,7 +14,6 @@ from kit.bundle.manifest_entries import (
     CheckEntry,
     Manifest,
     Measures,
-    MetricEntry,
     ModelEntry,
     OutputEntry,
     RecipeEntry,
@@ -24,7 +23,6 @@ from kit.bundle.manifest_entries import (
 )
 from kit.bundle.replay_report import ReplayReport
 from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
-from kit.quantizer.run import quantizer_lock
 from kit.shared.job import Result
 
 
@@ -83,7 +81,7 @@ def _quantizer(parts: Parts) -> dict[str, str]:
     """Return what is said of LiteRT's quantizer, nothing where it made no part of the file."""
     if not parts.recipe.quantize.by_litert:
         return {}
-    lock = parts.plan.quantizer_lock or quantizer_lock()
+    lock = parts.plan.quantizer_lock
     version = next((pin.version for pin in lock.pins if pin.name == "litert-quantizer"), "")
     return {"quantizer": f"litert-quantizer {version}", "quantizer_lock_sha256": lock.sha256}
 
@@ -117,9 +115,8 @@ def checked(verdicts: tuple[Verdict, ...]) -> tuple[CheckEntry, ...]:
 
 def _output(measure: OutputMeasure) -> OutputEntry:
     truth = measure.truth
-    own = {"truth", "metrics"}
-    said = {field.name: getattr(measure, field.name) for field in fields(measure) if field.name not in own}
-    entry = OutputEntry(**said, metrics=tuple(MetricEntry(**asdict(metric)) for metric in measure.metrics))
+    said = {field.name: getattr(measure, field.name) for field in fields(measure) if field.name != "truth"}
+    entry = OutputEntry(**said)
     if truth is None:
         return entry
     return replace(entry, float_accuracy=truth.float_accuracy, accuracy=truth.accuracy, majority=truth.majority)

@@ -9,6 +9,7 @@ from typing import Any
 
 from kit.bundle.replay_report import ReplayReport
 from kit.bundle.signature import BundleSignature
+from kit.metrics.scorer import MetricMeasure
 from kit.shared.job import VariableStatus
 from kit.shared.values import from_json
 from kit.tflite.weight_types import WeightTypes
@@ -64,23 +65,6 @@ class ModelEntry:
 
 
 @dataclass(frozen=True)
-class MetricEntry:
-    """A metric of one output, of the float model and of the file: kit.metrics.scorer.MetricMeasure.
-
-    low, high: the 95 % confidence interval of before - after.
-    """
-
-    name: str
-    samples: int
-    before: float | None = None
-    after: float | None = None
-    low: float | None = None
-    high: float | None = None
-    k: int | None = None
-    why: str = ""
-
-
-@dataclass(frozen=True)
 class OutputEntry:
     """What was measured of one output against the float model: kit.build.metrics.OutputMeasure, flat.
 
@@ -102,7 +86,7 @@ class OutputEntry:
     float_accuracy: float | None = None
     accuracy: float | None = None
     majority: float | None = None
-    metrics: tuple[MetricEntry, ...] = ()
+    metrics: tuple[MetricMeasure, ...] = ()
 
 
 @dataclass(frozen=True)

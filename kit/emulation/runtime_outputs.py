@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from harness.interpreter import Runner
     from harness.signature import Signature
 
-    from kit.shared.rows import Array
     from kit.shared.rows import Arrays as Samples
 
 
@@ -62,9 +61,9 @@ def main() -> int:
 
 def samples(inputs: Path, out: Path) -> Samples:
     """Return what the main signature is fed, [N * rows, *sample] by name in its tensor's dtype: made when asked for."""
-    from kit.shared.job import CALIBRATION, EVALUATED, EVALUATION, JOB, RESULT, InputSpec, Result, load_job, load_result
+    from kit.shared.job import CALIBRATION, EVALUATED, EVALUATION, JOB, RESULT, Result, load_job, load_result
     from kit.shared.npz import map_npz
-    from kit.shared.rows import fed_rows, given_rows, whole_calls
+    from kit.shared.rows import fed_rows, signature_rows
 
     fed = {n.removeprefix("input/"): a for n, a in map_npz(out / EVALUATED).items() if n.startswith("input/")}
     if fed:
@@ -73,15 +72,8 @@ def samples(inputs: Path, out: Path) -> Samples:
     assert isinstance(made, Result)
     given = map_npz(inputs / (EVALUATION if made.measured_on == "checks" else CALIBRATION))
     requests = {request.name: request for request in job.inputs}
-    batch = next((spec.shape[0] for spec in made.signature.inputs if spec.batched), 1)
-    rows: dict[str, Array] = {}
-    for spec in made.signature.inputs:
-        array, request = given[f"input/{spec.name}"], requests.get(spec.name, InputSpec(spec.name))
-        inner = spec.shape[1:] if spec.batched else spec.shape
-        inner = array.shape[1:] if -1 in inner else inner
-        dtype = spec.dtype if spec.scale is None else "float32"  # the model's own
-        rows[spec.name] = fed_rows(whole_calls(given_rows(array, request, inner, dtype), batch), spec)
-    return rows
+    rows = signature_rows(made.signature.inputs, given, requests, "input/")
+    return {spec.name: fed_rows(rows[spec.name], spec) for spec in made.signature.inputs}
 
 
 def outputs(runner: Runner, signature: Signature, inputs: Samples) -> Arrays:

@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kit.bundle.manifest_entries import MetricEntry
 from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix
+from kit.metrics.scorer import MetricMeasure
 from kit.metrics.table import SHARES
 from kit.metrics.table import title as metric_title
 
@@ -109,7 +109,7 @@ def accuracy_title(matrix: Matrix) -> str:
     return next((metric_title(metric.name, metric.k) for metric in metrics), "accuracy")
 
 
-def _other_metric(build: VersionBuild) -> MetricEntry | None:
+def _other_metric(build: VersionBuild) -> MetricMeasure | None:
     metrics = (metric for output in build.outputs for metric in output.metrics)
     return next((metric for metric in metrics if metric.name in SHARES), None)
 

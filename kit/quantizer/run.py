@@ -6,27 +6,15 @@ import signal
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
+from kit.emulation.run import Files
 from kit.emulation.scripts import Scripts
 from kit.shared.quantization import Quantized, QuantizerJob, dump, load
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
-from kit.toolchains.venv import pinned_venv
+from kit.toolchains.venv import locked_venv
 
 _SCRIPT = Path(__file__).with_name("quantize_file.py")
-
-
-class Files(Protocol):
-    """A job on disk: kit.engine has it."""
-
-    @property
-    def inputs(self) -> Path:
-        """Return the folder with job.json and the data."""
-
-    @property
-    def out(self) -> Path:
-        """Return the folder with what the worker wrote: a float32 file."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +30,6 @@ def quantizer_lock() -> Lock:
     return quantizer().lock(images=False)
 
 
-def quantizer_python(lock: Lock, notify: Callable[[str], None]) -> Path:
-    """Return the Python of a venv with the quantizer, made where it is missing."""
-    return pinned_venv(quantizer().folder.name, QUANTIZER_PYTHON, lock, notify)
-
-
 def run_quantizer(
     job: Files, order: QuantizerJob, lock: Lock, folder: Path, notify: Callable[[str], None]
 ) -> tuple[QuantizedFile, ...]:
@@ -54,7 +37,8 @@ def run_quantizer(
 
     folder: an empty one for the files. What is measured of the float32 file once lies beside it, for later orders.
     """
-    python = quantizer_python(lock, notify)
+    name = quantizer().folder.name
+    python = locked_venv(name, name, lock, notify, python=QUANTIZER_PYTHON)
     text = folder / "order.json"
     text.write_text(dump(order), "utf-8")
     while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:

@@ -58,12 +58,11 @@ class Search:
                 )
             folder = stack.enter_context(temporary_folder("dropkit-search-"))
             truths = data.evaluation.truths if data.evaluation is not None else {}
-            limits = replace(plan, recipe=with_limits(plan.recipe, result, truths))
+            limits = with_limits(plan.recipe, result, truths)
             trials = Trials(plan, limits, result, job, data, folder, reporter.note)
             reporter.stage("try every scheme")
             _search(trials, data)
             if data.calibration is not None:
-                reporter.close()
                 _with_tensorflow(trials, stack, (engine, data, options, reporter))
             return self._built(trials, engine, options, reporter)
 
@@ -76,7 +75,7 @@ class Search:
             if not failures(built.judged.verdicts):
                 self.found = Found(tuple(trials.done), trial)
                 return built
-        closest = min((t for t in trials.done if t.halves), key=lambda t: -t.size, default=None)
+        closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
         why = f"; {closest.candidate.name}: {closest.why}" if closest and closest.why else ""
         raise CheckError(
             f"{trials.plan.recipe.path}: refused, no candidate of {len(trials.done)} keeps the checks{why}",

@@ -59,16 +59,15 @@ def mixes(base: Candidate, errors: Sequence[LayerError]) -> Iterator[tuple[int, 
     1, 2, 4, 8 ... layers. errors: of the base's file.
     """
     ranked = ranked_layers(errors)
-    milder = _MILDER.get(base.quantize.scheme)
     count = 1
-    while milder and count < len(ranked):
-        yield count, mixed(base, ranked[:count], milder)
+    while base.quantize.scheme in _MILDER and count < len(ranked):
+        yield count, mixed(base, ranked[:count])
         count *= 2
 
 
-def mixed(base: Candidate, layers: Sequence[str], milder: str | None = None) -> Candidate:
+def mixed(base: Candidate, layers: Sequence[str]) -> Candidate:
     """Return a candidate with some layers in a milder scheme."""
-    scheme = milder or _MILDER[base.quantize.scheme]
+    scheme = _MILDER[base.quantize.scheme]
     own = [LayerScheme.model_validate({"match": layer, "scheme": scheme}) for layer in layers]
     shown = ", ".join(layers[:2]) + (f" and {len(layers) - 2} more" if len(layers) > 2 else "")
     return Candidate(f"{base.name}; {shown} in {scheme}", base.quantize.model_copy(update={"layers": own}))

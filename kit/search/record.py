@@ -9,6 +9,7 @@ from kit.build.metrics import OutputMeasure
 from kit.files import json_bytes, writable, write_whole
 from kit.search.auto import Found
 from kit.search.trials import Trial
+from kit.shared.quantization import LayerError
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ class Row:
     verdict: str
     chosen_on: tuple[OutputMeasure, ...] = ()
     reported_on: tuple[OutputMeasure, ...] = ()
+    errors: tuple[LayerError, ...] = ()  # of layers, the worst first
 
 
 def write_search(found: Found, bundle: Path) -> Path:
@@ -45,4 +47,5 @@ def _row(trial: Trial, found: Found) -> Row:
         verdict,
         halves.chosen_on if halves else (),
         halves.reported_on if halves else (),
+        trial.errors,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,8 @@ from kit.emulation.scripts import Scripts
 from kit.engine import JobFolder
 from kit.errors import KitError
 from kit.files import sha256_file
-from kit.quantizer.run import QuantizedFile, quantizer_lock, run_quantizer
+from kit.quantizer.run import QuantizedFile, run_quantizer
+from kit.recipe.schema import Recipe
 from kit.search.candidates import Candidate
 from kit.search.halves import Halves, halves
 from kit.search.limits import broken
@@ -31,7 +33,7 @@ from kit.shared.quantization import LayerError, QuantizerJob
 from kit.toolchains.toolchain import find_runtime
 
 if TYPE_CHECKING:
-    pass
+    import numpy as np
 
 _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
 _COMPARED = 32  # samples on which every tensor is compared with the float file's
@@ -71,7 +73,7 @@ class Trials:
     """
 
     plan: Plan
-    limits: Plan
+    limits: Recipe
     result: Result
     job: JobFolder
     data: Data
@@ -87,15 +89,20 @@ class Trials:
         first = len(self.done)
         folder = self.folder / f"{first}"
         folder.mkdir()
-        files = run_quantizer(self.job, order, self.plan.quantizer_lock or quantizer_lock(), folder, self.notify)
+        files = run_quantizer(self.job, order, self.plan.quantizer_lock, folder, self.notify)
         with ThreadPoolExecutor(max(1, min(len(candidates), os.cpu_count() or 1))) as pool:
             found = list(pool.map(self._try, candidates, files, range(first, first + len(candidates))))
         self.done += found
         return found
 
+    @cached_property
+    def evaluated(self) -> dict[str, np.ndarray]:
+        """Return what the float model gives, read once: float/<name> float32 [N, ...], and y in its own dtype."""
+        return _evaluated(self.job)
+
     def measured(self, candidate: Candidate, result: Result, job: JobFolder) -> Trial:
         """Measure a file that a conversion of its own made."""
-        trial = self._measured(candidate, result, job, ())
+        trial = self._measured(Trial(candidate), result, job, _evaluated(job))
         self.done.append(trial)
         return trial
 
@@ -114,10 +121,15 @@ class Trials:
             (out / name).symlink_to(self.job.out / name)
         (out / MODEL).symlink_to(file.path)
         result = replace(self.result, sha256=sha256_file(file.path))
-        return self._measured(candidate, result, replace(self.job, out=out), file.said.errors)
+        trial = Trial(candidate, errors=file.said.errors)
+        return self._measured(trial, result, replace(self.job, out=out), self.evaluated)
 
-    def _measured(self, candidate: Candidate, result: Result, job: JobFolder, errors: tuple[LayerError, ...]) -> Trial:
-        recipe = self.limits.recipe.model_copy(update={"quantize": candidate.quantize})
+    def _measured(self, trial: Trial, result: Result, job: JobFolder, evaluated: Mapping[str, np.ndarray]) -> Trial:
+        """Return a trial with what its file is measured at.
+
+        evaluated: as kit.build.metrics.measure has it, [N, ...] in their own dtype.
+        """
+        recipe = self.limits.model_copy(update={"quantize": trial.candidate.quantize})
         plan = replace(self.plan, recipe=recipe)
         size = (job.out / MODEL).stat().st_size
         try:
@@ -126,9 +138,14 @@ class Trials:
             runtime = find_runtime(recipe.android.runtime).name
             predictions = outputs_there(parts, runtime, self.notify, Scripts())
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
-            both = halves(parts, made_arrays(job.out / EVALUATED, without="input/"), predictions)
+            both = halves(parts, evaluated, predictions)
         except KitError as error:
-            return Trial(candidate, size, why=_PLACE.sub("", error.message))
+            return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
         why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
-        return Trial(candidate, len(parts.model), both, why, (result, job), errors)
+        return replace(trial, size=len(parts.model), halves=both, why=why, made=(result, job))
+
+
+def _evaluated(job: JobFolder) -> dict[str, np.ndarray]:
+    """Return what a job says of the float model: float/<name> float32 [N, ...], and y in its own dtype."""
+    return made_arrays(job.out / EVALUATED, without="input/")

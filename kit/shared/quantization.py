@@ -43,11 +43,6 @@ class Quantization:
         """Say whether an operator of it calculates with whole numbers, whose ranges are to be measured."""
         return any(scheme in STATIC for scheme in (self.scheme, *(layer.scheme for layer in self.layers)))
 
-    @property
-    def measured(self) -> bool:
-        """Say whether it needs calibration data."""
-        return self.static or self.bias_correction
-
 
 @dataclass(frozen=True)
 class QuantizerJob:
@@ -75,7 +70,7 @@ class LayerError:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What came of one request: the file beside it, or why there is none. schemes: of each layer, where not all."""
+    """What came of one request: the file beside it, or why there is none. errors: where an order asks for them."""
 
     error: str = ""
     unmatched: tuple[str, ...] = ()  # patterns that no layer has

@@ -92,6 +92,24 @@ def given_rows(array: np.ndarray, request: InputSpec, inner: Sequence[int], dtyp
     return cast_rows(array, inner, dtype)
 
 
+def signature_rows(
+    inputs: Sequence[TensorSpec], given: Mapping[str, np.ndarray], requests: Mapping[str, InputSpec], prefix: str
+) -> dict[str, Array]:
+    """Return what a user gave for a signature's inputs in the model's own values: by name [N, ...], N of whole calls.
+
+    given: <prefix><name> [N, ...] of any dtype.
+    """
+    batch = next((spec.shape[0] for spec in inputs if spec.batched), 1)
+    rows: dict[str, Array] = {}
+    for spec in inputs:
+        array, request = given[prefix + spec.name], requests.get(spec.name, InputSpec(spec.name))
+        inner = spec.shape[1:] if spec.batched else spec.shape
+        inner = array.shape[1:] if -1 in inner else inner
+        dtype = spec.dtype if spec.scale is None else "float32"
+        rows[spec.name] = whole_calls(given_rows(array, request, inner, dtype), batch)
+    return rows
+
+
 def is_pixels(array: np.ndarray, request: InputSpec) -> bool:
     """Say whether an array [N, ...] of any dtype holds the pixels of an image that are yet to be normalized."""
     return request.image and array.dtype == np.uint8

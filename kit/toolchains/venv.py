@@ -72,23 +72,16 @@ def runtime_venv(runtime: Runtime, lock: Lock, notify: Notify) -> Path:
     return locked_venv(f"{runtime.id}-{runtime.version}", f"the runtime {runtime.name}", lock, notify)
 
 
-def locked_venv(name: str, what: str, lock: Lock, notify: Notify) -> Path:
-    """Return the Python of a venv with a lock's wheels and nothing else, on the Python that runs dropkit."""
-    return _locked_venv(name, what, lock, (sys.executable, notify))
+def locked_venv(name: str, what: str, lock: Lock, notify: Notify, *, python: str = sys.executable) -> Path:
+    """Return the Python of a venv with a lock's wheels and nothing else.
 
+    python: a path or a version such as "3.11"; the one that runs dropkit where none is said.
+    """
 
-def pinned_venv(name: str, python: str, lock: Lock, notify: Notify) -> Path:
-    """Return the Python of a venv with a lock's wheels on a version of Python such as "3.11"."""
-    return _locked_venv(name, name, lock, (python, notify))
-
-
-def _locked_venv(name: str, what: str, lock: Lock, on: tuple[str, Notify]) -> Path:
-    version, notify = on
-
-    def fill(python: Path, _scratch: Path) -> None:
+    def fill(executable: Path, _scratch: Path) -> None:
         notify(f"installing {what} (once)")
         argv = [
-            str(python),
+            str(executable),
             str(_pip_runner()),
             "install",
             "--quiet",
@@ -101,7 +94,7 @@ def _locked_venv(name: str, what: str, lock: Lock, on: tuple[str, Notify]) -> Pa
         ]
         _run(argv, {**os.environ, "PIP_NO_INPUT": "1"}, what)
 
-    return _ensure(name, lock, version, _Install(fill, RUNTIME_BYTES, notify))
+    return _ensure(name, lock, python, _Install(fill, RUNTIME_BYTES, notify))
 
 
 def _pip_runner() -> Path:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER
+from kit.shared.calls import Feeds
 from kit.shared.job import Job, JobError
 from kit.shared.lazy import chained, keyed
 from kit.worker.conversion.calibration import calibration_calls
@@ -22,7 +23,6 @@ from kit.worker.conversion.signature_names import preset, resources
 from kit.worker.conversion.trained_ranges import content_of, ready, unrounded_contracts
 from kit.worker.conversion.training import Train
 from kit.worker.conversion.variables import keeping, statuses
-from kit.worker.evaluation.calls import Feeds
 from kit.worker.evaluation.constant_outputs import unprepared
 from kit.worker.evaluation.data import Data
 from kit.worker.evaluation.interpreter import Product

@@ -238,6 +238,7 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
         out,
         quiet,
     )
+    assert (out / "SnippetsKt.class").exists()
     given = "Context context, Bitmap bitmap, Spotter spotter, short[] buffer, int count"
     methods = [f"static void snippet{n}({given}) {{\n{code}\n}}\n" for n, code in enumerate(snippets("java"))]
     text = "".join(f"import {name};\n" for name in of_java) + f"class Snippets {{\n{''.join(methods)}}}\n"

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
-import quantized_models
 from worlds import run_kit
 
 from kit.recipe.quantize import Quantize
@@ -17,24 +15,14 @@ from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_lay
 from kit.shared.quantization import LayerError
 
 
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> Path:
-    """Give a folder with the models of quantized_models.py and their data."""
-    folder = tmp_path_factory.mktemp("models")
-    argv = [str(toolchain_python), quantized_models.__file__, str(folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
-
-
-def write(folder: Path, models: Path, checks: str = "", quantize: str = "scheme = 'auto'") -> Path:
+def write(folder: Path, quantized_models: Path, checks: str = "", quantize: str = "scheme = 'auto'") -> Path:
     """Write a recipe of the model `narrow`; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.toml"
     path.write_text(
-        f"[model]\npath = '{models}/narrow.keras'\nid = 'narrow'\n[toolchain]\ntensorflow = '2.19.1'\n"
-        f"[quantize]\n{quantize}\nrepresentative = '{models}/narrow.npz'\n"
-        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{models}/narrow.npz'\n{checks}",
+        f"[model]\npath = '{quantized_models}/narrow.keras'\nid = 'narrow'\n[toolchain]\ntensorflow = '2.19.1'\n"
+        f"[quantize]\n{quantize}\nrepresentative = '{quantized_models}/narrow.npz'\n"
+        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{quantized_models}/narrow.npz'\n{checks}",
         "utf-8",
     )
     return path
@@ -52,8 +40,10 @@ def size_of(folder: Path) -> int:
     return (folder / "dist/narrow/src/main/assets/narrow/model.tflite").stat().st_size
 
 
-def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(tmp_path: Path, models: Path) -> None:
-    said = build(write(tmp_path, models))
+def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
+    tmp_path: Path, quantized_models: Path
+) -> None:
+    said = build(write(tmp_path, quantized_models))
     record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
     rows = {row["name"]: row for row in record["candidates"]}
     assert "FAIL" not in said
@@ -72,7 +62,7 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     assert measure["accuracy"] >= measure["float_accuracy"] - 0.005
     assert "95 % interval" in said
     lines = said.partition("The same without a search:\n\n")[2].partition("\nnarrow 1.0.0")[0]
-    again = write(tmp_path / "again", models)
+    again = write(tmp_path / "again", quantized_models)
     text = again.read_text("utf-8")
     again.write_text(text[: text.index("[quantize]")] + lines + text[text.index("[[outputs]]") :], "utf-8")
     build(again)
@@ -81,24 +71,26 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     # Nothing is searched for an unchanged recipe, nor by verify.
     assert "is up to date" in build(tmp_path / "recipe.toml")
     bundle = str(tmp_path / "dist" / "narrow")
-    verified = run_kit("verify", bundle, "--engine", "local", "--model", str(models / "narrow.keras"))
+    verified = run_kit("verify", bundle, "--engine", "local", "--model", str(quantized_models / "narrow.keras"))
     assert verified.returncode == 0, verified.stdout + verified.stderr
 
 
 @pytest.mark.slow
-def test_checks_of_the_recipe_are_what_is_kept(tmp_path: Path, models: Path) -> None:
-    build(write(tmp_path / "loose", models))
-    build(write(tmp_path / "tight", models, "max_relative_error = 0.0005\n"))
+def test_checks_of_the_recipe_are_what_is_kept(tmp_path: Path, quantized_models: Path) -> None:
+    build(write(tmp_path / "loose", quantized_models))
+    build(write(tmp_path / "tight", quantized_models, "max_relative_error = 0.0005\n"))
     assert size_of(tmp_path / "loose") < size_of(tmp_path / "tight")
 
 
 @pytest.mark.slow
-def test_auto_on_too_few_samples_is_refused(tmp_path: Path, models: Path) -> None:
-    with np.load(models / "narrow.npz") as archive:
+def test_auto_on_too_few_samples_is_refused(tmp_path: Path, quantized_models: Path) -> None:
+    with np.load(quantized_models / "narrow.npz") as archive:
         few = {name: archive[name][:19] for name in archive.files}
         enough = {name: archive[name][:400] for name in archive.files}
-    recipe = write(tmp_path, models)
-    recipe.write_text(recipe.read_text("utf-8").replace(f"data = '{models}/narrow.npz'", "data = 'few.npz'"), "utf-8")
+    recipe = write(tmp_path, quantized_models)
+    recipe.write_text(
+        recipe.read_text("utf-8").replace(f"data = '{quantized_models}/narrow.npz'", "data = 'few.npz'"), "utf-8"
+    )
     np.savez(tmp_path / "few.npz", **few)
     said = build(recipe, 2)
     assert "19 samples are too few" in said
@@ -107,8 +99,8 @@ def test_auto_on_too_few_samples_is_refused(tmp_path: Path, models: Path) -> Non
     build(recipe)
 
 
-def test_auto_without_data_says_what_needs_none(tmp_path: Path, models: Path) -> None:
-    recipe = write(tmp_path, models)
+def test_auto_without_data_says_what_needs_none(tmp_path: Path, quantized_models: Path) -> None:
+    recipe = write(tmp_path, quantized_models)
     text = recipe.read_text("utf-8")
     recipe.write_text(re.sub(r"(data|representative) = .*\n", "", text), "utf-8")
     said = build(recipe, 2)
@@ -119,12 +111,12 @@ def test_auto_without_data_says_what_needs_none(tmp_path: Path, models: Path) ->
 
 
 @pytest.mark.slow
-def test_checks_that_no_candidate_keeps_are_refused(tmp_path: Path, models: Path) -> None:
-    said = build(write(tmp_path, models, "max_bytes = 1000\n"), 4)
+def test_checks_that_no_candidate_keeps_are_refused(tmp_path: Path, quantized_models: Path) -> None:
+    said = build(write(tmp_path, quantized_models, "max_bytes = 1000\n"), 4)
     assert "keeps the checks" in said
     assert "next: allow more in [checks], or look at what float32 alone loses" in said
     assert not (tmp_path / "dist" / "narrow").exists()
-    build(write(tmp_path, models, "max_bytes = 20000\n"))
+    build(write(tmp_path, quantized_models, "max_bytes = 20000\n"))
 
 
 def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
@@ -138,12 +130,12 @@ def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
     assert tried == [(1, ["b"]), (2, ["b", "c"])]  # all four of them would be another plain scheme
 
 
-def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, models: Path) -> None:
+def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, quantized_models: Path) -> None:
     from kit.recipe.load import load_recipe
 
     asked = Quantize.model_validate({"scheme": "auto", "representative": "narrow.npz", "count": 50})
     np.savez(tmp_path / "narrow.npz", features=np.zeros((1, 24), np.float32))
-    (tmp_path / "narrow.keras").write_bytes((models / "narrow.keras").read_bytes())
+    (tmp_path / "narrow.keras").write_bytes((quantized_models / "narrow.keras").read_bytes())
     for candidate in plain_candidates(asked, calibrated=True):
         path = tmp_path / "recipe.toml"
         path.write_text(f"[model]\npath = 'narrow.keras'\nid = 'narrow'\n{candidate.lines()}", "utf-8")

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import quantized_models
 from models import keras3_model
 from worlds import DIGITS, run_kit, write_recipe
 
@@ -39,16 +38,6 @@ def model_of(folder: Path) -> Path:
 def manifest_of(folder: Path) -> Any:
     """Return bundle.json."""
     return json.loads((folder / "dist/digits/bundle.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> Path:
-    """Give a folder with the models of quantized_models.py and their data."""
-    folder = tmp_path_factory.mktemp("models")
-    argv = [str(toolchain_python), quantized_models.__file__, str(folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr[-2000:]
-    return folder
 
 
 @pytest.mark.parametrize(
@@ -132,24 +121,23 @@ def test_four_bits_that_lose_too_much_are_mixed_after_the_next_step(tmp_path: Pa
     assert (tmp_path / "auto/dist/digits.search.json").exists()
 
 
+def run_recipe(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
+    """Build a recipe of this text in folder."""
+    recipe = folder / "recipe.toml"
+    recipe.write_text(text, "utf-8")
+    return run_kit("build", str(recipe), "--engine", "local", "--out", str(folder / "dist"))
+
+
 @pytest.mark.slow
 def test_operators_of_tensorflow_stay_with_its_converter(tmp_path: Path, toolchain_python: Path) -> None:
     keras3_model(toolchain_python, tmp_path / "erf.keras", "erf")
-    recipe = tmp_path / "recipe.toml"
-
-    def made(quantize: str) -> subprocess.CompletedProcess[str]:
-        recipe.write_text(
-            f"[model]\npath = 'erf.keras'\nid = 'erf'\nallow_code = true\nallow_flex = true\n"
-            f"[toolchain]\ntensorflow = '2.18.1'\n[quantize]\n{quantize}\n",
-            "utf-8",
-        )
-        return run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
-
-    refused = made("scheme = 'weight8'")
+    model = "[model]\npath = 'erf.keras'\nid = 'erf'\nallow_code = true\nallow_flex = true\n"
+    text = f"{model}[toolchain]\ntensorflow = '2.18.1'\n[quantize]\n"
+    refused = run_recipe(tmp_path, text + "scheme = 'weight8'\n")
     assert refused.returncode == 2, refused.stderr
     assert "LiteRT's quantizer knows no TensorFlow operators, and the file needs FlexErf" in refused.stderr
     assert 'next: use scheme = "float16" or "dynamic" with quantizer = "tensorflow"' in refused.stderr
-    assert made("scheme = 'dynamic'\nquantizer = 'tensorflow'").returncode == 0
+    assert run_recipe(tmp_path, text + "scheme = 'dynamic'\nquantizer = 'tensorflow'\n").returncode == 0
 
 
 @pytest.mark.slow
@@ -161,17 +149,17 @@ def test_ranges_need_data(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step(tmp_path: Path, models: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-
+def test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step(
+    tmp_path: Path, quantized_models: Path
+) -> None:
     def made(quantize: str) -> subprocess.CompletedProcess[str]:
-        recipe.write_text(
-            f"[model]\npath = '{models}/recurrent.keras'\nid = 'steps'\n[toolchain]\ntensorflow = '2.19.1'\n"
-            f"[quantize]\n{quantize}\nrepresentative = '{models}/recurrent.npz'\n"
-            f"[[outputs]]\nname = 'label'\nkind = 'classes'\n[checks]\ndata = '{models}/recurrent.npz'\n",
-            "utf-8",
+        return run_recipe(
+            tmp_path,
+            f"[model]\npath = '{quantized_models}/recurrent.keras'\nid = 'steps'\n[toolchain]\ntensorflow = '2.19.1'\n"
+            f"[quantize]\n{quantize}\nrepresentative = '{quantized_models}/recurrent.npz'\n"
+            "[[outputs]]\nname = 'label'\nkind = 'classes'\n"
+            f"[checks]\ndata = '{quantized_models}/recurrent.npz'\n",
         )
-        return run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
 
     refused = made("scheme = 'int8'\nquantizer = 'litert'")
     assert refused.returncode == 3, refused.stderr

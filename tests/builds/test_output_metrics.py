@@ -15,7 +15,7 @@ from vision_world import HEADS, IMAGE, INT8, World
 from worlds import DIGITS, run_kit, write_recipe
 
 from kit.bundle.manifest import read_manifest
-from kit.bundle.manifest_entries import MetricEntry
+from kit.metrics.scorer import MetricMeasure
 
 DARK = INT8.replace("calibration.npz", "dark.npz")  # ranges of black images: no other fits into them
 
@@ -38,7 +38,7 @@ class Held:
         recipe.write_text(f"{model}{quantize}{IMAGE}[[outputs]]\n{output}[checks]\ngate = false\n{checks}", "utf-8")
         return run_kit("build", str(recipe), "--engine", "local", "--out", str(self.folder / "dist"))
 
-    def metrics(self, output: str, checks: str, quantize: str = "") -> dict[str, MetricEntry]:
+    def metrics(self, output: str, checks: str, quantize: str = "") -> dict[str, MetricMeasure]:
         """Build, and return what the bundle says of each metric of its first output."""
         done = self.build(output, checks, quantize)
         assert done.returncode == 0, done.stdout + done.stderr

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 from worlds import DIGITS, ROOT, run_kit, workers_below, write_recipe
 
-from kit.bundle.manifest_entries import MetricEntry, OutputEntry
+from kit.bundle.manifest_entries import OutputEntry
 from kit.errors import RecipeError
 from kit.files import tree_digests
 from kit.matrix.builds import (
@@ -36,6 +36,7 @@ from kit.matrix.compare import Matrix, Pair, compare, to_json
 from kit.matrix.page import render_page
 from kit.matrix.parallel import Ended, default_jobs, run_all
 from kit.matrix.report import accuracy_title, findings, percent, rows
+from kit.metrics.scorer import MetricMeasure
 from kit.recipe.load import load_recipe
 from kit.shared.npz import save_npz
 from kit.tflite.model import OperatorCode
@@ -345,12 +346,12 @@ def test_what_is_not_quite_all_is_never_reported_as_all() -> None:
 @pytest.mark.parametrize(
     ("metrics", "title", "cells"),
     [
-        ((MetricEntry("mae", 9, 0.1, 0.2), MetricEntry("map", 9, 0.5, 0.25)), "mAP@[.5:.95]", ("50.00%", "25.00%")),
-        ((MetricEntry("mae", 9, 0.1, 0.2),), "accuracy", ("-", "-")),
+        ((MetricMeasure("mae", 9, 0.1, 0.2), MetricMeasure("map", 9, 0.5, 0.25)), "mAP@[.5:.95]", ("50.00%", "25.00%")),
+        ((MetricMeasure("mae", 9, 0.1, 0.2),), "accuracy", ("-", "-")),
     ],
 )
 def test_without_classes_the_first_metric_that_is_a_share_stands_in_for_accuracy(
-    metrics: tuple[MetricEntry, ...], title: str, cells: tuple[str, str]
+    metrics: tuple[MetricMeasure, ...], title: str, cells: tuple[str, str]
 ) -> None:
     one = replace(build("2.19.1", {}, "x"), outputs=(OutputEntry("found", 0.0, 0.0, metrics=metrics),))
     matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), (one,), ())

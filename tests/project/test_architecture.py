@@ -47,7 +47,7 @@ ARROWS = {
     "tflite": "errors",
     "source_model": "bounded errors lifetime shared tflite trust",
     "toolchains": "errors files lifetime source_model tflite",
-    "bundle": "bounded errors files recipe shared tflite",
+    "bundle": "bounded errors files metrics recipe shared tflite",
     "emulation": "bundle errors files lifetime render shared toolchains",
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
@@ -72,6 +72,7 @@ WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
 LIBRARIES = {
     "shared": "",
     "shared.audio": "numpy",
+    "shared.calls": "numpy",
     "shared.npz": "numpy",
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
@@ -85,7 +86,7 @@ LIBRARIES = {
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode_script": "",  # a script that runs inside a container
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
-    "quantizer.quantize_file": "litert_quantizer numpy",  # a script that runs in the quantizer's venv
+    "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv

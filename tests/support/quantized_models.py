@@ -11,6 +11,21 @@ from pathlib import Path
 from typing import Any
 
 
+def plant(model: Any) -> None:
+    """Set weights of the layer `narrow` to 60 times the others, behind a unit of `middle` that is always 0.
+
+    They set the scale of each channel, and change no output.
+    """
+    import numpy as np
+
+    kernel, bias = model.get_layer("middle").get_weights()
+    kernel[:, 0], bias[0] = 0.0, -1.0
+    model.get_layer("middle").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("narrow").get_weights()
+    kernel[0, :] = 60 * np.abs(kernel).max()
+    model.get_layer("narrow").set_weights([kernel, bias])
+
+
 def narrow() -> tuple[Any, dict[str, Any]]:
     """Return a classifier of blobs whose layer `narrow` holds fine differences beside a large weight.
 
@@ -32,13 +47,7 @@ def narrow() -> tuple[Any, dict[str, Any]]:
     model = keras.Model(inputs, scores)
     model.compile("adam", "sparse_categorical_crossentropy")
     model.fit(x[:1200], y[:1200], epochs=12, batch_size=64, verbose=0)
-    # One unit of `middle` is always 0, and its weights in `narrow` are 60 times the others': they set the scale.
-    kernel, bias = model.get_layer("middle").get_weights()
-    kernel[:, 0], bias[0] = 0.0, -1.0
-    model.get_layer("middle").set_weights([kernel, bias])
-    kernel, bias = model.get_layer("narrow").get_weights()
-    kernel[0, :] = 60 * np.abs(kernel).max()
-    model.get_layer("narrow").set_weights([kernel, bias])
+    plant(model)
     return model, {"features": x[1200:], "y": y[1200:]}
 
 

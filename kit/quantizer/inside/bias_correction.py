@@ -13,7 +13,8 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-from kit.quantizer.inside.tensors import Feeds, Tensors, real
+from kit.quantizer.inside.tensors import Tensors, real
+from kit.shared.calls import Feeds
 
 _WITH_BIAS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
 _BIAS_AT = {"TRANSPOSE_CONV": 3}  # of its inputs; 2 of the others
@@ -55,8 +56,7 @@ def _mean_error(exact: Tensors, product: Tensors, given: tuple[str, Sequence[Fee
     signature, rows = given
     scale, total, count = product.scales(signature).get(name), None, 0
     for call in rows:
-        one = dict(exact.values(signature, call)).get(name)
-        other = dict(product.values(signature, call)).get(name)
+        one, other = (dict(file.values(signature, call, {name})).get(name) for file in (exact, product))
         if one is None or other is None or one.shape != other.shape or not one.ndim:
             return None
         off = (one.astype(np.float64) - real(other, scale)).reshape(-1, one.shape[-1])

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
-from kit.shared.job import CALIBRATION, EVALUATION, JOB, RESULT, InputSpec, Result, SignatureSpec, load_job, load_result
-from kit.shared.lazy import Lazy
+from kit.shared.calls import Feeds, calls
+from kit.shared.job import CALIBRATION, EVALUATION, JOB, RESULT, Result, load_job, load_result
 from kit.shared.npz import map_npz
-from kit.shared.rows import Array, given_rows, whole_calls
-
-Feeds = dict[str, np.ndarray]
+from kit.shared.rows import signature_rows
 
 
 def calibration_calls(inputs: Path, out: Path) -> dict[str, Sequence[Feeds]]:
@@ -28,32 +24,5 @@ def calibration_calls(inputs: Path, out: Path) -> dict[str, Sequence[Feeds]]:
     for signature in (made.signature, *made.others):
         prefix = "input/" if signature is made.signature else f"input/{signature.key}/"
         if signature.inputs and all(prefix + spec.name in given for spec in signature.inputs):
-            found[signature.key] = _calls(signature, given, prefix, requests)
+            found[signature.key] = calls(signature.inputs, signature_rows(signature.inputs, given, requests, prefix))
     return found
-
-
-def _calls(
-    signature: SignatureSpec, given: Mapping[str, np.ndarray], prefix: str, requests: Mapping[str, InputSpec]
-) -> Sequence[Feeds]:
-    """Return the calls of one signature, by input name [...] in its dtype.
-
-    given: <prefix><name> [N, ...] of any dtype.
-    """
-    step = max(next((spec.shape[0] for spec in signature.inputs if spec.batched), 1), 1)
-    rows: dict[str, Array] = {}
-    for spec in signature.inputs:
-        array, request = given[prefix + spec.name], requests.get(spec.name, InputSpec(spec.name))
-        inner = spec.shape[1:] if spec.batched else spec.shape
-        inner = array.shape[1:] if -1 in inner else inner
-        rows[spec.name] = whole_calls(given_rows(array, request, inner, spec.dtype), step)
-    batched = {spec.name: spec.batched for spec in signature.inputs}
-
-    def call(number: int) -> Feeds:
-        """Return what one call takes: by input name [...], in its dtype."""
-        at = slice(number * step, (number + 1) * step)
-        return {
-            name: np.require(array[at] if batched[name] else array[number], requirements="A")
-            for name, array in rows.items()
-        }
-
-    return Lazy(len(next(iter(rows.values()))) // step, call)

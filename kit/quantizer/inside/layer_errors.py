@@ -7,9 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from litert_quantizer.qtyping import TFLOperationName as Name
 
 from kit.quantizer.inside.schemes import Operator
-from kit.quantizer.inside.tensors import Feeds, Tensors, real
+from kit.quantizer.inside.tensors import Tensors, real
+from kit.shared.calls import Feeds
 from kit.shared.quantization import LayerError
 
 _PERFECT = 200.0  # decibels: no difference at all
@@ -61,22 +63,23 @@ def layer_errors(
     calls: each by input name [...] in its dtype.
     """
     scales, compared = product.scales(signature), dict[str, _Sums]()
-    wanted = {each.scope.rstrip(";") for each in found}
+    wanted = {each.output for each in found}
     for call in calls:
-        floats = {name: value for name, value in exact.values(signature, call) if name in wanted}
-        for name, value in product.values(signature, call):
-            if name in floats and value.shape == floats[name].shape and floats[name].dtype == np.float32:
+        floats = dict(exact.values(signature, call, wanted))
+        for name, value in product.values(signature, call, floats):
+            if value.shape == floats[name].shape and floats[name].dtype == np.float32:
                 got = real(value, scales.get(name))
                 compared.setdefault(name, _Sums()).add(floats[name].astype(np.float64), got, _ends(value))
-    weights, inputs = _weights(exact, signature, found), _inputs(exact, signature)
+    fed = _fed(exact, signature)
     errors = []
     for operator in found:
-        name = operator.scope.rstrip(";")
+        name = operator.output
         if name not in compared:
             continue
-        sums, (size, why) = compared[name], weights.get(name, (0, ""))
+        inputs, weights = fed.get(name, ((), ()))
+        sums, why = compared[name], _odd(weights[0], operator.name) if weights else ""
         reason = why or ("saturated: values lie beyond the measured range" if _saturated(sums) else "")
-        before = max((compared[each].share for each in inputs.get(name, ()) if each in compared), default=0.0)
+        before = max((compared[each].share for each in inputs if each in compared), default=0.0)
         errors.append(
             LayerError(
                 tensor=name,
@@ -86,7 +89,7 @@ def layer_errors(
                 low=sums.low,
                 high=sums.high,
                 own=max(0.0, sums.share - before),
-                weights=size,
+                weights=sum(array.nbytes for array in weights),
                 reason=reason,
             )
         )
@@ -104,41 +107,32 @@ def _ends(value: np.ndarray) -> int:
     return int(np.count_nonzero(value == np.iinfo(value.dtype).max))
 
 
-def _weights(exact: Tensors, signature: str, found: Sequence[Operator]) -> dict[str, tuple[int, str]]:
-    """Return by the name of an operator's output the bytes of its constants, and what is odd about its weights."""
-    graph = exact.graphs[signature]
-    details = {detail["index"]: detail for detail in exact.interpreter.get_tensor_details(graph)}
-    names = {each.scope.rstrip(";") for each in found}
-    made = {int(at) for op in exact.interpreter._get_ops_details() for at in op["outputs"]}
-    fed = {int(detail["index"]) for detail in exact.interpreter.get_input_details()}
-    said: dict[str, tuple[int, str]] = {}
-    for op in exact.interpreter._get_ops_details() if graph == 0 else ():
-        name = details[int(op["outputs"][0])]["name"] if int(op["outputs"][0]) in details else ""
-        if name not in names:
-            continue
-        constants = [int(at) for at in op["inputs"] if int(at) >= 0 and int(at) not in made and int(at) not in fed]
-        arrays = [exact.interpreter.get_tensor(at) for at in constants if at in details]
-        floats = [array for array in arrays if array.dtype == np.float32 and array.size > 1]
-        said[name] = (sum(array.nbytes for array in floats), _odd(floats[0], op["op_name"]) if floats else "")
-    return said
+def _fed(exact: Tensors, signature: str) -> dict[str, tuple[tuple[str, ...], tuple[np.ndarray, ...]]]:
+    """Return by an operator's first output the names of what it is fed, and its constants of numbers, float32 [...].
+
+    Of the first subgraph: the interpreter lists the operators of no other.
+    """
+    if exact.graphs[signature] != 0:
+        return {}
+    names = {place: name for name, place in exact.places[signature].items()}
+    operators = exact.interpreter._get_ops_details()
+    calculated = {int(at) for operator in operators for at in operator["outputs"]}
+    calculated |= {int(detail["index"]) for detail in exact.interpreter.get_input_details()}
+    found: dict[str, tuple[tuple[str, ...], tuple[np.ndarray, ...]]] = {}
+    for operator in operators:
+        named = [int(at) for at in operator["inputs"] if int(at) in names]
+        constants = [exact.interpreter.get_tensor(at) for at in named if at not in calculated]
+        weights = tuple(array for array in constants if array.dtype == np.float32 and array.size > 1)
+        outputs = [names[int(at)] for at in operator["outputs"][:1] if int(at) in names]
+        found |= {output: (tuple(names[at] for at in named), weights) for output in outputs}
+    return found
 
 
-def _inputs(exact: Tensors, signature: str) -> dict[str, tuple[str, ...]]:
-    """Return by the name of an operator's first output the names of what it is fed."""
-    graph = exact.graphs[signature]
-    names = {int(detail["index"]): detail["name"] for detail in exact.interpreter.get_tensor_details(graph)}
-    return {
-        names[int(op["outputs"][0])]: tuple(names[int(at)] for at in op["inputs"] if int(at) in names)
-        for op in (exact.interpreter._get_ops_details() if graph == 0 else ())
-        if len(op["outputs"]) and int(op["outputs"][0]) in names
-    }
-
-
-def _odd(weights: np.ndarray, operator: str) -> str:
+def _odd(weights: np.ndarray, operator: Name) -> str:
     """Return what makes weights, float32 [...], hard to quantize, "" for nothing."""
     if weights.ndim < 2:
         return ""
-    axis = weights.ndim - 1 if operator == "DEPTHWISE_CONV_2D" else 0
+    axis = weights.ndim - 1 if operator == Name.DEPTHWISE_CONV_2D else 0
     largest = np.abs(np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)).max(axis=1)
     middle = float(np.median(largest))
     if float(largest.max()) < _TINY:

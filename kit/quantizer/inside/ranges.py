@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kit.quantizer.inside.tensors import Feeds, Tensors
+from kit.quantizer.inside.tensors import Tensors
+from kit.shared.calls import Feeds
 
 # What bfloat16 has for infinity, in masks: no range of anything that is meant as a number.
 _LARGEST = 3e38

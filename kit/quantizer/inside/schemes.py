@@ -30,6 +30,11 @@ class Operator:
     name: Name
     layers: tuple[str, ...]
 
+    @property
+    def output(self) -> str:
+        """Return the name of its output; of several, all of them."""
+        return self.scope.rstrip(";")
+
 
 def operators(model: Any, layers: Collection[str]) -> Iterator[Operator]:
     """Yield what litert-quantizer can quantize in a float model (a ModelT), in the file's order."""

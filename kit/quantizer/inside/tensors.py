@@ -6,13 +6,14 @@ that differs in its last bit is another file.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
-Feeds = Mapping[str, np.ndarray]  # what one call takes: by input name [...], in its dtype
+from kit.shared.calls import Feeds
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Tensors:
 
     interpreter: Interpreter
     graphs: Mapping[str, int]  # the subgraph of each signature
+    places: Mapping[str, Mapping[str, int]]  # by signature: the number of each tensor that has a name
 
     @staticmethod
     def of(content: bytes) -> Tensors:
@@ -34,22 +36,22 @@ class Tensors:
         interpreter.allocate_tensors()
         keys = interpreter.get_signature_list()
         graphs = {key: interpreter.get_signature_runner(key)._subgraph_index for key in keys}
-        return Tensors(interpreter, graphs)
+        details = {key: interpreter.get_tensor_details(graph) for key, graph in graphs.items()}
+        places = {key: {each["name"]: each["index"] for each in own if each["name"]} for key, own in details.items()}
+        return Tensors(interpreter, graphs, places)
 
-    def values(self, signature: str, feeds: Feeds) -> Iterator[tuple[str, np.ndarray]]:
-        """Run one call; yield every tensor that it calculated: its name and its value [...] in its own dtype.
+    def values(
+        self, signature: str, feeds: Feeds, only: Collection[str] | None = None
+    ) -> Iterator[tuple[str, np.ndarray]]:
+        """Run one call; yield every tensor that it calculated, or only some: its name and its value [...] in its dtype.
 
         feeds: by input name [...], in its dtype.
         """
-        runner = self.interpreter.get_signature_runner(signature)
-        runner(**feeds)
-        graph = self.graphs[signature]
-        for detail in self.interpreter.get_tensor_details(graph):
-            if detail["name"]:
-                try:
-                    yield detail["name"], self.interpreter.get_tensor(detail["index"], graph)
-                except ValueError:  # a tensor that nothing has filled
-                    continue
+        self.interpreter.get_signature_runner(signature)(**feeds)
+        for name, place in self.places[signature].items():
+            if only is None or name in only:
+                with suppress(ValueError):  # a tensor that nothing has filled
+                    yield name, self.interpreter.get_tensor(place, self.graphs[signature])
 
     def scales(self, signature: str) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
         """Return of every quantized tensor by name: scales float32 [n], zero points int32 [n], and their axis."""

@@ -12,9 +12,9 @@ from typing import Any
 
 from tensorflow.lite.python.optimize import calibrator  # the public module does not have it
 
+from kit.shared.calls import Feeds, calls
 from kit.shared.lazy import chained
 from kit.shared.rows import Arrays
-from kit.worker.evaluation.calls import Feeds, calls
 from kit.worker.evaluation.sizes import Size, fitted
 from kit.worker.source.contract import Contract
 

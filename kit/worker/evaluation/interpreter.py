@@ -10,10 +10,10 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER, FLOAT, LESS
+from kit.shared.calls import calls
 from kit.shared.job import JobError, SignatureSpec, TensorSpec
 from kit.shared.preprocess import dequantize
 from kit.shared.rows import Arrays, fed_rows
-from kit.worker.evaluation.calls import calls
 from kit.worker.evaluation.kernel_errors import explained
 from kit.worker.source.contract import Contract
 from kit.worker.tflite_file.output_scales import dequantized

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.calls import Feeds, calls
 from kit.shared.job import Job, TensorSpec
 from kit.shared.lazy import Lazy
 from kit.shared.rows import Arrays as Samples
-from kit.worker.evaluation.calls import Feeds, calls
 from kit.worker.evaluation.interpreter import Product, joined, real
 from kit.worker.source.contract import Contract
 

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from kit.shared.another_version import ANOTHER
+from kit.shared.calls import calls
 from kit.shared.job import (
     DYNAMIC,
     FROZEN,
@@ -27,7 +28,6 @@ from kit.shared.job import (
 from kit.shared.npz import save_npz
 from kit.worker.conversion.export import Module, export, plain
 from kit.worker.conversion.variables import keeping, statuses
-from kit.worker.evaluation.calls import calls
 from kit.worker.evaluation.metrics import reference
 from kit.worker.evaluation.sizes import open_sizes, random_samples
 from kit.worker.frozen.graphdef import INIT, Named, named_graph

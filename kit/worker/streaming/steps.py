@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kit.shared.calls import calls
 from kit.shared.job import DYNAMIC, JobError, TensorSpec
 from kit.shared.rows import Arrays as Samples
-from kit.worker.evaluation.calls import calls
 from kit.worker.failures.causes import described
 from kit.worker.source.contract import Contract
 from kit.worker.streaming.stream import WITHOUT
