@@ -11,6 +11,7 @@ from litert_quantizer.quantizer import Quantizer
 
 from kit.quantizer.inside.bias_correction import corrected
 from kit.quantizer.inside.calibration_calls import calibration_calls
+from kit.quantizer.inside.four_bits import without_least
 from kit.quantizer.inside.layer_errors import layer_errors
 from kit.quantizer.inside.ranges import Ranges, kept, measure
 from kit.quantizer.inside.schemes import Operator, apply, operators
@@ -57,7 +58,7 @@ class Work:
             made = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
         except Exception as error:  # noqa: BLE001 - it refuses by whatever it stumbles on
             return b"", Quantized(error=" ".join(str(error).split())[:300] or type(error).__name__)
-        content = bytes(made.quantized_model or b"")
+        content = without_least(bytes(made.quantized_model or b""))
         if wanted.bias_correction:
             content = corrected(self.tensors, content, {key: rows[:_CORRECTED] for key, rows in self.calls.items()})
         return content, Quantized(errors=self._errors(content, found) if self.job.compared else ())
