@@ -6,12 +6,16 @@ FOLDER has third/ with files that nobody here made (fetched by the host); each m
 
 from __future__ import annotations
 
+import base64
+import json
+import math
 import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
@@ -182,6 +186,40 @@ def onet(folder: Path) -> None:
     save(folder, "onet", model, {"face": pixels[::10]}, {"face": pixels})
 
 
+def nsfw(folder: Path) -> None:
+    """Write nsfwjs' MobileNetV2 as Keras 2 would; its data are 1,200 cuts of two photographs, of any size and side."""
+    whole = json.loads((folder / "third/nsfw.json").read_text("utf-8"))
+    data, layers, at = base64.b64decode(whole["data"]), dict[str, list[tuple[str, np.ndarray]]](), 0
+    for weight in whole["weightsManifest"][0]["weights"]:
+        count, scale = math.prod(weight["shape"]), weight["quantization"]
+        steps = np.frombuffer(data, scale["dtype"], count, at)
+        at += steps.nbytes
+        values = (steps * scale["scale"] + scale["min"]).astype(np.float32).reshape(weight["shape"])
+        layers.setdefault(weight["name"].split("/")[0], []).append((weight["name"], values))
+    with h5py.File(folder / "nsfw.h5", "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = b"2.2.4", b"tensorflow"
+        file.attrs["model_config"] = json.dumps(whole["modelTopology"]["model_config"]).encode()
+        group = file.create_group("model_weights")
+        names = [layer["name"] for layer in whole["modelTopology"]["model_config"]["config"]["layers"]]
+        group.attrs["layer_names"] = [name.encode() for name in names]
+        for name in names:
+            own, weights = group.create_group(name), layers.get(name, [])
+            own.attrs["weight_names"] = [f"{weight}:0".encode() for weight, _ in weights]
+            for weight, values in weights:
+                own[f"{weight}:0"] = values
+    rng = np.random.default_rng(9)
+    photographs = list(np.load(folder / "third/photographs.npz").values())
+    cuts = np.zeros((1200, 224, 224, 3), np.float32)
+    for number in range(len(cuts)):
+        photograph, side = photographs[number % 2], int(rng.integers(96, 420))
+        y, x = (int(rng.integers(0, most - side)) for most in photograph.shape[:2])
+        steps = np.arange(224) * side // 224
+        cut = photograph[y + steps][:, x + steps]
+        cuts[number] = cut[:, :: 1 if rng.random() < 0.5 else -1] / np.float32(255)
+    np.savez(folder / "nsfw-train.npz", input_1=cuts[:200])
+    np.savez(folder / "nsfw-test.npz", input_1=cuts[200:])
+
+
 def supernova(folder: Path) -> None:
     """Take astrorapid's net; its data are 1,000 light curves that rise and fall, in two colours, with noise."""
     rng = np.random.default_rng(8)
@@ -213,7 +251,7 @@ def _faces(folder: Path, side: int, count: int) -> np.ndarray:
 
 
 MODELS: tuple[Callable[[Path], None], ...] = (
-    mnist, watch, towers, regressor, lstm, outlier, detector, segmenter, qat, emotion, onet, supernova,
+    mnist, watch, towers, regressor, lstm, outlier, detector, segmenter, qat, emotion, onet, nsfw, supernova,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -192,7 +192,7 @@ def test_ids_that_the_model_takes_as_floats_are_not_quantized(toolchain_python: 
     assert manifest["measures"]["outputs"][0]["worst_error"] < 0.01
 
 
-@pytest.mark.slow  # test_trained_models.py has an open length in each run
+@pytest.mark.slow  # test_android_open.py has an open length in each run
 @pytest.mark.parametrize("kind", ["gru", "keras2_gru_h5"])
 def test_a_recurrent_model_with_an_open_axis_runs_or_is_refused(
     toolchain_python: Path, tmp_path: Path, kind: str

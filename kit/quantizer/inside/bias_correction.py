@@ -17,21 +17,26 @@ from kit.quantizer.inside.tensors import Tensors, real
 from kit.shared.calls import Feeds
 
 _WITH_BIAS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+# Each operator needs a run of the file for each sample: fewer samples where there are many operators.
+_RUNS, _FEWEST, _MOST = 1024, 8, 64
 _BIAS_AT = {"TRANSPOSE_CONV": 3}  # of its inputs; 2 of the others
 
 
 def corrected(exact: Tensors, content: bytes, calls: Mapping[str, Sequence[Feeds]]) -> bytes:
-    """Return a quantized file with other biases. exact: the float file; calls: calibration data by signature,
-    each by input name [...] in its dtype.
+    """Return a quantized file with other biases.
+
+    exact: the float file; calls: calibration data by signature, each by input name [...] in its dtype: 8 to 64 of them
+    are used.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    for signature, rows in calls.items():
+    for signature, given in calls.items():
         graph = model.subgraphs[exact.graphs[signature]]
         biased = [
             (bias, graph.tensors[operator.outputs[0]].name.decode())
             for operator in graph.operators
             if (bias := _bias(model, graph, operator)) is not None
         ]
+        rows = given[: max(_FEWEST, min(_MOST, _RUNS // max(1, len(biased))))]
         wanted = _means(exact, (signature, rows), {name for _, name in biased})
         for bias, name in biased:
             found = _means(Tensors.of(content), (signature, rows), {name}).get(name)

@@ -19,8 +19,6 @@ from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
 from kit.shared.quantization import LayerError, Quantization, Quantized, QuantizerJob
 
-_CORRECTED = 64  # calls that the means of bias correction are taken of
-
 
 @dataclass(frozen=True)
 class Work:
@@ -60,7 +58,7 @@ class Work:
             return b"", Quantized(error=" ".join(str(error).split())[:300] or type(error).__name__)
         content = without_least(bytes(made.quantized_model or b""))
         if wanted.bias_correction:
-            content = corrected(self.tensors, content, {key: rows[:_CORRECTED] for key, rows in self.calls.items()})
+            content = corrected(self.tensors, content, self.calls)
         return content, Quantized(errors=self._errors(content, found) if self.job.compared else ())
 
     def _errors(self, content: bytes, found: Sequence[Operator]) -> tuple[LayerError, ...]:
