@@ -128,7 +128,7 @@ def _write_models() -> None:
 
 
 def _nsfw(third: Path) -> None:
-    """Write nsfw.json out of npm's package: the layers' configuration, the weights' names, and the weights in base64."""
+    """Write nsfw.json out of npm's package: the layers' configuration, the weights' names, the weights in base64."""
     npm, node = (str(find_program(name)) for name in ("npm", "node"))
     packed = subprocess.check_output([npm, "pack", NSFW, "--pack-destination", str(third)], text=True).split()[-1]
     digest = base64.b64encode(hashlib.sha512((third / packed).read_bytes()).digest()).decode()
