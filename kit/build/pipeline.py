@@ -120,7 +120,7 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
     # What runs the file there imports its packages while the worker converts.
     python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
     with (
-        scripts_ahead(python, _RUNS_THERE) as scripts,
+        scripts_ahead(python, _RUNS_THERE, reporter.advance) as scripts,
         convert(plan, engine, data, options.limits, reporter) as (result, job),
     ):
         refuse_misfit(plan, result, job)
