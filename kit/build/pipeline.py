@@ -14,6 +14,7 @@ from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
+from kit.build.own_metrics import metric_place
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
@@ -86,6 +87,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         if plan.reason != ASKED:
             reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
         engine = choose_engine(options.engine, reporter.note)
+        plan = replace(plan, metrics=metric_place(recipe, plan.toolchain, engine, options.limits))
         started = time.time()
         built = (make or _build)(plan, engine, data, options, reporter)
     if built.bundle is None:

@@ -51,7 +51,8 @@ def _place_of(loc: Loc) -> Loc:
 
     A table inside of a table is one of its own: ("checks.metrics", 0, "min").
     """
-    loc = tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
+    ways = re.compile(r"constrained-|list\[|literal\[")
+    loc = tuple(part for part in loc if not (isinstance(part, str) and ways.match(part)))
     inner = f"{loc[0]}.{loc[1]}" if len(loc) > 3 else ""
     return (inner, *loc[2:]) if inner in INNER else loc
 

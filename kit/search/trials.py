@@ -20,7 +20,7 @@ from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
 from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
-from kit.errors import KitError
+from kit.errors import KitError, RecipeError
 from kit.files import sha256_file
 from kit.quantizer.run import QuantizedFile, run_quantizer
 from kit.recipe.schema import Recipe
@@ -142,6 +142,8 @@ class Trials:
             predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(parts, evaluated, predictions)
+        except RecipeError:
+            raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
