@@ -83,7 +83,7 @@ def measure_own(place: MetricPlace | None, asked: list[Asked]) -> Own:
     if place is None or not asked:
         return {}
     requests = tuple(MetricRequest(each.check.metric.removeprefix(OWN), each.check.output) for each in asked)
-    arrays = {}
+    arrays: dict[str, np.ndarray] = {}
     for number, each in enumerate(asked):
         arrays |= {f"truth/{number}": each.truth, f"before/{number}": each.before, f"after/{number}": each.after}
     values = run_metrics(place, MetricJob(place.code.name, requests), arrays)

@@ -106,7 +106,7 @@ def runtime_outputs(
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
         scripts = scripts or Scripts()
-        words = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256, str(scripts.cores)]
+        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256, str(scripts.cores)]
         done = scripts.run(python, words)
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -93,7 +94,7 @@ class Trials:
         scripts = Scripts(cores=max(1, usable_cores() // beside))
         with ThreadPoolExecutor(beside) as pool:
             places = [folder / f"job-{number}" for number in range(len(candidates))]
-            found = list(pool.map(lambda *each: self._try(*each, scripts), candidates, files, places))
+            found = list(pool.map(self._try, candidates, files, places, repeat(scripts)))
         self.done += found
         return found
 

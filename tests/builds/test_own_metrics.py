@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from worlds import DIGITS, run_kit
 
-from kit.build.metric_checks import drop, metric_words
+from kit.build.metric_checks import drop, judge_metrics, metric_words
+from kit.build.metrics import OutputMeasure
 from kit.build.own_metrics import Asked, measure_own, metric_place, refuse_missing_functions
 from kit.engine import Limits
 from kit.engine.local import LocalEngine
@@ -17,7 +18,7 @@ from kit.engine.own_metrics import MetricPlace
 from kit.engine.walls import probe
 from kit.errors import RecipeError
 from kit.metrics.scorer import MetricMeasure
-from kit.recipe.checks import MetricCheck
+from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.load import load_recipe
 from kit.recipe.schema import Recipe
 from kit.shared.job import JobError
@@ -187,6 +188,12 @@ def test_a_metric_of_ones_own_has_an_interval_and_the_sign_that_the_recipe_gives
     assert lost is not None and lost[0] == pytest.approx(0.15)
     assert lost[1] is not None and lost[2] is not None and lost[1] < 0.15 < lost[2]
     assert "0 before -> 0.15 after (+0.15, 95 % interval" in metric_words(measure)
+    check = MetricCheck(output="y", metric="code:misses", max_drop=0.02, max=0.2, lower_is_better=True)
+    judged = list(judge_metrics(Checks(metrics=[check]), OutputMeasure("y", 0.0, 0.0, metrics=(measure,))))
+    assert [(each.name, each.value, each.passed) for each in judged] == [
+        ("max_drop of code:misses (y)", "0.15 (0 -> 0.15)", False),
+        ("code:misses (y)", "0.15", True),
+    ]
 
 
 WRITES = "def misses(truth, outputs):\n    open('{place}', 'w').write('here')\n    return 1\n"
@@ -234,16 +241,23 @@ def test_a_build_is_judged_by_it_and_verify_needs_no_leave_for_it(tmp_path: Path
     done = run_kit("verify", str(bundle), "--engine", "local", "--model", str(model))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "is up to date" in kit(tmp_path / "recipe.toml")
-    # Another function under the same name: another build, and this one is refused.
-    (tmp_path / "own.py").write_text("def misses(truth, outputs):\n    return outputs.max() * 9\n", "utf-8")
+
+
+@pytest.mark.slow
+def test_another_function_of_the_same_name_is_another_build_and_may_refuse(tmp_path: Path) -> None:
+    kit(write(tmp_path, model=TRUSTED))
+    (tmp_path / "own.py").write_text("def misses(truth, outputs):\n    return len(truth)\n", "utf-8")
+    assert "is up to date" not in kit(tmp_path / "recipe.toml")  # a loss that did not grow
+    (tmp_path / "own.py").write_text("def misses(truth, outputs):\n    return outputs.ndim * 1000\n", "utf-8")
     write(tmp_path, None, model=TRUSTED, limits="max = 0.5")
-    refused = kit(tmp_path / "recipe.toml", code=4)
-    assert "code:misses (digit)" in refused
+    kept = (tmp_path / "dist/digits/bundle.json").read_bytes()
+    assert "code:misses (digit)" in kit(tmp_path / "recipe.toml", code=4)
+    assert (tmp_path / "dist/digits/bundle.json").read_bytes() == kept
 
 
 def test_a_build_that_may_not_run_it_ends_early_and_writes_nothing(tmp_path: Path) -> None:
     assert "the local engine is no sandbox" in kit(write(tmp_path), code=2)
-    assert not (tmp_path / "dist").exists()
+    assert not (tmp_path / "dist" / "digits").exists()
 
 
 @pytest.mark.slow

@@ -22,7 +22,7 @@ PARENT = os.getpid()
 def outputs(number: int) -> dict[str, np.ndarray]:
     """Return two outputs of a call, and one without a number in it."""
     values = np.random.default_rng(number).normal(size=(2, 3)).astype(np.float32)
-    return {"a": values, "b/c": np.int8(number % 100), "none": np.zeros((0, 2), np.float32)}
+    return {"a": values, "b/c": np.array(number % 100, np.int8), "none": np.zeros((0, 2), np.float32)}
 
 
 def slow(seconds: float) -> Callable[[int], Mapping[str, np.ndarray]]:
