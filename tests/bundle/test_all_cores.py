@@ -68,7 +68,7 @@ def test_one_process_and_three_give_the_same_in_any_order_of_finishing(
 
 def test_what_is_short_stays_in_one_process(tmp_path: Path) -> None:
     seen: set[int] = set()
-    work = Work(COUNT, lambda: outputs, processes=3, tell=lambda *event: seen.add(event[2]))
+    work = Work(COUNT, lambda: outputs, cost=60, processes=3, tell=lambda *event: seen.add(event[2]))
     ran(tmp_path / "short", work, slow(0.0005))
     assert seen == {1}
 
