@@ -19,6 +19,7 @@ from kit.emulation.scripts import Scripts
 from kit.engine import JobFolder
 from kit.errors import CheckError
 from kit.shared.job import SignatureSpec, dump
+from kit.shared.npz import save_npz
 
 IMAGE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
 
@@ -165,15 +166,16 @@ def test_samples_that_take_long_are_run_by_two_processes_with_the_same_numbers(
 ) -> None:
     count = 20_000
     pixels = np.random.default_rng(7).integers(0, 256, (count, 8, 8, 1), np.uint8)
-    np.savez(tmp_path / "evaluated.npz", **{"input/image": pixels})
+    save_npz(tmp_path / "evaluated.npz", {"input/image": pixels})
     (tmp_path / "golden.npz").write_bytes((digits_bundle / "emulate" / "golden.npz").read_bytes())
     result = bare_result(SignatureSpec("serve", (), ()), count)
     (tmp_path / "result.json").write_text(dump(result), "utf-8")
     sha256 = read_manifest(digits_bundle).model.sha256
-    found, processes = {}, {}
+    found: dict[str, dict[str, bytes]] = {}
+    processes: dict[str, set[int]] = {}
     for most in ("1", "2"):
         out = tmp_path / f"{most}.npz"
-        words = [RUN_SAMPLES, digits_bundle, tmp_path, tmp_path, out, sha256, most]
+        words: list[str | Path] = [RUN_SAMPLES, digits_bundle, tmp_path, tmp_path, out, sha256, most]
         done = subprocess.run([runtime_python, *words], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         said = [json.loads(line) for line in done.stdout.splitlines()]
