@@ -54,14 +54,14 @@ def refuse_missing_functions(recipe: Recipe) -> None:
         raise RecipeError(f"{path}{line}: [checks] code: it is no Python: {why}", "correct that line") from error
     if _opens(tree):
         return
-    defined = sorted(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
-    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {*defined, *_imported(tree)}
+    there = sorted(node.name for node in tree.body if isinstance(node, ast.FunctionDef))
+    named = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} | {*there, *_imported(tree)}
     for check in checks:
         function = check.metric.removeprefix(OWN)
         if function not in named:
             raise RecipeError(
                 f"{path}: [checks] code: it has no function {function}",
-                f"write it, def {function}(truth, outputs): ...; there is: {', '.join(defined) or 'none'}",
+                f"write it, def {function}(truth, outputs): ...; there is: {', '.join(there) or 'none'}",
             )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -24,7 +24,7 @@ START = 0.1  # seconds that a process costs, beside what its `load` takes
 WORTH = 4  # as many times that cost has to be left to do, for processes to be started
 SHORT, LONG = 0.05, 0.2  # seconds: a process takes as many calls at a time as lie between these
 
-Call = Callable[[int], Mapping[str, np.ndarray]]  # of its number; by name, of the same shape and dtype in every call
+Call = Callable[[int], Mapping[str, Any]]  # of its number; arrays by name, of the same shape and dtype in every call
 Places = Mapping[str, np.ndarray]  # by name [calls, *shape of one call's output], of which all processes see each word
 
 
@@ -72,9 +72,10 @@ class Claims:
 
 
 def run_calls(work: Work, call: Call, folder: Path) -> dict[str, np.ndarray]:
-    """Make all calls; return what they give by name, [calls, *shape of one call's output], mapped from files in folder.
+    """Make all calls; return what they give, mapped from files in folder.
 
-    call: of this process, ready. What it raises ends this, whichever process met it first.
+    By name [calls, *shape of one call's output] in its dtype. call: of this process, ready. What it raises ends this,
+    whichever process met it first.
     """
     first = call(0)
     places = {
@@ -103,7 +104,10 @@ def run_calls(work: Work, call: Call, folder: Path) -> dict[str, np.ndarray]:
 
 
 def _lead(work: Work, call: Call, places: Places, claims: Claims, helpers: list[int]) -> None:
-    """Make calls until none is left, and start processes once they are worth their cost."""
+    """Make calls until none is left, and start processes once they are worth their cost.
+
+    places: as Places says, in the shape and dtype of the outputs.
+    """
     begin, cost = time.perf_counter(), work.cost + START
 
     def tell(done: int, total: int, _processes: int) -> None:
@@ -119,7 +123,10 @@ def _lead(work: Work, call: Call, places: Places, claims: Claims, helpers: list[
 
 
 def _help(work: Work, places: Places, claims: Claims, process: int) -> int:
-    """Start a process that makes calls, too, until none is left; return its id."""
+    """Start a process that makes calls, too, until none is left; return its id.
+
+    places: as Places says, in the shape and dtype of the outputs.
+    """
     parent = os.getpid()
     child = os.fork()
     if child:
@@ -134,7 +141,10 @@ def _help(work: Work, places: Places, claims: Claims, process: int) -> int:
 
 
 def _take_part(work: Work, call: Call, places: Places, claims: Claims, process: int) -> None:
-    """Make calls until none is left: as many at a time as take a tenth of a second or so."""
+    """Make calls until none is left: as many at a time as take a tenth of a second or so.
+
+    places: as Places says, in the shape and dtype of the outputs.
+    """
     step = 1
     while (at := claims.take(step, process)) < work.count:
         begin, end = time.perf_counter(), min(at + step, work.count)
@@ -146,7 +156,7 @@ def _take_part(work: Work, call: Call, places: Places, claims: Claims, process: 
 
 
 def _put(places: Places, number: int, outputs: Mapping[str, np.ndarray]) -> None:
-    """Put one call's outputs, of any shape and dtype, at their place. Raises ValueError for one of another shape."""
+    """Put one call's outputs, of any shape and dtype, at their places. Raises ValueError for one of another shape."""
     for name, array in outputs.items():
         if array.shape != places[name].shape[1:]:
             raise ValueError(f"output '{name}' is {list(array.shape)}, and was {list(places[name].shape[1:])}")

@@ -129,7 +129,8 @@ def is_splittable(model: Model, out: Path) -> bool:
 def split_outputs(model: Model, runner: Runner, inputs: Samples, cost: float, folder: Path) -> Arrays:
     """Return what outputs does of the main signature, made by several processes where that takes less time.
 
-    inputs: as of outputs; cost: seconds that the runner took to load; folder: for the outputs, which are mapped.
+    <prefix>output/<name> [N * rows, ...] in its dtype. inputs: as of outputs; cost: seconds that the runner took to
+    load; folder: for the outputs, which are mapped.
     """
     from harness.calls import call_of, count_calls
     from harness.interpreter import ask, load_runner

@@ -54,7 +54,7 @@ class Scripts:
             with suppress(BrokenPipeError):  # it ended before: its exit code says so
                 process.stdin.write(said)
                 process.stdin.close()
-            kept = [line for line in process.stdout if not self._told(line)]
+            kept = [line for line in process.stdout if not self._progress(line)]
             code = process.wait()
         finally:
             process.kill()  # where this was interrupted
@@ -66,7 +66,7 @@ class Scripts:
         """Start a process that waits for a script."""
         self.waiting.setdefault(python, []).append(_started([str(python), str(_WAITING), *_IMPORTS]))
 
-    def _told(self, line: str) -> bool:
+    def _progress(self, line: str) -> bool:
         """Pass on how far a script is; say whether that is what the line says."""
         if not line.startswith('{"done": '):
             return False

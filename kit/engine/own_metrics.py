@@ -39,8 +39,8 @@ class MetricPlace:
 def run_metrics(place: MetricPlace, job: MetricJob, arrays: Mapping[str, np.ndarray]) -> tuple[MetricValue, ...]:
     """Return a value for each request.
 
-    arrays: as kit.shared.own_metrics has them, [N, ...]. Raises RecipeError where the user's code raises, gives no
-    number, takes too long or ends the process.
+    arrays: as kit.shared.own_metrics has them, [N, ...] in their dtype. Raises RecipeError where the user's code
+    raises, gives no number, takes too long or ends the process.
     """
     limits = replace(place.limits, seconds=min(place.limits.seconds, SECONDS))
     doing = [f"run {job.file}"]

@@ -94,7 +94,10 @@ def lay_out(
     arrays: Mapping[str, Mapping[str, np.ndarray]],
     texts: Mapping[str, str],
 ) -> None:
-    """Write a job's folder: the worker's code, and by their names files, .npz files of arrays [N, ...], and texts."""
+    """Write a job's folder: the worker's code, and by their names files, .npz files and texts.
+
+    arrays: [N, ...] of any dtype.
+    """
     from kit.shared.npz import save_npz
 
     folder.out.mkdir()

@@ -19,7 +19,6 @@ from kit.shared.own_metrics import ARRAYS, CODE, METRICS, RESAMPLES, MetricValue
 
 SEED = 7
 FEW = 10  # samples: of fewer no resample says anything
-_TOOLCHAIN = "which has numpy, TensorFlow, Keras, h5py and the standard library"
 
 
 def run_own_metrics(folder: Path, tell: Callable[[str], None]) -> MetricValues:
@@ -75,8 +74,12 @@ class _Code:
         where = f"{self.name}, line {own[-1]}" if own else self.name
         text = " ".join(str(error.msg if isinstance(error, SyntaxError) else error).split())[:300]
         missing = (error.name or "").partition(".")[0] if isinstance(error, ModuleNotFoundError) else ""
-        hint = f"{missing} is not in the toolchain, {_TOOLCHAIN}" if missing else "correct that line"
-        return JobError("recipe", f"{where}: {what}{': ' if what else ''}{type(error).__name__}: {text}", hint)
+        hint = (
+            f"{missing} is not in the toolchain, which has numpy, TensorFlow, Keras, h5py and the standard library: "
+            "leave it out, or copy what is used of it into the code"
+        )
+        message = f"{where}: {what}{': ' if what else ''}{type(error).__name__}: {text}"
+        return JobError("recipe", message, hint if missing else "correct that line")
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,10 @@ class _Metric:
 
 
 def _value(metric: _Metric, truth: np.ndarray, before: np.ndarray, after: np.ndarray) -> MetricValue:
-    """Return a function's value of both outputs, and of resamples. truth: [N, ...] of any dtype; outputs: float32."""
+    """Return a function's value of both outputs, and of resamples.
+
+    truth: [N, ...] of any dtype; before, after: float32 [N, ...].
+    """
     one, reason = metric.on(truth, before, "the float model's values")
     other, why = metric.on(truth, after, "the file's values")
     if one is None or other is None:

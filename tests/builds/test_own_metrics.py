@@ -12,6 +12,8 @@ from worlds import DIGITS, run_kit
 from kit.build.metric_checks import drop, judge_metrics, metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.own_metrics import Asked, measure_own, metric_place, refuse_missing_functions
+from kit.build.samples import _refuse_without_truth
+from kit.build.truth import OutputTruth
 from kit.engine import Limits
 from kit.engine.local import LocalEngine
 from kit.engine.own_metrics import MetricPlace
@@ -67,11 +69,19 @@ def test_what_is_no_finite_number_is_no_value_and_says_why(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("code", "message", "hint"),
     [
-        ("x = 1\ndef hits(truth, outputs): ...\n", "own.py: it has no function misses", "there is: hits"),
-        ("def misses(truth, outputs): return None\n", "returns None, and not a number", "return one number"),
-        ("def misses(truth, outputs): return outputs.mean(0)\n", "returns an array of [3], and not", "return one"),
-        ("def misses(truth, outputs): return 'much'\n", "returns a str, and not a number", "return one number"),
-        ("def misses(truth, outputs): return True\n", "returns a bool, and not a number", "return one number"),
+        (
+            "x = 1\ndef hits(truth, outputs): ...\n",
+            "own.py: it has no function misses",
+            "misses(truth, outputs): ...; there is: hits",
+        ),
+        ("def misses(truth, outputs): return None\n", "returns None, and not a number", "return one number: float"),
+        (
+            "def misses(truth, outputs): return outputs.mean(0)\n",
+            "returns an array of [3], and not",
+            "return one number: float",
+        ),
+        ("def misses(truth, outputs): return 'much'\n", "returns a str, and not a number", "return one number: float"),
+        ("def misses(truth, outputs): return True\n", "returns a bool, and not a number", "return one number: float"),
         (
             "def inner(a):\n    return 1 / 0\n\ndef misses(truth, outputs):\n    return inner(truth)\n",
             "own.py, line 2: misses on the float model's values of output 'y': ZeroDivisionError: division by zero",
@@ -89,6 +99,7 @@ def test_a_fault_of_the_code_is_named_with_its_line(tmp_path: Path, code: str, m
     refusal = caught.value.refusal
     assert refusal.kind == "recipe"
     assert message in refusal.message and hint in refusal.hint, refusal
+    assert run(tmp_path, MISSES).before == 0.0, "a file that is right runs"
 
 
 def test_a_fault_on_the_files_values_says_so(tmp_path: Path) -> None:
@@ -162,9 +173,19 @@ def test_the_local_engine_runs_it_only_where_the_recipe_trusts_it(tmp_path: Path
     toolchain = find_toolchain("2.19.1")
     with pytest.raises(RecipeError, match="and the local engine is no sandbox") as caught:
         metric_place(recipe_of(tmp_path), toolchain, LocalEngine(), Limits())
-    assert caught.value.hint.endswith("or trust it: [model] allow_code = true")
+    assert caught.value.hint == "build it in a container (--engine docker), or trust it: [model] allow_code = true"
     trusted = recipe_of(tmp_path, model="allow_code = true")
     assert metric_place(trusted, toolchain, LocalEngine(), Limits()) is not None
+
+
+def test_truth_in_files_is_refused_and_taken_as_an_array(tmp_path: Path) -> None:
+    recipe = recipe_of(tmp_path)
+    with pytest.raises(RecipeError, match="takes what is true of output 'digit' as an array, and masks is files") as no:
+        _refuse_without_truth(recipe, {"digit": OutputTruth("masks", masks=(tmp_path,))})
+    assert no.value.hint == "save it as the array y/digit in the .npz"
+    _refuse_without_truth(recipe, {"digit": OutputTruth("test.npz: 'y/digit'", TRUTH)})
+    with pytest.raises(RecipeError, match="'code:misses' of output 'digit' needs its truth"):
+        _refuse_without_truth(recipe, {})
 
 
 # ---------------------------------------------------------------- where it runs
@@ -214,8 +235,10 @@ def test_one_that_hangs_is_ended_and_one_that_ends_the_process_is_named(tmp_path
     assert "without a loop over samples" in caught.value.hint
     with pytest.raises(RecipeError, match=f"{what}, and the process ended without a result: .*SIGSEGV"):
         measured(tmp_path, "import os\ndef misses(truth, outputs):\n    os.kill(os.getpid(), 11)\n")
-    with pytest.raises(RecipeError, match="ended without a result: exit status 0"):
+    with pytest.raises(RecipeError, match="ended without a result: exit status 0") as caught:
         measured(tmp_path, "import os\ndef misses(truth, outputs):\n    os._exit(0)\n")
+    assert caught.value.hint.startswith("correct what ends the process there")
+    assert measured(tmp_path, MISSES).before == 0.0
 
 
 def kit(recipe: Path, *more: str, code: int = 0) -> str:
