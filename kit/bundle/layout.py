@@ -19,6 +19,7 @@ README = "README.md"
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
 QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
+PROVENANCE_METRICS = PROVENANCE / "metrics.py"  # the user's own, which `verify` runs nothing of
 PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "structure.json"
 
 
