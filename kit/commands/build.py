@@ -82,6 +82,7 @@ def _plan(path: Path, tensorflow: str, key: str) -> Plan:
 
 def _build(plan: Plan, options: Options, *, json: bool) -> None:
     from kit.build.checks import failures, sentence
+    from kit.build.layer_table import worst_words
     from kit.build.pipeline import build
     from kit.build.report import build_json, print_built
     from kit.progress import Reporter
@@ -106,7 +107,7 @@ def _build(plan: Plan, options: Options, *, json: bool) -> None:
         print_built(built)
     failed = failures(built.judged.verdicts)
     if failed:
-        what = "; ".join(map(sentence, failed))
+        what = "; ".join(filter(None, [*map(sentence, failed), worst_words(built.layers)]))
         raise CheckError(f"{plan.recipe.path}: refused, no bundle was written: {what}", failed[0].hint)
 
 

@@ -7,7 +7,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from kit.build.checks import failures
+from kit.build.compared_layers import floating
 from kit.build.convert import Data, convert
+from kit.build.layer_table import worst_words
 from kit.build.pipeline import Built, Options, finish, with_truth
 from kit.build.plan import Plan
 from kit.build.quantize import refuse_unquantizable
@@ -41,9 +43,8 @@ class Search:
 
     def __call__(self, plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
         """Convert to float32, try candidates, and build the smallest that keeps the checks."""
-        floating = _with(plan, _float32(plan.recipe.quantize))
         with ExitStack() as stack:
-            result, job = stack.enter_context(convert(floating, engine, data, options.limits, reporter))
+            result, job = stack.enter_context(convert(floating(plan), engine, data, options.limits, reporter))
             refuse_unquantizable(plan, result)
             if result.measured_on == "random":
                 raise RecipeError(
@@ -76,7 +77,8 @@ class Search:
                 self.found = Found(tuple(trials.done), trial)
                 return built
         closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
-        why = f"; {closest.candidate.name}: {closest.why}" if closest and closest.why else ""
+        reasons = (closest.why, worst_words(closest.errors)) if closest else ()
+        why = f"; {closest.candidate.name}: {'; '.join(filter(None, reasons))}" if closest and closest.why else ""
         raise CheckError(
             f"{trials.plan.recipe.path}: refused, no candidate of {len(trials.done)} keeps the checks{why}",
             "allow more in [checks], or look at what float32 alone loses",
@@ -130,7 +132,3 @@ def _with_tensorflow(trials: Trials, stack: ExitStack, how: tuple[Engine, Data, 
 
 def _with(plan: Plan, quantize: Quantize) -> Plan:
     return replace(plan, recipe=plan.recipe.model_copy(update={"quantize": quantize}))
-
-
-def _float32(asked: Quantize) -> Quantize:
-    return asked.model_copy(update={"scheme": "float32", "quantizer": "tensorflow"})

@@ -11,6 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.build.compared_layers import COMPARED
 from kit.build.convert import Data
 from kit.build.metric_checks import drop
 from kit.build.pipeline import refuse_misfit, with_truth
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     import numpy as np
 
 _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
-_COMPARED = 32  # samples on which every tensor is compared with the float file's
 
 
 @dataclass(frozen=True)
@@ -83,9 +83,7 @@ class Trials:
 
     def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
         """Make candidates with LiteRT's quantizer and measure them on the app's runtime, in their order."""
-        order = QuantizerJob(
-            tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, _COMPARED
-        )
+        order = QuantizerJob(tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, COMPARED)
         first = len(self.done)
         folder = self.folder / f"{first}"
         folder.mkdir()

@@ -1,6 +1,7 @@
 """The contract between the host and the quantizer's script: what to make of a float32 file. Standard library only.
 
 The host writes a QuantizerJob as JSON; the script writes <i>.tflite and <i>.json, a Quantized, for each request.
+Another script compares a finished file with the float32 one, and writes a Quantized with the errors alone.
 """
 
 from __future__ import annotations
@@ -64,7 +65,10 @@ class LayerError:
     low: float  # of the float outputs
     high: float
     own: float = 0.0  # noise as a share of the signal that this operator adds to what it is fed
+    added: float = 0.0  # the same of each channel, in the mean: a large channel hides what the others lose
     weights: int = 0  # bytes of its constants in float32
+    weight_low: float = 0.0
+    weight_high: float = 0.0
     reason: str = ""
 
 

@@ -52,7 +52,7 @@ ARROWS = {
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
-    "quantizer": "emulation quantizer.inside shared toolchains",
+    "quantizer": "emulation files quantizer.inside shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
