@@ -14,6 +14,7 @@ from kit.errors import KitError
 from kit.files import temporary_folder
 from kit.progress import Reporter
 from kit.quantizer.run import run_comparison
+from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, RESULT, Result
 from kit.shared.quantization import LayerError, Quantized, QuantizerJob
 
@@ -57,6 +58,6 @@ def compare_layers(
 
 def floating(plan: Plan) -> Plan:
     """Return the plan of the same model's float32 file."""
-    plain = {"scheme": "float32", "quantizer": "tensorflow", "rounding": None, "bias_correction": False}
-    quantize = plan.recipe.quantize.model_copy(update={**plain, "layers": [], "io": None, "fused_lstm": False})
-    return replace(plan, recipe=plan.recipe.model_copy(update={"quantize": quantize}))
+    asked = plan.recipe.quantize
+    plain = Quantize(scheme="float32", quantizer="tensorflow", representative=asked.representative, count=asked.count)
+    return replace(plan, recipe=plan.recipe.model_copy(update={"quantize": plain}))
