@@ -34,7 +34,8 @@ def build(
 
     --engine is auto, docker or local; --memory (containers) such as 8g and --timeout in seconds bound the
     conversion. --scheme takes another [quantize] scheme than the recipe's, without what the recipe says beside its own
-    scheme: quantizer, layers, rounding, io and the like. --predictions FILE.npz is for `matrix`: it keeps the outputs of every evaluation sample, real values.
+    scheme: quantizer, layers, rounding, io and the like. --predictions FILE.npz is for `matrix`: it keeps the outputs
+    of every evaluation sample, real values.
     Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
     """
     from kit.build.cache_key import build_key

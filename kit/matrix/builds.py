@@ -171,7 +171,7 @@ def parse_schemes(text: str) -> tuple[str, ...]:
     return names
 
 
-def make_request(  # noqa: PLR0913 - a command line
+def make_request(
     recipe: Path, versions: str, out: Path, options: BuildOptions, jobs: int, schemes: str = ""
 ) -> MatrixRequest:
     """Resolve a command line. Raises RecipeError before anything runs."""
@@ -295,7 +295,7 @@ def finished_build(request: MatrixRequest, variant: Variant, *, unchanged: bool)
 
 def _chosen(manifest: Manifest) -> str:
     """Return what a search has chosen, in words: "int4, narrow in dynamic"."""
-    quantize = Quantize.model_validate(manifest.recipe["quantize"])
+    quantize = Quantize.model_validate(json.loads(manifest.recipe.text)["quantize"])
     words = [quantize.scheme, *([f"by {quantize.quantizer}"] if quantize.quantizer == "tensorflow" else [])]
     words += [quantize.rounding] if quantize.rounding else []
     words += ["bias correction"] * quantize.bias_correction

@@ -312,12 +312,18 @@ class Recipe(Table):
         data = {"representative": mine.representative} if mine.representative else {}
         made = self.model_copy(update={"quantize": Quantize.model_validate(plain | data)})
         try:
-            return made._fits()
+            made._refuse_misfit()
         except ValueError as error:
             raise RecipeError(f"{self.path}: --scheme {scheme}: {error}", "give another scheme") from error
+        return made
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        self._refuse_misfit()
+        return self
+
+    def _refuse_misfit(self) -> None:
+        """Raise ValueError for tables that do not go together."""
         for table, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             names = [tensor.name for tensor in tensors]
             for name in names:
@@ -334,7 +340,6 @@ class Recipe(Table):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
         self.checks.fits({tensor.name: tensor.kind for tensor in self.outputs}, bool(self.quantize.representative))
-        return self
 
 
 def check_scheme(name: str) -> None:

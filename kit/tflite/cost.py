@@ -67,9 +67,9 @@ def _macs(graph: Subgraph, operator: Operator) -> tuple[str, int]:
     inputs = [graph.tensors[at] if at >= 0 else None for at in operator.inputs]
     output = graph.tensors[operator.outputs[0]] if operator.outputs else None
     if operator.name == _LSTM and inputs[0] is not None:
-        weights = [tensor for tensor in inputs[1:9] if tensor is not None]
+        matrices = [tensor for tensor in inputs[1:9] if tensor is not None]
         steps = prod(_shape(inputs[0])[:2])
-        return _kind(inputs[0], weights[0]), steps * sum(_count(tensor) for tensor in weights)
+        return _kind(inputs[0], matrices[0]), steps * sum(_count(tensor) for tensor in matrices)
     at = _WEIGHTS_AT.get(operator.name)
     if at is None or output is None or len(inputs) <= at or (weights := inputs[at]) is None:
         return "float32", 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from xml.etree.ElementTree import fromstring as tree
 
 import numpy as np
 import pytest
@@ -61,7 +62,12 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     (measure,) = manifest["measures"]["outputs"]
     assert measure["accuracy"] >= measure["float_accuracy"] - 0.005
     assert "95 % interval" in said
-    lines = said.partition("The same without a search:\n\n")[2].partition("\nnarrow 1.0.0")[0]
+    chart = tree((tmp_path / "dist/narrow.search.svg").read_text("utf-8"))  # noqa: S314 - our own
+    drawn = [each.get("class") for each in chart.iter() if (each.get("class") or "").startswith("candidate")]
+    assert len(drawn) == sum(bool(row["chosen_on"]) for row in rows.values())
+    assert drawn.count("candidate chosen") == 1
+    assert f"chart:  {tmp_path}/dist/narrow.search.svg" in said
+    lines = said.partition("The same without a search:\n\n")[2].partition("\nchart: ")[0]
     again = write(tmp_path / "again", quantized_models)
     text = again.read_text("utf-8")
     again.write_text(text[: text.index("[quantize]")] + lines + text[text.index("[[outputs]]") :], "utf-8")

@@ -277,7 +277,7 @@ def two(digits: Path, tmp_path: Path) -> tuple[MatrixRequest, list[VersionBuild]
     predictions["top1/digit"][:36] = (predictions["top1/digit"][:36] + 1) % 10
     predictions["real/digit"][7, 3] += 2.5 / 256  # the output's scale is 1/256
     save_npz(request.predictions("2.20.0"), predictions)
-    return request, [finished_build(request, toolchain, unchanged=True) for toolchain in request.toolchains]
+    return request, [finished_build(request, variant, unchanged=True) for variant in request.variants]
 
 
 def test_two_versions_are_compared_by_their_outputs_for_every_sample(

@@ -7,6 +7,7 @@ are those of a recipe's data: inputs by name, and y.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -80,23 +81,42 @@ def joined() -> tuple[Any, dict[str, Any]]:
 
 def _classifier() -> tuple[Any, dict[str, Any]]:
     """Return a classifier of six blobs: `features` [N, 24] -> `kind` [N, 6]."""
+    model, (x, y) = _untrained(), _blobs()
+    model.set_weights(_weights())
+    return model, {"features": x[1200:], "y": y[1200:]}
+
+
+@cache
+def _weights() -> list[Any]:
+    """Return the weights of the classifier, trained once."""
     import keras
-    import numpy as np
 
     keras.utils.set_random_seed(3)
+    model, (x, y) = _untrained(), _blobs()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x[:1200], y[:1200], epochs=12, batch_size=64, verbose=0)
+    return list(model.get_weights())
+
+
+def _blobs() -> tuple[Any, Any]:
+    """Return six blobs and which one each sample is of: float32 [N, 24], int64 [N]."""
+    import numpy as np
+
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(6, 24)).astype(np.float32)
     y = rng.integers(0, 6, 2400)
-    x = (centres[y] + rng.normal(size=(2400, 24)) * 0.35).astype(np.float32)
+    return (centres[y] + rng.normal(size=(2400, 24)) * 0.35).astype(np.float32), y
+
+
+def _untrained() -> Any:
+    """Return the classifier before its training."""
+    import keras
+
     inputs = keras.Input((24,), name="features")
     wide = keras.layers.Dense(96, activation="relu", name="wide")(inputs)
     wide = keras.layers.Dense(96, activation="relu", name="middle")(wide)
     narrow = keras.layers.Dense(8, name="narrow")(wide)
-    scores = keras.layers.Dense(6, activation="softmax", name="kind")(narrow)
-    model = keras.Model(inputs, scores)
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(x[:1200], y[:1200], epochs=12, batch_size=64, verbose=0)
-    return model, {"features": x[1200:], "y": y[1200:]}
+    return keras.Model(inputs, keras.layers.Dense(6, activation="softmax", name="kind")(narrow))
 
 
 def regressor() -> tuple[Any, dict[str, Any]]:
