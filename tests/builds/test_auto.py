@@ -146,3 +146,37 @@ def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, quantized_models: Pa
         path = tmp_path / "recipe.toml"
         path.write_text(f"[model]\npath = 'narrow.keras'\nid = 'narrow'\n{candidate.lines()}", "utf-8")
         assert load_recipe(path).quantize == candidate.quantize
+
+
+@pytest.mark.slow
+def test_tune_finds_an_int8_that_loses_less_and_is_no_larger(tmp_path: Path, quantized_models: Path) -> None:
+    said = build(write(tmp_path, quantized_models, quantize="scheme = 'int8'\ntune = true"))
+    record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in record["candidates"]}
+    plain, chosen = rows["int8 of TensorFlow"], next(row for row in rows.values() if row["verdict"] == "chosen")
+    assert {"int8", "int8, octav", "int8, bias correction", "int8, octav, bias correction"} < set(rows)
+    assert chosen["bytes"] <= plain["bytes"]
+    errors = [row["chosen_on"][0]["relative_error"] for row in (chosen, plain)]
+    accuracies = [row["chosen_on"][0]["metrics"][0]["after"] for row in (chosen, plain)]
+    assert (-accuracies[0], errors[0]) <= (-accuracies[1], errors[1])
+    quantize = json.loads((tmp_path / "dist/narrow/bundle.json").read_text("utf-8"))["recipe"]["quantize"]
+    assert quantize["scheme"] == "int8" and not quantize.get("tune")
+    assert "The same without a search:" in said
+    verified = run_kit(
+        "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.slow
+def test_speed_is_preferred_where_the_recipe_says_so(tmp_path: Path, quantized_models: Path) -> None:
+    build(write(tmp_path, quantized_models, quantize="scheme = 'auto'\nprefer = 'speed'"))
+    record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
+    kept = [row for row in record["candidates"] if row["verdict"] in {"keeps", "chosen"}]
+    chosen = next(row for row in kept if row["verdict"] == "chosen")
+    assert chosen["cost"] == min(row["cost"] for row in kept)
+    assert chosen["bytes"] > min(row["bytes"] for row in kept), "the smallest is another one"
+    verified = run_kit(
+        "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr

@@ -725,7 +725,7 @@ def test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_
         recipe.with_scheme("int3")
     assert "there is: float32, float16, dynamic, weight8, int8, int16x8, int4, auto" in unknown.value.hint
     stream = read(tmp_path, MODEL + "streaming = true\n")
-    with pytest.raises(RecipeError, match="--scheme int4: .*streaming needs the quantizer 'tensorflow'") as misfit:
+    with pytest.raises(RecipeError, match=r"--scheme int4: .*streaming needs the quantizer 'tensorflow'") as misfit:
         stream.with_scheme("int4")
     assert misfit.value.hint == "give another scheme"
     assert stream.with_scheme("dynamic").quantize.scheme == "dynamic"
