@@ -17,7 +17,7 @@ from kit.search.loss import Loss, first_loss
 from kit.search.trials import Trial
 
 TEMPLATE = "search/chart.svg.j2"
-WIDTH, ROW = 1180, 18
+WIDTH, ROW = 1280, 18
 BEYOND = 4.0  # the upper edge, in limits
 COLORS = {"chosen": "#1e8449", "keeps": "#2c6fbb", "lost": "#8a8a8a"}
 

@@ -65,11 +65,11 @@ class LayerError:
     low: float  # of the float outputs
     high: float
     own: float = 0.0  # noise as a share of the signal that this operator adds to what it is fed
-    added: float = 0.0  # the same of each channel, in the mean: a large channel hides what the others lose
     weights: int = 0  # bytes of its constants in float32
+    reason: str = ""
+    added: float = 0.0  # as own, of each channel in the mean: a large channel hides what the others lose
     weight_low: float = 0.0
     weight_high: float = 0.0
-    reason: str = ""
 
 
 @dataclass(frozen=True)
