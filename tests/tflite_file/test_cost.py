@@ -54,7 +54,7 @@ def test_multiply_adds_of_the_digits_are_those_of_their_layers(digits_bundle: Pa
         ("int16", "int8", "int16", 12 + 24 + 8),
     ],
 )
-def test_a_scheme_is_told_by_what_is_multiplied(fed: str, weights: str, kind: str, moved: int) -> None:
+def test_a_multiply_add_costs_by_what_is_multiplied(fed: str, weights: str, kind: str, moved: int) -> None:
     cost = cost_of(file(dense(fed, weights)))
     assert {name: count for name, count in cost.macs.items() if count} == {kind: 24}
     assert cost.moved == moved

@@ -44,7 +44,10 @@ def by_layer(found: Sequence[Operator], product: Sequence[Operator]) -> dict[str
 
 
 def layer_errors(pair: Pair, signature: str, calls: Calls, found: Sequence[Operator]) -> tuple[LayerError, ...]:
-    """Return the error of each operator of the float file whose output both files have, the worst first."""
+    """Return the error of each operator of the float file whose output both files have, the worst first.
+
+    calls: what both take, by input name [...] in its dtype.
+    """
     compared, scales = _compared(pair, signature, calls), pair.product.scales(signature)
     fed = _fed(pair.exact, signature)
     errors = []
@@ -75,7 +78,10 @@ def layer_errors(pair: Pair, signature: str, calls: Calls, found: Sequence[Opera
 
 
 def _compared(pair: Pair, signature: str, calls: Calls) -> dict[str, Sums]:
-    """Return the sums of each tensor of the float file that the product has, too."""
+    """Return the sums of each tensor of the float file that the product has, too.
+
+    calls: as layer_errors has them, [...] in the dtype of each input.
+    """
     scales, compared = pair.product.scales(signature), dict[str, Sums]()
     for call, fed in calls:
         floats = dict(pair.exact.values(signature, call, pair.partners))
@@ -89,7 +95,7 @@ def _compared(pair: Pair, signature: str, calls: Calls) -> dict[str, Sums]:
 
 
 def _span(sums: Sums, scale: tuple[np.ndarray, np.ndarray, int] | None) -> float | None:
-    """Return what the steps of a tensor's type cover; None for a float. scale: as Tensors.scales has it."""
+    """Return what the steps of a tensor's type cover; None for a float. scale: as Tensors.scales, float32 [n]."""
     return sums.steps * float(scale[0][0]) if sums.steps and scale is not None else None
 
 
