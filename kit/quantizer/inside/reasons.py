@@ -86,7 +86,7 @@ def _channel(seen: Seen) -> str:
 
 
 def _apart(sizes: Sequence[float] | np.ndarray) -> tuple[int, float] | None:
-    """Return the channel that is far larger than the others, and how many times. sizes: float [channels]."""
+    """Return the channel that is far larger than the others, and how many times. sizes: float64 [channels]."""
     every = np.asarray(sizes, np.float64)
     middle = float(np.median(every[every > 0])) if (every > 0).sum() > 2 else 0.0
     times = float(every.max()) / middle if middle else 0.0
