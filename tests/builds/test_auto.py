@@ -1,4 +1,4 @@
-"""scheme = "auto": what it chooses, what it shows, what it writes out, and where it refuses."""
+"""scheme = "auto": what it chooses, what it shows, what it writes out, and where it refuses; what int8 alone ruins."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_lay
 from kit.shared.quantization import LayerError
 
 
-def write(folder: Path, quantized_models: Path, checks: str = "", quantize: str = "scheme = 'auto'") -> Path:
-    """Write a recipe of the model `narrow`; return its path."""
+def write(
+    folder: Path, models: Path, checks: str = "", quantize: str = "scheme = 'auto'", name: str = "narrow"
+) -> Path:  # fmt: skip
+    """Write a recipe of a model with these checks and that [quantize]; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.toml"
     path.write_text(
-        f"[model]\npath = '{quantized_models}/narrow.keras'\nid = 'narrow'\n[toolchain]\ntensorflow = '2.19.1'\n"
-        f"[quantize]\n{quantize}\nrepresentative = '{quantized_models}/narrow.npz'\n"
-        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{quantized_models}/narrow.npz'\n{checks}",
+        f"[model]\npath = '{models}/{name}.keras'\nid = '{name}'\n[toolchain]\ntensorflow = '2.19.1'\n"
+        f"[quantize]\n{quantize}\nrepresentative = '{models}/{name}.npz'\n"
+        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{models}/{name}.npz'\n{checks}",
         "utf-8",
     )
     return path
@@ -79,6 +81,22 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     bundle = str(tmp_path / "dist" / "narrow")
     verified = run_kit("verify", bundle, "--engine", "local", "--model", str(quantized_models / "narrow.keras"))
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.parametrize("quantizer", ["tensorflow", pytest.param("litert", marks=pytest.mark.slow)])
+def test_a_model_that_int8_ruins_is_refused_with_the_layer_named(
+    tmp_path: Path, quantized_models: Path, quantizer: str
+) -> None:
+    quantize = f"scheme = 'int8'\nquantizer = '{quantizer}'"
+    recipe = write(tmp_path, quantized_models, quantize=quantize, name="uneven")
+    done = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "layer 'wide' adds most of the error (outlier channel 0: its " in done.stderr
+    assert not (tmp_path / "dist" / "uneven").exists()
+    table = done.stdout[done.stdout.index("layers that add most error") :].splitlines()
+    rows = [line.split() for line in table if " FULLY_CONNECTED " in line]
+    assert rows[0][:2] == ["wide", "FULLY_CONNECTED"]
+    assert float(rows[0][4].rstrip("%")) > 80, table
 
 
 @pytest.mark.slow

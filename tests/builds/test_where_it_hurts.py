@@ -44,19 +44,6 @@ def error(layer: str, added: float, reason: str = "") -> LayerError:
     return LayerError(f"net/{layer}/MatMul", (layer,), "FULLY_CONNECTED", 12.345, -1.0, 2.0, added=added, reason=reason)
 
 
-@pytest.mark.parametrize("quantizer", ["tensorflow", pytest.param("litert", marks=pytest.mark.slow)])
-def test_a_model_that_int8_ruins_is_refused_with_the_layer_named(
-    tmp_path: Path, quantized_models: Path, quantizer: str
-) -> None:
-    done = build(write(tmp_path, quantized_models, "uneven", f"scheme = 'int8'\nquantizer = '{quantizer}'"), code=4)
-    assert "layer 'wide' adds most of the error (outlier channel 0: its " in done.stderr
-    assert not (tmp_path / "dist" / "uneven").exists()
-    table = done.stdout[done.stdout.index("layers that add most error") :].splitlines()
-    rows = [line.split() for line in table if " FULLY_CONNECTED " in line]
-    assert rows[0][:2] == ["wide", "FULLY_CONNECTED"]
-    assert float(rows[0][4].rstrip("%")) > 80, table
-
-
 @pytest.mark.slow
 def test_auto_finds_a_file_for_a_model_that_int8_ruins(tmp_path: Path, quantized_models: Path) -> None:
     done = build(write(tmp_path, quantized_models, "uneven", "scheme = 'auto'"), code=0)
