@@ -184,17 +184,3 @@ def test_tune_finds_an_int8_that_loses_less_and_is_no_larger(tmp_path: Path, qua
         "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
-
-
-@pytest.mark.slow
-def test_speed_is_preferred_where_the_recipe_says_so(tmp_path: Path, quantized_models: Path) -> None:
-    build(write(tmp_path, quantized_models, quantize="scheme = 'auto'\nprefer = 'speed'"))
-    record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
-    kept = [row for row in record["candidates"] if row["verdict"] in {"keeps", "chosen"}]
-    chosen = next(row for row in kept if row["verdict"] == "chosen")
-    assert chosen["cost"] == min(row["cost"] for row in kept)
-    assert chosen["bytes"] > min(row["bytes"] for row in kept), "the smallest is another one"
-    verified = run_kit(
-        "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
-    )
-    assert verified.returncode == 0, verified.stdout + verified.stderr
