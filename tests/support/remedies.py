@@ -529,6 +529,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "there is: auto, docker, local",
     ),
     "project/test_package.py::test_a_command_for_a_checkout_runs_in_one": ("clone the repository, and run it there",),
+    "recipe/test_recipe.py::test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_s_own": (
+        "give another scheme",
+    ),
     "recipe/test_recipe_remedies.py::test_a_path_that_is_no_recipe_is_mended_by_naming_one": (
         "name a recipe.toml file",
     ),
