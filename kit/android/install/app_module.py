@@ -254,8 +254,8 @@ def _refuse_foreign(module: Path, theirs: Sequence[str], how: How) -> None:
         more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
         raise OutputError(
             f"{module}: changed by hand, or not from a bundle: {', '.join(refused[:3])}{more}; nothing was written",
-            "move your changes to files of your own, or delete these, and drop again; or give --force, which keeps a copy "
-            "of each",
+            "move your changes to files of your own, or delete these, and drop again; or give --force, which keeps a "
+            "copy of each",
         )
 
 

@@ -25,7 +25,7 @@ _CLASS = r"(?:[a-z][\w.]*\.)?(?P<cls>[A-Z]\w*)"
 _WHAT = rf"(?:{_TEXT}|{_FOUND}|{_CATALOG}|{_CONSTANT}|{_CLASS})"
 _TAIL = r"(?P<tail>(?:[^\n;]|\n\s*(?=\.|version\b|apply\b))*)"  # of the same statement
 _IN_BLOCK = re.compile(rf"\b(?P<call>id|alias|kotlin)\s*\(?\s*{_WHAT}{_TAIL}")
-_BY_NAME = re.compile(r"^[ \t]*(?:`(?P<quoted>[\w.\-]+)`|(?P<dotted>[a-z]\w*(?:\.\w+)+))[ \t]*;?[ \t]*$", re.M)
+_BY_NAME = re.compile(r"^[ \t]*(?:`(?P<quoted>[\w.\-]+)`|(?P<dotted>[a-z]\w*(?:\.\w+)+))[ \t]*;?[ \t\r]*$", re.M)
 _APPLY = re.compile(
     rf"\b(?:apply\s*\(?\s*plugin\s*[:=]|apply\s*[(<]|(?:plugins|pluginManager)\s*\.\s*apply\s|plugin\s*\()\s*{_WHAT}"
 )

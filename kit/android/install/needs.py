@@ -177,7 +177,7 @@ def _unique_names(project: Project, runtime: str) -> Iterator[Need]:
         line = f"{_FLAG}=false"
         words = f"add: {line} (two AARs of LiteRT have one namespace, which AGP 9 refuses: LiteRT#8474)"
         there = read_script(file)
-        old = re.search(rf"^\s*{re.escape(_FLAG)}\s*[=:][^\r\n]*", there.text, re.M) if there else None
+        old = re.search(rf"^[ \t]*{re.escape(_FLAG)}\s*[=:][^\r\n]*", there.text, re.M) if there else None
         yield Need(file, words, Edit(line, *old.span()) if old else Edit(line))
 
 

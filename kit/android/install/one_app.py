@@ -18,7 +18,7 @@ from kit.android.install.state import STATE, DroppedBundle, read_state
 from kit.errors import CheckError, OutputError
 
 _DEPENDENCY = re.compile(
-    r"""\b(?P<config>\w+)\s*\(?\s*(?:platform\s*\(\s*)?"""
+    r"""(?:\b(?P<config>\w+)["']?\s*[(,]?\s*)?(?:platform\s*\(\s*)?"""
     r"""(?:project\s*\(\s*(?:path\s*[:=]\s*)?["'](?P<path>:?[\w:.\-]+)["']|projects(?P<accessor>(?:\.\w+)+))"""
 )
 _TESTS = re.compile(r"test|androidTest|lint|ksp|kapt|annotationProcessor|baselineProfile")
@@ -126,7 +126,7 @@ def _graph(every: Sequence[Module]) -> dict[str, set[str]]:
 
 def _needed(module: Module) -> list[str]:
     code = module.build.code
-    found = [match for match in _DEPENDENCY.finditer(code) if not _TESTS.match(match["config"])]
+    found = [match for match in _DEPENDENCY.finditer(code) if not _TESTS.match(match["config"] or "")]
     features = re.findall(r"""\bdynamicFeatures\b[^\n]*""", within(code, "android"))
     named = [name for line in features for name in re.findall(r"""["'](:[\w:.\-]+)["']""", line)]
     return [_plain(match["path"] or match["accessor"]) for match in found] + [_plain(name) for name in named]

@@ -21,6 +21,7 @@ _CATALOG = re.compile(r"""(?P<name>[A-Za-z_]\w*)\.versions\.(?P<alias>\w+(?:\.\w
 _FIND = re.compile(r"""findVersion\(\s*["'](?P<alias>[\w.\-]+)["']\)""")
 _NAME = re.compile(r"""(?:["'](?P<quoted>[A-Za-z_]\w*)["']|(?P<word>[A-Za-z_]\w*))\W*(?:\.to\w+\(\)\W*|as Int\W*)*$""")
 _READERS = re.compile(r"\.(get|asProvider|toInt|toInteger|toString|requiredVersion|map)\b.*", re.S)
+_ANDROID = re.compile(r"com\.android\.(application|library|dynamic-feature)")
 _PLUGIN = "com.android.tools.build:gradle"
 _CLASSPATH = re.compile(rf"""["']{re.escape(_PLUGIN)}:(?P<version>[\w.$\{{\}}\-]+)["']""")
 _VERSIONED = re.compile(
@@ -105,11 +106,6 @@ def android_plugin(project: Project) -> tuple[int, ...]:
 
 
 def _plugin_versions(project: Project) -> Iterator[str]:
-    for catalog in project.catalogs.values():
-        yield from (
-            version for name, version in catalog.plugins.values() if re.match(r"com\.android\.(app|lib|dyn)", name)
-        )
-        yield from (version for name, version in catalog.libraries.values() if name == _PLUGIN)
     scripts = [script for script in (project.build, project.settings, *project.logic.scripts) if script]
     scripts += [script for name in project.places for script in _build_files(project.places[name])]
     for script in scripts:
@@ -117,6 +113,9 @@ def _plugin_versions(project: Project) -> Iterator[str]:
         for match in _CLASSPATH.finditer(script.code):
             text = match["version"]
             yield text if not text.startswith("$") else _text_of(project, text.strip("${}"))
+    for catalog in project.catalogs.values():
+        yield from (version for name, version in catalog.plugins.values() if _ANDROID.match(name))
+        yield from (version for name, version in catalog.libraries.values() if name == _PLUGIN)
 
 
 def _build_files(folder: Path) -> list[Script]:
