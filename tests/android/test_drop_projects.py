@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from kit.files import tree_digests
 TEST = "src/androidTest/kotlin/com/example/digits/DigitsGoldenTest.kt"
 
 
-def tested(folder: Path, name: str = "digits", runtime: str = "litert:2.3.0") -> Path:
+def whole(folder: Path, name: str = "digits", runtime: str = "litert:2.3.0") -> Path:
     """Write a bundle with an instrumented test and labels, as a build does."""
     package = f"com.example.{name}"
     place = bundle(folder, name, package, runtime)
@@ -58,7 +59,7 @@ def test_a_bundle_goes_into_a_project_twice_anew_and_out_and_nothing_of_the_user
     layout = LAYOUTS[name]
     root = layout.write(tmp_path / "project")
     before = everything(root)
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     into = root / layout.module if layout.module != "." else root
     done = drop(place, into)
     assert untouched(before, root)
@@ -82,7 +83,7 @@ def test_what_a_project_lacks_is_written_with_a_copy_and_then_nothing_is_lacking
     root = layout.write(tmp_path / "project")
     into = root / layout.module if layout.module != "." else root
     before = tree_digests(root)
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     dry = drop(place, into, how=How(write=True, dry_run=True))
     assert tree_digests(root) == before
     done = drop(place, into, how=How(write=True))
@@ -99,7 +100,7 @@ def test_what_a_project_lacks_is_written_with_a_copy_and_then_nothing_is_lacking
 
 def test_lines_are_written_with_the_line_ends_of_the_file(tmp_path: Path) -> None:
     root = LAYOUTS["CRLF"].write(tmp_path / "project")
-    drop(tested(tmp_path), root, how=How(write=True))
+    drop(whole(tmp_path), root, how=How(write=True))
     text = (root / "app/build.gradle.kts").read_bytes()
     assert text.endswith(b'\r\napply(from = "dropkit.gradle")\r\n')
     assert text.count(b"\n") == text.count(b"\r\n")
@@ -114,7 +115,7 @@ def crlf(folder: Path) -> None:
 
 def test_a_checkout_with_other_line_ends_is_no_change_by_hand(tmp_path: Path) -> None:
     root = LAYOUTS["alias"].write(tmp_path / "project")
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     drop(place, root)
     crlf(root)
     before = everything(root)
@@ -124,7 +125,7 @@ def test_a_checkout_with_other_line_ends_is_no_change_by_hand(tmp_path: Path) ->
     assert labels.read_bytes() == b"one\ntwo\n"
     assert f"{root}/app/.gitattributes: add: src/*/assets/digits/* -text" in again.needs[-1]
     changed = {name for name, sha in everything(root).items() if before.get(name) != sha}
-    assert changed == {"app/src/main/assets/digits/labels.txt"}
+    assert changed == {"app/src/main/assets/digits/labels.txt", "app/dropkit.json"}
     crlf(root)
     newer = drop(update(place), root)
     assert "src/main/assets/digits/model.tflite" in newer.written
@@ -135,7 +136,7 @@ def test_a_checkout_with_other_line_ends_is_no_change_by_hand(tmp_path: Path) ->
 
 def test_a_model_with_other_line_ends_was_changed(tmp_path: Path) -> None:
     root = LAYOUTS["alias"].write(tmp_path / "project")
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     drop(place, root)
     model = root / "app/src/main/assets/digits/model.tflite"
     model.write_bytes(model.read_bytes().replace(b"\r\n", b"\n"))
@@ -149,7 +150,7 @@ def test_force_writes_over_what_is_in_the_way_and_keeps_a_copy(tmp_path: Path) -
     root = LAYOUTS["existing assets"].write(tmp_path / "project")
     mine = root / "app/src/main/assets/digits/labels.txt"
     mine.write_text("mine\n")
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     with pytest.raises(OutputError, match=r"labels\.txt") as refused:
         drop(place, root)
     assert "--force, which keeps a copy" in refused.value.hint
@@ -183,7 +184,7 @@ BOTH = 'dependencies {\n    implementation(project(":one"))\n    api(projects.tw
 
 def test_a_bundle_is_not_twice_in_one_app(tmp_path: Path) -> None:
     root = two(tmp_path / "project", BOTH)
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     drop(place, root / "one")
     before = everything(root)
     for module in ("two", "app"):
@@ -200,9 +201,9 @@ def test_a_bundle_is_not_twice_in_one_app(tmp_path: Path) -> None:
 @pytest.mark.parametrize("other", ["tflite:2.14.0", "litert:1.4.0"])
 def test_two_runtimes_in_two_modules_of_one_app_are_refused(tmp_path: Path, other: str) -> None:
     root = two(tmp_path / "project", BOTH)
-    drop(tested(tmp_path), root / "one")
+    drop(whole(tmp_path), root / "one")
     with pytest.raises(CheckError, match=f"faces is built for {other}, and digits in .*one for litert:2.3.0") as error:
-        drop(tested(tmp_path, "faces", other), root / "two")
+        drop(whole(tmp_path, "faces", other), root / "two")
     assert error.value.hint == (
         f"build both for one [android] runtime, or take digits out there: kit drop digits --remove --into {root}/one"
     )
@@ -215,7 +216,7 @@ def test_two_apps_of_one_project_may_each_have_it(tmp_path: Path) -> None:
     root = two(tmp_path / "project", 'dependencies { implementation(project(":one")) }\n')
     (root / "other").mkdir()
     (root / "other/build.gradle.kts").write_text(other)
-    drop(tested(tmp_path), root / "one")
+    drop(whole(tmp_path), root / "one")
     assert drop(tmp_path / "digits", root / "two").written
     with pytest.raises(OutputError, match="both modules are in the app :other"):
         drop(tmp_path / "digits", root / "other")
@@ -223,7 +224,7 @@ def test_two_apps_of_one_project_may_each_have_it(tmp_path: Path) -> None:
 
 def test_a_feature_and_the_app_that_it_extends_are_one_app(tmp_path: Path) -> None:
     root = LAYOUTS["dynamic feature"].write(tmp_path / "project")
-    drop(tested(tmp_path), root / "camera")
+    drop(whole(tmp_path), root / "camera")
     with pytest.raises(OutputError, match=r"digits is in .*camera, too"):
         drop(tmp_path / "digits", root / "app")
 
@@ -272,7 +273,7 @@ def test_plugins_are_followed_where_they_can_be_read(tmp_path: Path, text: str, 
         },
     )
     assert find_module(root).kind.removeprefix("com.android.") == kind
-    drop(tested(tmp_path), root)
+    drop(whole(tmp_path), root)
     gradle = (root / "app/dropkit.gradle").read_text()
     assert ("consumerProguardFile" in gradle) == (kind in {"library", "unknown"})
     assert ('hasPlugin("com.android.library")' in gradle) == (kind == "unknown")
@@ -282,15 +283,18 @@ def test_modules_that_are_no_place_for_a_bundle_are_refused(tmp_path: Path) -> N
     for number, plugin in enumerate(("com.android.test", "com.android.kotlin.multiplatform.library")):
         root = project(tmp_path / str(number), **{"app__build.gradle.kts": kts(f'id("{plugin}")')})
         with pytest.raises(RecipeError, match=f"a module of the plugin {plugin}") as error:
-            drop(tested(tmp_path / f"b{number}"), root / "app")
+            drop(whole(tmp_path / f"b{number}"), root / "app")
         assert error.value.hint == "name a module of com.android.application or com.android.library that it uses"
     root = project(tmp_path / "right", **{"app__build.gradle.kts": kts('id("com.android.library")')})
     assert drop(tmp_path / "b0/digits", root / "app").written
 
 
-def needs(folder: Path, runtime: str = "litert:2.3.0", how: How | None = None, **files: str) -> tuple[Path, Dropped]:
+def needs(
+    folder: Path, files: Mapping[str, str], runtime: str = "litert:2.3.0", how: How | None = None
+) -> tuple[Path, Dropped]:
+    """Drop a bundle into a project with these files."""
     root = project(folder / "project", **files)
-    return root, drop(tested(folder, runtime=runtime), root, how=how)
+    return root, drop(whole(folder, runtime=runtime), root, how=how)
 
 
 APP = kts("alias(libs.plugins.androidApplication)", ANDROID + APPLY)
@@ -300,7 +304,7 @@ def test_a_min_sdk_is_followed_into_the_catalog_and_raised_there(tmp_path: Path)
     text = APP.replace("minSdk = 24", "minSdk = libs.versions.minSdk.get().toInt()")
     old = CATALOG.replace('minSdk = "24"', 'minSdk = "21"')
     files = {"app__build.gradle.kts": text, "gradle__libs.versions.toml": old}
-    root, done = needs(tmp_path, how=How(write=True), **files)
+    root, done = needs(tmp_path, files, how=How(write=True))
     assert done.edited == (f"{root}/gradle/libs.versions.toml",)
     assert (root / "gradle/libs.versions.toml").read_text() == CATALOG
 
@@ -324,7 +328,7 @@ def test_a_min_sdk_is_read_as_groovy_writes_it(tmp_path: Path, text: str, file: 
     files["app__build.gradle"] = (
         "plugins {\n    id 'com.android.application' version '9.4.0'\n}\n" + files["app__build.gradle"]
     )
-    root, done = needs(tmp_path, **files)
+    root, done = needs(tmp_path, files)
     assert [need.partition(": ")[0] for need in done.needs] == ([f"{root}/{file}"] if file else [])
     edited = drop(tmp_path / "digits", root, how=How(write=True))
     assert edited.needs == ()
@@ -333,7 +337,7 @@ def test_a_min_sdk_is_read_as_groovy_writes_it(tmp_path: Path, text: str, file: 
 
 @pytest.mark.parametrize(("runtime", "least"), [("litert:1.4.0", 26), ("tflite:2.14.0", 21), ("litert:2.3.0", 24)])
 def test_the_least_sdk_is_that_of_the_runtime(tmp_path: Path, runtime: str, least: int) -> None:
-    _, done = needs(tmp_path, runtime, **{"app__build.gradle.kts": APP})
+    _, done = needs(tmp_path, {"app__build.gradle.kts": APP}, runtime)
     assert [need.endswith(f"({runtime} has minSdk {least})") for need in done.needs] == [True] * (least > 24)
 
 
@@ -341,7 +345,7 @@ def test_the_app_of_a_library_needs_the_sdk_too(tmp_path: Path) -> None:
     layout = LAYOUTS["library"]
     old = {"app/build.gradle.kts": layout.files["app/build.gradle.kts"].replace("minSdk = 24", "minSdk = 21")}
     root = Layout({**layout.files, **old}).write(tmp_path / "project")
-    done = drop(tested(tmp_path), root / "core/ml")
+    done = drop(whole(tmp_path), root / "core/ml")
     assert f"{root}/app/build.gradle.kts: in line 9, for minSdk = 21 write: minSdk = 24" in "\n".join(done.needs)
 
 
@@ -349,7 +353,7 @@ def test_the_app_of_a_library_needs_the_sdk_too(tmp_path: Path) -> None:
     ("runtime", "is_said"), [("tflite:2.14.0", True), ("litert:1.2.0", True), ("litert:1.4.0", False)]
 )
 def test_a_library_that_is_not_aligned_to_large_pages_is_named(tmp_path: Path, runtime: str, is_said: bool) -> None:
-    _, done = needs(tmp_path, runtime, **{"app__build.gradle.kts": APP})
+    _, done = needs(tmp_path, {"app__build.gradle.kts": APP}, runtime)
     assert any("not aligned to pages of 16 KB" in note and "litert:2.3.0" in note for note in done.notes) == is_said
 
 
@@ -357,7 +361,7 @@ def test_a_library_that_is_not_aligned_to_large_pages_is_named(tmp_path: Path, r
 def test_the_namespace_of_litert_is_said_for_agp_9_alone(tmp_path: Path, agp: str, is_said: bool) -> None:
     kotlin = APP.replace("androidApplication)", 'androidApplication)\n    kotlin("android")')
     files = {"gradle.properties": "", "gradle__libs.versions.toml": CATALOG.replace("9.4.0", agp)}
-    _, done = needs(tmp_path, **{"app__build.gradle.kts": kotlin, **files})
+    _, done = needs(tmp_path, {"app__build.gradle.kts": kotlin, **files})
     assert any("LiteRT#8474" in need for need in done.needs) == is_said
     (tmp_path / "project/gradle.properties").write_text("a=b\nandroid.uniquePackageNames = true\nc=d\n")
     drop(tmp_path / "digits", tmp_path / "project", how=How(write=True))
@@ -367,7 +371,7 @@ def test_the_namespace_of_litert_is_said_for_agp_9_alone(tmp_path: Path, agp: st
 
 def test_what_the_instrumented_test_lacks_is_written_into_the_build_file(tmp_path: Path) -> None:
     bare = kts("alias(libs.plugins.androidApplication)", 'android { namespace = "x" }\n' + APPLY)
-    root, done = needs(tmp_path, **{"app__build.gradle.kts": bare})
+    root, done = needs(tmp_path, {"app__build.gradle.kts": bare})
     file = f"{root}/app/build.gradle.kts: add at its end: "
     assert done.needs == (
         file + 'dependencies { androidTestImplementation("androidx.test.ext:junit:1.3.0"); '
@@ -379,14 +383,14 @@ def test_what_the_instrumented_test_lacks_is_written_into_the_build_file(tmp_pat
     assert lines[-2:] == [need.removeprefix(file) for need in done.needs]
     of_catalog = bare + "android { testInstrumentationRunner = x }\ndependencies {\n"
     of_catalog += "    androidTestImplementation(libs.junit.ext)\n    androidTestImplementation(libs.test.runner)\n}\n"
-    _, done = needs(tmp_path / "catalog", **{"app__build.gradle.kts": of_catalog})
+    _, done = needs(tmp_path / "catalog", {"app__build.gradle.kts": of_catalog})
     assert done.needs == ()
 
 
 def test_a_module_of_agp_8_that_applies_plugins_in_the_old_way_gets_kotlin_in_the_old_way(tmp_path: Path) -> None:
     old = "buildscript {\n    dependencies {\n        classpath 'com.android.tools.build:gradle:8.7.3'\n    }\n}\n"
     app = "apply plugin: 'com.android.application'\n" + ANDROID.replace("=", "") + "apply from: 'dropkit.gradle'\n"
-    root, done = needs(tmp_path, how=How(write=True), **{"app__build.gradle": app, "build.gradle": old})
+    root, done = needs(tmp_path, {"app__build.gradle": app, "build.gradle": old}, how=How(write=True))
     assert done.needs == ()
     assert (root / "app/build.gradle").read_text().splitlines()[:2] == [
         "apply plugin: 'com.android.application'",
@@ -399,7 +403,7 @@ def test_a_module_of_agp_8_that_applies_plugins_in_the_old_way_gets_kotlin_in_th
 
 def test_the_plugin_of_kotlin_is_named_as_the_catalog_has_it(tmp_path: Path) -> None:
     catalog = CATALOG.replace("9.4.0", "8.7.3") + 'kotlin-android = "org.jetbrains.kotlin.android:2.1.0"\n'
-    _, done = needs(tmp_path, **{"app__build.gradle.kts": APP, "gradle__libs.versions.toml": catalog})
+    _, done = needs(tmp_path, {"app__build.gradle.kts": APP, "gradle__libs.versions.toml": catalog})
     assert [need.partition(": ")[2] for need in done.needs] == [
         "add in plugins { }: alias(libs.plugins.kotlin.android)"
     ]
@@ -415,7 +419,7 @@ def test_java_alone_where_no_version_is_said_is_told_what_older_versions_need(tm
         + "apply from: 'dropkit.gradle'\n",
         "app/src/main/java/Main.java": "class Main {}\n",
     }
-    done = drop(tested(tmp_path), Layout(files).write(root))
+    done = drop(whole(tmp_path), Layout(files).write(root))
     plugin, sources = done.needs
     assert "add in plugins { }: id 'org.jetbrains.kotlin.android' version '2.2.21' (AGP 9 compiles" in plugin
     assert (
@@ -425,14 +429,14 @@ def test_java_alone_where_no_version_is_said_is_told_what_older_versions_need(tm
 
 def test_other_folders_of_assets_get_ours_beside_them(tmp_path: Path) -> None:
     moved = APP + 'android { sourceSets { getByName("main") { assets.setSrcDirs(listOf("assets")) } } }\n'
-    root, done = needs(tmp_path, **{"app__build.gradle.kts": moved})
+    root, done = needs(tmp_path, {"app__build.gradle.kts": moved})
     line = 'android { sourceSets { getByName("main").assets.srcDir("src/main/assets") } }'
     assert done.needs == (f"{root}/app/build.gradle.kts: add at its end: {line}",)
 
 
 def test_no_compression_is_asked_for_our_models_alone(tmp_path: Path) -> None:
-    root, _ = needs(tmp_path, **{"app__build.gradle.kts": APP})
-    drop(tested(tmp_path, "faces"), root)
+    root, _ = needs(tmp_path, {"app__build.gradle.kts": APP})
+    drop(whole(tmp_path, "faces"), root)
     gradle = (root / "app/dropkit.gradle").read_text()
     assert gradle.count("noCompress") == 1
     assert 'noCompress "digits/model.tflite", "faces/model.tflite"\n' in gradle
@@ -442,7 +446,7 @@ def test_no_compression_is_asked_for_our_models_alone(tmp_path: Path) -> None:
 def test_what_an_older_app_needs_of_a_module_is_noted_each_time(tmp_path: Path, module: str) -> None:
     layout = LAYOUTS[module]
     root = layout.write(tmp_path / "project")
-    place = tested(tmp_path)
+    place = whole(tmp_path)
     for _ in range(2):
         (note,) = drop(place, root / layout.module).notes
         assert 'the app\'s build file: android.aaptOptions { noCompress "digits/model.tflite" }' in note
@@ -454,7 +458,7 @@ def test_a_linked_assets_folder_is_refused_and_left(tmp_path: Path) -> None:
     (root / "app/src/main/assets").symlink_to(tmp_path / "shared")
     before = everything(tmp_path)
     with pytest.raises(OutputError, match="assets: a symbolic link, and a drop follows none"):
-        drop(tested(tmp_path / "built"), root, how=How(force=True, write=True))
+        drop(whole(tmp_path / "built"), root, how=How(force=True, write=True))
     shutil.rmtree(tmp_path / "built")
     assert everything(tmp_path) == before
 
@@ -465,7 +469,7 @@ def test_a_build_file_that_is_a_link_or_lies_elsewhere_is_not_written(tmp_path: 
     shutil.move(root / "app/build.gradle.kts", real)
     (root / "app/build.gradle.kts").symlink_to(real)
     text = real.read_text()
-    done = drop(tested(tmp_path), root, how=How(write=True))
+    done = drop(whole(tmp_path), root, how=How(write=True))
     assert [need.partition(": ")[2] for need in done.needs] == ['add at its end: apply(from = "dropkit.gradle")']
     assert (real.read_text(), done.edited, done.backup) == (text, (), None)
 
@@ -473,7 +477,7 @@ def test_a_build_file_that_is_a_link_or_lies_elsewhere_is_not_written(tmp_path: 
 @pytest.mark.parametrize("folders", ['["src", "../../x"]', '["src/main/kotlin/other"]', '"src"', "[1]"])
 def test_folders_that_no_drop_made_are_refused(tmp_path: Path, folders: str) -> None:
     root = LAYOUTS["alias"].write(tmp_path / "project")
-    drop(tested(tmp_path), root)
+    drop(whole(tmp_path), root)
     state = root / "app/dropkit.json"
     start, _, rest = state.read_text().partition('"folders": [')
     state.write_text(f'{start}"folders": {folders}{rest.partition("]")[2]}')

@@ -67,11 +67,11 @@ def refuse_in_neighbours(own: Mapping[str, DroppedBundle], name: str, others: Se
     """
     bundle = own[name]
     for other in others:
-        out = f"kit drop {{}} --remove --into {other.folder}"
         if name in other.bundles:
             raise OutputError(
                 f"{name} is in {other.folder}, too, and both modules are in {other.app}: its classes would come twice",
-                f"leave it there, and depend on that module; or take it out there: {out.format(name)}",
+                f"leave it there, and depend on that module; or take it out there: kit drop {name} --remove --into "
+                f"{other.folder}",
             )
         for key, theirs in other.bundles.items():
             if shared := sorted(set(bundle.files) & set(theirs.files)):
@@ -83,7 +83,8 @@ def refuse_in_neighbours(own: Mapping[str, DroppedBundle], name: str, others: Se
                 raise CheckError(
                     f"{name} is built for {bundle.runtime}, and {key} in {other.folder} for {theirs.runtime}: both are "
                     f"in {other.app}, and an app links one",
-                    f"build both for one [android] runtime, or take {key} out there: {out.format(key)}",
+                    f"build both for one [android] runtime, or take {key} out there: kit drop {key} --remove --into "
+                    f"{other.folder}",
                 )
 
 
