@@ -211,6 +211,14 @@ def test_two_runtimes_in_two_modules_of_one_app_are_refused(tmp_path: Path, othe
     assert drop(tmp_path / "faces", root / "two").written
 
 
+def test_modules_are_found_where_settings_compute_their_names(tmp_path: Path) -> None:
+    loop = 'listOf(":app", ":one", ":two").forEach { include(it) }\n'
+    root = two(tmp_path / "project", BOTH, **{"settings.gradle.kts": loop})
+    drop(whole(tmp_path), root / "one")
+    with pytest.raises(OutputError, match="both modules are in the app :app"):
+        drop(tmp_path / "digits", root / "two")
+
+
 def test_two_apps_of_one_project_may_each_have_it(tmp_path: Path) -> None:
     other = kts("alias(libs.plugins.androidApplication)") + 'dependencies { implementation(project(":two")) }\n'
     root = two(tmp_path / "project", 'dependencies { implementation(project(":one")) }\n')
@@ -260,6 +268,11 @@ def test_what_a_script_only_mentions_makes_no_android_module(tmp_path: Path, tex
         ('plugins {\n    id("com.android.library") // apply false\n}\n', "library"),
         ('plugins { id("vendor.binary") }\nandroid { namespace = "x" }\n', "unknown"),
         ('plugins { id("vendor.android.library") }\n', "unknown"),
+        ("plugins {\n    alias(theirs.plugins.android.app)\n}\n", "unknown"),
+        ('if (x) apply(plugin = "com.android.library") else apply(plugin = "com.android.application")\n', "unknown"),
+        ('plugins { id("team.first") }\n', "application"),
+        ('plugins { id("team.second") }\n', "library"),
+        ('plugins { id("team.listed") }\n', "dynamic-feature"),
     ],
 )
 def test_plugins_are_followed_where_they_can_be_read(tmp_path: Path, text: str, kind: str) -> None:
@@ -270,6 +283,20 @@ def test_plugins_are_followed_where_they_can_be_read(tmp_path: Path, text: str, 
             "buildSrc__src__main__groovy__team-library.gradle": "plugins {\n    id 'com.android.library'\n}\n",
             "buildSrc__src__main__kotlin__Plugins.kt": 'object Plugins { const val LIBRARY = "com.android.library" }\n',
             "gradle__library.gradle": "apply plugin: 'com.android.library'\n",
+            "buildSrc__build.gradle": "gradlePlugin {\n    plugins {\n"
+            "        first { id = 'team.first'; implementationClass = 'First' }\n"
+            "        second { id = 'team.second'; implementationClass = 'team.Second' }\n    }\n}\n",
+            "buildSrc__src__main__kotlin__Both.kt": "class First : Plugin<Project> {\n"
+            '    override fun apply(target: Project) { target.pluginManager.apply("com.android.application") }\n}\n'
+            "class Second : Plugin<Project> {\n"
+            "    override fun apply(target: Project) { target.plugins.apply(LibraryPlugin::class.java) }\n}\n",
+            "buildSrc__src__main__resources__META-INF__gradle-plugins__team.listed.properties": (
+                "implementation-class=Listed\n"
+            ),
+            "buildSrc__src__main__kotlin__Listed.kt": "class Listed : Plugin<Project> {\n"
+            '    override fun apply(target: Project) = listOf("com.android.dynamic-feature", "kotlin-parcelize")\n'
+            "        .forEach(target.pluginManager::apply)\n"
+            '    fun Project.x() = plugins.withId("com.android.library") {}\n}\n',
         },
     )
     assert find_module(root).kind.removeprefix("com.android.") == kind

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kit.android.install.gradle_script import Script, blocks, read_script
+from kit.android.install.gradle_script import Script, blocks, read_script, without
 from kit.android.install.version_catalog import Catalog
 
 _BUILD = re.compile(r"""\bincludeBuild\b\s*\(?\s*["']([^"'$\n]+)["']""")
@@ -38,7 +38,7 @@ class Logic:
 
     def of_class(self, name: str) -> list[Script]:
         """Return the file of a class."""
-        found = [script for script in self.scripts if re.search(rf"\bclass\s+{name}\b", script.code)]
+        found = [_only(script, name) for script in self.scripts if re.search(rf"\bclass\s+{name}\b", script.code)]
         return [called for script in found for called in (script, *self._called(script))]
 
     def constant(self, name: str) -> str:
@@ -51,7 +51,7 @@ class Logic:
         calls = {*re.findall(r"\b([a-z]\w{5,})\s*[({]", script.code)}
         for other in (other for other in self.scripts if not _PLUGIN.search(other.code)):
             declared = {*re.findall(r"\bfun\s+(?:<[^>]*>\s*)?(?:[\w.<>*, ]+\.)?(\w+)\s*\(", other.code)}
-            if other is not script and declared & calls:
+            if other.path != script.path and declared & calls:
                 yield other
 
 
@@ -64,8 +64,13 @@ def read_logic(root: Path, settings: str, catalogs: Mapping[str, Catalog]) -> Lo
     classes = {name: script for script in scripts for name in re.findall(r"\bclass\s+(\w+)", script.code)}
     for name, implementation in _registered(scripts, catalogs):
         if found := classes.get(re.split(r"[.$]", implementation)[-1]):
-            plugins[name] = found
+            plugins[name] = _only(found, re.split(r"[.$]", implementation)[-1])
     return Logic(tuple(scripts), plugins)
+
+
+def _only(script: Script, name: str) -> Script:
+    """Return a file with blanks for its other classes: several plugins may be in one."""
+    return replace(script, code=without(script.code, rf"class\s+(?!{name}\b)\w+[^{{}}()]*"))
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from kit.android.install.build_logic import Logic, read_logic
@@ -29,6 +30,8 @@ _LIKELY = re.compile(r"android[.\-_]?(app|lib|feature|dynamic)", re.I)  # of a p
 _LITERAL = re.compile(r"""(?<![a-z]Id\()(?<!Plugin\()["'](com\.android\.(?:application|library|dynamic-feature))["']""")
 _INCLUDE = re.compile(r"""\binclude\b\s*\(?((?:\s*["'][^"'$\n]+["']\s*,?)+)""")
 _MOVED = re.compile(r"""\bproject\s*\(\s*["'](:?[\w:.\-]+)["']\s*\)\s*\.\s*projectDir\s*=[^\n]*?["']([^"'$\n]+)["']""")
+_COMPUTED = re.compile(r"""\binclude\b\s*\(?\s*[^"'\s(]""")  # include(it)
+_NO_MODULES = {"src", "build", "buildSrc", "gradle"}
 _EACH = r"subprojects|allprojects"
 _MOST_SCRIPTS = 60  # that one module applies
 
@@ -43,6 +46,11 @@ class Project:
     catalogs: Mapping[str, Catalog]
     logic: Logic
     places: Mapping[str, Path] = field(default_factory=dict)  # folders of the modules by name, ":feature:ml"
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Return the names of the modules by their real folders."""
+        return {os.path.realpath(place): name for name, place in reversed(self.places.items())}
 
 
 @dataclass(frozen=True)
@@ -80,11 +88,22 @@ def _project(root: Path, settings: Script | None) -> Project:
 
 
 def _places(root: Path, settings: str) -> Iterator[tuple[str, Path]]:
+    """Yield the modules that settings include; where they compute names, each folder with a build file, too."""
     moved = {":" + name.lstrip(":"): path for name, path in _MOVED.findall(settings)}
     for names in _INCLUDE.findall(settings):
         for name in re.findall(r"""["']([^"']+)["']""", names):
             full = ":" + name.lstrip(":").replace("/", ":")
             yield full, root / moved.get(full, full[1:].replace(":", "/"))
+    if _COMPUTED.search(settings):
+        yield from _with_build_file(root, root, 4)
+
+
+def _with_build_file(root: Path, folder: Path, depth: int) -> Iterator[tuple[str, Path]]:
+    for path in sorted(folder.iterdir()) if depth else []:
+        if path.is_dir() and not path.is_symlink() and not path.name.startswith(".") and path.name not in _NO_MODULES:
+            if any((path / name).is_file() for name in BUILD_FILES):
+                yield ":" + path.relative_to(root).as_posix().replace("/", ":"), path
+            yield from _with_build_file(root, path, depth - 1)
 
 
 def _first(folder: Path, names: Sequence[str]) -> Script | None:
@@ -107,11 +126,15 @@ def read_module(project: Project, folder: Path) -> Module | None:
     named = plugins
     if not plugins & {*_KINDS, *OTHER}:
         named |= {name for script in scripts[1:] for name in _LITERAL.findall(script.code)}
-    kind = next((kind for kind in _KINDS if kind in named), "")
+    kinds = [kind for kind in _KINDS if kind in named]
+    kind = UNKNOWN if len(kinds) > 1 else next(iter(kinds), "")  # an `if` decides between them
     if not kind and not plugins & {*OTHER} and _looks_android(folder, build, unread):
         kind = UNKNOWN
-    name = next((name for name, place in project.places.items() if _same(place, folder)), "")
-    return Module(folder, name, kind, plugins, scripts, unread) if kind else None
+    return (
+        Module(folder, project.names.get(os.path.realpath(folder), ""), kind, plugins, scripts, unread)
+        if kind
+        else None
+    )
 
 
 def other_kind(project: Project, folder: Path) -> str:
@@ -171,7 +194,10 @@ def _own(project: Project, build: Script, code: str) -> tuple[set[str], list[Scr
 
 
 def plugin_of(project: Project, alias: str) -> str:
-    """Return the id of an alias. One that is in no catalog is taken by its name: libs.plugins.android.library."""
+    """Return the id of an alias. One that is in no catalog is taken by its name: libs.plugins.android.library.
+
+    The alias itself where its name does not say it, either: a plugin of unknown content.
+    """
     name, dot, rest = alias.partition(".plugins.")
     if dot:
         catalogs = [project.catalogs[name]] if name in project.catalogs else []
@@ -181,7 +207,7 @@ def plugin_of(project: Project, alias: str) -> str:
         if rest in catalog.plugins:
             return catalog.plugins[rest][0]
     speaking = _SPEAKING.search(rest)
-    return f"com.android.{re.sub(r'dynamic.?feature', 'dynamic-feature', speaking[1].lower())}" if speaking else ""
+    return f"com.android.{re.sub(r'dynamic.?feature', 'dynamic-feature', speaking[1].lower())}" if speaking else alias
 
 
 def _applied(project: Project, build: Script, path: str) -> Script | None:

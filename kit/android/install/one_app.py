@@ -42,7 +42,7 @@ def neighbours(project: Project, module: Module) -> list[Neighbour]:
     every = modules(project)
     found = []
     for place in others:
-        other = next((other for other in every if _same(other.folder, place)), None)
+        other = next((other for other in every if other.folder == place), None)
         app = _shared_app(every, module, other) if other else None
         if app is not None and (state := read_state(place)):
             found.append(Neighbour(place, app, state.bundles))

@@ -42,7 +42,8 @@ class Number:
 def min_sdks(project: Project, module: Module) -> list[Number]:
     """Return each minSdk of a module that can be read: its own, those of flavors, those of plugins that it applies."""
     found: dict[tuple[Path, int], Number] = {}
-    for script in module.scripts:
+    settings = [project.settings] if project.settings and "com.android.settings" in project.settings.code else []
+    for script in [*module.scripts, *settings]:
         for match in _MIN_SDK.finditer(script.code):
             if number := _number(project, script, match):
                 found[number.file, number.place[0]] = number

@@ -77,7 +77,7 @@ def script_alias(alias: str) -> str:
 
 def _read(path: Path) -> Catalog | None:
     try:
-        document = tomllib.loads(read_bounded(path, MOST_SCRIPT).decode("utf-8", "replace"))
+        document = tomllib.loads(read_bounded(path, MOST_SCRIPT).decode("utf-8-sig", "replace"))
     except (OSError, ValueError, RecursionError):
         return None
     versions = {key: _version(value, {}) for key, value in _table(document, "versions")}
