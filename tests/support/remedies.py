@@ -102,7 +102,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name a module of com.android.application or com.android.library that it uses",
     ),
     "android/test_drop.py::test_what_is_no_android_module_is_refused": (
-        "name one of its modules: <map>",
+        "name one of its modules: <names>",
         "name the folder of an Android module",
     ),
     "android/test_mediapipe.py::test_a_mediapipe_that_is_slow_is_tried_again_or_left_out": (

@@ -174,6 +174,8 @@ def _apply(place: _Place, before: State, after: State, files: Mapping[str, bytes
     if place.how.write:
         plan.edits, plan.needs = edited(plan.needs, root)
     backup = backup_of(module) if plan.forced or plan.edits else None
+    if backup:
+        place_of(module, os.path.relpath(backup, module))
     if not place.how.dry_run:
         kept = copies([*(places[path] for path in plan.forced), *plan.edits], backup, root) if backup else []
         with writable(module):

@@ -15,8 +15,8 @@ from pathlib import Path
 from kit.android.install.gradle_script import Script, blocks, read_script, without
 from kit.android.install.version_catalog import Catalog
 
-_BUILD = re.compile(r"""\bincludeBuild\b\s*\(?\s*["']([^"'$\n]+)["']""")
-_PACKAGE = re.compile(r"^\s*package\s+([\w.]+)", re.M)
+_BUILD = re.compile(r"""\bincludeBuild\b\s*+\(?\s*+["']([^"'$\n]+)["']""")
+_PACKAGE = re.compile(r"^[ \t]*package\s+([\w.]+)", re.M)
 _ID = re.compile(r"""(?<![\w.])id\s*(?:=|\.set\s*\(|\s)\s*(?:["']([\w.\-]+)["']|([A-Za-z_]\w*)\.plugins((?:\.\w+)+))""")
 _CLASS = re.compile(r"""\bimplementationClass\s*(?:=|\.set\s*\(|\s)\s*["']([\w.$]+)["']""")
 _PLUGIN = re.compile(r"[:\s]Plugin\s*<")  # a class that is one

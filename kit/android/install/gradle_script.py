@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kit.bounded import read_bounded
 
-MOST_SCRIPT = 1 << 20  # bytes
+MOST_SCRIPT = 1 << 18  # bytes
 _KOTLIN = (".kt", ".kts")
 _TOKEN = re.compile(
     r'"""(?:.*?)(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'|//[^\n]*|/\*', re.S
@@ -24,12 +24,12 @@ _CONSTANT = r"(?P<constant>[A-Z]\w*(?:\.\w+)*\.[A-Za-z]\w*)"
 _CLASS = r"(?:[a-z][\w.]*\.)?(?P<cls>[A-Z]\w*)"
 _WHAT = rf"(?:{_TEXT}|{_FOUND}|{_CATALOG}|{_CONSTANT}|{_CLASS})"
 _TAIL = r"(?P<tail>(?:[^\n;]|\n\s*(?=\.|version\b|apply\b))*)"  # of the same statement
-_IN_BLOCK = re.compile(rf"\b(?P<call>id|alias|kotlin)\s*\(?\s*{_WHAT}{_TAIL}")
+_IN_BLOCK = re.compile(rf"\b(?P<call>id|alias|kotlin)\s*+\(?\s*+{_WHAT}{_TAIL}")
 _BY_NAME = re.compile(r"^[ \t]*(?:`(?P<quoted>[\w.\-]+)`|(?P<dotted>[a-z]\w*(?:\.\w+)+))[ \t]*;?[ \t\r]*$", re.M)
 _APPLY = re.compile(
-    rf"\b(?:apply\s*\(?\s*plugin\s*[:=]|apply\s*[(<]|(?:plugins|pluginManager)\s*\.\s*apply\s|plugin\s*\()\s*{_WHAT}"
+    rf"\b(?:apply\s*+\(?\s*+plugin\s*[:=]|apply\s*[(<]|(?:plugins|pluginManager)\s*\.\s*apply\s|plugin\s*\()\s*{_WHAT}"
 )
-_SCRIPT = re.compile(r"""\bapply\s*\(?\s*from\s*[:=]\s*(?P<where>[^\n]*?)["'](?P<path>[^"'\n]+)["']""")
+_SCRIPT = re.compile(r"""\bapply\s*+\(?\s*+from\s*[:=]\s*(?P<where>[^\n]*?)["'](?P<path>[^"'\n]+)["']""")
 _CLASSES = {
     "AppPlugin": "com.android.application",
     "LibraryPlugin": "com.android.library",
@@ -100,13 +100,21 @@ def _blank(text: str) -> str:
 def blocks(code: str, name: str) -> Iterator[tuple[int, int]]:
     """Yield where the body of each block `name { ... }` begins and ends; `name` is a pattern."""
     bare = _TOKEN.sub(lambda found: found[0][0] + _blank(found[0][1:]), code)
-    for found in re.finditer(rf"(?<![\w.`])(?:{name})\s*(?:\([^(){{}}\n]*\)\s*)?\{{", bare):
-        depth = 1
-        for brace in re.finditer(r"[{}]", bare[found.end() :]):
-            depth += 1 if brace[0] == "{" else -1
-            if depth == 0:
-                yield found.end(), found.end() + brace.start()
-                break
+    ends = _ends(bare)
+    for found in re.finditer(rf"(?<![\w.`])(?:{name})\s*+(?:\([^(){{}}\n]*\)\s*+)?\{{", bare):
+        if found.end() in ends:
+            yield found.end(), ends[found.end()]
+
+
+def _ends(bare: str) -> dict[int, int]:
+    """Return where each block ends, by where its body begins."""
+    ends, opened = {}, []
+    for brace in re.finditer(r"[{}]", bare):
+        if brace[0] == "{":
+            opened.append(brace.end())
+        elif opened:
+            ends[opened.pop()] = brace.start()
+    return ends
 
 
 def within(code: str, name: str) -> str:
@@ -138,7 +146,7 @@ def applied(code: str) -> Applied:
 
 
 def _is_put_off(tail: str) -> bool:
-    return re.search(r"\bapply\s*\(?\s*false", tail) is not None
+    return re.search(r"\bapply\s*+\(?\s*+false", tail) is not None
 
 
 def _id(text: str, call: str) -> str:

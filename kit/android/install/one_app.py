@@ -18,7 +18,7 @@ from kit.android.install.state import STATE, DroppedBundle, read_state
 from kit.errors import CheckError, OutputError
 
 _DEPENDENCY = re.compile(
-    r"""(?:\b(?P<config>\w+)["']?\s*[(,]?\s*)?(?:platform\s*\(\s*)?"""
+    r"""(?:\b(?P<config>\w+)["']?\s*+[(,]?\s*+)?(?:platform\s*\(\s*)?"""
     r"""(?:project\s*\(\s*(?:path\s*[:=]\s*)?["'](?P<path>:?[\w:.\-]+)["']|projects(?P<accessor>(?:\.\w+)+))"""
 )
 _TESTS = re.compile(r"test|androidTest|lint|ksp|kapt|annotationProcessor|baselineProfile")

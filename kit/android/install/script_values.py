@@ -25,7 +25,7 @@ _ANDROID = re.compile(r"com\.android\.(application|library|dynamic-feature)")
 _PLUGIN = "com.android.tools.build:gradle"
 _CLASSPATH = re.compile(rf"""["']{re.escape(_PLUGIN)}:(?P<version>[\w.$\{{\}}\-]+)["']""")
 _VERSIONED = re.compile(
-    r"""\bid\s*\(?\s*["']com\.android\.(?:application|library|dynamic-feature)["']\s*\)?\s*\.?version\s*\(?\s*["']([\w.\-]+)["']"""
+    r"""\bid\s*+\(?\s*+["']com\.android\.(?:application|library|dynamic-feature)["']\s*+\)?\s*+\.?version\s*+\(?\s*+["']([\w.\-]+)["']"""
 )
 
 
@@ -62,7 +62,7 @@ def _number(project: Project, script: Script, match: re.Match[str]) -> Number | 
         return _of_catalogs(catalogs, _READERS.sub("", reference["alias"]))
     if reference := _FIND.search(value):
         return _of_catalogs(list(project.catalogs.values()), script_alias(reference["alias"]))
-    named = _NAME.search(value)
+    named = _NAME.search(value[:200])
     return _defined(project, script, named["quoted"] or named["word"]) if named else None
 
 
@@ -70,7 +70,7 @@ def _of_catalogs(catalogs: list[Catalog], alias: str) -> Number | None:
     for catalog in catalogs:
         script = read_script(catalog.path) if catalog.versions.get(alias, "").isdecimal() else None
         key = re.escape(alias).replace(r"\.", r"[.\-_]")
-        line = re.search(rf"""^\s*["']?{key}["']?\s*=\s*["'](\d+)["']""", script.text, re.M) if script else None
+        line = re.search(rf"""^[ \t]*["']?{key}["']?\s*=\s*["'](\d+)["']""", script.text, re.M) if script else None
         if script and line:
             return Number(script.path, script.text, line.span(1), int(line[1]))
     return None
@@ -97,7 +97,7 @@ def _shared(project: Project) -> Iterator[Script]:
 
 def _applied_by_root(project: Project) -> list[Path]:
     code = project.build.code if project.build else ""
-    names = re.findall(r"""\bapply\s*\(?\s*from\s*[:=]\s*[^\n]*?["'](?:\$\{?rootDir\}?/)?([^"'$\n]+)["']""", code)
+    names = re.findall(r"""\bapply\s*+\(?\s*+from\s*[:=]\s*[^\n]*?["'](?:\$\{?rootDir\}?/)?([^"'$\n]+)["']""", code)
     return [project.root / name for name in names]
 
 
@@ -136,5 +136,5 @@ def _version(text: str) -> tuple[int, ...]:
 def property_of(project: Project, name: str) -> str:
     """Return a value of gradle.properties, "" where there is none."""
     script = read_script(project.root / "gradle.properties")
-    found = re.findall(rf"^\s*{re.escape(name)}\s*[=:]\s*(\S*)", script.text, re.M) if script else []
+    found = re.findall(rf"^[ \t]*{re.escape(name)}\s*[=:]\s*(\S*)", script.text, re.M) if script else []
     return str(found[-1]) if found else ""
