@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from gradle_projects import ANDROID, APPLY, BASE, CATALOG, FLAG, LAYOUTS, Layout, everything, kts
 from projects import bundle, seal
+from worlds import run_kit
 
 from kit.android.install.app_module import Dropped, How, drop, remove
 from kit.android.install.find_module import find_module
@@ -515,6 +516,32 @@ def test_folders_that_no_drop_made_are_refused(tmp_path: Path, folders: str) -> 
     with pytest.raises(RecipeError, match="no drop wrote this"):
         remove("digits", root)
     assert everything(root) == before
+
+
+def test_the_command_says_what_it_would_do_and_then_what_it_did(tmp_path: Path) -> None:
+    root = LAYOUTS["flavors"].write(tmp_path / "project")
+    place = whole(tmp_path)
+    before = everything(root)
+    dry = run_kit("drop", str(place), "--into", str(root), "--write", "--dry-run")
+    assert dry.stdout.splitlines()[0] == f"digits would be in {root}/app; nothing was changed"
+    assert "would write: src/main/assets/digits/model.tflite\n" in dry.stdout
+    assert f"would edit: {root}/app/build.gradle.kts\n" in dry.stdout
+    assert everything(root) == before
+    done = run_kit("drop", str(place), "--into", str(root), "--write")
+    assert f"edited: {root}/app/build.gradle.kts\n" in done.stdout
+    assert f"what was there before is in {root}/app/dropkit.backup/1\n" in done.stdout
+    assert "next: " not in done.stdout
+
+
+def test_copies_go_through_no_link(tmp_path: Path) -> None:
+    root = LAYOUTS["alias"].write(tmp_path / "project")
+    (tmp_path / "elsewhere").mkdir()
+    (root / "app/dropkit.backup").symlink_to(tmp_path / "elsewhere")
+    before = everything(tmp_path)
+    with pytest.raises(OutputError, match=r"dropkit\.backup: a symbolic link"):
+        drop(whole(tmp_path / "built"), root, how=How(write=True))
+    shutil.rmtree(tmp_path / "built")
+    assert everything(tmp_path) == before
 
 
 def test_comments_become_blanks_and_strings_stay() -> None:

@@ -50,7 +50,7 @@ class Logic:
         """Yield the files with a top-level function that a script calls, as `configureAndroid(this)`."""
         calls = {*re.findall(r"\b([a-z]\w{5,})\s*[({]", script.code)}
         for other in (other for other in self.scripts if not _PLUGIN.search(other.code)):
-            declared = {*re.findall(r"\bfun\s+(?:<[^>]*>\s*)?(?:[\w.<>*, ]+\.)?(\w+)\s*\(", other.code)}
+            declared = {*re.findall(r"\bfun\s+(?:<[^>]{0,200}>\s*)?(?:[\w.<>*, ]{1,200}\.)?(\w+)\s*\(", other.code)}
             if other.path != script.path and declared & calls:
                 yield other
 

@@ -29,7 +29,9 @@ _LIKELY = re.compile(r"android[.\-_]?(app|lib|feature|dynamic)", re.I)  # of a p
 # In a list, or a `when`: but not where it is only asked for.
 _LITERAL = re.compile(r"""(?<![a-z]Id\()(?<!Plugin\()["'](com\.android\.(?:application|library|dynamic-feature))["']""")
 _INCLUDE = re.compile(r"""\binclude\b\s*\(?((?:\s*["'][^"'$\n]+["']\s*,?)+)""")
-_MOVED = re.compile(r"""\bproject\s*\(\s*["'](:?[\w:.\-]+)["']\s*\)\s*\.\s*projectDir\s*=[^\n]*?["']([^"'$\n]+)["']""")
+_MOVED = re.compile(
+    r"""\bproject\s*\(\s*["'](:?[\w:.\-]+)["']\s*\)\s*\.\s*projectDir\s*=[^\n]{0,200}?["']([^"'$\n]+)["']"""
+)
 _COMPUTED = re.compile(r"""\binclude\b\s*+\(?\s*+[^"'\s(]""")  # include(it)
 _NO_MODULES = {"src", "build", "buildSrc", "gradle"}
 _EACH = r"subprojects|allprojects"

@@ -29,7 +29,7 @@ _BY_NAME = re.compile(r"^[ \t]*(?:`(?P<quoted>[\w.\-]+)`|(?P<dotted>[a-z]\w*(?:\
 _APPLY = re.compile(
     rf"\b(?:apply\s*+\(?\s*+plugin\s*[:=]|apply\s*[(<]|(?:plugins|pluginManager)\s*\.\s*apply\s|plugin\s*\()\s*{_WHAT}"
 )
-_SCRIPT = re.compile(r"""\bapply\s*+\(?\s*+from\s*[:=]\s*(?P<where>[^\n]*?)["'](?P<path>[^"'\n]+)["']""")
+_SCRIPT = re.compile(r"""\bapply\s*+\(?\s*+from\s*[:=]\s*(?P<where>[^\n]{0,200}?)["'](?P<path>[^"'\n]{1,300})["']""")
 _CLASSES = {
     "AppPlugin": "com.android.application",
     "LibraryPlugin": "com.android.library",

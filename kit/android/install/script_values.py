@@ -97,7 +97,9 @@ def _shared(project: Project) -> Iterator[Script]:
 
 def _applied_by_root(project: Project) -> list[Path]:
     code = project.build.code if project.build else ""
-    names = re.findall(r"""\bapply\s*+\(?\s*+from\s*[:=]\s*[^\n]*?["'](?:\$\{?rootDir\}?/)?([^"'$\n]+)["']""", code)
+    names = re.findall(
+        r"""\bapply\s*+\(?\s*+from\s*[:=]\s*[^\n]{0,200}?["'](?:\$\{?rootDir\}?/)?([^"'$\n]+)["']""", code
+    )
     return [project.root / name for name in names]
 
 
