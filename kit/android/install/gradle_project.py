@@ -52,7 +52,7 @@ class Project:
     @cached_property
     def names(self) -> dict[str, str]:
         """Return the names of the modules by their real folders."""
-        return {os.path.realpath(place): name for name, place in reversed(self.places.items())}
+        return {os.path.realpath(place): name for name, place in [*self.places.items()][::-1]}
 
 
 @dataclass(frozen=True)
