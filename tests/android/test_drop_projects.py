@@ -310,6 +310,13 @@ def test_plugins_are_followed_where_they_can_be_read(tmp_path: Path, text: str, 
     assert ('hasPlugin("com.android.library")' in gradle) == (kind == "unknown")
 
 
+def test_what_the_root_applies_to_its_subprojects_makes_modules_of_them_and_none_of_the_root(tmp_path: Path) -> None:
+    each = 'subprojects {\n    apply(plugin = "com.android.library")\n}\n'
+    root = project(tmp_path / "project", **{"build.gradle.kts": each, "app__build.gradle.kts": ANDROID})
+    found = find_module(root)
+    assert (found.folder, found.kind) == (root / "app", "com.android.library")
+
+
 def test_modules_that_are_no_place_for_a_bundle_are_refused(tmp_path: Path) -> None:
     for number, plugin in enumerate(("com.android.test", "com.android.kotlin.multiplatform.library")):
         root = project(tmp_path / str(number), **{"app__build.gradle.kts": kts(f'id("{plugin}")')})
@@ -494,9 +501,10 @@ def test_a_linked_assets_folder_is_refused_and_left(tmp_path: Path) -> None:
     assert everything(tmp_path) == before
 
 
-def test_a_build_file_that_is_a_link_or_lies_elsewhere_is_not_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", ["real.kts", "project/real.kts"])
+def test_a_build_file_that_is_a_link_is_not_written(tmp_path: Path, place: str) -> None:
     root = LAYOUTS["alias"].write(tmp_path / "project")
-    real = tmp_path / "real.kts"
+    real = tmp_path / place
     shutil.move(root / "app/build.gradle.kts", real)
     (root / "app/build.gradle.kts").symlink_to(real)
     text = real.read_text()
