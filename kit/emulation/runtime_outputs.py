@@ -1,16 +1,21 @@
 """Write the outputs of a bundle's model on the runtime of this Python, through the bundle's own harness.
 
-Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256. A script that runs in the runtime's venv: never imported. IN
+Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256 [seeded]. A script of the runtime's venv: never imported. IN
 and OUT are a job's folders, see kit.shared.job: the main signature gets every evaluation sample, every other one its
 golden inputs. RESULT has output/<name> [N, ...] of the main signature and signature/<key>/output/<name> of each
 other; raw, with the variables as built before each. again/ has what the first call gives when it is asked once more.
+With seeded, <prefix>seeded/<name> [VECTORS, *shape of one call] has what inputs of kit.shared.seeded give, and
+<prefix>range/<input>, float64 [2], from where to where they are drawn: none where the runtime refuses them, and of a
+model with variables those of the main signature alone.
 Where it cannot, it prints {"error", "hint"} and ends with 3. SHA256 is of the model file that has to be there.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +58,10 @@ def main() -> int:
                     continue
                 assign(model.variables, runner, vectors.variables(model.variables))
                 arrays |= outputs(runner, signature, samples(inputs, out) if main else vectors.inputs(signature))
+                if sys.argv[6:] and (main or not model.variables):
+                    assign(model.variables, runner, vectors.variables(model.variables))
+                    with contextlib.suppress(EmulateError):
+                        arrays |= seeded_outputs(runner, signature, vectors.inputs(signature))
     except EmulateError as error:
         return refuse(str(error), error.hint)
     np.savez(result, **arrays)  # type: ignore[arg-type]
@@ -93,6 +102,33 @@ def outputs(runner: Runner, signature: Signature, inputs: Samples) -> Arrays:
         join = np.concatenate if tensor.batched else np.stack
         arrays[f"{signature.prefix}output/{name}"] = join([call[name] for call in calls])
     return arrays
+
+
+def seeded_outputs(runner: Runner, signature: Signature, golden: Arrays) -> Arrays:
+    """Return <prefix>seeded/<output> [VECTORS, *shape of one call] in its dtype, <prefix>range/<input> float64 [2].
+
+    golden: by name [N * rows, *sample] of each input in its dtype.
+    """
+    import numpy as np
+    from harness.interpreter import ask
+
+    from kit.shared.seeded import VECTORS, range_of, seed_of, seeded
+
+    ranges = {
+        name: range_of(golden[name], whole=tensor.scale is not None or tensor.kind == "image")
+        for name, tensor in signature.inputs.items()
+    }
+    calls = []
+    for vector in range(VECTORS):
+        fed = {}
+        for position, (name, tensor) in enumerate(signature.inputs.items()):
+            values = seeded(tensor.dtype, math.prod(tensor.shape), *ranges[name], seed_of(vector, position))
+            fed[name] = values.reshape(tensor.shape)
+        calls.append(ask(runner, signature, fed))
+    arrays = {f"{signature.prefix}range/{name}": np.array(limits) for name, limits in ranges.items()}
+    return arrays | {
+        f"{signature.prefix}seeded/{name}": np.stack([call[name] for call in calls]) for name in signature.outputs
+    }
 
 
 def refuse(error: str, hint: str) -> int:
