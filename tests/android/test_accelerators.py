@@ -31,6 +31,7 @@ pytestmark = pytest.mark.usefixtures("android_tools")
 PROGRAM = """
 package com.example.digits
 
+import android.graphics.Bitmap
 import com.example.digits.dropkit.Accelerator
 import com.example.digits.dropkit.Candidate
 import com.example.digits.dropkit.GpuPrecision
@@ -45,7 +46,7 @@ fun main(args: Array<String>) {
     when (args[0]) {
         "create" -> Digits.create(context, precision = GpuPrecision.valueOf(args[1])).use { model ->
             model.attempts.forEach { println("$it") }
-            check(model.run(ByteArray(64)).digit.size == 10)
+            check(model.classify(Bitmap.createBitmap(8, 8, Bitmap.Config.ARGB_8888)).digit.size == 10)
         }
         // What a driver does that crashes: the process ends while the accelerator is tried.
         "crash" -> Digits.create(context, listOf(Accelerator.CPU)).use { model ->
