@@ -7,119 +7,30 @@ model on the CPU in silence: so everything but the hardware is real.
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
-import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from android_world import quiet
+from phone import App, compile_app, install
 
-from kit.android.proof.jvm import runtime_properties
-from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
-from kit.android.proof.kotlin_sources import find_bindings
-from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.bundle.golden_bin import golden_bytes, read_golden
-from kit.bundle.layout import MAIN_ASSETS
 from kit.shared.seeded import seeded
 
 pytestmark = pytest.mark.usefixtures("android_tools")
-
-PROGRAM = """
-package com.example.digits
-
-import android.graphics.Bitmap
-import com.example.digits.dropkit.Accelerator
-import com.example.digits.dropkit.Candidate
-import com.example.digits.dropkit.GpuPrecision
-import com.example.digits.dropkit.Verification
-import com.example.digits.dropkit.seeded
-import com.example.digits.dropkit.sha256
-import dropkit.desktop.DesktopContext
-import java.io.File
-
-fun main(args: Array<String>) {
-    val context = DesktopContext("dropkit.assets")
-    when (args[0]) {
-        "create" -> Digits.create(context, precision = GpuPrecision.valueOf(args[1])).use { model ->
-            model.attempts.forEach { println("$it") }
-            check(model.classify(Bitmap.createBitmap(8, 8, Bitmap.Config.ARGB_8888)).digit.size == 10)
-        }
-        // What a driver does that crashes: the process ends while the accelerator is tried.
-        "crash" -> Digits.create(context, listOf(Accelerator.CPU)).use { model ->
-            val file = context.assets.open(Digits.MODEL).use { sha256(it.readBytes()) }
-            val npu = Candidate(Accelerator.NPU, GpuPrecision.DEFAULT, file)
-            Verification(context, model.spec, "litert:2.3.0").verified(npu) {
-                Runtime.getRuntime().halt(9)
-                error("alive")
-            }
-        }
-        "seeded" -> File(args[1]).writeBytes(
-            args.drop(2).map { it.split(",") }.fold(ByteArray(0)) { all, (dtype, count, low, high, seed) ->
-                all + seeded(dtype, count.toInt(), low.toDouble(), high.toDouble(), seed.toLong())
-            }
-        )
-    }
-}
-"""
-
-
-@dataclass(frozen=True)
-class App:
-    """The digits' class on a JVM, and the phone that it finds itself on."""
-
-    classes: Path
-    assets: Path
-    cache: Path
-    libraries: Path  # of the app
-    chip: str = "Qualcomm"
-    system: str = "one"
-
-    def java(self, *words: str) -> subprocess.CompletedProcess[str]:
-        tool = kotlin(quiet)
-        jars = [self.classes, desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
-        named = {
-            "assets": self.assets, "cache": self.cache, "libraries": self.libraries, "chip": self.chip,
-            "fingerprint": self.system,
-        }  # fmt: skip
-        argv = [
-            *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1", *runtime_properties(quiet)),
-            *(f"-Ddropkit.{name}={value}" for name, value in named.items()),
-            *("-cp", os.pathsep.join(map(str, jars)), "com.example.digits.ProgramKt", *words),
-        ]
-        return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=120)
-
-    def attempts(self, precision: str = "DEFAULT") -> dict[str, str]:
-        """Return what became of each accelerator, the last one runs."""
-        done = self.java("create", precision)
-        assert done.returncode == 0, done.stderr
-        return dict(line.split(": ", 1) for line in done.stdout.splitlines() if line[:3] in {"NPU", "GPU", "CPU"})
-
-    @property
-    def verdict(self) -> Path:
-        return self.cache / "dropkit" / "digits" / "npu-default"
 
 
 @pytest.fixture(scope="module")
 def classes(tmp_path_factory: pytest.TempPathFactory, digits_bundle: Path) -> Path:
     """Give the digits' class and the program, compiled once."""
-    folder = tmp_path_factory.mktemp("accelerators")
-    (folder / "Program.kt").write_text(PROGRAM, "utf-8")
-    sources = [*find_bindings(digits_bundle).sources, folder / "Program.kt"]
-    compile_kotlin(sources, desktop_classpath(quiet), folder / "classes", quiet)
-    return folder / "classes"
+    return compile_app(digits_bundle, tmp_path_factory.mktemp("accelerators"))
 
 
 @pytest.fixture
 def app(tmp_path: Path, classes: Path, digits_bundle: Path) -> App:
-    """Give the app on a phone whose chip has an NPU that LiteRT knows, with a library for it."""
-    shutil.copytree(digits_bundle / MAIN_ASSETS, tmp_path / "assets")
-    (tmp_path / "lib").mkdir()
-    (tmp_path / "lib/libLiteRtDispatch_Qualcomm.so").write_bytes(b"")
-    return App(classes, tmp_path / "assets", tmp_path / "cache", tmp_path / "lib")
+    """Give the digits' app on a phone with an NPU."""
+    return install(digits_bundle, classes, tmp_path)
 
 
 def change_expected(app: App, names: Sequence[str], by: int) -> None:
@@ -133,13 +44,13 @@ def change_expected(app: App, names: Sequence[str], by: int) -> None:
 
 def test_a_sound_accelerator_is_tried_once_and_its_verdict_is_kept(app: App) -> None:
     assert app.attempts() == {"NPU": "runs"}
-    key, verdict = app.verdict.read_text().split("\n")
+    key, verdict = app.verdict("npu-default").read_text().split("\n")
     assert verdict == "passed"
-    app.verdict.write_text(f"{key}\nplanted")
+    app.verdict("npu-default").write_text(f"{key}\nplanted")
     kept = app.attempts()
     assert kept["NPU"] == "planted (found at an earlier start)" and kept["CPU"] == "runs"
     assert replace(app, system="another").attempts() == {"NPU": "runs"}  # an update of the OS: tried again
-    assert app.verdict.read_text().split("\n")[0] != key
+    assert app.verdict("npu-default").read_text().split("\n")[0] != key
 
 
 def test_an_accelerator_whose_outputs_are_wrong_is_passed_over_and_named(app: App) -> None:
@@ -155,14 +66,11 @@ def test_an_accelerator_that_ended_the_app_is_passed_over_at_the_next_start(app:
     assert later["NPU"].startswith("the app ended while it was tried") and later["CPU"] == "runs"
 
 
-def test_without_a_driver_a_gpu_is_named_as_absent(app: App) -> None:
+def test_what_is_not_there_is_named_as_absent_or_not_supported_and_not_tried(app: App) -> None:
     found = replace(app, chip="unknown").attempts()
+    assert found["NPU"].startswith("not supported: LiteRT knows no NPU")
     assert found["GPU"] == "there is none on this device, or no library for it in the app"
-    assert not app.verdict.parent.exists()  # and nothing was tried
-
-
-def test_an_npu_that_litert_does_not_know_is_named_as_not_supported(app: App) -> None:
-    assert replace(app, chip="unknown").attempts()["NPU"].startswith("not supported: LiteRT knows no NPU")
+    assert found["CPU"] == "runs" and not app.verdict("npu-default").parent.exists()
 
 
 def test_a_folder_without_a_library_for_the_npu_is_named_as_not_supported(app: App) -> None:

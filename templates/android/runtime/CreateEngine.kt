@@ -95,7 +95,7 @@ private class EngineMaker(
         return CompiledModel.GpuOptions(
             precision = precision,
             serializationDir = own.path,
-            modelCacheKey = key,
+            modelCacheKey = "$key-$precision".lowercase(),
             serializeProgramCache = true,
         )
     }
