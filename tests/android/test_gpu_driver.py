@@ -1,4 +1,4 @@
-"""LiteRT's real GPU accelerator over a software Vulkan driver: what is right is used, a float16 overflow is passed over.
+"""LiteRT's real GPU accelerator over a software Vulkan driver: used where it is right, passed over where it overflows.
 
 Slow, and skipped where no driver is named: CONTRIBUTING.md says how to unpack one without root.
 """

@@ -75,9 +75,12 @@ class App:
         tool = kotlin(quiet)
         jars = [self.classes, desktop_jar(quiet), find_jar("jna"), tool.stdlib, tool.coroutines]
         named = {
-            "assets": os.pathsep.join(map(str, [self.assets, self.bundle / DEBUG_ASSETS])), "cache": self.cache, "libraries": self.libraries, "chip": self.chip,
+            "assets": os.pathsep.join(map(str, [self.assets, self.bundle / DEBUG_ASSETS])),
+            "cache": self.cache,
+            "libraries": self.libraries,
+            "chip": self.chip,
             "fingerprint": self.system,
-        }  # fmt: skip
+        }
         argv = [
             *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1", *runtime_properties(quiet)),
             *(f"-Ddropkit.{name}={value}" for name, value in named.items()),

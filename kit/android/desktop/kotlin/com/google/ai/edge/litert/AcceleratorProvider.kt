@@ -8,19 +8,15 @@ interface NpuCompatibilityChecker {
     fun isDeviceSupported(): Boolean
 
     companion object {
-        val Qualcomm: NpuCompatibilityChecker = made("Qualcomm", "QTI")
-        val Mediatek: NpuCompatibilityChecker = made("Mediatek", "MTK")
-        val Default: NpuCompatibilityChecker =
-            object : NpuCompatibilityChecker {
-                override fun isDeviceSupported() = Qualcomm.isDeviceSupported() || Mediatek.isDeviceSupported()
-            }
-
-        private fun made(vararg makers: String) =
-            object : NpuCompatibilityChecker {
-                override fun isDeviceSupported() =
-                    Build.VERSION.SDK_INT >= 31 && makers.any { it.equals(Build.SOC_MANUFACTURER.trim(), ignoreCase = true) }
-            }
+        val Qualcomm: NpuCompatibilityChecker = ByMaker("Qualcomm", "QTI")
+        val Mediatek: NpuCompatibilityChecker = ByMaker("Mediatek", "MTK")
+        val Default: NpuCompatibilityChecker = ByMaker("Qualcomm", "QTI", "Mediatek", "MTK")
     }
+}
+
+private class ByMaker(private vararg val makers: String) : NpuCompatibilityChecker {
+    override fun isDeviceSupported() =
+        Build.VERSION.SDK_INT >= 31 && makers.any { it.equals(Build.SOC_MANUFACTURER.trim(), ignoreCase = true) }
 }
 
 /** Where an NPU's libraries are. */
