@@ -84,7 +84,7 @@ class App:
         argv = [
             *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1", *runtime_properties(quiet)),
             *(f"-Ddropkit.{name}={value}" for name, value in named.items()),
-            *("-cp", os.pathsep.join(map(str, jars)), "com.example.PACKAGE.ProgramKt", *words),
+            *("-cp", os.pathsep.join(map(str, jars)), f"com.example.{self.id}.ProgramKt", *words),
         ]
         environment = {**os.environ, **self.environment}
         return subprocess.run(argv, capture_output=True, text=True, check=False, timeout=300, env=environment)
