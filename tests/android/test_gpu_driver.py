@@ -24,10 +24,10 @@ DRIVER = "DROPKIT_VULKAN"  # the folder that its packages are unpacked in
 OVERFLOW = """
 import sys, keras
 keras.utils.set_random_seed(3)
-large = keras.initializers.RandomUniform(20_000, 30_000)
-small = keras.initializers.RandomUniform(-1e-5, 1e-5)
-values = keras.Input((16,), name="values")
-inner = keras.layers.Dense(16, "relu", kernel_initializer=large)(values)
+large = keras.initializers.RandomUniform(-60_000, 60_000)
+small = keras.initializers.RandomUniform(-1e-6, 1e-6)
+values = keras.Input((64,), name="values")
+inner = keras.layers.Dense(64, "relu", kernel_initializer=large)(values)
 keras.Model(values, keras.layers.Dense(4, kernel_initializer=small, name="score")(inner)).save(sys.argv[1])
 """
 RECIPE = """
