@@ -11,6 +11,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatch
 from pathlib import Path
@@ -60,8 +61,8 @@ def measured(only: str, rounds: int) -> list[str]:
     """Return the rows of all groups that the pattern names, but for the frames."""
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     # As Python itself would do on first use, where PYTHONDONTWRITEBYTECODE does not forbid it.
-    compileall.compile_dir(ROOT / "kit", quiet=1)
-    compileall.compile_path(quiet=1)
+    for code in (ROOT / "kit", sysconfig.get_path("purelib"), sysconfig.get_path("stdlib")):
+        compileall.compile_dir(code, quiet=2)
     lines = []
     with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
         out = Path(temporary) / "out"
