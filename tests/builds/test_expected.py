@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hostile_signature import signed, tensor
+from worlds import bare_result, write_recipe
 
-from kit.build.expected import MOST, expected_sections
+from kit.build.expected import MOST, expected_sections, is_verified
+from kit.recipe.load import load_recipe
+from kit.shared.job import SignatureSpec
 from kit.shared.seeded import VECTORS, range_of, seed_of, seeded
 
 DRAWN = [215, 250, 167, 246, 77, 117]
@@ -76,6 +81,24 @@ def test_how_far_an_output_may_be_off(
     output: dict[str, object], values: np.ndarray, drift: float, limits: tuple[float, float]
 ) -> None:
     assert sections_of(output, values, drift)["serve/limits/y"].tolist() == [list(limits)]
+
+
+@pytest.mark.parametrize(
+    ("android", "verified"),
+    [
+        ("", True),
+        ("[android]\nverify = false\n", False),
+        ("[android]\nruntime = 'litert:1.4.0'\n", False),  # its Interpreter uses the CPU alone
+    ],
+)
+def test_a_class_that_may_use_accelerators_verifies_them_unless_the_recipe_says_no(
+    tmp_path: Path, android: str, verified: bool
+) -> None:
+    path = write_recipe(tmp_path)
+    path.write_text(path.read_text("utf-8") + android, "utf-8")
+    signature = signed({"signature": "serve", "inputs": [tensor("x")], "outputs": [tensor("y")]})
+    result = bare_result(SignatureSpec("serve", (), ()), samples=1)
+    assert is_verified(load_recipe(path), result, signature) == verified
 
 
 def test_a_signature_that_was_not_run_is_left_out() -> None:
