@@ -89,6 +89,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]  # the worker's, then what the measures say
     weights: WeightTypes
+    expected: Mapping[str, np.ndarray] = field(default_factory=dict)  # the sections of expected.bin, empty without it
 
 
 def write_runnable(folder: Path, parts: Parts) -> Bundle:
@@ -110,7 +111,8 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
 
 def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     """Write everything but the manifest into an empty folder."""
-    from kit.shared.npz import save_npz  # numpy: a command that builds nothing should not load it
+    from kit.bundle.golden_bin import golden_bytes  # numpy: a command that builds nothing should not load it
+    from kit.shared.npz import save_npz
 
     bundle, plan, recipe = write_runnable(folder, parts), parts.plan, parts.recipe
     beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
@@ -119,7 +121,16 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
     texts = {name: labels.texts for name, labels in plan.labels.items()}
-    app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts, recipe.android.header or "")
+    app = AppModel(
+        parts.signature,
+        recipe.android.runtime,
+        recipe.android.package,
+        texts,
+        recipe.android.header or "",
+        verify=bool(judged.expected),
+    )
+    if judged.expected:
+        bundle.expected_bin.write_bytes(golden_bytes(judged.expected))
     write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()

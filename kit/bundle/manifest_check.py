@@ -22,7 +22,7 @@ _MOST_FILES = 10_000
 _TYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "bool")
 # Where a bundle has the files that an app gets. %s is its id.
 _PLACES = (
-    r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin)",
+    r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|(anchors(_[0-9]+)?|expected)\.bin)",
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",

@@ -1,11 +1,15 @@
 """Write the outputs of a bundle's model on the runtime of this Python, through the bundle's own harness.
 
-Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256 PROCESSES. A script that runs in the runtime's venv: never
+Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256 PROCESSES [seeded]. A script of the runtime's venv: never
 imported. IN and OUT are a job's folders, see kit.shared.job: the main signature gets every evaluation sample, in at
 most as many processes, every other one its golden inputs. RESULT has output/<name> [N, ...] of the main signature and
 signature/<key>/output/<name> of each other; raw, with the variables as built before each. again/ has what the first
-call gives when it is asked once more. It prints {"done", "total", "processes"} from time to time. Where it cannot go
-on, it prints {"error", "hint"} and ends with 3. SHA256 is of the model file that has to be there.
+call gives when it is asked once more.
+With seeded, <prefix>seeded/<name> [VECTORS, *shape of one call] has what inputs of kit.shared.seeded give, and
+<prefix>range/<input>, float64 [2], from where to where they are drawn: none where the runtime refuses them, and of a
+model with variables those of the main signature alone.
+It prints {"done", "total", "processes"} from time to time. Where it cannot go on, it prints {"error", "hint"} and ends
+with 3. SHA256 is of the model file that has to be there.
 """
 
 from __future__ import annotations
@@ -14,6 +18,7 @@ import contextlib
 import hashlib
 import importlib
 import json
+import math
 import sys
 import tempfile
 import time
@@ -69,6 +74,10 @@ def main() -> int:
                     arrays |= split_outputs(model, runner, samples(inputs, out), cost, Path(folder))
                 else:
                     arrays |= outputs(runner, signature, samples(inputs, out) if main else vectors.inputs(signature))
+                if sys.argv[7:] and (main or not model.variables):
+                    assign(model.variables, runner, vectors.variables(model.variables))
+                    with contextlib.suppress(EmulateError):
+                        arrays |= seeded_outputs(runner, signature, vectors.inputs(signature))
             save_npz(result, arrays)
     except EmulateError as error:
         return refuse(str(error), error.hint)
@@ -162,6 +171,33 @@ def tell(done: int, total: int, processes: int) -> None:
     """Say how far it is."""
     sys.stdout.write(json.dumps({"done": done, "total": total, "processes": processes}) + "\n")
     sys.stdout.flush()
+
+
+def seeded_outputs(runner: Runner, signature: Signature, golden: Arrays) -> Arrays:
+    """Return <prefix>seeded/<output> [VECTORS, *shape of one call] in its dtype, <prefix>range/<input> float64 [2].
+
+    golden: by name [N * rows, *sample] of each input in its dtype.
+    """
+    import numpy as np
+    from harness.interpreter import ask
+
+    from kit.shared.seeded import VECTORS, range_of, seed_of, seeded
+
+    ranges = {
+        name: range_of(golden[name], whole=tensor.scale is not None or tensor.kind == "image")
+        for name, tensor in signature.inputs.items()
+    }
+    calls = []
+    for vector in range(VECTORS):
+        fed = {}
+        for position, (name, tensor) in enumerate(signature.inputs.items()):
+            values = seeded(tensor.dtype, math.prod(tensor.shape), *ranges[name], seed_of(vector, position))
+            fed[name] = values.reshape(tensor.shape)
+        calls.append(ask(runner, signature, fed))
+    arrays = {f"{signature.prefix}range/{name}": np.array(limits) for name, limits in ranges.items()}
+    return arrays | {
+        f"{signature.prefix}seeded/{name}": np.stack([call[name] for call in calls]) for name in signature.outputs
+    }
 
 
 def refuse(error: str, hint: str) -> int:

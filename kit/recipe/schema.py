@@ -255,6 +255,10 @@ class Android(Table):
         max_length=4000,
         description="the comment at the top of the generated class and its test, such as a copyright; lines stay lines",
     )
+    verify: bool = Field(
+        default=True,
+        description="the app tries a GPU or an NPU on drawn inputs before it uses it; one that is wrong is passed over",
+    )
 
 
 class Recipe(Table):

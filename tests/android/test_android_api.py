@@ -61,6 +61,8 @@ def render(
     id: str,  # noqa: A002
     api: Api = "compiled-model",
     taken: Mapping[str, object] = IMAGE,
+    *,
+    verify: bool = True,
 ) -> Bindings:
     """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +70,8 @@ def render(
     save_npz(folder / "golden.npz", tolerances)
     signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
-    render_bindings(folder, AppModel(signature, "litert:2.3.0", None, labels), api, folder / "golden.npz")
+    model = AppModel(signature, "litert:2.3.0", None, labels, verify=verify)
+    render_bindings(folder, model, api, folder / "golden.npz")
     return find_bindings(folder)
 
 
@@ -100,6 +103,17 @@ def test_a_classifier_of_images_is_a_short_class(tmp_path: Path) -> None:
         bindings = render(tmp_path / api, [classes("flower")], "flowers", api)
         text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
         assert len(text.splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_accelerators_are_verified_where_a_class_may_use_some_and_the_bundle_says_so(tmp_path: Path, api: Api) -> None:
+    found = {}
+    for verify in (True, False):
+        bindings = render(tmp_path / str(verify), [classes("flower")], "flowers", api, verify=verify)
+        files = {path.name: path.read_text("utf-8") for path in bindings.sources}
+        found[verify] = {"Seeded.kt", "Verdict.kt", "Verification.kt"} & files.keys()
+        assert ("Verification(context, BUNDLE, " in files["Flowers.kt"]) == bool(found[verify])
+    assert not found[False] and len(found[True]) == (3 if api == "compiled-model" else 0)
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -220,7 +234,8 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     shown |= {"com.example.spotter.Spotter"}
     of_java = sorted(shown | {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream"})
     more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
-    of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer"})
+    more |= {"com.example.flowers.dropkit.GpuPrecision", "java.nio.ByteBuffer"}
+    of_kotlin = sorted(shown | more)
     given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
     given += ", planes: List<Plane>, width: Int, height: Int, spotter: Spotter, pcm: ShortArray, record: Record"
     record = "class Record { fun read(buffer: ShortArray, from: Int, size: Int): Int = buffer[from] + size }\n"

@@ -14,7 +14,7 @@ import pytest
 from worlds import DIGITS, ROOT, SUPPORT, bare_result, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
-from kit.emulation.run import RUN_SAMPLES, runtime_outputs
+from kit.emulation.run import RUN_SAMPLES, Asked, runtime_outputs
 from kit.emulation.scripts import Scripts
 from kit.engine import JobFolder
 from kit.errors import CheckError
@@ -154,11 +154,11 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
     for name in ("golden.npz", "evaluated.npz"):
         (tmp_path / name).write_bytes(golden.read_bytes())
     sha256, job = read_manifest(digits_bundle).model.sha256, JobFolder(tmp_path, tmp_path, tmp_path / "log")
-    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256, lambda _: None)
+    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256), lambda _: None)
     with np.load(golden) as arrays:
         assert np.array_equal(predictions["output/digit"], arrays["output/digit"])
     with pytest.raises(CheckError, match="not the one that was converted"):
-        runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256[::-1], lambda _: None)
+        runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256[::-1]), lambda _: None)
 
 
 def test_samples_that_take_long_are_run_by_two_processes_with_the_same_numbers(
@@ -193,7 +193,7 @@ def test_samples_that_take_long_are_run_by_two_processes_with_the_same_numbers(
         Scripts(advance=lambda done, _: progress.append(done)),
         JobFolder(tmp_path, tmp_path, tmp_path / "log"),
     )
-    whole = runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256, lambda _: None, scripts)
+    whole = runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256), lambda _: None, scripts)
     assert {name: array.tobytes() for name, array in whole.items()} == found["1"]
     assert progress == []
 

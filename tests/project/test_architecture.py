@@ -78,6 +78,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
     "metrics.table": "",  # the recipe's words: read on every command with a recipe

@@ -374,7 +374,12 @@ WHOLE = {
         "threshold": "0.5",
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
-    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'", "header": "'Copyright'"},
+    "android": {
+        "package": "'com.example.digits'",
+        "runtime": "'litert:2.3.0'",
+        "header": "'Copyright'",
+        "verify": "true",
+    },
     "checks": {
         "data": "'test.npz'",
         "min_agreement": "0.9",
@@ -452,6 +457,7 @@ RIGHT = {
     ("model", "allow_flex", "truth"),
     ("model", "batch", "whole number"),
     ("android", "runtime", "nothing"),
+    ("android", "verify", "truth"),
     ("android", "header", "text"),
     ("android", "header", "NUL"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),

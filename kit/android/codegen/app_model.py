@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kit.bundle.labels import bundle_labels
-from kit.bundle.layout import Bundle
+from kit.bundle.layout import EXPECTED_BIN, Bundle, assets_of
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.signature import BundleSignature
 
@@ -20,6 +20,7 @@ class AppModel:
     package: str | None = None  # None: com.example.<id>
     labels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     header: str = ""  # of each file, lines of a comment
+    verify: bool = False  # the bundle has what an accelerator is verified with
 
     @property
     def id(self) -> str:
@@ -35,4 +36,11 @@ class AppModel:
     def of_bundle(bundle: Bundle, manifest: Manifest) -> AppModel:
         """Return the model of a bundle that is there. Raises CheckError where a labels file is not as it was built."""
         labels = bundle_labels(bundle, manifest.signature)
-        return AppModel(manifest.signature, manifest.runtime, manifest.recipe.package, labels, manifest.recipe.header)
+        return AppModel(
+            manifest.signature,
+            manifest.runtime,
+            manifest.recipe.package,
+            labels,
+            manifest.recipe.header,
+            verify=f"{assets_of(bundle.id)}/{EXPECTED_BIN}" in manifest.files,
+        )

@@ -244,6 +244,8 @@ class BindingsModel:
     flex: tuple[str, ...]
     resets: bool  # an operator keeps state, which is reset before each call
     header: tuple[str, ...] = ()  # lines of a comment at the top of each file
+    linked: str = ""  # the runtime that the app links: "litert:2.3.0"
+    verify: bool = False  # an accelerator is tried before it is used
 
     @property
     def main(self) -> Call:

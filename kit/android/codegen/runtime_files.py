@@ -36,6 +36,7 @@ FRAME_FILES = (  # what reads images and camera frames; they stand alone
     "YuvFrame.kt",
     "YuvRows.kt",
 )
+VERIFICATION_FILES = ("Seeded.kt", "Verdict.kt", "Verification.kt")
 AUDIO_FILES = ("AudioFeed.kt", "AudioInput.kt", "AudioStream.kt", "RateConverter.kt")
 DECODER_FILES = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
 DECODERS_NEED = ("Activations.kt", "Place.kt")
@@ -52,7 +53,8 @@ def runtime_files(bindings: BindingsModel) -> dict[str, bytes]:
 def _names(bindings: BindingsModel) -> Iterator[str]:
     yield from ("BundleModel.kt", "Golden.kt", "SelfTest.kt", "SignatureCall.kt", "Tensors.kt")
     if bindings.api == COMPILED_MODEL:
-        yield "CompiledModelEngine.kt"
+        yield from ("CompiledModelEngine.kt", "CreateEngine.kt")
+        yield from VERIFICATION_FILES if bindings.verify else ()
     else:
         yield "InterpreterEngine.kt"
         yield "PlayServices.kt" if bindings.api == PLAY_SERVICES else "LinkedInterpreter.kt"
@@ -86,6 +88,10 @@ def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
 def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     """Yield what the class uses of the fixed files."""
     yield from ("Accelerator", "BundleModel", "BundleSpec", "Engine", "Spec", "Tensor", "createEngine", "owning")
+    if bindings.api == COMPILED_MODEL:
+        yield "GpuPrecision"
+    if bindings.verify:
+        yield "Verification"
     outputs = [output for call in bindings.calls for output in call.outputs]
     if any(output.form in {"scores", "quantized"} for output in outputs) or bindings.quantizers or bindings.variables:
         yield "requireSize"

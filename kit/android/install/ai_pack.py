@@ -15,11 +15,12 @@ from xml.etree import ElementTree
 
 from kit.android.install.edits import Edit, Need
 from kit.android.install.gradle_project import APPLICATION, SETTINGS, UNKNOWN, Module
-from kit.bundle.layout import assets_of
+from kit.bundle.layout import EXPECTED_BIN, assets_of
 from kit.bundle.manifest import read_intact
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, RecipeError
 from kit.render import render_text
+from kit.shared.job import MODEL
 
 TARGETING = "device_targeting_config.xml"  # the user's own: which devices a group has
 OTHER = "other"  # Play's name for the devices of no group
@@ -164,10 +165,11 @@ def _check_variant(bundle: Path, manifest: Manifest, group: str, other: Path) ->
             f"build both for {manifest.runtime}",
         )
     assets = f"{assets_of(manifest.id)}/"
-    for name in sorted({name for of in (manifest, theirs) for name in of.files if name.startswith(assets)}):
-        if not name.endswith("model.tflite") and manifest.files.get(name) != theirs.files.get(name):
+    own = {f"{assets}{name}" for name in (MODEL, EXPECTED_BIN)} & manifest.files.keys() & theirs.files.keys()
+    for name in sorted({name for of in (manifest, theirs) for name in of.files if name.startswith(assets)} - own):
+        if manifest.files.get(name) != theirs.files.get(name):
             raise CheckError(
                 f"{other}: {name.removeprefix(assets)} is not as {bundle} has it, and one class reads every variant",
-                f"build the variant of {group} with the same tensors, labels and [quantize] io; scheme may differ "
-                "where io is float32",
+                f"build the variant of {group} with the same tensors, labels, [quantize] io and [android] verify; "
+                "scheme may differ where io is float32",
             )

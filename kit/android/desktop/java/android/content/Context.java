@@ -1,5 +1,6 @@
 package android.content;
 
+import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import java.io.File;
 
@@ -8,6 +9,8 @@ public abstract class Context {
   public abstract AssetManager getAssets();
 
   public abstract Context getApplicationContext();
+
+  public abstract ApplicationInfo getApplicationInfo();
 
   public abstract String getPackageName();
 
