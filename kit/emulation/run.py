@@ -116,8 +116,8 @@ def runtime_outputs(
         out = folder / "outputs.npz"
         scripts = scripts or Scripts()
         words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, asked.sha256]
-        done = scripts.run(python, words)
         words += [str(scripts.cores), *(["seeded"] if asked.seeded else [])]
+        done = scripts.run(python, words)
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:
