@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
+from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
 from kit.build.metrics import real_outputs
@@ -31,6 +32,7 @@ from kit.files import check_place, json_bytes, replacing, sha256_file, temporary
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import MODEL, Result
+from kit.shared.quantization import LayerError
 from kit.tflite.reader import read_tflite
 from kit.toolchains.operator_support import check_fit
 from kit.toolchains.selection import ASKED
@@ -64,6 +66,7 @@ class Built:
     result: Result
     size: int
     engine: str
+    layers: tuple[LayerError, ...] = ()  # of a file that a gate refused: where it differs from the float one
 
     @property
     def recipe(self) -> Recipe:
@@ -127,7 +130,11 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
     ):
         refuse_misfit(plan, result, job)
         parts = with_truth(Parts.of(plan, result, job, data.raw()), data)
-        return finish(parts, engine.name, options, reporter, scripts)
+        built = finish(parts, engine.name, options, reporter, scripts)
+        if built.bundle is None and can_explain(plan, result, built.judged):
+            layers = compare_layers(plan, engine, data, options.limits, reporter, (result, job))
+            built = replace(built, layers=layers)
+        return built
 
 
 def refuse_misfit(plan: Plan, result: Result, job: JobFolder) -> None:

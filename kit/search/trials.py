@@ -11,6 +11,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.build.compared_layers import COMPARED
 from kit.build.convert import Data
 from kit.build.metric_checks import drop
 from kit.build.pipeline import refuse_misfit, with_truth
@@ -30,13 +31,14 @@ from kit.search.halves import Halves, halves
 from kit.search.limits import broken
 from kit.shared.job import EVALUATED, GOLDEN, MODEL, RESULT, Result
 from kit.shared.quantization import LayerError, QuantizerJob
+from kit.tflite.cost import cost_of
+from kit.tflite.reader import read_tflite
 from kit.toolchains.toolchain import find_runtime
 
 if TYPE_CHECKING:
     import numpy as np
 
 _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
-_COMPARED = 32  # samples on which every tensor is compared with the float file's
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Trial:
 
     candidate: Candidate
     size: int = 0
+    cost: float = 0.0  # of a call, in multiply-adds of float32: kit.tflite.cost
     halves: Halves | None = None
     why: str = ""
     made: tuple[Result, JobFolder] | None = None  # what converted it came to
@@ -58,6 +61,10 @@ class Trial:
         points = [lost[0] for lost in drops if lost is not None]
         points += [1 - m.agreement for m in measures if m.agreement is not None and not m.truth]
         return sum(points), sum(m.relative_error or 0.0 for m in measures)
+
+    def price(self, prefer: str) -> tuple[float, ...]:
+        """Return what the choice goes by, the least first: "size", or "speed"."""
+        return (self.cost, self.size) if prefer == "speed" else (self.size,)
 
     @property
     def keeps(self) -> bool:
@@ -83,9 +90,7 @@ class Trials:
 
     def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
         """Make candidates with LiteRT's quantizer and measure them on the app's runtime, in their order."""
-        order = QuantizerJob(
-            tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, _COMPARED
-        )
+        order = QuantizerJob(tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, COMPARED)
         first = len(self.done)
         folder = self.folder / f"{first}"
         folder.mkdir()
@@ -143,13 +148,14 @@ class Trials:
             predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(parts, evaluated, predictions)
+            cost = cost_of(read_tflite(parts.model)).units
         except RecipeError:
             raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
         why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
-        return replace(trial, size=len(parts.model), halves=both, why=why, made=(result, job))
+        return replace(trial, size=size, cost=cost, halves=both, why=why, made=(result, job))
 
 
 def _evaluated(job: JobFolder) -> dict[str, np.ndarray]:

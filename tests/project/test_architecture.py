@@ -52,14 +52,15 @@ ARROWS = {
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
-    "quantizer": "emulation quantizer.inside shared toolchains",
+    "quantizer": "emulation files quantizer.inside shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
     "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress quantizer recipe render"
     " shared source_model tflite toolchains",
-    "search": "build bundle emulation engine errors files metrics progress quantizer recipe shared toolchains",
+    "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"
+    " toolchains",
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"

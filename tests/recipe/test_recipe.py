@@ -345,6 +345,7 @@ WHOLE = {
         "io": "'uint8'",
         "representative": "'samples.npz'",
         "count": "9",
+        "prefer": "'size'",
         "fused_lstm": "false",
     },
     "inputs": {
@@ -394,6 +395,7 @@ QUANTIZED = {
     "quantizer": "'litert'",
     "rounding": "'octav'",
     "bias_correction": "true",
+    "tune": "false",
     "representative": "'samples.npz'",
 }
 METRIC = {"output": "'digit'", "metric": "'top_k'", "k": "3", "max_drop": "0.1", "min": "0.5", "max": "1"}
@@ -534,6 +536,10 @@ def test_streaming_stays_with_tensorflow_s_converter(tmp_path: Path, scheme: str
         ("scheme = 'int4'\nquantizer = 'tensorflow'\n", "scheme 'int4' needs the quantizer 'litert'"),
         ("scheme = 'int8'\nrounding = 'octav'\nquantizer = 'tensorflow'\n", "rounding needs the quantizer 'litert'"),
         ("scheme = 'int4'\nio = 'uint8'\n", "io 'uint8' needs the quantizer 'tensorflow'"),
+        ("scheme = 'int8'\ntune = true\nquantizer = 'tensorflow'\n", "tune needs the quantizer 'litert'"),
+        ("scheme = 'dynamic'\ntune = true\n", "tune is for scheme 'int8', and not for 'dynamic'"),
+        ("scheme = 'int8'\ntune = true\nbias_correction = true\n", "leave them or tune out"),
+        ("scheme = 'int8'\nprefer = 'speed'\n", "prefer is for scheme 'auto'"),
         ("quantizer = 'litert'\nfused_lstm = true\n", "fused_lstm needs the quantizer 'tensorflow'"),
     ],
 )
@@ -733,3 +739,19 @@ def test_keypoints_have_no_truth_yet_and_metrics_without_it(tmp_path: Path) -> N
     message = refusal(tmp_path, MODEL + points + DATA + "truth = {digit = 'test.npz'}\n").message
     assert "kind 'keypoints' has no metric against truth" in message
     assert read(tmp_path, MODEL + points + DATA + SCORE + "metric = 'snr'\nmin = 20\n").checks.metrics[0].min == 20
+
+
+def test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_s_own(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MODEL + toml({"quantize": QUANTIZED | {"count": "7"}}))
+    assert recipe.with_scheme("int4") is recipe
+    other = recipe.with_scheme("int8").quantize
+    assert (other.scheme, other.representative, other.count) == ("int8", "samples.npz", 7)
+    assert not other.by_litert
+    with pytest.raises(RecipeError, match="--scheme 'int3' is unknown") as unknown:
+        recipe.with_scheme("int3")
+    assert "there is: float32, float16, dynamic, weight8, int8, int16x8, int4, auto" in unknown.value.hint
+    stream = read(tmp_path, MODEL + "streaming = true\n")
+    with pytest.raises(RecipeError, match=r"--scheme int4: .*streaming needs the quantizer 'tensorflow'") as misfit:
+        stream.with_scheme("int4")
+    assert misfit.value.hint == "give another scheme"
+    assert stream.with_scheme("dynamic").quantize.scheme == "dynamic"

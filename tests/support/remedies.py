@@ -104,9 +104,20 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_drop.py::test_two_bundles_with_the_same_class_are_refused": (
         "give one of them another [android] package or [model] id",
     ),
-    "android/test_drop.py::test_two_runtimes_in_one_app_are_refused": ("build both for one [android] runtime, or ...",),
+    "android/test_drop.py::test_two_runtimes_in_one_app_are_refused": (
+        "build both for one [android] runtime, or take <other> out with ...",
+    ),
+    "android/test_drop_projects.py::test_a_bundle_is_not_twice_in_one_app": (
+        "leave it there, and depend on that module; ...",
+    ),
+    "android/test_drop_projects.py::test_two_runtimes_in_two_modules_of_one_app_are_refused": (
+        "build both for one [android] runtime, or take <key> out there ...",
+    ),
+    "android/test_drop_projects.py::test_modules_that_are_no_place_for_a_bundle_are_refused": (
+        "name a module of com.android.application or com.android.library that it uses",
+    ),
     "android/test_drop.py::test_what_is_no_android_module_is_refused": (
-        "name one of its modules: <map>",
+        "name one of its modules: <names>",
         "name the folder of an Android module",
     ),
     "android/test_mediapipe.py::test_a_mediapipe_that_is_slow_is_tried_again_or_left_out": (
@@ -529,6 +540,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "there is: auto, docker, local",
     ),
     "project/test_package.py::test_a_command_for_a_checkout_runs_in_one": ("clone the repository, and run it there",),
+    "recipe/test_recipe.py::test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_s_own": (
+        "give another scheme",
+    ),
     "recipe/test_recipe_remedies.py::test_a_path_that_is_no_recipe_is_mended_by_naming_one": (
         "name a recipe.toml file",
     ),
