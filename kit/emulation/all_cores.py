@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 
@@ -24,8 +24,14 @@ START = 0.1  # seconds that a process costs, beside what its `load` takes
 WORTH = 4  # as many times that cost has to be left to do, for processes to be started
 SHORT, LONG = 0.05, 0.2  # seconds: a process takes as many calls at a time as lie between these
 
-Call = Callable[[int], Mapping[str, Any]]  # of its number; arrays by name, of the same shape and dtype in every call
 Places = Mapping[str, np.ndarray]  # by name [calls, *shape of one call's output], of which all processes see each word
+
+
+class Call(Protocol):
+    """Makes one call."""
+
+    def __call__(self, number: int, /) -> Mapping[str, np.ndarray]:
+        """Return its outputs by name, of the same shape and dtype in every call."""
 
 
 def _nobody(*_: int) -> None:

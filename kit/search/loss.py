@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from kit.build.metric_checks import drop
 from kit.build.metrics import OutputMeasure
 from kit.metrics.scorer import MetricMeasure
-from kit.metrics.table import METRICS, title
+from kit.metrics.table import metric_of, title
 from kit.recipe.checks import MetricCheck
 from kit.recipe.schema import Recipe
 
@@ -68,7 +68,7 @@ def _metric(check: MetricCheck) -> Iterator[Loss]:
             return None if metric is None or metric.after is None else 10 ** (-metric.after / 20)
 
         yield Loss(f"noise as a share of the signal ({check.output})", 10 ** (-check.min / 20), check.output, noise)
-    elif METRICS[check.metric].against == "float" and METRICS[check.metric].higher and check.min is not None:
+    elif metric_of(check.metric).against == "float" and metric_of(check.metric).higher and check.min is not None:
 
         def missing(measure: OutputMeasure) -> float | None:
             metric = _found(measure, check)
@@ -78,7 +78,7 @@ def _metric(check: MetricCheck) -> Iterator[Loss]:
 
 
 def _found(measure: OutputMeasure, check: MetricCheck) -> MetricMeasure | None:
-    wanted = METRICS[check.metric].k if check.k is None else check.k
+    wanted = metric_of(check.metric).k if check.k is None else check.k
     return next((each for each in measure.metrics if (each.name, each.k) == (check.metric, wanted)), None)
 
 
