@@ -42,6 +42,7 @@ TRIALS = (
     trial("mixed", 1500, 0.008, cost=9.0),
     trial("worse", 1700, 0.009, cost=1.0),
     trial("int8", 2000, 0.0, cost=5.0),
+    trial("float32", 4000, 0.0, cost=99.0),
     Trial(Candidate("dead", Quantize()), why="it ended with SIGSEGV"),
 )
 
@@ -58,12 +59,12 @@ def test_the_chart_has_every_candidate_the_front_and_the_checks() -> None:
     text = render_chart(found, loss)
     assert text == render_chart(Found(TRIALS[::-1], TRIALS[1], limits), loss)
     root = tree(text)  # noqa: S314 - what was written just now
-    assert len(drawn(root, "candidate")) == 4
+    assert len(drawn(root, "candidate")) == 5
     assert "mixed: 1,500 B, 0.008" in "".join(drawn(root, "chosen")[0].itertext())
     assert "int4 <tiny>" in "".join(root.itertext())
     (front,) = drawn(root, "front")
     corners = str(front.get("points")).split()
-    assert len(corners) == 5, "three on the front, and a corner between two; 'worse' is none of them"
+    assert len(corners) == 5, "three on the front, and a corner between two; what is worse or as good and larger is not"
     lines = [[float(line.get(key, 0)) for key in ("x1", "x2", "y1", "y2")] for line in drawn(root, "check")]
     assert len(lines) == 2
     (at,) = {line[2] for line in lines if line[2] == line[3]}
@@ -96,8 +97,8 @@ def test_a_limit_on_bytes_alone_draws_nothing() -> None:
 
 
 def test_the_smallest_or_the_one_that_costs_least_is_chosen() -> None:
-    assert [each.candidate.name for each in ranked(TRIALS, "size")] == ["mixed", "worse", "int8"]
-    assert [each.candidate.name for each in ranked(TRIALS, "speed")] == ["worse", "int8", "mixed"]
+    assert [each.candidate.name for each in ranked(TRIALS, "size")] == ["mixed", "worse", "int8", "float32"]
+    assert [each.candidate.name for each in ranked(TRIALS, "speed")] == ["worse", "int8", "mixed", "float32"]
 
 
 def test_tune_takes_what_loses_least_and_is_no_larger_than_plain_int8() -> None:
