@@ -255,6 +255,23 @@ class Android(Table):
         max_length=4000,
         description="the comment at the top of the generated class and its test, such as a copyright; lines stay lines",
     )
+    update_key: Name | None = Field(
+        default=None,
+        description="a public key of ECDSA P-256 in PEM: the class takes models over the air that `kit sign` signed "
+        "with its private key",
+    )
+    update_version: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="of this model, for updates: the class takes those above it (default: 1)",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.update_version is not None and self.update_key is None:
+            raise ValueError("update_version is for a class that takes updates, and update_key names no key")
+        return self
 
 
 class Recipe(Table):

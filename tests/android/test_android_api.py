@@ -23,6 +23,7 @@ from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.render import templates
 from kit.shared.npz import save_npz
+from kit.updates.terms import UpdateTerms
 
 LONGEST = 250  # lines of an image classifier's class
 # What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
@@ -61,6 +62,7 @@ def render(
     id: str,  # noqa: A002
     api: Api = "compiled-model",
     taken: Mapping[str, object] = IMAGE,
+    updates: UpdateTerms | None = None,
 ) -> Bindings:
     """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -68,7 +70,8 @@ def render(
     save_npz(folder / "golden.npz", tolerances)
     signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
-    render_bindings(folder, AppModel(signature, "litert:2.3.0", None, labels), api, folder / "golden.npz")
+    model = AppModel(signature, "litert:2.3.0", None, labels, updates=updates)
+    render_bindings(folder, model, api, folder / "golden.npz")
     return find_bindings(folder)
 
 
@@ -204,7 +207,7 @@ def snippets(language: str) -> list[str]:
 
 
 def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
+    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers", updates=UpdateTerms(1, "00", "00", "00"))
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
     boxes: dict[str, object] = {
@@ -218,9 +221,11 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     spotter = render(tmp_path / "spotter", [classes("word")], "spotter", taken=WAVEFORM)
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
     shown |= {"com.example.spotter.Spotter"}
-    of_java = sorted(shown | {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream"})
+    shown |= {"com.example.flowers.dropkit.UpdateRefusedException", "java.io.File"}
+    named = {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream", "java.io.IOException"}
+    of_java = sorted(shown | named | {"com.example.flowers.dropkit.ModelUpdates"})
     more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
-    of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer"})
+    of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer", "com.example.flowers.dropkit.ModelSource"})
     given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
     given += ", planes: List<Plane>, width: Int, height: Int, spotter: Spotter, pcm: ShortArray, record: Record"
     record = "class Record { fun read(buffer: ShortArray, from: Int, size: Int): Int = buffer[from] + size }\n"

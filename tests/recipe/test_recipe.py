@@ -27,7 +27,16 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/recipe.toml"))
 
 def write(folder: Path, text: str | bytes) -> Path:
     """Write a recipe, and beside it empty files of every name that the recipes here use."""
-    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt", "layers.py", "net.json", "anchors.npy"):
+    for name in (
+        "digits.keras",
+        "samples.npz",
+        "test.npz",
+        "labels.txt",
+        "layers.py",
+        "net.json",
+        "anchors.npy",
+        "key.pub.pem",
+    ):
         (folder / name).touch()
     path = folder / "recipe.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -364,7 +373,13 @@ WHOLE = {
         "threshold": "0.5",
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
-    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'", "header": "'Copyright'"},
+    "android": {
+        "package": "'com.example.digits'",
+        "runtime": "'litert:2.3.0'",
+        "header": "'Copyright'",
+        "update_key": "'key.pub.pem'",
+        "update_version": "2",
+    },
     "checks": {
         "data": "'test.npz'",
         "min_agreement": "0.9",
@@ -441,6 +456,7 @@ RIGHT = {
     ("android", "runtime", "nothing"),
     ("android", "header", "text"),
     ("android", "header", "NUL"),
+    ("android", "update_version", "whole number"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
 

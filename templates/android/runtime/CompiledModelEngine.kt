@@ -27,10 +27,20 @@ internal class Engine(
 }
 
 /** Compiles the model for the first accelerator that takes it. */
-internal fun createEngine(context: Context, spec: BundleSpec, accelerators: List<Accelerator>, threads: Int?): Engine {
+internal fun createEngine(
+    context: Context,
+    spec: BundleSpec,
+    accelerators: List<Accelerator>,
+    threads: Int?,
+    source: ModelSource,
+): Engine {
     val environment = Environment.create()
     return try {
-        firstThatRuns(spec, accelerators) { accelerator, failed -> compile(context, spec, environment, accelerator, threads, failed) }
+        source.onDisk(context, spec.id) { path ->
+            firstThatRuns(spec, accelerators) { accelerator, failed ->
+                compile(context, spec, environment, accelerator, threads, failed, path)
+            }
+        }
     } catch (error: Throwable) {
         environment.close()
         throw error
@@ -44,6 +54,7 @@ private fun compile(
     accelerator: Accelerator,
     threads: Int?,
     failed: List<Attempt>,
+    path: String?,
 ): Engine {
     // Asked for an NPU alone, LiteRT adds the CPU in silence, and would run there where no NPU is.
     check(accelerator == Accelerator.CPU || accelerator in environment.getAvailableAccelerators()) {
@@ -53,7 +64,11 @@ private fun compile(
     if (accelerator == Accelerator.CPU && threads != null) {
         options.cpuOptions = CompiledModel.CpuOptions(numThreads = threads)
     }
-    val model = CompiledModel.create(context.assets, spec.model, options, environment)
+    val model = if (path == null) {
+        CompiledModel.create(context.assets, spec.model, options, environment)
+    } else {
+        CompiledModel.create(path, options, environment)
+    }
     return try {
         Engine(environment, model, failed + Attempt(accelerator, null), spec)
     } catch (error: Throwable) {
