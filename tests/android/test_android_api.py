@@ -29,6 +29,7 @@ LONGEST = 250  # lines of an image classifier's class
 # What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
 NAMES = tuple("scores top label size run close values fill copy index reuse into k main".split())
 STRICT = ["-Xexplicit-api=strict"]
+TERMS = UpdateTerms(version=1, key="00", signature="00", labels="00")  # the class takes updates
 YOLO = {
     "labels": None, "head": "yolo", "format": "cxcywh", "size": [224, 224], "transposed": True, "activation": "none",
     "background": False, "variances": [0.1, 0.1, 0.2, 0.2], "threshold": 0.25, "nms": "class", "iou": 0.5, "most": 100,
@@ -88,7 +89,7 @@ def classes(name: str) -> dict[str, object]:
 
 
 def test_outputs_have_the_names_that_the_recipe_gives_them(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers")
+    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers", updates=TERMS)
     text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
     # `copy` is the function that every result has.
     wanted = {name: "copyValue" if name == "copy" else name for name in NAMES}
@@ -207,7 +208,7 @@ def snippets(language: str) -> list[str]:
 
 
 def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers", updates=UpdateTerms(1, "00", "00", "00"))
+    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers", updates=TERMS)
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
     boxes: dict[str, object] = {

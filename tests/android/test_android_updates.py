@@ -35,7 +35,6 @@ from kit.updates.terms import contract_digest, pem_text
 MODEL = Path("src/main/assets/digits/model.tflite")
 SIGNATURE = Path("src/main/assets/digits/signature.json")
 LABELS = Path("src/main/assets/digits/labels.txt")
-STRICT = ["-Xexplicit-api=strict"]
 
 
 def new_key(folder: Path, name: str = "key") -> Path:
@@ -178,13 +177,10 @@ def run_updates(publisher: Publisher, folder: Path, api: Api) -> dict[str, str]:
     model = AppModel.of_bundle(Bundle(publisher.bundle, "digits"), manifest)
     render_bindings(folder / "kotlin", model, api, publisher.bundle / "emulate/golden.npz")
     bindings = find_bindings(publisher.bundle, folder / "kotlin")
-    compile_kotlin(bindings.sources, desktop_classpath(quiet), folder / "library", quiet, module="app", options=STRICT)
     program = folder / "Program.kt"
     program.write_text((SUPPORT / "android/Updates.kt").read_text("utf-8"), "utf-8")
-    friends = [f"-Xfriend-paths={folder / 'library'}"]
-    path = [folder / "library", *desktop_classpath(quiet)]
-    compile_kotlin([program], path, folder / "classes", quiet, module="app", options=friends)
-    shutil.copytree(folder / "library", folder / "classes", dirs_exist_ok=True)
+    # As one module: the program looks at what is internal, too.
+    compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), folder / "classes", quiet)
     assert model.updates is not None
     terms = folder / "terms.properties"
     terms.write_text(
