@@ -78,7 +78,7 @@ private fun show(name: String, block: () -> Any?) {
     println("$name = ${found.replace('\n', ' ')}")
 }
 
-private fun create(context: Context, source: ModelSource): Digits = Digits.create(context, listOf(Accelerator.CPU), null, source)
+private fun create(context: Context, source: ModelSource): Digits = Digits.create(context, listOf(Accelerator.CPU), source = source)
 
 private fun outputs(context: Context, source: ModelSource): String = create(context, source).use { outputs(it) }
 
