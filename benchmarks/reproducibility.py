@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.quantizer_bytes import Circumstance, quantizer_rows
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
 from kit.build.samples import representative
@@ -101,6 +102,21 @@ def rows() -> list[Row]:
         Row("four years later", as_worker(Under(extra=_later())), "" if _faketime() else "libfaketime"),
         Row("other locale, time zone, hash seed, umask", by_command(env=STRANGE, before=("sh", "-c", STRICT, "sh"))),
         *(Row(f"CPU type {cpu}", as_worker(Under(_emulated(cpu))), _no_qemu()) for cpu in CPUS),
+    ]
+
+
+def circumstances() -> list[Circumstance]:
+    """Return those of LiteRT's quantizer, which is a process of its own."""
+    return [
+        Circumstance("made a second time"),
+        Circumstance(
+            "on one core", lambda python: ["taskset", "-c", _core(), str(python)], missing=_without("taskset")
+        ),
+        Circumstance("four years later", env=_later(), missing="" if _faketime() else "libfaketime"),
+        Circumstance(
+            "other locale, time zone, hash seed, umask", lambda p: ["sh", "-c", STRICT, "sh", str(p)], STRANGE
+        ),
+        *(Circumstance(f"CPU type {cpu}", _emulated(cpu), missing=_no_qemu()) for cpu in CPUS),
     ]
 
 
@@ -271,6 +287,8 @@ def measure(version: str) -> str:
         work = cases(folder / "cases", version)
         first = {case: by_command()(case, fresh(folder)) for case in work}
         names = list(dict.fromkeys(case.model for case in work))
+        recipes = {case.model: case.recipe for case in work if case.scheme == "int8"}
+        litert = list(quantizer_rows(recipes, Under(), circumstances(), fresh(folder)))
         lines = [f"| TensorFlow {version} | {' | '.join(names)} | golden.npz |", "|---|" + "---|" * (len(names) + 1)]
         for row in rows():
             if row.missing:
@@ -292,6 +310,7 @@ def measure(version: str) -> str:
         for name in names:
             shas = [first[case].model[:16] for case in work if case.model == name]
             lines.append(f"| {name} | {' | '.join(f'`{sha}`' for sha in shas)} |")
+    lines += ["", "LiteRT's quantizer, on one float32 file of each model:", "", *litert]
     return "\n".join(lines) + "\n"
 
 

@@ -6,16 +6,25 @@ FOLDER has third/ with files that nobody here made (fetched by the host); each m
 
 from __future__ import annotations
 
+import base64
+import json
+import math
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import keras
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
+import models
+import vision_models
 from quantized_models import plant
+
+SUPPORT = Path(models.__file__).parent
 
 L = keras.layers
 Arrays = dict[str, np.ndarray]
@@ -92,7 +101,7 @@ def regressor(folder: Path) -> None:
     model = keras.Model(x_in, L.Dense(1, name="height")(hidden))
     model.compile("adam", "mse")
     model.fit(x[:4000], y[:4000], epochs=20, batch_size=64, verbose=0)
-    save(folder, "regressor", model, {"point": x[:300]}, {"point": x[4000:]})
+    save(folder, "regressor", model, {"point": x[:300]}, {"point": x[4000:], "y/height": y[4000:]})
 
 
 def lstm(folder: Path) -> None:
@@ -125,7 +134,125 @@ def outlier(folder: Path) -> None:
     save(folder, "outlier", model, {"features": x[:300]}, {"features": x[4000:], "y": y[4000:]})
 
 
-MODELS: tuple[Callable[[Path], None], ...] = (mnist, watch, towers, regressor, lstm, outlier)
+def detector(folder: Path) -> None:
+    """Train a YOLO-like detector of digits on drawings; 400 other drawings are the test."""
+    model = _drawn(folder, "detector", vision_models.yolo)
+    images, found, _ = vision_models.collages(400, 3)
+    truth = np.full((len(found), max(map(len, found)), 5), -1.0)
+    for row, boxes in zip(truth, found, strict=True):
+        row[: len(boxes)] = boxes
+    train = vision_models.collages(200, 4)[0]
+    save(folder, "detector", model, {"image": train}, {"image": images, "y/found": truth})
+
+
+def segmenter(folder: Path) -> None:
+    """Train a segmenter of low and high digits on drawings; 200 other drawings are the test."""
+    model = _drawn(folder, "segmenter", vision_models.mask)
+    images, _, masks = vision_models.collages(200, 3)
+    three = np.where(masks == 0, 0, np.where(masks <= 5, 1, 2))
+    train = vision_models.collages(100, 4)[0]
+    save(folder, "segmenter", model, {"image": train}, {"image": images, "y/ink": three})
+
+
+def _drawn(folder: Path, name: str, make: Callable[[Path, Any], None]) -> Any:
+    """Return a model of tests/support/vision_models.py, trained anew."""
+    place = folder / "third" / name
+    place.mkdir(exist_ok=True)
+    make(place, keras)
+    return keras.models.load_model(place / "model.keras")
+
+
+def qat(folder: Path) -> None:
+    """Take the quantization-aware net that tfmot trained on digits in 0..1; what it was not trained on is the test."""
+    train, test = np.load(folder / "digits-train.npz"), np.load(folder / "digits-test.npz")
+    keep(folder, "qat", SUPPORT / "data/qat/qat-2.19.h5")
+    np.savez(folder / "qat-train.npz", image=train["image"].astype(np.float32) / 255)
+    np.savez(folder / "qat-test.npz", image=test["image"].astype(np.float32) / 255, y=test["y"])
+
+
+def emotion(folder: Path) -> None:
+    """Take fer's net; its data are the faces of scikit-image, cut in five ways and mirrored: 1,000 pictures."""
+    faces = _faces(folder, 64, 100)
+    keep(folder, "emotion", folder / "third/fer")
+    pixels = faces[..., None] * 2 - 1
+    np.savez(folder / "emotion-train.npz", input_1=pixels[::5])
+    np.savez(folder / "emotion-test.npz", input_1=pixels)
+
+
+def onet(folder: Path) -> None:
+    """Build mtcnn's O-Net out of its weights; its data are faces and other pieces of photographs: 2,000 pictures."""
+    model = models.onet()
+    pixels = np.repeat(_faces(folder, 48, 200)[..., None] * 2 - 1, 3, -1)
+    save(folder, "onet", model, {"face": pixels[::10]}, {"face": pixels})
+
+
+def nsfw(folder: Path) -> None:
+    """Write nsfwjs' MobileNetV2 as Keras 2 would; its data are 1,200 cuts of two photographs, of any size and side."""
+    whole = json.loads((folder / "third/nsfw.json").read_text("utf-8"))
+    data, layers, at = base64.b64decode(whole["data"]), dict[str, list[tuple[str, np.ndarray]]](), 0
+    for weight in whole["weightsManifest"][0]["weights"]:
+        count, scale = math.prod(weight["shape"]), weight["quantization"]
+        steps = np.frombuffer(data, scale["dtype"], count, at)
+        at += steps.nbytes
+        values = (steps * scale["scale"] + scale["min"]).astype(np.float32).reshape(weight["shape"])
+        layers.setdefault(weight["name"].split("/")[0], []).append((weight["name"], values))
+    with h5py.File(folder / "nsfw.h5", "w") as file:
+        file.attrs["keras_version"], file.attrs["backend"] = b"2.2.4", b"tensorflow"
+        file.attrs["model_config"] = json.dumps(whole["modelTopology"]["model_config"]).encode()
+        group = file.create_group("model_weights")
+        names = [layer["name"] for layer in whole["modelTopology"]["model_config"]["config"]["layers"]]
+        group.attrs["layer_names"] = [name.encode() for name in names]
+        for name in names:
+            own, weights = group.create_group(name), layers.get(name, [])
+            own.attrs["weight_names"] = [f"{weight}:0".encode() for weight, _ in weights]
+            for weight, values in weights:
+                own[f"{weight}:0"] = values
+    rng = np.random.default_rng(9)
+    photographs = list(np.load(folder / "third/photographs.npz").values())
+    cuts = np.zeros((1200, 224, 224, 3), np.float32)
+    for number in range(len(cuts)):
+        photograph, side = photographs[number % 2], int(rng.integers(96, 420))
+        y, x = (int(rng.integers(0, most - side)) for most in photograph.shape[:2])
+        steps = np.arange(224) * side // 224
+        cut = photograph[y + steps][:, x + steps]
+        cuts[number] = cut[:, :: 1 if rng.random() < 0.5 else -1] / np.float32(255)
+    np.savez(folder / "nsfw-train.npz", input_1=cuts[:200])
+    np.savez(folder / "nsfw-test.npz", input_1=cuts[200:])
+
+
+def supernova(folder: Path) -> None:
+    """Take astrorapid's net; its data are 1,000 light curves that rise and fall, in two colours, with noise."""
+    rng = np.random.default_rng(8)
+    days = np.linspace(-20, 80, 50)[None, :, None]
+    start, rise, fall = (rng.uniform(*ends, (1200, 1, 1)) for ends in ((-15, 15), (2, 10), (10, 60)))
+    height = rng.lognormal(5, 1, (1200, 1, 2))
+    curve = height * np.exp(-(days - start) / fall) / (1 + np.exp(-(days - start) / rise))
+    curve = (curve + rng.normal(size=curve.shape) * height * 0.03).astype(np.float32)
+    keep(folder, "supernova", folder / "third/supernova")
+    np.savez(folder / "supernova-train.npz", input_1=curve[:200])
+    np.savez(folder / "supernova-test.npz", input_1=curve[200:])
+
+
+def keep(folder: Path, name: str, file: Path) -> None:
+    """Copy a model that is not trained here: <name>.h5."""
+    shutil.copyfile(file, folder / f"{name}.h5")
+
+
+def _faces(folder: Path, side: int, count: int) -> np.ndarray:
+    """Return five cuts of each photograph, and the same mirrored: float32 [10 * count, side, side] in 0..1."""
+    photographs = np.load(folder / "third/faces")[:count].astype(np.float32)
+    cuts = [photographs[:, y : y + 21, x : x + 21] for y, x in ((2, 2), (0, 2), (4, 2), (2, 0), (2, 4))]
+    every = np.stack([*cuts, *(cut[:, :, ::-1] for cut in cuts)], 1).reshape(-1, 21, 21)
+    at = np.linspace(0, 20, side)
+    low = np.minimum(at.astype(int), 19)
+    part = (at - low).astype(np.float32)
+    rows = every[:, low] * (1 - part)[None, :, None] + every[:, low + 1] * part[None, :, None]
+    return np.asarray(rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part, np.float32)
+
+
+MODELS: tuple[Callable[[Path], None], ...] = (
+    mnist, watch, towers, regressor, lstm, outlier, detector, segmenter, qat, emotion, onet, nsfw, supernova,
+)  # fmt: skip
 
 if __name__ == "__main__":
     for make in MODELS:

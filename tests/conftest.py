@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     import docker
 
 
+# As on a user's machine: a `kit` that compiles all it imports anew takes twice its time, at each of a thousand starts.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A shell starts its background jobs with Ctrl-C ignored; what they start inherits it. Tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

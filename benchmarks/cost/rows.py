@@ -88,6 +88,8 @@ def groups(folder: Path, python: Path) -> dict[str, Group]:
         text = text.replace(f'"{name}"', f'"{DIGITS / name}"')
     refused.write_text(text.replace('scheme = "int8"', 'scheme = "int7"'), "utf-8")
     named.write_text(text.replace('name = "image"', 'name = "imige"'), "utf-8")
+    searched = folder / "auto.toml"
+    searched.write_text(text.replace('scheme = "int8"', 'scheme = "auto"').replace('io = "uint8"', "#"), "utf-8")
     warm = str(folder / "warm")
     return {
         "digits": {"bare": bare(*digits), "kit": build(DIGITS / "recipe.toml")},
@@ -97,6 +99,13 @@ def groups(folder: Path, python: Path) -> dict[str, Group]:
             "unchanged": Command([*_BUILD, str(DIGITS / "recipe.toml"), "--out", warm]),
             "refused": build(refused, ends=2),
             "wrong name": build(named, ends=2),
+        },
+        "auto": {
+            "int8": build(DIGITS / "recipe.toml"),
+            "auto": build(searched),
+            "pass": Command([sys.executable, "-c", "pass"]),
+            "first": Command([*_BUILD, str(searched), "--out", f"{warm}-auto"]),
+            "unchanged": Command([*_BUILD, str(searched), "--out", f"{warm}-auto"]),
         },
         "mobilenet 200": twin("mobilenet", "int8", 100, 200),
         "mobilenet 1000": twin("mobilenet", "int8", 100, 1000),
@@ -131,6 +140,8 @@ ROWS = (
     Row("unchanged build / python -c pass: wall time", "light", "unchanged", "pass", "wall", 8),
     Row("refused recipe / unchanged build: wall time", "light", "refused", "unchanged", "wall", 2),
     Row("wrong name of an input: seconds", "light", "wrong name", "", "wall", 1),
+    Row("digits, scheme auto / int8: wall time", "auto", "auto", "int8", "wall", 4),
+    Row("unchanged build of scheme auto / python -c pass: wall time", "auto", "unchanged", "pass", "wall", 8),
     Row("matrix of 4 versions, 2 jobs / 1 job: wall time", "matrix", "2 jobs", "1 jobs", "wall", 0.55),
 )
 _BUILD = (sys.executable, "-m", "kit", "build", "--engine", "local")

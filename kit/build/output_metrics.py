@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kit.build.metrics import OutputMeasure, real, top1
+from kit.build.own_metrics import Asked, Own, measure_own, own_checks
 from kit.build.truth import OutputTruth
 from kit.build.write_bundle import Parts
 from kit.bundle.output_forms import BoxesForm, MaskForm
 from kit.bundle.signature import TensorEntry
 from kit.errors import RecipeError
 from kit.metrics.scorer import MetricMeasure, Scorer, UndefinedError
-from kit.metrics.table import DEFAULTS, METRICS
+from kit.metrics.table import DEFAULTS, METRICS, is_own
 from kit.recipe.output import Output
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ class Subject:
         """Yield its metrics by name and k: what the recipe asks for, then what every such output is measured by."""
         asked = [(check.metric, check.k) for check in self.parts.recipe.checks.metrics if check.output == self.name]
         yield from asked
-        defaults = DEFAULTS.get(self.request.kind, ()) if self.truth is not None else ()
+        own = any(is_own(name) for name, _ in asked)  # whose truth may be of another shape
+        defaults = DEFAULTS.get(self.request.kind, ()) if self.truth is not None and not own else ()
         yield from ((name, None) for name in defaults if (name, None) not in asked)
 
 
@@ -90,13 +92,30 @@ def with_metrics(
     exact = {name: evaluated[f"float/{name}"] for name in specs}
     got = {name: real(predictions[f"output/{name}"], spec) for name, spec in specs.items()}
     both = Both(exact, got)
-    return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both))) for each in measures)
+    own = measure_own(parts.plan.metrics, list(_asked(subjects, both)))
+    return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both, own))) for each in measures)
 
 
-def _measured(subject: Subject, both: Both) -> Iterator[MetricMeasure]:
-    """Yield each metric of an output, in the recipe's order."""
+def _asked(subjects: Mapping[str, Subject], both: Both) -> Iterator[Asked]:
+    """Yield the metrics of the user's own with their arrays."""
+    for subject in subjects.values():
+        for check in own_checks(subject.parts.recipe):
+            if check.output == subject.name:
+                values = _truth(subject).values
+                assert values is not None  # kit.build.samples refuses files
+                yield Asked(check, values, both.exact[subject.name], both.got[subject.name])
+
+
+def _measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]:
+    """Yield each metric of an output, in the recipe's order. own: those that are the user's."""
     makers: dict[str, Callable[[str, int], tuple[Scorer, Scorer]]] = {}
     for name, asked in subject.wanted():
+        if is_own(name):
+            found = own[subject.name, name]
+            ends = (found.before, found.after, found.low, found.high)
+            before, after, low, high = map(_rounded, ends)
+            yield replace(found, before=before, after=after, low=low, high=high)
+            continue
         metric = METRICS[name]
         k = metric.k if asked is None else asked
         if metric.against == "float":

@@ -14,6 +14,7 @@ from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
+from kit.build.own_metrics import metric_place
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
@@ -86,6 +87,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         if plan.reason != ASKED:
             reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
         engine = choose_engine(options.engine, reporter.note)
+        plan = replace(plan, metrics=metric_place(recipe, plan.toolchain, engine, options.limits))
         started = time.time()
         built = (make or _build)(plan, engine, data, options, reporter)
     if built.bundle is None:
@@ -120,7 +122,7 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
     # What runs the file there imports its packages while the worker converts.
     python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
     with (
-        scripts_ahead(python, _RUNS_THERE) as scripts,
+        scripts_ahead(python, _RUNS_THERE, reporter.advance) as scripts,
         convert(plan, engine, data, options.limits, reporter) as (result, job),
     ):
         refuse_misfit(plan, result, job)

@@ -10,8 +10,10 @@ from kit.build.anchors import Anchors, anchors_of
 from kit.build.audio_input import audio_of
 from kit.build.bundle_signature import Labels, labels_of
 from kit.build.misfits import MOST_FILE, refuse_misfits, refuse_too_large
+from kit.build.own_metrics import refuse_missing_functions
 from kit.build.raw_inputs import RawInputs
 from kit.build.text_input import texts_of
+from kit.engine.own_metrics import MetricPlace
 from kit.errors import RecipeError
 from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
@@ -42,6 +44,7 @@ class Plan:
     raw_inputs: RawInputs = field(default_factory=RawInputs)
     quantizer_lock: Lock = field(default_factory=quantizer_lock)
     update_key: bytes | None = None  # the public key that the class checks updates with, DER
+    metrics: MetricPlace | None = None  # where the user's own run, once there is an engine
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
@@ -56,6 +59,7 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     runtime_lock = find_runtime(recipe.android.runtime).lock(images=images)
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
+    refuse_missing_functions(recipe)
     refuse_too_large(recipe, sources)
     recipe = _within_memory(recipe, sources)
     made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)

@@ -22,6 +22,7 @@ from kit.build.truth import OutputTruth
 from kit.bundle.layout import (
     PROVENANCE,
     PROVENANCE_CODE,
+    PROVENANCE_METRICS,
     PROVENANCE_STRUCTURE,
     QUANTIZER_LOCK,
     README,
@@ -127,7 +128,12 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     if recipe.quantize.by_litert:
         (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
-    for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
+    own = recipe.file(recipe.checks.code) if recipe.checks.code else None
+    for place, path in (
+        (PROVENANCE_CODE, plan.code),
+        (PROVENANCE_STRUCTURE, plan.structure),
+        (PROVENANCE_METRICS, own),
+    ):
         if path is not None:
             shutil.copyfile(path, folder / place)
     for path in (p for p in folder.rglob("*") if p.is_file()):

@@ -105,8 +105,9 @@ def runtime_outputs(
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
-        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256]
-        done = (scripts or Scripts()).run(python, words)
+        scripts = scripts or Scripts()
+        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256, str(scripts.cores)]
+        done = scripts.run(python, words)
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:

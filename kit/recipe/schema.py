@@ -49,8 +49,8 @@ class Model(Table):
     )
     allow_code: bool = Field(
         default=False,
-        description="trust the model: its Python code runs in the local engine, too, which is no sandbox (a container "
-        "always may), and it may ask for functions and files that do more than compute",
+        description="trust the model and the recipe: Python code of both runs in the local engine, too, which is no "
+        "sandbox (a container always may), and the model may ask for functions and files that do more than compute",
     )
     allow_flex: bool = Field(
         default=False,

@@ -71,7 +71,8 @@ class Search:
         for trial in ranked(trials.done):
             assert trial.made is not None
             parts = Parts.of(_with(trials.plan, trial.candidate.quantize), *trial.made, trials.data.raw())
-            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, Scripts())
+            scripts = Scripts(advance=reporter.advance)
+            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, scripts)
             if not failures(built.judged.verdicts):
                 self.found = Found(tuple(trials.done), trial)
                 return built

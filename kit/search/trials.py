@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,9 @@ from kit.build.quantize import quantization_of
 from kit.build.trial import outputs_there, refuse_state
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
-from kit.emulation.scripts import Scripts
+from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
-from kit.errors import KitError
+from kit.errors import KitError, RecipeError
 from kit.files import sha256_file
 from kit.quantizer.run import QuantizedFile, run_quantizer
 from kit.recipe.schema import Recipe
@@ -90,8 +90,11 @@ class Trials:
         folder = self.folder / f"{first}"
         folder.mkdir()
         files = run_quantizer(self.job, order, self.plan.quantizer_lock, folder, self.notify)
-        with ThreadPoolExecutor(max(1, min(len(candidates), os.cpu_count() or 1))) as pool:
-            found = list(pool.map(self._try, candidates, files, range(first, first + len(candidates))))
+        beside = max(1, min(len(candidates), usable_cores()))
+        scripts = Scripts(cores=max(1, usable_cores() // beside))
+        with ThreadPoolExecutor(beside) as pool:
+            places = [folder / f"job-{number}" for number in range(len(candidates))]
+            found = list(pool.map(self._try, candidates, files, places, repeat(scripts)))
         self.done += found
         return found
 
@@ -102,7 +105,7 @@ class Trials:
 
     def measured(self, candidate: Candidate, result: Result, job: JobFolder) -> Trial:
         """Measure a file that a conversion of its own made."""
-        trial = self._measured(Trial(candidate), result, job, _evaluated(job))
+        trial = self._measured(Trial(candidate), result, job, _evaluated(job), Scripts())
         self.done.append(trial)
         return trial
 
@@ -112,19 +115,20 @@ class Trials:
         self.done.append(trial)
         return trial
 
-    def _try(self, candidate: Candidate, file: QuantizedFile, number: int) -> Trial:
+    def _try(self, candidate: Candidate, file: QuantizedFile, out: Path, scripts: Scripts) -> Trial:
         if file.path is None:
             return Trial(candidate, why=file.said.error or f"no layer {', '.join(file.said.unmatched)}")
-        out = self.folder / f"job-{number}"
         out.mkdir()
         for name in (EVALUATED, GOLDEN, RESULT):
             (out / name).symlink_to(self.job.out / name)
         (out / MODEL).symlink_to(file.path)
         result = replace(self.result, sha256=sha256_file(file.path))
         trial = Trial(candidate, errors=file.said.errors)
-        return self._measured(trial, result, replace(self.job, out=out), self.evaluated)
+        return self._measured(trial, result, replace(self.job, out=out), self.evaluated, scripts)
 
-    def _measured(self, trial: Trial, result: Result, job: JobFolder, evaluated: Mapping[str, np.ndarray]) -> Trial:
+    def _measured(
+        self, trial: Trial, result: Result, job: JobFolder, evaluated: Mapping[str, np.ndarray], scripts: Scripts
+    ) -> Trial:
         """Return a trial with what its file is measured at.
 
         evaluated: as kit.build.metrics.measure has it, [N, ...] in their own dtype.
@@ -136,9 +140,11 @@ class Trials:
             refuse_misfit(plan, result, job)
             parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
             runtime = find_runtime(recipe.android.runtime).name
-            predictions = outputs_there(parts, runtime, self.notify, Scripts())
+            predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(parts, evaluated, predictions)
+        except RecipeError:
+            raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))

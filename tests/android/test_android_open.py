@@ -94,6 +94,7 @@ def test_the_generated_class_takes_any_length_and_gives_what_keras_gives(
         assert np.allclose(json.loads(values), np.ravel(json.loads(wanted)), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_an_app_can_load_a_model_whose_kernels_cannot_take_a_size_of_one(
     toolchain_python: Path, tmp_path: Path
 ) -> None:

@@ -93,6 +93,27 @@ def test_a_lock_of_other_packages_in_a_bundle_is_refused(tmp_path: Path) -> None
     assert "packages that are not of its toolchain or runtime: evil" in verified.stderr
 
 
+KERNELS = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+images = np.load(sys.argv[2])["image"][:50].astype(np.float32) / 255
+outputs = []
+for kernels in (OpResolverType.AUTO, OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES):
+    runner = Interpreter(sys.argv[1], num_threads=1, experimental_op_resolver_type=kernels).get_signature_runner()
+    outputs.append(np.concatenate([runner(image=image[None])["digit"] for image in images]))
+print(float(np.abs(outputs[0] - outputs[1]).max()))
+"""
+
+
+def test_four_bits_are_the_same_numbers_without_xnnpack(tmp_path: Path, runtime_python: Path) -> None:
+    build(tmp_path, quantize_scheme="'int4'", quantize_rounding="'octav'", **PLAIN)
+    argv = [str(runtime_python), "-c", KERNELS, str(model_of(tmp_path)), str(DIGITS / "test.npz")]
+    done = subprocess.run(argv, capture_output=True, text=True, check=True)
+    assert float(done.stdout.split()[-1]) < 0.05
+
+
 @pytest.mark.slow
 def test_bias_correction_takes_out_the_mean_error(tmp_path: Path) -> None:
     plain, mended = tmp_path / "plain", tmp_path / "mended"

@@ -33,6 +33,7 @@ def write(folder: Path, text: str | bytes) -> Path:
         "test.npz",
         "labels.txt",
         "layers.py",
+        "metrics.py",
         "net.json",
         "anchors.npy",
         "key.pub.pem",
@@ -390,6 +391,7 @@ WHOLE = {
         "gate": "false",
         "truth": "{}",
         "metrics": "[]",
+        "code": "'metrics.py'",
     },
 }
 SEVERAL = {"inputs", "outputs", "checks.metrics", "quantize.layers"}
@@ -402,6 +404,7 @@ QUANTIZED = {
     "representative": "'samples.npz'",
 }
 METRIC = {"output": "'digit'", "metric": "'top_k'", "k": "3", "max_drop": "0.1", "min": "0.5", "max": "1"}
+METRIC |= {"lower_is_better": "false"}
 BOXES = {
     "name": "'boxes'",
     "kind": "'boxes'",
@@ -674,7 +677,16 @@ def test_every_recipe_in_the_manual_is_one(tmp_path: Path) -> None:
     manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
     blocks = [block.split("```", 1)[0] for block in manual.split("```toml\n")[1:]]
     assert len(blocks) >= len(TABLES)
-    files = ("cnn.keras", "net.keras", "preprocess.keras", "net.weights.h5", "net.json", "layers.py", "export/flowers")
+    files = (
+        "cnn.keras",
+        "net.keras",
+        "preprocess.keras",
+        "net.weights.h5",
+        "net.json",
+        "layers.py",
+        "metrics.py",
+        "export/flowers",
+    )
     for name in (*files, "calibration", "photos", "held-out", "held-out.npz", "instances.json"):
         (tmp_path / name).mkdir(exist_ok=True, parents=True)
     for block in blocks:
@@ -707,6 +719,12 @@ DATA = "[checks]\ndata = 'test.npz'\n"
         (SCORE + "metric = 'snr'\nmin = 0\n", "'snr' of output 'digit' needs data to compare on"),
         (DATA + 2 * (SCORE + "metric = 'auc'\nmin = 0\n"), "two [[checks.metrics]] are 'auc' of output 'digit'"),
         (DATA + SCORE.replace("digit", "d") + "metric = 'auc'\nmin = 0\n", "names the output 'd', and no [[outputs]]"),
+        (DATA + SCORE + "metric = 'code:f'\nmin = 0\n", "'code:f' is a function of [checks] code, which names no file"),
+        (DATA + SCORE + "metric = 'code:f-g'\nmin = 0\n", 'number 1 metric = "code:f-g" is unknown'),
+        (
+            DATA + SCORE + "metric = 'auc'\nmin = 0\nlower_is_better = true\n",
+            "number 1 lower_is_better is for metrics of [checks] code, and not for 'auc'",
+        ),
         (DATA + "truth = {d = 'test.npz'}\n", "[checks.truth] names the output 'd', and no [[outputs]] table has"),
         ("[checks.truth]\ndigit = 'test.npz'\n", "[checks.truth] is of the samples of [checks] data, and there is no"),
         (DATA + "truth = {digit = 'tset.npz'}\n", "line 9: [checks] truth digit = 'tset.npz': there is no such file"),

@@ -16,6 +16,21 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_auto.py::test_checks_that_no_candidate_keeps_are_refused": (
         "allow more in [checks], or look at what ...",
     ),
+    "builds/test_own_metrics.py::test_a_fault_of_the_code_is_named_with_its_line": (
+        "correct that line",
+        "return one number: float(...)",
+        "write it, def <function>(truth, outputs): ...; there is: <there>",
+    ),
+    "builds/test_own_metrics.py::test_one_that_hangs_is_ended_and_one_that_ends_the_process_is_named": (
+        "calculate with whole arrays, without a loop over ...",
+        "correct what ends the process there; of too ...",
+    ),
+    "builds/test_own_metrics.py::test_the_local_engine_runs_it_only_where_the_recipe_trusts_it": (
+        "build it in a container (--engine docker), or trust it: [model] allow_code = true",
+    ),
+    "builds/test_own_metrics.py::test_truth_in_files_is_refused_and_taken_as_an_array": (
+        "save it as the array y/<output> in the .npz",
+    ),
     "builds/test_litert_quantizer.py::test_a_pattern_without_a_layer_is_refused_with_those_there_are": (
         "there is: <known>; a layer that was fused ...",
     ),

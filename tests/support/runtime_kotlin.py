@@ -14,6 +14,7 @@ from android_world import quiet
 from worlds import ROOT, SUPPORT
 
 from kit.android.codegen.runtime_files import DECODER_FILES, DECODERS_NEED
+from kit.android.proof.class_archive import class_archive
 from kit.android.proof.tools import find_java, kotlin
 
 RUNTIME = ROOT / "templates" / "android" / "runtime"
@@ -55,25 +56,22 @@ def bits(values: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(flat), np.int32(0x7FC00000), flat.view(np.int32))
 
 
+COMPILER = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
+
+
 def compile_runtime(folder: Path) -> None:
     """Compile the files, explicit API mode strict and warnings as errors, and the test's program on top of them."""
     tool, classes = kotlin(quiet), folder / "classes"
     path = os.pathsep.join(map(str, tool.compiler))
-    compiler = [
-        str(find_java()),
-        "-Xmx1g",
-        "-XX:+UseSerialGC",
-        "-cp",
-        path,
-        "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler",
-    ]
     common = ["-no-reflect", "-no-stdlib", "-jvm-target", "17", "-Werror", "-module-name", "runtime"]
     program = [str(SUPPORT / "android" / name) for name in ("Runtime.kt", "RuntimeAudio.kt", "RuntimeText.kt")]
     for more in (
         ["-Xexplicit-api=strict", "-cp", str(tool.stdlib), "-d", str(classes), *FILES],
         [f"-Xfriend-paths={classes}", "-cp", f"{classes}:{tool.stdlib}", "-d", str(folder / "program"), *program],
     ):
-        done = subprocess.run([*compiler, *common, *more], check=False, capture_output=True, text=True)
+        with class_archive(find_java(), tool.compiler) as archive:
+            compiler = [str(find_java()), "-Xmx1g", "-XX:+UseSerialGC", *archive, "-cp", path, COMPILER]
+            done = subprocess.run([*compiler, *common, *more], check=False, capture_output=True, text=True)
         assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -76,9 +76,7 @@ def many(toolchain_python: Path, tmp_path_factory: pytest.TempPathFactory) -> di
 @pytest.mark.parametrize(
     ("keras", "version"),
     [
-        pytest.param(
-            keras, version, marks=() if (keras, version) in {("3", "2.19.1"), ("2", "2.15.1")} else pytest.mark.slow
-        )
+        pytest.param(keras, version, marks=() if (keras, version) == ("3", "2.19.1") else pytest.mark.slow)
         for keras, versions in (("3", KERAS_3), ("2", VERSIONS))
         for version in versions
     ],
@@ -194,7 +192,8 @@ def test_ids_that_the_model_takes_as_floats_are_not_quantized(toolchain_python: 
     assert manifest["measures"]["outputs"][0]["worst_error"] < 0.01
 
 
-@pytest.mark.parametrize("kind", ["gru", pytest.param("keras2_gru_h5", marks=pytest.mark.slow)])
+@pytest.mark.slow  # test_android_open.py has an open length in each run
+@pytest.mark.parametrize("kind", ["gru", "keras2_gru_h5"])
 def test_a_recurrent_model_with_an_open_axis_runs_or_is_refused(
     toolchain_python: Path, tmp_path: Path, kind: str
 ) -> None:
@@ -288,6 +287,7 @@ def test_onet_keeps_its_three_outputs(onet: Path, tmp_path: Path) -> None:
     assert all(measure["worst_error"] < 1e-5 for measure in manifest["measures"]["outputs"])
 
 
+@pytest.mark.slow  # test_emotion.py has one in each run
 @pytest.mark.container
 @pytest.mark.usefixtures("docker_client")
 @pytest.mark.parametrize("name", ["onet", "supernova"])

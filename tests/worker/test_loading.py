@@ -479,6 +479,7 @@ def test_operations_between_layers_load_from_both_kinds_of_files(tmp_path: Path,
     folder(tmp_path, "operated", NEW).predictions(PLAIN, f"{file} model{file}")
 
 
+@pytest.mark.slow
 def test_a_spectrogram_has_its_window_from_its_weights(tmp_path: Path) -> None:
     """Keras asks scipy for a window, and no toolchain has scipy."""
     made = folder(tmp_path, "spectrogram", NEW)

@@ -144,7 +144,7 @@ def test_a_gradient_that_tflite_lacks_is_named(toolchain_python: Path, tmp_path:
     assert "ReluGrad" in message and "such as the last layer's" in message
 
 
-@pytest.mark.parametrize("keras", ["3", "2"])
+@pytest.mark.parametrize("keras", ["3", pytest.param("2", marks=pytest.mark.slow)])
 def test_the_state_of_a_recurrent_layer_has_to_be_kept(toolchain_python: Path, tmp_path: Path, keras: str) -> None:
     kind, suffix = {"3": ("stateful", ".keras"), "2": ("keras2_stateful_h5", ".h5")}[keras]
     model = keras3_model(toolchain_python, tmp_path / f"stateful{suffix}", kind)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from kit.android.proof.class_archive import class_archive
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import KOTLIN, OLDEST_KOTLIN, Kotlin, find_jar, find_java, kotlin
 from kit.android.proof.zip_bytes import jar_bytes
@@ -42,15 +43,16 @@ def compile_kotlin(
 
     Raises CheckError with what the compiler said, a warning included.
     """
-    tool = kotlin(notify)
-    argv = [
-        *(str(find_java()), *_JVM, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
-        *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
-        *("-module-name", module, "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
-        *options,
-        *map(str, sources),
-    ]
-    _compile(argv, "Kotlin")
+    tool, java = kotlin(notify), find_java()
+    with class_archive(java, tool.compiler) as archive:
+        argv = [
+            *(str(java), *_JVM, *archive, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
+            *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
+            *("-module-name", module, "-cp", _joined([*classpath, tool.stdlib, tool.coroutines])),
+            *options,
+            *map(str, sources),
+        ]
+        _compile(argv, "Kotlin")
 
 
 def desktop_classpath(notify: Notify) -> list[Path]:

@@ -6,7 +6,7 @@ Quantization Through Weight Equalization and Bias Correction (2019), section 4.2
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,23 +17,32 @@ from kit.quantizer.inside.tensors import Tensors, real
 from kit.shared.calls import Feeds
 
 _WITH_BIAS = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")
+# Each operator needs a run of the file for each sample: fewer samples where there are many operators.
+_RUNS, _FEWEST, _MOST = 1024, 8, 64
 _BIAS_AT = {"TRANSPOSE_CONV": 3}  # of its inputs; 2 of the others
 
 
 def corrected(exact: Tensors, content: bytes, calls: Mapping[str, Sequence[Feeds]]) -> bytes:
-    """Return a quantized file with other biases. exact: the float file; calls: calibration data by signature,
-    each by input name [...] in its dtype.
+    """Return a quantized file with other biases.
+
+    exact: the float file; calls: calibration data by signature, each by input name [...] in its dtype: 8 to 64 of them
+    are used.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    for signature, rows in calls.items():
+    for signature, given in calls.items():
         graph = model.subgraphs[exact.graphs[signature]]
-        for operator in graph.operators:
-            bias = _bias(model, graph, operator)
-            if bias is None:
+        biased = [
+            (bias, graph.tensors[operator.outputs[0]].name.decode())
+            for operator in graph.operators
+            if (bias := _bias(model, graph, operator)) is not None
+        ]
+        rows = given[: max(_FEWEST, min(_MOST, _RUNS // max(1, len(biased))))]
+        wanted = _means(exact, (signature, rows), {name for _, name in biased})
+        for bias, name in biased:
+            found = _means(Tensors.of(content), (signature, rows), {name}).get(name)
+            if found is None or name not in wanted or found.shape != wanted[name].shape:
                 continue
-            name = graph.tensors[operator.outputs[0]].name.decode()
-            off = _mean_error(exact, Tensors.of(content), (signature, rows), name)
-            if off is not None and _add(model, bias, off):
+            if _add(model, bias, wanted[name] - found):
                 content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     return content
 
@@ -48,21 +57,20 @@ def _bias(model: Any, graph: Any, operator: Any) -> Any:
     return tensor if model.buffers[tensor.buffer].data is not None else None
 
 
-def _mean_error(exact: Tensors, product: Tensors, given: tuple[str, Sequence[Feeds]], name: str) -> np.ndarray | None:
-    """Return by how much the float output lies above the product's, in the mean of each channel: float64 [channels].
+def _means(file: Tensors, given: tuple[str, Sequence[Feeds]], names: Collection[str]) -> dict[str, np.ndarray]:
+    """Return the mean of each channel (the last axis) of some tensors over all calls, by name: float64 [channels].
 
-    given: a signature and its calls. None where one of the two has no such tensor.
+    given: a signature and its calls. Without those that the file does not have.
     """
     signature, rows = given
-    scale, total, count = product.scales(signature).get(name), None, 0
+    scales, sums, counts = file.scales(signature), dict[str, np.ndarray](), dict[str, int]()
     for call in rows:
-        one, other = (dict(file.values(signature, call, {name})).get(name) for file in (exact, product))
-        if one is None or other is None or one.shape != other.shape or not one.ndim:
-            return None
-        off = (one.astype(np.float64) - real(other, scale)).reshape(-1, one.shape[-1])
-        total = off.sum(axis=0) if total is None else total + off.sum(axis=0)
-        count += len(off)
-    return None if total is None else np.asarray(total / count)
+        for name, value in file.values(signature, call, names):
+            if value.ndim:
+                values = real(value, scales.get(name)).reshape(-1, value.shape[-1])
+                sums[name] = sums.get(name, 0.0) + values.sum(axis=0)
+                counts[name] = counts.get(name, 0) + len(values)
+    return {name: total / counts[name] for name, total in sums.items()}
 
 
 def _add(model: Any, bias: Any, off: np.ndarray) -> bool:
@@ -81,8 +89,12 @@ def _add(model: Any, bias: Any, off: np.ndarray) -> bool:
         after = (before + off).astype(np.float32)
     if np.array_equal(before, after):
         return False
+    data = np.frombuffer(after.tobytes(), np.uint8)
+    if sum(tensor.buffer == bias.buffer for graph in model.subgraphs for tensor in graph.tensors) == 1:
+        model.buffers[bias.buffer].data = data
+        return True
     buffer = schema.BufferT()
-    buffer.data = np.frombuffer(after.tobytes(), np.uint8)
+    buffer.data = data
     bias.buffer = len(model.buffers)
     model.buffers.append(buffer)
     return True

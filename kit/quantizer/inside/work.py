@@ -11,14 +11,13 @@ from litert_quantizer.quantizer import Quantizer
 
 from kit.quantizer.inside.bias_correction import corrected
 from kit.quantizer.inside.calibration_calls import calibration_calls
+from kit.quantizer.inside.four_bits import without_least
 from kit.quantizer.inside.layer_errors import layer_errors
 from kit.quantizer.inside.ranges import Ranges, kept, measure
 from kit.quantizer.inside.schemes import Operator, apply, operators
 from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
 from kit.shared.quantization import LayerError, Quantization, Quantized, QuantizerJob
-
-_CORRECTED = 64  # calls that the means of bias correction are taken of
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,9 @@ class Work:
             made = quantizer.quantize(ranges, enable_progress_bar=False, enable_progress_report=False)
         except Exception as error:  # noqa: BLE001 - it refuses by whatever it stumbles on
             return b"", Quantized(error=" ".join(str(error).split())[:300] or type(error).__name__)
-        content = bytes(made.quantized_model or b"")
+        content = without_least(bytes(made.quantized_model or b""))
         if wanted.bias_correction:
-            content = corrected(self.tensors, content, {key: rows[:_CORRECTED] for key, rows in self.calls.items()})
+            content = corrected(self.tensors, content, self.calls)
         return content, Quantized(errors=self._errors(content, found) if self.job.compared else ())
 
     def _errors(self, content: bytes, found: Sequence[Operator]) -> tuple[LayerError, ...]:

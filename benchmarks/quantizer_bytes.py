@@ -1,0 +1,107 @@
+"""LiteRT's quantizer under one changed circumstance after another: the same bytes of the same float32 file?
+
+A part of `inv bench --reproducibility`. That the float32 file is the same is the other table's; here it is made once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from kit.build.convert import Data, convert
+from kit.build.plan import make_plan
+from kit.build.samples import representative
+from kit.engine.base import Engine, JobFolder, Limits
+from kit.files import sha256_file
+from kit.progress import Reporter
+from kit.quantizer.run import quantizer_lock
+from kit.recipe.load import load_recipe
+from kit.shared.quantization import Quantization, QuantizerJob, dump
+from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
+from kit.toolchains.venv import locked_venv
+
+REQUESTS = {
+    "float16": Quantization("float16"),
+    "weight8": Quantization("weight8"),
+    "dynamic": Quantization("dynamic"),
+    "int4": Quantization("int4", rounding="octav"),
+    "int4, min-max": Quantization("int4"),
+    "int8": Quantization("int8"),
+    "int16x8": Quantization("int16x8"),
+    "int4, bias correction": Quantization("int4", rounding="octav", bias_correction=True),
+    "int8, bias correction": Quantization("int8", bias_correction=True),
+}
+# Of MobileNetV2's 53 convolutions each runs on all samples again, which takes an emulator many hours.
+DEEP = ("mobilenet",)
+_SCRIPT = Path(__file__).parent.parent / "kit" / "quantizer" / "quantize_file.py"
+
+
+@dataclass(frozen=True)
+class Circumstance:
+    """What is changed. before: the command that starts a Python; missing: what this machine lacks for it."""
+
+    name: str
+    before: Callable[[Path], list[str]] = lambda python: [str(python)]
+    env: Mapping[str, str] = field(default_factory=dict)
+    missing: str = ""
+
+
+def quantizer_rows(
+    recipes: Mapping[str, Path], engine: Engine, circumstances: Sequence[Circumstance], folder: Path
+) -> Iterator[str]:
+    """Yield the table's lines, in Markdown. recipes: of each model one of scheme int8, which names samples."""
+    name = quantizer().folder.name
+    python = locked_venv(name, name, quantizer_lock(), print, python=QUANTIZER_PYTHON)
+    yield f"| {name} | {' | '.join(recipes)} |"
+    yield "|---|" + "---|" * len(recipes)
+    cells: dict[str, list[str]] = {each.name: [] for each in circumstances}
+    for model, recipe in recipes.items():
+        requests = [request for request in REQUESTS.values() if model not in DEEP or not request.bias_correction]
+        for circumstance, same in _compared(recipe, requests, engine, (python, circumstances), folder / model):
+            cells[circumstance].append(same)
+            print(f"{name}, {model}, {circumstance}: {same}", flush=True)
+    for circumstance, counts in cells.items():
+        yield f"| {circumstance} | {' | '.join(counts)} |"
+
+
+def _compared(
+    recipe: Path, requests: Sequence[Quantization], engine: Engine,
+    how: tuple[Path, Sequence[Circumstance]], folder: Path,
+) -> Iterator[tuple[str, str]]:  # fmt: skip
+    """Yield of each circumstance how many files are the same as without it. how: the Python, and what is changed."""
+    python, circumstances = how
+    asked = load_recipe(recipe)
+    floating = asked.quantize.model_copy(update={"scheme": "float32", "quantizer": "tensorflow"})
+    plan = make_plan(asked, "")
+    plan = replace(plan, recipe=asked.model_copy(update={"quantize": floating}))
+    folder.mkdir(parents=True)
+    data = Data(representative(asked, plan.sources[0], folder), None)
+    with convert(plan, engine, data, Limits(seconds=7200), Reporter(quiet=True)) as (result, job):
+        order = QuantizerJob(tuple(requests), result.layers)
+        first = _files(Circumstance(""), python, order, job, folder / "first")
+        for number, circumstance in enumerate(circumstances):
+            if circumstance.missing:
+                yield circumstance.name, f"not run here: needs {circumstance.missing}"
+                continue
+            again = _files(circumstance, python, order, job, folder / f"{number}")
+            yield circumstance.name, f"{sum(a == b for a, b in zip(first, again, strict=True))} of {len(first)}"
+
+
+def _files(circumstance: Circumstance, python: Path, order: QuantizerJob, job: JobFolder, folder: Path) -> list[str]:
+    """Return the sha256 of each file that is asked for, "" where the quantizer made none."""
+    results = folder / "results"
+    results.mkdir(parents=True)
+    (folder / "order.json").write_text(dump(order), "utf-8")
+    argv = [
+        *circumstance.before(python),
+        str(_SCRIPT),
+        *map(str, (job.inputs, job.out, folder / "order.json", results)),
+    ]
+    done = subprocess.run(argv, env={**os.environ, **circumstance.env}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(argv)}\n{done.stderr[-2000:]}")
+    files = [results / f"{number}.tflite" for number in range(len(order.requests))]
+    return [sha256_file(file) if file.exists() else "" for file in files]
