@@ -51,6 +51,7 @@ def _named(raw: dict[str, Any]) -> list[str]:
         model.get("structure"),
         raw.get("quantize", {}).get("representative"),
         raw.get("checks", {}).get("data"),
+        raw.get("android", {}).get("update_key"),
         raw.get("checks", {}).get("code"),
         *raw.get("checks", {}).get("truth", {}).values(),
     ]

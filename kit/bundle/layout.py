@@ -20,6 +20,7 @@ README = "README.md"
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
 QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
+UPDATE_KEY = PROVENANCE / "update_key.pem"  # of the class: it checks what comes over the air
 PROVENANCE_METRICS = PROVENANCE / "metrics.py"  # the user's own, which `verify` runs nothing of
 PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "structure.json"
 

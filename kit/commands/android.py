@@ -1,4 +1,4 @@
-"""Into an app: prove a bundle's Android side (android), and put it into an app's project (drop)."""
+"""Into an app: prove a bundle's Android side (android), put it into a project (drop), sign a newer model (sign)."""
 
 from __future__ import annotations
 
@@ -79,6 +79,36 @@ def drop(
         print_json(asdict(done) | {"module": str(done.module)})
     else:
         sys.stdout.writelines(f"{line}\n" for line in (_dry(done, remove) if dry_run else _done(done, remove)))
+
+
+@command
+def sign(
+    ctx: Context, bundle: str, key: str = "", version: int = 0, out: str = "", json: bool = False, debug: bool = False
+) -> None:
+    """Sign a bundle's model as an update that apps of an older bundle take over the air: <bundle>.update.zip.
+
+    --key is the private key (PEM, ECDSA P-256, without a password) of the recipe's [android] update_key. The update's
+    version is the bundle's [android] update_version, or --version; an app takes one that is above its own. --out is
+    the file to write. Exit codes: 0 written, 2 usage or a key of no use, 4 the bundle is not as it was built, or its
+    class has another key.
+    """
+    from dataclasses import asdict
+
+    from kit.bundle.manifest import unchanged
+    from kit.errors import RecipeError
+    from kit.updates.keys import MAKE
+    from kit.updates.sign import sign as write_update
+
+    if not key:
+        raise RecipeError("--key is missing: an update is signed", f"--key key.pem; a new one: {MAKE}")
+    folder = Path(bundle)
+    with unchanged(folder):
+        done = write_update(folder, Path(key), Path(out) if out else None, version)
+    if json:
+        print_json(asdict(done.manifest) | {"path": str(done.path)})
+        return
+    size = f"{done.path.stat().st_size:,} B"
+    sys.stdout.write(f"{done.path}: update {done.manifest.version} of {done.manifest.id}, {size}\n")
 
 
 def _done(done: Dropped, removed: bool) -> list[str]:

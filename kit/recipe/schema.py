@@ -259,6 +259,23 @@ class Android(Table):
         default=True,
         description="the app tries a GPU or an NPU on drawn inputs before it uses it; one that is wrong is passed over",
     )
+    update_key: Name | None = Field(
+        default=None,
+        description="a public key of ECDSA P-256 in PEM: the class takes models over the air that `kit sign` signed "
+        "with its private key",
+    )
+    update_version: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="of this model, for updates: the class takes those above it (default: 1)",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.update_version is not None and self.update_key is None:
+            raise ValueError("update_version is for a class that takes updates, and update_key names no key")
+        return self
 
 
 class Recipe(Table):

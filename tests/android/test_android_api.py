@@ -23,11 +23,13 @@ from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.render import templates
 from kit.shared.npz import save_npz
+from kit.updates.terms import UpdateTerms
 
 LONGEST = 250  # lines of an image classifier's class
 # What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
 NAMES = tuple("scores top label size run close values fill copy index reuse into k main".split())
 STRICT = ["-Xexplicit-api=strict"]
+TERMS = UpdateTerms(version=1, key="00", signature="00", labels="00")  # the class takes updates
 YOLO = {
     "labels": None, "head": "yolo", "format": "cxcywh", "size": [224, 224], "transposed": True, "activation": "none",
     "background": False, "variances": [0.1, 0.1, 0.2, 0.2], "threshold": 0.25, "nms": "class", "iou": 0.5, "most": 100,
@@ -63,6 +65,7 @@ def render(
     taken: Mapping[str, object] = IMAGE,
     *,
     verify: bool = True,
+    updates: UpdateTerms | None = None,
 ) -> Bindings:
     """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -70,7 +73,7 @@ def render(
     save_npz(folder / "golden.npz", tolerances)
     signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
-    model = AppModel(signature, "litert:2.3.0", None, labels, verify=verify)
+    model = AppModel(signature, "litert:2.3.0", None, labels, verify=verify, updates=updates)
     render_bindings(folder, model, api, folder / "golden.npz")
     return find_bindings(folder)
 
@@ -88,7 +91,7 @@ def classes(name: str) -> dict[str, object]:
 
 
 def test_outputs_have_the_names_that_the_recipe_gives_them(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers")
+    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers", updates=TERMS)
     text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
     # `copy` is the function that every result has.
     wanted = {name: "copyValue" if name == "copy" else name for name in NAMES}
@@ -218,7 +221,7 @@ def snippets(language: str) -> list[str]:
 
 
 def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
+    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers", updates=TERMS)
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
     boxes: dict[str, object] = {
@@ -232,10 +235,12 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     spotter = render(tmp_path / "spotter", [classes("word")], "spotter", taken=WAVEFORM)
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
     shown |= {"com.example.spotter.Spotter"}
-    of_java = sorted(shown | {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream"})
+    shown |= {"com.example.flowers.dropkit.UpdateRefusedException", "java.io.File"}
+    named = {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream", "java.io.IOException"}
+    of_java = sorted(shown | named | {"com.example.flowers.dropkit.ModelUpdates"})
     more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
     more |= {"com.example.flowers.dropkit.GpuPrecision", "java.nio.ByteBuffer"}
-    of_kotlin = sorted(shown | more)
+    of_kotlin = sorted(shown | more | {"com.example.flowers.dropkit.ModelSource"})
     given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
     given += ", planes: List<Plane>, width: Int, height: Int, spotter: Spotter, pcm: ShortArray, record: Record"
     record = "class Record { fun read(buffer: ShortArray, from: Int, size: Int): Int = buffer[from] + size }\n"

@@ -36,6 +36,7 @@ def write(folder: Path, text: str | bytes) -> Path:
         "metrics.py",
         "net.json",
         "anchors.npy",
+        "key.pub.pem",
     ):
         (folder / name).touch()
     path = folder / "recipe.toml"
@@ -379,6 +380,8 @@ WHOLE = {
         "runtime": "'litert:2.3.0'",
         "header": "'Copyright'",
         "verify": "true",
+        "update_key": "'key.pub.pem'",
+        "update_version": "2",
     },
     "checks": {
         "data": "'test.npz'",
@@ -460,6 +463,7 @@ RIGHT = {
     ("android", "verify", "truth"),
     ("android", "header", "text"),
     ("android", "header", "NUL"),
+    ("android", "update_version", "whole number"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
 

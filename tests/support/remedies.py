@@ -44,6 +44,28 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
         "use <scheme>",
     ),
+    "android/test_android_updates.py::test_a_private_key_of_no_use_is_refused_and_the_next_step_makes_one": (
+        "make a key: openssl genpkey -algorithm EC ...",
+        "make a key of it: openssl genpkey -algorithm EC ...",
+        "name the private key; a new one: openssl genpkey ...",
+    ),
+    "android/test_android_updates.py::test_an_encrypted_key_is_refused_and_signs_once_it_is_decrypted": (
+        "decrypt it for this run, and remove the copy: ...",
+    ),
+    "android/test_android_updates.py::test_a_public_key_of_no_use_is_refused_before_anything_is_built": (
+        "name its public key: openssl pkey ...",
+        "take that of a private key: openssl pkey ...",
+    ),
+    "android/test_android_updates.py::test_another_key_than_the_bundles_is_refused_with_exit_code_4": (
+        "sign with the key of [android] update_key; or ...",
+    ),
+    "android/test_android_updates.py::test_a_version_that_no_app_takes_is_refused": (
+        "raise [android] update_version and build again, ...",
+    ),
+    "android/test_android_updates.py::test_without_a_key_nothing_is_signed": ("--key key.pem; a new one: <MAKE>",),
+    "android/test_android_updates.py::test_a_bundle_whose_class_has_no_key_is_refused": (
+        '[android] update_key = "key.pub.pem", and build ...',
+    ),
     "android/test_android_bindings.py::test_a_client_of_play_services_without_signatures_is_refused": (
         'take a newer one: [android] runtime = "play:16.5.0" ...',
     ),

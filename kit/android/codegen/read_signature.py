@@ -35,12 +35,13 @@ CLASSES = words_of(
     AudioInput AudioStream AutoCloseable Bitmap Boolean BooleanArray Box BoxAnchors BoxCorners BoxFormat BoxSelector
     BundleModel BundleSpec Byte ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context
     CoordinateDecoder Double DoubleArray Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float
-    FloatArray FloatLookup Frame Golden GpuPrecision HeatmapDecoder IllegalArgumentException IllegalStateException
-    ImageColor ImageFeed ImageInput ImageResize Int IntArray Interpreter InterpreterApi IOException JvmOverloads
-    JvmStatic Keypoint LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder
-    Nothing Number Object Options Pair Place RateConverter RawFeed Reals Region Resampler RgbaFrame Score ScoreForm
-    ScoresDecoder Section SelfTest SelfTester Set Short ShortArray ShortLookup Slot Spec Split SsdDecoder
-    Standardize String Suppression System Tasks Tensor Test TextFeed TextInput TfLite Throwable Top Triple Unit
+    File FloatArray FloatLookup Frame Golden GpuPrecision HeatmapDecoder IllegalArgumentException
+    IllegalStateException ImageColor ImageFeed ImageInput ImageResize Int IntArray Interpreter InterpreterApi
+    IOException JvmOverloads JvmStatic Keypoint LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map
+    Mask MaskDecoder ModelSource ModelUpdates Nothing Number Object Options Pair Place RateConverter RawFeed Reals
+    Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short ShortArray
+    ShortLookup Slot Spec Split SsdDecoder Standardize String Suppression System Tasks Tensor Test TextFeed TextInput
+    TfLite Throwable Top Triple Unit UpdateContents UpdateFault UpdateManifest UpdateRefusedException UpdateTerms
     Variables Verification WindowListener YoloDecoder YoloLayout YuvFrame
     """
 )
@@ -49,7 +50,7 @@ MEMBERS = words_of(
     """
     accelerator also apply assets assigner assignVariables attempts awaitAssignVariables awaitReadVariables
     awaitSelfTest classify close copy create dispatcher engine filled images let locked mainCall reader readVariables
-    run selfTest spec to use with withContext
+    run selfTest source spec to updates use with withContext
     """
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
@@ -105,6 +106,7 @@ def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Bi
         header=tuple(model.header.strip().splitlines()),
         linked=model.runtime,
         verify=model.verify and api == COMPILED_MODEL,
+        updates=model.updates,
     )
 
 

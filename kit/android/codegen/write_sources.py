@@ -101,6 +101,7 @@ def _engine(bindings: BindingsModel) -> str:
     arguments = ["context", "BUNDLE", "accelerators", "threads"]
     if bindings.api == COMPILED_MODEL:
         arguments.append("precision")
+    arguments.append("source")
     if bindings.verify:
         arguments.append(f"Verification(context, BUNDLE, {literal(bindings.linked)})")
     return f"createEngine({', '.join(arguments)})"

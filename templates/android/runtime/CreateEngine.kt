@@ -1,13 +1,14 @@
 package dropkit
 
 import android.content.Context
-import android.content.res.AssetManager
 import android.os.Build
 import com.google.ai.edge.litert.BuiltinNpuAcceleratorProvider
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.NpuAcceleratorProvider
 import java.io.File
+import java.io.FileInputStream
+import java.io.InputStream
 import java.security.MessageDigest
 
 /** What can run the model: LiteRT's own names. */
@@ -25,6 +26,12 @@ internal interface Verifier {
 /** An accelerator that may run the model. `model`: the SHA-256 of its file. */
 internal class Candidate(val accelerator: Accelerator, val precision: GpuPrecision, val model: String)
 
+/** An update has no expected outputs of its own: no accelerator can be tried with it. */
+private object OfAnotherModel : Verifier {
+    override fun verified(candidate: Candidate, make: () -> Engine): Engine =
+        error("not verified: the expected outputs in the app are of the model that came with it, and this is an update")
+}
+
 /** Compiles the model for the first accelerator that takes it. */
 internal fun createEngine(
     context: Context,
@@ -32,14 +39,18 @@ internal fun createEngine(
     accelerators: List<Accelerator>,
     threads: Int?,
     precision: GpuPrecision,
+    source: ModelSource,
     verifier: Verifier? = null,
 ): Engine {
     val npu = BuiltinNpuAcceleratorProvider(context)
     // Given a context, LiteRT keeps what it compiles for an NPU in the app's cache folder.
     val environment = Environment.create(context, npu)
     return try {
-        val maker = EngineMaker(context, spec, npu, environment, threads, precision)
-        firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, verifier) }
+        source.onDisk(context, spec.id) { path ->
+            val maker = EngineMaker(context, spec, npu, environment, threads, precision, path)
+            val checked = if (source.updateVersion == null) verifier else verifier?.let { OfAnotherModel }
+            firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, checked) }
+        }
     } catch (error: Throwable) {
         environment.close()
         throw error
@@ -53,8 +64,9 @@ private class EngineMaker(
     private val environment: Environment,
     private val threads: Int?,
     private val precision: GpuPrecision,
+    private val path: String?,
 ) {
-    private val digest by lazy { sha256(context.assets, spec.model) }
+    private val digest by lazy { sha256(if (path == null) context.assets.open(spec.model) else FileInputStream(path)) }
 
     fun make(accelerator: Accelerator, failed: List<Attempt>, verifier: Verifier?): Engine {
         if (accelerator == Accelerator.CPU) return compile(accelerator, failed)
@@ -76,7 +88,11 @@ private class EngineMaker(
         val options = CompiledModel.Options(accelerator)
         if (accelerator == Accelerator.CPU && threads != null) options.cpuOptions = CompiledModel.CpuOptions(numThreads = threads)
         if (accelerator == Accelerator.GPU) options.gpuOptions = gpuOptions()
-        val model = CompiledModel.create(context.assets, spec.model, options, environment)
+        val model = if (path == null) {
+            CompiledModel.create(context.assets, spec.model, options, environment)
+        } else {
+            CompiledModel.create(path, options, environment)
+        }
         return try {
             Engine(environment, model, failed + Attempt(accelerator, null), spec)
         } catch (error: Throwable) {
@@ -104,7 +120,7 @@ private class EngineMaker(
 /** SHA-256 in hex. */
 internal fun sha256(content: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").digest(content))
 
-private fun sha256(assets: AssetManager, name: String): String = assets.open(name).use { stream ->
+private fun sha256(content: InputStream): String = content.use { stream ->
     val digest = MessageDigest.getInstance("SHA-256")
     val buffer = ByteArray(1 shl 16)
     while (true) {

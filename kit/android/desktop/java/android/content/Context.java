@@ -17,4 +17,6 @@ public abstract class Context {
   public abstract File getCacheDir();
 
   public abstract File getFilesDir();
+
+  public abstract File getNoBackupFilesDir();
 }

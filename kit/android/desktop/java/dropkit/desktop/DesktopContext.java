@@ -48,4 +48,9 @@ public final class DesktopContext extends Context {
   public File getFilesDir() {
     return new File(System.getProperty("java.io.tmpdir"));
   }
+
+  @Override
+  public File getNoBackupFilesDir() {
+    return getFilesDir();
+  }
 }
