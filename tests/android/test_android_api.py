@@ -63,17 +63,18 @@ def render(
     id: str,  # noqa: A002
     api: Api = "compiled-model",
     taken: Mapping[str, object] = IMAGE,
-    *,
-    verify: bool = True,
-    updates: UpdateTerms | None = None,
+    **more: bool | UpdateTerms,
 ) -> Bindings:
-    """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
+    """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder.
+
+    more: of AppModel; it is verified where nothing else is said.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tolerances = {f"tolerance/{output['name']}": np.array(0.0) for output in outputs}
     save_npz(folder / "golden.npz", tolerances)
     signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
-    model = AppModel(signature, "litert:2.3.0", None, labels, verify=verify, updates=updates)
+    model = AppModel(signature, "litert:2.3.0", None, labels, **{"verify": True, **more})  # type: ignore[arg-type]
     render_bindings(folder, model, api, folder / "golden.npz")
     return find_bindings(folder)
 
