@@ -35,6 +35,7 @@ class Both:
 
     exact: Arrays
     got: Arrays
+    intervals: bool = True
 
     def map(self, make: Callable[[Arrays], Scorer]) -> tuple[Scorer, Scorer]:
         """Return the scorers of both. make: of arrays [N, ...] in float32."""
@@ -71,9 +72,9 @@ class Subject:
 
 
 def with_metrics(
-    parts: Parts, evaluated: Arrays, predictions: Arrays, measures: Sequence[OutputMeasure]
+    parts: Parts, evaluated: Arrays, predictions: Arrays, measures: Sequence[OutputMeasure], *, intervals: bool = True
 ) -> tuple[OutputMeasure, ...]:
-    """Return the measures of outputs with their metrics.
+    """Return the measures of outputs with their metrics, with intervals unless nobody looks at them: some take long.
 
     evaluated, predictions: as kit.build.metrics.measure has them, raw [N, ...] by name. Raises RecipeError where the
     truth does not fit an output.
@@ -91,7 +92,7 @@ def with_metrics(
         return tuple(measures)
     exact = {name: evaluated[f"float/{name}"] for name in specs}
     got = {name: real(predictions[f"output/{name}"], spec) for name, spec in specs.items()}
-    both = Both(exact, got)
+    both = Both(exact, got, intervals)
     own = measure_own(parts.plan.metrics, list(_asked(subjects, both)))
     return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both, own))) for each in measures)
 
@@ -124,7 +125,7 @@ def _measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]
         kind = subject.request.kind
         if kind not in makers:
             makers[kind] = _MAKERS[kind](subject, both)  # what is decoded once serves all metrics of an output
-        yield _scored(name, k, *makers[kind](name, k or 0))
+        yield _scored(name, k, makers[kind](name, k or 0), intervals=both.intervals)
 
 
 def _compared(subject: Subject, both: Both, name: str) -> MetricMeasure:
@@ -140,22 +141,24 @@ def _compared(subject: Subject, both: Both, name: str) -> MetricMeasure:
         return MetricMeasure(name, len(one), why=str(reason))
 
 
-def _scored(name: str, k: int | None, before: Scorer, after: Scorer) -> MetricMeasure:
-    """Return a metric of both, with the interval of their difference."""
+def _scored(name: str, k: int | None, scorers: tuple[Scorer, Scorer], *, intervals: bool) -> MetricMeasure:
+    """Return a metric of the float model and of the file, with the interval of their difference where it is wanted."""
     from kit.metrics.interval import interval
 
     values: list[float | None] = []
     why = ""
-    for scorer in (before, after):
+    for scorer in scorers:
         try:
             values.append(scorer.value(None))
         except UndefinedError as reason:
             values.append(None)
             why = str(reason)
     one, other = values
-    ends = None if one is None or other is None else interval(before, after, one - other)
+    ends = interval(*scorers, one - other) if intervals and one is not None and other is not None else None
     low, high = ends or (None, None)
-    return MetricMeasure(name, before.samples, _rounded(one), _rounded(other), _rounded(low), _rounded(high), k, why)
+    return MetricMeasure(
+        name, scorers[0].samples, _rounded(one), _rounded(other), _rounded(low), _rounded(high), k, why
+    )
 
 
 def _rounded(value: float | None) -> float | None:
