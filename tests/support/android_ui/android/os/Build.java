@@ -6,6 +6,9 @@ public class Build {
   public static final String MODEL = "";
   public static final String HARDWARE = "";
   public static final String ID = "";
+  public static final String FINGERPRINT = "";
+  public static final String SOC_MANUFACTURER = "";
+  public static final String SOC_MODEL = "";
 
   public static class VERSION {
     public static final int SDK_INT = Integer.getInteger("dropkit.sdk", 35);
