@@ -19,7 +19,7 @@ _CODE = re.compile(r'File "[^"]*/(custom\.py)", line (\d+)')
 
 # What a library says in the log where memory, or a thread for lack of it, was refused; it then ends the process itself.
 _STARVED = re.compile(
-    r"bad_alloc|Cannot allocate memory|pthread_create\(\) failed|^MemoryError|failed to map segment", re.MULTILINE
+    r"bad_alloc|[Cc]annot allocate memory|pthread_create\(\) failed|^MemoryError|failed to map segment", re.MULTILINE
 )
 
 
