@@ -7,6 +7,8 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from projects import app
 from worlds import DIGITS, run_kit
 
@@ -27,6 +29,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], int]]] = {
         (("WHOLE/digits", "--into", "APP"), 0),
         (("DIST/digits", "--into", "APP", "--remove"), 0),
     ],
+    "sign": [(("DIST/digits", "--key", "KEY"), 4), (("WHOLE/digits", "--key", "KEY"), 2)],  # its class has no key
     "diff": [(("DIST/digits", "WHOLE/digits"), 0)],
     "inspect": [(("DIST/digits/src/main/assets/digits/model.tflite",), 0)],
     "clean": [
@@ -53,6 +56,14 @@ def put_notes(folder: Path) -> None:
     (folder / "link").symlink_to("/usr")
 
 
+def key(folder: Path) -> Path:
+    """Write a private key."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    path = folder / "key.pem"
+    path.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return path
+
+
 def lost(folder: Path) -> list[str]:
     """Return what of the user's is no longer there as it was."""
     gone = [name for name in NOTES if not _reads(folder / name, f"mine: {name}")]
@@ -72,7 +83,12 @@ def test_a_file_of_the_users_survives(tmp_path: Path, digits_bundle: Path, comma
     bundle = Path(shutil.copytree(digits_bundle, tmp_path / "dist" / "digits"))
     put_notes(bundle)
     (tmp_path / "dist" / "notes.txt").write_text("mine", "utf-8")
-    places = {"DIST": str(bundle.parent), "WHOLE": str(digits_bundle.parent), "APP": str(app(tmp_path))}
+    places = {
+        "DIST": str(bundle.parent),
+        "WHOLE": str(digits_bundle.parent),
+        "APP": str(app(tmp_path)),
+        "KEY": str(key(tmp_path)),
+    }
     # Nothing of the real cache is to be removed.
     env = {**os.environ, "DROPKIT_CACHE": str(tmp_path / "cache")} if command == "clean" else None
     for arguments, code in COMMANDS[command]:
