@@ -22,6 +22,7 @@ from benchmarks.boxes import box_rows
 from benchmarks.cost.container import container_rows
 from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
+from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
 from kit.android.proof.step import MissingToolError
 from kit.files import write_whole
@@ -41,15 +42,17 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--only",
         default="*",
-        help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, boxes, container ...",
+        help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, boxes, evaluation, container ...",
     )
     options = parser.parse_args(arguments)
-    # The frames need neither models nor a toolchain, and the boxes a model of their own.
-    lines = [] if options.only in {"frames", "boxes"} else measured(options.only, options.rounds)
+    # The frames need neither models nor a toolchain, boxes and evaluation a model of their own.
+    lines = [] if options.only in {"frames", "boxes", "evaluation"} else measured(options.only, options.rounds)
     if fnmatch("frames", options.only):
         lines += found_tools(lambda: frame_rows(options.rounds))
     if fnmatch("boxes", options.only):
         lines += found_tools(boxes)
+    if fnmatch("evaluation", options.only):
+        lines += evaluation(options.rounds)
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -137,6 +140,13 @@ def boxes() -> list[str]:
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     with TemporaryDirectory(prefix="dropkit-bench-") as folder:
         return box_rows(python, TENSORFLOW, MODELS, Path(folder) / "boxes")
+
+
+def evaluation(rounds: int) -> list[str]:
+    """Return the rows of samples on the app's runtime."""
+    python = toolchain_venv(find_toolchain(TENSORFLOW), print)
+    with TemporaryDirectory(prefix="dropkit-bench-") as folder:
+        return evaluation_rows(python, MODELS, Path(folder), rounds)
 
 
 def found_tools(rows: Callable[[], list[str]]) -> list[str]:

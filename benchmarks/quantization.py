@@ -22,7 +22,7 @@ from typing import Any
 
 import joblib  # type: ignore[import-untyped]
 import numpy as np
-from sklearn.datasets import load_sample_image  # type: ignore[import-untyped]
+from sklearn.datasets import load_sample_image
 
 from kit.android.proof.tools import find_program
 from kit.files import write_whole

@@ -10,6 +10,7 @@ from typing import TextIO
 from kit.bounded import printable
 
 _WIDTH = 24
+_SHORT = 2.0  # seconds of a stage without an estimate
 
 
 @dataclass
@@ -20,6 +21,7 @@ class Reporter:
     quiet: bool = False
     _stage: str = ""
     _since: float = 0.0
+    _first: tuple[float, int] | None = None  # when the stage first said how far it is, and how far
 
     def note(self, text: str) -> None:
         """Say one thing in a line of its own."""
@@ -30,15 +32,17 @@ class Reporter:
         """Begin a stage, which ends the one before."""
         self._end_stage()
         name = printable(name)
-        self._stage, self._since = name, time.monotonic()
+        self._stage, self._since, self._first = name, time.monotonic(), None
         if self._live:
             self._write(f"\r\x1b[K{name} ...")
 
     def advance(self, done: int, total: int) -> None:
-        """Show how far the stage is, on a terminal."""
+        """Show how far the stage is, on a terminal; and of one that takes more than two seconds, what is left."""
         if self._live and self._stage and total:
-            filled = _WIDTH * done // total
-            self._write(f"\r\x1b[K{self._stage} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done}/{total}")
+            now, filled = time.monotonic(), _WIDTH * done // total
+            self._first = self._first or (now, done)
+            left = rest(now - self._first[0], done - self._first[1], total - done) if now - self._since > _SHORT else ""
+            self._write(f"\r\x1b[K{self._stage} [{'#' * filled}{'.' * (_WIDTH - filled)}] {done}/{total}{left}")
 
     def close(self) -> None:
         """End the last stage."""
@@ -58,3 +62,14 @@ class Reporter:
         if not self.quiet:
             self.stream.write(text)
             self.stream.flush()
+
+
+def rest(seconds: float, done: int, left: int) -> str:
+    """Return in words how long the rest takes, "" where nothing says so: ", about 40 s left".
+
+    done: what was done in these seconds; left: what is yet to be.
+    """
+    if done <= 0 or left <= 0:
+        return ""
+    more = seconds * left / done
+    return f", about {more:.0f} s left" if more < 90 else f", about {more / 60:.0f} min left"

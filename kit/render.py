@@ -32,7 +32,7 @@ def render_tree(name: str, values: Mapping[str, Any]) -> dict[str, bytes]:
 
 
 def render_text(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] | None = None) -> str:
-    """Return the text of templates/<name>. In a .html.j2 every value is escaped.
+    """Return the text of templates/<name>. In a .html.j2 or .svg.j2 every value is escaped.
 
     filters are a target language's own; with them, a line that holds a tag alone leaves no line behind.
     Raises jinja2.UndefinedError where the template wants a value that is not there.
@@ -58,7 +58,7 @@ def _environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(templates()),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
-        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",), default=False),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2", "svg.j2"), default=False),
     )
     environment.filters["py"] = repr
     return environment

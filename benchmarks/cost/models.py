@@ -64,9 +64,18 @@ def yolo() -> Any:
     return keras.Model(image, keras.layers.Activation("linear", name="found")(inner(image)))
 
 
+def small() -> Any:
+    """Return a convolutional net of 32x32 pixels, whose call takes half a millisecond."""
+    image = x = keras.Input((32, 32, 3), name="image")
+    for filters in (32, 32, 64):
+        x = keras.layers.MaxPooling2D()(keras.layers.Conv2D(filters, 3, padding="same", activation="relu")(x))
+    x = keras.layers.Dense(10, activation="softmax", name="label")(keras.layers.GlobalAveragePooling2D()(x))
+    return keras.Model(image, x)
+
+
 MODELS: dict[str, Callable[[], Any]] = {
     "mobilenet": mobilenet, "densenet": densenet, "resnet": resnet, "encoder": encoder, "encoder_1gb": encoder_1gb,
-    "yolo": yolo,
+    "yolo": yolo, "small": small,
 }  # fmt: skip
 SAMPLES = {"mobilenet": (100, 200, 1000, 10_000), "resnet": (20,)}  # files of so many images, of each model
 

@@ -16,10 +16,10 @@ from kit.files import json_text, sha256_tree, tree_digests
 KIT = Path(__file__).parent.parent
 
 
-def build_key(recipe: Path, tensorflow: str) -> tuple[str, str] | None:
+def build_key(recipe: Path, tensorflow: str, scheme: str = "") -> tuple[str, str] | None:
     """Return the id of the recipe's bundle and its key, or None where the recipe cannot be read so far.
 
-    tensorflow is the version that the command line asks for, "" for the recipe's own. The key stands for content:
+    tensorflow and scheme are what the command line asks for, "" for the recipe's own. The key stands for content:
     not for paths, times or the engine. Toolchains, locks and templates count as the kit's own files.
     """
     try:
@@ -31,6 +31,7 @@ def build_key(recipe: Path, tensorflow: str) -> tuple[str, str] | None:
             {
                 "recipe": raw,
                 "tensorflow": tensorflow,
+                "scheme": scheme,
                 "files": files,
                 "kit": tree_digests(KIT),
                 "templates": _templates(),
@@ -50,6 +51,8 @@ def _named(raw: dict[str, Any]) -> list[str]:
         model.get("structure"),
         raw.get("quantize", {}).get("representative"),
         raw.get("checks", {}).get("data"),
+        raw.get("android", {}).get("update_key"),
+        raw.get("checks", {}).get("code"),
         *raw.get("checks", {}).get("truth", {}).values(),
     ]
     names += [output.get(key) for output in raw.get("outputs", []) for key in ("labels", "anchors")]

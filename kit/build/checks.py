@@ -30,6 +30,8 @@ NEAR_CORRELATION, NEAR_ERROR, SAME = 0.98, 0.18, 0.95
 # rounds otherwise: twice, and this share of the spread.
 OTHER = {"float32": 0.01, "float16": 0.02, "dynamic": 0.1, "int8": 0.1}
 
+_FLOAT_MODEL = "accuracy of the float model"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -61,6 +63,11 @@ def judge(recipe: Recipe, result: Result, measures: Sequence[OutputMeasure], siz
 def failures(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Return the gates that refused."""
     return [verdict for verdict in verdicts if verdict.enforced and not verdict.passed]
+
+
+def concerns_scheme(verdict: Verdict) -> bool:
+    """Say whether a gate is about what quantization does to numbers: not about bytes, nor the float model itself."""
+    return not verdict.name.startswith(("max_bytes", _FLOAT_MODEL))
 
 
 def ignored(verdicts: Sequence[Verdict]) -> list[Verdict]:
@@ -177,7 +184,7 @@ def _better_than_chance(of: str, truth: Truth, causes: Sequence[str]) -> Verdict
     """Judge the float model itself: with y, is it better than always saying the most frequent class?"""
     p = tail(round(truth.float_accuracy * truth.count), truth.count, truth.majority)
     return Verdict(
-        f"accuracy of the float model {of}",
+        f"{_FLOAT_MODEL} {of}",
         f"better than the most frequent class's {truth.majority:.2%} (p <= {CHANCE:g})",
         f"{truth.float_accuracy:.2%} of {truth.count:,} (p {'< 1e-6' if p < 1e-6 else f'= {p:.2g}'})",
         p <= CHANCE,

@@ -50,7 +50,7 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
         least = float(made[f"{prefix}tolerance/{spec.name}"])
         drift, seen = _distance(spec, real(ours, spec), exact), _distance(spec, real(ours, spec), real(theirs, spec))
         arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)
-        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, _round_up(min(least + seen, drift))))
+        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, round_up(min(least + seen, drift))))
     return arrays
 
 
@@ -115,7 +115,7 @@ def _same(found: np.ndarray, wanted: np.ndarray) -> bool:
     return found.size == wanted.size and bool((found.reshape(wanted.shape) == wanted).all())
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     """Return a bound in two digits: more of them would depend on the CPU's type, and Kotlin has it, too."""
     unit = 10.0 ** (math.floor(math.log10(value)) - 1) if value > 0 else 1.0
     return float(f"{math.ceil(value / unit) * unit:.2g}")

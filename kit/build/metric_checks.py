@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kit.build.metrics import OutputMeasure
 from kit.metrics.scorer import MetricMeasure
-from kit.metrics.table import METRICS, title
+from kit.metrics.table import metric_of, title
 from kit.recipe.checks import Checks, MetricCheck
 
 SLACK = 1e-9  # a limit is a decimal, and a difference of fractions may miss it by the last bits
@@ -32,7 +32,7 @@ def judge_metrics(checks: Checks, measure: OutputMeasure) -> Iterator[Judgement]
 
 def found(measure: OutputMeasure, name: str, k: int | None = None) -> MetricMeasure:
     """Return a metric of an output that was measured."""
-    wanted = METRICS[name].k if k is None else k
+    wanted = metric_of(name).k if k is None else k
     return next(metric for metric in measure.metrics if (metric.name, metric.k) == (name, wanted))
 
 
@@ -44,7 +44,7 @@ def drop(metric: MetricMeasure) -> tuple[float, float | None, float | None] | No
     if metric.before is None or metric.after is None:
         return None
     lost = metric.before - metric.after
-    if METRICS[metric.name].higher:
+    if metric_of(metric.name).higher and not metric.lower_is_better:
         return lost, metric.low, metric.high
     return -lost, _negative(metric.high), _negative(metric.low)
 

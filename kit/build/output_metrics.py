@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kit.build.metrics import OutputMeasure, real, top1
+from kit.build.own_metrics import Asked, Own, measure_own, own_checks
 from kit.build.truth import OutputTruth
 from kit.build.write_bundle import Parts
 from kit.bundle.output_forms import BoxesForm, MaskForm
 from kit.bundle.signature import TensorEntry
 from kit.errors import RecipeError
 from kit.metrics.scorer import MetricMeasure, Scorer, UndefinedError
-from kit.metrics.table import DEFAULTS, METRICS
+from kit.metrics.table import DEFAULTS, METRICS, is_own
 from kit.recipe.output import Output
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Both:
 
     exact: Arrays
     got: Arrays
+    intervals: bool = True
 
     def map(self, make: Callable[[Arrays], Scorer]) -> tuple[Scorer, Scorer]:
         """Return the scorers of both. make: of arrays [N, ...] in float32."""
@@ -64,14 +66,15 @@ class Subject:
         """Yield its metrics by name and k: what the recipe asks for, then what every such output is measured by."""
         asked = [(check.metric, check.k) for check in self.parts.recipe.checks.metrics if check.output == self.name]
         yield from asked
-        defaults = DEFAULTS.get(self.request.kind, ()) if self.truth is not None else ()
+        own = any(is_own(name) for name, _ in asked)  # whose truth may be of another shape
+        defaults = DEFAULTS.get(self.request.kind, ()) if self.truth is not None and not own else ()
         yield from ((name, None) for name in defaults if (name, None) not in asked)
 
 
 def with_metrics(
-    parts: Parts, evaluated: Arrays, predictions: Arrays, measures: Sequence[OutputMeasure]
+    parts: Parts, evaluated: Arrays, predictions: Arrays, measures: Sequence[OutputMeasure], *, intervals: bool = True
 ) -> tuple[OutputMeasure, ...]:
-    """Return the measures of outputs with their metrics.
+    """Return the measures of outputs with their metrics, with intervals unless nobody looks at them: some take long.
 
     evaluated, predictions: as kit.build.metrics.measure has them, raw [N, ...] by name. Raises RecipeError where the
     truth does not fit an output.
@@ -89,14 +92,31 @@ def with_metrics(
         return tuple(measures)
     exact = {name: evaluated[f"float/{name}"] for name in specs}
     got = {name: real(predictions[f"output/{name}"], spec) for name, spec in specs.items()}
-    both = Both(exact, got)
-    return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both))) for each in measures)
+    both = Both(exact, got, intervals)
+    own = measure_own(parts.plan.metrics, list(_asked(subjects, both)))
+    return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both, own))) for each in measures)
 
 
-def _measured(subject: Subject, both: Both) -> Iterator[MetricMeasure]:
-    """Yield each metric of an output, in the recipe's order."""
+def _asked(subjects: Mapping[str, Subject], both: Both) -> Iterator[Asked]:
+    """Yield the metrics of the user's own with their arrays."""
+    for subject in subjects.values():
+        for check in own_checks(subject.parts.recipe):
+            if check.output == subject.name:
+                values = _truth(subject).values
+                assert values is not None  # kit.build.samples refuses files
+                yield Asked(check, values, both.exact[subject.name], both.got[subject.name])
+
+
+def _measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]:
+    """Yield each metric of an output, in the recipe's order. own: those that are the user's."""
     makers: dict[str, Callable[[str, int], tuple[Scorer, Scorer]]] = {}
     for name, asked in subject.wanted():
+        if is_own(name):
+            found = own[subject.name, name]
+            ends = (found.before, found.after, found.low, found.high)
+            before, after, low, high = map(_rounded, ends)
+            yield replace(found, before=before, after=after, low=low, high=high)
+            continue
         metric = METRICS[name]
         k = metric.k if asked is None else asked
         if metric.against == "float":
@@ -105,7 +125,7 @@ def _measured(subject: Subject, both: Both) -> Iterator[MetricMeasure]:
         kind = subject.request.kind
         if kind not in makers:
             makers[kind] = _MAKERS[kind](subject, both)  # what is decoded once serves all metrics of an output
-        yield _scored(name, k, *makers[kind](name, k or 0))
+        yield _scored(name, k, makers[kind](name, k or 0), intervals=both.intervals)
 
 
 def _compared(subject: Subject, both: Both, name: str) -> MetricMeasure:
@@ -121,22 +141,24 @@ def _compared(subject: Subject, both: Both, name: str) -> MetricMeasure:
         return MetricMeasure(name, len(one), why=str(reason))
 
 
-def _scored(name: str, k: int | None, before: Scorer, after: Scorer) -> MetricMeasure:
-    """Return a metric of both, with the interval of their difference."""
+def _scored(name: str, k: int | None, scorers: tuple[Scorer, Scorer], *, intervals: bool) -> MetricMeasure:
+    """Return a metric of the float model and of the file, with the interval of their difference where it is wanted."""
     from kit.metrics.interval import interval
 
     values: list[float | None] = []
     why = ""
-    for scorer in (before, after):
+    for scorer in scorers:
         try:
             values.append(scorer.value(None))
         except UndefinedError as reason:
             values.append(None)
             why = str(reason)
     one, other = values
-    ends = None if one is None or other is None else interval(before, after, one - other)
+    ends = interval(*scorers, one - other) if intervals and one is not None and other is not None else None
     low, high = ends or (None, None)
-    return MetricMeasure(name, before.samples, _rounded(one), _rounded(other), _rounded(low), _rounded(high), k, why)
+    return MetricMeasure(
+        name, scorers[0].samples, _rounded(one), _rounded(other), _rounded(low), _rounded(high), k, why
+    )
 
 
 def _rounded(value: float | None) -> float | None:

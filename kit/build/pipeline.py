@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
+from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
+from kit.build.own_metrics import metric_place
 from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
@@ -30,6 +32,7 @@ from kit.files import check_place, json_bytes, replacing, sha256_file, temporary
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import MODEL, Result
+from kit.shared.quantization import LayerError
 from kit.tflite.reader import read_tflite
 from kit.toolchains.operator_support import check_fit
 from kit.toolchains.selection import ASKED
@@ -63,6 +66,7 @@ class Built:
     result: Result
     size: int
     engine: str
+    layers: tuple[LayerError, ...] = ()  # of a file that a gate refused: where it differs from the float one
 
     @property
     def recipe(self) -> Recipe:
@@ -86,6 +90,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         if plan.reason != ASKED:
             reporter.note(f"toolchain: TensorFlow {plan.toolchain.tensorflow} ({plan.reason})")
         engine = choose_engine(options.engine, reporter.note)
+        plan = replace(plan, metrics=metric_place(recipe, plan.toolchain, engine, options.limits))
         started = time.time()
         built = (make or _build)(plan, engine, data, options, reporter)
     if built.bundle is None:
@@ -120,12 +125,16 @@ def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: R
     # What runs the file there imports its packages while the worker converts.
     python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
     with (
-        scripts_ahead(python, _RUNS_THERE) as scripts,
+        scripts_ahead(python, _RUNS_THERE, reporter.advance) as scripts,
         convert(plan, engine, data, options.limits, reporter) as (result, job),
     ):
         refuse_misfit(plan, result, job)
         parts = with_truth(Parts.of(plan, result, job, data.raw()), data)
-        return finish(parts, engine.name, options, reporter, scripts)
+        built = finish(parts, engine.name, options, reporter, scripts)
+        if built.bundle is None and can_explain(plan, result, built.judged):
+            layers = compare_layers(plan, engine, data, options.limits, reporter, (result, job))
+            built = replace(built, layers=layers)
+        return built
 
 
 def refuse_misfit(plan: Plan, result: Result, job: JobFolder) -> None:

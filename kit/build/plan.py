@@ -10,8 +10,10 @@ from kit.build.anchors import Anchors, anchors_of
 from kit.build.audio_input import audio_of
 from kit.build.bundle_signature import Labels, labels_of
 from kit.build.misfits import MOST_FILE, refuse_misfits, refuse_too_large
+from kit.build.own_metrics import refuse_missing_functions
 from kit.build.raw_inputs import RawInputs
 from kit.build.text_input import texts_of
+from kit.engine.own_metrics import MetricPlace
 from kit.errors import RecipeError
 from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
@@ -19,6 +21,7 @@ from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_mo
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.selection import choose_toolchain
 from kit.toolchains.toolchain import Toolchain, find_runtime
+from kit.updates.keys import public_key
 
 LARGE = 512 << 20  # bytes of weights in float32
 
@@ -40,10 +43,13 @@ class Plan:
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
     raw_inputs: RawInputs = field(default_factory=RawInputs)
     quantizer_lock: Lock = field(default_factory=quantizer_lock)
+    update_key: bytes | None = None  # the public key that the class checks updates with, DER
+    metrics: MetricPlace | None = None  # where the user's own run, once there is an engine
 
 
 def make_plan(recipe: Recipe, key: str) -> Plan:
     """Resolve a recipe's toolchain, model and runtime. key is the build's, from kit.build.cache_key."""
+    update_key = _update_key(recipe)
     code, structure = (recipe.file(name) if name else None for name in (recipe.model.code, recipe.model.structure))
     sources = read_sources([recipe.file(name) for name in recipe.model.paths], code, structure)
     if not recipe.quantize.representative:
@@ -53,10 +59,21 @@ def make_plan(recipe: Recipe, key: str) -> Plan:
     runtime_lock = find_runtime(recipe.android.runtime).lock(images=images)
     labels = labels_of(recipe)
     refuse_misfits(recipe, sources, labels)
+    refuse_missing_functions(recipe)
     refuse_too_large(recipe, sources)
     recipe = _within_memory(recipe, sources)
     made = Plan(recipe, choice.toolchain, choice.reason, sources, code, structure, runtime_lock, labels, key)
-    return replace(made, anchors=anchors_of(recipe), raw_inputs=raw_inputs_of(recipe, sources, structure))
+    return replace(
+        made,
+        anchors=anchors_of(recipe),
+        raw_inputs=raw_inputs_of(recipe, sources, structure),
+        update_key=update_key,
+    )
+
+
+def _update_key(recipe: Recipe) -> bytes | None:
+    """Return the public key for models over the air, DER; None without one. Raises RecipeError where it is none."""
+    return public_key(recipe.file(recipe.android.update_key)) if recipe.android.update_key else None
 
 
 def raw_inputs_of(recipe: Recipe, sources: Sequence[ModelFile], structure: Path | None) -> RawInputs:

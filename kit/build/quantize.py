@@ -14,6 +14,7 @@ from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
 from kit.shared.quantization import LayerScheme, Quantization, QuantizerJob
 
+FLOAT32 = "float32.tflite"  # what a job's float file is called once the quantized one has its place
 _SHOWN = 8  # names of layers in a message
 _NEXT = {  # what can do more models than a scheme, in the words of a recipe
     "int8": 'scheme = "int8" with quantizer = "tensorflow", or scheme = "dynamic"',
@@ -31,7 +32,8 @@ def quantization_of(quantize: Quantize) -> Quantization:
 
 
 def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str], None]) -> Result:
-    """Put the quantized file in the place of the job's float32 file; return the result with its digest.
+    """Put the quantized file in the place of the job's float32 file, which stays beside it; return the result with its
+    digest.
 
     Raises ModelError where the quantizer cannot, RecipeError for a pattern that no layer has.
     """
@@ -41,7 +43,11 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
     with temporary_folder("dropkit-quantize-") as root:
         (root / "files").mkdir()
         (made,) = run_quantizer(job, order, plan.quantizer_lock, root / "files", notify)
-        made.path.replace(job.out / MODEL) if made.path else _refuse(plan, result, made)
+        if made.path is None:
+            _refuse(plan, result, made)
+        else:
+            (job.out / MODEL).replace(job.out / FLOAT32)
+            made.path.replace(job.out / MODEL)
     return replace(result, sha256=sha256_file(job.out / MODEL))
 
 

@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from kit.build.checks import Verdict, ignored
+from kit.build.layer_table import print_layers
 from kit.build.metric_checks import interval_words, metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.pipeline import Built
@@ -44,6 +45,7 @@ def print_built(built: Built) -> None:
     console.print(table)
     if built.judged.verdicts:
         console.print(_gates(built.judged.verdicts))
+    print_layers(built.layers, "layers that add most error")
     if not built.recipe.checks.gate:
         reported = "; ".join(f"{v.name} is {v.value}" for v in ignored(built.judged.verdicts)) or "nothing is beyond it"
         sys.stdout.write(f"gate:   off ([checks] gate = false): {reported}\n")
@@ -62,6 +64,7 @@ def build_json(built: Built) -> dict[str, Any]:
         return built.manifest.to_json()
     return {
         "checks": [asdict(verdict) for verdict in built.judged.verdicts],
+        "layers": [asdict(error) for error in built.layers],
         "measures": asdict(measured(built.result, built.judged)),
         "model": {"bytes": built.size},
     }

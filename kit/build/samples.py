@@ -24,7 +24,7 @@ from kit.build.truth import PREFIX, OutputTruth, owner_of_y, read_truth, split_t
 from kit.bundle.signature import ImageEntry
 from kit.errors import RecipeError
 from kit.files import FULL, temporary_full
-from kit.metrics.table import METRICS
+from kit.metrics.table import is_own, metric_of
 from kit.recipe.labels import read_labels
 from kit.recipe.schema import Input, Recipe
 from kit.source_model.model_file import ModelFile
@@ -118,7 +118,14 @@ def test_data(recipe: Recipe, model: ModelFile, folder: Path, raw: RawInputs = N
 def _refuse_without_truth(recipe: Recipe, truths: Mapping[str, OutputTruth]) -> None:
     """Refuse a metric that needs truth where there is none. Raises RecipeError."""
     for check in recipe.checks.metrics:
-        if METRICS[check.metric].against == "truth" and check.output not in truths:
+        truth = truths.get(check.output)
+        if truth is not None and is_own(check.metric) and truth.values is None:
+            raise RecipeError(
+                f"[[checks.metrics]] '{check.metric}' takes what is true of output '{check.output}' as an array, and "
+                f"{truth.where} is files",
+                f"save it as the array y/{check.output} in the .npz",
+            )
+        if metric_of(check.metric).against == "truth" and truth is None:
             raise RecipeError(
                 f"[[checks.metrics]] '{check.metric}' of output '{check.output}' needs its truth, and "
                 f"{recipe.file(str(recipe.checks.data))} has none",

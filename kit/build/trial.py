@@ -9,12 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from kit.build.checks import judge, notes, refuse_other_runtime
+from kit.build.expected import expected_sections, is_verified
 from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
 from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
 from kit.bundle.arrays import made_arrays
-from kit.emulation.run import runtime_outputs
+from kit.emulation.run import Asked, runtime_outputs
 from kit.emulation.scripts import Scripts
 from kit.errors import CheckError
 from kit.files import sha256_bytes, temporary_folder
@@ -39,11 +40,12 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     evaluated, made = made_arrays(parts.job.out / EVALUATED, without="input/"), made_arrays(parts.job.out / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn, truths)
     runtime = find_runtime(recipe.android.runtime).name
+    seeded = is_verified(recipe, result, parts.signature)
     if is_of_worker(recipe, result):
         there, predictions, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:
-        predictions = vectors = outputs_there(parts, runtime, notify, scripts)
+        predictions = vectors = outputs_there(parts, runtime, notify, scripts, seeded=seeded)
         if not result.kept:
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
@@ -52,11 +54,14 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
             refuse_other_runtime(recipe.quantize.scheme, runtime, there, here)
     there = with_metrics(parts, evaluated, predictions, there)
     verdicts = judge(recipe, result, there, len(parts.model))
-    remarks = (*result.notes, *parts.notes, *notes(recipe, result, there, verdicts))
+    remarks = [*result.notes, *parts.notes, *notes(recipe, result, there, verdicts)]
     weights = weight_types(read_tflite(parts.model))
     golden = golden_vectors(result, made, vectors)
     golden |= raw_of_vectors(result, made, parts.samples, parts.plan.raw_inputs)
-    return Judged(runtime, golden, there, verdicts, remarks, weights), predictions
+    expected = expected_sections(parts.signature, vectors, golden) if seeded else {}
+    if seeded and not expected:
+        remarks.append(f"the app does not verify accelerators: {runtime} refuses inputs that are drawn at random")
+    return Judged(runtime, golden, there, verdicts, tuple(remarks), weights, expected), predictions
 
 
 def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Arrays) -> None:
@@ -81,11 +86,13 @@ def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Array
         )
 
 
-def outputs_there(parts: Parts, runtime: str, notify: Callable[[str], None], scripts: Scripts) -> dict[str, np.ndarray]:
+def outputs_there(
+    parts: Parts, runtime: str, notify: Callable[[str], None], scripts: Scripts, *, seeded: bool = False
+) -> dict[str, np.ndarray]:
     """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_outputs has them.
 
-    <prefix>output/<name> [N, ...], raw.
+    <prefix>output/<name> [N, ...], raw. seeded: and what it gives for seeded inputs.
     """
     with temporary_folder("dropkit-") as folder:
         write_runnable(folder, parts)
-        return runtime_outputs(folder, runtime, parts.job, sha256_bytes(parts.model), notify, scripts)
+        return runtime_outputs(folder, runtime, parts.job, Asked(sha256_bytes(parts.model), seeded), notify, scripts)

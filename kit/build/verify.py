@@ -36,7 +36,7 @@ from kit.bundle.layout import (
 from kit.bundle.manifest import faults, read_manifest, read_record
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.whole import MANIFEST
-from kit.emulation.run import check_packages, lay_harness, runtime_outputs
+from kit.emulation.run import Asked, check_packages, lay_harness, runtime_outputs
 from kit.engine import Engine, JobFolder, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
@@ -299,7 +299,7 @@ def _outputs(
         shutil.copytree(bundle / MAIN_ASSETS, copy / MAIN_ASSETS)
         Bundle(copy, manifest.id).model.write_bytes(again)
         reporter.stage(f"run it on {runtime}")
-        return runtime_outputs(copy, runtime, job, sha256_bytes(again), reporter.note)
+        return runtime_outputs(copy, runtime, job, Asked(sha256_bytes(again)), reporter.note)
 
 
 def _numbers(here: Path, theirs: Mapping[str, np.ndarray], *, exact: bool) -> VerifyCheck:

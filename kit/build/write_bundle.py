@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,10 +22,12 @@ from kit.build.truth import OutputTruth
 from kit.bundle.layout import (
     PROVENANCE,
     PROVENANCE_CODE,
+    PROVENANCE_METRICS,
     PROVENANCE_STRUCTURE,
     QUANTIZER_LOCK,
     README,
     SAMPLES,
+    UPDATE_KEY,
     Bundle,
 )
 from kit.bundle.metadata import about
@@ -39,6 +41,7 @@ from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
 from kit.tflite.weight_types import WeightTypes
+from kit.updates.terms import pem_text, terms_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,6 +91,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]  # the worker's, then what the measures say
     weights: WeightTypes
+    expected: Mapping[str, np.ndarray] = field(default_factory=dict)  # the sections of expected.bin, empty without it
 
 
 def write_runnable(folder: Path, parts: Parts) -> Bundle:
@@ -109,7 +113,8 @@ def write_runnable(folder: Path, parts: Parts) -> Bundle:
 
 def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     """Write everything but the manifest into an empty folder."""
-    from kit.shared.npz import save_npz  # numpy: a command that builds nothing should not load it
+    from kit.bundle.golden_bin import golden_bytes  # numpy: a command that builds nothing should not load it
+    from kit.shared.npz import save_npz
 
     bundle, plan, recipe = write_runnable(folder, parts), parts.plan, parts.recipe
     beyond = [sentence(verdict) for verdict in ignored(judged.verdicts)]
@@ -117,22 +122,39 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     readme |= {"samples": f"{parts.result.samples:,}", "interpreter": judged.interpreter}
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
-    texts = {name: labels.texts for name, labels in plan.labels.items()}
-    app = AppModel(parts.signature, recipe.android.runtime, recipe.android.package, texts, recipe.android.header or "")
-    write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
+    app = replace(_app_model(bundle, parts), verify=bool(judged.expected))
+    if judged.expected:
+        bundle.expected_bin.write_bytes(golden_bytes(judged.expected))
+    write_android(folder, app, bundle.golden_npz)
     lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     if recipe.quantize.by_litert:
         (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
-    for place, path in ((PROVENANCE_CODE, plan.code), (PROVENANCE_STRUCTURE, plan.structure)):
+    own = recipe.file(recipe.checks.code) if recipe.checks.code else None
+    for place, path in (
+        (PROVENANCE_CODE, plan.code),
+        (PROVENANCE_STRUCTURE, plan.structure),
+        (PROVENANCE_METRICS, own),
+    ):
         if path is not None:
             shutil.copyfile(path, folder / place)
     for path in (p for p in folder.rglob("*") if p.is_file()):
         path.chmod(0o644)
     return bundle
+
+
+def _app_model(bundle: Bundle, parts: Parts) -> AppModel:
+    """Return the model as the app sees it; writes the key with which the class checks updates, where there is one."""
+    plan, android = parts.plan, parts.recipe.android
+    texts = {name: labels.texts for name, labels in plan.labels.items()}
+    app = AppModel(parts.signature, android.runtime, android.package, texts, android.header or "")
+    if plan.update_key is None:
+        return app
+    (bundle.folder / UPDATE_KEY).write_text(pem_text(plan.update_key), "ascii", newline="\n")
+    return replace(app, updates=terms_of(bundle, parts.signature, android.update_version or 1))
 
 
 def _reached(judged: Judged) -> Iterator[tuple[str, str]]:

@@ -10,6 +10,7 @@ from kit.shared.job import GOLDEN, MODEL
 
 SIGNATURE = "signature.json"
 GOLDEN_BIN = "golden.bin"
+EXPECTED_BIN = "expected.bin"
 HARNESS = Path("emulate") / "emulate.py"
 MAIN_ASSETS, DEBUG_ASSETS = Path("src") / "main" / "assets", Path("src") / "debug" / "assets"
 KOTLIN, KOTLIN_TESTS = Path("src") / "main" / "kotlin", Path("src") / "androidTest" / "kotlin"
@@ -19,6 +20,8 @@ README = "README.md"
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
 QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
+UPDATE_KEY = PROVENANCE / "update_key.pem"  # of the class: it checks what comes over the air
+PROVENANCE_METRICS = PROVENANCE / "metrics.py"  # the user's own, which `verify` runs nothing of
 PROVENANCE_CODE, PROVENANCE_STRUCTURE = PROVENANCE / "custom.py", PROVENANCE / "structure.json"
 
 
@@ -58,6 +61,11 @@ class Bundle:
     def golden_bin(self) -> Path:
         """Return the golden vectors as an app reads them."""
         return self.folder / DEBUG_ASSETS / self.id / GOLDEN_BIN
+
+    @property
+    def expected_bin(self) -> Path:
+        """Return what an app verifies an accelerator with, see kit.build.expected."""
+        return self.assets / EXPECTED_BIN
 
     @property
     def harness(self) -> Path:

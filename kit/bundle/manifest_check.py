@@ -22,12 +22,12 @@ _MOST_FILES = 10_000
 _TYPES = ("float32", "float16", "float64", "uint8", "int8", "int16", "uint16", "int32", "uint32", "int64", "bool")
 # Where a bundle has the files that an app gets. %s is its id.
 _PLACES = (
-    r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin)",
+    r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|(anchors(_[0-9]+)?|expected)\.bin)",
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|consumer-rules\.pro)",
     r"emulate/(emulate\.py|constants\.py|((pre|post)process|text|audio|wav)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
-    r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|samples\.npz|custom\.py|structure\.json)",
+    r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|samples\.npz|(custom|metrics)\.py|structure\.json|update_key\.pem)",
 )
 
 
@@ -156,7 +156,12 @@ _MANIFEST = {
     "kit": pattern(r"[0-9A-Za-z.+-]{1,40}"),
     "recipe": {
         "model": {"id": pattern(ID), "version": pattern(VERSION), "code?": text, "structure?": text},
-        "android": {"runtime": pattern(RUNTIME), "package?": pattern(PACKAGE)},
+        "android": {
+            "runtime": pattern(RUNTIME),
+            "package?": pattern(PACKAGE),
+            "update_key?": text,
+            "update_version?": lambda value: _whole(value) and value >= 1,
+        },
     },
     "source": {"files": [{"file": lambda name: inside(name) and "/" not in name, "sha256": _SHA}]},
     "toolchain": {

@@ -118,13 +118,18 @@ class RecipeEntry:
     runtime: str  # "litert:2.3.0"
     package: str | None = None
     header: str = ""  # the comment at the top of the Kotlin
+    update_version: int = 0  # of the model, where the class has a key and takes updates
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> RecipeEntry:
         """Return the recipe of bundle.json. Raises KeyError where it names no runtime."""
         android = raw["android"]
         return RecipeEntry(
-            json.dumps(raw), str(android["runtime"]), android.get("package"), str(android.get("header") or "")
+            json.dumps(raw),
+            str(android["runtime"]),
+            android.get("package"),
+            str(android.get("header") or ""),
+            int(android.get("update_version") or 1) if android.get("update_key") else 0,
         )
 
 

@@ -1,6 +1,6 @@
 """The commands. Each is one call into kit; `inv` in a checkout and the installed `kit` read this one list."""
 
-from kit.commands.android import android, drop
+from kit.commands.android import android, drop, sign
 from kit.commands.build import build, freeze, matrix, verify
 from kit.commands.develop import bench, check, errors, fmt, fuzz, test
 from kit.commands.inspect import diff, emulate, inspect
@@ -14,6 +14,7 @@ COMMANDS = (
     matrix,
     android,
     drop,
+    sign,
     toolchains,
     image,
     inspect,

@@ -22,6 +22,7 @@ def build(
     recipe: str,
     engine: str = "auto",
     tensorflow: str = "",
+    scheme: str = "",
     out: str = "dist",
     memory: str = "8g",
     timeout: int = 3600,
@@ -32,13 +33,15 @@ def build(
     """Convert a recipe's model, check it, and write its bundle to OUT/<id>.
 
     --engine is auto, docker or local; --memory (containers) such as 8g and --timeout in seconds bound the
-    conversion. --predictions FILE.npz is for `matrix`: it keeps the outputs of every evaluation sample, real values.
+    conversion. --scheme takes another [quantize] scheme than the recipe's, without what the recipe says beside its own
+    scheme: quantizer, layers, rounding, io and the like. --predictions FILE.npz is for `matrix`: it keeps the outputs
+    of every evaluation sample, real values.
     Exit codes: 0 done, 2 recipe, 3 model, 4 a check refused, 5 engine, 130 interrupted.
     """
     from kit.build.cache_key import build_key
 
     path = recipe_file(recipe)
-    identity, key = build_key(path, tensorflow) or ("", "")
+    identity, key = build_key(path, tensorflow, scheme) or ("", "")
     target = Path(out) / identity
     if identity and _is_built(target, key, predictions):
         if json:
@@ -49,7 +52,7 @@ def build(
             sys.stdout.write(f"{target} is up to date: nothing it depends on has changed\n")
         return
     bounds = memory_bytes(memory), seconds(timeout)
-    plan = _plan(path, tensorflow, key)
+    plan = _plan(path, tensorflow, key, scheme)
     from kit.build.pipeline import Options
     from kit.engine import Limits
 
@@ -70,11 +73,12 @@ def _is_built(target: Path, key: str, predictions: str) -> bool:
     return is_intact(target, key) and (not predictions or has_outputs(target, key, Path(predictions)))
 
 
-def _plan(path: Path, tensorflow: str, key: str) -> Plan:
+def _plan(path: Path, tensorflow: str, key: str, scheme: str = "") -> Plan:
     """Read the recipe and see what it comes to. What refuses is imported when it is needed: most of it takes long."""
     from kit.recipe.load import load_recipe
 
     recipe = load_recipe(path)
+    recipe = recipe.with_scheme(scheme) if scheme else recipe
     from kit.build.plan import make_plan
 
     return make_plan(recipe.with_tensorflow(tensorflow) if tensorflow else recipe, key)
@@ -82,31 +86,36 @@ def _plan(path: Path, tensorflow: str, key: str) -> Plan:
 
 def _build(plan: Plan, options: Options, *, json: bool) -> None:
     from kit.build.checks import failures, sentence
+    from kit.build.layer_table import worst_words
     from kit.build.pipeline import build
     from kit.build.report import build_json, print_built
     from kit.progress import Reporter
     from kit.search.auto import Search
 
     reporter = Reporter()
-    search = Search() if plan.recipe.quantize.scheme == "auto" else None
+    quantize = plan.recipe.quantize
+    search = Search() if quantize.scheme == "auto" or quantize.tune else None
     try:
         built = build(plan, options, reporter, search)
     finally:
         reporter.close()
     if search is not None and search.found is not None and built.bundle is not None:
+        from kit.search.chart import write_chart
         from kit.search.record import write_search
         from kit.search.table import print_search
 
         write_search(search.found, built.bundle)
+        chart = write_chart(search.found, built.bundle)
         if not json:
             print_search(search.found)
+            sys.stdout.write(f"chart:  {chart}\n" if chart else "")
     if json:
         print_json(build_json(built))
     else:
         print_built(built)
     failed = failures(built.judged.verdicts)
     if failed:
-        what = "; ".join(map(sentence, failed))
+        what = "; ".join(filter(None, [*map(sentence, failed), worst_words(built.layers)]))
         raise CheckError(f"{plan.recipe.path}: refused, no bundle was written: {what}", failed[0].hint)
 
 
@@ -194,6 +203,7 @@ def matrix(
     ctx: Context,
     recipe: str,
     tensorflow: str = "",
+    scheme: str = "",
     engine: str = "auto",
     out: str = "dist",
     jobs: int = 0,
@@ -205,7 +215,8 @@ def matrix(
 ) -> None:
     """Build a recipe with several TensorFlow versions side by side, and compare what came out.
 
-    --tensorflow is A,B,... or all. Each version is a `build` below OUT/<id>.matrix/<version>; one that is unchanged
+    --tensorflow is A,B,... or all; --scheme is A,B,...: each of these [quantize] schemes with each version, as
+    `build --scheme` builds it. Each version is a `build` below OUT/<id>.matrix/<version>; one that is unchanged
     is not built again, and one that fails is a row with its cause. --jobs is how many run at once: by default as many
     as there are cores, and 3 GB of free memory for each. The page is --html FILE, or OUT/<id>.matrix/matrix.html.
     Exit codes: 0 where at least one version was built, else the gravest of theirs: 3 model, 4 check, 5 engine.
@@ -224,7 +235,9 @@ def matrix(
     if jobs < 0:
         raise RecipeError(f"--jobs {jobs} is not a number of builds", "give 1 or more, or leave it out")
     options = BuildOptions(engine, memory, timeout)
-    request = make_request(recipe_file(recipe), tensorflow, Path(out), options, jobs or default_jobs(BUILD_MEMORY))
+    request = make_request(
+        recipe_file(recipe), tensorflow, Path(out), options, jobs or default_jobs(BUILD_MEMORY), scheme
+    )
     result = run_matrix(request, Reporter().note)
     page = Path(html) if html else request.folder / "matrix.html"
     with writable(page.parent):

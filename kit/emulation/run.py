@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -42,6 +43,14 @@ class Files(Protocol):
     @property
     def out(self) -> Path:
         """Return the folder with what the worker wrote."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a model file is run on: all samples; with seeded, drawn inputs, too. sha256: of the file that is there."""
+
+    sha256: str
+    seeded: bool = False
 
 
 RUN_SAMPLES = Path(__file__).with_name("runtime_outputs.py")
@@ -94,19 +103,21 @@ def run_harness(
 
 
 def runtime_outputs(
-    bundle: Path, runtime: str, job: Files, sha256: str, notify: Callable[[str], None], scripts: Scripts | None = None
+    bundle: Path, runtime: str, job: Files, asked: Asked, notify: Callable[[str], None], scripts: Scripts | None = None
 ) -> dict[str, np.ndarray]:
     """Return the outputs of a bundle's model on a pinned runtime: <prefix>output/<name> [N, ...], raw.
 
-    bundle needs its assets and its harness alone. job: what was converted, and what came of it: evaluated.npz and
-    golden.npz. sha256: of the model file. Raises CheckError where the runtime cannot run the model, EngineError where
-    it crashed.
+    Of seeded inputs as RUN_SAMPLES says. bundle needs its assets and its harness alone. job: what was converted, and
+    what came of it: evaluated.npz and golden.npz. Raises CheckError where the runtime cannot run the model, EngineError
+    where it crashed.
     """
     python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
-        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, sha256]
-        done = (scripts or Scripts()).run(python, words)
+        scripts = scripts or Scripts()
+        words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, asked.sha256]
+        words += [str(scripts.cores), *(["seeded"] if asked.seeded else [])]
+        done = scripts.run(python, words)
         if done.returncode < 0:
             raise _crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:

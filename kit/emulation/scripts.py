@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,40 +17,73 @@ _WAITING = Path(__file__).with_name("waiting_script.py")
 _IMPORTS = ("numpy", "ai_edge_litert.interpreter", "tflite_runtime.interpreter")  # what there is of these
 
 
+def _nobody(*_: int) -> None:
+    """Tell nobody."""
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @dataclass(frozen=True)
 class Scripts:
-    """Runs scripts, in processes that wait for one where there are any."""
+    """Runs scripts, in processes that wait for one where there are any.
+
+    advance: takes how far a script is and how far it has to go; cores: how many a script may use.
+    """
 
     waiting: dict[Path, list[subprocess.Popen[str]]] = field(default_factory=dict)  # by the Python
+    advance: Callable[[int, int], None] = _nobody
+    cores: int = field(default_factory=usable_cores)
 
     def run(self, python: Path, words: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
-        """Run a script with its arguments; return its exit code and what it said."""
+        """Run a script with its arguments; return its exit code and what it said, but for how far it was."""
         argv = [str(word) for word in words]
         if waiting := self.waiting.get(python):
-            process = waiting.pop(0)
-            said = process.communicate(json.dumps(argv) + "\n")
-            return subprocess.CompletedProcess(argv, process.returncode, *said)
-        whole = tied([str(python), *argv])
-        return subprocess.run(whole, check=False, capture_output=True, text=True, env=alone())
+            process, said = waiting.pop(0), json.dumps(argv) + "\n"
+        else:
+            process, said = _started([str(python), *argv]), ""
+        errors: list[str] = []
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        reader = threading.Thread(target=lambda stream: errors.append(stream.read()), args=(process.stderr,))
+        try:
+            reader.start()
+            with suppress(BrokenPipeError):  # it ended before: its exit code says so
+                process.stdin.write(said)
+                process.stdin.close()
+            kept = [line for line in process.stdout if not self._progress(line)]
+            code = process.wait()
+        finally:
+            process.kill()  # where this was interrupted
+            process.wait()
+            reader.join()
+        return subprocess.CompletedProcess(argv, code, "".join(kept), "".join(errors))
 
     def start(self, python: Path) -> None:
         """Start a process that waits for a script."""
-        self.waiting.setdefault(python, []).append(
-            subprocess.Popen(
-                tied([str(python), str(_WAITING), *_IMPORTS]),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                text=True,
-                env=alone(),
-            )
-        )
+        self.waiting.setdefault(python, []).append(_started([str(python), str(_WAITING), *_IMPORTS]))
+
+    def _progress(self, line: str) -> bool:
+        """Pass on how far a script is; say whether that is what the line says."""
+        if not line.startswith('{"done": '):
+            return False
+        event = json.loads(line)
+        self.advance(event["done"], event["total"])
+        return True
+
+
+def _started(argv: Sequence[str]) -> subprocess.Popen[str]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen(tied(argv), stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=alone())
 
 
 @contextmanager
-def scripts_ahead(python: Path, number: int) -> Iterator[Scripts]:
+def scripts_ahead(python: Path, number: int, advance: Callable[[int, int], None] = _nobody) -> Iterator[Scripts]:
     """Start processes on a Python that wait for a script each. Those that none was for end with this block."""
-    scripts = Scripts()
+    scripts = Scripts(advance=advance)
     try:
         for _ in range(number):
             scripts.start(python)

@@ -85,6 +85,19 @@ def run_job(engine: Engine, order: Order, limits: Limits, reporter: Reporter) ->
 
 
 def _lay_out(folder: JobFolder, order: Order) -> None:
+    lay_out(folder, order.files, order.arrays, {JOB: dump(order.job)})
+
+
+def lay_out(
+    folder: JobFolder,
+    files: Mapping[str, Path],
+    arrays: Mapping[str, Mapping[str, np.ndarray]],
+    texts: Mapping[str, str],
+) -> None:
+    """Write a job's folder: the worker's code, and by their names files, .npz files and texts.
+
+    arrays: [N, ...] of any dtype.
+    """
     from kit.shared.npz import save_npz
 
     folder.out.mkdir()
@@ -92,12 +105,13 @@ def _lay_out(folder: JobFolder, order: Order) -> None:
     for name in ("shared", "trust", "worker"):
         shutil.copytree(KIT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(KIT / "__init__.py", code / "__init__.py")
-    for name, path in order.files.items():
+    for name, path in files.items():
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         copy(path, folder.inputs / name)
-    for name, content in order.arrays.items():
+    for name, content in arrays.items():
         save_npz(folder.inputs / name, content)
-    (folder.inputs / JOB).write_text(dump(order.job), "utf-8")
+    for name, text in texts.items():
+        (folder.inputs / name).write_text(text, "utf-8")
     for path in (folder.inputs, *folder.inputs.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)  # another user reads it in the container, whatever our umask
 
@@ -114,7 +128,7 @@ def _pass_on(line: str, reporter: Reporter, trail: Trail) -> None:
 
 
 def _outcome(folder: JobFolder, ended: Exit, engine: Engine, trail: Trail) -> Result:
-    _refuse_links(folder.out)
+    refuse_links(folder.out)
     if ended.too_large or too_large(folder.out):
         raise death(folder.log, replace(ended, too_large=True), engine.name, trail)
     try:
@@ -136,7 +150,7 @@ def _refuse_full(folder: JobFolder) -> None:
         raise temporary_full("the disk is full")
 
 
-def _refuse_links(out: Path) -> None:
+def refuse_links(out: Path) -> None:
     """Refuse a job folder with anything but plain files: code in a model could make us read what a link points at."""
     strange = [path.name for path in out.iterdir() if not stat.S_ISREG(path.lstat().st_mode)]
     if strange:

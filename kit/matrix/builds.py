@@ -1,4 +1,4 @@
-"""The builds of a matrix: one recipe built by several toolchains, side by side. Compares nothing.
+"""The builds of a matrix: one recipe by several toolchains and schemes, side by side. Compares nothing.
 
 A build is the kit's own `build` in a process of its own, so a crash, a refusal or a failure of one is a value here and
 nothing more. What was built or refused before, of the same content, is not run again.
@@ -17,13 +17,14 @@ from pathlib import Path
 from kit.build.cache_key import build_key
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import has_outputs, is_intact, read_manifest, read_record
-from kit.bundle.manifest_entries import Measures, OutputEntry
+from kit.bundle.manifest_entries import Manifest, Measures, OutputEntry
 from kit.errors import INTERRUPTED, KINDS, RecipeError
 from kit.files import json_bytes, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
 from kit.process import Exit
 from kit.recipe.load import load_recipe
-from kit.recipe.schema import Recipe
+from kit.recipe.quantize import Quantize
+from kit.recipe.schema import Recipe, check_scheme
 from kit.shared.values import from_json
 from kit.tflite.model import OperatorCode, TfliteFile
 from kit.tflite.reader import read_tflite
@@ -36,7 +37,7 @@ _BROKEN = 5  # the code of a build whose process was ended from outside
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """How each version is built. memory is as `build` takes it: "8g"; timeout in seconds."""
+    """How each variant is built. memory is as `build` takes it: "8g"; timeout in seconds."""
 
     engine: str = "auto"
     memory: str = "8g"
@@ -44,22 +45,48 @@ class BuildOptions:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """One build of a matrix: a toolchain, and a scheme; "" is the recipe's own."""
+
+    toolchain: Toolchain
+    scheme: str = ""
+
+    @property
+    def name(self) -> str:
+        """Return what tables call it: "2.19.1", "2.19.1 int8"."""
+        return f"{self.toolchain.tensorflow} {self.scheme}".strip()
+
+
+@dataclass(frozen=True)
 class MatrixRequest:
-    """What to build: a recipe, the toolchains, and how. jobs: how many builds run at a time."""
+    """What to build: a recipe, the toolchains, and how. jobs: how many builds run at a time.
+
+    schemes: each with each toolchain; none is the recipe's own.
+    """
 
     recipe: Recipe
     toolchains: tuple[Toolchain, ...]
     folder: Path
     options: BuildOptions = BuildOptions()
     jobs: int = 1
+    schemes: tuple[str, ...] = ()
 
-    def bundle(self, version: str) -> Path:
-        """Return where a build's bundle is."""
-        return self.folder / version / self.recipe.model.id
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """Return every build, by toolchain and then by scheme."""
+        return tuple(Variant(each, scheme) for each in self.toolchains for scheme in self.schemes or ("",))
 
-    def predictions(self, version: str) -> Path:
+    def place(self, name: str) -> Path:
+        """Return the folder of a variant, by its name."""
+        return self.folder / name.replace(" ", "-")
+
+    def bundle(self, name: str) -> Path:
+        """Return where a build's bundle is, by its variant's name."""
+        return self.place(name) / self.recipe.model.id
+
+    def predictions(self, name: str) -> Path:
         """Return where a build's outputs of the evaluation samples are."""
-        return self.folder / version / f"{self.recipe.model.id}.predictions.npz"
+        return self.place(name) / f"{self.recipe.model.id}.predictions.npz"
 
 
 @dataclass(frozen=True)
@@ -82,7 +109,7 @@ class _Made:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """refusal.json: why a version was not built, and what for."""
+    """refusal.json: why a variant was not built, and what for."""
 
     key: str
     options: BuildOptions
@@ -93,7 +120,7 @@ class _Refusal:
 
 @dataclass(frozen=True)
 class VersionBuild:
-    """How one toolchain fared. What was not made or measured is None or empty. seconds are of the build itself."""
+    """How one variant fared. What was not made or measured is None or empty. seconds are of the build itself."""
 
     tensorflow: str
     keras: str
@@ -112,6 +139,13 @@ class VersionBuild:
     samples: int | None = None
     measured_on: str | None = None
     outputs: tuple[OutputEntry, ...] = ()
+    scheme: str = ""  # that was asked for; "" is the recipe's own
+    found: str = ""  # what scheme auto chose
+
+    @property
+    def name(self) -> str:
+        """Return what tables call it, as Variant has it."""
+        return f"{self.tensorflow} {self.scheme}".strip()
 
 
 def parse_versions(text: str) -> tuple[Toolchain, ...]:
@@ -129,13 +163,23 @@ def parse_versions(text: str) -> tuple[Toolchain, ...]:
     return tuple(toolchain for version, toolchain in known.items() if version in names)
 
 
-def make_request(recipe: Path, versions: str, out: Path, options: BuildOptions, jobs: int) -> MatrixRequest:
+def parse_schemes(text: str) -> tuple[str, ...]:
+    """Return the schemes of "int8,dynamic,auto", in this order. Raises RecipeError for an unknown one."""
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    for name in names:
+        check_scheme(name)
+    return names
+
+
+def make_request(
+    recipe: Path, versions: str, out: Path, options: BuildOptions, jobs: int, schemes: str = ""
+) -> MatrixRequest:
     """Resolve a command line. Raises RecipeError before anything runs."""
     if options.engine not in {"auto", "docker", "local"}:
         raise RecipeError(f"--engine {options.engine!r} is unknown", "there is: auto, docker, local")
     chosen = parse_versions(versions)
     loaded = load_recipe(recipe)
-    return MatrixRequest(loaded, chosen, out / f"{loaded.model.id}.matrix", options, jobs)
+    return MatrixRequest(loaded, chosen, out / f"{loaded.model.id}.matrix", options, jobs, parse_schemes(schemes))
 
 
 def run_builds(request: MatrixRequest, notify: Callable[[str], None]) -> tuple[VersionBuild, ...]:
@@ -145,62 +189,63 @@ def run_builds(request: MatrixRequest, notify: Callable[[str], None]) -> tuple[V
     """
     builds: dict[str, VersionBuild] = {}
     waiting: dict[str, list[str]] = {}
-    tools = {toolchain.tensorflow: toolchain for toolchain in request.toolchains}
-    for version, toolchain in tools.items():
-        known = _known(request, toolchain)
+    variants = {variant.name: variant for variant in request.variants}
+    for name, variant in variants.items():
+        known = _known(request, variant)
         if known is None:
-            waiting[version] = _argv(request, version)
+            waiting[name] = _argv(request, variant)
         else:
-            builds[version] = known
-            notify(f"{version}  unchanged{_shown(known)}")
+            builds[name] = known
+            notify(f"{name}  unchanged{_shown(known)}")
 
     def take(ended: Ended) -> None:
-        builds[ended.name] = _finished(request, tools[ended.name], ended)
+        builds[ended.name] = _finished(request, variants[ended.name], ended)
         notify(f"{ended.name}  {ended.seconds:.1f} s{_shown(builds[ended.name])}")
 
     try:
         if waiting:
-            notify(f"building {len(waiting)} of {len(tools)} versions, {min(request.jobs, len(waiting))} at a time")
+            what = "builds" if request.schemes else "versions"
+            notify(f"building {len(waiting)} of {len(variants)} {what}, {min(request.jobs, len(waiting))} at a time")
             run_all(waiting, request.jobs, take)
     finally:
         _sweep(request)
-    return tuple(builds[version] for version in tools)
+    return tuple(builds[name] for name in variants)
 
 
-def _argv(request: MatrixRequest, version: str) -> list[str]:
+def _argv(request: MatrixRequest, variant: Variant) -> list[str]:
     """Return the command of a build."""
+    name = variant.name
     return [
         *(sys.executable, "-m", "kit", "build", str(request.recipe.path), "--json"),
-        *("--tensorflow", version, "--engine", request.options.engine),
+        *("--tensorflow", variant.toolchain.tensorflow, "--engine", request.options.engine),
+        *(("--scheme", variant.scheme) if variant.scheme else ()),
         *("--memory", request.options.memory, "--timeout", str(request.options.timeout)),
-        *("--out", str(request.folder / version), "--predictions", str(request.predictions(version))),
+        *("--out", str(request.place(name)), "--predictions", str(request.predictions(name))),
     ]
 
 
-def _known(request: MatrixRequest, toolchain: Toolchain) -> VersionBuild | None:
+def _known(request: MatrixRequest, variant: Variant) -> VersionBuild | None:
     """Return the build as an earlier run left it, None where it has to run: `build`'s own test, in this process."""
-    version = toolchain.tensorflow
-    found = build_key(request.recipe.path, version)
+    found = build_key(request.recipe.path, variant.toolchain.tensorflow, variant.scheme)
     key = found[1] if found else ""
-    bundle = request.bundle(version)
-    if is_intact(bundle, key) and has_outputs(bundle, key, request.predictions(version)):
-        return finished_build(request, toolchain, unchanged=True)
+    bundle = request.bundle(variant.name)
+    if is_intact(bundle, key) and has_outputs(bundle, key, request.predictions(variant.name)):
+        return finished_build(request, variant, unchanged=True)
     try:
-        kept = from_json(_Refusal, json.loads((request.folder / version / REFUSAL).read_text("utf-8")))
+        kept = from_json(_Refusal, json.loads((request.place(variant.name) / REFUSAL).read_text("utf-8")))
         if kept.key == key and kept.options == request.options:
-            return _failed(toolchain, kept, unchanged=True)
+            return _failed(variant, kept, unchanged=True)
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no refusal is remembered, or none that can be read
     return None
 
 
-def _finished(request: MatrixRequest, toolchain: Toolchain, ended: Ended) -> VersionBuild:
-    version = toolchain.tensorflow
-    refusal = request.folder / version / REFUSAL
+def _finished(request: MatrixRequest, variant: Variant, ended: Ended) -> VersionBuild:
+    refusal = request.place(variant.name) / REFUSAL
     if ended.status == 0:
         refusal.unlink(missing_ok=True)
-        return finished_build(request, toolchain, unchanged=False)
-    found = build_key(request.recipe.path, version)
+        return finished_build(request, variant, unchanged=False)
+    found = build_key(request.recipe.path, variant.toolchain.tensorflow, variant.scheme)
     refused = _Refusal(
         key=found[1] if found else "",
         options=request.options,
@@ -211,7 +256,7 @@ def _finished(request: MatrixRequest, toolchain: Toolchain, ended: Ended) -> Ver
     if found and _lasting(refused.failure):
         with writable(refusal.parent):
             write_whole(refusal, json_bytes(asdict(refused)))
-    return _failed(toolchain, refused, unchanged=False)
+    return _failed(variant, refused, unchanged=False)
 
 
 def _lasting(failure: Failure) -> bool:
@@ -219,9 +264,9 @@ def _lasting(failure: Failure) -> bool:
     return failure.code in {3, 4} and "killed" not in failure.cause and "--engine" not in failure.hint
 
 
-def finished_build(request: MatrixRequest, toolchain: Toolchain, *, unchanged: bool) -> VersionBuild:
+def finished_build(request: MatrixRequest, variant: Variant, *, unchanged: bool) -> VersionBuild:
     """Return the build of a bundle that is there."""
-    bundle = request.bundle(toolchain.tensorflow)
+    toolchain, bundle = variant.toolchain, request.bundle(variant.name)
     manifest, record = read_manifest(bundle), read_record(bundle)
     measures = manifest.measures
     file = read_tflite(Bundle(bundle, manifest.id).model)
@@ -243,12 +288,24 @@ def finished_build(request: MatrixRequest, toolchain: Toolchain, *, unchanged: b
         samples=measures.samples if measures else None,
         measured_on=measures.on if measures else None,
         outputs=measures.outputs if measures else (),
+        scheme=variant.scheme,
+        found=_chosen(manifest) if variant.scheme == "auto" else "",
     )
 
 
-def _failed(toolchain: Toolchain, refused: _Refusal, *, unchanged: bool) -> VersionBuild:
+def _chosen(manifest: Manifest) -> str:
+    """Return what a search has chosen, in words: "int4, narrow in dynamic"."""
+    quantize = Quantize.model_validate(json.loads(manifest.recipe.text)["quantize"])
+    words = [quantize.scheme, *([f"by {quantize.quantizer}"] if quantize.quantizer == "tensorflow" else [])]
+    words += [quantize.rounding] if quantize.rounding else []
+    words += ["bias correction"] * quantize.bias_correction
+    layers = [f"{layer.match} in {layer.scheme}" for layer in quantize.layers]
+    return ", ".join([*words, *layers[:2], *([f"{len(layers) - 2} more layers"] if len(layers) > 2 else [])])
+
+
+def _failed(variant: Variant, refused: _Refusal, *, unchanged: bool) -> VersionBuild:
     """Return the build of a failure. One that a check refused was made and measured."""
-    made = refused.made
+    toolchain, made = variant.toolchain, refused.made
     return VersionBuild(
         tensorflow=toolchain.tensorflow,
         keras=f"keras {toolchain.keras}",
@@ -260,6 +317,7 @@ def _failed(toolchain: Toolchain, refused: _Refusal, *, unchanged: bool) -> Vers
         samples=made.measures.samples if made else None,
         measured_on=made.measures.on if made else None,
         outputs=made.measures.outputs if made else (),
+        scheme=variant.scheme,
     )
 
 
@@ -306,7 +364,7 @@ def _shown(build: VersionBuild) -> str:
 
 def _sweep(request: MatrixRequest) -> None:
     """Remove the folders that a failed or interrupted build left empty."""
-    for folder in [*(request.folder / toolchain.tensorflow for toolchain in request.toolchains), request.folder]:
+    for folder in [*(request.place(variant.name) for variant in request.variants), request.folder]:
         with suppress(OSError):
             folder.rmdir()
 

@@ -1,4 +1,4 @@
-"""How the files differ that several toolchains made of one recipe: bytes, operators, accuracy, outputs."""
+"""How the files differ that several toolchains and schemes made of one recipe: bytes, operators, accuracy, outputs."""
 
 from __future__ import annotations
 
@@ -83,17 +83,25 @@ class Matrix:
         for build in self.built:
             if str(build.content) not in letters:
                 letters[str(build.content)] = next(fresh)
-        return {build.tensorflow: letters[str(build.content)] for build in self.built}
+        return {build.name: letters[str(build.content)] for build in self.built}
 
     def differing_operators(self) -> dict[str, dict[str, tuple[int, ...]]]:
         """Return the operators whose versions are not the same in every file: by name and TensorFlow version.
 
-        An operator that a file does not have at all is an empty tuple there.
+        An operator that a file does not have at all is an empty tuple there. Files of one scheme are held against each
+        other: another scheme has other operators anyway.
         """
-        by_build = {build.tensorflow: _versions(build) for build in self.built}
+        by_build = {build.name: _versions(build) for build in self.built}
         names = sorted({name for versions in by_build.values() for name in versions})
         table = {name: {v: versions.get(name, ()) for v, versions in by_build.items()} for name in names}
-        return {name: row for name, row in table.items() if len(set(row.values())) > 1}
+        schemes = [[build.name for build in self.built if build.scheme == scheme] for scheme in self.schemes]
+        differ = {name for name, row in table.items() for mine in schemes if len({row[each] for each in mine}) > 1}
+        return {name: row for name, row in table.items() if name in differ}
+
+    @property
+    def schemes(self) -> list[str]:
+        """Return the schemes that were asked for, in their order; "" is the recipe's own."""
+        return list(dict.fromkeys(build.scheme for build in self.builds))
 
 
 def run_matrix(request: MatrixRequest, notify: Callable[[str], None]) -> Matrix:
@@ -108,19 +116,19 @@ def compare(request: MatrixRequest, built: Sequence[VersionBuild]) -> tuple[Pair
 
     predictions: dict[str, dict[str, np.ndarray]] = {}
     for build in built:
-        with np.load(request.predictions(build.tensorflow), allow_pickle=False) as archive:
-            predictions[build.tensorflow] = {name: archive[name] for name in archive.files}
-    scales = {build.tensorflow: _scales(request, build.tensorflow) for build in built}
+        with np.load(request.predictions(build.name), allow_pickle=False) as archive:
+            predictions[build.name] = {name: archive[name] for name in archive.files}
+    scales = {build.name: _scales(request, build.name) for build in built}
     return tuple(
         Pair(
-            a.tensorflow,
-            b.tensorflow,
+            a.name,
+            b.name,
             a.sha256 == b.sha256,
             a.content == b.content,
             tuple(
-                _compared(name, predictions[a.tensorflow], predictions[b.tensorflow], scale, scales[b.tensorflow][name])
-                for name, scale in scales[a.tensorflow].items()
-                if name in scales[b.tensorflow]
+                _compared(name, predictions[a.name], predictions[b.name], scale, scales[b.name][name])
+                for name, scale in scales[a.name].items()
+                if name in scales[b.name]
             ),
         )
         for a, b in combinations(built, 2)
@@ -135,8 +143,12 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
         "id": model.id,
         "version": model.version,
         "scheme": quantize.scheme,
+        "schemes": [scheme or quantize.scheme for scheme in matrix.schemes],
         "io": matrix.recipe.io,
-        "builds": [asdict(build) | {"outcome": "failed" if build.failure else "built"} for build in matrix.builds],
+        "builds": [
+            asdict(build) | {"name": build.name, "outcome": "failed" if build.failure else "built"}
+            for build in matrix.builds
+        ],
         "groups": matrix.groups(),
         "differing_operators": matrix.differing_operators(),
         "pairs": [asdict(pair) for pair in matrix.pairs],
@@ -147,7 +159,7 @@ def raise_if_none_built(matrix: Matrix) -> None:
     """Raise the gravest failure's error, by its exit code, where no build was built."""
     if matrix.built:
         return
-    failures = [(build.failure, build.tensorflow) for build in matrix.builds if build.failure]
+    failures = [(build.failure, build.name) for build in matrix.builds if build.failure]
     worst, version = max(failures, key=lambda each: each[0].code)
     kinds = {kind.code: kind for kind in reversed(KINDS.values())}
     raise kinds.get(worst.code, KitError)(f"no version built it; TensorFlow {version}: {worst.cause}", worst.hint)

@@ -15,6 +15,7 @@ from kit.render import render_text
 TEMPLATE = "matrix/matrix.html.j2"
 WIDTH, LABEL, VALUE, LINE = 480, 62, 112, 28  # of a chart, in its own units: all, the versions, the numbers, one row
 SQUARE = 46  # of a heat map
+LETTER = 7  # the width of one
 
 # The limits of a heat map's shades, the same on every page, so that pages can be compared: 0 is no difference, 1 is up
 # to the first limit, 4 is beyond the last.
@@ -86,6 +87,7 @@ def render_page(matrix: Matrix) -> str:
         {
             "title": title(matrix),
             "recipe": matrix.recipe,
+            "schemes": [scheme or matrix.recipe.quantize.scheme for scheme in matrix.schemes],
             "io": matrix.recipe.io,
             "kit_version": __version__,
             "rows": rows(matrix),
@@ -111,7 +113,7 @@ def render_page(matrix: Matrix) -> str:
 def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
     """Return the few numbers that tell most: (number, what it is)."""
     built, groups = matrix.built, matrix.groups()
-    tiles = [(f"{len(built)} of {len(matrix.builds)}", "versions built")]
+    tiles = [(f"{len(built)} of {len(matrix.builds)}", "versions built" if matrix.schemes == [""] else "built")]
     if not built:
         return tiles
     sizes = sorted({build.bytes for build in built if build.bytes is not None})
@@ -142,19 +144,20 @@ def _bytes_chart(builds: Sequence[VersionBuild]) -> Chart | None:
     sizes = [build.bytes for build in builds if build.bytes is not None]
     if not sizes:
         return None
-    plot = WIDTH - LABEL - VALUE
+    label = _label(builds)
+    plot = WIDTH - label - VALUE
     marks = [
         Mark(
-            build.tensorflow,
+            build.name,
             LINE * (n + 0.5),
-            None if build.bytes is None else LABEL + plot * build.bytes / max(sizes),
-            LABEL,
+            None if build.bytes is None else label + plot * build.bytes / max(sizes),
+            label,
             _size_text(build.bytes, min(sizes)),
             _state(build),
         )
         for n, build in enumerate(builds)
     ]
-    return Chart(WIDTH, LINE * len(builds), LABEL, tuple(marks), ())
+    return Chart(WIDTH, LINE * len(builds), label, tuple(marks), ())
 
 
 def _size_text(size: int | None, least: int) -> str:
@@ -169,20 +172,21 @@ def _accuracy_chart(builds: Sequence[VersionBuild]) -> Chart | None:
     if not known:
         return None
     low, high, step = _axis(min(known), max(known))
-    scale = (WIDTH - LABEL - VALUE) / (high - low)
+    label = _label(builds)
+    scale = (WIDTH - label - VALUE) / (high - low)
 
     def place(value: float | None) -> float | None:
-        return None if value is None else LABEL + (value - low) * scale
+        return None if value is None else label + (value - low) * scale
 
     marks = []
     for n, build in enumerate(builds):
         before, after = accuracies(build)
         text = "not built" if after is None else percent(after)
-        marks.append(Mark(build.tensorflow, LINE * (n + 0.5), place(after), place(before), text, _state(build)))
+        marks.append(Mark(build.name, LINE * (n + 0.5), place(after), place(before), text, _state(build)))
     count = round((high - low) / step)
     digits = max(0, -math.floor(math.log10(step) + 2 + 1e-9))
-    ticks = tuple(Tick(LABEL + n * step * scale, f"{100 * (low + n * step):.{digits}f}%") for n in range(count + 1))
-    return Chart(WIDTH, LINE * len(builds) + 22, LABEL, tuple(marks), ticks)
+    ticks = tuple(Tick(label + n * step * scale, f"{100 * (low + n * step):.{digits}f}%") for n in range(count + 1))
+    return Chart(WIDTH, LINE * len(builds) + 22, label, tuple(marks), ticks)
 
 
 def _axis(least: float, most: float) -> tuple[float, float, float]:
@@ -200,6 +204,16 @@ def _axis(least: float, most: float) -> tuple[float, float, float]:
         low = max(0.0, low - step)
         high = min(1.0, high + step) if low == 0.0 else high
     return low, high, step
+
+
+def _label(builds: Sequence[VersionBuild]) -> int:
+    """Return how wide the names of builds are: of versions, or of versions and schemes."""
+    return max(LABEL, 6 + LETTER * max((len(build.name) for build in builds if build.scheme), default=0))
+
+
+def _side(builds: Sequence[VersionBuild]) -> int:
+    """Return the side of a heat map's square, whose columns have those names, too."""
+    return SQUARE if _label(builds) == LABEL else _label(builds)
 
 
 def _state(build: VersionBuild) -> str:
@@ -239,18 +253,18 @@ def _heat_map(
     reported = {frozenset((pair.a, pair.b)): (pair, square(pair)) for pair in matrix.pairs}
     if not any(square for _, square in reported.values()):
         return None
-    versions = [build.tensorflow for build in matrix.built]
-    squares = []
+    versions = [build.name for build in matrix.built]
+    label, side, squares = _label(matrix.built), _side(matrix.built), []
     for row, one in enumerate(versions):
         for column, other in enumerate(versions):
             pair, (shade, text) = _shown(reported, one, other)
-            squares.append(Square(LABEL + SQUARE * column, LABEL + SQUARE * row, shade, text, pair))
-    labels = tuple((version, LABEL + SQUARE * (n + 0.5)) for n, version in enumerate(versions))
+            squares.append(Square(label + side * column, label + side * row, shade, text, pair))
+    labels = tuple((version, label + side * (n + 0.5)) for n, version in enumerate(versions))
     used = sorted({each.shade for each in squares if each.shade >= 0})
     return HeatMap(
-        size=LABEL + SQUARE * len(versions),
-        top=LABEL - 24,
-        square=SQUARE,
+        size=label + side * len(versions),
+        top=label - 24,
+        square=side,
         labels=labels,
         squares=tuple(squares),
         legend=tuple((shade, legend[shade]) for shade in used),

@@ -47,8 +47,9 @@ class Row:
 
 def title(matrix: Matrix) -> str:
     """Return what the matrix is of."""
-    model, count = matrix.recipe.model, len(matrix.builds)
-    return f"{model.id} {model.version} by {count} TensorFlow version{'' if count == 1 else 's'}"
+    model, count = matrix.recipe.model, len({build.tensorflow for build in matrix.builds})
+    by = f"{model.id} {model.version} by {count} TensorFlow version{'' if count == 1 else 's'}"
+    return by if matrix.schemes == [""] else f"{by} and {len(matrix.schemes)} schemes"
 
 
 def rows(matrix: Matrix) -> list[Row]:
@@ -60,7 +61,7 @@ def rows(matrix: Matrix) -> list[Row]:
 def _row(
     matrix: Matrix, build: VersionBuild, groups: dict[str, str], differing: dict[str, dict[str, tuple[int, ...]]]
 ) -> Row:
-    version, failure = build.tensorflow, build.failure
+    version, failure = build.name, build.failure
     before, after = accuracies(build)
     pairs = matrix.pairs_of(version)
     steps = _most([pair.steps for pair in pairs])
@@ -140,7 +141,8 @@ def operator_version(versions: Sequence[int]) -> str:
 
 def findings(matrix: Matrix) -> list[str]:
     """Return what differs, a sentence each; the failures stand in their rows."""
-    return [*_files(matrix), *_operators(matrix), *_runtimes(matrix)]
+    found = [f"{build.name} chose {build.found}." for build in matrix.built if build.found]
+    return [*_files(matrix), *_operators(matrix), *_runtimes(matrix), *found]
 
 
 def _files(matrix: Matrix) -> list[str]:
@@ -150,7 +152,8 @@ def _files(matrix: Matrix) -> list[str]:
     letters = list(dict.fromkeys(groups.values()))
     different = len({build.sha256 for build in matrix.built})
     if different == 1:
-        return [f"All {len(groups)} versions wrote the same bytes."]
+        what = "versions" if matrix.schemes == [""] else "builds"
+        return [f"All {len(groups)} {what} wrote the same bytes."]
     if len(letters) == 1:
         return [f"{different} different files hold the same model: names and metadata differ, no operator or number."]
     return [f"{len(letters)} different models: {_by_value(groups, 'by')}."]
@@ -167,7 +170,7 @@ def _operators(matrix: Matrix) -> list[str]:
 
 
 def _runtimes(matrix: Matrix) -> list[str]:
-    named = {build.tensorflow: build.min_runtime or "none" for build in matrix.built}
+    named = {build.name: build.min_runtime or "none" for build in matrix.built}
     if len(set(named.values())) < 2:
         return []
     return [f"The oldest runtime that a file names is {_by_value(named, 'in')}."]

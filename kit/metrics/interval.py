@@ -9,9 +9,11 @@ Introduction to the Bootstrap, 1993, chapter 6) times Student's t around the dif
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kit.metrics.scorer import Scorer, UndefinedError
+from kit.shared.own_metrics import RESAMPLES
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +30,16 @@ def interval(before: Scorer, after: Scorer, difference: float) -> tuple[float, f
         return paired_shares(before.hits, after.hits)
     half = _bootstrap(before, after)
     return None if half is None else (difference - half, difference + half)
+
+
+def resampled(difference: float, differences: Sequence[float]) -> tuple[float, float] | None:
+    """Return the interval around a difference from those of resamples, None where half of RESAMPLES has none."""
+    import numpy as np
+
+    if 2 * len(differences) <= RESAMPLES:
+        return None
+    half = student(len(differences) - 1) * float(np.std(differences, ddof=1))
+    return difference - half, difference + half
 
 
 def paired_shares(before: np.ndarray, after: np.ndarray) -> tuple[float, float]:

@@ -34,7 +34,7 @@ class MetricMeasure:
     there is none. A value is None where the metric is not defined, and why says the reason.
     """
 
-    name: str  # a key of kit.metrics.table.METRICS
+    name: str  # a key of kit.metrics.table.METRICS, or one that metric_of knows there
     samples: int
     before: float | None = None
     after: float | None = None
@@ -42,6 +42,7 @@ class MetricMeasure:
     high: float | None = None
     k: int | None = None
     why: str = ""
+    lower_is_better: bool = False  # a function of the user's own, of which the recipe says so
 
 
 def refuse_broken(values: Any) -> None:

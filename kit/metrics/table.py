@@ -27,6 +27,7 @@ MetricName = Literal[
     "snr",
     "max_error",
 ]
+OWN = "code:"  # before the name of a function of the user's own: "code:my_metric"
 ALL = ("classes", "tensor", "boxes", "mask", "keypoints", "embedding")
 
 
@@ -81,7 +82,19 @@ DEFAULTS: dict[str, tuple[str, ...]] = {
 }
 
 
+def metric_of(name: str) -> Metric:
+    """Return a metric by its name: of the table, or a function of the user's own, for any output with truth."""
+    return Metric(name, ALL, "the recipe's [checks] code") if is_own(name) else METRICS[name]
+
+
+def is_own(name: str) -> bool:
+    """Say whether a metric is a function of the user's own."""
+    return name.startswith(OWN)
+
+
 def title(name: str, k: int | None) -> str:
     """Return what tables call a metric: "top-5 accuracy"."""
+    if is_own(name):
+        return name
     metric = METRICS[name]
     return metric.title.format(k=metric.k if k is None else k)

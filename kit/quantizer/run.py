@@ -1,4 +1,4 @@
-"""Run the quantizer on a job's float32 file. Knows its process and its pinned packages, nothing of quantization."""
+"""Run the quantizer on a job's float32 file, and compare files with it. Knows its process and its pinned packages."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from pathlib import Path
 
 from kit.emulation.run import Files
 from kit.emulation.scripts import Scripts
+from kit.files import temporary_folder
 from kit.shared.quantization import Quantized, QuantizerJob, dump, load
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
 from kit.toolchains.venv import locked_venv
 
 _SCRIPT = Path(__file__).with_name("quantize_file.py")
+_COMPARE = Path(__file__).with_name("compare_files.py")
 
 
 @dataclass(frozen=True)
@@ -37,8 +39,7 @@ def run_quantizer(
 
     folder: an empty one for the files. What is measured of the float32 file once lies beside it, for later orders.
     """
-    name = quantizer().folder.name
-    python = locked_venv(name, name, lock, notify, python=QUANTIZER_PYTHON)
+    python = _python(lock, notify)
     text = folder / "order.json"
     text.write_text(dump(order), "utf-8")
     while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:
@@ -46,6 +47,28 @@ def run_quantizer(
         if not (folder / f"{missing[0]}.json").exists():
             (folder / f"{missing[0]}.json").write_text(dump(Quantized(_death(done.returncode, done.stderr))), "utf-8")
     return tuple(_read(folder, i) for i in range(len(order.requests)))
+
+
+def run_comparison(
+    job: Files, product: Path, order: QuantizerJob, lock: Lock, notify: Callable[[str], None]
+) -> Quantized:
+    """Return the error of each layer of a finished file, or why there is none.
+
+    job: to float32; product: the folder of what another job wrote; order: one without requests.
+    """
+    python = _python(lock, notify)
+    with temporary_folder("dropkit-compare-") as folder:
+        text, result = folder / "order.json", folder / "result.json"
+        text.write_text(dump(order), "utf-8")
+        done = Scripts().run(python, [_COMPARE, job.inputs, job.out, product, text, result])
+        if done.returncode:
+            return Quantized(_death(done.returncode, done.stderr))
+        return load(Quantized, result.read_text("utf-8"))
+
+
+def _python(lock: Lock, notify: Callable[[str], None]) -> Path:
+    name = quantizer().folder.name
+    return locked_venv(name, name, lock, notify, python=QUANTIZER_PYTHON)
 
 
 def _read(folder: Path, number: int) -> QuantizedFile:

@@ -7,10 +7,11 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from kit.metrics.table import METRICS, MetricName
+from kit.metrics.table import METRICS, OWN, MetricName, is_own, metric_of
 from kit.recipe.table import Fraction, Name, Table
 
 Limit = Annotated[float, Field(allow_inf_nan=False)]
+OwnName = Annotated[str, Field(pattern=rf"^{OWN}[A-Za-z_][A-Za-z0-9_]*$")]
 TRUTH_KINDS = ("classes", "tensor", "boxes", "mask", "embedding")
 
 
@@ -18,7 +19,9 @@ class MetricCheck(Table):
     """A metric of one output, and how good it has to be."""
 
     output: Name = Field(description="the output that it is of: one that has a [[outputs]] table")
-    metric: MetricName = Field(description="which metric: docs/recipe.md has their definitions")
+    metric: MetricName | OwnName = Field(
+        description="which metric: docs/recipe.md has their definitions; code:NAME is a function of [checks] code"
+    )
     k: int | None = Field(
         default=None, ge=1, le=1000, description="top_k: how many classes count (5); recall_at_k: neighbours (1)"
     )
@@ -30,10 +33,13 @@ class MetricCheck(Table):
     )
     min: Limit | None = Field(default=None, description="the least value that passes, of the file")
     max: Limit | None = Field(default=None, description="the largest value that passes, of the file")
+    lower_is_better: bool = Field(default=False, description="code:NAME: less is better, and a drop is growth")
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
-        metric = METRICS[self.metric]
+        metric = metric_of(self.metric)
+        if self.lower_is_better and not is_own(self.metric):
+            raise ValueError(f"lower_is_better is for metrics of [checks] code, and not for '{self.metric}'")
         if self.max_drop is None and self.min is None and self.max is None:
             raise ValueError(f"metric '{self.metric}' of output '{self.output}' has no limit: max_drop, min or max")
         if self.k is not None and metric.k is None:
@@ -69,6 +75,11 @@ class Checks(Table):
         description="of every output: root mean square of the errors, in standard deviations of the float model's",
     )
     max_bytes: int | None = Field(default=None, ge=1, description="size of model.tflite")
+    code: Name | None = Field(
+        default=None,
+        description="a .py file with metrics of your own: functions of (truth, outputs), numpy arrays, that return a "
+        "number; [[checks.metrics]] names them, as in metric = 'code:my_metric'",
+    )
     metrics: list[MetricCheck] = Field(
         default=[], description="[[checks.metrics]]: a metric of one output, and its limits"
     )
@@ -90,7 +101,11 @@ class Checks(Table):
             raise ValueError("[checks] min_agreement needs data to compare on")
         self._fit_truth(kinds)
         for check in self.metrics:
-            metric, kind = METRICS[check.metric], kinds.get(check.output)
+            metric, kind = metric_of(check.metric), kinds.get(check.output)
+            if is_own(check.metric) and self.code is None:
+                raise ValueError(
+                    f"[[checks.metrics]] '{check.metric}' is a function of [checks] code, which names no file"
+                )
             if kind is None:
                 raise ValueError(
                     f"[[checks.metrics]] names the output '{check.output}', and no [[outputs]] table has that name"

@@ -59,6 +59,8 @@ def _check_files(recipe: Recipe, text: str) -> None:
         (("model", "structure"), recipe.model.structure),
         (("quantize", "representative"), recipe.quantize.representative),
         (("checks", "data"), recipe.checks.data),
+        (("android", "update_key"), recipe.android.update_key),
+        (("checks", "code"), recipe.checks.code),
     ]
     for i, output in enumerate(recipe.outputs):
         named += [(("outputs", i, "labels"), output.labels), (("outputs", i, "anchors"), output.anchors)]

@@ -48,6 +48,16 @@ class Quantize(Table):
     layers: list[LayerScheme] = Field(
         default=[], description="layers that get a scheme of their own; a later entry counts before an earlier one"
     )
+    tune: bool = Field(
+        default=False,
+        description="int8: take other rounding, bias correction, or float for the worst layers where that loses less "
+        "on the data, at the same size or a smaller one",
+    )
+    prefer: Literal["size", "speed"] = Field(
+        default="size",
+        description="auto: of the candidates that keep the checks, take the smallest, or the one whose calls cost "
+        "least by a stated model of multiply-adds and bytes",
+    )
     io: Io | None = Field(
         default=None,
         description="what the app feeds and reads; int8 with an image gives uint8 unless said otherwise, else float32",
@@ -73,13 +83,19 @@ class Quantize(Table):
     @property
     def by_litert(self) -> bool:
         """Say whether LiteRT's quantizer makes the file out of the float32 one."""
-        asked = bool(self.layers or self.rounding or self.bias_correction)
+        asked = bool(self.layers or self.rounding or self.bias_correction or self.tune)
         return self.quantizer == "litert" or asked or self.scheme in _LITERT
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
         if self.by_litert:
             self._fits_litert()
+        if self.prefer != "size" and self.scheme != "auto":
+            raise ValueError(f"prefer is for scheme 'auto', which has a choice: scheme '{self.scheme}' has none")
+        if self.tune and self.scheme != "int8":
+            raise ValueError(f"tune is for scheme 'int8', and not for '{self.scheme}': scheme 'auto' tries all of them")
+        if self.tune and (self.layers or self.rounding or self.bias_correction):
+            raise ValueError("tune finds rounding, bias_correction and layers itself: leave them or tune out")
         if self.io in {"uint8", "int8"} and self.scheme != "int8":
             raise ValueError(
                 f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"
@@ -90,13 +106,13 @@ class Quantize(Table):
         """Refuse what LiteRT's quantizer does not do."""
         if self.quantizer == "tensorflow":
             keys = ["layers"] * bool(self.layers) + ["rounding"] * bool(self.rounding)
-            keys += ["bias_correction"] * self.bias_correction
+            keys += ["bias_correction"] * self.bias_correction + ["tune"] * self.tune
             what = keys[0] if keys else f"scheme '{self.scheme}'"
             raise ValueError(f"{what} needs the quantizer 'litert': leave quantizer out")
         if self.io in {"uint8", "int8"}:
             raise ValueError(
                 f"io '{self.io}' needs the quantizer 'tensorflow', which has none of: scheme weight8, int16x8, int4, "
-                "auto, layers, rounding, bias_correction"
+                "auto, layers, rounding, bias_correction, tune"
             )
         if self.fused_lstm:
             raise ValueError("fused_lstm needs the quantizer 'tensorflow': LiteRT's does not know that operator")

@@ -6,14 +6,14 @@ Knows the words and which go together; whether the model agrees is for the worke
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
 from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
-from kit.recipe.quantize import LayerScheme, Quantize
+from kit.recipe.quantize import LayerScheme, Quantize, Scheme
 from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -49,8 +49,8 @@ class Model(Table):
     )
     allow_code: bool = Field(
         default=False,
-        description="trust the model: its Python code runs in the local engine, too, which is no sandbox (a container "
-        "always may), and it may ask for functions and files that do more than compute",
+        description="trust the model and the recipe: Python code of both runs in the local engine, too, which is no "
+        "sandbox (a container always may), and the model may ask for functions and files that do more than compute",
     )
     allow_flex: bool = Field(
         default=False,
@@ -255,6 +255,27 @@ class Android(Table):
         max_length=4000,
         description="the comment at the top of the generated class and its test, such as a copyright; lines stay lines",
     )
+    verify: bool = Field(
+        default=True,
+        description="the app tries a GPU or an NPU on drawn inputs before it uses it; one that is wrong is passed over",
+    )
+    update_key: Name | None = Field(
+        default=None,
+        description="a public key of ECDSA P-256 in PEM: the class takes models over the air that `kit sign` signed "
+        "with its private key",
+    )
+    update_version: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**31 - 1,
+        description="of this model, for updates: the class takes those above it (default: 1)",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.update_version is not None and self.update_key is None:
+            raise ValueError("update_version is for a class that takes updates, and update_key names no key")
+        return self
 
 
 class Recipe(Table):
@@ -299,8 +320,31 @@ class Recipe(Table):
             ) from error
         return self.model_copy(update={"toolchain": choice})
 
+    def with_scheme(self, scheme: str) -> Recipe:
+        """Return the same recipe for another scheme. Raises RecipeError for an unknown one.
+
+        What a recipe says beside its own scheme (quantizer, layers, rounding, io and the like) belongs to that one.
+        """
+        check_scheme(scheme)
+        mine = self.quantize
+        if scheme == mine.scheme:
+            return self
+        plain = {"scheme": scheme, "count": mine.count}
+        data = {"representative": mine.representative} if mine.representative else {}
+        made = self.model_copy(update={"quantize": Quantize.model_validate(plain | data)})
+        try:
+            made._refuse_misfit()
+        except ValueError as error:
+            raise RecipeError(f"{self.path}: --scheme {scheme}: {error}", "give another scheme") from error
+        return made
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
+        self._refuse_misfit()
+        return self
+
+    def _refuse_misfit(self) -> None:
+        """Raise ValueError for tables that do not go together."""
         for table, tensors in (("inputs", self.inputs), ("outputs", self.outputs)):
             names = [tensor.name for tensor in tensors]
             for name in names:
@@ -317,7 +361,12 @@ class Recipe(Table):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
         self.checks.fits({tensor.name: tensor.kind for tensor in self.outputs}, bool(self.quantize.representative))
-        return self
+
+
+def check_scheme(name: str) -> None:
+    """Refuse a word on the command line that is no scheme. Raises RecipeError."""
+    if name not in (known := get_args(Scheme)):
+        raise RecipeError(f"--scheme {name!r} is unknown", f"there is: {', '.join(known)}")
 
 
 TABLES: dict[str, type[BaseModel]] = {

@@ -29,7 +29,7 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
     """
     # An unknown key comes first: it is often the missing one, mistyped.
     first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
-    loc, value = _place_of(first["loc"]), first["input"]
+    loc, value = _place_of(first["loc"], whole=first["type"] == "value_error"), first["input"]
     if first["type"] == "extra_forbidden":
         what = "table" if len(loc) == 1 and isinstance(value, dict | list) else "key"
         message, hint = f" unknown {what} '{loc[-1]}'{spot(loc[:-1])}", _near_key(loc, tables)
@@ -46,13 +46,14 @@ def explain(error: ValidationError, tables: Tables, path: Path, text: str) -> Re
     return RecipeError(f"{path}{place(loc, text)}:{message}", hint)
 
 
-def _place_of(loc: Loc) -> Loc:
+def _place_of(loc: Loc, *, whole: bool) -> Loc:
     """Return the place without pydantic's names for the ways in which a value may be right: text, or a list of text.
 
-    A table inside of a table is one of its own: ("checks.metrics", 0, "min").
+    A table inside of a table is one of its own: ("checks.metrics", 0, "min"). whole: loc may be of such a table itself.
     """
-    loc = tuple(part for part in loc if not (isinstance(part, str) and re.match(r"constrained-|list\[", part)))
-    inner = f"{loc[0]}.{loc[1]}" if len(loc) > 3 else ""
+    ways = re.compile(r"constrained-|list\[|literal\[")
+    loc = tuple(part for part in loc if not (isinstance(part, str) and ways.match(part)))
+    inner = f"{loc[0]}.{loc[1]}" if len(loc) > (2 if whole else 3) else ""
     return (inner, *loc[2:]) if inner in INNER else loc
 
 

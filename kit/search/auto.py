@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from kit.build.checks import failures
+from kit.build.compared_layers import floating
 from kit.build.convert import Data, convert
+from kit.build.layer_table import worst_words
 from kit.build.pipeline import Built, Options, finish, with_truth
 from kit.build.plan import Plan
 from kit.build.quantize import refuse_unquantizable
@@ -18,9 +21,11 @@ from kit.errors import CheckError, KitError, RecipeError
 from kit.files import temporary_folder
 from kit.progress import Reporter
 from kit.recipe.quantize import Quantize
+from kit.recipe.schema import Recipe
 from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
 from kit.search.limits import with_limits
 from kit.search.trials import Trial, Trials
+from kit.search.tune import tune, tuned
 
 FEWEST = 20  # samples, in both halves
 
@@ -31,28 +36,32 @@ class Found:
 
     trials: tuple[Trial, ...]
     chosen: Trial
+    limits: Recipe  # with the checks that the search went by
 
 
 class Search:
-    """A search as the pipeline's way to make a bundle. found has what it came to, once it ran."""
+    """A search as the pipeline's way to make a bundle. found has what it came to, once it ran.
+
+    Of all schemes, or of int8's options where the recipe says tune.
+    """
 
     def __init__(self) -> None:
         self.found: Found | None = None
 
     def __call__(self, plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
-        """Convert to float32, try candidates, and build the smallest that keeps the checks."""
-        floating = _with(plan, _float32(plan.recipe.quantize))
+        """Convert to float32, try candidates, and build the best that keeps the checks."""
+        what = "tune" if plan.recipe.quantize.tune else "scheme 'auto'"
         with ExitStack() as stack:
-            result, job = stack.enter_context(convert(floating, engine, data, options.limits, reporter))
+            result, job = stack.enter_context(convert(floating(plan), engine, data, options.limits, reporter))
             refuse_unquantizable(plan, result)
             if result.measured_on == "random":
                 raise RecipeError(
-                    f"{plan.recipe.path}: scheme 'auto' measures every candidate on data, and there is none",
+                    f"{plan.recipe.path}: {what} measures every candidate on data, and there is none",
                     "give [checks] data, or name a scheme: dynamic and float16 need no data",
                 )
             if result.samples < FEWEST:
                 raise RecipeError(
-                    f"{plan.recipe.path}: scheme 'auto' chooses on one half of the data and reports on the other, and "
+                    f"{plan.recipe.path}: {what} chooses on one half of the data and reports on the other, and "
                     f"{result.samples} samples are too few",
                     f"give {FEWEST} samples or more in [checks] data, or name a scheme: docs/quantization.md has them",
                 )
@@ -60,44 +69,56 @@ class Search:
             truths = data.evaluation.truths if data.evaluation is not None else {}
             limits = with_limits(plan.recipe, result, truths)
             trials = Trials(plan, limits, result, job, data, folder, reporter.note)
+            how = (engine, data, options, reporter)
+            if plan.recipe.quantize.tune:
+                reporter.stage("try the options of int8")
+                tune(trials, lambda: _with_tensorflow(trials, stack, how))
+                return self._built(trials, engine, options, reporter)
             reporter.stage("try every scheme")
             _search(trials, data)
             if data.calibration is not None:
-                _with_tensorflow(trials, stack, (engine, data, options, reporter))
+                _with_tensorflow(trials, stack, how)
             return self._built(trials, engine, options, reporter)
 
     def _built(self, trials: Trials, engine: Engine, options: Options, reporter: Reporter) -> Built:
-        """Build the smallest candidate that keeps the checks on all samples, too."""
-        for trial in ranked(trials.done):
+        """Build the best candidate that keeps the checks on all samples, too."""
+        asked = trials.plan.recipe.quantize
+        for trial in tuned(trials.done) if asked.tune else ranked(trials.done, asked.prefer):
             assert trial.made is not None
             parts = Parts.of(_with(trials.plan, trial.candidate.quantize), *trial.made, trials.data.raw())
-            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, Scripts())
+            scripts = Scripts(advance=reporter.advance)
+            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, scripts)
             if not failures(built.judged.verdicts):
-                self.found = Found(tuple(trials.done), trial)
+                self.found = Found(tuple(trials.done), trial, trials.limits)
                 return built
         closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
-        why = f"; {closest.candidate.name}: {closest.why}" if closest and closest.why else ""
+        reasons = (closest.why, worst_words(closest.errors)) if closest else ()
+        why = f"; {closest.candidate.name}: {'; '.join(filter(None, reasons))}" if closest and closest.why else ""
         raise CheckError(
             f"{trials.plan.recipe.path}: refused, no candidate of {len(trials.done)} keeps the checks{why}",
             "allow more in [checks], or look at what float32 alone loses",
         )
 
 
-def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the candidates that keep the checks, the smallest first, and of one size the one that loses least."""
-    return sorted((trial for trial in trials if trial.keeps), key=lambda trial: (trial.size, trial.loss))
+def ranked(trials: Sequence[Trial], prefer: str = "size") -> list[Trial]:
+    """Return the candidates that keep the checks, the best first, and of one price the one that loses least.
+
+    prefer: "size" or "speed", what the best one has least of.
+    """
+    return sorted((trial for trial in trials if trial.keeps), key=lambda trial: (trial.price(prefer), trial.loss))
 
 
 def _search(trials: Trials, data: Data) -> None:
-    """Try plain schemes, then mixes of those that are smaller than the best that keeps the checks."""
+    """Try plain schemes, then mixes of those that are smaller, or faster, than the best that keeps the checks."""
+    prefer = trials.plan.recipe.quantize.prefer
     tried = trials.run(plain_candidates(trials.plan.recipe.quantize, calibrated=data.calibration is not None))
-    best = min((trial.size for trial in tried if trial.keeps), default=0)
-    for base in sorted((t for t in tried if t.errors and not t.keeps), key=lambda t: t.size):
-        if base.halves is None or (best and base.size >= best):
+    best = min((trial.price(prefer) for trial in tried if trial.keeps), default=(math.inf,))
+    for base in sorted((t for t in tried if t.errors and not t.keeps), key=lambda t: t.price(prefer)):
+        if base.halves is None or base.price(prefer) >= best:
             continue
         for trial in _mixed(trials, base):
             if trial.keeps:
-                best = min(best or trial.size, trial.size)
+                best = min(best, trial.price(prefer))
 
 
 def _mixed(trials: Trials, base: Trial) -> Iterator[Trial]:
@@ -130,7 +151,3 @@ def _with_tensorflow(trials: Trials, stack: ExitStack, how: tuple[Engine, Data, 
 
 def _with(plan: Plan, quantize: Quantize) -> Plan:
     return replace(plan, recipe=plan.recipe.model_copy(update={"quantize": quantize}))
-
-
-def _float32(asked: Quantize) -> Quantize:
-    return asked.model_copy(update={"scheme": "float32", "quantizer": "tensorflow"})

@@ -54,6 +54,16 @@ def plain_candidates(asked: Quantize, *, calibrated: bool) -> list[Candidate]:
     return found
 
 
+def int8_options(asked: Quantize) -> list[Candidate]:
+    """Return what LiteRT's quantizer makes of scheme int8: plain, and with its options."""
+    return [
+        _of(asked, "int8", scheme="int8"),
+        _of(asked, "int8, octav", scheme="int8", rounding="octav"),
+        _of(asked, "int8, bias correction", scheme="int8", bias_correction=True),
+        _of(asked, "int8, octav, bias correction", scheme="int8", rounding="octav", bias_correction=True),
+    ]
+
+
 def mixes(base: Candidate, errors: Sequence[LayerError]) -> Iterator[tuple[int, Candidate]]:
     """Yield a candidate with ever more layers in a milder scheme, those first that add most noise; with their number.
 
@@ -85,12 +95,14 @@ def ranked_layers(errors: Sequence[LayerError]) -> list[str]:
 
 def tensorflow_int8(asked: Quantize) -> Candidate:
     """Return TensorFlow's own int8: it knows loops, masks, and the app's border in whole numbers."""
-    return _of(asked, "int8 of TensorFlow", scheme="int8", quantizer="tensorflow")
+    border = {"io": "float32"} if asked.tune else {}  # the others have no other: the app's side is the same for all
+    return _of(asked, "int8 of TensorFlow", scheme="int8", quantizer="tensorflow", **border)
 
 
 def _of(asked: Quantize, name: str, **changes: str | bool) -> Candidate:
     """Return a candidate with the recipe's own data; of LiteRT's quantizer, where nothing else is said."""
     plain = asked.model_copy(
         update={"quantizer": "litert", "rounding": None, "bias_correction": False, "layers": [], "io": None}
+        | {"prefer": "size", "tune": False}
     )
     return Candidate(name, plain.model_copy(update=dict(changes)))

@@ -25,23 +25,26 @@ class Halves:
 
 
 def halves(parts: Parts, evaluated: Arrays, predictions: Arrays) -> Halves:
-    """Measure a candidate on the even samples and on the odd ones.
+    """Measure a candidate on the even samples and on the odd ones, those with intervals.
 
     evaluated, predictions: as kit.build.metrics.measure has them: [N, ...] in their own dtype.
     """
     count = len(next(array for name, array in predictions.items() if name.startswith("output/")))
-    return Halves(_half(parts, evaluated, predictions, range(0, count, 2)),
+    return Halves(_half(parts, evaluated, predictions, range(0, count, 2), intervals=False),
                   _half(parts, evaluated, predictions, range(1, count, 2)))  # fmt: skip
 
 
-def _half(parts: Parts, evaluated: Arrays, predictions: Arrays, rows: range) -> tuple[OutputMeasure, ...]:
+def _half(
+    parts: Parts, evaluated: Arrays, predictions: Arrays, rows: range, *, intervals: bool = True
+) -> tuple[OutputMeasure, ...]:
     """Measure some samples. evaluated, predictions: as halves has them: [N, ...] in their own dtype."""
     total = rows.stop
     one, other = _rows(evaluated, rows), _rows(predictions, rows)
     truths = {name: truth.rows(total).take(rows) for name, truth in parts.truths.items()}
     some = replace(parts, truths=truths)
     recipe, result = parts.recipe, parts.result
-    return with_metrics(some, one, other, measure(recipe, result.signature, one, other, result.drawn, truths))
+    measures = measure(recipe, result.signature, one, other, result.drawn, truths)
+    return with_metrics(some, one, other, measures, intervals=intervals)
 
 
 def _rows(arrays: Arrays, rows: range) -> dict[str, np.ndarray]:

@@ -40,7 +40,7 @@ def _limits(recipe: Recipe, result: Result, truths: Collection[str]) -> Iterator
         if spec.name in result.drawn:
             continue
         if spec.name in truths and kind in DEFAULTS:
-            yield MetricCheck(output=spec.name, metric=DEFAULTS[kind][0], max_drop=POINT)  # type: ignore[arg-type]
+            yield MetricCheck(output=spec.name, metric=DEFAULTS[kind][0], max_drop=POINT)
         elif kind == "classes":
             yield MetricCheck(output=spec.name, metric="agreement", min=AGREEMENT)
         elif kind != "boxes" or not truths:

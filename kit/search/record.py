@@ -16,12 +16,14 @@ from kit.shared.quantization import LayerError
 class Row:
     """One candidate. bytes: of its file, 0 for none; verdict: "chosen", "keeps", or what it does not keep.
 
+    cost: of a call, in multiply-adds of float32, by the model of kit.tflite.cost; 0 where it was not measured.
     chosen_on, reported_on: what was measured on either half of the data, a value of OutputMeasure's fields each.
     """
 
     name: str
     recipe: str
     bytes: int
+    cost: float
     verdict: str
     chosen_on: tuple[OutputMeasure, ...] = ()
     reported_on: tuple[OutputMeasure, ...] = ()
@@ -44,6 +46,7 @@ def _row(trial: Trial, found: Found) -> Row:
         trial.candidate.name,
         trial.candidate.lines(),
         trial.size,
+        trial.cost,
         verdict,
         halves.chosen_on if halves else (),
         halves.reported_on if halves else (),

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from kit.build.layer_table import print_layers
 from kit.build.metric_checks import drop, metric_words
 from kit.build.metrics import OutputMeasure
 from kit.metrics.table import title
@@ -32,9 +33,18 @@ def print_search(found: Found) -> None:
         )
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     console.print(table)
+    for trial in _explained(found):
+        print_layers(trial.errors, f"layers that add most error: {trial.candidate.name}")
     if found.chosen.halves:
         sys.stdout.writelines(_intervals(found.chosen.halves.reported_on))
     sys.stdout.write(f"\nThe same without a search:\n\n{found.chosen.candidate.lines()}\n")
+
+
+def _explained(found: Found) -> Iterator[Trial]:
+    """Yield whose layers are shown: the smallest plain candidate that does not keep the checks, and the chosen one."""
+    smaller = [each for each in found.trials if each.halves and not each.keeps and not each.candidate.quantize.layers]
+    yield from sorted(smaller, key=lambda each: each.size)[:1]
+    yield found.chosen
 
 
 def _losses(trial: Trial) -> tuple[str, str]:

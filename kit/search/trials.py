@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.build.compared_layers import COMPARED
 from kit.build.convert import Data
 from kit.build.metric_checks import drop
 from kit.build.pipeline import refuse_misfit, with_truth
@@ -19,9 +20,9 @@ from kit.build.quantize import quantization_of
 from kit.build.trial import outputs_there, refuse_state
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
-from kit.emulation.scripts import Scripts
+from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
-from kit.errors import KitError
+from kit.errors import KitError, RecipeError
 from kit.files import sha256_file
 from kit.quantizer.run import QuantizedFile, run_quantizer
 from kit.recipe.schema import Recipe
@@ -30,13 +31,14 @@ from kit.search.halves import Halves, halves
 from kit.search.limits import broken
 from kit.shared.job import EVALUATED, GOLDEN, MODEL, RESULT, Result
 from kit.shared.quantization import LayerError, QuantizerJob
+from kit.tflite.cost import cost_of
+from kit.tflite.reader import read_tflite
 from kit.toolchains.toolchain import find_runtime
 
 if TYPE_CHECKING:
     import numpy as np
 
 _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's concern
-_COMPARED = 32  # samples on which every tensor is compared with the float file's
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Trial:
 
     candidate: Candidate
     size: int = 0
+    cost: float = 0.0  # of a call, in multiply-adds of float32: kit.tflite.cost
     halves: Halves | None = None
     why: str = ""
     made: tuple[Result, JobFolder] | None = None  # what converted it came to
@@ -58,6 +61,10 @@ class Trial:
         points = [lost[0] for lost in drops if lost is not None]
         points += [1 - m.agreement for m in measures if m.agreement is not None and not m.truth]
         return sum(points), sum(m.relative_error or 0.0 for m in measures)
+
+    def price(self, prefer: str) -> tuple[float, ...]:
+        """Return what the choice goes by, the least first: "size", or "speed"."""
+        return (self.cost, self.size) if prefer == "speed" else (self.size,)
 
     @property
     def keeps(self) -> bool:
@@ -83,15 +90,16 @@ class Trials:
 
     def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
         """Make candidates with LiteRT's quantizer and measure them on the app's runtime, in their order."""
-        order = QuantizerJob(
-            tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, _COMPARED
-        )
+        order = QuantizerJob(tuple(quantization_of(each.quantize) for each in candidates), self.result.layers, COMPARED)
         first = len(self.done)
         folder = self.folder / f"{first}"
         folder.mkdir()
         files = run_quantizer(self.job, order, self.plan.quantizer_lock, folder, self.notify)
-        with ThreadPoolExecutor(max(1, min(len(candidates), os.cpu_count() or 1))) as pool:
-            found = list(pool.map(self._try, candidates, files, range(first, first + len(candidates))))
+        beside = max(1, min(len(candidates), usable_cores()))
+        scripts = Scripts(cores=max(1, usable_cores() // beside))
+        with ThreadPoolExecutor(beside) as pool:
+            places = [folder / f"job-{number}" for number in range(len(candidates))]
+            found = list(pool.map(self._try, candidates, files, places, repeat(scripts)))
         self.done += found
         return found
 
@@ -102,7 +110,7 @@ class Trials:
 
     def measured(self, candidate: Candidate, result: Result, job: JobFolder) -> Trial:
         """Measure a file that a conversion of its own made."""
-        trial = self._measured(Trial(candidate), result, job, _evaluated(job))
+        trial = self._measured(Trial(candidate), result, job, _evaluated(job), Scripts())
         self.done.append(trial)
         return trial
 
@@ -112,19 +120,20 @@ class Trials:
         self.done.append(trial)
         return trial
 
-    def _try(self, candidate: Candidate, file: QuantizedFile, number: int) -> Trial:
+    def _try(self, candidate: Candidate, file: QuantizedFile, out: Path, scripts: Scripts) -> Trial:
         if file.path is None:
             return Trial(candidate, why=file.said.error or f"no layer {', '.join(file.said.unmatched)}")
-        out = self.folder / f"job-{number}"
         out.mkdir()
         for name in (EVALUATED, GOLDEN, RESULT):
             (out / name).symlink_to(self.job.out / name)
         (out / MODEL).symlink_to(file.path)
         result = replace(self.result, sha256=sha256_file(file.path))
         trial = Trial(candidate, errors=file.said.errors)
-        return self._measured(trial, result, replace(self.job, out=out), self.evaluated)
+        return self._measured(trial, result, replace(self.job, out=out), self.evaluated, scripts)
 
-    def _measured(self, trial: Trial, result: Result, job: JobFolder, evaluated: Mapping[str, np.ndarray]) -> Trial:
+    def _measured(
+        self, trial: Trial, result: Result, job: JobFolder, evaluated: Mapping[str, np.ndarray], scripts: Scripts
+    ) -> Trial:
         """Return a trial with what its file is measured at.
 
         evaluated: as kit.build.metrics.measure has it, [N, ...] in their own dtype.
@@ -136,14 +145,17 @@ class Trials:
             refuse_misfit(plan, result, job)
             parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
             runtime = find_runtime(recipe.android.runtime).name
-            predictions = outputs_there(parts, runtime, self.notify, Scripts())
+            predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(parts, evaluated, predictions)
+            cost = cost_of(read_tflite(parts.model)).units
+        except RecipeError:
+            raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
         why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
-        return replace(trial, size=len(parts.model), halves=both, why=why, made=(result, job))
+        return replace(trial, size=size, cost=cost, halves=both, why=why, made=(result, job))
 
 
 def _evaluated(job: JobFolder) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """The contract between the host and the quantizer's script: what to make of a float32 file. Standard library only.
 
 The host writes a QuantizerJob as JSON; the script writes <i>.tflite and <i>.json, a Quantized, for each request.
+Another script compares a finished file with the float32 one, and writes a Quantized with the errors alone.
 """
 
 from __future__ import annotations
@@ -66,6 +67,9 @@ class LayerError:
     own: float = 0.0  # noise as a share of the signal that this operator adds to what it is fed
     weights: int = 0  # bytes of its constants in float32
     reason: str = ""
+    added: float = 0.0  # as own, of each channel in the mean: a large channel hides what the others lose
+    weight_low: float = 0.0
+    weight_high: float = 0.0
 
 
 @dataclass(frozen=True)

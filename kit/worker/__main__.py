@@ -1,4 +1,7 @@
-"""Run one job: `python -m kit.worker IN OUT`. Reads IN/job.json, writes OUT/result.json and the files."""
+"""Run one job: `python -m kit.worker IN OUT`. Reads IN/job.json, writes OUT/result.json and the files.
+
+Or, where there is an IN/metrics.json, the user's own metrics on outputs that are there.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,10 @@ from typing import TYPE_CHECKING
 
 from kit.shared.another_version import LESS
 from kit.shared.job import EVALUATED, GOLDEN, JOB, MODEL, RESULT, Job, JobError, Refusal, Result, dump, load_job
+from kit.shared.own_metrics import METRICS, MetricValues
+from kit.shared.own_metrics import dump as dump_values
 from kit.worker.loaders.keras_choice import choose_keras, keras_of
+from kit.worker.own_metrics import run_own_metrics
 from kit.worker.progress import Progress
 
 if TYPE_CHECKING:
@@ -27,9 +33,12 @@ def main(folder: Path, out: Path) -> None:
     """Do the job and say how it went; only a crash leaves no result.json."""
     progress = Progress()
     faulthandler.enable()  # a fault of C++ leaves the Python lines that led to it in the log
-    outcome: Result | Refusal
+    outcome: Result | Refusal | MetricValues
     try:
-        outcome = work(load_job((folder / JOB).read_text("utf-8")), folder, out, progress)
+        if (folder / METRICS).exists():
+            outcome = run_own_metrics(folder, progress.stage)
+        else:
+            outcome = work(load_job((folder / JOB).read_text("utf-8")), folder, out, progress)
     except JobError as error:
         traceback.print_exc()
         outcome = error.refusal
@@ -38,7 +47,7 @@ def main(folder: Path, out: Path) -> None:
         from kit.worker.failures.causes import described, next_step
 
         outcome = Refusal("model", f"cannot {progress.doing}: {described(error)}", next_step(error, LESS))
-    (out / RESULT).write_text(dump(outcome), "utf-8")
+    (out / RESULT).write_text(dump_values(outcome) if isinstance(outcome, MetricValues) else dump(outcome), "utf-8")
 
 
 _POSITIVE = (

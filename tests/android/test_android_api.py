@@ -23,11 +23,13 @@ from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.render import templates
 from kit.shared.npz import save_npz
+from kit.updates.terms import UpdateTerms
 
 LONGEST = 250  # lines of an image classifier's class
 # What an app's author calls outputs, and what the class, Kotlin or Java calls something else.
 NAMES = tuple("scores top label size run close values fill copy index reuse into k main".split())
 STRICT = ["-Xexplicit-api=strict"]
+TERMS = UpdateTerms(version=1, key="00", signature="00", labels="00")  # the class takes updates
 YOLO = {
     "labels": None, "head": "yolo", "format": "cxcywh", "size": [224, 224], "transposed": True, "activation": "none",
     "background": False, "variances": [0.1, 0.1, 0.2, 0.2], "threshold": 0.25, "nms": "class", "iou": 0.5, "most": 100,
@@ -61,14 +63,19 @@ def render(
     id: str,  # noqa: A002
     api: Api = "compiled-model",
     taken: Mapping[str, object] = IMAGE,
+    **more: bool | UpdateTerms,
 ) -> Bindings:
-    """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder."""
+    """Write the Kotlin of a model with one input, an image unless it is said, and these outputs below folder.
+
+    more: of AppModel; it is verified where nothing else is said.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     tolerances = {f"tolerance/{output['name']}": np.array(0.0) for output in outputs}
     save_npz(folder / "golden.npz", tolerances)
     signature = signed({"signature": "serve", "inputs": [taken], "outputs": outputs}, id)
     labels = {str(output["name"]): ["daisy", "tulip", "rose"] for output in outputs if output["kind"] == "classes"}
-    render_bindings(folder, AppModel(signature, "litert:2.3.0", None, labels), api, folder / "golden.npz")
+    model = AppModel(signature, "litert:2.3.0", None, labels, **{"verify": True, **more})  # type: ignore[arg-type]
+    render_bindings(folder, model, api, folder / "golden.npz")
     return find_bindings(folder)
 
 
@@ -85,7 +92,7 @@ def classes(name: str) -> dict[str, object]:
 
 
 def test_outputs_have_the_names_that_the_recipe_gives_them(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers")
+    bindings = render(tmp_path, [classes(name) for name in NAMES], "flowers", updates=TERMS)
     text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
     # `copy` is the function that every result has.
     wanted = {name: "copyValue" if name == "copy" else name for name in NAMES}
@@ -100,6 +107,17 @@ def test_a_classifier_of_images_is_a_short_class(tmp_path: Path) -> None:
         bindings = render(tmp_path / api, [classes("flower")], "flowers", api)
         text = next(path for path in bindings.sources if path.name == "Flowers.kt").read_text("utf-8")
         assert len(text.splitlines()) <= LONGEST
+
+
+@pytest.mark.parametrize("api", APIS)
+def test_accelerators_are_verified_where_a_class_may_use_some_and_the_bundle_says_so(tmp_path: Path, api: Api) -> None:
+    found = {}
+    for verify in (True, False):
+        bindings = render(tmp_path / str(verify), [classes("flower")], "flowers", api, verify=verify)
+        files = {path.name: path.read_text("utf-8") for path in bindings.sources}
+        found[verify] = {"Seeded.kt", "Verdict.kt", "Verification.kt"} & files.keys()
+        assert ("Verification(context, BUNDLE, " in files["Flowers.kt"]) == bool(found[verify])
+    assert not found[False] and len(found[True]) == (3 if api == "compiled-model" else 0)
 
 
 @pytest.mark.parametrize("api", APIS)
@@ -204,7 +222,7 @@ def snippets(language: str) -> list[str]:
 
 
 def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None) -> None:
-    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers")
+    bindings = render(tmp_path / "flowers", [classes("flower")], "flowers", updates=TERMS)
     digits = render(tmp_path / "digits", [classes("digit")], "digits")
     source, java, out = tmp_path / "Snippets.kt", tmp_path / "Snippets.java", tmp_path / "classes"
     boxes: dict[str, object] = {
@@ -218,9 +236,12 @@ def test_every_snippet_of_the_docs_compiles(tmp_path: Path, android_tools: None)
     spotter = render(tmp_path / "spotter", [classes("word")], "spotter", taken=WAVEFORM)
     shown = {"android.content.Context", "android.graphics.Bitmap", "com.example.flowers.Flowers"}
     shown |= {"com.example.spotter.Spotter"}
-    of_java = sorted(shown | {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream"})
+    shown |= {"com.example.flowers.dropkit.UpdateRefusedException", "java.io.File"}
+    named = {"com.example.flowers.dropkit.Score", "com.example.spotter.dropkit.AudioStream", "java.io.IOException"}
+    of_java = sorted(shown | named | {"com.example.flowers.dropkit.ModelUpdates"})
     more = {"com.example.digits.Digits", "com.example.detector.Detector", "com.example.detector.dropkit.YuvFrame"}
-    of_kotlin = sorted(shown | more | {"java.nio.ByteBuffer"})
+    more |= {"com.example.flowers.dropkit.GpuPrecision", "java.nio.ByteBuffer"}
+    of_kotlin = sorted(shown | more | {"com.example.flowers.dropkit.ModelSource"})
     given = "context: Context, bitmap: Bitmap, frame: Bitmap, running: Boolean, flowers: Flowers, detector: Detector"
     given += ", planes: List<Plane>, width: Int, height: Int, spotter: Spotter, pcm: ShortArray, record: Record"
     record = "class Record { fun read(buffer: ShortArray, from: Int, size: Int): Int = buffer[from] + size }\n"

@@ -16,8 +16,9 @@ from small_disk import in_small_disk
 from worlds import ROOT
 
 from kit.android.install import state as state_of
-from kit.android.install.app_module import Dropped, drop, find_module, remove
+from kit.android.install.app_module import Dropped, drop, remove
 from kit.android.install.change import change_all
+from kit.android.install.find_module import find_module
 from kit.errors import CheckError, KitError, OutputError, RecipeError
 from kit.files import tree_digests
 from kit.lifetime.scratch import sweep_partials
@@ -49,7 +50,7 @@ def test_remove_leaves_the_project_as_it_was(tmp_path: Path) -> None:
     drop(seal(place), module)
     remove("digits", module)
     assert tree_digests(module) == before
-    assert [path.name for path in module.rglob("*")] == ["build.gradle.kts", "src"]
+    assert [path.name for path in module.rglob("*")] == ["build.gradle.kts"]
 
 
 # Arguments: the bundle, the module, and how many files change before the process is killed.
@@ -175,7 +176,7 @@ def test_a_changed_file_is_neither_overwritten_nor_removed(tmp_path: Path) -> No
     before = tree_digests(module)
     error = refusal(OutputError, tmp_path / "digits", module)
     assert "Digits.kt" in error.message
-    assert error.hint == "move your changes to files of your own, or delete these, and drop again"
+    assert error.hint.startswith("move your changes to files of your own, or delete these, and drop again; or give")
     with pytest.raises(OutputError, match=r"Digits\.kt"):
         remove("digits", module)
     assert tree_digests(module) == before
@@ -262,13 +263,13 @@ def test_what_is_no_android_module_is_refused(tmp_path: Path) -> None:
         with pytest.raises(RecipeError, match=r"no Android module(.|\n)*name the folder of an Android module"):
             find_module(place)
     module = app(tmp_path)
-    assert find_module(module) == module
+    assert find_module(module).folder == module
     for name in ("one", "two"):
         shutil.copytree(module, tmp_path / "several" / name)
     with pytest.raises(RecipeError, match="no Android module") as error:
         find_module(tmp_path / "several")
     for printed in error.value.hint.removeprefix("name one of its modules: ").split(", "):
-        assert find_module(Path(printed)) == Path(printed)
+        assert find_module(Path(printed)).folder == Path(printed)
 
 
 def test_a_state_file_that_is_cut_short_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ def project(folder: Path, text: str = KTS) -> Path:
     """Write a project with an app, and return its module."""
     module = app(folder, text)
     (module.parent / "settings.gradle.kts").write_text('include(":app")\n')
+    (module.parent / "gradle.properties").write_text("android.uniquePackageNames=false\n")
     return module
 
 

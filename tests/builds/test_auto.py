@@ -1,10 +1,11 @@
-"""scheme = "auto": what it chooses, what it shows, what it writes out, and where it refuses."""
+"""scheme = "auto": what it chooses, what it shows, what it writes out, and where it refuses; what int8 alone ruins."""
 
 from __future__ import annotations
 
 import json
 import re
 from pathlib import Path
+from xml.etree.ElementTree import fromstring as tree
 
 import numpy as np
 import pytest
@@ -15,14 +16,16 @@ from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_lay
 from kit.shared.quantization import LayerError
 
 
-def write(folder: Path, quantized_models: Path, checks: str = "", quantize: str = "scheme = 'auto'") -> Path:
-    """Write a recipe of the model `narrow`; return its path."""
+def write(
+    folder: Path, models: Path, checks: str = "", quantize: str = "scheme = 'auto'", name: str = "narrow"
+) -> Path:  # fmt: skip
+    """Write a recipe of a model with these checks and that [quantize]; return its path."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "recipe.toml"
     path.write_text(
-        f"[model]\npath = '{quantized_models}/narrow.keras'\nid = 'narrow'\n[toolchain]\ntensorflow = '2.19.1'\n"
-        f"[quantize]\n{quantize}\nrepresentative = '{quantized_models}/narrow.npz'\n"
-        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{quantized_models}/narrow.npz'\n{checks}",
+        f"[model]\npath = '{models}/{name}.keras'\nid = '{name}'\n[toolchain]\ntensorflow = '2.19.1'\n"
+        f"[quantize]\n{quantize}\nrepresentative = '{models}/{name}.npz'\n"
+        f"[[outputs]]\nname = 'kind'\nkind = 'classes'\n[checks]\ndata = '{models}/{name}.npz'\n{checks}",
         "utf-8",
     )
     return path
@@ -50,7 +53,9 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     # Four bits alone lose the layer whose weights differ most; a mix with it in eight is smaller than any plain scheme.
     chosen = [name for name, row in rows.items() if row["verdict"] == "chosen"]
     assert chosen == ["int4, min-max; narrow in dynamic"], said
-    assert all(row["bytes"] > rows[chosen[0]]["bytes"] for row in rows.values() if row["verdict"] == "keeps")
+    kept = {name: row["bytes"] for name, row in rows.items() if row["verdict"] == "keeps"}
+    assert all(size >= rows[chosen[0]]["bytes"] for size in kept.values())
+    assert all(size > rows[chosen[0]]["bytes"] for name, size in kept.items() if ";" not in name) and len(kept) > 4
     (metric,) = rows["int4, min-max"]["chosen_on"][0]["metrics"]
     assert metric["name"] == "accuracy" and metric["after"] < metric["before"] - 0.3
     assert len(rows) > 9
@@ -61,7 +66,12 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     (measure,) = manifest["measures"]["outputs"]
     assert measure["accuracy"] >= measure["float_accuracy"] - 0.005
     assert "95 % interval" in said
-    lines = said.partition("The same without a search:\n\n")[2].partition("\nnarrow 1.0.0")[0]
+    chart = tree((tmp_path / "dist/narrow.search.svg").read_text("utf-8"))  # noqa: S314 - our own
+    drawn = [each.get("class") for each in chart.iter() if (each.get("class") or "").startswith("candidate")]
+    assert len(drawn) == sum(bool(row["chosen_on"]) for row in rows.values())
+    assert drawn.count("candidate chosen") == 1
+    assert f"chart:  {tmp_path}/dist/narrow.search.svg" in said
+    lines = said.partition("The same without a search:\n\n")[2].partition("\nchart: ")[0]
     again = write(tmp_path / "again", quantized_models)
     text = again.read_text("utf-8")
     again.write_text(text[: text.index("[quantize]")] + lines + text[text.index("[[outputs]]") :], "utf-8")
@@ -73,6 +83,22 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     bundle = str(tmp_path / "dist" / "narrow")
     verified = run_kit("verify", bundle, "--engine", "local", "--model", str(quantized_models / "narrow.keras"))
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.parametrize("quantizer", ["tensorflow", pytest.param("litert", marks=pytest.mark.slow)])
+def test_a_model_that_int8_ruins_is_refused_with_the_layer_named(
+    tmp_path: Path, quantized_models: Path, quantizer: str
+) -> None:
+    quantize = f"scheme = 'int8'\nquantizer = '{quantizer}'"
+    recipe = write(tmp_path, quantized_models, quantize=quantize, name="uneven")
+    done = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "layer 'wide' adds most of the error (outlier channel 0: its " in done.stderr
+    assert not (tmp_path / "dist" / "uneven").exists()
+    table = done.stdout[done.stdout.index("layers that add most error") :].splitlines()
+    rows = [line.split() for line in table if " FULLY_CONNECTED " in line]
+    assert rows[0][:2] == ["wide", "FULLY_CONNECTED"]
+    assert float(rows[0][4].rstrip("%")) > 80, table
 
 
 @pytest.mark.slow
@@ -140,3 +166,23 @@ def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, quantized_models: Pa
         path = tmp_path / "recipe.toml"
         path.write_text(f"[model]\npath = 'narrow.keras'\nid = 'narrow'\n{candidate.lines()}", "utf-8")
         assert load_recipe(path).quantize == candidate.quantize
+
+
+@pytest.mark.slow
+def test_tune_finds_an_int8_that_loses_less_and_is_no_larger(tmp_path: Path, quantized_models: Path) -> None:
+    said = build(write(tmp_path, quantized_models, quantize="scheme = 'int8'\ntune = true"))
+    record = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))
+    rows = {row["name"]: row for row in record["candidates"]}
+    plain, chosen = rows["int8 of TensorFlow"], next(row for row in rows.values() if row["verdict"] == "chosen")
+    assert {"int8", "int8, octav", "int8, bias correction", "int8, octav, bias correction"} < set(rows)
+    assert chosen["bytes"] <= plain["bytes"]
+    errors = [row["chosen_on"][0]["relative_error"] for row in (chosen, plain)]
+    accuracies = [row["chosen_on"][0]["metrics"][0]["after"] for row in (chosen, plain)]
+    assert (-accuracies[0], errors[0]) <= (-accuracies[1], errors[1])
+    quantize = json.loads((tmp_path / "dist/narrow/bundle.json").read_text("utf-8"))["recipe"]["quantize"]
+    assert quantize["scheme"] == "int8" and not quantize.get("tune")
+    assert "The same without a search:" in said
+    verified = run_kit(
+        "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr

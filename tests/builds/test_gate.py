@@ -6,17 +6,20 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from worlds import DIGITS, ROOT, SUPPORT, run_kit
+from worlds import DIGITS, ROOT, SUPPORT, bare_result, run_kit
 
 from kit.bundle.manifest import faults, read_manifest
-from kit.emulation.run import runtime_outputs
+from kit.emulation.run import RUN_SAMPLES, Asked, runtime_outputs
+from kit.emulation.scripts import Scripts
 from kit.engine import JobFolder
 from kit.errors import CheckError
+from kit.shared.job import SignatureSpec, dump
+from kit.shared.npz import save_npz
 
 IMAGE = '[[inputs]]\nname = "image"\nkind = "image"\nmean = [127.5]\nstd = [127.5]\n'
 
@@ -151,11 +154,48 @@ def test_the_runtime_runs_the_file_that_was_converted_and_no_other(
     for name in ("golden.npz", "evaluated.npz"):
         (tmp_path / name).write_bytes(golden.read_bytes())
     sha256, job = read_manifest(digits_bundle).model.sha256, JobFolder(tmp_path, tmp_path, tmp_path / "log")
-    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256, lambda _: None)
+    predictions = runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256), lambda _: None)
     with np.load(golden) as arrays:
         assert np.array_equal(predictions["output/digit"], arrays["output/digit"])
     with pytest.raises(CheckError, match="not the one that was converted"):
-        runtime_outputs(digits_bundle, "litert:2.3.0", job, sha256[::-1], lambda _: None)
+        runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256[::-1]), lambda _: None)
+
+
+def test_samples_that_take_long_are_run_by_two_processes_with_the_same_numbers(
+    digits_bundle: Path, runtime_python: Path, tmp_path: Path
+) -> None:
+    count = 20_000
+    pixels = np.random.default_rng(7).integers(0, 256, (count, 8, 8, 1), np.uint8)
+    save_npz(tmp_path / "evaluated.npz", {"input/image": pixels})
+    (tmp_path / "golden.npz").write_bytes((digits_bundle / "emulate" / "golden.npz").read_bytes())
+    result = bare_result(SignatureSpec("serve", (), ()), count)
+    (tmp_path / "result.json").write_text(dump(result), "utf-8")
+    sha256 = read_manifest(digits_bundle).model.sha256
+    found: dict[str, dict[str, bytes]] = {}
+    processes: dict[str, set[int]] = {}
+    for most in ("1", "2"):
+        out = tmp_path / f"{most}.npz"
+        words: list[str | Path] = [RUN_SAMPLES, digits_bundle, tmp_path, tmp_path, out, sha256, most]
+        done = subprocess.run([runtime_python, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        said = [json.loads(line) for line in done.stdout.splitlines()]
+        assert said[-1]["total"] == count and [line["done"] for line in said] == sorted(line["done"] for line in said)
+        processes[most] = {line["processes"] for line in said}
+        with np.load(out) as archive:
+            found[most] = {name: archive[name].tobytes() for name in archive.files}
+    assert processes == {"1": {1}, "2": {1, 2}}
+    assert set(found["1"]) == {"output/digit", "again/digit"}
+    assert found["1"] == found["2"]
+    # Calls that draw random numbers are no two calls: they stay in one process, which tells nothing on the way.
+    (tmp_path / "result.json").write_text(dump(replace(result, drawn=("digit",))), "utf-8")
+    progress: list[int] = []
+    scripts, job = (
+        Scripts(advance=lambda done, _: progress.append(done)),
+        JobFolder(tmp_path, tmp_path, tmp_path / "log"),
+    )
+    whole = runtime_outputs(digits_bundle, "litert:2.3.0", job, Asked(sha256), lambda _: None, scripts)
+    assert {name: array.tobytes() for name, array in whole.items()} == found["1"]
+    assert progress == []
 
 
 # `kit`, with one byte of a weight turned over after the worker has written the model.

@@ -27,6 +27,9 @@ labels = "labels.txt"
 [checks]
 data = "test.npz"
 truth = { digit = "truth.csv" }
+
+[android]
+update_key = "key.pub.pem"
 """
 FILES = {
     "truth.csv": "digit\n1\n",
@@ -35,6 +38,7 @@ FILES = {
     "photos/b.png": "b",
     "labels.txt": "cat\ndog\n",
     "test.npz": "data",
+    "key.pub.pem": "key",
 }
 
 

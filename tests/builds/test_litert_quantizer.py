@@ -142,6 +142,22 @@ def test_four_bits_that_lose_too_much_are_mixed_after_the_next_step(tmp_path: Pa
     assert (tmp_path / "auto/dist/digits.search.json").exists()
 
 
+@pytest.mark.slow
+def test_speed_is_preferred_to_size_where_the_recipe_says_so(tmp_path: Path) -> None:
+    build(tmp_path, quantize_scheme="'auto'", quantize_prefer="'speed'", quantize_io="")
+    rows = json.loads((tmp_path / "dist/digits.search.json").read_text("utf-8"))["candidates"]
+    kept = [row for row in rows if row["verdict"] in {"keeps", "chosen"}]
+    (chosen,) = [row for row in kept if row["verdict"] == "chosen"]
+    assert chosen["cost"] == min(row["cost"] for row in kept)
+    smallest = min(kept, key=lambda row: int(row["bytes"]))
+    assert smallest["bytes"] < chosen["bytes"] and smallest["cost"] > chosen["cost"], "float between four-bit weights"
+    assert "prefer" not in chosen["recipe"]
+    verified = run_kit(
+        "verify", str(tmp_path / "dist/digits"), "--engine", "local", "--model", str(DIGITS / "digits.keras")
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
 def run_recipe(folder: Path, text: str) -> subprocess.CompletedProcess[str]:
     """Build a recipe of this text in folder."""
     recipe = folder / "recipe.toml"

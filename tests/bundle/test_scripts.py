@@ -41,6 +41,19 @@ def test_a_script_runs_alike_in_a_process_that_waited_and_in_a_new_one(script: P
     assert said[1]["pid"] == waited != said[2]["pid"]
 
 
+def test_how_far_a_script_is_goes_to_who_asks_and_is_no_word_of_its_result(tmp_path: Path) -> None:
+    code = """
+import sys
+for done in (1, 2):
+    print('{"done": %d, "total": 2, "processes": 1}' % done, flush=True)
+print('{"error": "none"}')
+"""
+    (tmp_path / "script.py").write_text(code, "utf-8")
+    seen: list[tuple[int, int]] = []
+    ran = Scripts(advance=lambda done, total: seen.append((done, total))).run(PYTHON, [tmp_path / "script.py"])
+    assert (ran.returncode, ran.stdout, seen) == (0, '{"error": "none"}\n', [(1, 2), (2, 2)])
+
+
 def test_processes_that_no_script_was_for_end_with_the_block() -> None:
     with scripts_ahead(PYTHON, 2) as scripts:
         processes = list(scripts.waiting[PYTHON])

@@ -277,7 +277,7 @@ def two(digits: Path, tmp_path: Path) -> tuple[MatrixRequest, list[VersionBuild]
     predictions["top1/digit"][:36] = (predictions["top1/digit"][:36] + 1) % 10
     predictions["real/digit"][7, 3] += 2.5 / 256  # the output's scale is 1/256
     save_npz(request.predictions("2.20.0"), predictions)
-    return request, [finished_build(request, toolchain, unchanged=True) for toolchain in request.toolchains]
+    return request, [finished_build(request, variant, unchanged=True) for variant in request.variants]
 
 
 def test_two_versions_are_compared_by_their_outputs_for_every_sample(
@@ -420,3 +420,53 @@ def test_commands_run_side_by_side_but_no_more_than_are_allowed(tmp_path: Path) 
 def test_memory_bounds_how_many_run_at_once() -> None:
     assert default_jobs(1 << 60) == 1
     assert default_jobs(1) == len(os.sched_getaffinity(0))
+
+
+# ---------------------------------------------------------------- schemes
+
+
+def test_schemes_are_columns_of_the_same_page_and_files_of_one_scheme_are_held_against_each_other() -> None:
+    made = {"int8": {"CONV_2D": 3, "QUANTIZE": 1}, "auto": {"CONV_2D": 5}}
+    builds = tuple(
+        replace(build(version, operators, scheme + version), scheme=scheme, found="int4" if scheme == "auto" else "")
+        for version in (MADE, "2.20.0")
+        for scheme, operators in made.items()
+    )
+    newer = replace(builds[2], operators=(OperatorCode("CONV_2D", 4, 1), OperatorCode("QUANTIZE", 1, 1)))
+    matrix = Matrix(load_recipe(DIGITS / "recipe.toml"), (*builds[:2], newer, builds[3]), ())
+    names = ["2.19.1 int8", "2.19.1 auto", "2.20.0 int8", "2.20.0 auto"]
+    assert [row.tensorflow for row in rows(matrix)] == names
+    assert list(matrix.differing_operators()) == ["CONV_2D"], "QUANTIZE is in every file of int8, and in none of auto"
+    assert findings(matrix)[-2:] == ["2.19.1 auto chose int4.", "2.20.0 auto chose int4."]
+    page = render_page(matrix)
+    assert "by 2 TensorFlow versions and 2 schemes" in page
+    assert "digits.keras to int8, auto" in page
+    assert all(f">{name}<" in page for name in names)
+    assert [(each["name"], each["scheme"]) for each in to_json(matrix)["builds"]][1] == ("2.19.1 auto", "auto")
+
+
+def test_an_unknown_scheme_is_a_usage_error_before_anything_runs(tmp_path: Path) -> None:
+    done = run_matrix(DIGITS, MADE, tmp_path / "out", "--scheme", "int8,int3")
+    assert done.returncode == 2
+    assert "--scheme 'int3' is unknown" in done.stderr and "next: there is: float32, float16" in done.stderr
+    assert not (tmp_path / "out").exists()
+    request = make_request(DIGITS / "recipe.toml", MADE, tmp_path, BuildOptions("local"), 1, " int8, dynamic,int8")
+    assert [variant.name for variant in request.variants] == ["2.19.1 int8", "2.19.1 dynamic"]
+
+
+@pytest.mark.slow
+def test_one_version_by_several_schemes_is_built_compared_and_not_built_twice(tmp_path: Path) -> None:
+    made = run_matrix(DIGITS, MADE, tmp_path, "--scheme", "int8,dynamic,auto", "--json")
+    assert made.returncode == 0, made.stderr
+    builds = {build["scheme"]: build for build in json.loads(made.stdout)["builds"]}
+    assert list(builds) == ["int8", "dynamic", "auto"]
+    assert all(build["outcome"] == "built" for build in builds.values())
+    assert builds["auto"]["bytes"] < builds["int8"]["bytes"]
+    assert builds["auto"]["found"]
+    for build in builds.values():
+        assert build["bundle"] == str(tmp_path / "digits.matrix" / f"{MADE}-{build['scheme']}" / "digits")
+    manifest = json.loads((tmp_path / f"digits.matrix/{MADE}-dynamic/digits/bundle.json").read_text("utf-8"))
+    assert (manifest["recipe"]["quantize"]["scheme"], manifest["recipe"]["quantize"].get("io")) == ("dynamic", None)
+    again = run_matrix(DIGITS, MADE, tmp_path, "--scheme", "int8,dynamic,auto", "--json")
+    assert all(build["unchanged"] for build in json.loads(again.stdout)["builds"])
+    assert {len(build["outputs"]) for build in json.loads(again.stdout)["builds"]} == {1}

@@ -48,22 +48,24 @@ ARROWS = {
     "source_model": "bounded errors lifetime shared tflite trust",
     "toolchains": "errors files lifetime source_model tflite",
     "bundle": "bounded errors files metrics recipe shared tflite",
+    "updates": "bounded bundle errors files shared",
     "emulation": "bundle errors files lifetime render shared toolchains",
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
-    "quantizer": "emulation quantizer.inside shared toolchains",
+    "quantizer": "emulation files quantizer.inside shared toolchains",
     "android": "",
-    "android.codegen": "bundle errors files render",
+    "android.codegen": "bundle errors files render updates",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
     "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress quantizer recipe render"
-    " shared source_model tflite toolchains",
-    "search": "build bundle emulation engine errors files metrics progress quantizer recipe shared toolchains",
+    " shared source_model tflite toolchains updates",
+    "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"
+    " toolchains",
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files kit lifetime matrix progress recipe refusals render search source_model tflite toolchains",
+    " errors files kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -77,6 +79,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
     "metrics.table": "",  # the recipe's words: read on every command with a recipe

@@ -27,7 +27,17 @@ EXAMPLES = sorted((ROOT / "examples").glob("*/recipe.toml"))
 
 def write(folder: Path, text: str | bytes) -> Path:
     """Write a recipe, and beside it empty files of every name that the recipes here use."""
-    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt", "layers.py", "net.json", "anchors.npy"):
+    for name in (
+        "digits.keras",
+        "samples.npz",
+        "test.npz",
+        "labels.txt",
+        "layers.py",
+        "metrics.py",
+        "net.json",
+        "anchors.npy",
+        "key.pub.pem",
+    ):
         (folder / name).touch()
     path = folder / "recipe.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
@@ -336,6 +346,7 @@ WHOLE = {
         "io": "'uint8'",
         "representative": "'samples.npz'",
         "count": "9",
+        "prefer": "'size'",
         "fused_lstm": "false",
     },
     "inputs": {
@@ -364,7 +375,14 @@ WHOLE = {
         "threshold": "0.5",
     },
     "variables": {"keep": "['head/*']", "train": "{loss = 'mean_squared_error'}"},
-    "android": {"package": "'com.example.digits'", "runtime": "'litert:2.3.0'", "header": "'Copyright'"},
+    "android": {
+        "package": "'com.example.digits'",
+        "runtime": "'litert:2.3.0'",
+        "header": "'Copyright'",
+        "verify": "true",
+        "update_key": "'key.pub.pem'",
+        "update_version": "2",
+    },
     "checks": {
         "data": "'test.npz'",
         "min_agreement": "0.9",
@@ -375,6 +393,7 @@ WHOLE = {
         "gate": "false",
         "truth": "{}",
         "metrics": "[]",
+        "code": "'metrics.py'",
     },
 }
 SEVERAL = {"inputs", "outputs", "checks.metrics", "quantize.layers"}
@@ -384,9 +403,11 @@ QUANTIZED = {
     "quantizer": "'litert'",
     "rounding": "'octav'",
     "bias_correction": "true",
+    "tune": "false",
     "representative": "'samples.npz'",
 }
 METRIC = {"output": "'digit'", "metric": "'top_k'", "k": "3", "max_drop": "0.1", "min": "0.5", "max": "1"}
+METRIC |= {"lower_is_better": "false"}
 BOXES = {
     "name": "'boxes'",
     "kind": "'boxes'",
@@ -439,8 +460,10 @@ RIGHT = {
     ("model", "allow_flex", "truth"),
     ("model", "batch", "whole number"),
     ("android", "runtime", "nothing"),
+    ("android", "verify", "truth"),
     ("android", "header", "text"),
     ("android", "header", "NUL"),
+    ("android", "update_version", "whole number"),
     *((*place, kind) for place in ANY_TEXT for kind in ("text", "NUL", "long")),
 }
 
@@ -523,6 +546,10 @@ def test_streaming_stays_with_tensorflow_s_converter(tmp_path: Path, scheme: str
         ("scheme = 'int4'\nquantizer = 'tensorflow'\n", "scheme 'int4' needs the quantizer 'litert'"),
         ("scheme = 'int8'\nrounding = 'octav'\nquantizer = 'tensorflow'\n", "rounding needs the quantizer 'litert'"),
         ("scheme = 'int4'\nio = 'uint8'\n", "io 'uint8' needs the quantizer 'tensorflow'"),
+        ("scheme = 'int8'\ntune = true\nquantizer = 'tensorflow'\n", "tune needs the quantizer 'litert'"),
+        ("scheme = 'dynamic'\ntune = true\n", "tune is for scheme 'int8', and not for 'dynamic'"),
+        ("scheme = 'int8'\ntune = true\nbias_correction = true\n", "leave them or tune out"),
+        ("scheme = 'int8'\nprefer = 'speed'\n", "prefer is for scheme 'auto'"),
         ("quantizer = 'litert'\nfused_lstm = true\n", "fused_lstm needs the quantizer 'tensorflow'"),
     ],
 )
@@ -658,7 +685,16 @@ def test_every_recipe_in_the_manual_is_one(tmp_path: Path) -> None:
     manual = (ROOT / "docs" / "recipe.md").read_text("utf-8")
     blocks = [block.split("```", 1)[0] for block in manual.split("```toml\n")[1:]]
     assert len(blocks) >= len(TABLES)
-    files = ("cnn.keras", "net.keras", "preprocess.keras", "net.weights.h5", "net.json", "layers.py", "export/flowers")
+    files = (
+        "cnn.keras",
+        "net.keras",
+        "preprocess.keras",
+        "net.weights.h5",
+        "net.json",
+        "layers.py",
+        "metrics.py",
+        "export/flowers",
+    )
     for name in (*files, "calibration", "photos", "held-out", "held-out.npz", "instances.json"):
         (tmp_path / name).mkdir(exist_ok=True, parents=True)
     for block in blocks:
@@ -691,6 +727,12 @@ DATA = "[checks]\ndata = 'test.npz'\n"
         (SCORE + "metric = 'snr'\nmin = 0\n", "'snr' of output 'digit' needs data to compare on"),
         (DATA + 2 * (SCORE + "metric = 'auc'\nmin = 0\n"), "two [[checks.metrics]] are 'auc' of output 'digit'"),
         (DATA + SCORE.replace("digit", "d") + "metric = 'auc'\nmin = 0\n", "names the output 'd', and no [[outputs]]"),
+        (DATA + SCORE + "metric = 'code:f'\nmin = 0\n", "'code:f' is a function of [checks] code, which names no file"),
+        (DATA + SCORE + "metric = 'code:f-g'\nmin = 0\n", 'number 1 metric = "code:f-g" is unknown'),
+        (
+            DATA + SCORE + "metric = 'auc'\nmin = 0\nlower_is_better = true\n",
+            "number 1 lower_is_better is for metrics of [checks] code, and not for 'auc'",
+        ),
         (DATA + "truth = {d = 'test.npz'}\n", "[checks.truth] names the output 'd', and no [[outputs]] table has"),
         ("[checks.truth]\ndigit = 'test.npz'\n", "[checks.truth] is of the samples of [checks] data, and there is no"),
         (DATA + "truth = {digit = 'tset.npz'}\n", "line 9: [checks] truth digit = 'tset.npz': there is no such file"),
@@ -707,3 +749,19 @@ def test_keypoints_have_no_truth_yet_and_metrics_without_it(tmp_path: Path) -> N
     message = refusal(tmp_path, MODEL + points + DATA + "truth = {digit = 'test.npz'}\n").message
     assert "kind 'keypoints' has no metric against truth" in message
     assert read(tmp_path, MODEL + points + DATA + SCORE + "metric = 'snr'\nmin = 20\n").checks.metrics[0].min == 20
+
+
+def test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_s_own(tmp_path: Path) -> None:
+    recipe = read(tmp_path, MODEL + toml({"quantize": QUANTIZED | {"count": "7"}}))
+    assert recipe.with_scheme("int4") is recipe
+    other = recipe.with_scheme("int8").quantize
+    assert (other.scheme, other.representative, other.count) == ("int8", "samples.npz", 7)
+    assert not other.by_litert
+    with pytest.raises(RecipeError, match="--scheme 'int3' is unknown") as unknown:
+        recipe.with_scheme("int3")
+    assert "there is: float32, float16, dynamic, weight8, int8, int16x8, int4, auto" in unknown.value.hint
+    stream = read(tmp_path, MODEL + "streaming = true\n")
+    with pytest.raises(RecipeError, match=r"--scheme int4: .*streaming needs the quantizer 'tensorflow'") as misfit:
+        stream.with_scheme("int4")
+    assert misfit.value.hint == "give another scheme"
+    assert stream.with_scheme("dynamic").quantize.scheme == "dynamic"

@@ -7,6 +7,7 @@ are those of a recipe's data: inputs by name, and y.
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -31,24 +32,91 @@ def narrow() -> tuple[Any, dict[str, Any]]:
 
     In four bits, and in eight by one scale a channel, the small weights of each channel become zero.
     """
+    model, arrays = _classifier()
+    plant(model)
+    return model, arrays
+
+
+def uneven() -> tuple[Any, dict[str, Any]]:
+    """Return the same classifier with one unit of `wide` 4000 times the others, and `middle` that takes it back.
+
+    The outputs are the same. With one scale for all units of `wide`, the others become zero.
+    """
+    model, arrays = _classifier()
+    kernel, bias = model.get_layer("wide").get_weights()
+    kernel[:, 0], bias[0] = 4000 * kernel[:, 0], 4000 * bias[0]
+    model.get_layer("wide").set_weights([kernel, bias])
+    kernel, bias = model.get_layer("middle").get_weights()
+    kernel[0, :] = kernel[0, :] / 4000
+    model.get_layer("middle").set_weights([kernel, bias])
+    return model, arrays
+
+
+def joined() -> tuple[Any, dict[str, Any]]:
+    """Return a classifier that concatenates a branch of small numbers, which hold the class, and one of large ones.
+
+    `features` [N, 24] -> `kind` [N, 6]. In int8 all inputs of a concatenation have one scale.
+    """
     import keras
     import numpy as np
 
+    model, arrays = _classifier()
+    kernel, bias = model.get_layer("wide").get_weights()
+    rng = np.random.default_rng(4)
+    inputs = keras.Input((24,), name="features")
+    small = keras.layers.Dense(96, activation="relu", name="small")(inputs)
+    large = keras.layers.Dense(8, name="large")(inputs)
+    both = keras.layers.Concatenate(name="both")([small, large])
+    hidden = keras.layers.Dense(96, activation="relu", name="middle")(both)
+    hidden = keras.layers.Dense(8, name="narrow")(hidden)
+    made = keras.Model(inputs, keras.layers.Dense(6, activation="softmax", name="kind")(hidden))
+    made.get_layer("small").set_weights([kernel / 500, bias / 500])
+    made.get_layer("large").set_weights([20 * rng.normal(size=(24, 8)), np.zeros(8)])
+    kernel, bias = model.get_layer("middle").get_weights()
+    made.get_layer("middle").set_weights([np.concatenate([500 * kernel, np.zeros((8, 96))]), bias])
+    for name in ("narrow", "kind"):
+        made.get_layer(name).set_weights(model.get_layer(name).get_weights())
+    return made, arrays
+
+
+def _classifier() -> tuple[Any, dict[str, Any]]:
+    """Return a classifier of six blobs: `features` [N, 24] -> `kind` [N, 6]."""
+    model, (x, y) = _untrained(), _blobs()
+    model.set_weights(_weights())
+    return model, {"features": x[1200:], "y": y[1200:]}
+
+
+@cache
+def _weights() -> list[Any]:
+    """Return the weights of the classifier, trained once."""
+    import keras
+
     keras.utils.set_random_seed(3)
+    model, (x, y) = _untrained(), _blobs()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x[:1200], y[:1200], epochs=12, batch_size=64, verbose=0)
+    return list(model.get_weights())
+
+
+def _blobs() -> tuple[Any, Any]:
+    """Return six blobs and which one each sample is of: float32 [N, 24], int64 [N]."""
+    import numpy as np
+
     rng = np.random.default_rng(3)
     centres = rng.normal(size=(6, 24)).astype(np.float32)
     y = rng.integers(0, 6, 2400)
-    x = (centres[y] + rng.normal(size=(2400, 24)) * 0.35).astype(np.float32)
+    return (centres[y] + rng.normal(size=(2400, 24)) * 0.35).astype(np.float32), y
+
+
+def _untrained() -> Any:
+    """Return the classifier before its training."""
+    import keras
+
     inputs = keras.Input((24,), name="features")
     wide = keras.layers.Dense(96, activation="relu", name="wide")(inputs)
     wide = keras.layers.Dense(96, activation="relu", name="middle")(wide)
     narrow = keras.layers.Dense(8, name="narrow")(wide)
-    scores = keras.layers.Dense(6, activation="softmax", name="kind")(narrow)
-    model = keras.Model(inputs, scores)
-    model.compile("adam", "sparse_categorical_crossentropy")
-    model.fit(x[:1200], y[:1200], epochs=12, batch_size=64, verbose=0)
-    plant(model)
-    return model, {"features": x[1200:], "y": y[1200:]}
+    return keras.Model(inputs, keras.layers.Dense(6, activation="softmax", name="kind")(narrow))
 
 
 def regressor() -> tuple[Any, dict[str, Any]]:
@@ -88,7 +156,7 @@ def recurrent() -> tuple[Any, dict[str, Any]]:
     return model, {"steps": x[600:], "y": y[600:]}
 
 
-KINDS = {"narrow": narrow, "regressor": regressor, "recurrent": recurrent}
+KINDS = {"narrow": narrow, "uneven": uneven, "joined": joined, "regressor": regressor, "recurrent": recurrent}
 
 
 def main(folder: Path) -> None:

@@ -16,6 +16,21 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_auto.py::test_checks_that_no_candidate_keeps_are_refused": (
         "allow more in [checks], or look at what ...",
     ),
+    "builds/test_own_metrics.py::test_a_fault_of_the_code_is_named_with_its_line": (
+        "correct that line",
+        "return one number: float(...)",
+        "write it, def <function>(truth, outputs): ...; there is: <there>",
+    ),
+    "builds/test_own_metrics.py::test_one_that_hangs_is_ended_and_one_that_ends_the_process_is_named": (
+        "calculate with whole arrays, without a loop over ...",
+        "correct what ends the process there; of too ...",
+    ),
+    "builds/test_own_metrics.py::test_the_local_engine_runs_it_only_where_the_recipe_trusts_it": (
+        "build it in a container (--engine docker), or trust it: [model] allow_code = true",
+    ),
+    "builds/test_own_metrics.py::test_truth_in_files_is_refused_and_taken_as_an_array": (
+        "save it as the array y/<output> in the .npz",
+    ),
     "builds/test_litert_quantizer.py::test_a_pattern_without_a_layer_is_refused_with_those_there_are": (
         "there is: <known>; a layer that was fused ...",
     ),
@@ -28,6 +43,28 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
         "use <scheme>",
+    ),
+    "android/test_android_updates.py::test_a_private_key_of_no_use_is_refused_and_the_next_step_makes_one": (
+        "make a key: openssl genpkey -algorithm EC ...",
+        "make a key of it: openssl genpkey -algorithm EC ...",
+        "name the private key; a new one: openssl genpkey ...",
+    ),
+    "android/test_android_updates.py::test_an_encrypted_key_is_refused_and_signs_once_it_is_decrypted": (
+        "decrypt it for this run, and remove the copy: ...",
+    ),
+    "android/test_android_updates.py::test_a_public_key_of_no_use_is_refused_before_anything_is_built": (
+        "name its public key: openssl pkey ...",
+        "take that of a private key: openssl pkey ...",
+    ),
+    "android/test_android_updates.py::test_another_key_than_the_bundles_is_refused_with_exit_code_4": (
+        "sign with the key of [android] update_key; or ...",
+    ),
+    "android/test_android_updates.py::test_a_version_that_no_app_takes_is_refused": (
+        "raise [android] update_version and build again, ...",
+    ),
+    "android/test_android_updates.py::test_without_a_key_nothing_is_signed": ("--key key.pem; a new one: <MAKE>",),
+    "android/test_android_updates.py::test_a_bundle_whose_class_has_no_key_is_refused": (
+        '[android] update_key = "key.pub.pem", and build ...',
     ),
     "android/test_android_bindings.py::test_a_client_of_play_services_without_signatures_is_refused": (
         'take a newer one: [android] runtime = "play:16.5.0" ...',
@@ -89,9 +126,20 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_drop.py::test_two_bundles_with_the_same_class_are_refused": (
         "give one of them another [android] package or [model] id",
     ),
-    "android/test_drop.py::test_two_runtimes_in_one_app_are_refused": ("build both for one [android] runtime, or ...",),
+    "android/test_drop.py::test_two_runtimes_in_one_app_are_refused": (
+        "build both for one [android] runtime, or take <other> out with ...",
+    ),
+    "android/test_drop_projects.py::test_a_bundle_is_not_twice_in_one_app": (
+        "leave it there, and depend on that module; ...",
+    ),
+    "android/test_drop_projects.py::test_two_runtimes_in_two_modules_of_one_app_are_refused": (
+        "build both for one [android] runtime, or take <key> out there ...",
+    ),
+    "android/test_drop_projects.py::test_modules_that_are_no_place_for_a_bundle_are_refused": (
+        "name a module of com.android.application or com.android.library that it uses",
+    ),
     "android/test_drop.py::test_what_is_no_android_module_is_refused": (
-        "name one of its modules: <map>",
+        "name one of its modules: <names>",
         "name the folder of an Android module",
     ),
     "android/test_mediapipe.py::test_a_mediapipe_that_is_slow_is_tried_again_or_left_out": (
@@ -514,6 +562,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "there is: auto, docker, local",
     ),
     "project/test_package.py::test_a_command_for_a_checkout_runs_in_one": ("clone the repository, and run it there",),
+    "recipe/test_recipe.py::test_another_scheme_from_the_command_line_leaves_what_belongs_to_the_recipe_s_own": (
+        "give another scheme",
+    ),
     "recipe/test_recipe_remedies.py::test_a_path_that_is_no_recipe_is_mended_by_naming_one": (
         "name a recipe.toml file",
     ),

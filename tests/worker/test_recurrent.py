@@ -14,7 +14,7 @@ from test_trained_models import World, int8
 from third_party import fetch
 from worlds import run_kit
 
-from kit.emulation.run import runtime_outputs
+from kit.emulation.run import Asked, runtime_outputs
 from kit.engine import JobFolder
 from kit.tflite.reader import tflite_path
 
@@ -129,7 +129,7 @@ def on_runtime(world: World, bundle: Path, runtime: str) -> dict[str, float]:
         np.savez(world.folder / name, **samples)
     job = JobFolder(world.folder, world.folder, world.folder / "log")
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    got = runtime_outputs(bundle, runtime, job, sha256, lambda _: None)
+    got = runtime_outputs(bundle, runtime, job, Asked(sha256), lambda _: None)
     return {
         name: float(np.corrcoef(got[name].ravel(), array.ravel())[0, 1])
         for name, array in arrays.items()

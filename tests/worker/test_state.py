@@ -14,7 +14,7 @@ from worlds import run_kit
 
 from kit.build.computed_sizes import computed_sizes
 from kit.build.trial import refuse_state
-from kit.emulation.run import runtime_outputs
+from kit.emulation.run import Asked, runtime_outputs
 from kit.engine import JobFolder
 from kit.errors import CheckError
 from kit.shared.job import TensorSpec
@@ -37,7 +37,7 @@ def asked(world: World, bundle: Path, runtime: str) -> dict[str, np.ndarray]:
         np.savez(world.folder / name, **samples)
     job = JobFolder(world.folder, world.folder, world.folder / "log")
     sha256 = hashlib.sha256(tflite_path(bundle).read_bytes()).hexdigest()
-    return runtime_outputs(bundle, runtime, job, sha256, lambda _: None)
+    return runtime_outputs(bundle, runtime, job, Asked(sha256), lambda _: None)
 
 
 def test_a_file_that_tensorflow_fused_keeps_state_and_is_refused(world: World) -> None:

@@ -8,6 +8,7 @@ from kit.android.codegen.decoders import Decoder
 from kit.android.codegen.kotlin_names import Scope, upper_camel
 from kit.android.codegen.kotlin_tensor import Tensor
 from kit.android.codegen.runtime_api import Api
+from kit.updates.terms import UpdateTerms
 
 
 @dataclass(frozen=True)
@@ -244,6 +245,9 @@ class BindingsModel:
     flex: tuple[str, ...]
     resets: bool  # an operator keeps state, which is reset before each call
     header: tuple[str, ...] = ()  # lines of a comment at the top of each file
+    linked: str = ""  # the runtime that the app links: "litert:2.3.0"
+    verify: bool = False  # an accelerator is tried before it is used
+    updates: UpdateTerms | None = None
 
     @property
     def main(self) -> Call:

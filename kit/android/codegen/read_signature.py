@@ -20,7 +20,7 @@ from kit.android.codegen.kotlin_model import (
 )
 from kit.android.codegen.kotlin_names import Scope, camel, package_name, upper_camel, upper_snake, words_of
 from kit.android.codegen.kotlin_tensor import OPEN, Tensor, float_array, float_literal, read_tensor
-from kit.android.codegen.runtime_api import Api
+from kit.android.codegen.runtime_api import COMPILED_MODEL, Api
 from kit.bundle.output_forms import BoxesForm
 from kit.bundle.signature import SignatureEntry, TensorEntry, VariablesEntry
 from kit.errors import ModelError
@@ -35,13 +35,14 @@ CLASSES = words_of(
     AudioInput AudioStream AutoCloseable Bitmap Boolean BooleanArray Box BoxAnchors BoxCorners BoxFormat BoxSelector
     BundleModel BundleSpec Byte ByteArray ByteLookup Call Char Check Color Companion CompiledModel Context
     CoordinateDecoder Double DoubleArray Embedding EmbeddingDecoder Engine Entry Enum Environment Exception Float
-    FloatArray FloatLookup Frame Golden HeatmapDecoder IllegalArgumentException IllegalStateException ImageColor
-    ImageFeed ImageInput ImageResize Int IntArray Interpreter InterpreterApi IOException JvmOverloads JvmStatic
-    Keypoint LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map Mask MaskDecoder Nothing Number
-    Object Options Pair Place RateConverter RawFeed Reals Region Resampler RgbaFrame Score ScoreForm ScoresDecoder
-    Section SelfTest SelfTester Set Short ShortArray ShortLookup Slot Spec Split SsdDecoder Standardize String
-    Suppression System Tasks Tensor Test TextFeed TextInput TfLite Throwable Top Triple Unit Variables
-    WindowListener YoloDecoder YoloLayout YuvFrame
+    File FloatArray FloatLookup Frame Golden GpuPrecision HeatmapDecoder IllegalArgumentException
+    IllegalStateException ImageColor ImageFeed ImageInput ImageResize Int IntArray Interpreter InterpreterApi
+    IOException JvmOverloads JvmStatic Keypoint LazyThreadSafetyMode LinkedInterpreter List Long LongArray Lookup Map
+    Mask MaskDecoder ModelSource ModelUpdates Nothing Number Object Options Pair Place RateConverter RawFeed Reals
+    Region Resampler RgbaFrame Score ScoreForm ScoresDecoder Section SelfTest SelfTester Set Short ShortArray
+    ShortLookup Slot Spec Split SsdDecoder Standardize String Suppression System Tasks Tensor Test TextFeed TextInput
+    TfLite Throwable Top Triple Unit UpdateContents UpdateFault UpdateManifest UpdateRefusedException UpdateTerms
+    Variables Verification WindowListener YoloDecoder YoloLayout YuvFrame
     """
 )
 # Of the class: what it inherits, what it names itself, and Kotlin's functions on every object.
@@ -49,7 +50,7 @@ MEMBERS = words_of(
     """
     accelerator also apply assets assigner assignVariables attempts awaitAssignVariables awaitReadVariables
     awaitSelfTest classify close copy create dispatcher engine filled images let locked mainCall reader readVariables
-    run selfTest spec to use with withContext
+    run selfTest source spec to updates use with withContext
     """
 )
 # Of a call: a parameter of one of these names would hide what its body uses.
@@ -103,6 +104,9 @@ def read_bindings(model: AppModel, api: Api, allowed: Mapping[str, float]) -> Bi
         flex=signature.flex,
         resets=signature.resets,
         header=tuple(model.header.strip().splitlines()),
+        linked=model.runtime,
+        verify=model.verify and api == COMPILED_MODEL,
+        updates=model.updates,
     )
 
 

@@ -36,7 +36,9 @@ FRAME_FILES = (  # what reads images and camera frames; they stand alone
     "YuvFrame.kt",
     "YuvRows.kt",
 )
+VERIFICATION_FILES = ("Seeded.kt", "Verdict.kt", "Verification.kt")
 AUDIO_FILES = ("AudioFeed.kt", "AudioInput.kt", "AudioStream.kt", "RateConverter.kt")
+UPDATE_FILES = ("ModelUpdates.kt", "UpdateContents.kt", "UpdateManifest.kt")
 DECODER_FILES = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
 DECODERS_NEED = ("Activations.kt", "Place.kt")
 
@@ -50,9 +52,12 @@ def runtime_files(bindings: BindingsModel) -> dict[str, bytes]:
 
 
 def _names(bindings: BindingsModel) -> Iterator[str]:
-    yield from ("BundleModel.kt", "Golden.kt", "SelfTest.kt", "SignatureCall.kt", "Tensors.kt")
+    yield from ("BundleModel.kt", "Golden.kt", "ModelSource.kt", "SelfTest.kt", "SignatureCall.kt", "Tensors.kt")
+    if bindings.updates:
+        yield from UPDATE_FILES
     if bindings.api == COMPILED_MODEL:
-        yield "CompiledModelEngine.kt"
+        yield from ("CompiledModelEngine.kt", "CreateEngine.kt")
+        yield from VERIFICATION_FILES if bindings.verify else ()
     else:
         yield "InterpreterEngine.kt"
         yield "PlayServices.kt" if bindings.api == PLAY_SERVICES else "LinkedInterpreter.kt"
@@ -75,9 +80,10 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
 
 def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
     """Return what the class imports, sorted. lookups are the classes that turn pixels into values."""
-    others = {"android.content.Context", "android.content.res.AssetManager", "kotlinx.coroutines.withContext"}
-    if bindings.api != COMPILED_MODEL:
-        others.add("java.io.IOException")
+    others = {"android.content.Context", "android.content.res.AssetManager", "java.io.IOException"}
+    others.add("kotlinx.coroutines.withContext")
+    if bindings.updates:
+        others.add("java.io.File")
     if bindings.images:
         others.add("android.graphics.Bitmap")
     return sorted(others | {f"{bindings.runtime}.{name}" for name in _used(bindings, lookups)})
@@ -85,7 +91,14 @@ def imports(bindings: BindingsModel, lookups: Iterable[str]) -> list[str]:
 
 def _used(bindings: BindingsModel, lookups: Iterable[str]) -> Iterator[str]:
     """Yield what the class uses of the fixed files."""
-    yield from ("Accelerator", "BundleModel", "BundleSpec", "Engine", "Spec", "Tensor", "createEngine", "owning")
+    yield from ("Accelerator", "BundleModel", "BundleSpec", "Engine", "ModelSource", "Spec", "Tensor")
+    yield from ("createEngine", "owning")
+    if bindings.api == COMPILED_MODEL:
+        yield "GpuPrecision"
+    if bindings.verify:
+        yield "Verification"
+    if bindings.updates:
+        yield from ("ModelUpdates", "UpdateTerms")
     outputs = [output for call in bindings.calls for output in call.outputs]
     if any(output.form in {"scores", "quantized"} for output in outputs) or bindings.quantizers or bindings.variables:
         yield "requireSize"

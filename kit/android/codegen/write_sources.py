@@ -85,6 +85,7 @@ def _values(bindings: BindingsModel) -> dict[str, Any]:
                 "org.junit.runner.RunWith",
             ]
         ),
+        "engine": _engine(bindings),
         "cpu": "Accelerator.CPU" if bindings.api == COMPILED_MODEL else "Accelerator.XNNPACK",
         "label_tests": [tests.take(f"{camel(labels.output, 'output')}LabelsMatch") for labels in bindings.labels],
         "real_of": {output.tensor.const: _real(output) for output in outputs if output.form != "plain"},
@@ -93,6 +94,17 @@ def _values(bindings: BindingsModel) -> dict[str, Any]:
         "lookup_classes": _LOOKUPS,
         "narrow": _NARROW,
     }
+
+
+def _engine(bindings: BindingsModel) -> str:
+    """Return the Kotlin that makes the engine."""
+    arguments = ["context", "BUNDLE", "accelerators", "threads"]
+    if bindings.api == COMPILED_MODEL:
+        arguments.append("precision")
+    arguments.append("source")
+    if bindings.verify:
+        arguments.append(f"Verification(context, BUNDLE, {literal(bindings.linked)})")
+    return f"createEngine({', '.join(arguments)})"
 
 
 def _real(output: Output) -> str:

@@ -13,17 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from kit.bundle.layout import assets_of
+from kit.android.install.edits import Edit, Need
+from kit.android.install.gradle_project import APPLICATION, SETTINGS, UNKNOWN, Module
+from kit.bundle.layout import EXPECTED_BIN, assets_of
 from kit.bundle.manifest import read_intact
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, RecipeError
 from kit.render import render_text
+from kit.shared.job import MODEL
 
 TARGETING = "device_targeting_config.xml"  # the user's own: which devices a group has
 OTHER = "other"  # Play's name for the devices of no group
 FLAG = "android.experimental.enableDeviceTargetingConfigApi=true"
-_SETTINGS = ("settings.gradle.kts", "settings.gradle")
-_APPLICATION = re.compile(r"com\.android\.application|android[.-]application")
 _SPACE = "{http://schemas.android.com/apk/config}"
 _HINT = "a variant is named as GROUP=BUNDLE, several with a comma between: high_ram=dist16/flowers"
 
@@ -52,20 +53,21 @@ class Pack:
         }
 
 
-def plan_pack(bundle: Path, manifest: Manifest, variants: Mapping[str, Path], build_file: Path) -> Pack:
-    """Return the pack of a bundle and of its variants by device group, for the app of a build file.
+def plan_pack(bundle: Path, manifest: Manifest, variants: Mapping[str, Path], module: Module) -> Pack:
+    """Return the pack of a bundle and of its variants by device group, for an app's module.
 
     Raises RecipeError where the module is no app or a group is declared nowhere, CheckError where a variant is not as
     it was built, or the bundle's class could not read it.
     """
-    module = build_file.parent
-    if not _APPLICATION.search(build_file.read_text("utf-8", "replace")):
-        raise RecipeError(f"{build_file}: no application, and an AI pack belongs to one", "name the app's module")
-    _check_groups(variants, module / TARGETING)
+    if module.kind not in {APPLICATION, UNKNOWN}:
+        raise RecipeError(
+            f"{module.build.path}: no application, and an AI pack belongs to one", "name the app's module"
+        )
+    _check_groups(variants, module.folder / TARGETING)
     for group, other in variants.items():
         _check_variant(bundle, manifest, group, other)
     name = pack_name(manifest.id)
-    return Pack(name, os.path.relpath(settings_file(module).parent / name, module), variants)
+    return Pack(name, os.path.relpath(settings_file(module.folder).parent / name, module.folder), variants)
 
 
 def parse_variants(text: str) -> dict[str, Path]:
@@ -90,31 +92,34 @@ def pack_name(bundle_id: str) -> str:
 def settings_file(module: Path) -> Path:
     """Return the settings of the Gradle build that a module belongs to. Raises RecipeError where there is none."""
     for folder in module.absolute().parents:
-        for name in _SETTINGS:
+        for name in SETTINGS:
             if (folder / name).is_file():
                 return folder / name
     raise RecipeError(
-        f"{module}: no {' or '.join(_SETTINGS)} above it, and an AI pack is a module of the project",
+        f"{module}: no {' or '.join(SETTINGS)} above it, and an AI pack is a module of the project",
         "name a module of a whole project with --into",
     )
 
 
-def pack_needs(module: Path, packs: Mapping[str, bool], gone: str | None) -> tuple[str, ...]:
+def pack_needs(module: Path, packs: Mapping[str, bool], gone: str | None) -> list[Need]:
     """Return the lines that the project lacks for its packs, and the one that it has too many.
 
     packs says by name whether it has variants; gone is the name of a pack that was taken out.
     """
     if not packs and not gone:
-        return ()
+        return []
     settings = settings_file(module)
-    text = settings.read_text("utf-8", "replace")
-    lines = [f'{settings}: add: include(":{name}")' for name in packs if not _includes(text, name)]
+    text = settings.read_bytes().decode("utf-8", "replace")
+    lines = [f'include(":{name}")' for name in packs if not _includes(text, name)]
+    needs = [Need(settings, f"add: {line}", Edit(line)) for line in lines]
     if gone and _includes(text, gone):
-        lines.append(f'{settings}: take out: include(":{gone}")')
+        alone = re.search(rf"""^include\(":{gone}"\)\r?\n""", text, re.M)
+        edit = Edit("", *alone.span()) if alone else None
+        needs.append(Need(settings, f'take out: include(":{gone}")', edit))
     properties = settings.parent / "gradle.properties"
     if any(packs.values()) and FLAG not in (properties.read_text("utf-8", "replace") if properties.is_file() else ""):
-        lines.append(f"{properties}: add: {FLAG}")
-    return tuple(lines)
+        needs.append(Need(properties, f"add: {FLAG}", Edit(FLAG)))
+    return needs
 
 
 def _includes(settings: str, name: str) -> bool:
@@ -160,10 +165,11 @@ def _check_variant(bundle: Path, manifest: Manifest, group: str, other: Path) ->
             f"build both for {manifest.runtime}",
         )
     assets = f"{assets_of(manifest.id)}/"
-    for name in sorted({name for of in (manifest, theirs) for name in of.files if name.startswith(assets)}):
-        if not name.endswith("model.tflite") and manifest.files.get(name) != theirs.files.get(name):
+    own = {f"{assets}{name}" for name in (MODEL, EXPECTED_BIN)} & manifest.files.keys() & theirs.files.keys()
+    for name in sorted({name for of in (manifest, theirs) for name in of.files if name.startswith(assets)} - own):
+        if manifest.files.get(name) != theirs.files.get(name):
             raise CheckError(
                 f"{other}: {name.removeprefix(assets)} is not as {bundle} has it, and one class reads every variant",
-                f"build the variant of {group} with the same tensors, labels and [quantize] io; scheme may differ "
-                "where io is float32",
+                f"build the variant of {group} with the same tensors, labels, [quantize] io and [android] verify; "
+                "scheme may differ where io is float32",
             )

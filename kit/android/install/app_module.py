@@ -1,14 +1,15 @@
 """Put bundles into an app's module and take them out again. Touches nothing that a user has changed.
 
 The module's dropkit.json says which files came from which bundle, each with its SHA-256: what is not in there, or is
-not as it says, belongs to the user. dropkit.gradle beside it is what the dropped bundles need of Gradle.
+not as it says, belongs to the user. dropkit.gradle beside it is what the dropped bundles need of Gradle. What the
+project's own files need besides is said, and written into them only where the user asks for it, with a copy of the old.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from kit.android.codegen.app_model import AppModel
@@ -16,26 +17,38 @@ from kit.android.codegen.read_signature import read_bindings
 from kit.android.codegen.runtime_api import COROUTINES, api_for, coordinate_of
 from kit.android.install.ai_pack import pack_name, pack_needs, plan_pack
 from kit.android.install.change import Change, change_all
-from kit.android.install.state import STATE, DroppedBundle, State, place_of, read_state
+from kit.android.install.edits import Need, backup_of, copies, edited
+from kit.android.install.find_module import find_module
+from kit.android.install.gradle_project import LIBRARY, UNKNOWN, Module, Project, read_project
+from kit.android.install.line_ends import is_as_written, is_asset_with_other_line_ends, is_same
+from kit.android.install.needs import GRADLE, Dropping, applies, needs_of, notes_of
+from kit.android.install.one_app import apps_of, neighbours, refuse_in_neighbours
+from kit.android.install.state import STATE, DroppedBundle, State, folders_of, place_of, read_state
 from kit.android.install.stub_list import heard, render_list, shown
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, unchanged
 from kit.bundle.manifest_check import inside
 from kit.bundle.manifest_entries import Manifest
 from kit.errors import CheckError, OutputError, RecipeError
-from kit.files import json_text, sha256_bytes, sha256_file, writable
+from kit.files import json_text, sha256_bytes, writable
 from kit.lifetime.locks import alone
 from kit.render import render_text
 
-GRADLE = "dropkit.gradle"
 RULES = PurePosixPath("dropkit")  # one file of R8 rules for each bundle
-_BUILD_FILES = ("build.gradle.kts", "build.gradle")
-_ANDROID = re.compile(r"com\.android\.(application|library)|android[.-](application|library)")
+
+
+@dataclass(frozen=True)
+class How:
+    """What a user allows a drop beyond its own files."""
+
+    force: bool = False  # write over what is in the way, with a copy of it
+    write: bool = False  # write what the project needs into its build files, with a copy of each
+    dry_run: bool = False  # change nothing, say what would be
 
 
 @dataclass(frozen=True)
 class Dropped:
-    """What a drop did. `needs` says what the user has still to write into the module's own build file."""
+    """What a drop did. `needs` says what the user has still to write into build files, `notes` what else to know."""
 
     id: str
     module: Path
@@ -43,63 +56,65 @@ class Dropped:
     removed: tuple[str, ...]
     unchanged: int
     needs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    edited: tuple[str, ...] = ()  # the user's own build files that --write changed
+    backup: str | None = None  # the folder with what they, and files that --force replaced, had before
 
 
-def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None) -> Dropped:
+@dataclass(frozen=True)
+class _Place:
+    """The module that a drop goes into, and its project."""
+
+    module: Module
+    project: Project
+    how: How
+
+    @property
+    def folder(self) -> Path:
+        return self.module.folder
+
+
+def drop(bundle: Path, into: Path, variants: Mapping[str, Path] | None = None, how: How | None = None) -> Dropped:
     """Copy a bundle into the app module at `into`; what an older drop of it had and it has not goes.
 
     With variants, other bundles by device group, the models go into a Play AI pack beside the module; an empty mapping
-    is a pack of this bundle alone. Raises CheckError where a bundle is not as it was built, or another one in the app
-    needs another runtime; RecipeError as plan_pack; OutputError where a file of the user's own is in the way, with
-    nothing written.
+    is a pack of this bundle alone. With nothing written, it raises CheckError where a bundle is not as it was built or
+    another one in the app needs another runtime; RecipeError as plan_pack; OutputError where a file of the user's own
+    is in the way, or another module of the app has the bundle.
     """
-    module = find_module(into)
+    place = _place(into, how)
     with unchanged(bundle):
         manifest = read_intact(bundle)
         files = _contents(bundle, manifest)
         if variants is not None:
-            files = plan_pack(bundle, manifest, variants, _build_file(module)).files(files, manifest.id)
+            files = plan_pack(bundle, manifest, variants, place.module).files(files, manifest.id)
         groups = None if variants is None else tuple(sorted(variants))
         dropped = _dropped(manifest, files, groups)
-    with alone(module):
-        state = _read_state(module)
+    with alone(place.folder):
+        state = _read_state(place.module)
         after = State({**state.bundles, manifest.id: dropped}, dict(state.generated))
-        return _apply(module, state, after, files, manifest.id)
+        refuse_in_neighbours(after.bundles, manifest.id, neighbours(place.project, place.module))
+        return _apply(place, state, after, files, manifest.id)
 
 
-def remove(name: str, into: Path) -> Dropped:
+def remove(name: str, into: Path, how: How | None = None) -> Dropped:
     """Take a bundle out again, by its id.
 
     Raises RecipeError where it is not in, OutputError where a file was changed by hand.
     """
-    module = find_module(into)
-    with alone(module):
-        state = _read_state(module)
+    place = _place(into, how)
+    with alone(place.folder):
+        state = _read_state(place.module)
         if name not in state.bundles and not state.pending:
             there = ", ".join(sorted(state.bundles)) or "none"
-            raise RecipeError(f"{module}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
+            raise RecipeError(f"{place.folder}: no bundle {name!r} was dropped here", f"the bundles in it: {there}")
         after = State({key: value for key, value in state.bundles.items() if key != name}, dict(state.generated))
-        return _apply(module, state, after, {}, name)
+        return _apply(place, state, after, {}, name)
 
 
-def find_module(into: Path) -> Path:
-    """Return the Android module of a path: itself, or its only one, `app` first. Raises RecipeError."""
-    if _is_module(into):
-        return into
-    found = [path for path in sorted(into.iterdir()) if _is_module(path)] if into.is_dir() else []
-    for module in found:
-        if module.name == "app" or len(found) == 1:
-            return module
-    hint = f"name one of its modules: {', '.join(map(str, found))}" if found else "name the folder of an Android module"
-    raise RecipeError(f"--into {into}: no Android module with a build.gradle or build.gradle.kts", hint)
-
-
-def _is_module(path: Path) -> bool:
-    for name in _BUILD_FILES:
-        file = path / name
-        if file.is_file() and _ANDROID.search(file.read_text("utf-8", "replace")):
-            return not (path / "settings.gradle").exists() and not (path / "settings.gradle.kts").exists()
-    return False
+def _place(into: Path, how: How | None) -> _Place:
+    module = find_module(into)
+    return _Place(module, read_project(module.folder), how or How())
 
 
 def _contents(bundle: Path, manifest: Manifest) -> dict[str, bytes]:
@@ -126,35 +141,75 @@ def _dropped(manifest: Manifest, files: Mapping[str, bytes], groups: tuple[str, 
     )
 
 
-def _apply(module: Path, before: State, after: State, files: Mapping[str, bytes], name: str) -> Dropped:
+@dataclass
+class _Plan:
+    """What a drop changes: its own files by their paths, and what else there is to change and to say."""
+
+    written: list[str]
+    removed: list[str]
+    forced: list[str]
+    edits: dict[Path, bytes] = field(default_factory=dict)
+    needs: list[Need] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _apply(place: _Place, before: State, after: State, files: Mapping[str, bytes], name: str) -> Dropped:
     """Go from one state to the other: look at everything first, then write, then remove."""
     _check_runtimes(after, name)
     _refuse_shared(after, name)
-    generated = _generated(module, after.bundles)
+    module = place.folder
+    generated = _generated(place.module, after.bundles)
     after.generated = {path: sha256_bytes(data) for path, data in generated.items()}
     wanted = {**files, **generated}
     gone = {*before.owned(), *before.pending} - set(after.owned())
     places = {path: place_of(module, path) for path in {*wanted, *gone, STATE}}
-    _refuse_foreign(module, wanted, before, gone)
-    written = [path for path, data in sorted(wanted.items()) if not _holds(places[path], data)]
-    removed = [path for path in sorted(gone) if places[path].exists()]
-    changes: list[Change] = [(places[path], wanted[path]) for path in written]
-    changes += [(places[path], None) for path in removed]
-    # A drop that is killed among its changes is finished, or taken back, by the next one.
-    begun = {path: sha256_bytes(wanted[path]) for path in written if inside(path)}
-    first = _state_change(module, replace(before, pending={**before.pending, **begun})) if changes else []
-    with writable(module):
-        change_all(module, [*first, *changes, *_state_change(module, after, there=bool(first))])
-        for folder in {places[path].parent for path in removed}:
-            _remove_empty(folder, module)
+    plan = _Plan(
+        written=[path for path, data in sorted(wanted.items()) if not is_same(path, places[path], data)],
+        removed=[path for path in sorted(gone) if places[path].exists()],
+        forced=_foreign(module, wanted, before, gone),
+    )
+    _refuse_foreign(module, plan.forced, place.how)
+    plan.needs, plan.notes = _needs(place, before, after, wanted)
+    root = place.project.root
+    if place.how.write:
+        plan.edits, plan.needs = edited(plan.needs, root)
+    backup = backup_of(module) if plan.forced or plan.edits else None
+    if backup:
+        place_of(module, os.path.relpath(backup, module))
+    if not place.how.dry_run:
+        kept = copies([*(places[path] for path in plan.forced), *plan.edits], backup, root) if backup else []
+        with writable(module):
+            _write(module, (before, after), plan, wanted, kept)
     return Dropped(
         name,
         module,
-        tuple(written),
-        tuple(removed),
-        len(files) - len(set(written) & set(files)),
-        _needs(module, before, after),
+        tuple(plan.written),
+        tuple(plan.removed),
+        len(files) - len(set(plan.written) & set(files)),
+        tuple(map(str, plan.needs)),
+        tuple(plan.notes),
+        tuple(map(str, plan.edits)),
+        str(backup) if backup else None,
     )
+
+
+def _write(
+    module: Path, states: tuple[State, State], plan: _Plan, wanted: Mapping[str, bytes], kept: Sequence[Change]
+) -> None:
+    """Make the changes of a plan, all or none, and the folders of both states right."""
+    before, after = states
+    made = {name for name in folders_of(plan.written) if not (module / name).is_dir()}
+    above = folders_of(after.owned())
+    after.folders = tuple(sorted(above & {*before.folders, *made}))
+    changes: list[Change] = [(place_of(module, path), wanted[path]) for path in plan.written]
+    changes += [(place_of(module, path), None) for path in plan.removed]
+    # A drop that is killed among its changes is finished, or taken back, by the next one.
+    begun = {path: sha256_bytes(wanted[path]) for path in plan.written if inside(path)}
+    folders = tuple(sorted({*before.folders, *(made & folders_of({*before.owned(), *before.pending, *begun}))}))
+    midway = replace(before, pending={**before.pending, **begun}, folders=folders)
+    first = _state_change(module, midway) if changes else []
+    change_all(module, [*first, *kept, *plan.edits.items(), *changes, *_state_change(module, after, there=bool(first))])
+    _remove_empty(module, {*before.folders} - {*after.folders})
 
 
 def _check_runtimes(state: State, name: str) -> None:
@@ -179,47 +234,50 @@ def _refuse_shared(state: State, name: str) -> None:
             )
 
 
-def _refuse_foreign(module: Path, wanted: Mapping[str, bytes], before: State, gone: Iterable[str]) -> None:
-    """Refuse to touch a file that is not as a drop wrote it, unless it already is what is wanted."""
+def _foreign(module: Path, wanted: Mapping[str, bytes], before: State, gone: Iterable[str]) -> list[str]:
+    """Return what is not as a drop wrote it, and not what is wanted either: the user's."""
     theirs, owned = [], before.owned()
     for path in sorted({*wanted, *gone}):
         place = module / path
-        if not place.exists() or (path in wanted and _holds(place, wanted[path])):
+        if not os.path.lexists(place) or (path in wanted and is_same(path, place, wanted[path])):
             continue
-        if not place.is_file() or sha256_file(place) not in {owned.get(path), before.pending.get(path)}:
+        own = {owned.get(path), before.pending.get(path)}
+        if path in wanted:
+            own.add(sha256_bytes(wanted[path]))
+        if not is_as_written(path, place, own):
             theirs.append(path)
-    if theirs:
-        more = f" and {len(theirs) - 3} more" if len(theirs) > 3 else ""
+    return theirs
+
+
+def _refuse_foreign(module: Path, theirs: Sequence[str], how: How) -> None:
+    """Refuse to touch the user's files; with --force only what is no file."""
+    refused = [path for path in theirs if not how.force or not (module / path).is_file()]
+    if refused:
+        more = f" and {len(refused) - 3} more" if len(refused) > 3 else ""
         raise OutputError(
-            f"{module}: changed by hand, or not from a bundle: {', '.join(theirs[:3])}{more}; nothing was written",
-            "move your changes to files of your own, or delete these, and drop again",
+            f"{module}: changed by hand, or not from a bundle: {', '.join(refused[:3])}{more}; nothing was written",
+            "move your changes to files of your own, or delete these, and drop again; or give --force, which keeps a "
+            "copy of each",
         )
 
 
-def _holds(path: Path, data: bytes) -> bool:
-    return path.is_file() and path.read_bytes() == data
-
-
-def _generated(module: Path, dropped: Mapping[str, DroppedBundle]) -> dict[str, bytes]:
+def _generated(module: Module, dropped: Mapping[str, DroppedBundle]) -> dict[str, bytes]:
     """Return what follows from all bundles together: dropkit.gradle, and android_stub's list of them."""
-    if not dropped and not _applies(module):
+    if not dropped and not applies(module):
         return {}
     bundles = sorted(dropped.items())
     libraries = sorted({coordinate_of(bundle.runtime) for _, bundle in bundles} | ({COROUTINES} if bundles else set()))
-    rules = [str(RULES / f"{key}.pro") for key in sorted(dropped)]
     packs = _packs(dropped)
-    values = {"libraries": libraries, "rules": rules, "packs": list(packs), "groups": any(packs.values())}
+    values = {
+        "ids": [name for name, _ in bundles],
+        "libraries": libraries,
+        "rules": [str(RULES / f"{key}.pro") for key in sorted(dropped)],
+        "call": "" if module.kind == UNKNOWN else "consumerProguardFile" if module.kind == LIBRARY else "proguardFile",
+        "packs": list(packs),
+        "groups": any(packs.values()),
+    }
     gradle = render_text("drop/dropkit.gradle.j2", values)
-    return {GRADLE: gradle.encode()} | render_list(module, dropped)
-
-
-def _build_file(module: Path) -> Path:
-    return next(module / name for name in _BUILD_FILES if (module / name).is_file())
-
-
-def _applies(module: Path) -> bool:
-    """Say whether the module's build file names dropkit.gradle: then it has to be there, also where it is empty."""
-    return GRADLE in _build_file(module).read_text("utf-8", "replace")
+    return {GRADLE: gradle.encode()} | render_list(module.folder, dropped)
 
 
 def _packs(bundles: Mapping[str, DroppedBundle]) -> dict[str, bool]:
@@ -227,32 +285,39 @@ def _packs(bundles: Mapping[str, DroppedBundle]) -> dict[str, bool]:
     return {pack_name(key): bool(bundles[key].groups) for key in sorted(bundles) if bundles[key].groups is not None}
 
 
-def _needs(module: Path, before: State, after: State) -> tuple[str, ...]:
-    """Return the lines that the project lacks: the module's own as its build file's language writes it."""
+def _needs(place: _Place, before: State, after: State, wanted: Mapping[str, bytes]) -> tuple[list[Need], list[str]]:
+    """Return what the project lacks after a drop, and what else there is to say."""
     there = _packs(after.bundles)
     gone = next((name for name in _packs(before.bundles) if name not in there), None)
-    needs = pack_needs(module, there, gone)
-    if not after.bundles or _applies(module):
-        return needs
-    file = _build_file(module)
-    line = f'apply(from = "{GRADLE}")' if file.suffix == ".kts" else f"apply from: '{GRADLE}'"
-    return (f"{file}: add at its end: {line}", *needs)
+    packs = pack_needs(place.folder, there, gone)
+    if not after.bundles:
+        return packs, []
+    runtime = next(iter(after.bundles.values())).runtime
+    owned = frozenset({*before.owned(), *before.pending, *after.owned()})
+    dropping = Dropping(
+        tuple(sorted(after.bundles)), runtime, owned, _given_other_line_ends(place.folder, after, wanted)
+    )
+    needs = needs_of(place.project, place.module, apps_of(place.project, place.module), dropping)
+    return [*needs, *packs], notes_of(place.module, dropping)
 
 
-def _remove_empty(folder: Path, module: Path) -> None:
-    """Remove a folder and those above it that are empty, up to the module's src, or the project of an AI pack."""
-    folder, module = folder.resolve(), module.resolve()
-    while folder not in (module, module / "src", *module.parents):
-        if folder.exists():  # another file's turn may have removed it
-            if any(folder.iterdir()):
-                return
+def _given_other_line_ends(module: Path, after: State, wanted: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Return the bundles whose texts in the assets have other line ends than they were written with."""
+    changed = [path for path, data in wanted.items() if is_asset_with_other_line_ends(path, module / path, data)]
+    return tuple(sorted({name for name, bundle in after.bundles.items() if {*changed} & {*bundle.files}}))
+
+
+def _remove_empty(module: Path, folders: Iterable[str]) -> None:
+    """Remove folders that a drop made and that nothing is in any more, the deepest first."""
+    for name in sorted(folders, key=lambda name: (-len(PurePosixPath(name).parts), name)):
+        folder = module / name
+        if folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir()):
             folder.rmdir()
-        folder = folder.parent
 
 
-def _read_state(module: Path) -> State:
+def _read_state(module: Module) -> State:
     # android_stub, and a module whose last bundle went: what is generated for no bundle is no user's work.
-    found = read_state(module)
+    found = read_state(module.folder)
     return found or State({}, {name: sha256_bytes(data) for name, data in _generated(module, {}).items()})
 
 
@@ -262,4 +327,4 @@ def _state_change(module: Path, state: State, *, there: bool = False) -> list[Ch
     if not state.bundles and not state.pending:
         return [(place, None)] if there or place.exists() else []
     data = json_text(state.to_json()).encode()
-    return [] if _holds(place, data) and not there else [(place, data)]
+    return [] if is_same(STATE, place, data) and not there else [(place, data)]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from kit.android.install.ai_pack import pack_name, settings_file
@@ -57,6 +57,7 @@ class State:
     bundles: dict[str, DroppedBundle] = field(default_factory=dict)
     generated: dict[str, str] = field(default_factory=dict)  # SHA-256 by path
     pending: dict[str, str] = field(default_factory=dict)  # SHA-256 by path: what a drop that was killed was writing
+    folders: tuple[str, ...] = ()  # that a drop made: they go with the last file in them
 
     def owned(self) -> dict[str, str]:
         """Return the SHA-256 of every file that a drop wrote."""
@@ -66,7 +67,7 @@ class State:
     def to_json(self) -> dict[str, Any]:
         """Return dropkit.json."""
         bundles = {name: bundle.to_json() for name, bundle in self.bundles.items()}
-        document = {"format": FORMAT, "bundles": bundles, "generated": self.generated}
+        document = {"format": FORMAT, "bundles": bundles, "generated": self.generated, "folders": list(self.folders)}
         return document | ({"pending": self.pending} if self.pending else {})
 
 
@@ -84,12 +85,21 @@ def read_state(module: Path) -> State | None:
         entries = {name: _renamed(entry) if raw["format"] == 1 else entry for name, entry in raw["bundles"].items()}
         pending = dict(raw.get("pending", {}))
         fault = _fault(module, entries, raw["generated"]) or _pending_fault(pending)
+        folders = raw.get("folders")
         bundles = {} if fault else {name: from_json(DroppedBundle, entry) for name, entry in entries.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{path}: unreadable: {error}", "restore it from version control") from error
     if fault:
         raise RecipeError(f"{path}: no drop wrote this: {fault}", "restore it from version control")
-    return State(bundles, dict(raw["generated"]), pending)
+    state = State(bundles, dict(raw["generated"]), pending)
+    above = folders_of({*state.owned(), *pending})
+    if folders is None:  # of an older dropkit, which took away what became empty below src
+        return replace(state, folders=tuple(sorted(above - {"src"})))
+    if not isinstance(folders, list) or not all(isinstance(name, str) and name in above for name in folders):
+        raise RecipeError(
+            f"{path}: no drop wrote this: its folders have none of its files", "restore it from version control"
+        )
+    return replace(state, folders=tuple(folders))
 
 
 def place_of(module: Path, path: str) -> Path:
@@ -99,6 +109,12 @@ def place_of(module: Path, path: str) -> Path:
     if links:
         raise OutputError(f"{links[0]}: a symbolic link, and a drop follows none", "put a folder or a file there")
     return place
+
+
+def folders_of(paths: Iterable[str]) -> set[str]:
+    """Return the folders of these paths, but for the module and those above it."""
+    found = {str(folder) for path in paths for folder in PurePosixPath(path).parents}
+    return {name for name in found if {*PurePosixPath(name).parts} - {".."}}
 
 
 def _renamed(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from kit.android.codegen.runtime_api import COROUTINES
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
-from kit.android.proof.tools import KOTLIN
+from kit.android.proof.tools import OLDEST_KOTLIN
 from kit.android.proof.zip_bytes import jar_bytes, zip_bytes
 from kit.bundle.layout import MAIN_ASSETS, RULES, Bundle
 from kit.errors import CheckError
@@ -45,7 +45,7 @@ _DEPENDENCY = """    <dependency>
       <groupId>{}</groupId>
       <artifactId>{}</artifactId>
       <version>{}</version>
-      <scope>compile</scope>
+      <scope>{}</scope>
     </dependency>"""
 _CONSUMER = """package dropkit.consumer
 
@@ -75,13 +75,17 @@ def aar_bytes(bindings: Bindings, classes: Path) -> bytes:
 
 
 def pom_text(bindings: Bindings, version: str, runtime: str) -> str:
-    """Return the POM: the runtime by its Gradle coordinate ("group:artifact:version"), and Kotlin's two libraries."""
+    """Return the POM: the runtime by its Gradle coordinate ("group:artifact:version"), and Kotlin's two libraries.
+
+    What a public signature names is Gradle's `api`, and "compile" here; the rest is "runtime". The standard library is
+    the oldest that the classes run with: the app's own Kotlin brings a newer one, and is not forced to any.
+    """
     needs = [
-        runtime,
-        f"org.jetbrains.kotlin:kotlin-stdlib:{KOTLIN}",
-        COROUTINES,
+        (runtime, "compile" if bindings.shows_runtime else "runtime"),
+        (f"org.jetbrains.kotlin:kotlin-stdlib:{OLDEST_KOTLIN}.0", "compile"),
+        (COROUTINES, "runtime"),
     ]
-    dependencies = "\n".join(_DEPENDENCY.format(*map(escape, need.split(":"))) for need in needs)
+    dependencies = "\n".join(_DEPENDENCY.format(*map(escape, need.split(":")), scope) for need, scope in needs)
     return _POM.format(
         group=escape(bindings.jvm_package),
         artifact=escape(bindings.id),

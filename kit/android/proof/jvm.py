@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.android.proof.kotlin_compiler import DESKTOP, compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.kotlin_compiler import AS_OLDEST, DESKTOP, compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
 from kit.android.proof.tools import find_jar, find_java, kotlin
@@ -35,6 +35,10 @@ FLOAT_TOLERANCE = 1e-6  # of the largest value of an output, at least of 1
 _JVM = ["-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:-CreateCoredumpOnCrash"]
 
 
+# As a library of an app: what is public says so, with its type, and older compilers read the classes.
+AS_LIBRARY = ("-Xexplicit-api=strict", *AS_OLDEST)
+
+
 @dataclass(frozen=True)
 class Compiled:
     """Folders of compiled classes: the app's, and the tests' with what runs them."""
@@ -50,9 +54,7 @@ def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compi
     """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
-    # As a library of an app: what is public says so, with its type.
-    explicit = ["-Xexplicit-api=strict"]
-    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module, options=explicit)
+    compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module, options=AS_LIBRARY)
     runner = scratch / "Runner.kt"
     text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
     for word, name in (

@@ -12,7 +12,7 @@ from filelock import FileLock
 
 from kit.android.proof.class_archive import class_archive
 from kit.android.proof.step import Notify
-from kit.android.proof.tools import KOTLIN, Kotlin, find_jar, find_java, kotlin
+from kit.android.proof.tools import KOTLIN, OLDEST_KOTLIN, Kotlin, find_jar, find_java, kotlin
 from kit.android.proof.zip_bytes import jar_bytes
 from kit.errors import CheckError, EngineError
 from kit.files import cache_dir, sha256_file, temporary_folder, tree_digests, write_whole
@@ -21,6 +21,8 @@ from kit.toolchains.stamp import sentence
 
 DESKTOP = Path(__file__).parent.parent / "desktop"
 TARGET = "17"
+# So that older compilers read the classes. That a language version will not be there for ever is no fault of a source.
+AS_OLDEST = ("-language-version", OLDEST_KOTLIN, "-api-version", OLDEST_KOTLIN, "-Xsuppress-version-warnings")
 LIMIT = 300.0  # seconds for one compilation
 # Starts fast and stays small: a compiler that runs for seconds gains nothing from the optimizing compiler.
 _JVM = ["-Xmx1g", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
@@ -60,7 +62,7 @@ def desktop_classpath(notify: Notify) -> list[Path]:
 
 def desktop_jar(notify: Notify) -> Path:
     """Return the jar of kit/android/desktop, compiled into the cache where it is missing. Raises EngineError."""
-    key = hashlib.sha256(repr((KOTLIN, TARGET, sorted(tree_digests(DESKTOP).items()))).encode()).hexdigest()
+    key = hashlib.sha256(repr((KOTLIN, AS_OLDEST, TARGET, sorted(tree_digests(DESKTOP).items()))).encode()).hexdigest()
     jar = cache_dir() / "kotlin" / f"desktop-{key[:16]}.jar"
     if _is_damaged(jar):
         jar.parent.mkdir(parents=True, exist_ok=True)
@@ -86,7 +88,7 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
         classes = scratch
         try:
             # Kotlin reads the Java sources that it calls; javac then compiles them against Kotlin's classes.
-            compile_kotlin([DESKTOP / "kotlin", DESKTOP / "java"], libraries, classes, notify)
+            compile_kotlin([DESKTOP / "kotlin", DESKTOP / "java"], libraries, classes, notify, options=AS_OLDEST)
             argv = [
                 *(str(javac), "-J-XX:TieredStopAtLevel=1", "-Xlint:all,-serial", "-Werror", "-proc:none", "-g:none"),
                 *("--release", TARGET, "-encoding", "UTF-8", "-d", str(classes)),

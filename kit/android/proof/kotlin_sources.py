@@ -33,6 +33,11 @@ class Bindings:
         return sorted((self.kotlin / KOTLIN).rglob("*.kt"))
 
     @property
+    def shows_runtime(self) -> bool:
+        """Say whether a type of the runtime is in a public signature: CompiledModel's accelerators are LiteRT's own."""
+        return any(path.name == "CompiledModelEngine.kt" for path in self.sources)
+
+    @property
     def tests(self) -> list[Path]:
         """Return the files of the instrumented test, sorted."""
         return sorted((self.kotlin / KOTLIN_TESTS).rglob("*.kt"))

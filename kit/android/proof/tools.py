@@ -26,6 +26,13 @@ from kit.toolchains.stamp import damage, sentence, write_stamp
 KOTLIN = "2.4.20"
 # What `npm view kotlin-compiler@2.4.20 dist.integrity` says.
 KOTLIN_SHA512 = "IF5IVM7LpPhA/ntHQQpaVt1yxpaaQovtEVYLyqWMuaLr0XelLPPm7/sM6HLhtcRjjjoSsK7I7lP2kzYJkMy73w=="
+# The AAR is compiled as this Kotlin would: an app's compiler reads no library of a Kotlin more than one step newer.
+OLDEST_KOTLIN = "2.1"
+# Compilers that an app may have, by version: npm's dist.integrity of each. The tests compile an app with them.
+OLDER_COMPILERS = {
+    "2.1.21": "PvXicARwvQ6O0KBTnJnXOnxSjWbNnRBeKnucK7MM4aOVF3pMHY5llC6Ibh+tAORSuq81Gn/X7WmYkOKkp0/23g==",
+    "2.2.21": "nY7ifXZsAfCTJFagHmDQuJRJSr1W/WBUrJnLTfq78/g8u+LMM97pAqspg3ANDFLBH8+de1XdRtofpaLEr3kZiQ==",
+}
 OLDEST_JAVA = 17
 
 # All at once: Debian's and Ubuntu's names of packages.
@@ -100,19 +107,20 @@ def _find_file(relative: Path) -> Path:
     return path
 
 
-def kotlin(notify: Notify) -> Kotlin:
-    """Return the pinned Kotlin compiler, fetched by npm into the cache where it is missing.
+def kotlin(notify: Notify, version: str = KOTLIN) -> Kotlin:
+    """Return a pinned Kotlin compiler, fetched by npm into the cache where it is missing.
 
-    Raises MissingToolError where npm is not here, EngineError where it cannot fetch the pinned one.
+    version: KOTLIN or one of OLDER_COMPILERS. Raises MissingToolError where npm is not here, EngineError where it
+    cannot fetch the pinned one.
     """
-    folder = cache_dir() / "kotlin" / KOTLIN
+    folder = cache_dir() / "kotlin" / version
     lib = folder / "package" / "lib"
     if not keep_shared(folder) or (folder not in _checked and _faults(folder)):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{KOTLIN}.lock")):
+        with FileLock(folder.with_name(f"{version}.lock")):
             if faults := _faults(folder):
                 if folder.exists():
-                    notify(sentence(f"the Kotlin compiler {KOTLIN}", faults))
+                    notify(sentence(f"the Kotlin compiler {version}", faults))
                 _fetch_kotlin(folder, notify)
     keep_shared(folder)
     _checked.add(folder)
@@ -124,10 +132,12 @@ def _faults(folder: Path) -> list[str]:
 
 
 def _fetch_kotlin(folder: Path, notify: Notify) -> None:
+    version = folder.name
     find_program("npm")
-    need_space(folder.parent, KOTLIN_BYTES, f"the Kotlin compiler {KOTLIN}")
-    notify(f"fetching the Kotlin compiler {KOTLIN} (94 MB, once)")
-    fetch_npm_package("kotlin-compiler", KOTLIN, KOTLIN_SHA512, folder)
+    need_space(folder.parent, KOTLIN_BYTES, f"the Kotlin compiler {version}")
+    notify(f"fetching the Kotlin compiler {version} (94 MB, once)")
+    sha512 = KOTLIN_SHA512 if version == KOTLIN else OLDER_COMPILERS[version]
+    fetch_npm_package("kotlin-compiler", version, sha512, folder)
 
 
 def fetch_npm_package(name: str, version: str, sha512: str, folder: Path) -> None:

@@ -20,7 +20,7 @@ def _narrowed() -> np.ndarray:
     low, high = _BYTES & 15, _BYTES >> 4
     least = np.uint8(8)  # -8, in two's complement of four bits
     instead = np.uint8(_LOWEST & 15)
-    return np.where(low == least, instead, low) | (np.where(high == least, instead, high) << 4)
+    return np.asarray(np.where(low == least, instead, low) | (np.where(high == least, instead, high) << 4))
 
 
 _TABLE = _narrowed()

@@ -2,84 +2,62 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from litert_quantizer.qtyping import TFLOperationName as Name
 
+from kit.quantizer.inside.reasons import Seen, reason
 from kit.quantizer.inside.schemes import Operator
+from kit.quantizer.inside.tensor_sums import Sums
 from kit.quantizer.inside.tensors import Tensors, real
 from kit.shared.calls import Feeds
 from kit.shared.quantization import LayerError
 
-_PERFECT = 200.0  # decibels: no difference at all
-_OUTLIER = 8.0  # a channel whose weights are so many times the median channel's
-_SATURATED = 0.01  # of the values lie at an end of the whole numbers
-_TINY = 1e-6  # the largest weight
+Calls = Iterable[tuple[Feeds, Feeds]]  # what the float file and the product take in one call, by input name [...]
 
 
-@dataclass
-class _Sums:
-    """What is added up of one tensor over the calls."""
+@dataclass(frozen=True)
+class Pair:
+    """The float file and the product. partners: the product's tensor of each one of the float file, by name."""
 
-    signal: float = 0.0
-    noise: float = 0.0
-    low: float = math.inf
-    high: float = -math.inf
-    count: int = 0
-    at_ends: int = 0
-
-    def add(self, exact: np.ndarray, got: np.ndarray, ends: int) -> None:
-        """Add one call's values. exact, got: float64 of one shape; ends: how many lie at an end of whole numbers."""
-        counted = np.isfinite(exact) & np.isfinite(got)
-        one, other = exact[counted], got[counted]
-        self.signal += float(np.sum(one * one))
-        self.noise += float(np.sum((one - other) ** 2))
-        self.low = min(self.low, float(one.min(initial=math.inf)))
-        self.high = max(self.high, float(one.max(initial=-math.inf)))
-        self.count += exact.size
-        self.at_ends += ends
-
-    @property
-    def share(self) -> float:
-        """Return the noise as a share of the signal."""
-        return self.noise / self.signal if self.signal else 0.0
-
-    @property
-    def snr(self) -> float:
-        """Return the signal to noise ratio in decibels."""
-        if not self.noise:
-            return _PERFECT
-        return min(_PERFECT, 10 * math.log10(self.signal / self.noise)) if self.signal else 0.0
+    exact: Tensors
+    product: Tensors
+    partners: Mapping[str, str]
 
 
-def layer_errors(
-    exact: Tensors, product: Tensors, signature: str, calls: Iterable[Feeds], found: Sequence[Operator]
-) -> tuple[LayerError, ...]:
-    """Return the error of each operator whose output both files have, the worst first.
+def by_name(found: Sequence[Operator]) -> dict[str, str]:
+    """Return the outputs of operators as their own partners: LiteRT's quantizer keeps every name."""
+    return {operator.output: operator.output for operator in found}
 
-    calls: each by input name [...] in its dtype.
+
+def by_layer(found: Sequence[Operator], product: Sequence[Operator]) -> dict[str, str]:
+    """Return the outputs that both files have: by name, else the last ones of the same layers of the source.
+
+    product: its operators. TensorFlow's converter keeps most names, and not those at the border or what it rewrote.
     """
-    scales, compared = product.scales(signature), dict[str, _Sums]()
-    wanted = {each.output for each in found}
-    for call in calls:
-        floats = dict(exact.values(signature, call, wanted))
-        for name, value in product.values(signature, call, floats):
-            if value.shape == floats[name].shape and floats[name].dtype == np.float32:
-                got = real(value, scales.get(name))
-                compared.setdefault(name, _Sums()).add(floats[name].astype(np.float64), got, _ends(value))
-    fed = _fed(exact, signature)
+    names = {operator.output for operator in product}
+    last = {operator.layers: operator.output for operator in product if operator.layers}
+    own = {operator.layers: operator.output for operator in found if operator.layers}
+    partners = {name: name for name in (operator.output for operator in found) if name in names}
+    return {own[layers]: last[layers] for layers in own if layers in last} | partners
+
+
+def layer_errors(pair: Pair, signature: str, calls: Calls, found: Sequence[Operator]) -> tuple[LayerError, ...]:
+    """Return the error of each operator of the float file whose output both files have, the worst first.
+
+    calls: what both take, by input name [...] in its dtype.
+    """
+    compared, scales = _compared(pair, signature, calls), pair.product.scales(signature)
+    fed = _fed(pair.exact, signature)
     errors = []
     for operator in found:
         name = operator.output
         if name not in compared:
             continue
         inputs, weights = fed.get(name, ((), ()))
-        sums, why = compared[name], _odd(weights[0], operator.name) if weights else ""
-        reason = why or ("saturated: values lie beyond the measured range" if _saturated(sums) else "")
-        before = max((compared[each].share for each in inputs if each in compared), default=0.0)
+        sums, before = compared[name], tuple(compared[each] for each in inputs if each in compared)
+        seen = Seen(operator.name, weights, sums, before, _span(sums, scales.get(pair.partners[name])))
         errors.append(
             LayerError(
                 tensor=name,
@@ -88,23 +66,37 @@ def layer_errors(
                 snr=round(sums.snr, 2),
                 low=sums.low,
                 high=sums.high,
-                own=max(0.0, sums.share - before),
+                own=max(0.0, sums.share - max((each.share for each in before), default=0.0)),
+                added=max(0.0, sums.channel_share - max((each.channel_share for each in before), default=0.0)),
                 weights=sum(array.nbytes for array in weights),
-                reason=reason,
+                weight_low=min((float(array.min()) for array in weights[:1]), default=0.0),
+                weight_high=max((float(array.max()) for array in weights[:1]), default=0.0),
+                reason=reason(seen),
             )
         )
     return tuple(sorted(errors, key=lambda each: (each.snr, each.tensor)))
 
 
-def _saturated(sums: _Sums) -> bool:
-    return bool(sums.count) and sums.at_ends / sums.count > _SATURATED and sums.snr < 20
+def _compared(pair: Pair, signature: str, calls: Calls) -> dict[str, Sums]:
+    """Return the sums of each tensor of the float file that the product has, too.
+
+    calls: as layer_errors has them, [...] in the dtype of each input.
+    """
+    scales, compared = pair.product.scales(signature), dict[str, Sums]()
+    for call, fed in calls:
+        floats = dict(pair.exact.values(signature, call, pair.partners))
+        product = dict(pair.product.values(signature, fed, set(pair.partners.values())))
+        for name, exact in floats.items():
+            value = product.get(pair.partners[name])
+            if value is not None and value.shape == exact.shape and exact.dtype == np.float32:
+                got = real(value, scales.get(pair.partners[name]))
+                compared.setdefault(name, Sums()).add(exact.astype(np.float64), got, value)
+    return compared
 
 
-def _ends(value: np.ndarray) -> int:
-    """Return how many values, [...] of any dtype, are whole numbers at the upper end of their type."""
-    if value.dtype.kind not in "iu":
-        return 0
-    return int(np.count_nonzero(value == np.iinfo(value.dtype).max))
+def _span(sums: Sums, scale: tuple[np.ndarray, np.ndarray, int] | None) -> float | None:
+    """Return what the steps of a tensor's type cover; None for a float. scale: as Tensors.scales, float32 [n]."""
+    return sums.steps * float(scale[0][0]) if sums.steps and scale is not None else None
 
 
 def _fed(exact: Tensors, signature: str) -> dict[str, tuple[tuple[str, ...], tuple[np.ndarray, ...]]]:
@@ -126,19 +118,3 @@ def _fed(exact: Tensors, signature: str) -> dict[str, tuple[tuple[str, ...], tup
         outputs = [names[int(at)] for at in operator["outputs"][:1] if int(at) in names]
         found |= {output: (tuple(names[at] for at in named), weights) for output in outputs}
     return found
-
-
-def _odd(weights: np.ndarray, operator: Name) -> str:
-    """Return what makes weights, float32 [...], hard to quantize, "" for nothing."""
-    if weights.ndim < 2:
-        return ""
-    axis = weights.ndim - 1 if operator == Name.DEPTHWISE_CONV_2D else 0
-    largest = np.abs(np.moveaxis(weights, axis, 0).reshape(weights.shape[axis], -1)).max(axis=1)
-    middle = float(np.median(largest))
-    if float(largest.max()) < _TINY:
-        return f"tiny weights: the largest is {largest.max():.1e}"
-    if middle and float(largest.max()) > _OUTLIER * middle:
-        return (
-            f"outlier channel {int(largest.argmax())}: its weights are {largest.max() / middle:.0f} times the others'"
-        )
-    return ""

@@ -12,7 +12,7 @@ from litert_quantizer.quantizer import Quantizer
 from kit.quantizer.inside.bias_correction import corrected
 from kit.quantizer.inside.calibration_calls import calibration_calls
 from kit.quantizer.inside.four_bits import without_least
-from kit.quantizer.inside.layer_errors import layer_errors
+from kit.quantizer.inside.layer_errors import Pair, by_name, layer_errors
 from kit.quantizer.inside.ranges import Ranges, kept, measure
 from kit.quantizer.inside.schemes import Operator, apply, operators
 from kit.quantizer.inside.tensors import Tensors
@@ -64,4 +64,5 @@ class Work:
     def _errors(self, content: bytes, found: Sequence[Operator]) -> tuple[LayerError, ...]:
         """Return the error of each layer of a file, of the main signature."""
         main, calls = next(iter(self.calls.items()))
-        return layer_errors(self.tensors, Tensors.of(content), main, calls[: self.job.compared], found)
+        pair = Pair(self.tensors, Tensors.of(content), by_name(found))
+        return layer_errors(pair, main, ((call, call) for call in calls[: self.job.compared]), found)

@@ -54,6 +54,8 @@ public abstract class BundleModel internal constructor(
     internal val assets: AssetManager,
     internal val spec: BundleSpec,
     internal val engine: Engine,
+    /** Where the model came from. */
+    public val source: ModelSource,
 ) : AutoCloseable {
     private val lock = ReentrantLock()
     private var closed = false
@@ -82,10 +84,11 @@ public abstract class BundleModel internal constructor(
      *
      * @param record takes each output as it came: number of the vector, "signature/output/name", bytes in little endian.
      * @throws IOException where the app does not carry the golden vectors.
-     * @throws IllegalStateException where that file is damaged or of another model.
+     * @throws IllegalStateException where that file is damaged or of another model, as it is of one that came over the air.
      */
     @JvmOverloads
     public fun selfTest(record: ((vector: Int, output: String, raw: ByteArray) -> Unit)? = null): SelfTest = locked {
+        check(source.updateVersion == null) { "the golden vectors are of the model in the app's assets, and this is $source" }
         val golden = Golden(spec.golden, assets.open(spec.golden).use { it.readBytes() })
         SelfTest(SelfTester(spec, engine, feeds, golden, record).checks(), "${spec.id} ${spec.version}, ${attempts.last()}")
     }

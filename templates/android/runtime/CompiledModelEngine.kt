@@ -1,12 +1,8 @@
 package dropkit
 
-import android.content.Context
 import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.TensorBuffer
-
-/** What can run the model: LiteRT's own names. */
-public typealias Accelerator = com.google.ai.edge.litert.Accelerator
 
 /** The compiled model with all its buffers: one model, for kept variables live in it. */
 internal class Engine(
@@ -19,46 +15,15 @@ internal class Engine(
 
     fun call(key: String): Call = calls.getValue(key)
 
-    override fun close() {
+    /** Frees the model and its buffers; the environment may still be used. */
+    fun free() {
         for (call in calls.values) call.close()
         model.close()
-        environment.close()
     }
-}
 
-/** Compiles the model for the first accelerator that takes it. */
-internal fun createEngine(context: Context, spec: BundleSpec, accelerators: List<Accelerator>, threads: Int?): Engine {
-    val environment = Environment.create()
-    return try {
-        firstThatRuns(spec, accelerators) { accelerator, failed -> compile(context, spec, environment, accelerator, threads, failed) }
-    } catch (error: Throwable) {
+    override fun close() {
+        free()
         environment.close()
-        throw error
-    }
-}
-
-private fun compile(
-    context: Context,
-    spec: BundleSpec,
-    environment: Environment,
-    accelerator: Accelerator,
-    threads: Int?,
-    failed: List<Attempt>,
-): Engine {
-    // Asked for an NPU alone, LiteRT adds the CPU in silence, and would run there where no NPU is.
-    check(accelerator == Accelerator.CPU || accelerator in environment.getAvailableAccelerators()) {
-        "there is none on this device, or no library for it in the app"
-    }
-    val options = CompiledModel.Options(accelerator)
-    if (accelerator == Accelerator.CPU && threads != null) {
-        options.cpuOptions = CompiledModel.CpuOptions(numThreads = threads)
-    }
-    val model = CompiledModel.create(context.assets, spec.model, options, environment)
-    return try {
-        Engine(environment, model, failed + Attempt(accelerator, null), spec)
-    } catch (error: Throwable) {
-        model.close()
-        throw error
     }
 }
 

@@ -24,8 +24,14 @@ internal class Engine(
 }
 
 /** Loads the model into an interpreter with the first of these kernels that take it. */
-internal fun createEngine(context: Context, spec: BundleSpec, accelerators: List<Accelerator>, threads: Int?): Engine {
-    val content = map(context.assets, spec.model)
+internal fun createEngine(
+    context: Context,
+    spec: BundleSpec,
+    accelerators: List<Accelerator>,
+    threads: Int?,
+    source: ModelSource,
+): Engine {
+    val content = source.bytes() ?: map(context.assets, spec.model)
     prepare(context)
     return firstThatRuns(spec, accelerators) { accelerator, failed -> load(content, spec, accelerator, threads, failed) }
 }

@@ -192,7 +192,7 @@ private fun otherThan(raw: ByteArray, dtype: String): ByteArray {
 
 private fun otherThan(value: Float): Float = if ((value + 1f).isFinite() && value + 1f != value) value + 1f else 0f
 
-private fun Slot.writeRaw(raw: ByteArray) {
+internal fun Slot.writeRaw(raw: ByteArray) {
     val bytes = ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN)
     when (tensor.dtype) {
         "float32" -> write(FloatArray(count) { bytes.getFloat(4 * it) })
@@ -204,7 +204,7 @@ private fun Slot.writeRaw(raw: ByteArray) {
     }
 }
 
-private fun Slot.readRaw(): ByteArray {
+internal fun Slot.readRaw(): ByteArray {
     val bytes = ByteBuffer.allocate(count * tensor.width).order(ByteOrder.LITTLE_ENDIAN)
     when (tensor.dtype) {
         "float32" -> for (value in FloatArray(count).also { read(it) }) bytes.putFloat(value)
@@ -233,7 +233,7 @@ private fun distance(raw: ByteArray, golden: ByteArray, dtype: String): Double {
     return worst
 }
 
-private fun valueAt(bytes: ByteBuffer, at: Int, dtype: String): Double = when (dtype) {
+internal fun valueAt(bytes: ByteBuffer, at: Int, dtype: String): Double = when (dtype) {
     "float32" -> bytes.getFloat(at).toDouble()
     "int32" -> bytes.getInt(at).toDouble()
     "int64" -> bytes.getLong(at).toDouble()

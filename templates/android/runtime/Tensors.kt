@@ -20,6 +20,9 @@ internal class BundleSpec(
     /** Of the golden vectors, which debug builds carry. */
     val golden: String = "$id/golden.bin"
 
+    /** Of what the CPU gave for seeded inputs, which an accelerator is verified with. */
+    val expected: String = "$id/expected.bin"
+
     val all: List<Spec> = signatures + listOfNotNull(read, assign)
 }
 

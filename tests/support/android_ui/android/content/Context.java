@@ -27,6 +27,10 @@ public abstract class Context {
     return null;
   }
 
+  public File getNoBackupFilesDir() {
+    return null;
+  }
+
   public int checkSelfPermission(String permission) {
     return 0;
   }

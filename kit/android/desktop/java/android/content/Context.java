@@ -1,5 +1,6 @@
 package android.content;
 
+import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import java.io.File;
 
@@ -9,9 +10,13 @@ public abstract class Context {
 
   public abstract Context getApplicationContext();
 
+  public abstract ApplicationInfo getApplicationInfo();
+
   public abstract String getPackageName();
 
   public abstract File getCacheDir();
 
   public abstract File getFilesDir();
+
+  public abstract File getNoBackupFilesDir();
 }

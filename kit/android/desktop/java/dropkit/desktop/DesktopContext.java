@@ -1,11 +1,15 @@
 package dropkit.desktop;
 
 import android.content.Context;
+import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import android.content.res.DesktopAssets;
 import java.io.File;
 
-/** A Context whose assets are the folders that the system property "dropkit.assets" names. */
+/**
+ * A Context whose assets are the folders that the system property "dropkit.assets" names. Its caches are in the folder
+ * "dropkit.cache", its native libraries in "dropkit.libraries".
+ */
 public final class DesktopContext extends Context {
   private final AssetManager assets;
 
@@ -24,17 +28,29 @@ public final class DesktopContext extends Context {
   }
 
   @Override
+  public ApplicationInfo getApplicationInfo() {
+    ApplicationInfo info = new ApplicationInfo();
+    info.nativeLibraryDir = System.getProperty("dropkit.libraries", "/nonexistent");
+    return info;
+  }
+
+  @Override
   public String getPackageName() {
     return "dropkit.desktop";
   }
 
   @Override
   public File getCacheDir() {
-    return new File(System.getProperty("java.io.tmpdir"));
+    return new File(System.getProperty("dropkit.cache", System.getProperty("java.io.tmpdir")));
   }
 
   @Override
   public File getFilesDir() {
     return new File(System.getProperty("java.io.tmpdir"));
+  }
+
+  @Override
+  public File getNoBackupFilesDir() {
+    return getFilesDir();
   }
 }

@@ -4,8 +4,10 @@ import com.sun.jna.Memory;
 import com.sun.jna.Native;
 import com.sun.jna.NativeLibrary;
 import com.sun.jna.Pointer;
+import java.lang.ref.Reference;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.Map;
 
 /** One compiled model of the C library with its signatures. It knows nothing of the API that stands on it. */
 public final class Session {
@@ -24,11 +26,11 @@ public final class Session {
   private final long inputAddress;
   private final long outputAddress;
 
-  private Session(long environment, long model, Object kept, int accelerators, String cpuOptions) {
+  private Session(long environment, long model, Object kept, int accelerators, Map<String, String> own) {
     this.environment = environment;
     this.model = model;
     this.kept = kept;
-    this.options = options(accelerators, cpuOptions);
+    this.options = options(accelerators, own);
     long[] handle = new long[1];
     int status = LiteRtC.LiteRtCreateCompiledModel(environment, model, options, handle);
     if (status != 0) {
@@ -48,9 +50,25 @@ public final class Session {
     this.outputAddress = Pointer.nativeValue(outputHandles);
   }
 
-  public static long createEnvironment() {
+  /** Returns an environment with options, each a text. Source: LiteRtEnvOption, 24 bytes with a LiteRtAny of type 8. */
+  public static long createEnvironment(int[] tags, String[] values) {
+    Memory options = new Memory(Math.max(1, 24L * tags.length));
+    options.clear();
+    Memory[] texts = new Memory[tags.length];
+    for (int i = 0; i < tags.length; i++) {
+      byte[] text = (values[i] + "\0").getBytes(StandardCharsets.UTF_8);
+      texts[i] = new Memory(text.length);
+      texts[i].write(0, text, 0, text.length);
+      options.setInt(24L * i, tags[i]);
+      options.setInt(24L * i + 8, 8);
+      options.setPointer(24L * i + 16, texts[i]);
+    }
     long[] handle = new long[1];
-    Failure.check(LiteRtC.LiteRtCreateEnvironment(0, 0, handle), "Failed to create environment");
+    long start = tags.length == 0 ? 0 : Pointer.nativeValue(options);
+    Failure.check(LiteRtC.LiteRtCreateEnvironment(tags.length, start, handle), "Failed to create environment");
+    // The library has copied the texts.
+    Reference.reachabilityFence(texts);
+    Reference.reachabilityFence(options);
     return handle[0];
   }
 
@@ -73,33 +91,34 @@ public final class Session {
     return all;
   }
 
-  public static Session fromFile(long environment, String path, int accelerators, String cpuOptions) {
+  public static Session fromFile(long environment, String path, int accelerators, Map<String, String> own) {
     long[] model = new long[1];
     Failure.check(LiteRtC.LiteRtCreateModelFromFile(environment, path, model), "Failed to load model from file");
-    return new Session(environment, model[0], null, accelerators, cpuOptions);
+    return new Session(environment, model[0], null, accelerators, own);
   }
 
-  public static Session fromBytes(long environment, ByteBuffer bytes, int accelerators, String cpuOptions) {
+  public static Session fromBytes(long environment, ByteBuffer bytes, int accelerators, Map<String, String> own) {
     long[] model = new long[1];
     Pointer start = Native.getDirectBufferPointer(bytes);
     int status =
         LiteRtC.LiteRtCreateModelFromBuffer(environment, Pointer.nativeValue(start), bytes.capacity(), model);
     Failure.check(status, "Failed to load model from buffer");
-    return new Session(environment, model[0], bytes, accelerators, cpuOptions);
+    return new Session(environment, model[0], bytes, accelerators, own);
   }
 
-  private static long options(int accelerators, String cpuOptions) {
+  /** own: the options of an accelerator by the name that it knows them by, as TOML. */
+  private static long options(int accelerators, Map<String, String> own) {
     long[] options = new long[1];
     Failure.check(LiteRtC.LiteRtCreateOptions(options), "Failed to create options");
     Failure.check(LiteRtC.LiteRtSetOptionsHardwareAccelerators(options[0], accelerators), "Failed to set accelerators");
-    if (!cpuOptions.isEmpty()) {
-      byte[] text = (cpuOptions + "\0").getBytes(StandardCharsets.UTF_8);
+    for (Map.Entry<String, String> entry : own.entrySet()) {
+      byte[] text = (entry.getValue() + "\0").getBytes(StandardCharsets.UTF_8);
       long payload = Native.malloc(text.length);
       new Pointer(payload).write(0, text, 0, text.length);
       long free = Pointer.nativeValue(NativeLibrary.getProcess().getFunction("free"));
       long[] opaque = new long[1];
-      Failure.check(LiteRtC.LiteRtCreateOpaqueOptions("xnnpack", payload, free, opaque), "Failed to set CPU options");
-      Failure.check(LiteRtC.LiteRtAddOpaqueOptions(options[0], opaque[0]), "Failed to set CPU options");
+      Failure.check(LiteRtC.LiteRtCreateOpaqueOptions(entry.getKey(), payload, free, opaque), "Failed to set options");
+      Failure.check(LiteRtC.LiteRtAddOpaqueOptions(options[0], opaque[0]), "Failed to set options");
     }
     return options[0];
   }

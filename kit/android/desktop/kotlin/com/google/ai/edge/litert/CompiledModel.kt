@@ -45,6 +45,13 @@ private constructor(
         val priority: Priority? = null,
         val numStepsOfCommandBufferPreparations: Int? = null,
     ) {
+        internal fun toToml(): String = buildString {
+            precision?.let { append("precision = ${it.value}\n") }
+            serializationDir?.let { append("serialization_dir = \"$it\"\n") }
+            modelCacheKey?.let { append("model_cache_key = \"$it\"\n") }
+            serializeProgramCache?.let { append("serialize_program_cache = $it\n") }
+        }
+
         enum class Precision constructor(val value: Int) {
             DEFAULT(0),
             FP16(1),
@@ -272,7 +279,7 @@ private constructor(
             optionalEnv: Environment? = null,
         ): CompiledModel {
             val bytes = read(assetManager, assetName)
-            return compile(options, optionalEnv) { env, bits, cpu -> Session.fromBytes(env, bytes, bits, cpu) }
+            return compile(options, optionalEnv) { env, bits, own -> Session.fromBytes(env, bytes, bits, own) }
         }
 
         @Throws(LiteRtException::class)
@@ -283,7 +290,7 @@ private constructor(
             options: Options = Options.CPU,
             optionalEnv: Environment? = null,
         ): CompiledModel =
-            compile(options, optionalEnv) { env, bits, cpu -> Session.fromFile(env, filePath, bits, cpu) }
+            compile(options, optionalEnv) { env, bits, own -> Session.fromFile(env, filePath, bits, own) }
 
         private fun read(assetManager: AssetManager, assetName: String): ByteBuffer {
             val bytes =
@@ -299,14 +306,16 @@ private constructor(
         private inline fun compile(
             options: Options,
             optionalEnv: Environment?,
-            make: (Long, Int, String) -> Session,
+            make: (Long, Int, Map<String, String>) -> Session,
         ): CompiledModel {
             val wanted = options.accelerators
             // The published one adds the CPU to a lone NPU, too: a model may be compiled for it in parts.
             val all = if (wanted == setOf(Accelerator.NPU)) setOf(Accelerator.NPU, Accelerator.CPU) else wanted
             val env = optionalEnv ?: Environment.create()
-            val session =
-                asLiteRt { make(env.handle, Accelerator.bits(all), options.cpuOptions?.toToml() ?: "") }
+            val own =
+                mapOf("xnnpack" to options.cpuOptions?.toToml(), "gpu_options" to options.gpuOptions?.toToml())
+            val given = own.mapNotNull { (name, text) -> text?.let { name to it } }.toMap()
+            val session = asLiteRt { make(env.handle, Accelerator.bits(all), given) }
             return CompiledModel(session, env, optionalEnv == null)
         }
     }

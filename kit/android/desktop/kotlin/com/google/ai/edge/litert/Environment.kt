@@ -4,7 +4,7 @@ import android.content.Context
 import dropkit.desktop.Session
 import dropkit.desktop.asLiteRt
 
-/** The native library's environment. Its options name vendors' libraries, which a desktop does not have. */
+/** The native library's environment. */
 class Environment private constructor(handle: Long) : JniHandle(handle) {
     enum class Option private constructor(val value: Int) {
         CompilerPluginLibraryDir(0),
@@ -22,7 +22,8 @@ class Environment private constructor(handle: Long) : JniHandle(handle) {
     }
 
     companion object {
-        @Suppress("UNUSED_PARAMETER")
+        private const val COMPILER_CACHE_DIR = 18
+
         @Throws(LiteRtException::class)
         @JvmOverloads
         @JvmStatic
@@ -30,13 +31,48 @@ class Environment private constructor(handle: Long) : JniHandle(handle) {
             context: Context,
             options: Map<Option, String> = mapOf(),
             enableCompilerCache: Boolean = true,
-        ): Environment = create(options)
+        ): Environment = made(options, context.takeIf { enableCompilerCache })
 
-        @Suppress("UNUSED_PARAMETER")
         @Throws(LiteRtException::class)
         @JvmOverloads
         @JvmStatic
-        fun create(options: Map<Option, String> = mapOf()): Environment =
-            asLiteRt { Environment(Session.createEnvironment()) }
+        fun create(options: Map<Option, String> = mapOf()): Environment = made(options, null)
+
+        @Throws(LiteRtException::class)
+        @JvmOverloads
+        @JvmStatic
+        fun create(
+            context: Context,
+            npuAcceleratorProvider: NpuAcceleratorProvider,
+            options: Map<Option, String> = mapOf(),
+            enableCompilerCache: Boolean = true,
+        ): Environment = made(options + npuAcceleratorProvider.options(), context.takeIf { enableCompilerCache })
+
+        @Throws(LiteRtException::class)
+        @JvmOverloads
+        @JvmStatic
+        fun create(
+            npuAcceleratorProvider: NpuAcceleratorProvider,
+            options: Map<Option, String> = mapOf(),
+        ): Environment = made(options + npuAcceleratorProvider.options(), null)
+
+        // As published: the folder is named where the chip is supported, whatever is in it.
+        private fun NpuAcceleratorProvider.options(): Map<Option, String> =
+            if (isDeviceSupported() && isLibraryReady()) {
+                mapOf(
+                    Option.DispatchLibraryDir to getLibraryDir(),
+                    Option.CompilerPluginLibraryDir to getLibraryDir(),
+                )
+            } else {
+                mapOf()
+            }
+
+        private fun made(options: Map<Option, String>, cached: Context?): Environment {
+            val all = options.mapKeys { it.key.value }.toMutableMap()
+            if (cached != null) all[COMPILER_CACHE_DIR] = cached.cacheDir.absolutePath
+            return asLiteRt {
+                Environment(Session.createEnvironment(all.keys.toIntArray(), all.values.toTypedArray()))
+            }
+        }
     }
 }
