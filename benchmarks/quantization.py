@@ -77,7 +77,7 @@ MODELS = (
     Model("detector", "a YOLO-like detector of drawn digits",
           "[[outputs]]\nname = 'found'\nkind = 'boxes'\nunits = 'pixels'\nthreshold = 0.4\n", inputs=_PIXELS),
     Model("segmenter", "a segmenter of drawn digits", "[[outputs]]\nname = 'ink'\nkind = 'mask'\n", inputs=_PIXELS),
-    Model("qat", "digits, trained for eight bits by tfmot", _classes("digit"), file=".h5"),
+    Model("qat", "digits, trained for eight bits by tfmot", _classes("quant_digit"), file=".h5"),
     Model("emotion", "fer's emotions, on 1,000 pictures of faces", _classes("predictions"), file=".h5"),
     Model("onet", "O-Net of mtcnn, on 2,000 pictures", _classes("score")),
     Model("nsfw", "MobileNetV2 of nsfwjs, on 1,000 cuts of two photographs", _classes("dense_3"), file=".h5"),

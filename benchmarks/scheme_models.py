@@ -229,8 +229,8 @@ def supernova(folder: Path) -> None:
     curve = height * np.exp(-(days - start) / fall) / (1 + np.exp(-(days - start) / rise))
     curve = (curve + rng.normal(size=curve.shape) * height * 0.03).astype(np.float32)
     keep(folder, "supernova", folder / "third/supernova")
-    np.savez(folder / "supernova-train.npz", input_1=curve[:200])
-    np.savez(folder / "supernova-test.npz", input_1=curve[200:])
+    np.savez(folder / "supernova-train.npz", masking_1_input=curve[:200])
+    np.savez(folder / "supernova-test.npz", masking_1_input=curve[200:])
 
 
 def keep(folder: Path, name: str, file: Path) -> None:
