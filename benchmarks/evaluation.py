@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import statistics
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.cost.meter import spend
-from benchmarks.cost.rows import HERE, recipe_text
+from benchmarks.cost.rows import HERE, line, recipe_text
 from kit.bundle.manifest import read_manifest
 from kit.emulation.run import RUN_SAMPLES
 from kit.shared.job import EVALUATED, GOLDEN, RESULT, Result, SignatureSpec, dump
@@ -45,13 +44,6 @@ def evaluation_rows(python: Path, models: Path, folder: Path, rounds: int) -> li
         line(f"{TIMED:,} samples by two processes / by one: time of the calls", ratios, SHARE),
         line(f"{MANY:,} samples / {FEW:,}: peak memory, but for the outputs", [(many - held) / few], FLAT),
     ]
-
-
-def line(name: str, values: list[float], goal: float) -> str:
-    """Return a row as Markdown: median, lowest and highest, goal."""
-    middle = statistics.median(values)
-    verdict = "holds" if middle <= goal else "MISSES"
-    return f"| {name} | {middle:.3g} | {min(values):.3g} to {max(values):.3g} | {goal:g} | {verdict} |"
 
 
 def job(folder: Path, bundle: Path, count: int) -> list[str]:

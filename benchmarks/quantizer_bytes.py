@@ -17,11 +17,10 @@ from kit.build.samples import representative
 from kit.engine.base import Engine, JobFolder, Limits
 from kit.files import sha256_file
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock
+from kit.quantizer.run import quantizer_lock, quantizer_python
 from kit.recipe.load import load_recipe
 from kit.shared.quantization import Quantization, QuantizerJob, dump
-from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
-from kit.toolchains.venv import locked_venv
+from kit.toolchains.toolchain import quantizer
 
 REQUESTS = {
     "float16": Quantization("float16"),
@@ -53,8 +52,7 @@ def quantizer_rows(
     recipes: Mapping[str, Path], engine: Engine, circumstances: Sequence[Circumstance], folder: Path
 ) -> Iterator[str]:
     """Yield the table's lines, in Markdown. recipes: of each model one of scheme int8, which names samples."""
-    name = quantizer().folder.name
-    python = locked_venv(name, name, quantizer_lock(), print, python=QUANTIZER_PYTHON)
+    name, python = quantizer().folder.name, quantizer_python(quantizer_lock(), print)
     yield f"| {name} | {' | '.join(recipes)} |"
     yield "|---|" + "---|" * len(recipes)
     cells: dict[str, list[str]] = {each.name: [] for each in circumstances}

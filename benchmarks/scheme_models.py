@@ -22,6 +22,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "support"))
 import models
 import vision_models
+from enlarge import enlarged
 from quantized_models import plant
 
 SUPPORT = Path(models.__file__).parent
@@ -243,11 +244,7 @@ def _faces(folder: Path, side: int, count: int) -> np.ndarray:
     photographs = np.load(folder / "third/faces")[:count].astype(np.float32)
     cuts = [photographs[:, y : y + 21, x : x + 21] for y, x in ((2, 2), (0, 2), (4, 2), (2, 0), (2, 4))]
     every = np.stack([*cuts, *(cut[:, :, ::-1] for cut in cuts)], 1).reshape(-1, 21, 21)
-    at = np.linspace(0, 20, side)
-    low = np.minimum(at.astype(int), 19)
-    part = (at - low).astype(np.float32)
-    rows = every[:, low] * (1 - part)[None, :, None] + every[:, low + 1] * part[None, :, None]
-    return np.asarray(rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part, np.float32)
+    return enlarged(every, side)
 
 
 MODELS: tuple[Callable[[Path], None], ...] = (

@@ -59,11 +59,14 @@ class Row:
 
     def line(self, runs: Runs) -> str:
         """Return the row as Markdown: median, lowest and highest, goal."""
-        values = self.values(runs)
-        middle = statistics.median(values)
-        verdict = "holds" if middle <= self.goal else "MISSES"
-        spread = f"{min(values):.3g} to {max(values):.3g}"
-        return f"| {self.name} | {middle:.3g} | {spread} | {self.goal:g} | {verdict} |"
+        return line(self.name, self.values(runs), self.goal)
+
+
+def line(name: str, values: Sequence[float], goal: float) -> str:
+    """Return a row as Markdown: median, lowest and highest, goal."""
+    middle = statistics.median(values)
+    verdict = "holds" if middle <= goal else "MISSES"
+    return f"| {name} | {middle:.3g} | {min(values):.3g} to {max(values):.3g} | {goal:g} | {verdict} |"
 
 
 def groups(folder: Path, python: Path) -> dict[str, Group]:

@@ -43,9 +43,8 @@ def compare_layers(
             with temporary_folder("dropkit-float-") as folder:
                 (folder / MODEL).symlink_to(job.out / FLOAT32)
                 (folder / RESULT).symlink_to(job.out / RESULT)
-                said = run_comparison(
-                    replace(job, out=folder), job.out, order, plan.quantizer_lock, reporter.note
-                )  # fmt: skip
+                exact = replace(job, out=folder)
+                said = run_comparison(exact, job.out, order, plan.quantizer_lock, reporter.note)
         else:
             with convert(floating(plan), engine, data, limits, reporter) as (_, exact):
                 said = run_comparison(exact, job.out, order, plan.quantizer_lock, reporter.note)

@@ -10,11 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from kit.shared.quantization import LayerError
+from kit.shared.quantization import PERFECT, LayerError
 
 _SHOWN = 6
 _HEARD = 0.0005  # an error whose share rounds to no tenth of a percent hurts nothing
-_PERFECT = 200.0  # decibels: no difference at all
 
 
 def worst_layers(errors: Sequence[LayerError]) -> list[LayerError]:
@@ -63,7 +62,7 @@ def _cells(error: LayerError) -> tuple[str, ...]:
 
 
 def _decibels(error: LayerError) -> str:
-    return "exact" if error.snr >= _PERFECT else f"{error.snr:.1f} dB"
+    return "exact" if error.snr >= PERFECT else f"{error.snr:.1f} dB"
 
 
 def _range(low: float, high: float) -> str:

@@ -122,12 +122,12 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     readme |= {"samples": f"{parts.result.samples:,}", "interpreter": judged.interpreter}
     (folder / README).write_text(render_text("bundle/README.md.j2", readme), "utf-8", newline="\n")
     save_npz(bundle.golden_npz, judged.golden)
-    # What `verify` needs to build the same model again, beside the model files.
     (folder / PROVENANCE).mkdir()
     app = replace(_app_model(bundle, parts), verify=bool(judged.expected))
     if judged.expected:
         bundle.expected_bin.write_bytes(golden_bytes(judged.expected))
     write_android(folder, app, bundle.golden_npz)
+    # What `verify` needs to build the same model again, beside the model files.
     lock = plan.toolchain.on(parts.result.machine).lock
     (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     if recipe.quantize.by_litert:

@@ -99,6 +99,16 @@ class Matrix:
         return {name: row for name, row in table.items() if name in differ}
 
     @property
+    def scheme_names(self) -> list[str]:
+        """Return the schemes by their names, the recipe's own, too."""
+        return [scheme or self.recipe.quantize.scheme for scheme in self.schemes]
+
+    @property
+    def has_own_scheme(self) -> bool:
+        """Say whether the recipe's own scheme is all that was asked for, so that builds differ by their version."""
+        return self.schemes == [""]
+
+    @property
     def schemes(self) -> list[str]:
         """Return the schemes that were asked for, in their order; "" is the recipe's own."""
         return list(dict.fromkeys(build.scheme for build in self.builds))
@@ -143,7 +153,7 @@ def to_json(matrix: Matrix) -> dict[str, Any]:
         "id": model.id,
         "version": model.version,
         "scheme": quantize.scheme,
-        "schemes": [scheme or quantize.scheme for scheme in matrix.schemes],
+        "schemes": matrix.scheme_names,
         "io": matrix.recipe.io,
         "builds": [
             asdict(build) | {"name": build.name, "outcome": "failed" if build.failure else "built"}

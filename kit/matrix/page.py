@@ -87,7 +87,7 @@ def render_page(matrix: Matrix) -> str:
         {
             "title": title(matrix),
             "recipe": matrix.recipe,
-            "schemes": [scheme or matrix.recipe.quantize.scheme for scheme in matrix.schemes],
+            "schemes": matrix.scheme_names,
             "io": matrix.recipe.io,
             "kit_version": __version__,
             "rows": rows(matrix),
@@ -113,7 +113,7 @@ def render_page(matrix: Matrix) -> str:
 def _tiles(matrix: Matrix) -> list[tuple[str, str]]:
     """Return the few numbers that tell most: (number, what it is)."""
     built, groups = matrix.built, matrix.groups()
-    tiles = [(f"{len(built)} of {len(matrix.builds)}", "versions built" if matrix.schemes == [""] else "built")]
+    tiles = [(f"{len(built)} of {len(matrix.builds)}", "versions built" if matrix.has_own_scheme else "built")]
     if not built:
         return tiles
     sizes = sorted({build.bytes for build in built if build.bytes is not None})

@@ -49,7 +49,7 @@ def title(matrix: Matrix) -> str:
     """Return what the matrix is of."""
     model, count = matrix.recipe.model, len({build.tensorflow for build in matrix.builds})
     by = f"{model.id} {model.version} by {count} TensorFlow version{'' if count == 1 else 's'}"
-    return by if matrix.schemes == [""] else f"{by} and {len(matrix.schemes)} schemes"
+    return by if matrix.has_own_scheme else f"{by} and {len(matrix.schemes)} schemes"
 
 
 def rows(matrix: Matrix) -> list[Row]:
@@ -152,7 +152,7 @@ def _files(matrix: Matrix) -> list[str]:
     letters = list(dict.fromkeys(groups.values()))
     different = len({build.sha256 for build in matrix.built})
     if different == 1:
-        what = "versions" if matrix.schemes == [""] else "builds"
+        what = "versions" if matrix.has_own_scheme else "builds"
         return [f"All {len(groups)} {what} wrote the same bytes."]
     if len(letters) == 1:
         return [f"{different} different files hold the same model: names and metadata differ, no operator or number."]

@@ -32,6 +32,12 @@ def quantizer_lock() -> Lock:
     return quantizer().lock(images=False)
 
 
+def quantizer_python(lock: Lock, notify: Callable[[str], None]) -> Path:
+    """Return the Python of the quantizer's venv, which is made where it is missing."""
+    name = quantizer().folder.name
+    return locked_venv(name, name, lock, notify, python=QUANTIZER_PYTHON)
+
+
 def run_quantizer(
     job: Files, order: QuantizerJob, lock: Lock, folder: Path, notify: Callable[[str], None]
 ) -> tuple[QuantizedFile, ...]:
@@ -39,7 +45,7 @@ def run_quantizer(
 
     folder: an empty one for the files. What is measured of the float32 file once lies beside it, for later orders.
     """
-    python = _python(lock, notify)
+    python = quantizer_python(lock, notify)
     text = folder / "order.json"
     text.write_text(dump(order), "utf-8")
     while missing := [i for i in range(len(order.requests)) if not (folder / f"{i}.json").exists()]:
@@ -56,7 +62,7 @@ def run_comparison(
 
     job: to float32; product: the folder of what another job wrote; order: one without requests.
     """
-    python = _python(lock, notify)
+    python = quantizer_python(lock, notify)
     with temporary_folder("dropkit-compare-") as folder:
         text, result = folder / "order.json", folder / "result.json"
         text.write_text(dump(order), "utf-8")
@@ -64,11 +70,6 @@ def run_comparison(
         if done.returncode:
             return Quantized(_death(done.returncode, done.stderr))
         return load(Quantized, result.read_text("utf-8"))
-
-
-def _python(lock: Lock, notify: Callable[[str], None]) -> Path:
-    name = quantizer().folder.name
-    return locked_venv(name, name, lock, notify, python=QUANTIZER_PYTHON)
 
 
 def _read(folder: Path, number: int) -> QuantizedFile:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from kit.build.metric_checks import drop
+from kit.build.metric_checks import drop, found
 from kit.build.metrics import OutputMeasure
-from kit.metrics.scorer import MetricMeasure
 from kit.metrics.table import metric_of, title
 from kit.recipe.checks import MetricCheck
 from kit.recipe.schema import Recipe
@@ -56,30 +55,24 @@ def _metric(check: MetricCheck) -> Iterator[Loss]:
     if check.max_drop is not None:
 
         def dropped(measure: OutputMeasure) -> float | None:
-            metric = _found(measure, check)
-            lost = drop(metric) if metric else None
+            lost = drop(found(measure, check.metric, check.k))
             return None if lost is None else lost[0]
 
         yield Loss(f"loss of {name}", check.max_drop, check.output, dropped)
     elif check.metric == "snr" and check.min is not None:
 
         def noise(measure: OutputMeasure) -> float | None:
-            metric = _found(measure, check)
-            return None if metric is None or metric.after is None else 10 ** (-metric.after / 20)
+            after = found(measure, check.metric, check.k).after
+            return None if after is None else 10 ** (-after / 20)
 
         yield Loss(f"noise as a share of the signal ({check.output})", 10 ** (-check.min / 20), check.output, noise)
     elif metric_of(check.metric).against == "float" and metric_of(check.metric).higher and check.min is not None:
 
         def missing(measure: OutputMeasure) -> float | None:
-            metric = _found(measure, check)
-            return None if metric is None or metric.after is None else 1 - metric.after
+            after = found(measure, check.metric, check.k).after
+            return None if after is None else 1 - after
 
         yield Loss(f"1 - {name}", 1 - check.min, check.output, missing)
-
-
-def _found(measure: OutputMeasure, check: MetricCheck) -> MetricMeasure | None:
-    wanted = metric_of(check.metric).k if check.k is None else check.k
-    return next((each for each in measure.metrics if (each.name, each.k) == (check.metric, wanted)), None)
 
 
 def _dropped(measure: OutputMeasure) -> float | None:

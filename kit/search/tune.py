@@ -32,7 +32,8 @@ def tune(trials: Trials, try_plain: Callable[[], object]) -> None:
 
 def tuned(done: Sequence[Trial]) -> list[Trial]:
     """Return the candidates that are at most as large as plain int8, the first one tried, by what they lose."""
-    return [trial for trial in by_loss(done) if trial.size <= _most(done)]
+    most = _most(done)
+    return [trial for trial in by_loss(done) if trial.size <= most]
 
 
 def by_loss(done: Sequence[Trial]) -> list[Trial]:

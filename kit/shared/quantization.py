@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from kit.shared.values import from_json
 
+PERFECT = 200.0  # decibels of a LayerError's snr: no difference at all
 # What calculates with whole numbers, and so needs the ranges of what is calculated.
 STATIC = ("int8", "int16x8")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from enlarge import enlarged
 from third_party import fetch
 from worlds import run_kit
 
@@ -20,7 +21,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Write the recipe: int8, calibrated on faces, agreement measured on the 100 faces of scikit-image's LFW subset."""
     folder = tmp_path_factory.mktemp("emotion")
     faces = np.load(fetch("faces"))[:100]  # float64 0..1 [200, 25, 25]: 100 faces, then 100 others
-    pixels = np.rint(_enlarge(faces, 64) * 255).astype(np.uint8)[..., None]
+    pixels = np.rint(enlarged(faces, 64) * 255).astype(np.uint8)[..., None]
     np.savez(folder / "faces.npz", input_1=pixels)
     (folder / "labels.txt").write_text("".join(f"{emotion}\n" for emotion in EMOTIONS))
     # fer feeds (pixel / 255 - 0.5) * 2
@@ -56,12 +57,3 @@ def test_the_container_gives_the_same_bundle(recipe: Path, bundle: Path) -> None
     built = run_kit("build", str(recipe), "--engine", "docker", "--out", str(recipe.parent / "docker"))
     assert built.returncode == 0, built.stdout + built.stderr
     assert tree_digests(recipe.parent / "docker" / "emotion") == tree_digests(bundle)
-
-
-def _enlarge(images: np.ndarray, size: int) -> np.ndarray:
-    """Return [N, size, size] by bilinear interpolation of [N, h, w]."""
-    at = np.linspace(0, images.shape[1] - 1, size)
-    low = np.minimum(at.astype(int), images.shape[1] - 2)
-    part = at - low
-    rows = images[:, low] * (1 - part)[None, :, None] + images[:, low + 1] * part[None, :, None]
-    return np.asarray(rows[:, :, low] * (1 - part) + rows[:, :, low + 1] * part)

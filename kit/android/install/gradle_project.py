@@ -152,7 +152,8 @@ def modules(project: Project) -> list[Module]:
     return [module for module in found if module]
 
 
-def _same(one: Path, other: Path) -> bool:
+def is_same_place(one: Path, other: Path) -> bool:
+    """Say whether two paths are one place, through links, too."""
     return os.path.realpath(one) == os.path.realpath(other)
 
 
@@ -168,7 +169,7 @@ def _followed(project: Project, build: Script) -> tuple[frozenset[str], tuple[Sc
     plugins: set[str] = set()
     unread: set[str] = set()
     scripts = {build.path: build}
-    is_root = project.build is not None and _same(build.path, project.build.path)
+    is_root = project.build is not None and is_same_place(build.path, project.build.path)
     waiting = [_own(project, build, without(build.code, _EACH) if is_root else build.code)]
     if project.build:
         each = within(project.build.code, _EACH if not is_root else "allprojects")

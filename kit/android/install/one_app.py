@@ -6,13 +6,12 @@ depends on. Of a project with one application, all modules are taken for its own
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.android.install.gradle_project import APPLICATION, FEATURE, UNKNOWN, Module, Project, modules
+from kit.android.install.gradle_project import APPLICATION, FEATURE, UNKNOWN, Module, Project, is_same_place, modules
 from kit.android.install.gradle_script import within
 from kit.android.install.state import STATE, DroppedBundle, read_state
 from kit.errors import CheckError, OutputError
@@ -36,7 +35,7 @@ class Neighbour:
 def neighbours(project: Project, module: Module) -> list[Neighbour]:
     """Return the other modules of this module's apps that have bundles. Raises RecipeError as read_state."""
     with_state = [place for place in dict.fromkeys(project.places.values()) if (place / STATE).is_file()]
-    others = [place for place in with_state if not _same(place, module.folder)]
+    others = [place for place in with_state if not is_same_place(place, module.folder)]
     if not others:
         return []
     every = modules(project)
@@ -137,7 +136,3 @@ def _plain(name: str) -> str:
     """Return a module's name as both ways to write it have it: ":core:ml-kit" and ".core.mlKit"."""
     parts = re.split(r"[:.]", name.strip(":."))
     return ":".join(re.sub(r"[-_]", "", part).lower() for part in parts)
-
-
-def _same(one: Path, other: Path) -> bool:
-    return os.path.realpath(one) == os.path.realpath(other)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-_PERFECT = 200.0  # decibels: no difference at all
+from kit.shared.quantization import PERFECT
 
 
 def _nothing() -> np.ndarray:
@@ -70,6 +70,6 @@ class Sums:
     def snr(self) -> float:
         """Return the signal to noise ratio in decibels."""
         if not self.noise.any():
-            return _PERFECT
+            return PERFECT
         share = self.share
-        return min(_PERFECT, -10 * math.log10(share)) if share else 0.0
+        return min(PERFECT, -10 * math.log10(share)) if share else 0.0

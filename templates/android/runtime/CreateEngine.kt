@@ -8,8 +8,6 @@ import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.NpuAcceleratorProvider
 import java.io.File
 import java.io.FileInputStream
-import java.io.InputStream
-import java.security.MessageDigest
 
 /** What can run the model: LiteRT's own names. */
 public typealias Accelerator = com.google.ai.edge.litert.Accelerator
@@ -116,19 +114,3 @@ private class EngineMaker(
         )
     }
 }
-
-/** SHA-256 in hex. */
-internal fun sha256(content: ByteArray): String = hex(MessageDigest.getInstance("SHA-256").digest(content))
-
-private fun sha256(content: InputStream): String = content.use { stream ->
-    val digest = MessageDigest.getInstance("SHA-256")
-    val buffer = ByteArray(1 shl 16)
-    while (true) {
-        val count = stream.read(buffer)
-        if (count < 0) break
-        digest.update(buffer, 0, count)
-    }
-    hex(digest.digest())
-}
-
-private fun hex(bytes: ByteArray): String = bytes.joinToString("") { "%02x".format(it) }

@@ -11,7 +11,6 @@ import java.util.zip.ZipException
 import java.util.zip.ZipFile
 
 private const val CHUNK = 1 shl 16
-private const val DIGITS = "0123456789abcdef"
 
 /** The files of an update: in one zip, or in a folder. They are asked for by name, so no name in a zip becomes a path. */
 internal class UpdateContents private constructor(private val place: File, private val zip: ZipFile?) : Closeable {
@@ -79,7 +78,3 @@ internal class UpdateContents private constructor(private val place: File, priva
 
 private fun unreadable(place: File, why: String, cause: Throwable? = null) =
     UpdateRefusedException(UpdateFault.UNREADABLE, "$place is no update that this app reads: $why", cause)
-
-private fun hex(bytes: ByteArray): String = buildString {
-    for (byte in bytes) append(DIGITS[byte.toInt() shr 4 and 15]).append(DIGITS[byte.toInt() and 15])
-}
