@@ -1,4 +1,4 @@
-"""How long a call of one model file takes beside another's, as one machine measured it: a hint, which decides nothing."""
+"""How long a call of one file takes beside another's, as one machine measured it: a hint, which decides nothing."""
 
 from __future__ import annotations
 

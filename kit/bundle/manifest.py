@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
-from kit.bundle.manifest_check import faults_of
 from kit.bundle.latency import Latency
+from kit.bundle.manifest_check import faults_of
 from kit.bundle.manifest_entries import FORMAT, Manifest
 from kit.bundle.whole import MANIFEST, differences, record_path
 from kit.errors import CheckError, KitError, RecipeError

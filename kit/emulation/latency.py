@@ -22,7 +22,7 @@ _SCRIPT = Path(__file__).with_name("latency_script.py")
 
 @dataclass(frozen=True)
 class TimedFile:
-    """A model file. vectors: an .npz with input/<name> of its signature; assign: of the variables, where it keeps any."""
+    """A model file. vectors: an .npz with input/<name> of its signature; assign: the one that sets its variables."""
 
     model: str
     vectors: str
@@ -85,13 +85,13 @@ def _beside(of: str, first: Sequence[float], other: Sequence[float]) -> Latency:
 
 
 def interval_rank(count: int) -> int:
-    """Return which of so many sorted values, from 0, is the lower end of the median's 95 % interval; the upper mirrors it.
+    """Return which of so many sorted values, from 0, is the lower end of the median's 95 % interval.
 
-    No distribution is assumed: the values below the median are binomial, one half each. Of fewer than 6 values the ends
+    The upper one is as far from the other end.     No distribution is assumed: the values below the median are binomial, one half each. Of fewer than 6 values the ends
     are the lowest and the highest. Source: Conover, Practical Nonparametric Statistics, 3.2.
     """
     rank, below = 0, 1.0
-    while 2 * (below + comb(count, rank + 1)) / 2**count <= 0.05:  # noqa: PLR2004 - 95 %
+    while 2 * (below + comb(count, rank + 1)) / 2**count <= 0.05:
         rank += 1
         below += comb(count, rank)
     return rank

@@ -1,4 +1,4 @@
-"""How long a call of each candidate takes on the app's runtime, beside the first one's: shown, and part of no choice."""
+"""How long a call of each candidate takes on the app's runtime, beside float32's: shown, and part of no choice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TOGETHER = 256 << 20  # bytes of the model files in one process: an interpreter 
 
 
 def with_latencies(plan: Plan, trials: Sequence[Trial], notify: Callable[[str], None]) -> list[Trial]:
-    """Return the candidates, those that run with their latency beside float32's, or the first one's where that has none.
+    """Return the candidates, those that run with their latency: beside float32's, else beside the first one's.
 
     A model that keeps variables is not timed.
     """
