@@ -87,8 +87,9 @@ def _beside(of: str, first: Sequence[float], other: Sequence[float]) -> Latency:
 def interval_rank(count: int) -> int:
     """Return which of so many sorted values, from 0, is the lower end of the median's 95 % interval.
 
-    The upper one is as far from the other end.     No distribution is assumed: the values below the median are binomial, one half each. Of fewer than 6 values the ends
-    are the lowest and the highest. Source: Conover, Practical Nonparametric Statistics, 3.2.
+    The upper one is as far from the other end. No distribution is assumed: how many values lie below the median is
+    binomial. Of fewer than 6 values there is no such interval: these are the lowest and the highest.
+    Source: Conover, Practical Nonparametric Statistics, 3.2.
     """
     rank, below = 0, 1.0
     while 2 * (below + comb(count, rank + 1)) / 2**count <= 0.05:

@@ -1,10 +1,11 @@
 """Time calls of model files by turns on the runtime of this Python: bare ones, without copies in and out.
 
 Usage: latency_script.py ORDER.json. A script of the runtime's venv: never imported. ORDER.json is a value of
-kit.emulation.latency.Order. A file with several signatures is called through the one, with its copies. Each file is fed the first call's worth of its vectors, input/<name> [N * rows, *sample] or [N, *shape] in its
-tensor's dtype. It prints {"files": [...]}: of each file {"calls", "blocks", "single"} as kit.emulation.by_turns.Timing
-has them, single as [median, 95th percentile, mean] and empty where that was not asked for; or {"error"} where this
-runtime cannot run it.
+kit.emulation.latency.Order. A file with several signatures is called through the one, with its copies. Each file is
+fed the first call's worth of its vectors, input/<name> [N * rows, *sample] or [N, *shape] in its tensor's dtype.
+
+It prints {"files": [...]}: of each file {"calls", "blocks", "single"} as kit.emulation.by_turns.Timing has them, single
+as [median, 95th percentile, mean] and empty where that was not asked for; or {"error"} where it does not run here.
 """
 
 from __future__ import annotations

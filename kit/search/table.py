@@ -37,8 +37,9 @@ def print_search(found: Found) -> None:
     console.print(table)
     if found.chosen.latency:
         sys.stdout.write(
-            f"latency: of a call, beside {found.chosen.latency.of}'s, by {found.limits.android.runtime} on this machine "
-            "with one thread, and its 95 % interval:\na hint, which decided nothing; a phone's may be another\n"
+            f"latency: of a call, beside {found.chosen.latency.of}'s, on {found.limits.android.runtime}, "
+            "one thread of this machine, and its 95 % interval:\n"
+            "a hint, which decided nothing; a phone's may be another\n"
         )
     for trial in _explained(found):
         print_layers(trial.errors, f"layers that add most error: {trial.candidate.name}")

@@ -60,6 +60,14 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     assert metric["name"] == "accuracy" and metric["after"] < metric["before"] - 0.3
     assert len(rows) > 9
     assert all(name in said for name in rows)
+    for row in rows.values():
+        latency = row["latency"]
+        assert bool(latency) == bool(row["chosen_on"])
+        assert not latency or (latency["of"] == "float32" and 0 < latency["low"] <= latency["ratio"] <= latency["high"])
+    assert rows["float32"]["latency"]["ratio"] == 1.0
+    assert "a hint, which decided nothing" in said
+    kept_beside = json.loads((tmp_path / "dist/narrow.build.json").read_text("utf-8"))["latency"]
+    assert kept_beside == rows[chosen[0]]["latency"]
     manifest = json.loads((tmp_path / "dist/narrow/bundle.json").read_text("utf-8"))
     assert manifest["recipe"]["quantize"]["scheme"] == "int4"
     assert manifest["recipe"]["quantize"]["layers"] == [{"match": "narrow", "scheme": "dynamic"}]
