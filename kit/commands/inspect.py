@@ -86,7 +86,7 @@ def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
 
 
 def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -> None:
-    """Measure bundles and print what came of it."""
+    """Measure bundles and print what came of it. Raises RecipeError for a wrong number of threads."""
     from contextlib import ExitStack
     from dataclasses import asdict
 
@@ -94,6 +94,8 @@ def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -
     from kit.emulation.benchmark import lines, run_benchmark
     from kit.progress import Reporter
 
+    if threads < 1:
+        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
     with ExitStack() as stack:
         for each in bundles:
             stack.enter_context(unchanged(each))

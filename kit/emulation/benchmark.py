@@ -31,8 +31,7 @@ from kit.toolchains.venv import runtime_venv
 STARTS = 5  # processes for each bundle
 SECONDS = 2.0  # of calls for each bundle; and a quarter of it through the harness
 HINT = "a desktop's milliseconds are not a phone's: a ratio is a hint, a time is none"
-
-_SCRIPT = Path(__file__).with_name("benchmark_script.py")
+BENCHMARK_SCRIPT = Path(__file__).with_name("benchmark_script.py")
 
 
 @dataclass(frozen=True)
@@ -146,13 +145,14 @@ def lines(measured: Benchmark) -> Iterator[str]:
             yield f"  ratio        {ratio} of {bundle.latency.of}"
         calls = f"median {bundle.median_ms:.4g} ms, p95 {bundle.p95_ms:.4g} ms, {bundle.calls_per_second:,.0f} a second"
         yield f"  calls        {calls}, without what a harness adds"
-        yield f"  harness      {max(bundle.harness_ms, 0):.3g} ms more: copies, names and checks, in Python"
+        more = f"{bundle.harness_ms:.3g} ms more: copies, names and checks, in Python"
+        yield f"  harness      {more if bundle.harness_ms > 0 else 'too little to measure'}"
         total = f"{start.total_ms:.0f} ms ({start.low_ms:.0f} to {start.high_ms:.0f}, {start.processes} processes)"
         yield f"  cold start   {total}, its file in the system's cache:"
         parts = f"Python and imports {start.python_ms:.0f}, load {start.load_ms:.2f}, input {start.feed_ms:.2f}"
         yield f"               {parts}, first call {start.first_ms:.2f}"
-        peak = "the system does not say" if bundle.memory is None else f"{bundle.memory / 1e6:.1f} MB"
-        yield f"  peak memory  {peak} beyond Python and the runtime's import"
+        peak = None if bundle.memory is None else f"{bundle.memory / 1e6:.1f} MB beyond Python and the runtime's import"
+        yield f"  peak memory  {peak or 'the system does not say'}"
     yield f"{measured.hint}"
 
 
@@ -176,7 +176,7 @@ def _timed_file(path: Path) -> TimedFile:
 
 def _start(bundle: _Laid, python: Path, runtime: Runtime, threads: int, seconds: float) -> _Start:
     """Start a process on a bundle; return what it says. Raises CheckError or EngineError where it does not run."""
-    argv = [str(python), str(_SCRIPT), str(bundle.folder / HARNESS.parent), str(threads), str(seconds)]
+    argv = [str(python), str(BENCHMARK_SCRIPT), str(bundle.folder / HARNESS.parent), str(threads), str(seconds)]
     began = time.monotonic()
     # Not tied to this process: that is one more start of Python, and would be in the time. It ends by itself soon.
     done = subprocess.run(argv, capture_output=True, text=True, check=False, env=alone())
