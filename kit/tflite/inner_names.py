@@ -155,7 +155,9 @@ def _laid(ranges: Sequence[tuple[int, int]], wide: Sequence[int], cut: int) -> t
     return parts, text
 
 
-def _pieces(model: bytes, parts: Sequence[_Part], changes: Mapping[int, bytes], text: int) -> Iterator[bytes | memoryview]:
+def _pieces(
+    model: bytes, parts: Sequence[_Part], changes: Mapping[int, bytes], text: int
+) -> Iterator[bytes | memoryview]:
     """Yield the bytes of the new file in order. changes: new numbers by their place in the old one."""
     view, places, written = memoryview(model), sorted(changes), 0
     number = 0
