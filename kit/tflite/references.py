@@ -90,8 +90,8 @@ def _table(data: bytes, at: int, kind: str) -> tuple[list[Reference], list[tuple
     count = (_u16(data, vtable) - 4) // 2
     fields = struct.unpack_from(f"<{count}H", data, vtable + 4)
     offsets, known = _fields(kind)
-    if any(fields[known:]):
-        raise _newer(f"field {known} of {kind}")
+    if set_there := [number for number, field in enumerate(fields) if field and number >= known]:
+        raise _newer(f"field {set_there[0]} of {kind}")
     found = [Reference(at, vtable, "vtable")]
     place = _PLACES.get(kind, count)
     if place < count and fields[place] and (to := struct.unpack_from("<Q", data, at + fields[place])[0]) > 1:

