@@ -79,27 +79,31 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
 
     from kit.bounded import printable
     from kit.build.head_guess import guesses, source_shapes, tflite_shapes
+    from kit.bundle.tensor_table import read_named
+    from kit.bundle.whole import MANIFEST
     from kit.source_model.model_file import read_model_file
     from kit.source_model.text_layer import find_text_layers
     from kit.tflite.describe import describe
     from kit.tflite.model import to_json
-    from kit.tflite.reader import is_tflite, read_tflite
+    from kit.tflite.reader import is_tflite
 
+    path = Path(file)
+    converted = (path / MANIFEST).is_file() or is_tflite(path)
     if weights:
         from kit.source_model.weights import find_weights, lines
 
-        found = find_weights(Path(file), weights)
+        found = find_weights(path, weights, read_named(path) if converted else None)
         print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
         return
-    if is_tflite(Path(file)):
-        model = read_tflite(Path(file))
+    if converted:
+        model = read_named(path)
         guessed = guesses(tflite_shapes(model))
         if json:
             print_json(to_json(model) | {"guessed": guessed})
         else:
             sys.stdout.writelines(f"{line}\n" for line in (*describe(model), *(["", *guessed] if guessed else [])))
         return
-    source = read_model_file(Path(file))
+    source = read_model_file(path)
     texts, guessed = find_text_layers(source), guesses(source_shapes(source))
     description = asdict(source) | {"path": file}
     if json:
@@ -117,10 +121,10 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
 @command
 def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
     """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
+    from kit.bundle.tensor_table import read_named
     from kit.tflite.diff import compare, table
-    from kit.tflite.reader import read_tflite, tflite_path
 
-    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
+    files = [read_named(Path(name)) for name in (a, b)]
     found = compare(files[0], files[1])
     if json:
         print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
