@@ -72,7 +72,10 @@ def references(data: bytes) -> Iterator[Reference]:
             continue
         reached.add(to)
         if kind.startswith("["):
-            waiting += [(to + 4 + 4 * i, kind[1:-1]) for i in range(_u32(data, to))]
+            count = _u32(data, to)
+            if to + 4 + 4 * count > len(data):
+                raise IndexError("a vector ends beyond the file")
+            waiting += [(to + 4 + 4 * i, kind[1:-1]) for i in range(count)]
         else:
             found, inside = _table(data, to, kind)
             yield from found

@@ -36,9 +36,9 @@ def build(recipe: Path, out: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def int8(digits_bundle: Path) -> bytes:
-    """Give the digits example as the bundle has it."""
-    return tflite_path(digits_bundle).read_bytes()
+def int8(named_digits: Path) -> bytes:
+    """Give the digits example with the names of inner tensors."""
+    return tflite_path(named_digits).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> by
     """Give a float32 file of two inputs and three outputs, whose names the converter sorts."""
     folder = tmp_path_factory.mktemp("many")
     keras3_model(toolchain_python, folder / "m.keras", "two_in_three_out")
-    text = "[model]\npath = 'm.keras'\nid = 'many'\n[quantize]\nscheme = 'float32'\n"
+    text = "[model]\npath = 'm.keras'\nid = 'many'\n[quantize]\nscheme = 'float32'\nkeep_names = true\n"
     (folder / "recipe.toml").write_text(text, "utf-8")
     return build(folder, folder / "out")
 
