@@ -74,7 +74,8 @@ def _tensors(model: bytes) -> Iterator[tuple[int, int, Any, bool]]:
 
 def _dropped(model: bytes, found: dict[int, Reference]) -> set[int]:
     """Return where the offsets to names stand that become empty. Two entries may share a table: then it is kept."""
-    inner, kept = set(), set()
+    inner: set[int] = set()
+    kept: set[int] = set()
     for _, _, tensor, is_inner in _tensors(model):
         offset = tensor._tab.Offset(4 + 2 * _NAME)
         if offset and tensor.Name():
