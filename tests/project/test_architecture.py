@@ -91,6 +91,9 @@ LIBRARIES = {
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
+    "emulation.by_turns": "",  # imported by scripts of the runtime's venv
+    "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv
+    "emulation.benchmark_script": "emulate harness",  # the same
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
