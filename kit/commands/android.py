@@ -92,8 +92,6 @@ def sign(
     the file to write. Exit codes: 0 written, 2 usage or a key of no use, 4 the bundle is not as it was built, or its
     class has another key.
     """
-    from dataclasses import asdict
-
     from kit.bundle.manifest import unchanged
     from kit.errors import RecipeError
     from kit.updates.keys import MAKE
@@ -105,7 +103,7 @@ def sign(
     with unchanged(folder):
         done = write_update(folder, Path(key), Path(out) if out else None, version)
     if json:
-        print_json(asdict(done.manifest) | {"path": str(done.path)})
+        print_json(done.manifest.to_json() | {"path": str(done.path)})
         return
     size = f"{done.path.stat().st_size:,} B"
     sys.stdout.write(f"{done.path}: update {done.manifest.version} of {done.manifest.id}, {size}\n")

@@ -24,12 +24,6 @@ internal interface Verifier {
 /** An accelerator that may run the model. `model`: the SHA-256 of its file. */
 internal class Candidate(val accelerator: Accelerator, val precision: GpuPrecision, val model: String)
 
-/** An update has no expected outputs of its own: no accelerator can be tried with it. */
-private object OfAnotherModel : Verifier {
-    override fun verified(candidate: Candidate, make: () -> Engine): Engine =
-        error("not verified: the expected outputs in the app are of the model that came with it, and this is an update")
-}
-
 /** Compiles the model for the first accelerator that takes it. */
 internal fun createEngine(
     context: Context,
@@ -46,8 +40,7 @@ internal fun createEngine(
     return try {
         source.onDisk(context, spec.id) { path ->
             val maker = EngineMaker(context, spec, npu, environment, threads, precision, path)
-            val checked = if (source.updateVersion == null) verifier else verifier?.let { OfAnotherModel }
-            firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, checked) }
+            firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, verifier) }
         }
     } catch (error: Throwable) {
         environment.close()
