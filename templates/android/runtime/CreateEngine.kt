@@ -7,7 +7,6 @@ import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.NpuAcceleratorProvider
 import java.io.File
-import java.io.FileInputStream
 
 /** What can run the model: LiteRT's own names. */
 public typealias Accelerator = com.google.ai.edge.litert.Accelerator
@@ -39,7 +38,8 @@ internal fun createEngine(
     val environment = Environment.create(context, npu)
     return try {
         source.onDisk(context, spec.id) { path ->
-            val maker = EngineMaker(context, spec, npu, environment, threads, precision, path)
+            val digest = lazy { modelDigest(context, spec, source, path) }
+            val maker = EngineMaker(context, spec, npu, environment, threads, precision, path, digest)
             firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, verifier) }
         }
     } catch (error: Throwable) {
@@ -56,8 +56,9 @@ private class EngineMaker(
     private val threads: Int?,
     private val precision: GpuPrecision,
     private val path: String?,
+    digest: Lazy<String>,
 ) {
-    private val digest by lazy { sha256(if (path == null) context.assets.open(spec.model) else FileInputStream(path)) }
+    private val digest by digest
 
     fun make(accelerator: Accelerator, failed: List<Attempt>, verifier: Verifier?): Engine {
         if (accelerator == Accelerator.CPU) return compile(accelerator, failed)

@@ -141,7 +141,8 @@ public class ModelUpdates internal constructor(
             throw UpdateRefusedException(UpdateFault.DAMAGED, "version ${checked.version} was kept as $version")
         }
         for (file in checked.files) contents.readSigned(file) { _, _ -> }
-        ModelSource.update(File(kept(version), checked.model.name), version, checked.expected?.let { File(kept(version), it.name) })
+        val expected = checked.expected?.let { File(kept(version), it.name) }
+        ModelSource.update(File(kept(version), checked.model.name), version, expected, checked.model.sha256)
     }
 
     private fun tryToLoad(partial: File, version: Int) {
