@@ -69,49 +69,25 @@ def emulate(
 
 @command
 def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite.
+    """Say what a file is and holds, without TensorFlow: a Keras file, a SavedModel, a .tflite, a recipe, a bundle.
 
-    Layers that turn text into ids are described, and where an image goes in, what the outputs may be: boxes, a mask,
-    keypoints, and why. For files of Keras 3 as far as they say the outputs' shapes.
+    Who wrote it, signature, layers with shapes and parameters, operators with versions, bytes by layer, scales, metadata,
+    and what code it carries or asks for; for an image model what the outputs may be. docs/inspect.md has the rest.
     --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
+    Exit codes: 0 read, 2 a recipe or a bundle that is none, 3 a model that is damaged or none.
     """
-    from dataclasses import asdict
-
-    from kit.bounded import printable
-    from kit.build.head_guess import guesses, source_shapes, tflite_shapes
-    from kit.source_model.model_file import read_model_file
-    from kit.source_model.text_layer import find_text_layers
-    from kit.tflite.describe import describe
-    from kit.tflite.model import to_json
-    from kit.tflite.reader import is_tflite, read_tflite
-
     if weights:
+        from dataclasses import asdict
+
         from kit.source_model.weights import find_weights, lines
 
         found = find_weights(Path(file), weights)
         print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
         return
-    if is_tflite(Path(file)):
-        model = read_tflite(Path(file))
-        guessed = guesses(tflite_shapes(model))
-        if json:
-            print_json(to_json(model) | {"guessed": guessed})
-        else:
-            sys.stdout.writelines(f"{line}\n" for line in (*describe(model), *(["", *guessed] if guessed else [])))
-        return
-    source = read_model_file(Path(file))
-    texts, guessed = find_text_layers(source), guesses(source_shapes(source))
-    description = asdict(source) | {"path": file}
-    if json:
-        print_json(description | {"texts": [asdict(text) for text in texts], "guessed": guessed})
-        return
-    rows = [
-        *description.items(),
-        *(("text", text.sentence) for text in texts),
-        *(("guessed", each) for each in guessed),
-    ]
-    for key, value in rows:
-        sys.stdout.write(f"{key:10} {printable(str(value))}\n")
+    from kit.inspection.files import show
+
+    shown = show(Path(file))
+    print_json(shown.document) if json else sys.stdout.writelines(f"{line}\n" for line in shown.lines)
 
 
 @command

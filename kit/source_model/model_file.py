@@ -6,7 +6,7 @@ Opens the file and reads its description only; runs nothing of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class ModelFile:
     names: FileNames | None = field(default=None, compare=False)  # where the file is certain of them
     weights: int = 0  # bytes of its weights; 0 where the file does not say
     arrays: tuple[StoredArray, ...] = field(default=(), compare=False, repr=False)  # of a Keras file
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its JSON, of the same
 
     @property
     def legacy(self) -> bool:
@@ -203,6 +204,7 @@ def _model_file(path: Path, suffix: str, keras: str, text: str | bytes, built: b
         trained_int8=trained,
         asks=asks,
         names=names_of_config(config),
+        config=config,
     )
 
 
