@@ -91,16 +91,34 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
 
 
 @command
-def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
-    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
-    from kit.tflite.diff import compare, table
-    from kit.tflite.reader import read_tflite, tflite_path
+def diff(ctx: Context, a: str, b: str, html: str = "", json: bool = False, debug: bool = False) -> None:
+    """Say what it means for an app that B takes the place of A: two bundles, two .tflite files, or one of each.
 
-    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
-    found = compare(files[0], files[1])
-    if json:
-        print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    Breaking are names, order, shapes, types, labels, pre-processing and signatures that change, and operators that the
+    app's runtime lacks; size, measures and other numbers are compatible. Then comes what differs in the file. Where one
+    is no bundle, the .tflite files alone are compared. --html FILE writes it as a page, too. `gitdiff` is the same for git.
+    Exit codes: 0 the same bytes, and the same for an app; 6 different; 2 or 3 where one cannot be read.
+    """
+    from kit.comparison.report import compare_paths, lines, page, to_json
+
+    found = compare_paths(Path(a), Path(b))
+    if html:
+        from kit.files import writable, write_whole
+
+        with writable(Path(html).parent):
+            write_whole(Path(html), page(found).encode())
+    print_json(to_json(found)) if json else sys.stdout.writelines(f"{line}\n" for line in lines(found))
     if not found.same:
         raise SystemExit(6)
+
+
+@command
+def gitdiff(ctx: Context, debug: bool = False) -> None:
+    """Be git's diff driver for models: `git config diff.kit.command 'kit gitdiff --'`, and `*.tflite diff=kit`.
+
+    What git appends stands behind `--`: PATH OLD OLD-HEX OLD-MODE NEW NEW-HEX NEW-MODE. A .tflite is compared as `diff`
+    does; other models line by line, as `inspect` prints them. Exit code 0, or git would stop: 2 for another command line.
+    """
+    from kit.comparison.git import driver_lines
+
+    sys.stdout.writelines(f"{line}\n" for line in driver_lines(words_behind_dashes()))

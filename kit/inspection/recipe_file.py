@@ -46,7 +46,11 @@ def _lines(name: str, value: Any) -> Iterator[str]:
     """Yield a table of the recipe as TOML has it, its keys as they are used."""
     if isinstance(value, Mapping):
         nested = {key: each for key, each in value.items() if _is_table(each)}
-        yield from ("", f"[{name}]", *(f"{key} = {json.dumps(each)}" for key, each in value.items() if key not in nested))
+        yield from (
+            "",
+            f"[{name}]",
+            *(f"{key} = {json.dumps(each)}" for key, each in value.items() if key not in nested),
+        )
         for key, each in nested.items():
             yield from _lines(f"{name}.{key}", each)
     elif _is_table(value):
