@@ -43,6 +43,11 @@ class Entry:
         return f"{self.bytes / 1e6:>10,.1f} MB {days:>6.0f} d  {self.name}"
 
 
+def total_line(entries: Collection[Entry]) -> str:
+    """Return how large things are together, in the column of their sizes."""
+    return f"{sum(entry.bytes for entry in entries) / 1e6:>10,.1f} MB"
+
+
 def find_entries(dist: Path, cache: Path) -> list[Entry]:
     """Return what is in an output folder and in the cache, sorted by name."""
     paths = {f"dist/{path.name}": path for path in _children(dist) if path.is_dir() and _products_in(path)}

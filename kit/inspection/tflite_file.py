@@ -22,11 +22,10 @@ def show_tflite(file: TfliteFile, guessed: Sequence[str], layers: Mapping[tuple[
     """
     held, made = held_by_operators(file), conversion(file)
     flex, custom = needed(file)
-    named = [row for row in ({"layer": layers.get((each.subgraph, each.operator)), **asdict(each)} for each in held)]
     document = to_json(file) | {
         "guessed": list(guessed),
         "converted_by": asdict(made),
-        "held": named if layers else [asdict(each) for each in held],
+        "held": [{"layer": layers.get((each.subgraph, each.operator)), **asdict(each)} for each in held],
         "flex": flex,
         "custom": custom,
     }

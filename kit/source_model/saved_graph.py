@@ -1,7 +1,8 @@
 """What a SavedModel folder holds, without TensorFlow: signatures with types, operators, variables. Runs nothing of it.
 
-Source: tensorflow/core/protobuf/{saved_model,meta_graph,tensor_bundle}.proto, tensorflow/core/framework/{graph,function,
-node_def,tensor_shape,types}.proto; the index of variables is a table of tensorflow/core/lib/io/table_format.txt.
+Source: tensorflow/core/protobuf/{saved_model,meta_graph,tensor_bundle}.proto and
+tensorflow/core/framework/{graph,function,node_def,tensor_shape,types}.proto; the index of variables is a table of
+tensorflow/core/lib/io/table_format.txt.
 """
 
 from __future__ import annotations

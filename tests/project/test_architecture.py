@@ -68,7 +68,7 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
     " emulation engine inspection"
-    " errors files kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
+    " errors files kit lifetime matrix progress recipe refusals render search source_model toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
