@@ -168,9 +168,10 @@ def verify(
 ) -> None:
     """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
 
-    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand; a file of the
-    bundle that was changed is named without it. Exit code 6 names the first check that fails. --allow-code lets the model, the bundle's code and its packages run in the local
-    engine: what the bundle says of that itself counts for nothing.
+    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand; a file of
+    the bundle that was changed is named without it. Exit code 6 names the first check that fails. --allow-code lets the
+    model, the bundle's code and its packages run in the local engine: what the bundle says of that itself counts for
+    nothing.
     """
     from dataclasses import asdict
 

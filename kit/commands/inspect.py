@@ -71,8 +71,8 @@ def emulate(
 def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
     """Say what a file is and holds, without TensorFlow: a Keras file, a SavedModel, a .tflite, a recipe, a bundle.
 
-    Who wrote it, signature, layers with shapes and parameters, operators with versions, bytes by layer, scales, metadata,
-    and what code it carries or asks for; for an image model what the outputs may be. docs/inspect.md has the rest.
+    Who wrote it, signature, layers with shapes and parameters, operators with versions, bytes by layer, scales,
+    metadata, and what code it carries or asks for; for an image model what the outputs may be: docs/inspect.md.
     --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
     Exit codes: 0 read, 2 a recipe or a bundle that is none, 3 a model that is damaged or none.
     """
@@ -96,8 +96,8 @@ def diff(ctx: Context, a: str, b: str, html: str = "", json: bool = False, debug
 
     Breaking are names, order, shapes, types, labels, pre-processing and signatures that change, and operators that the
     app's runtime lacks; size, measures and other numbers are compatible. Then comes what differs in the file. Where one
-    is no bundle, the .tflite files alone are compared. --html FILE writes it as a page, too. `gitdiff` is the same for git.
-    Exit codes: 0 the same bytes, and the same for an app; 6 different; 2 or 3 where one cannot be read.
+    is no bundle, the .tflite files alone are compared. --html FILE writes it as a page, too. `gitdiff` is for git.
+    Exit codes: 0 the same bytes, and the same for an app; 6 different; 2, 3 or 4 where one cannot be read.
     """
     from kit.comparison.report import compare_paths, lines, page, to_json
 
@@ -116,8 +116,8 @@ def diff(ctx: Context, a: str, b: str, html: str = "", json: bool = False, debug
 def gitdiff(ctx: Context, debug: bool = False) -> None:
     """Be git's diff driver for models: `git config diff.kit.command 'kit gitdiff --'`, and `*.tflite diff=kit`.
 
-    What git appends stands behind `--`: PATH OLD OLD-HEX OLD-MODE NEW NEW-HEX NEW-MODE. A .tflite is compared as `diff`
-    does; other models line by line, as `inspect` prints them. Exit code 0, or git would stop: 2 for another command line.
+    What git appends stands behind `--`: PATH OLD OLD-HEX OLD-MODE NEW NEW-HEX NEW-MODE. A .tflite is compared as
+    `diff` does; other models line by line, as `inspect` prints them. Exit codes: 0, or git would stop; 2 usage.
     """
     from kit.comparison.git import driver_lines
 

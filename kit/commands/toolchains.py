@@ -145,9 +145,13 @@ def clean(
 
     from kit.cleaning import choose, find_entries, remove_entry, total_line
     from kit.files import cache_dir
+    from kit.progress import Reporter
     from kit.toolchains.space import free_bytes
 
-    found = find_entries(Path(out), cache_dir())
+    reporter = Reporter(quiet=not sys.stderr.isatty())  # a script wants the list alone
+    reporter.stage("measure what is there")
+    found = find_entries(Path(out), cache_dir(), reporter.advance)
+    reporter.close()
     if remove or cache:
         chosen = choose(found, remove) if remove else []
         chosen += [entry for entry in found if cache and not entry.name.startswith("dist/") and entry not in chosen]

@@ -73,7 +73,7 @@ def to_json(comparison: Comparison) -> dict[str, Any]:
 
 
 def page(comparison: Comparison) -> str:
-    """Return a comparison as one HTML page: complete in itself, no script, nothing fetched; the same bytes each time."""
+    """Return a comparison as one HTML page: complete in itself, no script, nothing fetched."""
     kinds = [(kind, [d.text for d in comparison.file.differences if d.kind == kind]) for kind in KINDS]
     return render_text(
         TEMPLATE,

@@ -31,7 +31,12 @@ _TESTS = ("test", "bench")
 # What only those who work on the kit need: a program or a folder that a variable names, and where it comes from.
 _OF_TESTS = (
     ("qemu", "DROPKIT_QEMU", "qemu-x86_64", "apt-get install qemu-user, or name it in DROPKIT_QEMU"),
-    ("gpu driver", "DROPKIT_VULKAN", "", "name a folder with a software Vulkan driver in DROPKIT_VULKAN: CONTRIBUTING.md"),
+    (
+        "gpu driver",
+        "DROPKIT_VULKAN",
+        "",
+        "DROPKIT_VULKAN names a folder with a software Vulkan driver: CONTRIBUTING.md",
+    ),
     ("chromium", "", "chromium", "apt-get install chromium"),
 )
 
@@ -93,7 +98,7 @@ def _cached() -> Iterator[HealthRow]:
     runtime = find_runtime(DEFAULT_RUNTIME)
     places = (
         (toolchain.id, venv_folder(toolchain.id, toolchain.lock, toolchain.python), BUILDERS),
-        (runtime.name, venv_folder(f"{runtime.id}-{runtime.version}", runtime.lock(images=True), sys.executable), RUNNERS),
+        (runtime.name, venv_folder(runtime.folder.name, runtime.lock(images=True), sys.executable), RUNNERS),
         (quantizer().name, venv_folder(quantizer().folder.name, quantizer_lock(), QUANTIZER_PYTHON), BUILDERS),
     )
     for name, folder, needed in places:

@@ -1,4 +1,4 @@
-"""What `kit doctor --fix` does: fetches into the cache what the kit fetches itself, and removes what is damaged there."""
+"""What `kit doctor --fix` does: fetch into the cache what the kit fetches itself, remove what is damaged there."""
 
 from __future__ import annotations
 

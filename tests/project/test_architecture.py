@@ -66,8 +66,9 @@ ARROWS = {
     " toolchains",
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
+    "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " emulation engine inspection"
+    " doctor emulation engine inspection"
     " errors files kit lifetime matrix progress recipe refusals render search source_model toolchains updates",
     "__main__": "commands",
 }
