@@ -79,9 +79,13 @@ def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debu
     if weights:
         from dataclasses import asdict
 
+        from kit.bundle.tensor_table import read_named
+        from kit.bundle.whole import MANIFEST
         from kit.source_model.weights import find_weights, lines
+        from kit.tflite.reader import is_tflite
 
-        found = find_weights(Path(file), weights)
+        converted = (Path(file) / MANIFEST).is_file() or is_tflite(Path(file))
+        found = find_weights(Path(file), weights, read_named(Path(file)) if converted else None)
         print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
         return
     from kit.inspection.files import show

@@ -13,13 +13,13 @@ from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.signature import SignatureEntry, TensorEntry
+from kit.bundle.tensor_table import read_named
 from kit.bundle.whole import MANIFEST
 from kit.errors import ModelError
 from kit.files import tree_digests
 from kit.tflite.metadata.decode import read_files, read_metadata
 from kit.tflite.metadata.types import TensorNote
 from kit.tflite.model import Subgraph, Tensor, TfliteFile
-from kit.tflite.reader import read_tflite, tflite_path
 from kit.toolchains.operator_support import misfits, table
 from kit.updates.terms import contract_digest, labels_digest
 
@@ -78,7 +78,7 @@ def view_bundle(folder: Path) -> AppView:
     """Return what an app sees of a bundle. Raises RecipeError, CheckError or ModelError where it is damaged."""
     manifest = read_manifest(folder)
     bundle = Bundle(folder, manifest.id)
-    file, signature = read_tflite(bundle.model), manifest.signature
+    file, signature = read_named(bundle.model), manifest.signature
     labels = bundle_labels(bundle, signature)
     kept = signature.variables.tensors if signature.variables else ()
     digests = {name: sha for name, sha in tree_digests(bundle.assets).items() if name.startswith(("voc", "anchors"))}
@@ -103,7 +103,7 @@ def view_bundle(folder: Path) -> AppView:
 
 def view_file(path: Path) -> AppView:
     """Return what an app sees of a .tflite file, or of a bundle's, by the file alone. Raises ModelError."""
-    file = read_tflite(tflite_path(path))
+    file = read_named(path)
     return AppView(file.path, file, tuple(_file_entries(file)), _runs_on(file), _needs(file))
 
 

@@ -2,32 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from kit.bounded import printable
-from kit.bundle.layout import Bundle
+from kit.bundle.layout import TENSORS, Bundle
 from kit.bundle.manifest import faults, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.signature import SignatureEntry, TensorEntry
+from kit.bundle.tensor_table import read_named, read_table
 from kit.inspection.shown import Shown, rows, shape_text, table
 from kit.inspection.tflite_file import code_rows, held_table, needed, written_by
 from kit.tflite.conversion import conversion
 from kit.tflite.held import held_by_operators
-from kit.tflite.reader import read_tflite
+from kit.tflite.model import TfliteFile
 from kit.tflite.weight_types import weights_text
 
 
-def show_bundle(folder: Path, layers: Mapping[tuple[int, int], str] = {}) -> Shown:
+def show_bundle(folder: Path) -> Shown:
     """Return what a bundle says of itself, and what its model holds.
 
-    layers: as show_tflite has it. Raises RecipeError where it is none, ModelError where its model is damaged.
+    Raises RecipeError where it is none, ModelError where its model or its table of tensors is damaged.
     """
     manifest = read_manifest(folder)
-    file = read_tflite(Bundle(folder, manifest.id).model)
+    file = read_named(Bundle(folder, manifest.id).model)
     changed, held = faults(folder, manifest), held_by_operators(file)
+    layers = _layers(folder, file)
     lines = rows(
         [
             ("path", folder),
@@ -60,6 +62,15 @@ def show_bundle(folder: Path, layers: Mapping[tuple[int, int], str] = {}) -> Sho
         "custom": custom,
     }
     return Shown((*map(printable, lines), *held_table(held, layers)), document)
+
+
+def _layers(folder: Path, file: TfliteFile) -> dict[tuple[int, int], str]:
+    """Return the source model's layers of what each operator gives, by subgraph and operator, where the table knows."""
+    if not (folder / TENSORS).is_file():
+        return {}
+    of = {(row.subgraph, row.tensor): ", ".join(row.layers) for row in read_table(folder / TENSORS)}
+    places = [(i, j, each.outputs) for i, graph in enumerate(file.subgraphs) for j, each in enumerate(graph.operators)]
+    return {(i, j): layer for i, j, outputs in places if outputs and (layer := of.get((i, outputs[0]), ""))}
 
 
 def _kept(manifest: Manifest) -> tuple[Any, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from kit.build.head_guess import guesses, source_shapes, tflite_shapes
+from kit.bundle.tensor_table import read_named
 from kit.bundle.whole import MANIFEST
 from kit.errors import ModelError
 from kit.inspection.bundle_folder import show_bundle
@@ -14,7 +15,7 @@ from kit.inspection.shown import Shown
 from kit.inspection.tflite_file import show_tflite
 from kit.source_model.model_file import SAVED_MODEL, read_model_file
 from kit.source_model.saved_model import PROTOBUF
-from kit.tflite.reader import is_tflite, read_tflite
+from kit.tflite.reader import is_tflite
 
 _RECIPE = "recipe.toml"
 
@@ -36,7 +37,7 @@ def show(path: Path) -> Shown:
             "name a model file, a SavedModel, a bundle or a recipe",
         )
     if is_tflite(path):
-        file = read_tflite(path)
+        file = read_named(path)
         return show_tflite(file, guesses(tflite_shapes(file)))
     source = read_model_file(path)
     guessed = guesses(source_shapes(source))

@@ -7,7 +7,6 @@ Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; FlatBuffers internals (
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import os
 import re
@@ -29,7 +28,8 @@ from kit.tflite.model import (
     Tensor,
     TfliteFile,
 )
-from kit.tflite.schema import schema
+from kit.tflite.schema import fields_of, names_of, slots_of
+from kit.tflite.schema_package import schema
 
 MAGIC = b"TFL3"
 _WHERE = slice(4, 8)
@@ -198,7 +198,7 @@ class _Reader:
     def code(self, table: Any) -> tuple[str, int]:
         # Old files have the number in a byte; newer ones say 127 there, and the number in the new field.
         number = max(table.DeprecatedBuiltinCode(), table.BuiltinCode())
-        name = _names("BuiltinOperator").get(number) or _NEWER_OPERATORS.get(number, f"operator {number}")
+        name = names_of("BuiltinOperator").get(number) or _NEWER_OPERATORS.get(number, f"operator {number}")
         if name == "CUSTOM":
             name = f"CUSTOM:{_text(table.CustomCode())}"
         return name, table.Version()
@@ -258,13 +258,13 @@ class _Reader:
         if not kind or union is None:
             return {}
         self.objects -= 1
-        name = _names(unions).get(kind)
+        name = names_of(unions).get(kind)
         if name is None:
             return {"options": f"kind {kind}, newer than the schema here"}
         table = getattr(schema(), name)()
         table.Init(self.bytes, union.Pos)
-        found = {_snake(each): self.option(table, each) for each in _fields(name)}
-        return found | self.unknown_fields(table, len(_fields(name)))
+        found = {_snake(each): self.option(table, each) for each in fields_of(name)}
+        return found | self.unknown_fields(table, 1 + max(slots_of(name), default=-1))
 
     def option(self, table: Any, name: str) -> Option:
         if hasattr(table, f"{name}Length"):
@@ -275,7 +275,7 @@ class _Reader:
         enum = _NAMED_OPTIONS.get(_snake(name))
         if enum == "TensorType":
             return _dtype(int(value))
-        return _names(enum).get(int(value), value) if enum else value
+        return names_of(enum).get(int(value), value) if enum else value
 
     def unknown_fields(self, table: Any, known: int) -> dict[str, Option]:
         """Say which fields are set beyond the known ones: a newer schema's."""
@@ -318,21 +318,9 @@ def _text(raw: bytes | None) -> str:
 
 
 def _dtype(number: int) -> str:
-    name = _names("TensorType").get(number)
+    name = names_of("TensorType").get(number)
     return name.lower() if name else _NEWER_TYPES.get(number, f"type {number}")
 
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-@functools.cache
-def _names(enum: str) -> dict[int, str]:
-    return {number: name for name, number in vars(getattr(schema(), enum)).items() if isinstance(number, int)}
-
-
-@functools.cache
-def _fields(table: str) -> tuple[str, ...]:
-    """Return a generated class's fields, in the order of its vtable."""
-    others = re.compile(r"_.*|Init|GetRootAs.*|.*BufferHasIdentifier|.*(AsNumpy|Length|IsNone)")
-    return tuple(name for name in vars(getattr(schema(), table)) if not others.fullmatch(name))

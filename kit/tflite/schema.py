@@ -1,51 +1,51 @@
-"""The `tflite` package, which has the schema of .tflite files, without most of it: all of it takes long to import.
+"""What the `tflite` package knows of the schema: names of its numbers, and fields of its tables. Reads no file.
 
-It has a module for each table and enumeration, of the same name. What is asked for is imported then.
+Source: tensorflow/compiler/mlir/lite/schema/schema.fbs.
 """
 
 from __future__ import annotations
 
 import functools
-import importlib.util
-import sys
-from importlib import import_module
-from types import ModuleType
-from typing import Any
+import re
 
-_NAME = "tflite"
-
-
-class _Package(ModuleType):
-    """The package, whose own file, which imports every module, runs only for what is no table's name."""
-
-    def __getattribute__(self, name: str) -> Any:
-        """Return the table, and not its module, which an import puts there under the same name."""
-        value = super().__getattribute__(name)
-        return getattr(value, name) if isinstance(value, ModuleType) else value
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        try:
-            return getattr(import_module(f"{_NAME}.{name}"), name)
-        except ModuleNotFoundError:
-            if self.__spec__ is None or self.__spec__.loader is None:
-                raise AttributeError(name) from None
-        self.__class__ = ModuleType  # type: ignore[assignment]
-        self.__spec__.loader.exec_module(self)
-        return getattr(self, name)
+from kit.tflite.schema_package import schema
 
 
 @functools.cache
-def schema() -> Any:
-    """Return the package: as it is where something has imported it already."""
-    if _NAME in sys.modules:
-        return sys.modules[_NAME]
-    spec = importlib.util.find_spec(_NAME)
-    if spec is None:
-        raise ModuleNotFoundError(_NAME, name=_NAME)
-    package = _Package(_NAME)
-    package.__spec__, package.__path__ = spec, list(spec.submodule_search_locations or [])
-    package.__file__, package.__loader__, package.__package__ = spec.origin, spec.loader, _NAME
-    sys.modules[_NAME] = package
-    return package
+def names_of(enum: str) -> dict[int, str]:
+    """Return the names of an enumeration by number."""
+    return {number: name for name, number in vars(getattr(schema(), enum)).items() if isinstance(number, int)}
+
+
+@functools.cache
+def fields_of(table: str) -> tuple[str, ...]:
+    """Return a generated class's fields, in the order of its vtable."""
+    others = re.compile(r"_.*|Init|GetRootAs.*|.*BufferHasIdentifier|.*(AsNumpy|Length|IsNone)")
+    return tuple(name for name in vars(getattr(schema(), table)) if not others.fullmatch(name))
+
+
+@functools.cache
+def slots_of(table: str) -> dict[int, bool]:
+    """Return the places in a table's vtable that have fields, and whether each is an offset: to a text or a vector.
+
+    A place whose field is no longer in use has none. An offset that is not set has no value, or a length.
+    """
+    found = {}
+    for name in fields_of(table):
+        empty, asked = getattr(schema(), table)(), _Asked()
+        empty._tab = asked
+        is_vector = hasattr(empty, f"{name}Length")
+        value = getattr(empty, f"{name}Length" if is_vector else name)()
+        found[asked.slot] = is_vector or value is None
+    return found
+
+
+class _Asked:
+    """A table without fields that keeps which one it was asked for."""
+
+    slot = -1
+
+    def Offset(self, offset: int) -> int:  # noqa: N802 - the name that the generated code calls
+        """Return 0, which is: not set."""
+        self.slot = (offset - 4) // 2
+        return 0

@@ -348,6 +348,7 @@ WHOLE = {
         "count": "9",
         "prefer": "'size'",
         "fused_lstm": "false",
+        "keep_names": "false",
     },
     "inputs": {
         "name": "'image'",
