@@ -128,6 +128,11 @@ def verify(
     return VerifyReport(tuple(checks))
 
 
+def verify_files(bundle: Path) -> VerifyReport:
+    """Make the first check alone, which needs neither the model nor an engine. Raises RecipeError as verify."""
+    return VerifyReport((_files(bundle, read_manifest(bundle)),))
+
+
 def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:
     """Return the source model's files, in their order: the named ones, else those of its names near the bundle or here.
 

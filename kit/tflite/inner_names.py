@@ -14,7 +14,7 @@ from typing import Any
 
 from kit.errors import ModelError
 from kit.tflite.references import Reference, references
-from kit.tflite.schema import schema
+from kit.tflite.schema_package import schema
 
 _NAME = 3  # field of a Tensor
 _EMPTY = bytes(8)  # an empty text: its length of 4 bytes, its end, and what fills up to a multiple of 4

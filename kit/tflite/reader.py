@@ -8,6 +8,7 @@ Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; FlatBuffers internals (
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -27,7 +28,8 @@ from kit.tflite.model import (
     Tensor,
     TfliteFile,
 )
-from kit.tflite.schema import fields_of, names_of, schema, slots_of
+from kit.tflite.schema import fields_of, names_of, slots_of
+from kit.tflite.schema_package import schema
 
 MAGIC = b"TFL3"
 _WHERE = slice(4, 8)
@@ -74,8 +76,8 @@ def tflite_path(path: Path) -> Path:
 def read_tflite(source: Path | bytes) -> TfliteFile:
     """Read a file or its bytes. Raises ModelError where it is not a whole .tflite file, however it is damaged."""
     name = "the model" if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else _read(source)
-    if data[_WHERE] != MAGIC:
+    data = _Bounded(source) if isinstance(source, bytes) else _read(source)
+    if memoryview(data)[_WHERE] != MAGIC:
         kind = "empty" if not data else f"{len(data)} bytes without the mark {MAGIC.decode()} at byte 4"
         raise ModelError(f"{name}: not a .tflite file: it is {kind}", "name a file that a converter wrote")
     try:
@@ -86,11 +88,20 @@ def read_tflite(source: Path | bytes) -> TfliteFile:
         raise ModelError(f"{name}: a damaged .tflite file: {why}", "copy or convert it again") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> _Bounded:
+    """Return a file's bytes, which are in memory once: a copy of a large one would take longer than its reading."""
     try:
         if path.exists() and not path.is_file():  # a device or pipe may never end
             raise ModelError(f"{path}: not a file", "name a .tflite file")
-        return path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            data = _Bounded(os.fstat(file.fileno()).st_size)
+            view, filled = memoryview(data), 0
+            while filled < len(data) and (count := file.readinto(view[filled:])):
+                filled += count
+        view.release()
+        if filled < len(data):  # it was cut while it was read
+            del data[filled:]
+        return data
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
 
@@ -99,7 +110,7 @@ class _DamageError(Exception):
     """What a file says of itself is not so; the text says what."""
 
 
-class _Bounded(bytes):
+class _Bounded(bytearray):
     """Bytes whose slices do not end silently where the bytes do, and do not add up to more than a file can hold."""
 
     budget: int
@@ -121,9 +132,9 @@ class _Bounded(bytes):
 class _Reader:
     """Walk a file's tables. Raises what damage makes struct, numpy, flatbuffers and the checks here raise."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.bytes = _Bounded(data)
+    def __init__(self, data: _Bounded) -> None:
+        self.data = memoryview(data).toreadonly()
+        self.bytes = data
         self.bytes.budget = 4 * len(data) + 4096  # a writer may share a text or a vector, not a million times
         self.objects = min(len(data) // 8, _MOST_OBJECTS)  # a table has 4 bytes, and 4 more in a vector
 
@@ -181,7 +192,7 @@ class _Reader:
         if offset + size > len(self.data):
             raise _DamageError(f"a buffer ends at byte {offset + size:,} of {len(self.data):,}")
         self.bytes.spend(size)
-        content = memoryview(self.data)[offset : offset + size]
+        content = self.data[offset : offset + size]
         return Buffer(offset, size, hashlib.sha256(content).hexdigest() if size else None)
 
     def code(self, table: Any) -> tuple[str, int]:

@@ -7,14 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-from typing import Any
 
-
-def schema() -> Any:
-    """Return the package: a class for each table and each enumeration."""
-    import tflite  # type: ignore[import-untyped]
-
-    return tflite
+from kit.tflite.schema_package import schema
 
 
 @functools.cache

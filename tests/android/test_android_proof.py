@@ -368,6 +368,6 @@ def test_a_jvm_that_dies_or_hangs_is_a_fault_with_its_cause(
     with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{message}") as error:
         run_golden(dying, [tmp_path], tmp_path, quiet)
     assert error.value.hint == "run `kit doctor`; where the Java is sound, build the bundle again"
-    assert ("java", True) in [(name, sound) for name, _, sound in try_tools()]
+    assert ("java", True) in [(tool.name, tool.sound) for tool in try_tools()]
     monkeypatch.undo()
     assert run_golden(*built, tmp_path, quiet)[0]
