@@ -146,6 +146,7 @@ class Trials:
         try:
             refuse_misfit(plan, result, job)
             parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
+            size = len(parts.model)  # as an app gets it
             runtime = find_runtime(recipe.android.runtime).name
             predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
