@@ -226,8 +226,9 @@ def _cold_start(starts: Sequence[_Start]) -> ColdStart:
         [_ms(span) for span in (s.imported - s.began, s.loaded - s.imported, s.fed - s.loaded, s.answered - s.fed)]
         for s in starts
     ]
-    medians = [statistics.median(part) for part in zip(*parts, strict=True)]
-    return ColdStart(statistics.median(totals), min(totals), max(totals), *medians, processes=len(starts))
+    python, load, feed, first = (statistics.median(part) for part in zip(*parts, strict=True))
+    ends = min(totals), max(totals)
+    return ColdStart(statistics.median(totals), *ends, python, load, feed, first, len(starts))
 
 
 def _ms(seconds: float) -> float:
