@@ -384,6 +384,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name it with --model",
         "name it: <each>",
     ),
+    "bundle/test_benchmark.py::test_a_benchmark_has_starts_calls_and_memory_and_of_another_bundle_the_ratio": (
+        "add --benchmark",
+    ),
+    "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
+    "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
+        "name one for all: --runtime <runtimes>",
+    ),
     "bundle/test_emulate_signatures.py::test_a_benchmark_of_a_signature_without_vectors_is_given_an_input": (
         "give an INPUT",
     ),
