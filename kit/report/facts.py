@@ -188,7 +188,7 @@ def _worst(output: OutputEntry) -> str:
 
 
 def _percent(value: float) -> str:
-    return f"{fixed(100 * value, 2)} %"
+    return f"{fixed(100 * value, 2)}%"
 
 
 def _signed(value: float, decimals: int) -> str:

@@ -45,4 +45,8 @@ def steady(text: str) -> str:
 
 def count(value: int) -> str:
     """Return bytes as a reader counts them."""
-    return f"{value / 1000:,.1f} kB" if value < 1_000_000 else f"{value / 1_000_000:,.2f} MB"
+    return (
+        f"{value / 1000:,.1f}\N{NO-BREAK SPACE}kB"
+        if value < 1_000_000
+        else f"{value / 1_000_000:,.2f}\N{NO-BREAK SPACE}MB"
+    )

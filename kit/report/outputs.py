@@ -179,7 +179,7 @@ def _mask(subject: Subject, row: int, image: Picture, *, exact: bool) -> Side:
     if form.background:
         alpha[0] = 0
     numbers, sizes = np.unique(mask, return_counts=True)
-    parts = [f"{subject.label(int(n))} {100 * size / mask.size:.1f} %" for n, size in zip(numbers, sizes, strict=True)]
+    parts = [f"{subject.label(int(n))} {100 * size / mask.size:.1f}%" for n, size in zip(numbers, sizes, strict=True)]
     text = ", ".join(parts[:TOP]) + (", ..." if len(parts) > TOP else "")
     return Side(mask=mask_picture(mask, np.concatenate([colors, alpha], axis=-1), most), text=text)
 

@@ -20,6 +20,7 @@ MOST_SIDE = 160  # pixels of an image; less where a sample has several
 MOST_INPUTS = 4
 MOST_OUTPUTS = 6
 MOST_CHANGES = 10
+_CHANGES = ("", "became right", "class changed", "became wrong")  # by how bad that is
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,11 @@ class Inputs:
 
 def shown_samples(inputs: Inputs, outputs: Outputs, most: int) -> tuple[Sample, ...]:
     """Return at most so many samples, the worst first: those that became wrong, changed, differ most."""
-    return tuple(_sample(inputs, outputs, row, rank) for row, rank in _worst(outputs)[:most])
+    return tuple(_sample(inputs, outputs, row, _CHANGES[rank]) for row, rank in _worst(outputs)[:most])
 
 
 def _worst(outputs: Outputs) -> list[tuple[int, int]]:
-    """Return every sample and its rank, the worst first; of equal ones the earlier."""
+    """Return every sample and its rank, a place in _CHANGES, the worst first; of equal ones the earlier."""
     count = min((len(subject.exact) for subject in outputs.subjects.values()), default=0)
     ranks, errors = np.zeros(count, np.int64), np.zeros(count)
     for name, subject in outputs.subjects.items():
@@ -77,10 +78,11 @@ def _ranks(subject: Subject) -> NDArray[np.int64]:
     before, after = (each.reshape(len(each), -1) for each in subject.winners)
     changed = (before != after).any(axis=1)
     if subject.truth is None:
-        return changed.astype(np.int64)
+        return 2 * changed.astype(np.int64)
     truth = subject.truth.reshape(len(before), -1)
     lost = ((before == truth) & (after != truth)).any(axis=1)
-    return np.where(lost, 2, changed.astype(np.int64))
+    won = ((before != truth) & (after == truth)).any(axis=1)
+    return np.where(lost, 3, np.where(won, 1, 2 * changed.astype(np.int64)))
 
 
 def _errors(subject: Subject) -> NDArray[np.float64]:
@@ -96,15 +98,16 @@ def _off(subject: Subject) -> NDArray[np.float64]:
     return np.where(alike, 0.0, off)
 
 
-def _sample(inputs: Inputs, outputs: Outputs, row: int, rank: int) -> Sample:
+def _sample(inputs: Inputs, outputs: Outputs, row: int, change: str) -> Sample:
     shown = tuple(inputs.shown(row))
-    images = [each.picture for each in shown if each.picture is not None]
-    image = images[0] if len(images) == 1 else None
+    images = [at for at, each in enumerate(shown) if each.picture is not None]
+    image = shown[images[0]].picture if len(images) == 1 else None
     entries = [subject.entry for subject in outputs.subjects.values()]
     read = {name for entry in entries if entry.boxes for name in _parts(entry)} if image is not None else set()
     wanted = [entry.name for entry in entries if entry.name not in read][:MOST_OUTPUTS]
     both = tuple(outputs.shown(name, row, image) for name in wanted)
-    return Sample(row, inputs.name(row), rank, shown, _drawn_first(both), _truth(outputs, row))
+    over = images[0] if any(each.over for each in both) else -1
+    return Sample(row, inputs.name(row), change, shown, _drawn_first(both), _truth(outputs, row), over)
 
 
 def _parts(entry: TensorEntry) -> tuple[str, ...]:
@@ -140,8 +143,9 @@ def changes(outputs: Outputs) -> tuple[Change, ...]:
         found += [(int(n), subject, int(a), int(b)) for (a, b), n in zip(pairs, counts, strict=True)]
     found.sort(key=lambda each: (-each[0], each[1].name, each[2], each[3]))
     most = found[0][0] if found else 1
+    several = sum(subject.winners is not None for subject in outputs.subjects.values()) > 1
     return tuple(
-        Change(subject.name, subject.label(before), subject.label(after), n, round(n / most, 3))
+        Change(subject.name if several else "", subject.label(before), subject.label(after), n, round(n / most, 3))
         for n, subject, before, after in found[:MOST_CHANGES]
     )
 

@@ -72,19 +72,23 @@ class Both:
 
 @dataclass(frozen=True)
 class Sample:
-    """One sample of those that the file was measured on. rank: 2 where it became wrong, 1 where its class changed."""
+    """One sample of those that the file was measured on.
+
+    change: of its class, in words, "" where that is the same; over: the input that outputs are drawn over, -1: none.
+    """
 
     number: int
     name: str
-    rank: int
+    change: str
     inputs: tuple[Shown, ...]
     outputs: tuple[Both, ...]
     truth: str = ""
+    over: int = -1
 
 
 @dataclass(frozen=True)
 class Change:
-    """A class that became another. share: how long its bar is, 0 to 1."""
+    """A class that became another. output: "" where only one has classes; share: how long its bar is, 0 to 1."""
 
     output: str
     before: str

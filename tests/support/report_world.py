@@ -59,7 +59,8 @@ KINDS = {
         audio_models.__file__,
         "spotter",
         "[quantize]\nscheme = 'int8'\nrepresentative = 'train.npz'\n[[inputs]]\nname = 'waveform'\nkind = 'audio'\n"
-        "rate = 8000\n[[outputs]]\nname = 'word'\nkind = 'classes'\nlabels = 'labels.txt'\n[checks]\ndata = 'test.npz'\n",
+        "rate = 8000\n[[outputs]]\nname = 'word'\nkind = 'classes'\nlabels = 'labels.txt'\n"
+        "[checks]\ndata = 'test.npz'\n",
     ),
     "text": Kind(
         text_models.__file__,
