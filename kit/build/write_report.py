@@ -41,12 +41,12 @@ def write_report(bundle: Bundle, parts: Parts, manifest: Manifest, predictions: 
 def _page(bundle: Bundle, parts: Parts, manifest: Manifest, predictions: Mapping[str, np.ndarray]) -> Page:
     # numpy: a command that builds nothing should not load it
     from kit.build.report_samples import inputs_of, outputs_of
-    from kit.report import facts
+    from kit.report import rows
     from kit.report.samples import changes, histograms, shown_samples
 
     recipe = parts.recipe
     outputs, most = outputs_of(parts, predictions), recipe.report.samples
-    measured, (verdict, good) = facts.measured_rows(manifest), facts.verdict(manifest)
+    measured, (verdict, good) = rows.measured_rows(manifest), rows.verdict(manifest)
     sizes = sum(size_of(recipe.file(name)) for name in recipe.model.paths), len(parts.model)
     samples = shown_samples(inputs_of(parts), outputs, most) if most else ()
     return Page(
@@ -55,19 +55,19 @@ def _page(bundle: Bundle, parts: Parts, manifest: Manifest, predictions: Mapping
         description=recipe.model.description or "",
         verdict=verdict,
         good=good,
-        tiles=tuple(facts.tiles(manifest, measured, sizes)),
-        measured_on=facts.measured_on(manifest),
-        checks=facts.check_rows(manifest),
+        tiles=tuple(rows.tiles(manifest, measured, sizes)),
+        measured_on=rows.measured_on(manifest),
+        checks=rows.check_rows(manifest),
         measured=measured,
         samples=samples,
         samples_note=_which(len(samples), parts.result.samples),
         changes=changes(outputs),
         histograms=histograms(outputs),
         layers=_layers(parts.layers),
-        signature=facts.signature_rows(manifest),
+        signature=rows.signature_rows(manifest),
         runtimes=_runtimes(bundle, manifest),
-        variables=facts.variables(manifest),
-        provenance=facts.provenance(manifest),
+        variables=rows.variables(manifest),
+        provenance=rows.provenance(manifest),
         kotlin=_kotlin(bundle, parts),
         chart=parts.chart,
         notes=tuple(steady(note) for note in manifest.notes),
@@ -103,7 +103,7 @@ def _layers(errors: tuple[LayerError, ...]) -> tuple[LayerRow, ...]:
 def _runtimes(bundle: Bundle, manifest: Manifest) -> tuple[RuntimeRow, ...]:
     """Return every pinned runtime, the app's first, and what the file needs that it lacks."""
     needed, flex = versions_needed(bundle.model), manifest.signature.flex
-    own, rows = find_runtime(manifest.runtime).name, []
+    own, found = find_runtime(manifest.runtime).name, []
     for name in sorted(runtimes(), key=lambda name: name != own):
         lacks = [str(misfit) for misfit in misfits(needed, name)]
         words = f"lacks {'; '.join(lacks)}" if lacks else "has every operator"
@@ -111,8 +111,8 @@ def _runtimes(bundle: Bundle, manifest: Manifest) -> tuple[RuntimeRow, ...]:
             words = "has every operator, with select-tf-ops linked"
         if name == own:
             words += f"; {_replayed(manifest.emulation)}"
-        rows.append(RuntimeRow(name, words, not lacks, name == own))
-    return tuple(rows)
+        found.append(RuntimeRow(name, words, not lacks, name == own))
+    return tuple(found)
 
 
 def _replayed(emulation: ReplayReport) -> str:

@@ -148,7 +148,7 @@ def _around(mark: Mark) -> Rect:
 
 
 def _box(mark: Mark, label: tuple[float, float]) -> Rect:
-    wide = _CHAR * len(str(mark.number)) / 2
+    wide = _CHAR * len(str(mark.number)) / 2 + 1.5  # with room to the next
     return label[0] - wide, label[1] - _HIGH / 2, label[0] + wide, label[1] + _HIGH / 2
 
 

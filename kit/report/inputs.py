@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from kit.bundle.signature import ImageEntry, TensorEntry
 from kit.report.numbers import fixed, places
-from kit.report.png import picture
 from kit.report.values import Lines, Shown
 
 MOST_TEXT = 400  # letters
@@ -33,7 +32,7 @@ def shown_input(entry: TensorEntry, values: NDArray[Any], text: str | None, most
         return Shown(entry.name, f"text of {len(text):,} letters", text=cut)
     if entry.image is not None:
         pixels = _pixels(values, entry.image)
-        return Shown(entry.name, f"image, {shape}", picture=picture(pixels, most))
+        return Shown(entry.name, f"image, {shape}", image=page_image(pixels, most))
     if entry.audio is not None:
         seconds = values.size / entry.audio.rate
         return Shown(entry.name, f"sound, {seconds:.3g} s", lines=waveform(values.reshape(-1)))
@@ -42,7 +41,7 @@ def shown_input(entry: TensorEntry, values: NDArray[Any], text: str | None, most
 
 def _shown_numbers(name: str, values: NDArray[Any], shape: str, most: int) -> Shown:
     if _is_image(values):
-        return Shown(name, f"numbers, {shape}, dark to light", picture=picture(_gray(values), most))
+        return Shown(name, f"numbers, {shape}, dark to light", image=page_image(_gray(values), most))
     steps = _series(values)
     if steps is not None:
         return Shown(name, f"series, {shape}", lines=lines_of(steps))
@@ -99,7 +98,8 @@ def waveform(values: NDArray[Any]) -> Lines:
     upper = [corner(at, float(part.max())) for at, part in enumerate(parts)]
     lower = [corner(at, float(part.min())) for at, part in enumerate(parts)]
     decimals = places(most)
-    return Lines((" ".join([*upper, *reversed(lower), upper[0]]),), fixed(-most, decimals), fixed(most, decimals))
+    outline = " ".join([*upper, *reversed(lower), upper[0]])
+    return Lines((outline,), fixed(-most, decimals), fixed(most, decimals), filled=True)
 
 
 def _down(value: float, low: float, high: float) -> float:

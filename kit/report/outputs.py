@@ -13,7 +13,7 @@ from kit.bundle.box_head import box_head
 from kit.bundle.signature import TensorEntry
 from kit.report.inputs import lines_of, numbers_text
 from kit.report.numbers import NOISE, fixed, places
-from kit.report.png import Picture, mask_picture
+from kit.report.png import PageImage, mask_image
 from kit.report.values import Both, Row, Shape, Side
 from kit.shared.postprocess import ALPHA, coordinates, cosine, detect, palette, peaks, seen, segment
 from kit.shared.preprocess import apply_activation
@@ -23,6 +23,7 @@ MOST_SHAPES = 12  # boxes or keypoints of one model
 MOST_POSITIONS = 24
 COLORS = 8  # of shapes, by class
 _LEAST_SERIES = 8
+_LEAST = 0.5  # pixels of a side of a box
 DRAWN = ("boxes", "mask", "keypoints")  # over the image
 
 Floats = NDArray[np.float32]
@@ -72,14 +73,14 @@ class Outputs:
         """Return them with the range of each."""
         return Outputs(subjects, {name: subject.extent for name, subject in subjects.items()})
 
-    def shown(self, name: str, row: int, image: Picture | None) -> Both:
+    def shown(self, name: str, row: int, image: PageImage | None) -> Both:
         """Return one output of one sample. image: what boxes, masks and keypoints are drawn over."""
         subject = self.subjects[name]
         sides = [self._side(subject, row, image, exact=exact) for exact in (True, False)]
         over = image is not None and subject.entry.kind in DRAWN
         return Both(name, sides[0], sides[1], self._difference(subject, row), over)
 
-    def _side(self, subject: Subject, row: int, image: Picture | None, *, exact: bool) -> Side:
+    def _side(self, subject: Subject, row: int, image: PageImage | None, *, exact: bool) -> Side:
         values = (subject.exact if exact else subject.got)[row]
         kind = subject.entry.kind
         if kind == "classes":
@@ -91,7 +92,7 @@ class Outputs:
             return Side(text=numbers_text(values.reshape(-1)[:4]) + (", ..." if values.size > 4 else ""))
         return _numbers(subject, values, row, self.extents[subject.name])
 
-    def _boxes(self, subject: Subject, row: int, image: Picture, *, exact: bool) -> Side:
+    def _boxes(self, subject: Subject, row: int, image: PageImage, *, exact: bool) -> Side:
         form = subject.entry.boxes
         assert form is not None
         names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}
@@ -105,7 +106,8 @@ class Outputs:
             number = int(found.classes[at])
             text = f"{subject.label(number)} {fixed(float(found.scores[at]), 2)}"
             x, y = left * image.width, top * image.height
-            size = (right - left) * image.width, (bottom - top) * image.height
+            # Never without width: it would not be drawn.
+            size = max((right - left) * image.width, _LEAST), max((bottom - top) * image.height, _LEAST)
             shapes.append(Shape(x, y, *size, text, number % COLORS))
         count = len(found.scores)
         return Side(shapes=tuple(shapes), text=f"{count} {'box' if count == 1 else 'boxes'}")
@@ -163,7 +165,7 @@ def _share(score: float) -> float:
     return round(min(max(score, 0.0), 1.0), 3) if np.isfinite(score) else 0.0
 
 
-def _mask(subject: Subject, row: int, image: Picture, *, exact: bool) -> Side:
+def _mask(subject: Subject, row: int, image: PageImage, *, exact: bool) -> Side:
     form = subject.entry.mask
     assert form is not None
     values = subject.exact[row], subject.got[row]
@@ -181,10 +183,10 @@ def _mask(subject: Subject, row: int, image: Picture, *, exact: bool) -> Side:
     numbers, sizes = np.unique(mask, return_counts=True)
     parts = [f"{subject.label(int(n))} {100 * size / mask.size:.1f}%" for n, size in zip(numbers, sizes, strict=True)]
     text = ", ".join(parts[:TOP]) + (", ..." if len(parts) > TOP else "")
-    return Side(mask=mask_picture(mask, np.concatenate([colors, alpha], axis=-1), most), text=text)
+    return Side(mask=mask_image(mask, np.concatenate([colors, alpha], axis=-1), most), text=text)
 
 
-def _keypoints(subject: Subject, row: int, image: Picture, *, exact: bool) -> Side:
+def _keypoints(subject: Subject, row: int, image: PageImage, *, exact: bool) -> Side:
     form = subject.entry.keypoints
     assert form is not None
     values = (subject.exact if exact else subject.got)[row]

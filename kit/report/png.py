@@ -19,7 +19,7 @@ _PALETTE = 3
 
 
 @dataclass(frozen=True)
-class Picture:
+class PageImage:
     """An image in the page. width, height: those of its pixels."""
 
     href: str
@@ -39,14 +39,14 @@ def shrink(pixels: NDArray[np.uint8], most: int) -> NDArray[np.uint8]:
     return np.asarray((sums + factor * factor // 2) // (factor * factor)).astype(np.uint8)
 
 
-def picture(pixels: NDArray[np.uint8], most: int) -> Picture:
+def page_image(pixels: NDArray[np.uint8], most: int) -> PageImage:
     """Return pixels, uint8 [H, W, 1 or 3], as an image with both sides at most `most`."""
     small = shrink(pixels, most)
     height, width, channels = small.shape
-    return Picture(_uri(_png(small.reshape(height, -1), width, 8, _COLORS[channels])), width, height)
+    return PageImage(_uri(_png(small.reshape(height, -1), width, 8, _COLORS[channels])), width, height)
 
 
-def mask_picture(classes: NDArray[np.int64], colors: NDArray[np.uint8], most: int) -> Picture:
+def mask_image(classes: NDArray[np.int64], colors: NDArray[np.uint8], most: int) -> PageImage:
     """Return classes, int64 [H, W], as an image with both sides at most `most`; every n-th pixel of a larger one.
 
     colors: uint8 [classes, 4], red, green, blue and how opaque.
@@ -60,7 +60,7 @@ def mask_picture(classes: NDArray[np.int64], colors: NDArray[np.uint8], most: in
     shifts = np.arange(each - 1, -1, -1, dtype=np.uint8) * bits
     packed = (padded << shifts).sum(axis=-1).astype(np.uint8)
     extra = _chunk(b"PLTE", colors[:, :3].tobytes()) + _chunk(b"tRNS", colors[:, 3].tobytes())
-    return Picture(_uri(_png(packed, width, bits, _PALETTE, extra)), width, height)
+    return PageImage(_uri(_png(packed, width, bits, _PALETTE, extra)), width, height)
 
 
 def _png(rows: NDArray[np.uint8], width: int, bits: int, color: int, extra: bytes = b"") -> bytes:

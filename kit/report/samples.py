@@ -100,8 +100,8 @@ def _off(subject: Subject) -> NDArray[np.float64]:
 
 def _sample(inputs: Inputs, outputs: Outputs, row: int, change: str) -> Sample:
     shown = tuple(inputs.shown(row))
-    images = [at for at, each in enumerate(shown) if each.picture is not None]
-    image = shown[images[0]].picture if len(images) == 1 else None
+    images = [at for at, each in enumerate(shown) if each.image is not None]
+    image = shown[images[0]].image if len(images) == 1 else None
     entries = [subject.entry for subject in outputs.subjects.values()]
     read = {name for entry in entries if entry.boxes for name in _parts(entry)} if image is not None else set()
     wanted = [entry.name for entry in entries if entry.name not in read][:MOST_OUTPUTS]

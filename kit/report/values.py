@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kit.report.png import Picture
+from kit.report.png import PageImage
 
 
 @dataclass(frozen=True)
@@ -21,11 +21,15 @@ class Shape:
 
 @dataclass(frozen=True)
 class Lines:
-    """Series in a box of 100 by 40: each a polyline's points. low, high: what the box's edges stand for."""
+    """Series in a box of 100 by 40: each a polyline's points. low, high: what the box's edges stand for.
+
+    filled: an outline, and not a line.
+    """
 
     points: tuple[str, ...]
     low: str
     high: str
+    filled: bool = False
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,7 @@ class Shown:
 
     name: str
     caption: str
-    picture: Picture | None = None
+    image: PageImage | None = None
     lines: Lines | None = None
     text: str | None = None
 
@@ -54,7 +58,7 @@ class Side:
 
     rows: tuple[Row, ...] = ()
     shapes: tuple[Shape, ...] = ()
-    mask: Picture | None = None
+    mask: PageImage | None = None
     lines: Lines | None = None
     text: str = ""
 

@@ -22,7 +22,7 @@ from kit.report.inputs import MOST_TEXT, shown_input
 from kit.report.numbers import fixed, places, short, steady
 from kit.report.outputs import Outputs, Subject
 from kit.report.page import Page, render_page
-from kit.report.png import Picture, mask_picture, picture
+from kit.report.png import PageImage, mask_image
 from kit.report.samples import Inputs, changes, histograms, shown_samples
 
 HOSTILE = "</td></style></title><script>alert(1)</script>\" onload='x' & {{ 7 * 7 }} \x00\x08\ud800"
@@ -159,7 +159,7 @@ def test_nan_and_infinity_are_worst_and_shown_as_such() -> None:
     assert "nan" in found[0].outputs[0].after.text and "NaN or infinity" in found[0].outputs[0].difference
 
 
-def decoded(shown: Picture) -> Image.Image:
+def decoded(shown: PageImage) -> Image.Image:
     """Return an image of the page as Pillow reads it."""
     return Image.open(io.BytesIO(base64.b64decode(shown.href.partition(",")[2])))
 
@@ -167,11 +167,11 @@ def decoded(shown: Picture) -> Image.Image:
 @pytest.mark.parametrize("shape", [(8, 8, 1), (7, 300, 3), (200, 150, 1), (1, 1, 3)])
 def test_an_image_is_what_it_was_and_never_larger_than_its_bound(shape: tuple[int, ...]) -> None:
     pixels = np.random.default_rng(7).integers(0, 256, shape, np.uint8)
-    shown = picture(pixels, 300)
+    shown = page_image(pixels, 300)
     assert np.array_equal(np.asarray(decoded(shown)).reshape(shape), pixels)
-    small = picture(pixels, 100)
+    small = page_image(pixels, 100)
     assert max(small.width, small.height) <= 100
-    flat = picture(np.full(shape, 77, np.uint8), 100)
+    flat = page_image(np.full(shape, 77, np.uint8), 100)
     assert (np.asarray(decoded(flat)) == 77).all()
 
 
@@ -179,7 +179,7 @@ def test_an_image_is_what_it_was_and_never_larger_than_its_bound(shape: tuple[in
 def test_a_mask_has_the_colour_of_each_class(count: int) -> None:
     mask = np.random.default_rng(7).integers(0, count, (13, 21))
     colors = np.random.default_rng(8).integers(0, 256, (count, 4), np.uint8)
-    shown = np.asarray(decoded(mask_picture(mask, colors, 50)).convert("RGBA"))
+    shown = np.asarray(decoded(mask_image(mask, colors, 50)).convert("RGBA"))
     assert np.array_equal(shown, colors[mask])
 
 
@@ -201,7 +201,7 @@ def test_boxes_masks_and_keypoints_lie_over_the_image_that_was_fed() -> None:
     }
     subjects = {name: Subject(entry, array, array, ("<cat>",)) for name, (entry, array) in given.items()}
     (sample, _) = shown_samples(Inputs((image,), {"image": pixels}), Outputs.of(subjects), 2)
-    shown = sample.inputs[0].picture
+    shown = sample.inputs[0].image
     assert shown is not None and decoded(shown).getpixel((0, 0)) == (0, 0, 250)
     found = {both.name: both for both in sample.outputs}
     assert set(found) == {"found", "mask", "points"}, "scores are in the boxes"
@@ -228,7 +228,7 @@ def test_other_inputs_are_a_wave_series_text_or_numbers() -> None:
     words = shown_input(plain, np.zeros(3), "word " * 1000, 99)
     assert words.text is not None and len(words.text) == MOST_TEXT + 3
     image = shown_input(plain, np.random.default_rng(7).normal(size=(9, 9, 3)), None, 99)
-    assert image.picture is not None and np.asarray(decoded(image.picture)).max() == 255
+    assert image.image is not None and np.asarray(decoded(image.image)).max() == 255
 
 
 def test_numbers_are_short_and_have_no_last_bits() -> None:

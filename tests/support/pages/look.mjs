@@ -1,4 +1,4 @@
-// Opens pages in Chromium: node look_at_pages.mjs CHROMIUM FOLDER PAGE...
+// Opens pages in Chromium: node look.mjs CHROMIUM FOLDER PAGE...
 // Writes a screenshot of each page and view into FOLDER, and prints what is wrong as JSON: axe, overflow, requests.
 import { createRequire } from "node:module";
 import { basename } from "node:path";
@@ -38,7 +38,7 @@ for (const file of pages) {
         const box = each.getBoundingClientRect();
         if (box.right > root.clientWidth + 1 && !each.closest(".scroll, .hidden, thead, svg")) wide.push(each.tagName);
       }
-      return { page: root.scrollWidth, window: root.clientWidth, wide };
+      return { page_width: root.scrollWidth, window: root.clientWidth, wide };
     });
     let violations = [];
     if (file.endsWith(".html")) {
