@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kit.bundle.signature import ImageEntry, TensorEntry
 from kit.report.numbers import fixed, places
+from kit.report.png import page_image
 from kit.report.values import Lines, Shown
 
 MOST_TEXT = 400  # letters

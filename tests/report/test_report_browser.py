@@ -1,7 +1,7 @@
 """Pages in headless Chromium: nothing is wider than the window, axe finds nothing serious, html-validate nothing.
 
-No screenshots are stored: fonts are another on another machine, and with them every line break. Look at them in the folder that a
-failure names.
+No screenshots are stored: fonts are another on another machine, and with them every line break. A failure names the
+folder where they lie.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from kit.report.inputs import MOST_TEXT, shown_input
 from kit.report.numbers import fixed, places, short, steady
 from kit.report.outputs import Outputs, Subject
 from kit.report.page import Page, render_page
-from kit.report.png import PageImage, mask_image
+from kit.report.png import PageImage, mask_image, page_image
 from kit.report.samples import Inputs, changes, histograms, shown_samples
 
 HOSTILE = "</td></style></title><script>alert(1)</script>\" onload='x' & {{ 7 * 7 }} \x00\x08\ud800"
