@@ -51,7 +51,7 @@ def filled(kind: Any, text: str, name: str = "") -> Any:
 
 
 def classes(name: str = "digit", count: int = 40, scale: float | None = 1 / 256) -> Subject:
-    """Return an output of three classes, whose file is off by some steps."""
+    """Return an output of three classes, whose file differs by some steps."""
     rng = np.random.default_rng(7)
     exact = rng.dirichlet([0.4, 0.4, 0.4], count).astype(np.float32)
     steps = np.clip(np.rint(exact * 256 + rng.normal(0, 3, exact.shape)), 0, 255)
