@@ -31,7 +31,7 @@ from kit.android.proof.jvm import (
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.own_code import refuse_foreign_code
 from kit.android.proof.step import Notify, Step, step
-from kit.android.proof.tools import KOTLIN
+from kit.android.proof.tools import KOTLIN, OLDER_COMPILERS
 from kit.bundle.layout import GOLDEN_BIN, Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
@@ -42,6 +42,14 @@ Check = Callable[[Path], Step]
 COMPILES = "Kotlin compiles"
 PROOF = Product("Android proof", "proof.json")
 CHECKS: tuple[Check, ...] = (metadata_step, fit_step, mediapipe_step)
+
+
+@dataclass(frozen=True)
+class How:
+    """How a bundle is proved. older_kotlin: apps of OLDER_COMPILERS have to compile against the library, too."""
+
+    allow_code: bool = True
+    older_kotlin: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,14 +79,14 @@ def prove(
     api: Api | None = None,
     checks: Sequence[Check] = CHECKS,
     keep: bool = True,
-    allow_code: bool = True,
+    how: How = How(),
 ) -> Proof:
     """Run every step and return what each found.
 
     With another api than the bundle's own, that API's Kotlin is rendered from the bundle's signature and proved in its
     place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
     <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
-    folder is no bundle. The steps run its code: without allow_code that must be what this kit writes for it, else
+    folder is no bundle. The steps run its code: without how.allow_code that must be what this kit writes for it, else
     CheckError.
     """
     bundle = bundle.resolve()
@@ -91,11 +99,11 @@ def prove(
     if keep and api == own:
         check_place(out, PROOF)
     with temporary_folder("dropkit-android-") as scratch:
-        if not allow_code:
+        if not how.allow_code:
             refuse_foreign_code(there, manifest, own, scratch / "own")
         result = fresh(scratch / "result")
         kotlin = None if api == own else render_other(there, manifest, api, scratch / "other")
-        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), scratch, result, notify)
+        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), scratch, result, notify, how)
         proof = Proof(manifest.id, api, tuple(_steps(work, checks, notify)), None)
         if not keep or kotlin or proof.failed:
             return proof
@@ -117,6 +125,7 @@ class _Work:
     scratch: Path
     result: Path
     notify: Notify
+    how: How
 
     @property
     def bindings(self) -> Bindings:
@@ -189,7 +198,8 @@ def _flipped(work: _Work) -> str:
 def _library(work: _Work) -> str:
     version = work.manifest.version
     aar = write_maven(work.result / "m2", work.bindings, work.compiled.main, version, work.coordinate)
-    return check_consumer(aar, work.bindings, work.scratch, work.notify)
+    older = tuple(OLDER_COMPILERS) if work.how.older_kotlin else ()
+    return check_consumer(aar, work.bindings, work.scratch, work.notify, older)
 
 
 def _package(work: _Work) -> str:
