@@ -20,7 +20,8 @@ from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
 from kit.build.write_bundle import Judged, Parts, write_bundle
-from kit.build.write_manifest import write_manifest
+from kit.build.write_manifest import manifest_of, write_manifest
+from kit.build.write_report import write_report
 from kit.bundle.latency import Latency
 from kit.bundle.manifest import BUNDLE, BuildRecord
 from kit.bundle.manifest_entries import Manifest
@@ -159,15 +160,16 @@ def finish(parts: Parts, engine: str, options: Options, reporter: Reporter, scri
     if failures(judged.verdicts):
         return Built(plan, None, None, judged, result, size, engine)
     target = options.out / recipe.model.id
-    manifest = _write(target, parts, judged, reporter, scripts)
+    manifest = _write(target, parts, (judged, predictions), reporter, scripts)
     if options.predictions is not None:
         _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     return Built(plan, target, manifest, judged, result, size, engine)
 
 
 def with_truth(parts: Parts, data: Data) -> Parts:
-    """Return the parts with what is true of the samples that the file is checked on."""
-    samples = data.evaluation
+    """Return the parts with the samples that the file is checked on, and what is true of them."""
+    shown = {"checks": data.evaluation, "representative": data.calibration}.get(parts.result.measured_on)
+    parts, samples = replace(parts, shown=shown), data.evaluation
     return parts if samples is None else replace(parts, truths=samples.truths, framed=bool(samples.names))
 
 
@@ -184,12 +186,20 @@ def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
             write_whole(place, (folder / place.name).read_bytes())
 
 
-def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter, scripts: Scripts) -> Manifest:
-    """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
+def _write(
+    target: Path, parts: Parts, trial: tuple[Judged, Mapping[str, np.ndarray]], reporter: Reporter, scripts: Scripts
+) -> Manifest:
+    """Write the bundle beside its place, replay its vectors there, and only then let it take its place.
+
+    trial: what run_trial gives.
+    """
+    judged, predictions = trial
     with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
-        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
+        manifest = manifest_of(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
+        write_report(bundle, parts, manifest, predictions)
+        manifest = write_manifest(bundle, manifest)
     reporter.close()
     return manifest
 

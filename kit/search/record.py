@@ -8,7 +8,7 @@ from pathlib import Path
 from kit.build.metrics import OutputMeasure
 from kit.bundle.latency import Latency
 from kit.files import json_bytes, writable, write_whole
-from kit.search.auto import Found
+from kit.search.found import Found
 from kit.search.trials import Trial
 from kit.shared.quantization import LayerError
 

@@ -13,9 +13,10 @@ from kit.bundle.latency import Latency
 from kit.metrics.scorer import MetricMeasure
 from kit.recipe.quantize import Quantize
 from kit.recipe.schema import Recipe
-from kit.search.auto import Found, ranked
+from kit.search.auto import ranked
 from kit.search.candidates import Candidate
 from kit.search.chart import render_chart
+from kit.search.found import Found
 from kit.search.halves import Halves
 from kit.search.loss import first_loss
 from kit.search.trials import Trial

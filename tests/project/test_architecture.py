@@ -37,6 +37,7 @@ ARROWS = {
     "bounded": "",
     "errors": "",
     "render": "",
+    "charts": "",
     "lifetime": "",
     "files": "bounded errors lifetime",
     "process": "bounded",
@@ -49,6 +50,7 @@ ARROWS = {
     "toolchains": "errors files lifetime source_model tflite",
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
+    "report": "bundle charts kit metrics render shared",
     "emulation": "bundle errors files lifetime render shared toolchains",
     "container": "errors files lifetime toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
@@ -58,13 +60,13 @@ ARROWS = {
     "android.codegen": "bundle errors files render updates",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
-    "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress quantizer recipe render"
-    " shared source_model tflite toolchains updates",
+    "build": "android.codegen bounded bundle charts emulation engine errors files kit metrics progress quantizer recipe"
+    " render report shared source_model tflite toolchains updates",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
-    "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"
+    "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
-    "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
+    "matrix": "build bundle charts errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
@@ -86,6 +88,8 @@ LIBRARIES = {
     "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
+    "charts": "",
+    "report": "numpy",
     "metrics.table": "",  # the recipe's words: read on every command with a recipe
     "shared.wav": "numpy",
     "worker": "numpy flatbuffers h5py tensorflow keras tf_keras",

@@ -396,6 +396,7 @@ WHOLE = {
         "metrics": "[]",
         "code": "'metrics.py'",
     },
+    "report": {"samples": "12"},
 }
 SEVERAL = {"inputs", "outputs", "checks.metrics", "quantize.layers"}
 LAYER = {"match": "'head/*'", "scheme": "'float32'"}
@@ -444,6 +445,7 @@ ANY_TEXT = {
 }
 RIGHT = {
     ("quantize", "count", "whole number"),
+    ("report", "samples", "whole number"),
     ("quantize", "bias_correction", "truth"),
     ("quantize", "keep_names", "truth"),
     *(("quantize.layers", "match", kind) for kind in ("text", "NUL", "long")),
