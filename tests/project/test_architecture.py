@@ -47,10 +47,12 @@ ARROWS = {
     "tflite": "errors",
     "source_model": "bounded errors lifetime shared tflite trust",
     "toolchains": "errors files lifetime source_model tflite",
+    "packages": "errors files lifetime toolchains",
+    "gpu": "errors files lifetime packages toolchains",
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
-    "emulation": "bundle errors files lifetime render shared toolchains",
-    "container": "errors files lifetime toolchains",
+    "emulation": "bundle errors files gpu lifetime render shared tflite toolchains",
+    "container": "errors files lifetime packages toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
     "quantizer": "emulation files quantizer.inside shared toolchains",
@@ -65,7 +67,8 @@ ARROWS = {
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
+    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model tflite toolchains"
+    " updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -91,6 +94,7 @@ LIBRARIES = {
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
+    "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same
