@@ -19,7 +19,7 @@ from kit.android.proof import jvm
 from kit.android.proof.apk import PAGE, build_apk, check_apk
 from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, run_golden
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
-from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
+from kit.android.proof.run import Proof, Scope, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
 from kit.android.proof.tool_check import try_tools
 from kit.android.proof.tools import find_java
@@ -140,7 +140,12 @@ def test_a_java_that_is_too_old_is_passed_by_with_java_home(
 
 def test_checks_of_others_stand_in_the_table(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _without_a_compiler(monkeypatch)
-    proof = prove(bundle, quiet, checks=[lambda folder: Step("metadata", "fail", f"none in {folder.name}")], keep=False)
+    proof = prove(
+        bundle,
+        quiet,
+        checks=[lambda folder: Step("metadata", "fail", f"none in {folder.name}")],
+        scope=Scope(keep=False),
+    )
     assert [each.name for each in proof.failed] == ["metadata"]
 
 

@@ -59,7 +59,8 @@ ARROWS = {
     "android": "",
     "android.codegen": "bundle errors files render updates",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
-    "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
+    "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
+    " toolchains",
     "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress quantizer recipe render"
     " shared source_model tflite toolchains updates",
     "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"

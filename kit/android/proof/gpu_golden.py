@@ -1,0 +1,132 @@
+"""The generated class on LiteRT's GPU accelerator over a software driver: each start a JVM, as on a phone.
+
+The class verifies a GPU before it uses it. What it passes over is named, and runs on the CPU; what it lets pass has to
+be right on the golden vectors, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kit.android.proof.jvm import Compiled, fresh, java_argv, java_environment, read_record, runtime_properties
+from kit.android.proof.kotlin_sources import Bindings
+from kit.android.proof.step import MissingToolError, Notify
+from kit.bundle.arrays import made_arrays
+from kit.bundle.layout import HARNESS, Bundle
+from kit.bundle.signature import TensorEntry, read_signature
+from kit.errors import CheckError, EngineError
+from kit.gpu.driver import Driver, find_driver
+from kit.process import Command, run, tail
+from kit.shared.accelerators import allowed_off
+from kit.shared.job import GOLDEN
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GPU = "the class on a GPU"
+GPU_RUNNER = "GpuRunner.kt"
+PRECISIONS = {"float32": "FP32", "float16": "DEFAULT"}  # as the class calls them
+_LIMIT = 600.0  # seconds for one start, with its shaders compiled
+_RUNS = "runs"
+
+
+@dataclass(frozen=True)
+class _Start:
+    """A start of the app: what became of each accelerator, and the outputs of its self-test."""
+
+    attempts: Mapping[str, str]
+    outputs: Sequence[tuple[str, int, bytes]]
+
+
+def gpu_golden(
+    compiled: Compiled, bindings: Bindings, bundle: Bundle, wanted: Mapping[str, np.ndarray], notify: Notify
+) -> str:
+    """Return in words what the class does with a GPU, in both precisions.
+
+    wanted: what the CPU gives on the golden vectors, [calls, *shape of one call] raw, as harness_outputs has it. Raises
+    CheckError where the class uses a GPU whose outputs are off on the golden vectors, MissingToolError where there is
+    no driver here.
+    """
+    try:
+        driver = find_driver(notify)
+    except EngineError as error:
+        raise MissingToolError(error.message, error.hint) from error
+    scratch = fresh(compiled.tests.parent / "gpu")
+    return "; ".join(
+        f"{precision}: {_words(_start(compiled, bindings, driver, scratch, word, notify), bundle, wanted)}"
+        for precision, word in PRECISIONS.items()
+    )
+
+
+def _start(
+    compiled: Compiled, bindings: Bindings, driver: Driver, scratch: Path, precision: str, notify: Notify
+) -> _Start:
+    """Start the app, and once more where its driver ended it: the class then passes the GPU over. Raises CheckError."""
+    record, log, lines = scratch / "outputs.bin", scratch / "jvm.log", list[str]()
+    properties = runtime_properties(notify)
+    (library,) = (Path(line.partition("=")[2]) for line in properties if line.startswith("-Ddropkit.litert="))
+    argv = java_argv(compiled, scratch, bindings.assets, notify, [*properties, f"-Ddropkit.cache={scratch / 'cache'}"])
+    argv += ["dropkit.proof.GpuRunnerKt", str(record), precision]
+    environment = {**java_environment(), **driver.environment([library.parent])}
+    for _ in range(2):
+        lines.clear()
+        ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=_LIMIT)
+        if not ended.status:
+            attempts = (line.removeprefix("attempt ").split(": ", 1) for line in lines if line.startswith("attempt "))
+            return _Start(dict(attempts), read_record(record))
+    raise CheckError(
+        f"the JVM ended twice with a GPU: {ended.cause}\n  {tail(log, 8)}", "run `kit android BUNDLE` without the GPU"
+    )
+
+
+def _words(start: _Start, bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> str:
+    gpu = start.attempts.get("GPU", "not tried")
+    if gpu != _RUNS:
+        return f"passed over: {gpu}; the CPU {start.attempts.get('CPU', 'was not tried')}"
+    worst = {
+        name: _distance(start, name, output, wanted) for name, output in _outputs(bundle).items() if name in wanted
+    }
+    drifts = made_arrays(bundle.folder / HARNESS.parent / GOLDEN)
+    prefixes = {entry.key: prefix for entry, prefix in read_signature(bundle.signature).with_prefixes()}
+    for name, (off, largest) in worst.items():
+        key, _, output = name.partition("/output/")
+        drift = float(drifts.get(f"{prefixes[key]}drift/{output}", 0.0))
+        entry = _outputs(bundle)[name]
+        allowed = allowed_off(largest, drift, quantized=entry.dtype != "float32")
+        if not off <= allowed and (entry.dtype == "float32" or entry.scale is not None):
+            raise CheckError(
+                f"the class lets the GPU pass, and on the golden vectors '{output}' is {off:.3g} off the CPU's, "
+                f"{allowed:.3g} allowed: its drawn inputs do not show it",
+                "let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu` shows what is sound",
+            )
+    most = max((off for off, _ in worst.values()), default=0.0)
+    return f"verified, and runs; on the golden vectors up to {most:.2g} off the CPU's"
+
+
+def _outputs(bundle: Bundle) -> dict[str, TensorEntry]:
+    """Return every output by its section's name."""
+    entries = read_signature(bundle.signature).all_signatures()
+    return {f"{entry.key}/output/{output.name}": output for entry in entries for output in entry.outputs}
+
+
+def _distance(start: _Start, name: str, output: TensorEntry, wanted: Mapping[str, np.ndarray]) -> tuple[float, float]:
+    """Return how far an output is off at most, infinite where it is not finite, and its largest value.
+
+    wanted: as of gpu_golden. Both in steps where it is quantized.
+    """
+    import numpy as np
+
+    off, largest = 0.0, 0.0
+    for section, vector, raw in start.outputs:
+        if section != name or vector >= len(wanted[name]):
+            continue
+        theirs = wanted[name][vector]
+        ours = np.frombuffer(raw, theirs.dtype).reshape(theirs.shape).astype(np.float64)
+        finite = np.isfinite(theirs)
+        distance = np.abs(ours - theirs)[finite]
+        off = max(off, float(np.where(np.isnan(distance), np.inf, distance).max(initial=0.0)))
+        largest = max(largest, float(np.abs(theirs[finite] - float(output.zero_point or 0)).max(initial=0.0)))
+    return off, largest
