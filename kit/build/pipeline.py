@@ -13,6 +13,7 @@ from kit.build.checks import failures
 from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
+from kit.build.gpu_gate import check_gpu, prepare_gpu
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
 from kit.build.own_metrics import metric_place
@@ -85,6 +86,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
     recipe = plan.recipe
     check_place(options.out / recipe.model.id, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
+    prepare_gpu(recipe, reporter)
     with temporary_folder("dropkit-data-") as folder:
         data = _read(plan, folder)
         if plan.reason != ASKED:
@@ -186,7 +188,9 @@ def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter, scrip
     with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
-        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
+        replayed = _emulate(staging, parts, reporter, scripts)
+        check_gpu(parts.recipe, bundle, reporter)
+        manifest = write_manifest(bundle, parts, judged, replayed)
     reporter.close()
     return manifest
 

@@ -40,6 +40,7 @@ class _Place:
     """Where a run happens: the bundle's data with the kit's own harness, a Python, and the driver."""
 
     folder: Path
+    scratch: Path
     python: Path
     driver: Driver
     producers: Mapping[int, str]
@@ -54,18 +55,28 @@ def run_gpu(
     bundle is not as it was built, EngineError where the driver cannot be had here.
     """
     manifest = read_intact(bundle)
-    runtime = find_runtime(GPU_RUNTIME)
-    driver = find_driver(notify)
     with temporary_folder("dropkit-gpu-") as folder:
         lay_harness(folder, bundle, manifest)
         (folder / "src").symlink_to(bundle.resolve() / "src")
-        python = runtime_venv(runtime, runtime.lock(images="pillow" in _names(folder)), notify)
-        place = _Place(folder, python, driver, _producers(Bundle(bundle, manifest.id).model))
+        own = Bundle(folder, manifest.id)
         words = [signature, *(str(Path(file)) for file in files)]
-        runs = [_run(place, precision, words, notify) for precision in precisions]
-    return GpuReport(
-        manifest.id, manifest.version, manifest.runtime, f"ai-edge-litert {runtime.version}", driver.name, tuple(runs)
-    )
+        driver, runs = run_own(own, words, notify, precisions)
+    package = f"ai-edge-litert {find_runtime(GPU_RUNTIME).version}"
+    return GpuReport(manifest.id, manifest.version, manifest.runtime, package, driver.name, runs)
+
+
+def run_own(
+    bundle: Bundle, words: Sequence[str], notify: Notify, precisions: Sequence[str] = PRECISIONS
+) -> tuple[Driver, tuple[GpuRun, ...]]:
+    """Return the driver, and what came of a bundle whose harness is the kit's own, in each precision.
+
+    words: a signature's key and files, as of run_gpu. Raises EngineError where the driver cannot be had here.
+    """
+    runtime, driver = find_runtime(GPU_RUNTIME), find_driver(notify)
+    python = runtime_venv(runtime, runtime.lock(images="pillow" in _names(bundle.folder)), notify)
+    with temporary_folder("dropkit-gpu-") as scratch:
+        place = _Place(bundle.folder, scratch, python, driver, _producers(bundle.model))
+        return driver, tuple(_run(place, precision, words, notify) for precision in precisions)
 
 
 def _names(folder: Path) -> str:
@@ -87,8 +98,8 @@ def _run(place: _Place, precision: str, words: Sequence[str], notify: Notify) ->
 
 def _attempt(place: _Place, precision: str, words: Sequence[str]) -> tuple[GpuRun, bool]:
     """Return what came of a process, and whether it failed as a first one may. Raises EngineError."""
-    result, log = place.folder / f"{precision}.json", place.folder / f"{precision}.log"
-    calls = place.folder / "calls"
+    result, log = place.scratch / f"{precision}.json", place.scratch / f"{precision}.log"
+    calls = place.scratch / "calls"
     result.unlink(missing_ok=True)
     argv = tied([str(place.python), str(_SCRIPT), str(place.folder), precision, str(result), *words])
     environment = {**alone(), **place.driver.environment()}

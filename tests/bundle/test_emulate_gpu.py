@@ -138,6 +138,17 @@ def test_what_the_gpu_does_not_do_is_refused_at_once(digits_bundle: Path, words:
     assert done.returncode == 2 and why in done.stderr
 
 
+def test_the_gate_is_refused_for_an_app_without_that_gpu_before_anything_runs(tmp_path: Path) -> None:
+    text = (DIGITS / "recipe.toml").read_text("utf-8")
+    text = text.replace("max_bytes", "gpu = true\nmax_bytes").replace('"litert:2.3.0"', '"litert:1.4.0"')
+    for name in ("digits.keras", "samples.npz", "test.npz", "labels.txt"):
+        shutil.copyfile(DIGITS / name, tmp_path / name)
+    (tmp_path / "recipe.toml").write_text(text, "utf-8")
+    done = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 2 and "[checks] gpu is for an app that links litert:2.3.0" in done.stderr
+    assert 'next: remove gpu, or write [android] runtime = "litert:2.3.0"' in done.stderr
+
+
 # What LiteRT 2.3.0 wrote of an LSTM as WHILE, and of one with an open batch.
 UNSUPPORTED = """INFO: [delegate_webgpu.cc:363] Created a WebGPU environment.
 ERROR: Following operations are not supported by GPU delegate:
@@ -189,10 +200,16 @@ def test_a_model_that_overflows_and_one_that_no_gpu_takes(tmp_path: Path, toolch
     made = f"import sys, keras\nkeras.utils.set_random_seed(3)\n{MODELS[name]}\n"
     made += "keras.Model(values, outputs).save(sys.argv[1])"
     subprocess.run([str(toolchain_python), "-c", made, str(tmp_path / "m.keras")], capture_output=True, check=True)
-    (tmp_path / "recipe.toml").write_text(RECIPE, "utf-8")
-    built = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
+    recipe = tmp_path / "recipe.toml"
+    build = ("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
+    why, step = FOUND[name]
+    recipe.write_text(f"{RECIPE}\n[checks]\ngpu = true\n", "utf-8")
+    gated = run_kit(*build)
+    assert gated.returncode == 4 and re.search(f"refused, no bundle was written: .*{why}", gated.stderr), gated.stderr
+    assert f"next: remove [checks] gpu, and {step}" in gated.stderr and not (tmp_path / "dist/m").exists()
+    recipe.write_text(RECIPE, "utf-8")
+    built = run_kit(*build)
     assert built.returncode == 0, built.stderr
     done = run_kit("emulate", str(tmp_path / "dist/m"), "--accelerator", "gpu")
-    why, step = FOUND[name]
     assert done.returncode == 4 and re.search(why, done.stderr), done.stderr
     assert f"next: {step}" in done.stderr

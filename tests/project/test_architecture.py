@@ -61,8 +61,8 @@ ARROWS = {
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
     " toolchains",
-    "build": "android.codegen bounded bundle emulation engine errors files kit metrics progress quantizer recipe render"
-    " shared source_model tflite toolchains updates",
+    "build": "android.codegen bounded bundle emulation engine errors files gpu kit metrics progress quantizer recipe"
+    " render shared source_model tflite toolchains updates",
     "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",

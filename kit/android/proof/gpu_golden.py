@@ -16,7 +16,7 @@ from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import MissingToolError, Notify
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import HARNESS, Bundle
-from kit.bundle.signature import TensorEntry, read_signature
+from kit.bundle.signature import SignatureEntry, TensorEntry, read_signature
 from kit.errors import CheckError, EngineError
 from kit.gpu.driver import Driver, find_driver
 from kit.process import Command, run, tail
@@ -86,30 +86,44 @@ def _words(start: _Start, bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> s
     gpu = start.attempts.get("GPU", "not tried")
     if gpu != _RUNS:
         return f"passed over: {gpu}; the CPU {start.attempts.get('CPU', 'was not tried')}"
-    worst = {
-        name: _distance(start, name, output, wanted) for name, output in _outputs(bundle).items() if name in wanted
-    }
     drifts = made_arrays(bundle.folder / HARNESS.parent / GOLDEN)
-    prefixes = {entry.key: prefix for entry, prefix in read_signature(bundle.signature).with_prefixes()}
-    for name, (off, largest) in worst.items():
-        key, _, output = name.partition("/output/")
-        drift = float(drifts.get(f"{prefixes[key]}drift/{output}", 0.0))
-        entry = _outputs(bundle)[name]
-        allowed = allowed_off(largest, drift, quantized=entry.dtype != "float32")
-        if not off <= allowed and (entry.dtype == "float32" or entry.scale is not None):
+    found = [_check(start, entry, prefix, wanted, drifts) for entry, prefix in _signatures(bundle, wanted)]
+    _, words = max((each for checks in found for each in checks), default=(0.0, "there are none"))
+    return f"verified, and runs; on the golden vectors {words}"
+
+
+def _signatures(bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> list[tuple[SignatureEntry, str]]:
+    """Return the signatures that have golden vectors, each with its prefix in golden.npz. wanted: as of gpu_golden."""
+    known = {name.partition("/output/")[0] for name in wanted}
+    return [pair for pair in read_signature(bundle.signature).with_prefixes() if pair[0].key in known]
+
+
+def _check(
+    start: _Start,
+    entry: SignatureEntry,
+    prefix: str,
+    wanted: Mapping[str, np.ndarray],
+    drifts: Mapping[str, np.ndarray],
+) -> list[tuple[float, str]]:
+    """Return for each output how much of what is allowed it is off, and its words. Raises CheckError beyond that.
+
+    wanted: as of gpu_golden; drifts: the arrays of golden.npz.
+    """
+    found = []
+    for output in entry.outputs:
+        if output.dtype != "float32" and output.scale is None:
+            continue  # a class, or an index: where it is another one, the values that it is of are near each other
+        off, largest = _distance(start, f"{entry.key}/output/{output.name}", output, wanted)
+        steps = output.dtype != "float32"
+        allowed = allowed_off(largest, float(drifts.get(f"{prefix}drift/{output.name}", 0.0)), quantized=steps)
+        words = f"'{output.name}' is up to {off:.2g}{' steps' if steps else ''} off the CPU's, {allowed:.2g} allowed"
+        if not off <= allowed:
             raise CheckError(
-                f"the class lets the GPU pass, and on the golden vectors '{output}' is {off:.3g} off the CPU's, "
-                f"{allowed:.3g} allowed: its drawn inputs do not show it",
+                f"the class lets the GPU pass, and on the golden vectors {words}: its drawn inputs do not show it",
                 "let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu` shows what is sound",
             )
-    most = max((off for off, _ in worst.values()), default=0.0)
-    return f"verified, and runs; on the golden vectors up to {most:.2g} off the CPU's"
-
-
-def _outputs(bundle: Bundle) -> dict[str, TensorEntry]:
-    """Return every output by its section's name."""
-    entries = read_signature(bundle.signature).all_signatures()
-    return {f"{entry.key}/output/{output.name}": output for entry in entries for output in entry.outputs}
+        found.append((off / allowed, words))
+    return found
 
 
 def _distance(start: _Start, name: str, output: TensorEntry, wanted: Mapping[str, np.ndarray]) -> tuple[float, float]:
