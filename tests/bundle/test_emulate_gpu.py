@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from worlds import DIGITS, run_kit
 
-from kit.bundle.manifest import MANIFEST
+from kit.bundle.whole import MANIFEST
 from kit.emulation import gpu
 from kit.emulation.gpu_report import PRECISIONS, GpuReport, judge, read_run
 from kit.errors import CheckError, EngineError

@@ -6,6 +6,7 @@ be right on the golden vectors, too.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +38,7 @@ _RUNS = "runs"
 class _Start:
     """A start of the app: what became of each accelerator, and the outputs of its self-test."""
 
+    precision: str  # of the GPU: "float16"
     attempts: Mapping[str, str]
     outputs: Sequence[tuple[str, int, bytes]]
 
@@ -56,8 +58,8 @@ def gpu_golden(
         raise MissingToolError(error.message, error.hint) from error
     scratch = fresh(compiled.tests.parent / "gpu")
     return "; ".join(
-        f"{precision}: {_words(_start(compiled, bindings, driver, scratch, word, notify), bundle, wanted)}"
-        for precision, word in PRECISIONS.items()
+        f"{precision}: {_words(_start(compiled, bindings, driver, scratch, precision, notify), bundle, wanted)}"
+        for precision in PRECISIONS
     )
 
 
@@ -69,14 +71,14 @@ def _start(
     properties = runtime_properties(notify)
     (library,) = (Path(line.partition("=")[2]) for line in properties if line.startswith("-Ddropkit.litert="))
     argv = java_argv(compiled, scratch, bindings.assets, notify, [*properties, f"-Ddropkit.cache={scratch / 'cache'}"])
-    argv += ["dropkit.proof.GpuRunnerKt", str(record), precision]
+    argv += ["dropkit.proof.GpuRunnerKt", str(record), PRECISIONS[precision]]
     environment = {**java_environment(), **driver.environment([library.parent])}
     for _ in range(2):
         lines.clear()
         ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=_LIMIT)
         if not ended.status:
             attempts = (line.removeprefix("attempt ").split(": ", 1) for line in lines if line.startswith("attempt "))
-            return _Start(dict(attempts), read_record(record))
+            return _Start(precision, dict(attempts), read_record(record))
     raise CheckError(
         f"the JVM ended twice with a GPU: {ended.cause}\n  {tail(log, 8)}", "run `kit android BUNDLE` without the GPU"
     )
@@ -117,9 +119,11 @@ def _check(
         steps = output.dtype != "float32"
         allowed = allowed_off(largest, float(drifts.get(f"{prefix}drift/{output.name}", 0.0)), quantized=steps)
         words = f"'{output.name}' is up to {off:.2g}{' steps' if steps else ''} off the CPU's, {allowed:.2g} allowed"
+        if math.isinf(off):
+            words = f"'{output.name}' is NaN or infinite, and finite on the CPU"
         if not off <= allowed:
             raise CheckError(
-                f"the class lets the GPU pass, and on the golden vectors {words}: its drawn inputs do not show it",
+                f"in {start.precision} the class lets the GPU pass, and on the golden vectors {words}: its drawn inputs do not show it",
                 "let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu` shows what is sound",
             )
         found.append((off / allowed, words))
