@@ -16,10 +16,10 @@ from pathlib import Path
 
 from kit.bundle.layout import HARNESS, Bundle
 from kit.bundle.manifest import read_intact
-from kit.emulation.gpu_report import PRECISIONS, GpuReport, GpuRun, read_run
+from kit.emulation.gpu_report import PRECISIONS, GpuReport, GpuRun
 from kit.emulation.run import lay_harness
 from kit.emulation.scripts import alone
-from kit.errors import EngineError
+from kit.errors import EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.gpu.driver import Driver, find_driver
 from kit.lifetime.tied import tied
@@ -121,8 +121,10 @@ def _attempt(place: _Place, precision: str, words: Sequence[str]) -> tuple[GpuRu
     try:
         raw = json.loads(result.read_text("utf-8"))
         if "error" in raw:
-            raise EngineError(f"the bundle cannot be run on the GPU: {raw['error']}", raw["hint"])
-        return read_run(precision, raw, text, place.producers), _COLD in f"{raw.get('refused', '')}{text}"
+            why, hint = str(raw["error"]), str(raw["hint"])
+            kind = RecipeError if raw["code"] == RecipeError.code else EngineError
+            raise kind(f"the bundle cannot be run on the GPU: {why}", hint or "run `kit doctor`")
+        return GpuRun.from_json(precision, raw, text, place.producers), _COLD in f"{raw.get('refused', '')}{text}"
     except (OSError, ValueError, TypeError, KeyError) as error:
         last = " ".join(text.strip().splitlines()[-1:])[-300:]
         raise EngineError(f"the GPU gave no result: {last or 'without a word'}", "run `kit doctor`") from error

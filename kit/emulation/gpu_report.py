@@ -74,6 +74,19 @@ class GpuRun:
     operators: tuple[str, ...] = ()  # that the GPU does not take, each with LiteRT's reason
     ended: str = ""  # how the process ended before it said anything: "SIGSEGV"
 
+    @staticmethod
+    def from_json(precision: str, raw: Mapping[str, Any], log: str, producers: Mapping[int, str]) -> GpuRun:
+        """Return a run of what the script wrote, and of what LiteRT wrote to stderr.
+
+        producers: the operator that makes a tensor, by the tensor's index. Raises TypeError or KeyError.
+        """
+        operators = _operators(log, producers)
+        if "refused" in raw:
+            return GpuRun(precision, refused=str(raw["refused"]), operators=operators)
+        checks = tuple(GpuCheck.from_json(check) for check in raw["checks"])
+        errors = tuple(InputError(**error) for error in raw["errors"])
+        return GpuRun(precision, bool(raw["whole"]), checks, errors, operators=() if raw["whole"] else operators)
+
     @property
     def failed(self) -> tuple[GpuCheck, ...]:
         """Return the checks that did not pass."""
@@ -117,19 +130,6 @@ class GpuReport:
             raw["fault"] = run.fault
             del raw["errors"]
         return document
-
-
-def read_run(precision: str, raw: Mapping[str, Any], log: str, producers: Mapping[int, str]) -> GpuRun:
-    """Return a run of what the script wrote, and of what LiteRT wrote to stderr.
-
-    producers: the operator that makes a tensor, by the tensor's index. Raises TypeError or KeyError.
-    """
-    operators = _operators(log, producers)
-    if "refused" in raw:
-        return GpuRun(precision, refused=str(raw["refused"]), operators=operators)
-    checks = tuple(GpuCheck.from_json(check) for check in raw["checks"])
-    errors = tuple(InputError(**error) for error in raw["errors"])
-    return GpuRun(precision, bool(raw["whole"]), checks, errors, operators=() if raw["whole"] else operators)
 
 
 def _operators(log: str, producers: Mapping[int, str]) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ PRECISION is float32 or float16, SIGNATURE the key of the one that INPUTs go thr
 inputs are run: the golden vectors, against the outputs as built; inputs that kit.shared.seeded draws, as an app does to
 verify an accelerator; and INPUTs, both against the CPU of the same runtime. RESULT is kit.emulation.gpu_report.GpuRun
 without the precision, or {"refused": MESSAGE} where LiteRT does not compile or run the model for the GPU.
-It prints {"done": calls} before each call. Ends with 3 and {"error", "hint"} in RESULT where the bundle cannot be run.
+It prints {"done": calls} before each call. Where the bundle cannot be run it ends with 3, and RESULT is
+{"error", "hint", "code"}.
 """
 
 from __future__ import annotations
@@ -35,7 +36,10 @@ Feeds = Iterator["tuple[Arrays, Arrays]"]  # of each call: inputs, and what the 
 class Compared:
     """What was found of one output in one set of inputs. Distances in steps where it is quantized."""
 
+    inputs: str  # the set's name
+    signature: str
     tensor: Tensor
+    drift: float  # of the file from the float model, on the golden vectors
     calls: int = 0
     values: int = 0
     off: int = 0  # values that differ at all
@@ -46,7 +50,7 @@ class Compared:
     rows: int = 0
 
     def add(self, given: np.ndarray, wanted: np.ndarray) -> None:
-        """Take the outputs of a call, of the tensor's shape and dtype."""
+        """Take the outputs of a call. given, wanted: of the tensor's shape and dtype."""
         ours, theirs = (array.astype(np.float64) for array in (given, wanted))
         finite = np.isfinite(theirs)
         bad = finite & ~np.isfinite(ours)
@@ -62,6 +66,27 @@ class Compared:
             self.top += int((best[0] == best[1]).sum())
             self.rows += len(best[0])
 
+    def to_json(self) -> dict[str, Any]:
+        """Return what kit.emulation.gpu_report.GpuCheck is read from: numbers (float64), words, and top1, int64 [2]."""
+        from kit.shared.accelerators import allowed_off
+
+        steps = np.dtype(self.tensor.dtype).kind != "f"
+        index = steps and self.tensor.scale is None  # a class, or an index: half of them may be others
+        allowed = 0.0 if index else allowed_off(self.largest, self.drift, quantized=steps)
+        within = self.off <= self.values // 2 if index else self.worst <= allowed
+        return {
+            "inputs": self.inputs,
+            "signature": self.signature,
+            "output": self.tensor.name,
+            "calls": self.calls,
+            "unit": "steps" if steps else "absolute",
+            "worst": self.worst,
+            "allowed": allowed,
+            "not_finite": self.not_finite,
+            "top1": [self.top, self.rows] if self.rows else None,
+            "passed": bool(within and not self.not_finite),
+        }
+
 
 @dataclass
 class Work:
@@ -71,15 +96,23 @@ class Work:
     golden: Golden
     gpu: Runner
     cpu: Runner
+    whole: bool  # no operator runs on the CPU
     done: int = 0
-    checks: list[dict[str, Any]] = field(default_factory=list)
+    found: list[Compared] = field(default_factory=list)
     errors: list[dict[str, str]] = field(default_factory=list)
 
     def compare(self, name: str, signature: Signature, feeds: Feeds) -> None:
-        """Run a set of inputs through a signature, and keep what is found of each output. Raises EmulateError."""
+        """Run a set of inputs through a signature, and keep what is found of each output. Raises EmulateError.
+
+        feeds: of each tensor's shape and dtype.
+        """
         from harness.interpreter import ask
 
-        found = {output: Compared(tensor) for output, tensor in signature.outputs.items()}
+        found = {}
+        for output, tensor in signature.outputs.items():
+            known = self.golden.has(signature, "drift", output)
+            drift = float(self.golden.of(signature, "drift", output)) if known else 0.0
+            found[output] = Compared(name, signature.key, tensor, drift)
         for fed, wanted in feeds:
             self.done += 1
             sys.stdout.write(json.dumps({"done": self.done}) + "\n")
@@ -87,30 +120,11 @@ class Work:
             given = ask(self.gpu, signature, fed)
             for output, each in found.items():
                 each.add(given[output], wanted[output])
-        self.checks += [self._entry(name, signature, each) for each in found.values() if each.calls]
+        self.found += [each for each in found.values() if each.calls]
 
-    def _entry(self, name: str, signature: Signature, found: Compared) -> dict[str, Any]:
-        from kit.shared.accelerators import allowed_off
-
-        tensor, steps = found.tensor, np.dtype(found.tensor.dtype).kind != "f"
-        drift = 0.0
-        if self.golden.has(signature, "drift", tensor.name):
-            drift = float(self.golden.of(signature, "drift", tensor.name))
-        index = steps and tensor.scale is None  # a class, or an index: half of them may be others
-        allowed = 0.0 if index else allowed_off(found.largest, drift, quantized=steps)
-        within = found.off <= found.values // 2 if index else found.worst <= allowed
-        return {
-            "inputs": name,
-            "signature": signature.key,
-            "output": tensor.name,
-            "calls": found.calls,
-            "unit": "steps" if steps else "absolute",
-            "worst": found.worst,
-            "allowed": allowed,
-            "not_finite": found.not_finite,
-            "top1": [found.top, found.rows] if found.rows else None,
-            "passed": bool(within and not found.not_finite),
-        }
+    def to_json(self) -> dict[str, Any]:
+        """Return what RESULT has: a list [N] of checks, numbers (float64) and words, and one of errors."""
+        return {"whole": self.whole, "checks": [each.to_json() for each in self.found], "errors": self.errors}
 
 
 def main() -> int:
@@ -121,16 +135,17 @@ def main() -> int:
     from harness.errors import EmulateError, one_line
 
     try:
-        found = run(precision, key, files)
+        text = run(precision, key, files)
     except EmulateError as error:
-        Path(result).write_text(json.dumps({"error": one_line(error), "hint": error.hint}), "utf-8")
+        said = {"error": one_line(error), "hint": error.hint, "code": error.code}
+        Path(result).write_text(json.dumps(said), "utf-8")
         return 3
-    Path(result).write_text(json.dumps(found), "utf-8")
+    Path(result).write_text(text, "utf-8")
     return 0
 
 
-def run(precision: str, key: str, files: list[str]) -> dict[str, Any]:
-    """Return what RESULT has. Raises EmulateError."""
+def run(precision: str, key: str, files: list[str]) -> str:
+    """Return what RESULT has, as JSON. Raises EmulateError."""
     from emulate import this_bundle
     from harness.errors import EmulateError
     from harness.golden import read_golden
@@ -145,16 +160,16 @@ def run(precision: str, key: str, files: list[str]) -> dict[str, Any]:
         raise EmulateError(f"--signature {key}: the model takes no INPUT by that name", f"there is: {known}")
     try:
         gpu, whole = gpu_runner(model, cpu, precision)
-        work = Work(model, golden, gpu, cpu)
+        work = Work(model, golden, gpu, cpu, whole)
         compare_all(work, chosen[0], files)
     except RuntimeError as error:
-        return {"refused": str(error), "version": cpu.version}
+        return json.dumps({"refused": str(error)})
     except EmulateError as error:
         # A call that LiteRT refuses is what ask makes of a RuntimeError.
         if not isinstance(error.__cause__, RuntimeError):
             raise
-        return {"refused": str(error.__cause__), "version": cpu.version}
-    return {"whole": whole, "version": cpu.version, "checks": work.checks, "errors": work.errors}
+        return json.dumps({"refused": str(error.__cause__)})
+    return json.dumps(work.to_json())
 
 
 def compare_all(work: Work, chosen: Signature, files: list[str]) -> None:
@@ -211,7 +226,10 @@ def drawn(signature: Signature, golden: Arrays) -> Iterator[Arrays]:
 
 
 def samples(work: Work, signature: Signature, files: list[str]) -> Iterator[Arrays]:
-    """Yield each call's inputs of the files that can be used; keep what is wrong with the others."""
+    """Yield each call's inputs of the files that can be used; keep what is wrong with the others.
+
+    By name [rows, *sample] in the tensor's dtype.
+    """
     from harness.errors import USAGE, EmulateError, one_line
     from harness.input_files import input_files
     from harness.inputs import read_input

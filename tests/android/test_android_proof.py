@@ -27,7 +27,7 @@ from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
-from kit.errors import CheckError, EngineError
+from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import json_text, tree_digests
 
 GOLDEN = Path("src/debug/assets/digits/golden.bin")
@@ -89,6 +89,9 @@ def test_every_step_passes_and_two_proofs_keep_the_same_bytes(bundle: Path, andr
 @pytest.mark.slow
 def test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing(bundle: Path, android_tools: None) -> None:
     before = tree_digests(bundle)
+    with pytest.raises(RecipeError, match="and this one runs interpreter on the CPU") as caught:
+        prove(bundle, quiet, api="interpreter", scope=Scope(gpu=True))
+    assert caught.value.hint == "leave --accelerator out"
     proof = prove(bundle, quiet, api="interpreter")
     assert (proof.api, set(_verdicts(proof).values()), proof.out) == ("interpreter", {"pass"}, None)
     assert tree_digests(bundle) == before

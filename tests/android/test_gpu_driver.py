@@ -11,10 +11,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
+from android_world import quiet
 from phone import compile_app, install, on_gpu
 from worlds import run_kit
 
+from kit.android.proof.gpu_golden import GPU_RUNNER, gpu_golden
+from kit.android.proof.jvm import RUNNER, compile_bindings, harness_outputs
+from kit.android.proof.kotlin_sources import find_bindings
+from kit.bundle.layout import only_bundle
+from kit.emulation.gpu import run_gpu
+from kit.emulation.gpu_report import judge
+from kit.errors import CheckError
 from kit.gpu.driver import Driver
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("android_tools", "gpu_driver")]
@@ -55,6 +64,22 @@ def test_a_model_that_overflows_in_float16_runs_on_the_cpu_and_in_float32_on_the
     found = app.attempts()
     assert found["GPU"].startswith("its outputs are wrong: 'score' is up to ") and found["CPU"] == "runs"
     assert app.attempts("FP32")["GPU"] == "runs"
+
+
+def test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof(
+    tmp_path: Path, digits_bundle: Path
+) -> None:
+    """Another model's golden vectors stand in for inputs that the drawn ones are unlike."""
+    bindings, bundle = find_bindings(digits_bundle), only_bundle(digits_bundle)
+    compiled = compile_bindings(bindings, tmp_path, quiet, (RUNNER, GPU_RUNNER))
+    wanted = harness_outputs(digits_bundle, tmp_path, quiet)
+    others = {name: np.roll(values, 1, axis=-1) for name, values in wanted.items()}
+    with pytest.raises(
+        CheckError, match=r"in float32 the class lets the GPU pass, .* 'digit' is up to \d+ steps"
+    ) as off:
+        gpu_golden(compiled, bindings, bundle, others, quiet)
+    assert off.value.hint.startswith("let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu`")
+    judge(run_gpu(digits_bundle, [], quiet))
 
 
 def test_the_proof_runs_the_class_on_a_gpu_in_both_precisions(tmp_path: Path, digits_bundle: Path) -> None:

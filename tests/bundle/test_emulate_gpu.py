@@ -17,11 +17,14 @@ import numpy as np
 import pytest
 from worlds import DIGITS, run_kit
 
+from kit.build.gpu_gate import prepare_gpu
 from kit.bundle.whole import MANIFEST
 from kit.emulation import gpu
-from kit.emulation.gpu_report import PRECISIONS, GpuReport, judge, read_run
+from kit.emulation.gpu_report import PRECISIONS, GpuReport, GpuRun, judge
 from kit.errors import CheckError, EngineError
 from kit.files import sha256_file
+from kit.progress import Reporter
+from kit.recipe.load import load_recipe
 
 pytestmark = pytest.mark.usefixtures("gpu_driver")
 
@@ -108,8 +111,9 @@ def test_outputs_that_are_off_the_golden_vectors_are_named(digits_bundle: Path, 
     (bundle / MANIFEST).write_text(json.dumps(manifest), "utf-8")
     report = gpu.run_gpu(bundle, [], quiet, precisions=["float32"])
     assert [check.inputs for check in report.runs[0].failed] == ["golden vectors"]
-    with pytest.raises(CheckError, match=r"float32 is off on golden vectors: digit: .* top-1 .* in 0 of 8"):
+    with pytest.raises(CheckError, match=r"float32 is off on golden vectors: digit: .* top-1 .* in 0 of 8") as caught:
         judge(report)
+    assert caught.value.hint == "leave the GPU out in the app: create(context, listOf(Accelerator.CPU))"
 
 
 def test_a_driver_that_crashes_is_named_with_its_signal(digits_bundle: Path) -> None:
@@ -117,6 +121,8 @@ def test_a_driver_that_crashes_is_named_with_its_signal(digits_bundle: Path) -> 
     with pytest.raises(EngineError, match="in float16 the GPU's driver ended the process with SIGSEGV") as caught:
         judge(report)
     assert caught.value.code == 5
+    assert caught.value.hint == "run it again; where it ends so again, leave the GPU out in the app"
+    judge(gpu.run_gpu(digits_bundle, [], quiet, precisions=["float16"]))
 
 
 def test_a_driver_that_hangs_is_given_up(digits_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,15 +133,22 @@ def test_a_driver_that_hangs_is_given_up(digits_bundle: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
-    ("words", "why"),
+    ("words", "why", "step"),
     [
-        (("--accelerator", "npu"), "--accelerator 'npu' is not known"),
-        (("--accelerator", "gpu", "--benchmark", "--threads", "2"), "--benchmark and --threads does not go with"),
+        (("--accelerator", "npu"), "--accelerator 'npu' is not known", "write --accelerator gpu, or leave it out"),
+        (("--accelerator", "gpu", "--threads", "2"), "--threads does not go with", "leave --threads out"),
     ],
 )
-def test_what_the_gpu_does_not_do_is_refused_at_once(digits_bundle: Path, words: tuple[str, ...], why: str) -> None:
+def test_what_the_gpu_does_not_do_is_refused_at_once(
+    digits_bundle: Path, words: tuple[str, ...], why: str, step: str
+) -> None:
     done = run_kit("emulate", str(digits_bundle), *words)
-    assert done.returncode == 2 and why in done.stderr
+    assert done.returncode == 2 and why in done.stderr and f"next: {step}" in done.stderr
+
+
+def test_a_signature_that_is_none_is_refused_with_those_that_there_are(digits_bundle: Path) -> None:
+    done = run_kit("emulate", str(digits_bundle), "--accelerator", "gpu", "--signature", "train")
+    assert done.returncode == 2 and "next: there is: serving_default" in done.stderr
 
 
 def test_the_gate_is_refused_for_an_app_without_that_gpu_before_anything_runs(tmp_path: Path) -> None:
@@ -147,6 +160,8 @@ def test_the_gate_is_refused_for_an_app_without_that_gpu_before_anything_runs(tm
     done = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert done.returncode == 2 and "[checks] gpu is for an app that links litert:2.3.0" in done.stderr
     assert 'next: remove gpu, or write [android] runtime = "litert:2.3.0"' in done.stderr
+    (tmp_path / "recipe.toml").write_text(text.replace("litert:1.4.0", "litert:2.3.0"), "utf-8")
+    prepare_gpu(load_recipe(tmp_path / "recipe.toml"), Reporter(quiet=True))
 
 
 # What LiteRT 2.3.0 wrote of an LSTM as WHILE, and of one with an open batch.
@@ -164,7 +179,7 @@ DYNAMIC = (
 
 def test_a_refusal_names_the_operators_once_and_says_what_an_app_does() -> None:
     refused = {"refused": "Failed to modify graph with delegate"}
-    runs = tuple(read_run(precision, refused, UNSUPPORTED + DYNAMIC, {18: "WHILE"}) for precision in PRECISIONS)
+    runs = tuple(GpuRun.from_json(precision, refused, UNSUPPORTED + DYNAMIC, {18: "WHILE"}) for precision in PRECISIONS)
     assert runs[0].operators == (
         "STRIDED_SLICE: Slice does not support shrink_axis_mask parameter",
         "WHILE: Operation is not supported",
@@ -189,8 +204,14 @@ outputs = keras.layers.Dense(4, name="score")(keras.layers.GRU(5, reset_after=Tr
 """,
 }
 FOUND = {
-    "overflow": (r"float16 overflows on .*: score: .* values are NaN or infinite", "let the app ask for float32"),
-    "loop": (r"LiteRT refuses to run it on a GPU \(.*WHILE.*\): an app that asks .* throws here", "keep the CPU"),
+    "overflow": (
+        r"float16 overflows on .*: score: .* values are NaN or infinite",
+        "let the app ask for float32: create(",
+    ),
+    "loop": (
+        r"LiteRT refuses to run it on a GPU \(.*WHILE.*\): an app that asks .* throws here",
+        "keep the CPU in the app's list",
+    ),
 }
 
 

@@ -79,12 +79,11 @@ def _start(
         if not ended.status:
             attempts = (line.removeprefix("attempt ").split(": ", 1) for line in lines if line.startswith("attempt "))
             return _Start(precision, dict(attempts), read_record(record))
-    raise CheckError(
-        f"the JVM ended twice with a GPU: {ended.cause}\n  {tail(log, 8)}", "run `kit android BUNDLE` without the GPU"
-    )
+    raise CheckError(f"the JVM ended twice with a GPU: {ended.cause}\n  {tail(log, 8)}", "run it again")
 
 
 def _words(start: _Start, bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> str:
+    """Say what came of a GPU. Raises CheckError. wanted: as of gpu_golden, each output's shape and dtype."""
     gpu = start.attempts.get("GPU", "not tried")
     if gpu != _RUNS:
         return f"passed over: {gpu}; the CPU {start.attempts.get('CPU', 'was not tried')}"
@@ -95,7 +94,10 @@ def _words(start: _Start, bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> s
 
 
 def _signatures(bundle: Bundle, wanted: Mapping[str, np.ndarray]) -> list[tuple[SignatureEntry, str]]:
-    """Return the signatures that have golden vectors, each with its prefix in golden.npz. wanted: as of gpu_golden."""
+    """Return the signatures that have golden vectors, each with its prefix in golden.npz.
+
+    wanted: as of gpu_golden, each output's shape and dtype.
+    """
     known = {name.partition("/output/")[0] for name in wanted}
     return [pair for pair in read_signature(bundle.signature).with_prefixes() if pair[0].key in known]
 
@@ -109,7 +111,7 @@ def _check(
 ) -> list[tuple[float, str]]:
     """Return for each output how much of what is allowed it is off, and its words. Raises CheckError beyond that.
 
-    wanted: as of gpu_golden; drifts: the arrays of golden.npz.
+    wanted: as of gpu_golden, [calls, *shape] in the output's dtype; drifts: arrays of golden.npz, drift/ float64 [].
     """
     found = []
     for output in entry.outputs:
@@ -123,7 +125,8 @@ def _check(
             words = f"'{output.name}' is NaN or infinite, and finite on the CPU"
         if not off <= allowed:
             raise CheckError(
-                f"in {start.precision} the class lets the GPU pass, and on the golden vectors {words}: its drawn inputs do not show it",
+                f"in {start.precision} the class lets the GPU pass, and on the golden vectors {words}: its drawn "
+                "inputs do not show it",
                 "let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu` shows what is sound",
             )
         found.append((off / allowed, words))
@@ -133,7 +136,7 @@ def _check(
 def _distance(start: _Start, name: str, output: TensorEntry, wanted: Mapping[str, np.ndarray]) -> tuple[float, float]:
     """Return how far an output is off at most, infinite where it is not finite, and its largest value.
 
-    wanted: as of gpu_golden. Both in steps where it is quantized.
+    Both in steps where it is quantized. wanted: as of gpu_golden, [calls, *shape] in the output's dtype.
     """
     import numpy as np
 
