@@ -65,6 +65,20 @@ def digits_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def named_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the bundle of the digits whose file keeps the names of inner tensors."""
+    folder = tmp_path_factory.mktemp("named")
+    recipe = folder / "recipe.toml"
+    for source in (*DIGITS.glob("*.keras"), *DIGITS.glob("*.npz"), DIGITS / "labels.txt"):
+        (folder / source.name).symlink_to(source)
+    text = (DIGITS / "recipe.toml").read_text("utf-8").replace("[quantize]\n", "[quantize]\nkeep_names = true\n")
+    recipe.write_text(text, "utf-8")
+    built = run_kit("build", str(recipe), "--engine", "local", "--out", str(folder / "dist"))
+    assert built.returncode == 0, built.stderr
+    return folder / "dist" / "digits"
+
+
+@pytest.fixture(scope="session")
 def quantized_models(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> Path:
     """Give a folder with the models of tests/support/quantized_models.py and their data."""
     folder = tmp_path_factory.mktemp("quantized")

@@ -22,6 +22,7 @@ from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
 from kit.build.write_bundle import Judged, Parts, write_bundle
 from kit.build.write_manifest import write_manifest
+from kit.bundle.latency import Latency
 from kit.bundle.manifest import BUNDLE, BuildRecord
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
@@ -68,6 +69,7 @@ class Built:
     size: int
     engine: str
     layers: tuple[LayerError, ...] = ()  # of a file that a gate refused: where it differs from the float one
+    latency: Latency | None = None  # of a file that a search chose: measured, and no part of the bundle
 
     @property
     def recipe(self) -> Recipe:
@@ -105,6 +107,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         key=plan.key,
         manifest=sha256_file(built.bundle / MANIFEST),
         predictions=None if options.predictions is None else sha256_file(options.predictions),
+        latency=built.latency,
     )
     with writable(options.out):
         write_whole(record_path(built.bundle), json_bytes(asdict(record)))

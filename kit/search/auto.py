@@ -23,6 +23,7 @@ from kit.progress import Reporter
 from kit.recipe.quantize import Quantize
 from kit.recipe.schema import Recipe
 from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
+from kit.search.latencies import with_latencies
 from kit.search.limits import with_limits
 from kit.search.trials import Trial, Trials
 from kit.search.tune import tune, tuned
@@ -89,8 +90,11 @@ class Search:
             scripts = Scripts(advance=reporter.advance)
             built = finish(with_truth(parts, trials.data), engine.name, options, reporter, scripts)
             if not failures(built.judged.verdicts):
-                self.found = Found(tuple(trials.done), trial, trials.limits)
-                return built
+                reporter.stage("time the candidates")
+                timed = with_latencies(trials.plan, trials.done, reporter.note)
+                chosen = timed[[each is trial for each in trials.done].index(True)]
+                self.found = Found(tuple(timed), chosen, trials.limits)
+                return replace(built, latency=chosen.latency)
         closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
         reasons = (closest.why, worst_words(closest.errors)) if closest else ()
         why = f"; {closest.candidate.name}: {'; '.join(filter(None, reasons))}" if closest and closest.why else ""

@@ -19,7 +19,7 @@ from kit.android.codegen.runtime_api import Api
 from kit.android.install.app_module import drop, remove
 from kit.android.proof.jvm import harness_outputs
 from kit.android.proof.own_code import refuse_foreign_code
-from kit.android.proof.run import Scope, prove
+from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_check import faults_of
@@ -290,9 +290,7 @@ def test_android_runs_no_code_that_this_kit_would_not_write(
         refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "again")
     assert error.value.hint == "build the bundle again; or look at its code, and let it run with --allow-code"
     assert run_kit("android", str(bundle)).returncode == 4
-    assert prove(
-        bundle, lambda _line: None, checks=(), scope=Scope(keep=False), allow_code=True
-    ).steps  # no word of refusal
+    assert prove(bundle, lambda _line: None, checks=(), keep=False).steps  # no word of refusal
     shutil.rmtree(bundle)
     shutil.copytree(digits_bundle, bundle)  # as a build writes it again
     refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "built")

@@ -63,13 +63,16 @@ ARROWS = {
     " toolchains",
     "build": "android.codegen bounded bundle emulation engine errors files gpu kit metrics progress quantizer recipe"
     " render shared source_model tflite toolchains updates",
+    "inspection": "bounded build bundle errors files recipe source_model tflite",
+    "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
-    "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model tflite toolchains"
-    " updates",
+    "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
+    "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
+    " doctor emulation engine inspection"
+    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -96,6 +99,9 @@ LIBRARIES = {
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
+    "emulation.by_turns": "",  # imported by scripts of the runtime's venv
+    "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv
+    "emulation.benchmark_script": "emulate harness",  # the same
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same

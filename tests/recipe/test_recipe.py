@@ -348,6 +348,7 @@ WHOLE = {
         "count": "9",
         "prefer": "'size'",
         "fused_lstm": "false",
+        "keep_names": "false",
     },
     "inputs": {
         "name": "'image'",
@@ -445,6 +446,7 @@ ANY_TEXT = {
 RIGHT = {
     ("quantize", "count", "whole number"),
     ("quantize", "bias_correction", "truth"),
+    ("quantize", "keep_names", "truth"),
     *(("quantize.layers", "match", kind) for kind in ("text", "NUL", "long")),
     ("checks", "max_bytes", "whole number"),
     ("checks", "max_relative_error", "whole number"),

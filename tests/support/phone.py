@@ -44,7 +44,7 @@ fun main(args: Array<String>) {
         "crash" -> CLASS.create(context, listOf(Accelerator.CPU)).use { model ->
             val file = context.assets.open(CLASS.MODEL).use { sha256(it.readBytes()) }
             val npu = Candidate(Accelerator.NPU, GpuPrecision.DEFAULT, file)
-            Verification(context, model.spec, "litert:2.3.0").verified(npu) {
+            Verification(context, model.spec, model.source, "litert:2.3.0").verified(npu) {
                 Runtime.getRuntime().halt(9)
                 error("alive")
             }
@@ -85,6 +85,7 @@ class App:
         argv = [
             *(str(find_java()), "-Xshare:auto", "-XX:TieredStopAtLevel=1", *runtime_properties(quiet)),
             *(f"-Ddropkit.{name}={value}" for name, value in named.items()),
+            f"-Djava.io.tmpdir={self.assets.parent}",  # where the desktop's context has an app's files
             *("-cp", os.pathsep.join(map(str, jars)), f"com.example.{self.id}.ProgramKt", *words),
         ]
         environment = {**os.environ, **self.environment}

@@ -33,7 +33,7 @@ from kit.android.proof.jvm import (
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
 from kit.android.proof.own_code import refuse_foreign_code
 from kit.android.proof.step import Notify, Step, step
-from kit.android.proof.tools import KOTLIN
+from kit.android.proof.tools import KOTLIN, OLDER_COMPILERS
 from kit.bundle.layout import GOLDEN_BIN, Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
@@ -47,11 +47,16 @@ CHECKS: tuple[Check, ...] = (metadata_step, fit_step, mediapipe_step)
 
 
 @dataclass(frozen=True)
-class Scope:
-    """What a proof is for: with keep, <bundle>.android gets library, APK and proof.json, unless a step failed."""
+class How:
+    """How a bundle is proved.
 
-    keep: bool = True
-    gpu: bool = False  # the golden vectors on LiteRT's GPU accelerator, too
+    older_kotlin: apps of OLDER_COMPILERS have to compile against the library, too; gpu: the golden vectors run on
+    LiteRT's GPU accelerator, too.
+    """
+
+    allow_code: bool = True
+    older_kotlin: bool = False
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,38 +85,39 @@ def prove(
     *,
     api: Api | None = None,
     checks: Sequence[Check] = CHECKS,
-    scope: Scope = Scope(),
-    allow_code: bool = True,
+    keep: bool = True,
+    how: How = How(),
 ) -> Proof:
     """Run every step and return what each found.
 
     With another api than the bundle's own, that API's Kotlin is rendered from the bundle's signature and proved in its
-    place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. Raises RecipeError
-    where the folder is no bundle, or where its class knows no GPU and one is asked for. The steps run its code: without
-    allow_code that must be what this kit writes for it, else CheckError.
+    place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
+    <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
+    folder is no bundle, or where its class knows no GPU and one is asked for. The steps run its code: without
+    how.allow_code that must be what this kit writes for it, else CheckError.
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
     there, runtime = Bundle(bundle, manifest.id), manifest.runtime
     own = api_for(runtime, manifest.signature)
     api = api or own
-    if scope.gpu and api != COMPILED_MODEL:
+    if how.gpu and api != COMPILED_MODEL:
         raise RecipeError(
             f"{manifest.id}: --accelerator gpu is for a class of CompiledModel, and this one runs {api} on the CPU",
             "leave --accelerator out",
         )
     linked = runtime_for(api, runtime, own)
     out = bundle.with_name(f"{bundle.name}.android")
-    if scope.keep and api == own:
+    if keep and api == own:
         check_place(out, PROOF)
     with temporary_folder("dropkit-android-") as scratch:
-        if not allow_code:
+        if not how.allow_code:
             refuse_foreign_code(there, manifest, own, scratch / "own")
         result = fresh(scratch / "result")
         kotlin = None if api == own else render_other(there, manifest, api, scratch / "other")
-        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), scratch, result, notify, scope.gpu)
+        work = _Work(bundle, kotlin, manifest, coordinate_of(linked), scratch, result, notify, how)
         proof = Proof(manifest.id, api, tuple(_steps(work, checks, notify)), None)
-        if not scope.keep or kotlin or proof.failed:
+        if not keep or kotlin or proof.failed:
             return proof
         kept = to_json(proof) | {"files": tree_digests(result)}
         (result / PROOF.marker).write_text(json_text(kept), "utf-8", newline="\n")
@@ -131,7 +137,7 @@ class _Work:
     scratch: Path
     result: Path
     notify: Notify
-    gpu: bool
+    how: How
 
     @property
     def bindings(self) -> Bindings:
@@ -159,7 +165,7 @@ def _steps(work: _Work, checks: Sequence[Check], notify: Notify) -> Iterator[Ste
     notify(COMPILES)
     compiles = step(COMPILES, lambda: _compile(work))
     yield compiles
-    for name, act in [*_CLASSES, *([(GPU, _gpu)] if work.gpu else [])]:
+    for name, act in [*_CLASSES, *([(GPU, _gpu)] if work.how.gpu else [])]:
         if compiles.verdict == "pass":
             notify(name)
             yield step(name, lambda act=act: act(work))  # type: ignore[misc]
@@ -173,7 +179,7 @@ def _intact(work: _Work) -> str:
 
 def _compile(work: _Work) -> str:
     bindings = work.bindings
-    runners = (RUNNER, GPU_RUNNER) if work.gpu else (RUNNER,)
+    runners = (RUNNER, GPU_RUNNER) if work.how.gpu else (RUNNER,)
     compile_bindings(bindings, work.scratch, work.notify, runners)
     return f"{len(bindings.sources) + len(bindings.tests)} files, no warning from Kotlin {KOTLIN}"
 
@@ -205,7 +211,8 @@ def _flipped(work: _Work) -> str:
 def _library(work: _Work) -> str:
     version = work.manifest.version
     aar = write_maven(work.result / "m2", work.bindings, work.compiled.main, version, work.coordinate)
-    return check_consumer(aar, work.bindings, work.scratch, work.notify)
+    older = tuple(OLDER_COMPILERS) if work.how.older_kotlin else ()
+    return check_consumer(aar, work.bindings, work.scratch, work.notify, older)
 
 
 def _package(work: _Work) -> str:
