@@ -18,6 +18,7 @@ from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
+from kit.build.samples import Samples
 from kit.build.truth import OutputTruth
 from kit.bundle.layout import (
     PROVENANCE,
@@ -35,6 +36,7 @@ from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
 from kit.bundle.tensor_table import table_text
 from kit.bundle.write_metadata import write_metadata
+from kit.charts.scatter import Scatter
 from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
@@ -42,6 +44,7 @@ from kit.metrics.table import title
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
+from kit.shared.quantization import LayerError
 from kit.tflite.inner_names import TensorName, tensor_names, without_inner_names
 from kit.tflite.weight_types import WeightTypes
 from kit.updates.terms import pem_text, terms_of
@@ -66,6 +69,9 @@ class Parts:
     notes: tuple[str, ...] = ()  # on outputs that the recipe says too little of
     truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # of the samples that it is checked on, by output
     framed: bool = False  # these samples are image files, which the model sees a part of
+    shown: Samples | None = None  # what it was measured on, where that is data
+    chart: Scatter | None = None  # of the search that found it
+    layers: tuple[LayerError, ...] = ()  # where it differs from the float file, as far as that was measured
     tensors: tuple[TensorName, ...] = ()  # of the model, also where it has no names
 
     @property

@@ -16,6 +16,7 @@ MAIN_ASSETS, DEBUG_ASSETS = Path("src") / "main" / "assets", Path("src") / "debu
 KOTLIN, KOTLIN_TESTS = Path("src") / "main" / "kotlin", Path("src") / "androidTest" / "kotlin"
 RULES = "consumer-rules.pro"
 README = "README.md"
+REPORT = "report.html"
 # What `verify` needs to build the same model again.
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"

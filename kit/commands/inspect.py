@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.commands.command import command, print_json, words_behind_dashes
+from kit.errors import RecipeError
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -21,12 +22,14 @@ def emulate(
     json: bool = False,
     top: int = 0,
     benchmark: bool = False,
+    against: list[str] = [],
     signature: str = "",
     variables: bool = False,
     load: str = "",
     save: str = "",
     golden: bool = False,
     threads: int = 0,
+    accelerator: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -38,17 +41,37 @@ def emulate(
     A file that cannot be used is one line on stderr, and an entry of "errors" in --json; the outputs of the others are
     printed, and the exit code is 2. --save then writes nothing.
     --signature KEY runs the files through another signature. --golden replays the golden vectors, with files too.
+    --benchmark alone measures cold starts, calls and memory; with --against OTHER (again and again) also the ratio of
+    OTHER's calls to BUNDLE's, interleaved in one run. With files, it times a call on the first of them.
     --threads N gives the interpreter so many threads. --variables shows the variables that the model keeps;
     --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
     --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
     --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
     vector is off.
+    --accelerator gpu is LiteRT's GPU accelerator over a software Vulkan driver (Linux, x86_64; 55 MB are fetched once),
+    in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
+    how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
+    driver cannot be had here, or ended.
     """
+    if accelerator:
+        ways = {"benchmark": benchmark, "variables": variables, "load": load, "save": save, "threads": threads,
+                "top": top, "allow-code": allow_code, "runtime": runtime, "against": against}  # fmt: skip
+        _emulate_gpu(Path(bundle), accelerator, [name for name, given in ways.items() if given], signature,
+                     [*input, *words_behind_dashes()], json=json)  # fmt: skip
+        return
     from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
 
     files = [*input, *words_behind_dashes()]
+    of_harness = {"--golden": golden, "--signature": signature, "--variables": variables, "--load": load}
+    of_harness |= {"--save": save, "--top": top, "--allow-code": allow_code, "files": files}
+    given = [name for name, value in of_harness.items() if value]
+    if against and (given or not benchmark):
+        raise _misplaced_against(given, benchmark=benchmark)
+    if benchmark and not given:
+        _benchmark([Path(name) for name in (bundle, *against)], runtime, threads or 1, json=json)
+        return
     arguments = [
         *(["--json"] if json else []),
         *(["--top", str(top)] if top else []),
@@ -65,6 +88,57 @@ def emulate(
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
+
+
+def _emulate_gpu(
+    bundle: Path, accelerator: str, others: list[str], signature: str, files: list[str], *, json: bool
+) -> None:
+    """Run a bundle on the GPU. others: options that are given, and are for the interpreter."""
+    if accelerator != "gpu":
+        raise RecipeError(f"--accelerator {accelerator!r} is not known", "write --accelerator gpu, or leave it out")
+    if others:
+        what = " and ".join(f"--{name}" for name in others)
+        raise RecipeError(f"{what} does not go with --accelerator gpu", f"leave {what} out")
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.gpu import run_gpu
+    from kit.emulation.gpu_report import judge, lines_of
+    from kit.progress import Reporter
+
+    reporter = Reporter()
+    try:
+        with unchanged(bundle):
+            report = run_gpu(bundle, files, reporter.note, signature=signature)
+    finally:
+        reporter.close()
+    print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(report))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
+    judge(report)
+    if report.errors:
+        raise SystemExit(2)
+
+
+def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
+    if not benchmark:
+        return RecipeError("--against compares the times of bundles, and --benchmark is not given", "add --benchmark")
+    return RecipeError(f"--against goes with no {given[0]}: it times golden vectors", f"leave {given[0]} out")
+
+
+def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -> None:
+    """Measure bundles and print what came of it. Raises RecipeError for a wrong number of threads."""
+    from contextlib import ExitStack
+    from dataclasses import asdict
+
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.benchmark import lines, run_benchmark
+    from kit.progress import Reporter
+
+    if threads < 1:
+        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
+    with ExitStack() as stack:
+        for each in bundles:
+            stack.enter_context(unchanged(each))
+        measured = run_benchmark(bundles, runtime, threads, Reporter().note)
+    print_json(asdict(measured)) if json else sys.stdout.writelines(f"{line}\n" for line in lines(measured))
 
 
 @command

@@ -20,6 +20,7 @@ from kit.build.quantize import quantization_of
 from kit.build.trial import outputs_there, refuse_state
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
+from kit.bundle.latency import Latency
 from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
 from kit.errors import KitError, RecipeError
@@ -52,6 +53,7 @@ class Trial:
     why: str = ""
     made: tuple[Result, JobFolder] | None = None  # what converted it came to
     errors: tuple[LayerError, ...] = ()
+    latency: Latency | None = None  # measured when the choice is made, and part of none
 
     @property
     def loss(self) -> tuple[float, float]:
