@@ -63,8 +63,8 @@ ARROWS = {
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
     " toolchains",
-    "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer recipe"
-    " render report shared source_model tflite toolchains updates",
+    "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
+    " recipe render report shared source_model tflite toolchains updates",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
