@@ -65,7 +65,7 @@ def _model(found: Found) -> Table:
     if description.source.code:
         layers = ", ".join(description.source.code[:5])
         comments.append(
-            f"{CHECK} it carries Python code (in {layers}), which runs in a container, and elsewhere only if you trust it"
+            f"{CHECK} it carries Python code (in {layers}): it runs in a container, and elsewhere only if you trust it"
         )
         keys.append(Key("allow_code", True, off=True))
     return Table("[model]", comments, keys)
@@ -84,8 +84,8 @@ def _quantize(found: Found) -> Table:
         why = ["int8 without data: quantization-aware training has left its ranges in the model"]
         return Table("[quantize]", why, [Key("scheme", "int8")])
     why = [
-        "dynamic: 8-bit weights, and no data needed. With 100 samples or more, kit init --data FOLDER finds smaller and "
-        "faster files by scheme auto",
+        "dynamic: 8-bit weights, and no data needed. With 100 samples or more, kit init --data FOLDER asks for auto,",
+        "the smallest file that keeps the checks.",
     ]
     return Table("[quantize]", why, [Key("scheme", "dynamic", "float32: unchanged numbers")])
 
@@ -118,7 +118,7 @@ def _output(guess: OutputGuess) -> Table:
 def _tensor(head: str, guess: InputGuess | OutputGuess) -> Table:
     comments = [*guess.reasons, *(f"{CHECK} {doubt}" for doubt in guess.doubts)]
     keys = [Key("name", guess.tensor.name), Key("kind", guess.kind)]
-    if guess.kind == "classes" and "labels" not in guess.keys:
+    if isinstance(guess, OutputGuess) and guess.kind == "classes" and "labels" not in guess.keys:
         keys.append(Key("labels", "labels.txt", f"{guess.classes} lines, in the order of the scores", off=True))
     return Table(head, comments, [*keys, *(Key(name, given) for name, given in guess.keys.items())])
 

@@ -124,7 +124,7 @@ def _links(root: Path, files: Sequence[Path], folders: bool) -> list[tuple[str, 
     """Return a link for each file, by its path; without folders all lie side by side."""
 
     def link(file: Path) -> Write:
-        return lambda target: os.symlink(os.path.relpath(file.resolve(), target.parent.resolve()), target)
+        return lambda target: target.symlink_to(os.path.relpath(file.resolve(), target.parent.resolve()))
 
     names = [path.relative_to(root) for path in files]
     return [

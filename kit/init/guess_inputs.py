@@ -112,7 +112,7 @@ def _is_sound(name: str, shape: Shape, layers: Sequence[Layer]) -> bool:
 
 
 def _text(description: Description, tensor: Tensor, layers: Sequence[Layer]) -> InputGuess:
-    """Return a guess of an input of text; one that no app can feed has kind "" and goes to the worker, which says why."""
+    """Return a guess of an input of text. One that no app can feed has kind "": the worker says why."""
     texts = [layer for layer in layers if layer.kind in _TEXT]
     found = {text.name: text for text in find_text_layers(description.source)}
     usable = [found[layer.name] for layer in texts if layer.name in found and not found[layer.name].problem]
@@ -154,7 +154,7 @@ def _opened(guess: InputGuess, ask: Ask) -> InputGuess:
     answer = ask(
         Question(f"'{guess.tensor.name}' is {shown(shape)}: which shape has it in the app?", str(closed), problem)
     )
-    doubt = f"the model takes any size, and the app gets this one; -1 for an axis leaves it open in the app, too"
+    doubt = "the model takes any size, and the app gets this one; -1 for an axis leaves it open in the app, too"
     return replace(guess, keys=guess.keys | {"shape": _sizes(answer)}, doubts=(*guess.doubts, doubt))
 
 
@@ -196,7 +196,7 @@ def _image(description: Description, guess: InputGuess, layers: Sequence[Layer],
         return replace(guess, reasons=(reason, why))
     if how == "caffe":
         keys = guess.keys | {"mean": [103.939, 116.779, 123.68], "std": [1.0, 1.0, 1.0], "color": "bgr"}
-        doubt = f"mean, std and color as Keras's preprocess_input of {network} has them; change them where training did otherwise"
+        doubt = f"mean, std and color are those of Keras's preprocess_input of {network}; training may have others"
         return replace(guess, reasons=(reason,), doubts=(*guess.doubts, doubt), keys=keys)
     if computed:
         why = f"{computed} calculates with the pixels, which looks like a normalization of the model's own"

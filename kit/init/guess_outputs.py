@@ -48,7 +48,7 @@ def guess_outputs(
 ) -> list[OutputGuess]:
     """Return what each output may be. labels: how many each list of labels has that was found."""
     images = any(guess.kind == "image" for guess in inputs)
-    shapes = {tensor.name: _closed(tensor, inputs) for tensor in outputs}
+    shapes = {tensor.name: _closed(tensor) for tensor in outputs}
     beside: set[str] = set()
     found: dict[str, OutputGuess] = {}
     for guess, others in _boxes(outputs, shapes) if images else ():
@@ -65,7 +65,7 @@ def guess_outputs(
     return [found[tensor.name] for tensor in outputs]
 
 
-def _closed(tensor: Tensor, inputs: Sequence[InputGuess]) -> tuple[int, ...]:
+def _closed(tensor: Tensor) -> tuple[int, ...]:
     return tuple(-1 if size is None else size for size in tensor.shape or ())
 
 
@@ -121,12 +121,10 @@ def _asked(tensor: Tensor, labels: Sequence[int], ask: Ask) -> OutputGuess:
     reasons = [f"kind tensor: numbers of the shape {shown(shape)}, as the model gives them"]
     doubts = []
     if many:
-        doubts.append(
-            'if these are scores of classes, write kind = "classes", and activation = "softmax" where the model has none'
-        )
+        doubts.append('if these are scores of classes, write kind = "classes", and activation = "softmax" for logits')
     elif shape == (1,):
         doubts.append(
-            'one number; if it decides between two classes, write kind = "classes", and activation = "sigmoid" for a logit'
+            'if it decides between two classes, write kind = "classes", and activation = "sigmoid" for a logit'
         )
     return OutputGuess(tensor, "tensor", tuple(reasons), tuple(doubts))
 
@@ -162,7 +160,7 @@ def _boxes(outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> 
             continue  # no YOLO head: a sequence
         others = {name: other for name, other in shapes.items() if name != tensor.name}
         try:
-            head, note = guess_boxes(Output(name=tensor.name, kind="boxes"), shape, Companions(others, None, None))
+            head, _note = guess_boxes(Output(name=tensor.name, kind="boxes"), shape, Companions(others, None, None))
         except RecipeError:
             continue
         belongs = {name for name in (head.scores, head.classes, head.count) if name}
@@ -171,15 +169,11 @@ def _boxes(outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> 
 
 def _of_head(tensor: Tensor, head: str, belongs: set[str], keys: Mapping[str, Any]) -> OutputGuess:
     form = "cxcywh" if head.startswith("yolo") else "yxyx"
-    doubts = [
-        f'coordinates are taken as {form} in 0..1; other orders are xyxy, yxyx, cxcywh, and units = "pixels" is for pixels'
-    ]
+    doubts = [f'coordinates are taken as {form} in 0..1; there are also xyxy, yxyx and cxcywh, and units = "pixels"']
     if head == "scores":
+        doubts.append('where the boxes are offsets from anchors, write head = "anchors" and anchors = FILE')
         doubts.append(
-            'boxes are taken as they are; where they are offsets from anchors, write head = "anchors" and anchors = FILE'
-        )
-        doubts.append(
-            'where the model gives logits, write activation = "sigmoid" or "softmax", and background = true for a first class that is none'
+            'for logits write activation = "sigmoid" or "softmax"; background = true where the first class is none'
         )
     if head.startswith("yolo"):
         doubts.append('where a fifth value multiplies the scores, as in YOLOv5, write head = "yolo-objectness"')

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
@@ -51,7 +52,7 @@ def _inner(spec: TensorSpec) -> Shape:
 def least_recipe(description: Description, shapes: Mapping[str, Sequence[int]], path: Path) -> Recipe:
     """Return the recipe that does no more than to load a model. shapes: of inputs with open axes; path: its folder."""
     inputs = [{"name": name, "shape": list(shape)} for name, shape in shapes.items()]
-    model = {"path": str(description.source.path.absolute()), "id": "model"}
+    model: dict[str, Any] = {"path": str(description.source.path.absolute()), "id": "model"}
     if description.others:
         model |= {"signatures": [description.signature]}
     recipe = Recipe.model_validate({"model": model, "inputs": inputs})

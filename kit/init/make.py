@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kit.errors import OutputError, RecipeError
 from kit.files import replacing, write_whole
 from kit.init.compose import Found, tables_of
 from kit.init.data import DataPlan, plan_folder
-from kit.init.description import Description, describe
+from kit.init.description import describe
 from kit.init.guess_inputs import InputGuess, guess_inputs, normalized
 from kit.init.guess_outputs import OutputGuess, guess_outputs
 from kit.init.identity import id_of
@@ -230,5 +230,6 @@ def _found(found: Found) -> tuple[str, ...]:
 
 
 def _doubts(found: Found) -> tuple[str, ...]:
-    own = [f"{guess.tensor.name}: {doubt}" for guess in (*found.inputs, *found.outputs) for doubt in guess.doubts]
+    guesses: list[InputGuess | OutputGuess] = [*found.inputs, *found.outputs]
+    own = [f"{guess.tensor.name}: {doubt}" for guess in guesses for doubt in guess.doubts]
     return (*own, *(found.data.notes if found.data is not None else ()))

@@ -25,7 +25,7 @@ def take_default(question: Question) -> str:
     return question.default
 
 
-def asker(read: Callable[[str], str], write: Callable[[str], None]) -> Ask:
+def asker(read: Callable[[str], str], write: Callable[[str], object]) -> Ask:
     """Return what asks at most five questions; later ones get their default, and so does an empty answer.
 
     read: shows a prompt and returns a line, or raises EOFError at the end of the input.

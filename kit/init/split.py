@@ -1,4 +1,4 @@
-"""Which samples calibrate and which check: drawn with a fixed seed, class by class, the same content on one side only."""
+"""Which samples calibrate and which check: by a fixed seed, class by class, equal content on one side only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data in one file: arrays of an .npz, columns of a .csv, lines of a .txt. Split, and named as the model names its inputs."""
+"""Data in one file: arrays of an .npz, columns of a .csv, lines of a .txt, named as the model names its inputs."""
 
 from __future__ import annotations
 
@@ -56,6 +56,7 @@ def plan_file(
     normalization = _normalization(values, inputs)
     count = counts.pop()
     rows = list(range(count))
+    calibration: list[int]
     if count < FEWEST:
         calibration, checks = [], rows
         notes = [*notes, _few(count)]
@@ -179,40 +180,43 @@ def _truth(
     y: np.ndarray | None, outputs: Sequence[OutputGuess], known: Sequence[Labels]
 ) -> tuple[Arrays, Labels | None, list[str]]:
     """Return y under the name by which a recipe takes it, the labels that it is written in, and what it is not."""
-    import numpy as np
-
     if y is None:
         return {}, None, []
-    owner = next((guess for guess in outputs if guess.kind == "classes"), None)
-    if owner is not None and owner.classes is not None:
-        classes = owner.classes
-        if y.dtype.kind in "US":
-            texts = sorted(set(y.tolist()))
-            own = next((each for each in known if len(each.texts) == classes and set(texts) <= set(each.texts)), None)
-            labels = own or (Labels(tuple(map(str, texts)), None, "the data's y") if len(texts) == classes else None)
-            if labels is None:
-                return {}, None, [f"y has {len(texts)} different texts for {classes} classes: it is left out"]
-            return {"y": np.array([labels.texts.index(text) for text in y.tolist()])}, labels, []
-        flat = y.reshape(len(y)) if y.shape == (len(y), 1) else y
-        if flat.dtype.kind == "f" and np.array_equal(flat, np.round(flat)):
-            flat = flat.astype(np.int64)
-        if flat.dtype.kind in "iub" and (flat.ndim > 1 or (flat.min() >= 0 and flat.max() < classes)):
-            return {"y": flat}, None, []
-        return {}, None, [f"y has no class numbers from 0 to {classes - 1}: it is left out"]
+    owner = next((guess for guess in outputs if guess.classes is not None and guess.kind == "classes"), None)
+    if owner is None:
+        numbers = _numbers_of(y, outputs)
+        return numbers, None, [] if numbers else ["y fits no output: it is left out"]
+    return _classes(y, owner.classes or 0, known)
+
+
+def _classes(y: np.ndarray, classes: int, known: Sequence[Labels]) -> tuple[Arrays, Labels | None, list[str]]:
+    """Return class numbers out of y: numbers [N] or [N, 1], one-hot rows, or labels as text."""
+    import numpy as np
+
+    if y.dtype.kind in "US":
+        texts = sorted(set(map(str, y.tolist())))
+        own = next((each for each in known if len(each.texts) == classes and set(texts) <= set(each.texts)), None)
+        labels = own or (Labels(tuple(texts), None, "the data's y") if len(texts) == classes else None)
+        if labels is None:
+            return {}, None, [f"y has {len(texts)} different texts for {classes} classes: it is left out"]
+        return {"y": np.array([labels.texts.index(text) for text in y.tolist()])}, labels, []
+    flat = y.reshape(len(y)) if y.shape == (len(y), 1) else y
+    if flat.dtype.kind == "f" and np.array_equal(flat, np.round(flat)):
+        flat = flat.astype(np.int64)
+    if flat.dtype.kind in "iub" and (flat.ndim > 1 or (flat.min() >= 0 and flat.max() < classes)):
+        return {"y": flat}, None, []
+    return {}, None, [f"y has no class numbers from 0 to {classes - 1}: it is left out"]
+
+
+def _numbers_of(y: np.ndarray, outputs: Sequence[OutputGuess]) -> Arrays:
+    """Return y as the truth of the first output of numbers whose shape it has: {} where there is none."""
+    import numpy as np
+
     for guess in outputs:
-        shape = tuple(guess.tensor.shape or ())
-        if (
-            guess.kind == "tensor"
-            and y.dtype.kind in "fiu"
-            and None not in shape
-            and y.size == len(y) * int(np.prod(shape))
-        ):
-            return (
-                {f"y/{guess.tensor.name}": y.reshape(len(y), *(int(n or 1) for n in shape)).astype(np.float32)},
-                None,
-                [],
-            )
-    return {}, None, ["y fits no output: it is left out"]
+        sizes = [size or 0 for size in guess.tensor.shape or ()]
+        if guess.kind == "tensor" and y.dtype.kind in "fiu" and y.size == len(y) * int(np.prod(sizes)):
+            return {f"y/{guess.tensor.name}": y.reshape(len(y), *sizes).astype(np.float32)}
+    return {}
 
 
 def _normalization(values: Mapping[str, np.ndarray], inputs: Sequence[InputGuess]) -> dict[str, str]:
@@ -223,10 +227,10 @@ def _normalization(values: Mapping[str, np.ndarray], inputs: Sequence[InputGuess
         if guess.kind != "image" or array is None or array.dtype.kind != "f":
             continue
         low, high = float(array.min()), float(array.max())
-        if 0 <= low and 0.5 < high <= 1:
+        if low >= 0 and 0.5 < high <= 1:
             found[guess.tensor.name] = "0..1"
         elif -1 <= low < 0 and high <= 1:
             found[guess.tensor.name] = "-1..1"
-        elif 0 <= low and 1 < high <= 255:
+        elif low >= 0 and 1 < high <= 255:
             found[guess.tensor.name] = "0..255"
     return found
