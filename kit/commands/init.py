@@ -37,7 +37,7 @@ def init(
     """
     from dataclasses import asdict
 
-    from kit.init.make import Wish, make
+    from kit.init.make import Request, make
     from kit.init.question import asker, take_default
     from kit.progress import Reporter
 
@@ -45,7 +45,7 @@ def init(
     ask = asker(input, sys.stdout.write) if asks else take_default
     reporter = Reporter()
     try:
-        made = make(Wish(Path(model), Path(out), Path(data) if data else None, engine), ask, reporter)
+        made = make(Request(Path(model), Path(out), Path(data) if data else None, engine), ask, reporter)
     finally:
         reporter.close()
     if json:

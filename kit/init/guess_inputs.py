@@ -146,20 +146,20 @@ def _opened(guess: InputGuess, ask: Ask) -> InputGuess:
     default = _SIDE if guess.kind == "image" else _STEPS
     closed = [size or default for size in shape]
 
-    def problem(answer: str) -> str:
-        sizes = _sizes(answer)
+    def problem(reply: str) -> str:
+        sizes = _sizes(reply)
         fits = len(sizes) == len(shape) and all(own in (None, size) for own, size in zip(shape, sizes, strict=True))
         return "" if fits else f"{len(shape)} whole numbers that fit {shown(shape)}"
 
-    answer = ask(
+    reply = ask(
         Question(f"'{guess.tensor.name}' is {shown(shape)}: which shape has it in the app?", str(closed), problem)
     )
     doubt = "the model takes any size, and the app gets this one; -1 for an axis leaves it open in the app, too"
-    return replace(guess, keys=guess.keys | {"shape": _sizes(answer)}, doubts=(*guess.doubts, doubt))
+    return replace(guess, keys=guess.keys | {"shape": _sizes(reply)}, doubts=(*guess.doubts, doubt))
 
 
-def _sizes(answer: str) -> list[int]:
-    words = re.split(r"[\s,x\[\]]+", answer.strip().lower())
+def _sizes(reply: str) -> list[int]:
+    words = re.split(r"[\s,x\[\]]+", reply.strip().lower())
     return [int(word) for word in words if word.isdigit() and 0 < int(word) < 2**31]
 
 
@@ -169,18 +169,18 @@ def _sound(tensor: Tensor, layers: Sequence[Layer], ask: Ask) -> InputGuess:
     for layer in layers:
         rate = layer.config.get("sampling_rate") or rate
     given = f"{long:,}" if long else "any number of"
-    answer = ask(
+    reply = ask(
         Question(
             f"'{tensor.name}' takes {given} samples of sound: how many a second?",
             str(rate),
             lambda text: "" if text.isdigit() and 1000 <= int(text) <= 768_000 else "a whole number, 1000 to 768000",
         )
     )
-    keys: dict[str, Any] = {"rate": int(answer)} | ({} if long else {"window": int(answer)})
+    keys: dict[str, Any] = {"rate": int(reply)} | ({} if long else {"window": int(reply)})
     reason = f"kind audio: one axis of {given} samples, " + (
         "its name says sound" if re.search(_SOUND, tensor.name.lower()) else "as many as a second of sound has"
     )
-    doubts = (f"no model file says its rate; {answer} is right only where training used {answer} samples a second",)
+    doubts = (f"no model file says its rate; {reply} is right only where training used {reply} samples a second",)
     return InputGuess(tensor, "audio", (reason,), doubts, keys)
 
 
@@ -205,14 +205,14 @@ def _image(description: Description, guess: InputGuess, layers: Sequence[Layer],
         why = f"{network} of Keras takes pixels so" if network else "the model does not say how pixels were normalized"
         default = how or "0..1"
     words = list(NORMALIZATION) if len(shape) == 3 and shape[2] == 3 else ["0..255", "0..1", "-1..1"]
-    answer = ask(
+    reply = ask(
         Question(
             f"'{guess.tensor.name}': what did training make of pixels ({why})? {', '.join(words)}",
             default,
             one_of(*words),
         )
     )
-    return normalized(replace(guess, reasons=(reason,)), answer, f"{why}; this makes pixels {answer}")
+    return normalized(replace(guess, reasons=(reason,)), reply, f"{why}; this makes pixels {reply}")
 
 
 def normalized(guess: InputGuess, word: str, why: str, *, sure: bool = False) -> InputGuess:

@@ -29,7 +29,7 @@ from kit.toolchains.selection import choose_toolchain
 
 
 @dataclass(frozen=True)
-class Wish:
+class Request:
     """What the user asked for."""
 
     model: Path
@@ -48,27 +48,27 @@ class Made:
     doubts: tuple[str, ...]
 
 
-def make(wish: Wish, ask: Ask, reporter: Reporter) -> Made:
+def make(request: Request, ask: Ask, reporter: Reporter) -> Made:
     """Write a recipe for a model, and what it needs beside it; nothing where something is in the way.
 
     Raises OutputError for that, RecipeError for data that is not the model's, and of the model what a build raises.
     """
-    _refuse_taken(wish.out)
-    source = read_model_file(wish.model)
+    _refuse_taken(request.out)
+    source = read_model_file(request.model)
     choice = choose_toolchain("auto", [source])
-    identity = id_of(wish.model)
+    identity = id_of(request.model)
     description = describe(source)
     guesses = guess_inputs(description, take_default)
     if not description.known or any(not guess.kind for guess in guesses):
         shapes = {guess.tensor.name: guess.shape for guess in guesses if "shape" in guess.keys}
-        recipe = least_recipe(description, shapes, wish.out)
+        recipe = least_recipe(description, shapes, request.out)
         refuse_asks(make_plan(recipe, ""))
-        description = load(description, recipe, wish.engine, reporter)
-    data = wish.data or _asked_data(ask)
+        description = load(description, recipe, request.engine, reporter)
+    data = request.data or _asked_data(ask)
     if data is not None and not data.exists():
         raise RecipeError(f"--data {data}: there is no such file or folder", "name a folder, an .npz, a .csv or a .txt")
     inputs = guess_inputs(description, ask)
-    lists = find_labels(wish.model, data)
+    lists = find_labels(request.model, data)
     outputs = guess_outputs(description.outputs, inputs, [len(each.texts) for each in lists], ask)
     plan = None if data is None else _plan_data(data, inputs, outputs, lists)
     if plan is not None:
@@ -78,11 +78,11 @@ def make(wish: Wish, ask: Ask, reporter: Reporter) -> Made:
                 normalized(replace(guess, doubts=()), word, why, sure=True) if guess.tensor.name == name else guess
                 for guess in inputs
             ]
-    folder = wish.out.absolute().parent
+    folder = request.out.absolute().parent
     outputs, files = _labelled(outputs, lists, plan, folder / f"{identity}-labels.txt", ask)
     found = Found(
         identity,
-        _relative(wish.model, folder),
+        _relative(request.model, folder),
         description,
         f"TensorFlow {choice.toolchain.tensorflow}: {choice.reason}",
         tuple(inputs),
@@ -93,8 +93,8 @@ def make(wish: Wish, ask: Ask, reporter: Reporter) -> Made:
     )
     comments, tables = tables_of(found)
     text = recipe_text(comments, tables)
-    written = _write(wish.out, text, files, found)
-    return Made(wish.out, tuple(written), _found(found), _doubts(found))
+    written = _write(request.out, text, files, found)
+    return Made(request.out, tuple(written), _found(found), _doubts(found))
 
 
 def _refuse_taken(path: Path) -> None:
@@ -108,14 +108,14 @@ def _refuse_taken(path: Path) -> None:
 
 
 def _asked_data(ask: Ask) -> Path | None:
-    answer = ask(
+    reply = ask(
         Question(
             "data to calibrate and to check on (a folder of images or .wav files, an .npz, a .csv)",
             "",
             lambda text: "" if Path(text).expanduser().exists() else "there is no such file or folder",
         )
     )
-    return Path(answer).expanduser() if answer else None
+    return Path(reply).expanduser() if reply else None
 
 
 def _plan_data(
@@ -151,19 +151,19 @@ def _labelled(
             keys = guess.keys | {"labels": _relative(path, place.parent)}
             made.append(replace(guess, keys=keys, reasons=(*guess.reasons, reason)))
             continue
-        answer = ask(
+        reply = ask(
             Question(
                 f"'{guess.tensor.name}' has {guess.classes} classes: a text file with one label a line", "", _is_file
             )
         )
         made.append(
-            replace(guess, keys=guess.keys | {"labels": _relative(Path(answer), place.parent)}) if answer else guess
+            replace(guess, keys=guess.keys | {"labels": _relative(Path(reply), place.parent)}) if reply else guess
         )
     return made, files
 
 
-def _is_file(answer: str) -> str:
-    return "" if Path(answer).is_file() else "there is no such file"
+def _is_file(reply: str) -> str:
+    return "" if Path(reply).is_file() else "there is no such file"
 
 
 def _relative(path: Path, folder: Path) -> str:

@@ -1,4 +1,4 @@
-"""What is asked of a user, with what holds where nobody answers."""
+"""What is asked of a user, with what holds where nobody replies."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST = 5
 
 @dataclass(frozen=True)
 class Question:
-    """One question. problem: of an answer, why it is none, "" where it is right."""
+    """One question. problem: of an reply, why it is none, "" where it is right."""
 
     text: str
     default: str
@@ -21,12 +21,12 @@ Ask = Callable[[Question], str]
 
 
 def take_default(question: Question) -> str:
-    """Answer as nobody does: with the default."""
+    """Reply as nobody does: with the default."""
     return question.default
 
 
 def asker(read: Callable[[str], str], write: Callable[[str], object]) -> Ask:
-    """Return what asks at most five questions; later ones get their default, and so does an empty answer.
+    """Return what asks at most five questions; later ones get their default, and so does an empty reply.
 
     read: shows a prompt and returns a line, or raises EOFError at the end of the input.
     """
@@ -39,19 +39,19 @@ def asker(read: Callable[[str], str], write: Callable[[str], object]) -> Ask:
         asked += 1
         while True:
             try:
-                answer = read(f"{question.text} [{question.default or 'none'}]: ").strip() or question.default
+                reply = read(f"{question.text} [{question.default or 'none'}]: ").strip() or question.default
             except EOFError:
                 write("\n")
                 asked = MOST  # nobody is there
                 return question.default
-            problem = question.problem(answer)
-            if not problem or answer == question.default:
-                return answer
+            problem = question.problem(reply)
+            if not problem or reply == question.default:
+                return reply
             write(f"  {problem}\n")
 
     return ask
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """Return the check of a question with these answers."""
-    return lambda answer: "" if answer in words else f"one of: {', '.join(words)}"
+    """Return the check of a question with these replies."""
+    return lambda reply: "" if reply in words else f"one of: {', '.join(words)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 
 MOST_CALIBRATION, MOST_CHECKS = 200, 2000
-FEWEST = 10  # samples that are worth a split
+FEWEST = 40  # samples that are worth a split: auto needs 20 to check on
 SEED = 7
 
 

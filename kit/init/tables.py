@@ -83,6 +83,8 @@ def plan_file(
 
 
 def _saving(arrays: Mapping[str, np.ndarray]) -> Write:
+    """Return what writes an .npz. arrays: by name, [N, ...] in their own dtype."""
+
     def save(target: Path) -> None:
         import numpy as np
 
@@ -100,7 +102,7 @@ def _text(path: Path) -> str:
 
 
 def _columns(path: Path, inputs: Sequence[InputGuess]) -> Arrays:
-    """Return a .csv's columns as arrays: of text, or of numbers; columns of one input of numbers side by side."""
+    """Return a .csv's columns as arrays by title: [N] of text, int64 or float32; one input's side by side, [N, ...]."""
     import numpy as np
 
     rows = [row for row in csv.reader(io.StringIO(_text(path))) if row]
@@ -128,6 +130,7 @@ def _columns(path: Path, inputs: Sequence[InputGuess]) -> Arrays:
 
 
 def _array(column: Sequence[str], guess: InputGuess, path: Path) -> np.ndarray:
+    """Return a column as [N] of text, int32 or float32, as the input takes it. Raises RecipeError."""
     import numpy as np
 
     if guess.kind == "text":
@@ -142,7 +145,7 @@ def _array(column: Sequence[str], guess: InputGuess, path: Path) -> np.ndarray:
 
 
 def _numbers(column: Sequence[str]) -> np.ndarray:
-    """Return a column as whole numbers, numbers or text, whichever holds all of it."""
+    """Return a column as [N] of int64, float32 or text, whichever holds all of it."""
     import numpy as np
 
     for kind in (np.int64, np.float32):
@@ -156,7 +159,7 @@ def _numbers(column: Sequence[str]) -> np.ndarray:
 def _named(
     path: Path, arrays: Arrays, inputs: Sequence[InputGuess], outputs: Sequence[OutputGuess]
 ) -> tuple[Arrays, np.ndarray | None, Arrays]:
-    """Return the inputs' arrays by name, y, and the truth of outputs by "y/<output>"."""
+    """Return the inputs' arrays by name, y, and the truth of outputs by "y/<output>": [N, ...] in their own dtype."""
     names = [guess.tensor.name for guess in inputs]
     left = {name: array for name, array in arrays.items() if name not in names}
     values = {name: arrays[name] for name in names if name in arrays}
@@ -179,7 +182,10 @@ def _named(
 def _truth(
     y: np.ndarray | None, outputs: Sequence[OutputGuess], known: Sequence[Labels]
 ) -> tuple[Arrays, Labels | None, list[str]]:
-    """Return y under the name by which a recipe takes it, the labels that it is written in, and what it is not."""
+    """Return y under the name by which a recipe takes it, the labels that it is written in, and what it is not.
+
+    y: [N, ...] of any dtype.
+    """
     if y is None:
         return {}, None, []
     owner = next((guess for guess in outputs if guess.classes is not None and guess.kind == "classes"), None)
@@ -190,7 +196,7 @@ def _truth(
 
 
 def _classes(y: np.ndarray, classes: int, known: Sequence[Labels]) -> tuple[Arrays, Labels | None, list[str]]:
-    """Return class numbers out of y: numbers [N] or [N, 1], one-hot rows, or labels as text."""
+    """Return class numbers, int64, out of y: numbers [N] or [N, 1], one-hot rows [N, classes], or labels [N]."""
     import numpy as np
 
     if y.dtype.kind in "US":
@@ -209,7 +215,7 @@ def _classes(y: np.ndarray, classes: int, known: Sequence[Labels]) -> tuple[Arra
 
 
 def _numbers_of(y: np.ndarray, outputs: Sequence[OutputGuess]) -> Arrays:
-    """Return y as the truth of the first output of numbers whose shape it has: {} where there is none."""
+    """Return y [N, ...] as the float32 truth of the first output whose shape it has: {} where there is none."""
     import numpy as np
 
     for guess in outputs:
@@ -220,7 +226,7 @@ def _numbers_of(y: np.ndarray, outputs: Sequence[OutputGuess]) -> Arrays:
 
 
 def _normalization(values: Mapping[str, np.ndarray], inputs: Sequence[InputGuess]) -> dict[str, str]:
-    """Return how floats for an image are normalized, as far as their range shows it."""
+    """Return how floats for an image [N, H, W, C], float32, are normalized, as far as their range shows it."""
     found = {}
     for guess in inputs:
         array: Any = values.get(guess.tensor.name)

@@ -66,7 +66,8 @@ ARROWS = {
     "matrix": "build bundle errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning container emulation engine"
-    " errors files init kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
+    " errors files init kit lifetime matrix progress recipe refusals render search source_model tflite toolchains"
+    " updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
