@@ -74,7 +74,7 @@ ARROWS = {
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
     " doctor emulation engine inspection"
-    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model toolchains updates",
+    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
