@@ -63,6 +63,7 @@ ARROWS = {
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
     " toolchains",
+    "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
     " recipe render report shared source_model tflite toolchains updates",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
@@ -73,8 +74,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " doctor emulation engine inspection"
-    " errors files gpu kit lifetime matrix progress recipe refusals render search source_model tflite toolchains updates",
+    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render search"
+    " source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}

@@ -39,6 +39,21 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_gpu_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
         "run it on such a machine, or leave out what asks for the GPU",
     ),
+    "init/test_init_remedies.py::test_what_init_refuses_works_as_its_next_step_says": (
+        "name another folder",
+        "give an .npz with one array for each input: numpy.savez('data.npz', name=values, y=classes)",
+        "name a folder with some of them",
+        "name a folder, an .npz, a .csv or a .txt",
+        "give another file with --out, as in --out other.toml; or move this one away",
+        "make it first, or give another --out",
+        "rename it",
+        "give a folder of images or .wav files, an .npz, a .csv, or a .txt with one text a line",
+        "one row for each sample",
+        "save it as UTF-8",
+        "correct it",
+        "leave such rows out",
+        "name the arrays by the model's inputs: ...",
+    ),
     "builds/test_auto.py::test_auto_on_too_few_samples_is_refused": ("give 20 samples or more in [checks] ...",),
     "builds/test_auto.py::test_auto_without_data_says_what_needs_none": (
         "give [checks] data, or name a scheme: dynamic ...",
@@ -860,5 +875,6 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
 }
 
 NOT_HERE: dict[str, tuple[str, ...]] = {
+    "it needs the model's own Python": ("export it with one: model.export(folder) of Keras",),
     "hostile code: the step is to stop": ("the model carries code that tries to reach ...",),
 }

@@ -120,7 +120,7 @@ def _check(
         off, largest = _distance(start, f"{entry.key}/output/{output.name}", output, wanted)
         steps = output.dtype != "float32"
         allowed = allowed_off(largest, float(drifts.get(f"{prefix}drift/{output.name}", 0.0)), quantized=steps)
-        words = f"'{output.name}' is up to {off:.2g}{' steps' if steps else ''} off the CPU's, {allowed:.2g} allowed"
+        words = f"'{output.name}' is up to {off:.3g}{' steps' if steps else ''} off the CPU's, {allowed:.3g} allowed"
         if math.isinf(off):
             words = f"'{output.name}' is NaN or infinite, and finite on the CPU"
         if not off <= allowed:
