@@ -102,6 +102,7 @@ def test_an_h5_names_its_groups_by_layers_whatever_their_number(tmp_path: Path) 
     dense = [layer("Dense", f"dense_{n}", units=n + 1) for n in (1, 2)]
     write_h5(tmp_path / "m.h5", *dense)
     with h5py.File(tmp_path / "m.h5", "a") as file:
+        del file["model_weights"]
         for n in (1, 2):
             file[f"model_weights/dense_{n}/dense_{n}/kernel:0"] = np.zeros((n, n + 1), np.float32)
         file["optimizer_weights/big"] = np.zeros(1000, np.float32)
