@@ -15,7 +15,7 @@ from kit.build.metric_checks import drop, metric_words
 from kit.build.metrics import OutputMeasure
 from kit.bundle.latency import Latency
 from kit.metrics.table import title
-from kit.search.auto import Found
+from kit.search.found import Found
 from kit.search.limits import POINT
 from kit.search.trials import Trial
 
