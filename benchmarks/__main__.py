@@ -17,11 +17,11 @@ from fnmatch import fnmatch
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.android import measure_frame
+from benchmarks.android import android_rows
 from benchmarks.boxes import box_rows
 from benchmarks.cost.container import container_rows
 from benchmarks.cost.meter import Spent, spend
-from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups
+from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups, recipe_text
 from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
 from kit.android.proof.step import MissingToolError
@@ -32,6 +32,7 @@ from kit.toolchains.venv import toolchain_venv
 PAGE = ROOT / "docs" / "performance.md"
 MODELS = ROOT / "build" / "cost"  # kept: the largest takes a minute to write
 BEGIN, END = "<!-- table: inv bench -->", "<!-- table end -->"
+ALL_MODELS = ("mobilenet", "densenet", "resnet", "encoder", "encoder_1gb")
 HEAD = "| what | median | lowest to highest | goal | |\n| --- | ---: | ---: | ---: | --- |"
 
 
@@ -42,11 +43,14 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--only",
         default="*",
-        help="a pattern of groups: digits, light, mobilenet*, kotlin, frames, boxes, evaluation, container ...",
+        help="a pattern of groups: digits, light, mobilenet*, android, frames, boxes, evaluation, container ...",
     )
     options = parser.parse_args(arguments)
-    # The frames need neither models nor a toolchain, boxes and evaluation a model of their own.
-    lines = [] if options.only in {"frames", "boxes", "evaluation"} else measured(options.only, options.rounds)
+    # The frames need neither models nor a toolchain, the others a model or two of their own.
+    alone = {"android", "frames", "boxes", "evaluation"}
+    lines = [] if options.only in alone else measured(options.only, options.rounds)
+    if fnmatch("android", options.only):
+        lines += found_tools(lambda: android(options.rounds))
     if fnmatch("frames", options.only):
         lines += found_tools(lambda: frame_rows(options.rounds))
     if fnmatch("boxes", options.only):
@@ -73,20 +77,14 @@ def measured(only: str, rounds: int) -> list[str]:
         for name, group in asked.items():
             runs = measure(name, group, rounds, out)
             lines += [row.line(runs) for row in ROWS if row.group == name]
-        if fnmatch("kotlin", only):
-            lines += kotlin(Path(temporary))
         if fnmatch("container", only):
             lines += container_rows(MODELS, Path(temporary))
     return lines
 
 
-def models(python: Path) -> Path:
+def models(python: Path, names: Sequence[str] = ALL_MODELS) -> Path:
     """Write the models that are not there yet; return their folder."""
-    missing = [
-        name
-        for name in ("mobilenet", "densenet", "resnet", "encoder", "encoder_1gb")
-        if not (MODELS / name / ".complete").is_file()
-    ]
+    missing = [name for name in names if not (MODELS / name / ".complete").is_file()]
     for name in missing:
         print(f"write the model {name}")
         spend([str(python), str(HERE / "models.py"), str(MODELS), name])
@@ -114,25 +112,17 @@ def _run(command: Command, out: Path) -> Spent:
     return spend(argv, command.env, ends=command.ends)
 
 
-def kotlin(folder: Path) -> list[str]:
-    """Return the rows of the generated Kotlin; none where a tool for it is missing."""
-    _run(Command([sys.executable, "-m", "kit", "build", str(DIGITS), "--engine", "local", "--out", OUT]), folder / "k")
-    try:
-        frame = measure_frame(folder / "k" / "digits")
-    except MissingToolError as missing:
-        print(f"left out: {missing}")
-        return []
-    print(f"one call: {frame.bare_ns / 1000:.1f} us bare, {frame.kotlin_ns / 1000:.1f} us in Kotlin; ", end="")
-    print(f"LiteRT's own read makes {frame.read_bytes:.0f} B, which are not counted as ours")
-    rows = [
-        ("a call of the Kotlin / the bare C library, same JVM", frame.kotlin_ns / frame.bare_ns, 1.1),
-        ("bytes that a call of the Kotlin makes", frame.own_bytes, 0),
-        ("bytes that a call with an image makes", frame.image_bytes, 0),
-    ]
-    return [
-        f"| {name} | {value:.3g} | | {goal:g} | {'holds' if value <= goal else 'MISSES'} |"
-        for name, value, goal in rows
-    ]
+def android(rounds: int) -> list[str]:
+    """Return the rows of the app's side: the generated Kotlin beside the C library, and a proof."""
+    folder = models(toolchain_venv(find_toolchain(TENSORFLOW), print), ["yolo"])
+    recipe = folder / "yolo" / "android.toml"
+    recipe.write_text(recipe_text("yolo", "float32", 0, 0), "utf-8")
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        out = Path(temporary)
+        for path, name in ((DIGITS, "digits"), (recipe, "yolo")):
+            build = [sys.executable, "-m", "kit", "build", str(path), "--engine", "local", "--out", OUT]
+            _run(Command(build), out / name)
+        return android_rows(out / "digits/digits", out / "yolo/yolo", rounds)
 
 
 def boxes() -> list[str]:

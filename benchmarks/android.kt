@@ -13,7 +13,7 @@ private const val ROUNDS = 40
 
 /** Write, run, read: what any app must do, through the C functions alone. */
 private class Bare(path: String) {
-    private val session = Session.fromFile(Session.createEnvironment(), path, 1, "")
+    private val session = Session.fromFile(Session.createEnvironment(intArrayOf(), arrayOf()), path, 1, mapOf())
     private val input = session.createInput(0, 0)
     private val output = session.createOutput(0, 0)
     private val result = ByteArray(output.elements)

@@ -95,8 +95,9 @@ def main(only: str = "*") -> None:
             print("\n".join(rows[-14:]), flush=True)
     lines = [
         BEGIN, "",
-        "| model | candidate | bytes | of float32 | before | after, on the half that did not choose | loss, 95 % | |",
-        "| --- | --- | ---: | ---: | --- | --- | --- | --- |", *rows, "", END,
+        "| model | candidate | bytes | of float32 | latency, of float32 | before "
+        "| after, on the half that did not choose | loss, 95 % | |",
+        "| --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |", *rows, "", END,
     ]  # fmt: skip
     if only == "*":
         before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
@@ -165,7 +166,13 @@ def _rows(model: Model, record: Mapping[str, Any]) -> Iterator[str]:
         verdict = "**chosen**" if row["verdict"] == "chosen" else "keeps" if row["verdict"] == "keeps" else "no"
         what = f"{model.name}: {model.what}" if not number else ""
         size = f"{row['bytes']:,} | {row['bytes'] / whole:.0%}" if row["bytes"] else "- | -"
-        yield f"| {what} | {row['name']} | {size} | {before} | {after} | {interval} | {verdict} |"
+        latency = _latency(row["latency"])
+        yield f"| {what} | {row['name']} | {size} | {latency} | {before} | {after} | {interval} | {verdict} |"
+
+
+def _latency(latency: Mapping[str, Any] | None) -> str:
+    """Return a measured ratio with its 95 % interval."""
+    return "-" if latency is None else f"{latency['ratio']:.2f} ({latency['low']:.2f} to {latency['high']:.2f})"
 
 
 def _metric(measures: Sequence[Mapping[str, Any]]) -> tuple[str, str, str]:

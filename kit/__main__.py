@@ -25,8 +25,16 @@ def _use_utf8() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
+def _open_closed() -> None:
+    """Give the process a stdout and a stderr where it was started with one that is closed (`kit doctor >&-`)."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - as long as the process
+
+
 def main() -> None:
     """Run the command line."""
+    _open_closed()
     _use_utf8()
     try:
         try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatch
@@ -22,6 +22,7 @@ from kit.files import foreign_files
 from kit.lifetime.locks import claimed
 from kit.lifetime.scratch import REPLACED, is_partial, partial_folder, remove
 
+Advance = Callable[[int, int], None]
 _PRODUCTS = (BUNDLE, FROZEN, PROOF)
 _WHOLE = ("debs", "logs", "images")  # parts of the cache that go at once
 _BESIDE = re.compile(r"matrix\.html|refusal\.json|.+\.build\.json|.+\.predictions\.npz")
@@ -43,15 +44,27 @@ class Entry:
         return f"{self.bytes / 1e6:>10,.1f} MB {days:>6.0f} d  {self.name}"
 
 
-def find_entries(dist: Path, cache: Path) -> list[Entry]:
-    """Return what is in an output folder and in the cache, sorted by name."""
+def total_line(entries: Collection[Entry]) -> str:
+    """Return how large things are together, in the column of their sizes."""
+    return f"{sum(entry.bytes for entry in entries) / 1e6:>10,.1f} MB"
+
+
+def find_entries(dist: Path, cache: Path, advance: Advance = lambda _done, _total: None) -> list[Entry]:
+    """Return what is in an output folder and in the cache, sorted by name.
+
+    advance: told how many of how many are measured.
+    """
     paths = {f"dist/{path.name}": path for path in _children(dist) if path.is_dir() and _products_in(path)}
     for part in _children(cache):
         if part.name in _WHOLE:
             paths[part.name] = part
         elif part.is_dir():
             paths |= {f"{part.name}/{path.name}": path for path in _children(part) if path.suffix != ".lock"}
-    return [Entry(name, path, _size(path), _changed(path)) for name, path in sorted(paths.items())]
+    found = []
+    for done, (name, path) in enumerate(sorted(paths.items())):
+        advance(done, len(paths))
+        found.append(Entry(name, path, _size(path), _changed(path)))
+    return found
 
 
 def choose(entries: Collection[Entry], wanted: Collection[str]) -> list[Entry]:

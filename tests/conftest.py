@@ -16,7 +16,9 @@ from worlds import DIGITS, SUPPORT, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
+from kit.errors import EngineError
 from kit.files import cache_dir
+from kit.gpu.driver import Driver, find_driver
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.toolchain import find_runtime, find_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
@@ -37,6 +39,17 @@ def _quiet(_line: str) -> None:
 
 
 @pytest.fixture(scope="session")
+def gpu_driver() -> Driver:
+    """Give the software Vulkan driver; skip where it cannot be had, and fail where DROPKIT_REQUIRE_GPU is set."""
+    try:
+        return find_driver(_quiet)
+    except EngineError as error:
+        if os.environ.get("DROPKIT_REQUIRE_GPU"):
+            pytest.fail(f"the GPU tests must run here, and {error}")
+        pytest.skip(f"needs the software GPU: {error.message}")
+
+
+@pytest.fixture(scope="session")
 def toolchain_python() -> Path:
     """Give the Python of the newest toolchain's venv."""
     return toolchain_venv(find_toolchain("2.19.1"), _quiet)
@@ -49,6 +62,20 @@ def digits_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     built = run_kit("build", str(DIGITS), "--engine", "local", "--out", str(out))
     assert built.returncode == 0, built.stderr
     return out / "digits"
+
+
+@pytest.fixture(scope="session")
+def named_digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the bundle of the digits whose file keeps the names of inner tensors."""
+    folder = tmp_path_factory.mktemp("named")
+    recipe = folder / "recipe.toml"
+    for source in (*DIGITS.glob("*.keras"), *DIGITS.glob("*.npz"), DIGITS / "labels.txt"):
+        (folder / source.name).symlink_to(source)
+    text = (DIGITS / "recipe.toml").read_text("utf-8").replace("[quantize]\n", "[quantize]\nkeep_names = true\n")
+    recipe.write_text(text, "utf-8")
+    built = run_kit("build", str(recipe), "--engine", "local", "--out", str(folder / "dist"))
+    assert built.returncode == 0, built.stderr
+    return folder / "dist" / "digits"
 
 
 @pytest.fixture(scope="session")

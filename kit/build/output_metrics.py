@@ -252,24 +252,13 @@ def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, S
     import numpy as np
 
     from kit.build.truth_fit import boxes
+    from kit.bundle.box_head import box_head
     from kit.metrics.boxes import Found, scorer
-    from kit.shared.postprocess import UNIT, BoxHead, boxes_on_frame, detect
+    from kit.shared.postprocess import UNIT, boxes_on_frame, detect
 
     form, truth = subject.entry.boxes or BoxesForm(), _truth(subject)
     true = boxes(truth, subject.labels, form.size)
-    head = BoxHead(
-        head=form.head,
-        format=form.format,
-        size=None if form.size is None else (form.size[0], form.size[1]),
-        transposed=form.transposed,
-        activation=form.activation,
-        background=form.background,
-        variances=form.variances,
-        threshold=min(form.threshold, LOWEST),
-        nms=form.nms,
-        iou=form.iou,
-        most=form.most,
-    )
+    head = box_head(form, min(form.threshold, LOWEST))
     asset = subject.parts.plan.anchors.get(subject.name)
     anchors = None if asset is None else np.frombuffer(asset.content, "<f4").reshape(-1, 4)
     names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}

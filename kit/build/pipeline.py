@@ -13,6 +13,7 @@ from kit.build.checks import failures
 from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
+from kit.build.gpu_gate import check_gpu, prepare_gpu
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
 from kit.build.own_metrics import metric_place
@@ -20,7 +21,9 @@ from kit.build.plan import Plan
 from kit.build.samples import representative, test_data
 from kit.build.trial import run_trial
 from kit.build.write_bundle import Judged, Parts, write_bundle
-from kit.build.write_manifest import write_manifest
+from kit.build.write_manifest import manifest_of, write_manifest
+from kit.build.write_report import write_report
+from kit.bundle.latency import Latency
 from kit.bundle.manifest import BUNDLE, BuildRecord
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import ReplayReport
@@ -67,6 +70,7 @@ class Built:
     size: int
     engine: str
     layers: tuple[LayerError, ...] = ()  # of a file that a gate refused: where it differs from the float one
+    latency: Latency | None = None  # of a file that a search chose: measured, and no part of the bundle
 
     @property
     def recipe(self) -> Recipe:
@@ -85,6 +89,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
     recipe = plan.recipe
     check_place(options.out / recipe.model.id, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
+    prepare_gpu(recipe, reporter)
     with temporary_folder("dropkit-data-") as folder:
         data = _read(plan, folder)
         if plan.reason != ASKED:
@@ -103,6 +108,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         key=plan.key,
         manifest=sha256_file(built.bundle / MANIFEST),
         predictions=None if options.predictions is None else sha256_file(options.predictions),
+        latency=built.latency,
     )
     with writable(options.out):
         write_whole(record_path(built.bundle), json_bytes(asdict(record)))
@@ -156,15 +162,16 @@ def finish(parts: Parts, engine: str, options: Options, reporter: Reporter, scri
     if failures(judged.verdicts):
         return Built(plan, None, None, judged, result, size, engine)
     target = options.out / recipe.model.id
-    manifest = _write(target, parts, judged, reporter, scripts)
+    manifest = _write(target, parts, (judged, predictions), reporter, scripts)
     if options.predictions is not None:
         _keep(options.predictions, real_outputs(recipe, result.signature, predictions))
     return Built(plan, target, manifest, judged, result, size, engine)
 
 
 def with_truth(parts: Parts, data: Data) -> Parts:
-    """Return the parts with what is true of the samples that the file is checked on."""
-    samples = data.evaluation
+    """Return the parts with the samples that the file is checked on, and what is true of them."""
+    shown = {"checks": data.evaluation, "representative": data.calibration}.get(parts.result.measured_on)
+    parts, samples = replace(parts, shown=shown), data.evaluation
     return parts if samples is None else replace(parts, truths=samples.truths, framed=bool(samples.names))
 
 
@@ -181,12 +188,22 @@ def _keep(place: Path, arrays: Mapping[str, np.ndarray]) -> None:
             write_whole(place, (folder / place.name).read_bytes())
 
 
-def _write(target: Path, parts: Parts, judged: Judged, reporter: Reporter, scripts: Scripts) -> Manifest:
-    """Write the bundle beside its place, replay its vectors there, and only then let it take its place."""
+def _write(
+    target: Path, parts: Parts, trial: tuple[Judged, Mapping[str, np.ndarray]], reporter: Reporter, scripts: Scripts
+) -> Manifest:
+    """Write the bundle beside its place, replay its vectors there, and only then let it take its place.
+
+    trial: what run_trial gives.
+    """
+    judged, predictions = trial
     with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
-        manifest = write_manifest(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
+        replayed = _emulate(staging, parts, reporter, scripts)
+        check_gpu(parts.recipe, bundle, reporter)
+        manifest = manifest_of(bundle, parts, judged, replayed)
+        write_report(bundle, parts, manifest, predictions)
+        manifest = write_manifest(bundle, manifest)
     reporter.close()
     return manifest
 

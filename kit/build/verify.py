@@ -35,6 +35,7 @@ from kit.bundle.layout import (
 )
 from kit.bundle.manifest import faults, read_manifest, read_record
 from kit.bundle.manifest_entries import Manifest
+from kit.bundle.tensor_table import read_named, with_names
 from kit.bundle.whole import MANIFEST
 from kit.emulation.run import Asked, check_packages, lay_harness, runtime_outputs
 from kit.engine import Engine, JobFolder, Limits
@@ -105,13 +106,15 @@ def verify(
     plan = _plan(bundle, models, manifest, allow_code=allow_code)
     with convert(plan, engine, _data(bundle, plan), limits, reporter) as (result, folder):
         there = Bundle(bundle, manifest.id)
-        again = Parts.of(plan, result, folder, {}).model  # with metadata, as a build writes it
+        parts = Parts.of(plan, result, folder, {})  # with metadata, as a build writes it
+        again = parts.model
         here = there.model
         same = here.read_bytes() == again
         other = result.machine != manifest.toolchain.architecture
         checks.append(_bytes(here, again, promised=not other))
         if not same:
-            difference = compare(read_tflite(here), read_tflite(again))
+            named = with_names(read_tflite(again), [tensor.name for tensor in parts.tensors])
+            difference = compare(read_named(here), named)
             checks.append(VerifyCheck("structure", difference.same_structure, tuple(difference.lines())))
         try:
             worker = is_of_worker(plan.recipe, result)
@@ -123,6 +126,11 @@ def verify(
             theirs = golden_vectors(result, made, vectors)
             checks.append(_numbers(there.golden_npz, theirs, exact=same))
     return VerifyReport(tuple(checks))
+
+
+def verify_files(bundle: Path) -> VerifyReport:
+    """Make the first check alone, which needs neither the model nor an engine. Raises RecipeError as verify."""
+    return VerifyReport((_files(bundle, read_manifest(bundle)),))
 
 
 def find_models(bundle: Path, named: Sequence[str]) -> list[Path]:

@@ -18,6 +18,7 @@ from kit.build.checks import Verdict, ignored, sentence
 from kit.build.metric_checks import metric_words
 from kit.build.metrics import OutputMeasure
 from kit.build.plan import Plan
+from kit.build.samples import Samples
 from kit.build.truth import OutputTruth
 from kit.bundle.layout import (
     PROVENANCE,
@@ -27,12 +28,15 @@ from kit.bundle.layout import (
     QUANTIZER_LOCK,
     README,
     SAMPLES,
+    TENSORS,
     UPDATE_KEY,
     Bundle,
 )
 from kit.bundle.metadata import about
 from kit.bundle.signature import BundleSignature
+from kit.bundle.tensor_table import table_text
 from kit.bundle.write_metadata import write_metadata
+from kit.charts.scatter import Scatter
 from kit.emulation.harness import harness_files, write_harness
 from kit.engine import JobFolder
 from kit.files import json_text
@@ -40,6 +44,8 @@ from kit.metrics.table import title
 from kit.recipe.schema import Recipe
 from kit.render import render_text
 from kit.shared.job import MODEL, Result
+from kit.shared.quantization import LayerError
+from kit.tflite.inner_names import TensorName, tensor_names, without_inner_names
 from kit.tflite.weight_types import WeightTypes
 from kit.updates.terms import pem_text, terms_of
 
@@ -49,8 +55,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Parts:
-    """What a bundle is made of. job: the folder of the conversion; model: the .tflite with its metadata.
+    """What a bundle is made of. job: the folder of the conversion, whose file has all names.
 
+    model: the .tflite that an app gets, with its metadata.
     samples: arrays [N, ...] by name, as `verify` feeds them again."""
 
     plan: Plan
@@ -62,6 +69,10 @@ class Parts:
     notes: tuple[str, ...] = ()  # on outputs that the recipe says too little of
     truths: Mapping[str, OutputTruth] = field(default_factory=dict)  # of the samples that it is checked on, by output
     framed: bool = False  # these samples are image files, which the model sees a part of
+    shown: Samples | None = None  # what it was measured on, where that is data
+    chart: Scatter | None = None  # of the search that found it
+    layers: tuple[LayerError, ...] = ()  # where it differs from the float file, as far as that was measured
+    tensors: tuple[TensorName, ...] = ()  # of the model, also where it has no names
 
     @property
     def recipe(self) -> Recipe:
@@ -77,8 +88,11 @@ class Parts:
         forms = read_forms(plan.recipe, result, plan.labels, plan.anchors)
         signature = signature_of(plan.recipe, result, plan.labels, forms, plan.raw_inputs)
         made = (job.out / MODEL).read_bytes()
+        tensors = tensor_names(made)
+        if not plan.recipe.quantize.keep_names:
+            made = without_inner_names(made)
         model = write_metadata(made, signature, about(plan.recipe), label_files(plan.labels))
-        return Parts(plan, result, job, model, samples, signature, forms.notes)
+        return Parts(plan, result, job, model, samples, signature, forms.notes, tensors=tensors)
 
 
 @dataclass(frozen=True)
@@ -133,6 +147,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     if recipe.quantize.by_litert:
         (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
+    (folder / TENSORS).write_text(table_text(parts.tensors, parts.result.layers), "utf-8", newline="\n")
     own = recipe.file(recipe.checks.code) if recipe.checks.code else None
     for place, path in (
         (PROVENANCE_CODE, plan.code),

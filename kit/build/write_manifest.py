@@ -26,14 +26,15 @@ from kit.files import json_text, sha256_file, sha256_tree, size_of, tree_digests
 from kit.shared.job import Result
 
 
-def write_manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayReport) -> Manifest:
-    """Write bundle.json beside all other files, and return it. emulation: the harness's report."""
-    manifest = _manifest(bundle, parts, judged, emulation)
+def write_manifest(bundle: Bundle, manifest: Manifest) -> Manifest:
+    """Write bundle.json beside all other files, and return it with their digests."""
+    manifest = replace(manifest, files=tree_digests(bundle.folder))
     bundle.manifest.write_text(json_text(manifest.to_json()), "utf-8", newline="\n")
     return manifest
 
 
-def _manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayReport) -> Manifest:
+def manifest_of(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayReport) -> Manifest:
+    """Return what bundle.json says, but for the files. emulation: the harness's report."""
     recipe, result = parts.recipe, parts.result
     model = ModelEntry(
         sha256=sha256_file(bundle.model),
@@ -52,7 +53,7 @@ def _manifest(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayRep
         toolchain=_toolchain(parts),
         model=model,
         signature=parts.signature,
-        files=tree_digests(bundle.folder),
+        files={},
         variables=result.variables,
         notes=judged.notes,
         measures=measured(result, judged),

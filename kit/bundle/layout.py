@@ -16,9 +16,11 @@ MAIN_ASSETS, DEBUG_ASSETS = Path("src") / "main" / "assets", Path("src") / "debu
 KOTLIN, KOTLIN_TESTS = Path("src") / "main" / "kotlin", Path("src") / "androidTest" / "kotlin"
 RULES = "consumer-rules.pro"
 README = "README.md"
+REPORT = "report.html"
 # What `verify` needs to build the same model again.
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
+TENSORS = PROVENANCE / "tensors.json"  # their names, by index
 QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
 UPDATE_KEY = PROVENANCE / "update_key.pem"  # of the class: it checks what comes over the air
 PROVENANCE_METRICS = PROVENANCE / "metrics.py"  # the user's own, which `verify` runs nothing of

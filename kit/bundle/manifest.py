@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
+from kit.bundle.latency import Latency
 from kit.bundle.manifest_check import faults_of
 from kit.bundle.manifest_entries import FORMAT, Manifest
 from kit.bundle.whole import MANIFEST, differences, record_path
@@ -115,6 +116,7 @@ class BuildRecord:
     key: str = ""
     manifest: str | None = None  # SHA-256 of the bundle.json that it wrote
     predictions: str | None = None  # SHA-256 of the outputs that were kept
+    latency: Latency | None = None  # of a file that a search chose, as this machine measured it
 
 
 def read_record(bundle: Path) -> BuildRecord:

@@ -168,25 +168,30 @@ def verify(
 ) -> None:
     """Build a bundle again from its own lock and compare: bytes, then structure, then numbers.
 
-    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand. Exit code 6
-    names the first check that fails. --allow-code lets the model, the bundle's code and its packages run in the local
-    engine: what the bundle says of that itself counts for nothing.
+    Needs the bundle and the source model alone: --model, once for each of several, where it is not at hand; a file of
+    the bundle that was changed is named without it. Exit code 6 names the first check that fails. --allow-code lets the
+    model, the bundle's code and its packages run in the local engine: what the bundle says of that itself counts for
+    nothing.
     """
     from dataclasses import asdict
 
-    from kit.build.verify import find_models, verify
+    from kit.build.verify import find_models, verify, verify_files
     from kit.bundle.manifest import unchanged
     from kit.engine import Limits, choose_engine
-    from kit.errors import DifferenceError
+    from kit.errors import DifferenceError, RecipeError
     from kit.progress import Reporter
 
     folder, reporter = Path(bundle), Reporter()
-    sources = find_models(folder, model)
     limits = Limits(memory_bytes(memory), seconds(timeout))
     try:
+        sources = find_models(folder, model)
         chosen = choose_engine(engine, reporter.note)
         with unchanged(folder):
             report = verify(folder, sources, chosen, limits, reporter, allow_code=allow_code)
+    except RecipeError:  # no model is at hand: a changed file says more than that
+        report = verify_files(folder)
+        if not report.broken:
+            raise
     finally:
         reporter.close()
     if json:

@@ -26,8 +26,11 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
-            with _terminating(), _swept(), contextlib.redirect_stdout(_Plain(sys.stdout)):
-                function(*args, **kwargs)
+            with _terminating(), _swept(), contextlib.redirect_stdout(_Plain(sys.stdout)) as stdout:
+                try:
+                    function(*args, **kwargs)
+                finally:
+                    stdout.flush()
         except KitError as error:
             if kwargs.get("debug"):
                 raise
@@ -76,11 +79,13 @@ class _Plain(io.TextIOBase):
         self._stream = stream
 
     def write(self, text: str) -> int:
-        self._stream.write(printable(text, colours=True))
+        with _quiet():
+            self._stream.write(printable(text, colours=True))
         return len(text)
 
     def flush(self) -> None:
-        self._stream.flush()
+        with _quiet():
+            self._stream.flush()
 
     def isatty(self) -> bool:
         return self._stream.isatty()
@@ -91,6 +96,15 @@ class _Plain(io.TextIOBase):
     @property
     def encoding(self) -> str:  # type: ignore[override]
         return self._stream.encoding
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """End quietly where stdout's reader is gone: libraries that print have ends of their own for it."""
+    try:
+        yield
+    except BrokenPipeError:
+        end_quietly()
 
 
 class _terminating:  # noqa: N801 - reads as a word in `with`

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kit.commands.command import command, print_json, words_behind_dashes
+from kit.errors import RecipeError
 
 if TYPE_CHECKING:
     from invoke.context import Context
@@ -21,12 +22,14 @@ def emulate(
     json: bool = False,
     top: int = 0,
     benchmark: bool = False,
+    against: list[str] = [],
     signature: str = "",
     variables: bool = False,
     load: str = "",
     save: str = "",
     golden: bool = False,
     threads: int = 0,
+    accelerator: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -38,17 +41,37 @@ def emulate(
     A file that cannot be used is one line on stderr, and an entry of "errors" in --json; the outputs of the others are
     printed, and the exit code is 2. --save then writes nothing.
     --signature KEY runs the files through another signature. --golden replays the golden vectors, with files too.
+    --benchmark alone measures cold starts, calls and memory; with --against OTHER (again and again) also the ratio of
+    OTHER's calls to BUNDLE's, interleaved in one run. With files, it times a call on the first of them.
     --threads N gives the interpreter so many threads. --variables shows the variables that the model keeps;
     --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
     --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
     --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
     vector is off.
+    --accelerator gpu is LiteRT's GPU accelerator over a software Vulkan driver (Linux, x86_64; 55 MB are fetched once),
+    in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
+    how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
+    driver cannot be had here, or ended.
     """
+    if accelerator:
+        ways = {"benchmark": benchmark, "variables": variables, "load": load, "save": save, "threads": threads,
+                "top": top, "allow-code": allow_code, "runtime": runtime, "against": against}  # fmt: skip
+        _emulate_gpu(Path(bundle), accelerator, [name for name, given in ways.items() if given], signature,
+                     [*input, *words_behind_dashes()], json=json)  # fmt: skip
+        return
     from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
 
     files = [*input, *words_behind_dashes()]
+    of_harness = {"--golden": golden, "--signature": signature, "--variables": variables, "--load": load}
+    of_harness |= {"--save": save, "--top": top, "--allow-code": allow_code, "files": files}
+    given = [name for name, value in of_harness.items() if value]
+    if against and (given or not benchmark):
+        raise _misplaced_against(given, benchmark=benchmark)
+    if benchmark and not given:
+        _benchmark([Path(name) for name in (bundle, *against)], runtime, threads or 1, json=json)
+        return
     arguments = [
         *(["--json"] if json else []),
         *(["--top", str(top)] if top else []),
@@ -67,64 +90,113 @@ def emulate(
         raise SystemExit(code)
 
 
-@command
-def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
-    """Say what a model file says of itself, without TensorFlow: format, Keras version, inputs; all of a .tflite.
+def _emulate_gpu(
+    bundle: Path, accelerator: str, others: list[str], signature: str, files: list[str], *, json: bool
+) -> None:
+    """Run a bundle on the GPU. others: options that are given, and are for the interpreter."""
+    if accelerator != "gpu":
+        raise RecipeError(f"--accelerator {accelerator!r} is not known", "write --accelerator gpu, or leave it out")
+    if others:
+        what = " and ".join(f"--{name}" for name in others)
+        raise RecipeError(f"{what} does not go with --accelerator gpu", f"leave {what} out")
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.gpu import run_gpu
+    from kit.emulation.gpu_report import judge, lines_of
+    from kit.progress import Reporter
 
-    Layers that turn text into ids are described, and where an image goes in, what the outputs may be: boxes, a mask,
-    keypoints, and why. For files of Keras 3 as far as they say the outputs' shapes.
-    --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
-    """
+    reporter = Reporter()
+    try:
+        with unchanged(bundle):
+            report = run_gpu(bundle, files, reporter.note, signature=signature)
+    finally:
+        reporter.close()
+    print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(report))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
+    judge(report)
+    if report.errors:
+        raise SystemExit(2)
+
+
+def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
+    if not benchmark:
+        return RecipeError("--against compares the times of bundles, and --benchmark is not given", "add --benchmark")
+    return RecipeError(f"--against goes with no {given[0]}: it times golden vectors", f"leave {given[0]} out")
+
+
+def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -> None:
+    """Measure bundles and print what came of it. Raises RecipeError for a wrong number of threads."""
+    from contextlib import ExitStack
     from dataclasses import asdict
 
-    from kit.bounded import printable
-    from kit.build.head_guess import guesses, source_shapes, tflite_shapes
-    from kit.source_model.model_file import read_model_file
-    from kit.source_model.text_layer import find_text_layers
-    from kit.tflite.describe import describe
-    from kit.tflite.model import to_json
-    from kit.tflite.reader import is_tflite, read_tflite
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.benchmark import lines, run_benchmark
+    from kit.progress import Reporter
 
-    if weights:
-        from kit.source_model.weights import find_weights, lines
-
-        found = find_weights(Path(file), weights)
-        print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
-        return
-    if is_tflite(Path(file)):
-        model = read_tflite(Path(file))
-        guessed = guesses(tflite_shapes(model))
-        if json:
-            print_json(to_json(model) | {"guessed": guessed})
-        else:
-            sys.stdout.writelines(f"{line}\n" for line in (*describe(model), *(["", *guessed] if guessed else [])))
-        return
-    source = read_model_file(Path(file))
-    texts, guessed = find_text_layers(source), guesses(source_shapes(source))
-    description = asdict(source) | {"path": file}
-    if json:
-        print_json(description | {"texts": [asdict(text) for text in texts], "guessed": guessed})
-        return
-    rows = [
-        *description.items(),
-        *(("text", text.sentence) for text in texts),
-        *(("guessed", each) for each in guessed),
-    ]
-    for key, value in rows:
-        sys.stdout.write(f"{key:10} {printable(str(value))}\n")
+    if threads < 1:
+        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
+    with ExitStack() as stack:
+        for each in bundles:
+            stack.enter_context(unchanged(each))
+        measured = run_benchmark(bundles, runtime, threads, Reporter().note)
+    print_json(asdict(measured)) if json else sys.stdout.writelines(f"{line}\n" for line in lines(measured))
 
 
 @command
-def diff(ctx: Context, a: str, b: str, json: bool = False, debug: bool = False) -> None:
-    """Compare two .tflite files, or the ones of two bundles. Exit codes: 0 the same bytes, 6 different."""
-    from kit.tflite.diff import compare, table
-    from kit.tflite.reader import read_tflite, tflite_path
+def inspect(ctx: Context, file: str, weights: str = "", json: bool = False, debug: bool = False) -> None:
+    """Say what a file is and holds, without TensorFlow: a Keras file, a SavedModel, a .tflite, a recipe, a bundle.
 
-    files = [read_tflite(tflite_path(Path(name))) for name in (a, b)]
-    found = compare(files[0], files[1])
-    if json:
-        print_json(found.to_json() | {"a": files[0].path, "b": files[1].path})
-    else:
-        sys.stdout.writelines(f"{line}\n" for line in table(files[0], files[1], found))
+    Who wrote it, signature, layers with shapes and parameters, operators with versions, bytes by layer, scales,
+    metadata, and what code it carries or asks for; for an image model what the outputs may be: docs/inspect.md.
+    --weights PATTERN, such as 'head/*', shows values and statistics of the weights by name: .keras, .h5, .npz, .tflite.
+    Exit codes: 0 read, 2 a recipe or a bundle that is none, 3 a model that is damaged or none.
+    """
+    if weights:
+        from dataclasses import asdict
+
+        from kit.bundle.tensor_table import read_named
+        from kit.bundle.whole import MANIFEST
+        from kit.source_model.weights import find_weights, lines
+        from kit.tflite.reader import is_tflite
+
+        converted = (Path(file) / MANIFEST).is_file() or is_tflite(Path(file))
+        found = find_weights(Path(file), weights, read_named(Path(file)) if converted else None)
+        print_json([asdict(each) for each in found]) if json else sys.stdout.writelines(f"{x}\n" for x in lines(found))
+        return
+    from kit.inspection.files import show
+
+    shown = show(Path(file))
+    print_json(shown.document) if json else sys.stdout.writelines(f"{line}\n" for line in shown.lines)
+
+
+@command
+def diff(ctx: Context, a: str, b: str, html: str = "", json: bool = False, debug: bool = False) -> None:
+    """Say what it means for an app that B takes the place of A: two bundles, two .tflite files, or one of each.
+
+    Breaking are names, order, shapes, types, labels, pre-processing and signatures that change, and operators that the
+    app's runtime lacks; size, measures and other numbers are compatible. Then comes what differs in the file. Where one
+    is no bundle, the .tflite files alone are compared. --html FILE writes it as a page, too. `gitdiff` is for git.
+    Exit codes: 0 the same bytes, and the same for an app; 6 different; 2, 3 or 4 where one cannot be read.
+    """
+    from kit.comparison.report import compare_paths, lines, page, to_json
+
+    found = compare_paths(Path(a), Path(b))
+    if html:
+        from kit.files import writable, write_whole
+
+        with writable(Path(html).parent):
+            write_whole(Path(html), page(found).encode())
+    print_json(to_json(found)) if json else sys.stdout.writelines(f"{line}\n" for line in lines(found))
     if not found.same:
         raise SystemExit(6)
+
+
+@command
+def gitdiff(ctx: Context, debug: bool = False) -> None:
+    """Be git's diff driver for models: `git config diff.kit.command 'kit gitdiff --'`, and `*.tflite diff=kit`.
+
+    What git appends stands behind `--`: PATH OLD OLD-HEX OLD-MODE NEW NEW-HEX NEW-MODE. A .tflite is compared as
+    `diff` does; other models line by line, as `inspect` prints them. Exit codes: 0, or git would stop; 2 usage.
+    """
+    from kit.comparison.git import driver_lines
+
+    sys.stdout.writelines(f"{line}\n" for line in driver_lines(words_behind_dashes()))

@@ -76,11 +76,12 @@ def _print_image(name: str, made: Image) -> None:
 def lock(ctx: Context, debug: bool = False) -> None:
     """Regenerate every lock from its .in file and cut-off date (needs the package index and a Debian mirror)."""
     from kit.container.base_image import relock_debian
+    from kit.gpu.driver import relock_driver
     from kit.toolchains.toolchain import relock
 
     for path in relock():
         sys.stdout.write(f"{path}\n")
-    for line in relock_debian():
+    for line in (*relock_debian(), relock_driver()):
         sys.stdout.write(f"{line}\n")
     sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
 
@@ -97,19 +98,29 @@ def schema(ctx: Context, debug: bool = False) -> None:
 
 
 @command
-def doctor(ctx: Context, json: bool = False, debug: bool = False) -> None:
-    """Check this machine: engines, Python, cache folder, free space, runtimes, the tools of `kit android`."""
+def doctor(ctx: Context, fix: bool = False, json: bool = False, debug: bool = False) -> None:
+    """Check this machine for all that any command needs: engines, disk, memory, toolchains, the tools of `kit android`.
+
+    A line that begins with MISS says what is missing, the next step, and in brackets which commands need it; the others
+    run without. --fix fetches into the cache what the kit fetches itself, and removes what is damaged there: no root is
+    needed, and nothing outside of the cache is changed. Exit codes: 0 an engine can build, 5 none can.
+    """
     from dataclasses import asdict
 
-    from kit.android.proof.tool_check import try_tools
-    from kit.engine.inventory import HealthRow, health
+    from kit.doctor.checkup import checkup, line
+    from kit.progress import Reporter
 
-    rows = [*health(), *(HealthRow(f"android {name}", found, ok) for name, found, ok in try_tools())]
-    if json:
-        print_json([asdict(row) for row in rows])
-    else:
-        for row in rows:
-            sys.stdout.write(f"{'ok  ' if row.ok else 'MISS'}  {row.what}: {row.found}\n")
+    reporter = Reporter(quiet=json)
+    if fix:
+        from kit.doctor.fix import fix_all
+
+        try:
+            fix_all(reporter)
+        finally:
+            reporter.close()
+    rows = checkup(reporter)
+    reporter.close()
+    print_json([asdict(row) for row in rows]) if json else sys.stdout.writelines(f"{line(row)}\n" for row in rows)
     if not any(row.ok for row in rows if row.what.endswith("engine")):
         raise SystemExit(5)
 
@@ -120,32 +131,50 @@ def clean(
     remove: list[str] = [],
     out: str = "dist",
     cache: bool = False,
+    yes: bool = False,
     json: bool = False,
     debug: bool = False,
 ) -> None:
     """Say what the kit has in OUT (./dist) and in its cache: size, days since it changed, name. Removes what is named.
 
-    --remove NAME, once for each: dist, venvs, wheels, kotlin, logs, a name or a pattern such as 'tensorflow-2.12*', or
-    all; --cache is all of the cache. What a run uses at the moment stays, and so does every file that no build wrote.
+    --remove NAME, once for each: dist, venvs, wheels, kotlin, gpu, logs, a name or a pattern as 'tensorflow-2.12*', or
+    all; --cache is all of the cache. What goes is listed first, with sizes; on a terminal it goes after a `y`, or with
+    --yes without a question. What a run uses at the moment stays, and so does every file that no build wrote.
     What is removed from the cache is fetched again when it is needed.
     """
     from dataclasses import asdict
 
-    from kit.cleaning import choose, find_entries, remove_entry
+    from kit.cleaning import choose, find_entries, remove_entry, total_line
     from kit.files import cache_dir
+    from kit.progress import Reporter
     from kit.toolchains.space import free_bytes
 
-    found = find_entries(Path(out), cache_dir())
+    reporter = Reporter(quiet=not sys.stderr.isatty())  # a script wants the list alone
+    reporter.stage("measure what is there")
+    found = find_entries(Path(out), cache_dir(), reporter.advance)
+    reporter.close()
     if remove or cache:
         chosen = choose(found, remove) if remove else []
         chosen += [entry for entry in found if cache and not entry.name.startswith("dist/") and entry not in chosen]
-        sys.stdout.writelines(f"{remove_entry(entry)}\n" for entry in chosen)
+        sys.stdout.writelines(f"{entry.line}\n" for entry in chosen)
+        sys.stdout.write(f"{total_line(chosen)} to remove\n")
+        if chosen and (yes or _agreed()):
+            sys.stdout.writelines(f"{remove_entry(entry)}\n" for entry in chosen)
+        elif chosen:
+            sys.stdout.write("nothing was removed\n")
         return
     if json:
         print_json([asdict(entry) | {"path": str(entry.path)} for entry in found])
         return
     sys.stdout.writelines(f"{entry.line}\n" for entry in found)
-    total = sum(entry.bytes for entry in found)
-    sys.stdout.write(
-        f"{total / 1e6:>10,.1f} MB in all; {free_bytes(cache_dir()) / 1e9:,.1f} GB free at {cache_dir()}\n"
-    )
+    free = f"{free_bytes(cache_dir()) / 1e9:,.1f} GB free at {cache_dir()}"
+    sys.stdout.write(f"{total_line(found)} in all; {free}\n")
+
+
+def _agreed() -> bool:
+    """Ask on a terminal; a script, which has none, has said it by --remove."""
+    if not (sys.stdin and sys.stdin.isatty() and sys.stdout.isatty()):
+        return True
+    sys.stdout.write("remove all of this? [y/N] ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -22,7 +22,8 @@ from kit.lifetime.tied import tie
 
 START = 0.1  # seconds that a process costs, beside what its `load` takes
 WORTH = 4  # as many times that cost has to be left to do, for processes to be started
-SHORT, LONG = 0.05, 0.2  # seconds: a process takes as many calls at a time as lie between these
+SOON = 0.02  # seconds of calls that say how long the rest takes
+SHORT, LONG = 0.05, 0.2  # seconds: a process takes as many calls at a time as lie between these, and fewer at the end
 
 Places = Mapping[str, np.ndarray]  # by name [calls, *shape of one call's output], of which all processes see each word
 
@@ -56,21 +57,25 @@ class Work:
 class Claims:
     """Which calls are taken, and by which process: in a file that all of them map, with a lock on it."""
 
-    def __init__(self, file: BinaryIO, processes: int) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, count: int, processes: int) -> None:
+        self._file, self._count, self._processes = file, count, processes
         self._next = np.memmap(file, np.int64, "w+", shape=(1 + 2 * processes,))  # then begin and end of each one's
 
-    def take(self, most: int, process: int) -> int:
-        """Return the first of as many calls as this process is to make now."""
+    def take(self, most: int, process: int) -> range:
+        """Return the calls that this process is to make now, none where none is left.
+
+        At most half of what each process has left to do: so that all of them end at about the same time.
+        """
         fcntl.lockf(self._file, fcntl.LOCK_EX)  # of a process: its death unlocks it
         try:
             at = int(self._next[0])
+            end = min(at + max(1, min(most, (self._count - at) // (2 * self._processes))), self._count)
             # This first: who is killed between the two leaves calls that are made twice, and none that is not made.
-            self._next[1 + 2 * process : 3 + 2 * process] = at, at + most
-            self._next[0] = at + most
+            self._next[1 + 2 * process : 3 + 2 * process] = at, end
+            self._next[0] = end
         finally:
             fcntl.lockf(self._file, fcntl.LOCK_UN)
-        return at
+        return range(at, end)
 
     def left(self, process: int) -> range:
         """Return the calls that a process took last."""
@@ -90,7 +95,7 @@ def run_calls(work: Work, call: Call, folder: Path) -> dict[str, np.ndarray]:
     }
     _put(places, 0, first)
     with (folder / "claims").open("w+b") as file:
-        claims = Claims(file, work.processes)
+        claims = Claims(file, work.count, work.processes)
         claims.take(1, process=0)
         helpers: list[int] = []
         try:
@@ -104,8 +109,7 @@ def run_calls(work: Work, call: Call, folder: Path) -> dict[str, np.ndarray]:
     # What a process died or failed on is made here: this one fails in the same way, and says so in its own words.
     for process, code in enumerate(ended, 1):
         for number in claims.left(process) if code else ():
-            if number < work.count:
-                _put(places, number, call(number))
+            _put(places, number, call(number))
     return dict(places)
 
 
@@ -119,7 +123,7 @@ def _lead(work: Work, call: Call, places: Places, claims: Claims, helpers: list[
     def tell(done: int, total: int, _processes: int) -> None:
         """Start processes where what is left takes long enough, and say how far it is."""
         seconds = time.perf_counter() - begin
-        if not helpers and seconds > SHORT:
+        if not helpers and seconds > SOON:
             left = (total - done) * seconds / max(done - 1, 1)
             wanted = min(work.processes - 1, int(left / (WORTH * cost)))
             helpers.extend(_help(work, places, claims, process) for process in range(1, wanted + 1))
@@ -147,16 +151,16 @@ def _help(work: Work, places: Places, claims: Claims, process: int) -> int:
 
 
 def _take_part(work: Work, call: Call, places: Places, claims: Claims, process: int) -> None:
-    """Make calls until none is left: as many at a time as take a tenth of a second or so.
+    """Make calls until none is left: as many at a time as take a tenth of a second or so, and fewer at the end.
 
     places: as Places says, in the shape and dtype of the outputs.
     """
     step = 1
-    while (at := claims.take(step, process)) < work.count:
-        begin, end = time.perf_counter(), min(at + step, work.count)
-        for number in range(at, end):
+    while numbers := claims.take(step, process):
+        begin = time.perf_counter()
+        for number in numbers:
             _put(places, number, call(number))
-        work.tell(end, work.count, 1)
+        work.tell(numbers.stop, work.count, 1)
         seconds = time.perf_counter() - begin
         step = 2 * step if seconds < SHORT else max(1, step // 2) if seconds > LONG else step
 

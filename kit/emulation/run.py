@@ -61,11 +61,12 @@ PACKAGES = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # by the ru
 
 def harness_argv(bundle: Path, runtime: Runtime, arguments: Sequence[str], notify: Callable[[str], None]) -> list[str]:
     """Return the command that runs a bundle's harness, after making the runtime's venv where it is missing."""
-    python = runtime_venv(runtime, _lock(bundle, runtime), notify)
+    python = runtime_venv(runtime, lock_of(bundle, runtime), notify)
     return [str(python), str(bundle / HARNESS), *arguments]
 
 
-def _lock(bundle: Path, runtime: Runtime) -> Lock:
+def lock_of(bundle: Path, runtime: Runtime) -> Lock:
+    """Return the packages that run a bundle's harness: its own where they are of that runtime, else the kit's."""
     """Return the bundle's own lock where it is of that runtime, else the kit's."""
     own = read_lock(bundle / "emulate" / "requirements.txt")
     versions = {pin.name: pin.version for pin in own.pins}
@@ -98,7 +99,7 @@ def run_harness(
             argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
             code = subprocess.run(tied(argv), check=False, env=alone()).returncode
     if code < 0:
-        raise _crashed(bundle, runtime, code)
+        raise crashed(bundle, runtime, code)
     return code
 
 
@@ -111,7 +112,7 @@ def runtime_outputs(
     what came of it: evaluated.npz and golden.npz. Raises CheckError where the runtime cannot run the model, EngineError
     where it crashed.
     """
-    python = runtime_venv(find_runtime(runtime), _lock(bundle, find_runtime(runtime)), notify)
+    python = runtime_venv(find_runtime(runtime), lock_of(bundle, find_runtime(runtime)), notify)
     with temporary_folder("dropkit-") as folder:
         out = folder / "outputs.npz"
         scripts = scripts or Scripts()
@@ -119,7 +120,7 @@ def runtime_outputs(
         words += [str(scripts.cores), *(["seeded"] if asked.seeded else [])]
         done = scripts.run(python, words)
         if done.returncode < 0:
-            raise _crashed(bundle, runtime, done.returncode)
+            raise crashed(bundle, runtime, done.returncode)
         if done.returncode == 0:
             return made_arrays(out)
     try:
@@ -160,7 +161,7 @@ def replay_golden(
     python, *words = harness_argv(bundle, find_runtime(runtime), ["--golden", "--json"], notify)
     done = (scripts or Scripts()).run(Path(python), words)
     if done.returncode < 0:
-        raise _crashed(bundle, runtime, done.returncode)
+        raise crashed(bundle, runtime, done.returncode)
     try:
         report = ReplayReport.from_json(json.loads(done.stdout))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -181,7 +182,7 @@ def _said(text: str) -> tuple[str, str]:
     return text or "without a word", ""
 
 
-def _crashed(bundle: Path, runtime: str, code: int) -> EngineError:
+def crashed(bundle: Path, runtime: str, code: int) -> EngineError:
     """Return the error for an interpreter that took the process down with it, as LiteRT 1 does on a bad size."""
     ended = f"the interpreter of {runtime} ended with {signal.Signals(-code).name}"
     if runtime in CRASH_ON_VARIABLES and _has_variables(bundle):

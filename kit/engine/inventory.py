@@ -7,17 +7,23 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from kit.container.client import probe
 from kit.engine.walls import probe as probe_walls
 from kit.engine.walls import summary
 from kit.files import cache_dir
 from kit.lifetime.tied import tied
-from kit.toolchains.space import free_bytes
+from kit.toolchains.space import MOVE, free_bytes
 from kit.toolchains.toolchain import LOCKS, QUANTIZER_PYTHON, quantizer, runtimes, toolchains
 from kit.toolchains.venv import venv_folder, venv_size
 
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
+BUILDERS = ("build", "freeze", "verify", "matrix")
+RUNNERS = ("build", "emulate", "verify", "matrix", "android")
+_DOCKER = "start the container engine, or build with --engine local"
+_LOCAL = "build with --engine docker, or on Linux on x86_64 or aarch64"
+_WALLS = "a newer kernel has them (docs/security.md); --engine docker has walls of its own"
 
 
 @dataclass(frozen=True)
@@ -44,11 +50,13 @@ class ToolchainRow(RuntimeRow):
 
 @dataclass(frozen=True)
 class HealthRow:
-    """Something that the kit needs, and whether it is as needed."""
+    """Something that a command needs, and whether it is as needed."""
 
     what: str
     found: str
     ok: bool
+    remedy: str = ""  # the next step where it is not
+    needed_by: tuple[str, ...] = ()  # commands; () is every one
 
 
 def toolchain_rows() -> list[RuntimeRow]:
@@ -131,22 +139,33 @@ def health() -> list[HealthRow]:
     free = free_bytes(cache)
     machine = platform.machine()
     walls = probe_walls()
+    linux = platform.system() == "Linux" and machine in {"x86_64", "aarch64"}
     return [
-        HealthRow("docker engine", docker, not isinstance(found, str)),
-        HealthRow(
-            "local engine",
-            f"{platform.system()} on {machine}",
-            platform.system() == "Linux" and machine in {"x86_64", "aarch64"},
-        ),
-        HealthRow("local walls", summary(walls), walls.whole),
+        HealthRow("docker engine", docker, not isinstance(found, str), _DOCKER, (*BUILDERS, "image")),
+        HealthRow("local engine", f"{platform.system()} on {machine}", linux, _LOCAL, BUILDERS),
+        HealthRow("local walls", summary(walls), walls.whole, _WALLS, BUILDERS),
         HealthRow("python", platform.python_version(), ok=True),
-        HealthRow("cache", f"{cache} ({free / 1e9:.0f} GB free)", free > NEEDED),
+        HealthRow("cache", f"{cache} ({free / 1e9:.0f} GB free)", free > NEEDED, MOVE, (*BUILDERS, "android")),
         *_runtime_health(),
     ]
 
 
 def _runtime_health() -> Iterator[HealthRow]:
     """Yield a row for each pinned runtime that is installed: whether its interpreter can be imported."""
+    for name, folder, fault in _tried_runtimes():
+        again = f"remove it by `kit clean --remove {folder.name}`"
+        yield HealthRow(
+            f"runtime {name}", f"does not start ({fault})" if fault else "starts", not fault, again, RUNNERS
+        )
+
+
+def damaged_runtimes() -> list[Path]:
+    """Return the venvs of pinned runtimes that are installed, and do not start."""
+    return [folder for _, folder, fault in _tried_runtimes() if fault]
+
+
+def _tried_runtimes() -> Iterator[tuple[str, Path, str]]:
+    """Yield each installed runtime's name, its venv, and what is wrong with it, "" where it starts."""
     for runtime in runtimes().values():
         for more, lock in ((", with Pillow", runtime.lock(images=True)), ("", runtime.lock(images=False))):
             folder = venv_folder(f"{runtime.id}-{runtime.version}", lock, sys.executable)
@@ -156,6 +175,4 @@ def _runtime_health() -> Iterator[HealthRow]:
             argv = [str(folder / "bin" / "python"), "-c", f"import {module}.interpreter"]
             done = subprocess.run(tied(argv), capture_output=True, text=True, errors="replace", check=False)
             last = " ".join(done.stderr.strip().splitlines()[-1:])[-200:]
-            again = f"does not start ({last or done.returncode}): remove it by `kit clean --remove {folder.name}`"
-            found = again if done.returncode else "starts"
-            yield HealthRow(f"runtime {runtime.name}{more}", found, not done.returncode)
+            yield f"{runtime.name}{more}", folder, (last or f"{done.returncode}") if done.returncode else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from kit import __version__
+from kit.charts.axis import Tick, step_of
 from kit.matrix.builds import VersionBuild
 from kit.matrix.compare import Matrix, Pair
 from kit.matrix.report import ABSENT, accuracies, accuracy_title, difference, findings, percent, rows, title
@@ -34,14 +35,6 @@ class Mark:
     start: float | None
     text: str
     state: str
-
-
-@dataclass(frozen=True)
-class Tick:
-    """A line of an axis."""
-
-    x: float
-    text: str
 
 
 @dataclass(frozen=True)
@@ -195,9 +188,7 @@ def _axis(least: float, most: float) -> tuple[float, float, float]:
     At least one point (0.01) wide: a smaller difference should not look large.
     """
     span = max(most - least, 0.01)
-    rough = span / 4
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough * 0.999)
+    step = step_of(span / 4)
     low = max(0.0, math.floor((least - 0.15 * step) / step + 1e-9) * step)
     high = min(1.0, math.ceil((most + 0.15 * step) / step - 1e-9) * step)
     while high - low < 2 * step - 1e-9:

@@ -74,6 +74,12 @@ class Quantize(Table):
         "state the generated code resets before each call; for the Interpreter API alone",
     )
 
+    keep_names: bool = Field(
+        default=False,
+        description="keep the names of inner tensors in the file; else those of inputs and outputs alone stay, and "
+        "provenance/tensors.json of the bundle has all of them",
+    )
+
     @property
     def measured(self) -> bool:
         """Say whether LiteRT's quantizer needs calibration data for it."""

@@ -278,6 +278,17 @@ class Android(Table):
         return self
 
 
+class Report(Table):
+    """What report.html of the bundle shows."""
+
+    samples: int = Field(
+        default=12,
+        ge=0,
+        le=12,
+        description="how many samples it shows at most, the worst first; 0: none, and no names of their files",
+    )
+
+
 class Recipe(Table):
     """A whole recipe. `load_recipe` makes one from a file."""
 
@@ -289,6 +300,7 @@ class Recipe(Table):
     variables: Variables = Variables()
     android: Android = Android()
     checks: Checks = Checks()
+    report: Report = Report()
     _path: Path = PrivateAttr(default=Path("recipe.toml"))
 
     @property
@@ -380,6 +392,7 @@ TABLES: dict[str, type[BaseModel]] = {
     "android": Android,
     "checks": Checks,
     "checks.metrics": MetricCheck,
+    "report": Report,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from kit.build.checks import failures
 from kit.build.compared_layers import floating
@@ -21,22 +21,15 @@ from kit.errors import CheckError, KitError, RecipeError
 from kit.files import temporary_folder
 from kit.progress import Reporter
 from kit.recipe.quantize import Quantize
-from kit.recipe.schema import Recipe
 from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
+from kit.search.chart import narrow_chart
+from kit.search.found import Found
+from kit.search.latencies import with_latencies
 from kit.search.limits import with_limits
 from kit.search.trials import Trial, Trials
 from kit.search.tune import tune, tuned
 
 FEWEST = 20  # samples, in both halves
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a search came to: every candidate in the order of its trial, and the one that was built."""
-
-    trials: tuple[Trial, ...]
-    chosen: Trial
-    limits: Recipe  # with the checks that the search went by
 
 
 class Search:
@@ -87,10 +80,15 @@ class Search:
             assert trial.made is not None
             parts = Parts.of(_with(trials.plan, trial.candidate.quantize), *trial.made, trials.data.raw())
             scripts = Scripts(advance=reporter.advance)
-            built = finish(with_truth(parts, trials.data), engine.name, options, reporter, scripts)
+            found = Found(tuple(trials.done), trial, trials.limits)
+            parts = replace(with_truth(parts, trials.data), chart=narrow_chart(found), layers=trial.errors)
+            built = finish(parts, engine.name, options, reporter, scripts)
             if not failures(built.judged.verdicts):
-                self.found = Found(tuple(trials.done), trial, trials.limits)
-                return built
+                reporter.stage("time the candidates")
+                timed = with_latencies(trials.plan, trials.done, reporter.note)
+                chosen = timed[[each is trial for each in trials.done].index(True)]
+                self.found = Found(tuple(timed), chosen, trials.limits)
+                return replace(built, latency=chosen.latency)
         closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
         reasons = (closest.why, worst_words(closest.errors)) if closest else ()
         why = f"; {closest.candidate.name}: {'; '.join(filter(None, reasons))}" if closest and closest.why else ""

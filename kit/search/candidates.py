@@ -27,6 +27,7 @@ class Candidate:
         rows += [f'rounding = "{quantize.rounding}"'] * bool(quantize.rounding)
         rows += ["bias_correction = true"] * quantize.bias_correction
         rows += [f'io = "{quantize.io}"'] * bool(quantize.io)
+        rows += ["keep_names = true"] * quantize.keep_names
         if quantize.representative:
             rows += [f'representative = "{quantize.representative}"', f"count = {quantize.count}"]
         for layer in quantize.layers:

@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kit.build.metrics import OutputMeasure
+from kit.bundle.latency import Latency
 from kit.files import json_bytes, writable, write_whole
-from kit.search.auto import Found
+from kit.search.found import Found
 from kit.search.trials import Trial
 from kit.shared.quantization import LayerError
 
@@ -17,6 +18,8 @@ class Row:
     """One candidate. bytes: of its file, 0 for none; verdict: "chosen", "keeps", or what it does not keep.
 
     cost: of a call, in multiply-adds of float32, by the model of kit.tflite.cost; 0 where it was not measured.
+    latency: of a call, as this machine measured it on the app's runtime with one thread: another each time, and no part
+    of any choice; None where it was not measured.
     chosen_on, reported_on: what was measured on either half of the data, a value of OutputMeasure's fields each.
     """
 
@@ -24,6 +27,7 @@ class Row:
     recipe: str
     bytes: int
     cost: float
+    latency: Latency | None
     verdict: str
     chosen_on: tuple[OutputMeasure, ...] = ()
     reported_on: tuple[OutputMeasure, ...] = ()
@@ -47,6 +51,7 @@ def _row(trial: Trial, found: Found) -> Row:
         trial.candidate.lines(),
         trial.size,
         trial.cost,
+        trial.latency,
         verdict,
         halves.chosen_on if halves else (),
         halves.reported_on if halves else (),

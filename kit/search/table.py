@@ -13,6 +13,7 @@ from rich.table import Table
 from kit.build.layer_table import print_layers
 from kit.build.metric_checks import drop, metric_words
 from kit.build.metrics import OutputMeasure
+from kit.bundle.latency import Latency
 from kit.metrics.table import title
 from kit.search.auto import Found
 from kit.search.limits import POINT
@@ -22,22 +23,34 @@ from kit.search.trials import Trial
 def print_search(found: Found) -> None:
     """Print all candidates, the smallest first, and the lines that build the chosen one without a search."""
     table = Table(box=box.SIMPLE_HEAD, title="candidates", title_justify="left")
-    for heading in ("candidate", "size", "chosen on", "reported on", "verdict"):
+    for heading in ("candidate", "size", "latency", "chosen on", "reported on", "verdict"):
         table.add_column(heading, justify="right" if heading == "size" else "left")
     for trial in sorted(found.trials, key=lambda each: (each.size == 0, each.size)):
         table.add_row(
             escape(trial.candidate.name),
             f"{trial.size:,} B" if trial.size else "-",
+            latency_words(trial.latency),
             *(escape(text) for text in _losses(trial)),
             "[bold green]chosen[/]" if trial is found.chosen else "keeps" if trial.keeps else escape(trial.why[:70]),
         )
     console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
     console.print(table)
+    if found.chosen.latency:
+        sys.stdout.write(
+            f"latency: of a call, beside {found.chosen.latency.of}'s, on {found.limits.android.runtime}, "
+            "one thread of this machine, and its 95 % interval:\n"
+            "a hint, which decided nothing; a phone's may be another\n"
+        )
     for trial in _explained(found):
         print_layers(trial.errors, f"layers that add most error: {trial.candidate.name}")
     if found.chosen.halves:
         sys.stdout.writelines(_intervals(found.chosen.halves.reported_on))
     sys.stdout.write(f"\nThe same without a search:\n\n{found.chosen.candidate.lines()}\n")
+
+
+def latency_words(latency: Latency | None) -> str:
+    """Return a measured ratio: "0.53 (0.51 to 0.55)"."""
+    return "-" if latency is None else f"{latency.ratio:.2f} ({latency.low:.2f} to {latency.high:.2f})"
 
 
 def _explained(found: Found) -> Iterator[Trial]:

@@ -20,6 +20,7 @@ from kit.build.quantize import quantization_of
 from kit.build.trial import outputs_there, refuse_state
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
+from kit.bundle.latency import Latency
 from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
 from kit.errors import KitError, RecipeError
@@ -52,6 +53,7 @@ class Trial:
     why: str = ""
     made: tuple[Result, JobFolder] | None = None  # what converted it came to
     errors: tuple[LayerError, ...] = ()
+    latency: Latency | None = None  # measured when the choice is made, and part of none
 
     @property
     def loss(self) -> tuple[float, float]:
@@ -144,6 +146,7 @@ class Trials:
         try:
             refuse_misfit(plan, result, job)
             parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
+            size = len(parts.model)  # as an app gets it
             runtime = find_runtime(recipe.android.runtime).name
             predictions = outputs_there(parts, runtime, self.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)

@@ -21,13 +21,28 @@ MOST_MEMORY = 4 << 30  # bytes of the process that reads a description; four tim
 
 
 @dataclass(frozen=True)
+class StoredArray:
+    """An array of numbers in a file, without its numbers. dtype as numpy names it: "float32"."""
+
+    path: str  # "model_weights/dense/dense/kernel:0"
+    shape: tuple[int, ...]
+    dtype: str
+    bytes: int
+
+
+@dataclass(frozen=True)
 class Hdf5:
     """The root of a file: its attributes that are text, and the names of all of them and of its groups."""
 
     texts: dict[str, str]
     names: frozenset[str]
     asks: tuple[str, ...] = ()  # what of it lies in other files
-    weights: int = 0  # bytes of all arrays of numbers, but an optimizer's
+    arrays: tuple[StoredArray, ...] = ()  # but an optimizer's; none where something of it lies in other files
+
+    @property
+    def weights(self) -> int:
+        """Return the bytes of all arrays, but an optimizer's."""
+        return sum(array.bytes for array in self.arrays)
 
 
 def read_hdf5(path: Path, member: str = "") -> Hdf5:
@@ -36,8 +51,8 @@ def read_hdf5(path: Path, member: str = "") -> Hdf5:
     Raises ValueError, with the library's own words, for one that is not whole.
     """
     description = json.loads(_apart(str(path), *(["--member", member] if member else [])))
-    asks, weights = tuple(description["asks"]), int(description["weights"])
-    return Hdf5(description["texts"], frozenset(description["names"]), asks, weights)
+    arrays = tuple(StoredArray(path, tuple(shape), *rest) for path, shape, *rest in description["arrays"])
+    return Hdf5(description["texts"], frozenset(description["names"]), tuple(description["asks"]), arrays)
 
 
 def copy_arrays(path: Path, target: Path) -> None:
@@ -108,29 +123,30 @@ def _read(path: str, member: str = "") -> dict[str, Any]:
         values = {} if member else {name: file.attrs[name] for name in file.attrs}
         names = [*values, *file]
         asks = [str(ask) for ask in asks_of_hdf5(file)]
-        weights = 0 if asks else _weights(file)
+        arrays = [] if asks else _arrays(file)
     decoded = {name: value.decode() if isinstance(value, bytes) else value for name, value in values.items()}
     return {
         "texts": {name: value for name, value in decoded.items() if isinstance(value, str)},
         "names": names,
         "asks": asks,
-        "weights": weights,
+        "arrays": arrays,
     }
 
 
-def _weights(file: Any) -> int:
-    """Return the bytes that a file's arrays of numbers take, but an optimizer's."""
+def _arrays(file: Any) -> list[tuple[str, tuple[int, ...], str, int]]:
+    """Return a file's arrays of numbers as StoredArray has them, but an optimizer's."""
     import h5py
 
-    sizes: list[int] = []
+    found = []
 
     def visit(name: str, node: Any) -> None:
         own = not name.startswith("optimizer")
         if own and isinstance(node, h5py.Dataset) and node.dtype.kind in "fiu":
-            sizes.append(math.prod(node.shape or ()) * node.dtype.itemsize)
+            shape = tuple(node.shape or ())
+            found.append((name, shape, str(node.dtype.name), math.prod(shape) * node.dtype.itemsize))
 
     file.visititems(visit)
-    return sum(sizes)
+    return found
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ Opens the file and reads its description only; runs nothing of it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from kit.bounded import MOST_JSON, open_regular, open_zip, read_bounded
 from kit.errors import ModelError
 from kit.source_model.file_names import FileNames, names_of_config
-from kit.source_model.hdf5 import Hdf5, read_hdf5
+from kit.source_model.hdf5 import Hdf5, StoredArray, read_hdf5
 from kit.source_model.saved_model import read_writer
 from kit.trust.archive import asks_of_archive
 from kit.trust.keras_config import asks_of_config
@@ -44,6 +44,8 @@ class ModelFile:
     asks: tuple[str, ...] = ()  # what it asks for beyond computing: functions, classes, operators and files
     names: FileNames | None = field(default=None, compare=False)  # where the file is certain of them
     weights: int = 0  # bytes of its weights; 0 where the file does not say
+    arrays: tuple[StoredArray, ...] = field(default=(), compare=False, repr=False)  # of a Keras file
+    config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its JSON, of the same
 
     @property
     def legacy(self) -> bool:
@@ -125,7 +127,8 @@ def _from_zip(path: Path, built: bool) -> ModelFile:
         ) from error
     stores = [_member(path, name) for name in weights]
     asks = [*map(str, asks_of_archive(members)), *(ask for store in stores for ask in store.asks)]
-    return replace(made, asks=(*made.asks, *asks), weights=sum(store.weights for store in stores))
+    arrays = tuple(array for store in stores for array in store.arrays)
+    return replace(made, asks=(*made.asks, *asks), weights=sum(array.bytes for array in arrays), arrays=arrays)
 
 
 def _member(path: Path, name: str) -> Hdf5:
@@ -145,10 +148,11 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
         kind = WEIGHTS if _OLD_WEIGHTS in root.names else NEW_WEIGHTS
         if structure is not None:
             made = _weights(path, kind, structure, built)
-            return replace(made, asks=(*made.asks, *root.asks), weights=root.weights)
+            return replace(made, asks=(*made.asks, *root.asks), weights=root.weights, arrays=root.arrays)
         if built:
             keras = root.texts.get("keras_version", "")
-            return ModelFile(path, kind, keras, {}, (), trained_int8=True, asks=root.asks, weights=root.weights)
+            bare = ModelFile(path, kind, keras, {}, (), trained_int8=True, asks=root.asks)
+            return replace(bare, weights=root.weights, arrays=root.arrays)
         if root.names & {_OLD_WEIGHTS, "layers"}:
             raise ModelError(f"{path}: it holds weights only, not the model's structure", _STRUCTURE)
     if "model_config" not in root.texts:
@@ -157,7 +161,7 @@ def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:
         made = _model_file(path, ".h5", root.texts.get("keras_version", "2"), root.texts["model_config"], built)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path}: its model_config cannot be read: {error}", _SAVE_AGAIN) from error
-    return replace(made, asks=(*made.asks, *root.asks), weights=root.weights)
+    return replace(made, asks=(*made.asks, *root.asks), weights=root.weights, arrays=root.arrays)
 
 
 _STRUCTURE = (
@@ -200,6 +204,7 @@ def _model_file(path: Path, suffix: str, keras: str, text: str | bytes, built: b
         trained_int8=trained,
         asks=asks,
         names=names_of_config(config),
+        config=config,
     )
 
 

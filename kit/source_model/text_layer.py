@@ -114,6 +114,8 @@ def config_of(model: ModelFile, structure: Path | None) -> Mapping[str, Any]:
 
     Raises ModelError where it is gone.
     """
+    if model.config and structure is None:
+        return model.config
     try:
         if model.suffix in {WEIGHTS, NEW_WEIGHTS}:
             raw: str | bytes = read_bounded(structure, MOST_JSON) if structure else b"{}"

@@ -19,6 +19,8 @@ from kit.tflite.reader import is_tflite, read_tflite
 if TYPE_CHECKING:
     import numpy as np
 
+    from kit.tflite.model import TfliteFile
+
 FEW = 16  # values that are shown whole
 MOST = 10_000  # values of one array in the JSON
 
@@ -38,12 +40,13 @@ class Weight:
     values: Any  # nested lists; None where there are more than MOST
 
 
-def find_weights(path: Path, pattern: str) -> list[Weight]:
+def find_weights(path: Path, pattern: str, file: TfliteFile | None = None) -> list[Weight]:
     """Return the arrays whose names a pattern such as "head/*" fits, by name.
 
+    file: what path holds, where that is a .tflite file; tensors without a name are called by their index: "#3".
     Raises RecipeError where it fits none, ModelError where the file cannot be read.
     """
-    arrays = _read(path)
+    arrays = _read(path) if file is None else _of_tflite(file)
     names = sorted(name for name in arrays if fnmatch.fnmatchcase(name, pattern))
     if not names:
         near = difflib.get_close_matches(pattern, arrays, n=5, cutoff=0.2) or sorted(arrays)[:5]
@@ -85,7 +88,7 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
             "`kit freeze RECIPE` writes them to weights.npz",
         )
     if is_tflite(path):
-        return _from_tflite(path)
+        return _of_tflite(read_tflite(path))
     try:
         with open_regular(path) as file:
             magic = file.read(4)
@@ -98,21 +101,20 @@ def _read(path: Path) -> Mapping[str, np.ndarray]:
     raise ModelError(f"{path}: no file of weights that is known", "name a .keras, .h5, .npz or .tflite file")
 
 
-def _from_tflite(path: Path) -> dict[str, np.ndarray]:
+def _of_tflite(file: TfliteFile) -> dict[str, np.ndarray]:
     """Return the constants by name, in their own shape and dtype; but for sparse ones and types that numpy has not."""
     import numpy as np
 
-    file = read_tflite(path)
     found = {}
-    for graph in file.subgraphs:
-        for tensor in graph.tensors:
+    for number, graph in enumerate(file.subgraphs):
+        for index, tensor in enumerate(graph.tensors):
             if tensor.sha256 is None or tensor.sparse:
                 continue
             try:
                 array = np.frombuffer(file.content(tensor), np.dtype(tensor.dtype)).reshape(tensor.shape)
             except (TypeError, ValueError):  # int4, strings: no array of numpy's
                 continue
-            found[tensor.name] = array
+            found[tensor.name or f"{number or ''}#{index}"] = array
     return found
 
 

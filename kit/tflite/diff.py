@@ -13,6 +13,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from kit.tflite.describe import escaped, metadata_rows, quoted, tensor_type
+from kit.tflite.diff_constants import apart, granularity
 from kit.tflite.model import (
     Metadata,
     Operator,
@@ -24,7 +25,7 @@ from kit.tflite.model import (
 )
 
 if TYPE_CHECKING:
-    import numpy as np
+    pass
 
 KINDS = ("operators", "signatures", "tensors", "constants", "metadata", "layout")
 Pairs = dict[int, int]  # tensor of A -> the same one of B
@@ -76,7 +77,7 @@ class Diff:
 
 def compare(a: TfliteFile, b: TfliteFile) -> Diff:
     """Compare two files. The same bytes give no difference, other bytes at least one."""
-    if a.data == b.data:
+    if (a.size, a.sha256) == (b.size, b.sha256):
         return Diff(())
     found = list(_graph_count(a, b))
     pairs = []
@@ -148,12 +149,15 @@ def _differences(
     yield from _wires("the graph reads", graph_a.inputs, graph_b.inputs, pairs, graph_a, graph_b)
     yield from _wires("the graph gives", graph_a.outputs, graph_b.outputs, pairs, graph_a, graph_b)
     paired = set(pairs.values())
-    yield from _only("A", "removed", [t for i, t in enumerate(graph_a.tensors) if i not in pairs])
-    yield from _only("B", "added", [t for j, t in enumerate(graph_b.tensors) if j not in paired])
+    yield from _only("A", "removed", graph_a, [i for i in range(len(graph_a.tensors)) if i not in pairs])
+    yield from _only("B", "added", graph_b, [j for j in range(len(graph_b.tensors)) if j not in paired])
+    yield from _names_left(graph_a, graph_b, pairs)
     for i, j in sorted(pairs.items()):
         mine_, other_ = graph_a.tensors[i], graph_b.tensors[j]
-        yield from _tensor(mine_, other_)
-        yield from _constant(a, b, mine_, other_)
+        name = quoted(mine_.name or other_.name or f"#{i}")
+        yield from _tensor(name, mine_, other_)
+        if text := apart(a, b, mine_, other_):
+            yield Difference("constants", f"{name} {tensor_type(mine_)}: {text}", False)
 
 
 def _operators(a: Subgraph, b: Subgraph) -> Iterator[Difference]:
@@ -190,20 +194,33 @@ def _wires(
     """Tell where an operator or graph has another tensor than the one that A's is paired with."""
     if [pairs.get(i, i if i < 0 else None) for i in a] != list(b):
         before, after = (
-            ", ".join(quoted(graph.tensors[i].name) if i >= 0 else "none" for i in indices) or "nothing"
+            ", ".join(_called(graph, i) if i >= 0 else "none" for i in indices) or "nothing"
             for graph, indices in ((graph_a, a), (graph_b, b))
         )
         yield Difference("operators", f"{where} {before} -> {after}", True)
 
 
-def _only(where: str, what: str, tensors: Sequence[Tensor]) -> Iterator[Difference]:
-    for tensor in tensors:
-        yield Difference("tensors", f"{what}: {quoted(tensor.name)} {tensor_type(tensor)}, only in {where}", True)
+def _only(where: str, what: str, graph: Subgraph, tensors: Sequence[int]) -> Iterator[Difference]:
+    for index in tensors:
+        shown = f"{_called(graph, index)} {tensor_type(graph.tensors[index])}"
+        yield Difference("tensors", f"{what}: {shown}, only in {where}", True)
 
 
-def _tensor(a: Tensor, b: Tensor) -> Iterator[Difference]:
-    name = quoted(a.name)
-    if a.name != b.name:
+def _called(graph: Subgraph, index: int) -> str:
+    """Return what a tensor is called: by its index, where the file has no name for it."""
+    return quoted(graph.tensors[index].name or f"#{index}")
+
+
+def _names_left(a: Subgraph, b: Subgraph, pairs: Pairs) -> Iterator[Difference]:
+    """Say how many tensors have a name in one file only."""
+    named = [(bool(a.tensors[i].name), bool(b.tensors[j].name)) for i, j in pairs.items()]
+    for side, only in (("A", (True, False)), ("B", (False, True))):
+        if count := named.count(only):
+            yield Difference("tensors", f"{count} have names in {side} only", False)
+
+
+def _tensor(name: str, a: Tensor, b: Tensor) -> Iterator[Difference]:
+    if a.name and b.name and a.name != b.name:
         yield Difference("tensors", f"{name}: renamed to {quoted(b.name)}", False)
     if tensor_type(a) != tensor_type(b) or a.shape != b.shape:
         shapes = "" if tensor_type(a) != tensor_type(b) else f" ({_change(a.shape, b.shape)})"
@@ -226,7 +243,7 @@ def _affine(a: Quantization | None, b: Quantization | None) -> Iterator[tuple[st
     if a is None or b is None:
         yield f"quantized in {'A' if a else 'B'} only", True
         return
-    before, after = _granularity(a), _granularity(b)
+    before, after = granularity(a), granularity(b)
     if before != after:
         yield f"{before} -> {after}", True
         return
@@ -243,84 +260,9 @@ def _affine(a: Quantization | None, b: Quantization | None) -> Iterator[tuple[st
         yield (many if len(a.scales) > 1 else "") + f"zero point {p} -> {q}", False
 
 
-def _granularity(quantization: Quantization) -> str:
-    if quantization.details:
-        return f"{quantization.details} quantization"
-    count = len(quantization.scales)
-    return "one scale" if count == 1 else f"{count} scales on axis {quantization.quantized_dimension}"
-
-
 def _relative(a: float, b: float) -> float:
     """Return the change from a to b as a fraction of a."""
     return (b - a) / abs(a) if a else float("inf")
-
-
-def _constant(a: TfliteFile, b: TfliteFile, mine: Tensor, other: Tensor) -> Iterator[Difference]:
-    """Tell how far a constant's elements are apart. Where type or shape differ, that says enough."""
-    kinds = [(tensor_type(tensor), tensor.shape, tensor.sparse) for tensor in (mine, other)]
-    if mine.sha256 == other.sha256 or mine.sha256 is None or other.sha256 is None or kinds[0] != kinds[1]:
-        return
-    before, after = a.content(mine), b.content(other)
-    values = None if len(before) != len(after) else (_values(mine, before), _values(other, after))
-    if values is None or values[0] is None or values[1] is None:
-        text = f"other bytes ({_change(len(before), len(after))})"
-    else:
-        text = _apart(values[0], values[1], _unit(mine.quantization, other.quantization))
-    yield Difference("constants", f"{quoted(mine.name)} {tensor_type(mine)}: {text}", False)
-
-
-def _unit(a: Quantization | None, b: Quantization | None) -> str:
-    """Return what an integer stands for: a step of its scale, but not where the two have scales of other channels."""
-    if a is None or b is None:
-        return ""
-    return "steps" if _granularity(a) == _granularity(b) else "as stored"
-
-
-def _values(tensor: Tensor, content: memoryview) -> np.ndarray | None:
-    """Return a constant's elements [n] in their dtype (bfloat16: float32; 4 and 2 bits: int16); None for no numbers."""
-    import numpy as np
-
-    bits = {"int4": 4, "uint4": 4, "int2": 2}.get(tensor.dtype)
-    if tensor.sparse:
-        return None
-    if bits:
-        return _unpacked(np.frombuffer(content, np.uint8), bits, signed=tensor.dtype.startswith("int"))
-    if tensor.dtype == "bfloat16" and len(content) % 2 == 0:
-        return (np.frombuffer(content, "<u2").astype(np.uint32) << 16).view(np.float32)
-    try:
-        dtype = np.dtype(tensor.dtype).newbyteorder("<")
-    except TypeError:
-        return None
-    return np.frombuffer(content, dtype) if dtype.kind in "fiub" and len(content) % dtype.itemsize == 0 else None
-
-
-def _unpacked(packed: np.ndarray, bits: int, *, signed: bool) -> np.ndarray:
-    """Return int16 elements of uint8 [bytes], several in each, lowest bits first. Source: LiteRT's UnpackDenseInt4."""
-    import numpy as np
-
-    parts = np.stack([(packed >> shift) & (2**bits - 1) for shift in range(0, 8, bits)], axis=-1).reshape(-1)
-    whole = parts.astype(np.int16)
-    return np.where(whole >= 2 ** (bits - 1), whole - 2**bits, whole) if signed else whole
-
-
-def _apart(a: np.ndarray, b: np.ndarray, unit: str) -> str:
-    """Say how many elements of a and b, [n] of one dtype, differ, and by how much at worst: of floats relative, too."""
-    import numpy as np
-
-    different = ~((a == b) | ((a != a) & (b != b)))  # noqa: PLR0124 - NaN alone is not itself
-    count, at = int(different.sum()), int(np.argmax(different))
-    if not count:
-        return f"other bytes, the same {a.size:,} values (zeros of another sign, or NaN)"
-    x, y = a[different].astype(np.float64), b[different].astype(np.float64)
-    with np.errstate(all="ignore"):
-        apart = np.abs(x - y)
-        relative = apart / np.maximum(np.abs(x), np.abs(y))
-    head = f"{count:,} of {a.size:,} elements differ, the first at {at:,}"
-    if not np.isfinite(apart).all():
-        return f"{head}, some infinite or NaN on one side"
-    if a.dtype.kind == "f":
-        return f"{head}, worst {apart.max():.3g} absolute, {relative.max():.3g} relative"
-    return f"{head}, worst {apart.max():,.0f} {unit}".rstrip()
 
 
 def _signatures(a: TfliteFile, b: TfliteFile, pairs: Sequence[Pairs]) -> Iterator[Difference]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 Option = str | int | float | bool | tuple[int | float | bool, ...]
@@ -107,7 +107,7 @@ class TfliteFile:
     operator_codes: tuple[OperatorCode, ...]
     metadata: tuple[Metadata, ...]
     buffers: tuple[Buffer, ...]
-    data: bytes = field(repr=False, compare=False)
+    data: bytes | memoryview = field(repr=False, compare=False)
 
     @property
     def min_runtime_version(self) -> str | None:
@@ -134,4 +134,4 @@ class TfliteFile:
 
 def to_json(file: TfliteFile) -> dict[str, Any]:
     """Return a file's content as JSON has it, without the constants' bytes."""
-    return {name: value for name, value in asdict(file).items() if name != "data"}
+    return {name: value for name, value in asdict(replace(file, data=b"")).items() if name != "data"}

@@ -7,8 +7,8 @@ Source: tensorflow/compiler/mlir/lite/schema/schema.fbs; FlatBuffers internals (
 
 from __future__ import annotations
 
-import functools
 import hashlib
+import os
 import re
 import struct
 from collections.abc import Iterator, Sequence
@@ -28,6 +28,8 @@ from kit.tflite.model import (
     Tensor,
     TfliteFile,
 )
+from kit.tflite.schema import fields_of, names_of, slots_of
+from kit.tflite.schema_package import schema
 
 MAGIC = b"TFL3"
 _WHERE = slice(4, 8)
@@ -74,8 +76,8 @@ def tflite_path(path: Path) -> Path:
 def read_tflite(source: Path | bytes) -> TfliteFile:
     """Read a file or its bytes. Raises ModelError where it is not a whole .tflite file, however it is damaged."""
     name = "the model" if isinstance(source, bytes) else str(source)
-    data = source if isinstance(source, bytes) else _read(source)
-    if data[_WHERE] != MAGIC:
+    data = _Bounded(source) if isinstance(source, bytes) else _read(source)
+    if memoryview(data)[_WHERE] != MAGIC:
         kind = "empty" if not data else f"{len(data)} bytes without the mark {MAGIC.decode()} at byte 4"
         raise ModelError(f"{name}: not a .tflite file: it is {kind}", "name a file that a converter wrote")
     try:
@@ -86,11 +88,20 @@ def read_tflite(source: Path | bytes) -> TfliteFile:
         raise ModelError(f"{name}: a damaged .tflite file: {why}", "copy or convert it again") from error
 
 
-def _read(path: Path) -> bytes:
+def _read(path: Path) -> _Bounded:
+    """Return a file's bytes, which are in memory once: a copy of a large one would take longer than its reading."""
     try:
         if path.exists() and not path.is_file():  # a device or pipe may never end
             raise ModelError(f"{path}: not a file", "name a .tflite file")
-        return path.read_bytes()
+        with path.open("rb", buffering=0) as file:
+            data = _Bounded(os.fstat(file.fileno()).st_size)
+            view, filled = memoryview(data), 0
+            while filled < len(data) and (count := file.readinto(view[filled:])):
+                filled += count
+        view.release()
+        if filled < len(data):  # it was cut while it was read
+            del data[filled:]
+        return data
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}", "check its path and its permissions") from error
 
@@ -99,7 +110,7 @@ class _DamageError(Exception):
     """What a file says of itself is not so; the text says what."""
 
 
-class _Bounded(bytes):
+class _Bounded(bytearray):
     """Bytes whose slices do not end silently where the bytes do, and do not add up to more than a file can hold."""
 
     budget: int
@@ -121,15 +132,14 @@ class _Bounded(bytes):
 class _Reader:
     """Walk a file's tables. Raises what damage makes struct, numpy, flatbuffers and the checks here raise."""
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.bytes = _Bounded(data)
+    def __init__(self, data: _Bounded) -> None:
+        self.data = memoryview(data).toreadonly()
+        self.bytes = data
         self.bytes.budget = 4 * len(data) + 4096  # a writer may share a text or a vector, not a million times
         self.objects = min(len(data) // 8, _MOST_OBJECTS)  # a table has 4 bytes, and 4 more in a vector
 
     def file(self, path: str) -> TfliteFile:
-        schema = _schema()
-        model = schema.Model.GetRootAs(self.bytes, 0)
+        model = schema().Model.GetRootAs(self.bytes, 0)
         buffers = tuple(self.buffer(each) for each in self.items(model, "Buffers"))
         codes = [self.code(each) for each in self.items(model, "OperatorCodes")]
         graphs = tuple(self.subgraph(each, codes, buffers) for each in self.items(model, "Subgraphs"))
@@ -182,13 +192,13 @@ class _Reader:
         if offset + size > len(self.data):
             raise _DamageError(f"a buffer ends at byte {offset + size:,} of {len(self.data):,}")
         self.bytes.spend(size)
-        content = memoryview(self.data)[offset : offset + size]
+        content = self.data[offset : offset + size]
         return Buffer(offset, size, hashlib.sha256(content).hexdigest() if size else None)
 
     def code(self, table: Any) -> tuple[str, int]:
         # Old files have the number in a byte; newer ones say 127 there, and the number in the new field.
         number = max(table.DeprecatedBuiltinCode(), table.BuiltinCode())
-        name = _names("BuiltinOperator").get(number) or _NEWER_OPERATORS.get(number, f"operator {number}")
+        name = names_of("BuiltinOperator").get(number) or _NEWER_OPERATORS.get(number, f"operator {number}")
         if name == "CUSTOM":
             name = f"CUSTOM:{_text(table.CustomCode())}"
         return name, table.Version()
@@ -248,13 +258,13 @@ class _Reader:
         if not kind or union is None:
             return {}
         self.objects -= 1
-        name = _names(unions).get(kind)
+        name = names_of(unions).get(kind)
         if name is None:
             return {"options": f"kind {kind}, newer than the schema here"}
-        table = getattr(_schema(), name)()
+        table = getattr(schema(), name)()
         table.Init(self.bytes, union.Pos)
-        found = {_snake(each): self.option(table, each) for each in _fields(name)}
-        return found | self.unknown_fields(table, len(_fields(name)))
+        found = {_snake(each): self.option(table, each) for each in fields_of(name)}
+        return found | self.unknown_fields(table, 1 + max(slots_of(name), default=-1))
 
     def option(self, table: Any, name: str) -> Option:
         if hasattr(table, f"{name}Length"):
@@ -265,7 +275,7 @@ class _Reader:
         enum = _NAMED_OPTIONS.get(_snake(name))
         if enum == "TensorType":
             return _dtype(int(value))
-        return _names(enum).get(int(value), value) if enum else value
+        return names_of(enum).get(int(value), value) if enum else value
 
     def unknown_fields(self, table: Any, known: int) -> dict[str, Option]:
         """Say which fields are set beyond the known ones: a newer schema's."""
@@ -308,27 +318,9 @@ def _text(raw: bytes | None) -> str:
 
 
 def _dtype(number: int) -> str:
-    name = _names("TensorType").get(number)
+    name = names_of("TensorType").get(number)
     return name.lower() if name else _NEWER_TYPES.get(number, f"type {number}")
 
 
 def _snake(name: str) -> str:
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
-
-
-def _schema() -> Any:
-    import tflite  # type: ignore[import-untyped]
-
-    return tflite
-
-
-@functools.cache
-def _names(enum: str) -> dict[int, str]:
-    return {number: name for name, number in vars(getattr(_schema(), enum)).items() if isinstance(number, int)}
-
-
-@functools.cache
-def _fields(table: str) -> tuple[str, ...]:
-    """Return a generated class's fields, in the order of its vtable."""
-    others = re.compile(r"_.*|Init|GetRootAs.*|.*BufferHasIdentifier|.*(AsNumpy|Length|IsNone)")
-    return tuple(name for name in vars(getattr(_schema(), table)) if not others.fullmatch(name))

@@ -14,7 +14,8 @@ TOOLCHAIN_BYTES = 2_000_000_000
 WHEELS_BYTES = 800_000_000
 RUNTIME_BYTES = 500_000_000
 KOTLIN_BYTES = 250_000_000
-_MOVE = "free some space, or set DROPKIT_CACHE to a folder with more"
+DRIVER_BYTES = 400_000_000
+MOVE = "free some space, or set DROPKIT_CACHE to a folder with more"
 
 
 def free_bytes(place: Path) -> int:
@@ -27,7 +28,7 @@ def need_space(place: Path, needed: int, what: str) -> None:
     """Raise EngineError where a folder has less free space, in bytes, than something needs."""
     free = free_bytes(place)
     if free < needed:
-        raise EngineError(f"{place}: {free / 1e9:.2f} GB are free, and {what} needs about {needed / 1e9:.2f} GB", _MOVE)
+        raise EngineError(f"{place}: {free / 1e9:.2f} GB are free, and {what} needs about {needed / 1e9:.2f} GB", MOVE)
 
 
 def full_error(what: str, said: str) -> EngineError | None:

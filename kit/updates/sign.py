@@ -1,4 +1,4 @@
-"""Make an update of a bundle: model, manifest and its signature in one zip, the same bytes each time.
+"""Make an update of a bundle: model, expected outputs, manifest and its signature in one zip, the same bytes each time.
 
 The generated class reads it: templates/android/runtime/UpdateManifest.kt and UpdateContents.kt have the other side.
 """
@@ -9,7 +9,7 @@ import zipfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from kit.bundle.layout import Bundle
+from kit.bundle.layout import EXPECTED_BIN, Bundle
 from kit.bundle.manifest import read_intact
 from kit.errors import CheckError, RecipeError
 from kit.files import json_bytes, sha256_file, writable, writing_whole
@@ -25,7 +25,11 @@ _DATE = (1980, 1, 1, 0, 0, 0)
 
 @dataclass(frozen=True)
 class UpdateManifest:
-    """update.json: what is signed. signature and labels are the digests of kit.updates.terms."""
+    """update.json: what is signed. signature and labels are the digests of kit.updates.terms.
+
+    expected_*: of expected.bin, with which an app verifies an accelerator for this model; None where the bundle has
+    none. It is left out then, and read by no class of an older kit.
+    """
 
     id: str
     version: int
@@ -33,7 +37,13 @@ class UpdateManifest:
     model_bytes: int
     signature: str
     labels: str
+    expected_sha256: str | None = None
+    expected_bytes: int | None = None
     format: int = FORMAT
+
+    def to_json(self) -> dict[str, str | int]:
+        """Return the document of update.json: no key is null."""
+        return {key: value for key, value in asdict(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ def sign(bundle: Path, key: Path, out: Path | None = None, version: int = 0) -> 
             f"{key}: it does not belong to the public key in {bundle}: no app with its class would take the update",
             "sign with the key of [android] update_key; or name this one's public key there, and build again",
         )
+    verified = there.expected_bin.exists()
     update = UpdateManifest(
         id=manifest.id,
         version=_checked(version or own),
@@ -71,10 +82,15 @@ def sign(bundle: Path, key: Path, out: Path | None = None, version: int = 0) -> 
         model_bytes=there.model.stat().st_size,
         signature=terms.signature,
         labels=terms.labels,
+        expected_sha256=sha256_file(there.expected_bin) if verified else None,
+        expected_bytes=there.expected_bin.stat().st_size if verified else None,
     )
-    content = json_bytes(asdict(update))
+    content = json_bytes(update.to_json())
     path = out or bundle.with_name(f"{bundle.name}.update.zip")
-    _write(path, {MANIFEST: content, SIGNATURE: sign_bytes(signer, content)}, there.model)
+    small = {MANIFEST: content, SIGNATURE: sign_bytes(signer, content)}
+    if verified:
+        small[EXPECTED_BIN] = there.expected_bin.read_bytes()
+    _write(path, small, there.model)
     return Signed(path, update)
 
 

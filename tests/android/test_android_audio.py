@@ -8,7 +8,7 @@ from typing import Any
 import audio_models
 import numpy as np
 import pytest
-from android_world import quiet, rerun_kotlin
+from android_world import proved, quiet, rerun_kotlin
 from desk import Desk
 from hostile_signature import image, signed, tensor
 from source_models import written
@@ -20,7 +20,6 @@ from kit.android.codegen.write_sources import render_bindings
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
-from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.shared.npz import save_npz
@@ -113,6 +112,7 @@ def sound(name: str, **more: Any) -> dict[str, Any]:
     return tensor(name, shape=(1, 400), kind="audio", audio={"rate": 8000, "window": 400, "hop": 100}) | more
 
 
+@pytest.mark.slow
 def test_sound_beside_other_inputs_and_by_any_name_compiles(tmp_path: Path, android_tools: None) -> None:
     """Two sounds have a rate each, also where the model calls them as the parameters are called."""
     several = [sound("rate"), sound("channels", dtype="uint8", scale=1 / 128, zero_point=128), tensor("more")]
@@ -136,20 +136,27 @@ def test_sound_beside_other_inputs_and_by_any_name_compiles(tmp_path: Path, andr
     compile_kotlin(sources, desktop_classpath(quiet), tmp_path / "classes", quiet, options=strict)
 
 
+@pytest.mark.usefixtures("android_tools")
 @pytest.mark.parametrize(
-    ("api", "io"),
+    ("api", "io", "whole"),  # the steps that compile are the same for every bundle: test_android_proof has them in CI
     [
-        ("compiled-model", ""),
-        pytest.param("interpreter", "", marks=pytest.mark.slow),
-        pytest.param("compiled-model", "io = 'int8'", marks=pytest.mark.slow),
-        pytest.param("interpreter", "io = 'uint8'", marks=pytest.mark.slow),
+        ("compiled-model", "", False),
+        pytest.param("compiled-model", "", True, marks=pytest.mark.slow),
+        pytest.param("interpreter", "", True, marks=pytest.mark.slow),
+        pytest.param("compiled-model", "io = 'int8'", True, marks=pytest.mark.slow),
+        pytest.param("interpreter", "io = 'uint8'", True, marks=pytest.mark.slow),
     ],
 )
 def test_pcm_gets_the_outputs_that_the_harness_gives(
-    tmp_path: Path, toolchain_python: Path, runtime_python: Path, android_tools: None, api: Api, io: str
+    tmp_path: Path,
+    toolchain_python: Path,
+    runtime_python: Path,
+    api: Api,
+    io: str,
+    whole: bool,
 ) -> None:
     bundle = build(tmp_path, toolchain_python, io)
-    proof = prove(bundle, quiet, api=api)
+    proof = proved(bundle, api, whole=whole)
     assert {step.name: (step.verdict, step.detail) for step in proof.steps if step.verdict != "pass"} == {}
     kotlin = render_other(Bundle(bundle, "spotter"), read_manifest(bundle), api, tmp_path / "kotlin")
     bindings = find_bindings(bundle, kotlin)

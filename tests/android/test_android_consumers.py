@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 from android_world import quiet
 
+from kit.android.proof import jvm
 from kit.android.proof.aar import pom_text, write_maven
 from kit.android.proof.jvm import AS_LIBRARY, runtime_properties
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
+from kit.android.proof.run import How, prove
+from kit.android.proof.step import Step
 from kit.android.proof.tools import OLDER_COMPILERS, Kotlin, find_jar, find_java, kotlin
 
 LITERT = "com.google.ai.edge.litert:litert:2.3.0"
@@ -110,6 +113,20 @@ def test_without_the_older_language_version_an_older_kotlin_reads_no_class(bindi
     source.write_text(APP, "utf-8")
     said = _compile(kotlin(quiet, "2.1.21"), [source], [newest, desktop_jar(quiet)], tmp_path / "app")
     assert "was compiled with an incompatible version of Kotlin" in said
+
+
+@pytest.mark.slow
+def test_the_proof_compiles_an_app_with_each_older_kotlin_where_it_is_asked(
+    digits_bundle: Path, android_tools: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def library() -> Step:
+        proof = prove(digits_bundle, quiet, checks=(), keep=False, how=How(older_kotlin=True))
+        return next(step for step in proof.steps if step.name == "library (AAR)")
+
+    assert library().detail.endswith(f"also with Kotlin {' and '.join(OLDER_COMPILERS)}")
+    monkeypatch.setattr(jvm, "AS_LIBRARY", AS_LIBRARY[:1])  # compiled as its own Kotlin would
+    failed = library()
+    assert failed.verdict == "fail" and failed.detail.startswith("an app of Kotlin 2.1.21: Kotlin does not compile")
 
 
 @pytest.mark.slow

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from android_world import quiet, rerun_kotlin
+from android_world import proved, quiet, rerun_kotlin
 from worlds import DIGITS, run_kit
 
 from kit.android.install.app_module import drop
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
-from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 
@@ -68,15 +67,16 @@ def test_the_app_is_shown_why_play_services_do_not_run_the_model(
     assert rerun_kotlin(program, properties=properties).startswith(message)
 
 
+@pytest.mark.parametrize("whole", [False, pytest.param(True, marks=pytest.mark.slow)])
 def test_a_bundle_for_play_services_is_run_on_what_stands_for_them_and_proved(
-    tmp_path: Path, android_tools: None
+    tmp_path: Path, android_tools: None, whole: bool
 ) -> None:
     built = run_kit("build", str(recipe(tmp_path, "play:16.5.0")), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert built.returncode == 0, built.stderr
     lines = [" ".join(line.split()) for line in built.stdout.splitlines()]
     assert "on litert:1.4.0 golden vectors pass: digit max difference 0 steps; it stands for play:16.5.0" in lines
     bundle = tmp_path / "dist" / "digits"
-    proof = prove(bundle, quiet)
+    proof = proved(bundle, whole=whole)
     assert proof.api == "play-services"
     assert {step.name: step.detail for step in proof.steps if step.verdict != "pass"} == {}
     (operators,) = (step.detail for step in proof.steps if step.name == "operators")

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from android_world import quiet
+from android_world import quiet, without_a_compiler
 
 from kit.android.codegen.app_model import AppModel
 from kit.android.proof import jvm
 from kit.android.proof.apk import PAGE, build_apk, check_apk
 from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, run_golden
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
-from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
+from kit.android.proof.run import How, Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
 from kit.android.proof.tool_check import try_tools
 from kit.android.proof.tools import find_java
@@ -27,7 +27,7 @@ from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
-from kit.errors import CheckError, EngineError
+from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import json_text, tree_digests
 
 GOLDEN = Path("src/debug/assets/digits/golden.bin")
@@ -44,12 +44,6 @@ def _as_built(bundle: Path) -> None:
     manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
     manifest["files"] = {name: sha for name, sha in tree_digests(bundle).items() if name != "bundle.json"}
     (bundle / "bundle.json").write_text(json_text(manifest), "utf-8")
-
-
-def _without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the steps that take seconds: the test is of those before them."""
-    monkeypatch.setattr("kit.android.proof.run._compile", lambda _work: "left out here")
-    monkeypatch.setattr("kit.android.proof.run._CLASSES", ())
 
 
 @pytest.fixture
@@ -89,6 +83,9 @@ def test_every_step_passes_and_two_proofs_keep_the_same_bytes(bundle: Path, andr
 @pytest.mark.slow
 def test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing(bundle: Path, android_tools: None) -> None:
     before = tree_digests(bundle)
+    with pytest.raises(RecipeError, match="and this one runs interpreter on the CPU") as caught:
+        prove(bundle, quiet, api="interpreter", how=How(gpu=True))
+    assert caught.value.hint == "leave --accelerator out"
     proof = prove(bundle, quiet, api="interpreter")
     assert (proof.api, set(_verdicts(proof).values()), proof.out) == ("interpreter", {"pass"}, None)
     assert tree_digests(bundle) == before
@@ -99,7 +96,7 @@ def test_a_proof_that_fails_keeps_nothing_and_says_why(
     bundle: Path, android_tools: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (bundle / LABELS).write_text("nine\n", "utf-8")
-    _without_a_compiler(monkeypatch)
+    without_a_compiler(monkeypatch)
     proof = prove(bundle, quiet)
     print_proof(proof)
     assert "changed:src/main/assets/digits/labels.txt" in "".join(capsys.readouterr().out.split())
@@ -139,7 +136,7 @@ def test_a_java_that_is_too_old_is_passed_by_with_java_home(
 
 
 def test_checks_of_others_stand_in_the_table(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _without_a_compiler(monkeypatch)
+    without_a_compiler(monkeypatch)
     proof = prove(bundle, quiet, checks=[lambda folder: Step("metadata", "fail", f"none in {folder.name}")], keep=False)
     assert [each.name for each in proof.failed] == ["metadata"]
 
@@ -208,7 +205,7 @@ def test_a_bundle_built_wrong_is_refused_for_its_names_and_counts(
     steps: list[str],
     message: str,
 ) -> None:
-    _without_a_compiler(monkeypatch)
+    without_a_compiler(monkeypatch)
     fault(bundle)
     assert _verdicts(prove(bundle, quiet))["files"] == "fail"
     _as_built(bundle)
@@ -374,6 +371,6 @@ def test_a_jvm_that_dies_or_hangs_is_a_fault_with_its_cause(
     with pytest.raises(CheckError, match=f"the JVM (ended|crashed): .*{message}") as error:
         run_golden(dying, [tmp_path], tmp_path, quiet)
     assert error.value.hint == "run `kit doctor`; where the Java is sound, build the bundle again"
-    assert ("java", True) in [(name, sound) for name, _, sound in try_tools()]
+    assert ("java", True) in [(tool.name, tool.sound) for tool in try_tools()]
     monkeypatch.undo()
     assert run_golden(*built, tmp_path, quiet)[0]

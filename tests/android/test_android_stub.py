@@ -31,6 +31,7 @@ from kit.android.proof.apk import STORED
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.tools import find_framework, find_jar, find_java, find_program, kotlin
 from kit.errors import CheckError
+from kit.files import sha256_file
 
 pytestmark = pytest.mark.usefixtures("android_tools")
 
@@ -69,6 +70,7 @@ fun main(args: Array<String>) {
     val bitmap = Bitmap.createBitmap(colors, width, height, Bitmap.Config.ARGB_8888)
     for (bundle in BUNDLES) {
         println("${bundle.id} ${bundle.selfTest(context).lines().last()}")
+        println("${bundle.id} tried ${bundle.attempts(context).replace('\\n', ';')}")
         val seen = bundle.image?.invoke(context, bitmap)
         println("${bundle.id} sees ${seen?.words?.replace('\\n', ';')}")
         seen?.let { drawOver(bitmap, it).rows() }?.forEach { println("${bundle.id} drawn $it") }
@@ -164,6 +166,16 @@ def drawn(lines: list[str]) -> np.ndarray:
     return np.stack([(colors >> shift & 255).astype(np.uint8) for shift in (16, 8, 0)], -1)
 
 
+def test_the_gradle_wrapper_is_the_one_that_gradle_publishes() -> None:
+    stub = ROOT / "android_stub"
+    readme = (stub / "README.md").read_text("utf-8")
+    # https://gradle.org/release-checksums/, of 9.4.0
+    assert "55243ef57851f12b070ad14f7f5bb8302daceeebc5bce5ece5fa6edb23e1145c" in readme
+    assert sha256_file(stub / "gradle/wrapper/gradle-wrapper.jar") in readme
+    with zipfile.ZipFile(stub / "gradle/wrapper/gradle-wrapper.jar") as jar:
+        assert b"Apache License" in jar.read("META-INF/LICENSE")
+
+
 def test_each_view_has_the_published_shape(ui: Path) -> None:
     ours = [path.relative_to(ui).with_suffix("").as_posix().replace("/", ".") for path in ui.rglob("*.class")]
     classpath = os.pathsep.join(map(str, [ui, desktop_jar(quiet), find_jar("junit"), kotlin(quiet).stdlib]))
@@ -191,6 +203,9 @@ def test_it_compiles_and_its_buttons_work_with_two_bundles_then_one_then_none(
     assert [line.split()[:3] for line in lines if " sees " in line] == [
         [name, "sees", "[7"] for name in ("digits", "second")
     ]
+    npu, gpu, cpu = next(line.removeprefix("digits tried ") for line in lines if " tried " in line).split(";")
+    assert npu.startswith("NPU: not supported: ") and gpu.startswith("GPU: there is none on this device")
+    assert cpu == "CPU: runs"
     with zipfile.ZipFile(app / "linked" / "app.apk") as apk:
         stored = {info.filename for info in apk.infolist() if info.compress_type == zipfile.ZIP_STORED}
     assert {
@@ -270,6 +285,14 @@ def test_a_copy_of_an_older_stub_shows_words(module: Path, digits_bundle: Path) 
     drop(digits_bundle, module)
     text = (module / "src/main/kotlin/dropkit/stub/Bundles.kt").read_text("utf-8")
     assert "use { it.classify(bitmap).digitTop(3).toString() }" in text and "Seen" not in text
+    assert "attempts = { context ->" in text
+
+
+def test_a_copy_of_a_stub_without_a_button_for_accelerators_gets_none(module: Path, digits_bundle: Path) -> None:
+    source = module / "src/main/kotlin/dropkit/stub/DroppedBundle.kt"
+    source.write_text(source.read_text("utf-8").replace("    val attempts: (Context) -> String,\n", ""), "utf-8")
+    drop(digits_bundle, module)
+    assert "attempts" not in (module / "src/main/kotlin/dropkit/stub/Bundles.kt").read_text("utf-8")
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 import text_models
-from android_world import quiet, rerun_kotlin
+from android_world import proved, quiet, rerun_kotlin
 from desk import Desk
 from source_models import written
 from worlds import run_kit
 
-from kit.android.codegen.runtime_api import Api
+from kit.android.codegen.runtime_api import APIS, Api
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
-from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 
@@ -54,16 +53,24 @@ fun main(args: Array<String>) {
 TEXTS = ("Return the cosine of x qwertz.", "Connect the SOCKET to a host, port", "", "ÄÖ 名前 time\u2028zone")
 
 
-@pytest.mark.parametrize("api", ["compiled-model", pytest.param("interpreter", marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("android_tools")
+@pytest.mark.parametrize(
+    ("api", "whole"),  # the steps that compile are the same for every bundle: test_android_proof has them in CI
+    [("compiled-model", False), *(pytest.param(api, True, marks=pytest.mark.slow) for api in APIS[:2])],
+)
 def test_a_text_gets_the_label_that_the_harness_gives(
-    tmp_path: Path, toolchain_python: Path, runtime_python: Path, android_tools: None, api: Api
+    tmp_path: Path,
+    toolchain_python: Path,
+    runtime_python: Path,
+    api: Api,
+    whole: bool,
 ) -> None:
     written(toolchain_python, "topics", tmp_path, Path(text_models.__file__))
     (tmp_path / "recipe.toml").write_text(RECIPE, "utf-8")
     built = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert built.returncode == 0, built.stderr
     bundle = tmp_path / "dist" / "m"
-    proof = prove(bundle, quiet, api=api)
+    proof = proved(bundle, api, whole=whole)
     assert {step.name: (step.verdict, step.detail) for step in proof.steps if step.verdict != "pass"} == {}
     kotlin = render_other(Bundle(bundle, "m"), read_manifest(bundle), api, tmp_path / "kotlin")
     bindings = find_bindings(bundle, kotlin)

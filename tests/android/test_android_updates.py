@@ -6,7 +6,7 @@ import json
 import shutil
 import subprocess
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 import tflite  # type: ignore[import-untyped]
 from android_world import quiet, rerun_kotlin
 from hostile_signature import hostile_signature, signed
+from phone import App, install
 from worlds import SUPPORT, run_kit, write_recipe
 
 from kit.android.codegen.app_model import AppModel
@@ -23,11 +24,16 @@ from kit.android.codegen.write_sources import render_bindings
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
 from kit.build.plan import make_plan
+from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.bundle.layout import UPDATE_KEY, Bundle
 from kit.bundle.manifest import read_manifest
 from kit.errors import CheckError, RecipeError
 from kit.files import json_text, tree_digests
 from kit.recipe.load import load_recipe
+from kit.shared.seeded import seed_of, seeded
+from kit.toolchains.lockfile import read_lock
+from kit.toolchains.toolchain import find_runtime
+from kit.toolchains.venv import runtime_venv
 from kit.updates.keys import private_key, public_key
 from kit.updates.sign import sign
 from kit.updates.terms import contract_digest, pem_text
@@ -123,6 +129,14 @@ def add(update: Path, to: Path, files: dict[str, bytes]) -> None:
             other.writestr(name, content)
 
 
+def leave_out(update: Path, to: Path, name: str) -> None:
+    """Copy an update without one of its files."""
+    with zipfile.ZipFile(update) as archive, zipfile.ZipFile(to, "w") as other:
+        for entry in archive.namelist():
+            if entry != name:
+                other.writestr(entry, archive.read(entry))
+
+
 @pytest.fixture(scope="module")
 def publisher(tmp_path_factory: pytest.TempPathFactory) -> Publisher:
     """Give the digits with a key, built by `kit build`."""
@@ -152,6 +166,8 @@ def write_updates(publisher: Publisher) -> list[str]:
     publisher.update("old", 2, keep)
     flip(good, "update.json", folder / "changed-manifest.zip")
     flip(good, "model.tflite", folder / "changed-model.zip")
+    flip(good, "expected.bin", folder / "changed-expected.zip")
+    leave_out(good, folder / "no-expected.zip", "expected.bin")
     add(good, folder / "longer-model.zip", {"model.tflite": (publisher.bundle / MODEL).read_bytes() + bytes(1 << 20)})
     add(good, folder / "long-manifest.zip", {"update.json": b" " * (1 << 20)})
     (folder / "truncated.zip").write_bytes(good.read_bytes()[:-4000])
@@ -162,25 +178,33 @@ def write_updates(publisher: Publisher) -> list[str]:
         archive.extractall(folder / "short")
     (folder / "short/model.tflite").write_bytes((folder / "folder/model.tflite").read_bytes()[:-1])
     add(publisher.update("escape", 5, retrain), folder / "escapes.zip", {"../../../evil": b"x", "/evil": b"x"})
-    refused = (
-        "wrong-key changed-manifest changed-model longer-model long-manifest other-signature other-labels no-model"
-    )
-    first = [f"{name}.zip" for name in f"{refused} truncated".split()]
+    refused = "wrong-key changed-manifest changed-model longer-model changed-expected no-expected long-manifest"
+    first = [f"{name}.zip" for name in f"{refused} other-signature other-labels no-model truncated".split()]
     return [*first, "short", "none.zip", "good.zip", "old.zip", "good.zip", "folder", "escapes.zip"]
 
 
-def run_updates(publisher: Publisher, folder: Path, api: Api) -> dict[str, str]:
-    """Compile the class for an API with the program, run it, and return what came by the name of each step."""
+def model_of(publisher: Publisher) -> AppModel:
+    return AppModel.of_bundle(Bundle(publisher.bundle, "digits"), read_manifest(publisher.bundle))
+
+
+def compile_class(publisher: Publisher, folder: Path, api: Api, programs: Sequence[str]) -> None:
+    """Compile the class for an API with programs of tests/support/android, each in its own package."""
+    render_bindings(folder / "kotlin", model_of(publisher), api, publisher.bundle / "emulate/golden.npz")
+    sources = find_bindings(publisher.bundle, folder / "kotlin").sources
+    for name in programs:
+        program = folder / name / "Program.kt"
+        program.parent.mkdir()
+        shutil.copyfile(SUPPORT / "android" / f"{name}.kt", program)
+        sources = [*sources, program]
+    # As one module: the programs look at what is internal, too.
+    compile_kotlin(sources, desktop_classpath(quiet), folder / "classes", quiet)
+
+
+def run_updates(publisher: Publisher, folder: Path) -> dict[str, str]:
+    """Run Updates.kt, which is compiled in folder; return what came by the name of each step."""
     names = write_updates(publisher)
     (publisher.folder / "order.txt").write_text("\n".join(names), "utf-8")
-    manifest = read_manifest(publisher.bundle)
-    model = AppModel.of_bundle(Bundle(publisher.bundle, "digits"), manifest)
-    render_bindings(folder / "kotlin", model, api, publisher.bundle / "emulate/golden.npz")
-    bindings = find_bindings(publisher.bundle, folder / "kotlin")
-    program = folder / "Program.kt"
-    program.write_text((SUPPORT / "android/Updates.kt").read_text("utf-8"), "utf-8")
-    # As one module: the program looks at what is internal, too.
-    compile_kotlin([*bindings.sources, program], desktop_classpath(quiet), folder / "classes", quiet)
+    model, bindings = model_of(publisher), find_bindings(publisher.bundle)
     assert model.updates is not None
     terms = folder / "terms.properties"
     terms.write_text(
@@ -195,9 +219,17 @@ def run_updates(publisher: Publisher, folder: Path, api: Api) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def came(publisher: Publisher, tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> dict[str, str]:
+def compiled(publisher: Publisher, tmp_path_factory: pytest.TempPathFactory, android_tools: None) -> Path:
+    """Give the folder with the class and both programs, compiled once."""
+    folder = tmp_path_factory.mktemp("app")
+    compile_class(publisher, folder, "compiled-model", ["Updates", "UpdatedApp"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def came(publisher: Publisher, compiled: Path) -> dict[str, str]:
     """Give what an app with the digits says to each update, on the CPU of the real library."""
-    return run_updates(publisher, tmp_path_factory.mktemp("app"), "compiled-model")
+    return run_updates(publisher, compiled)
 
 
 def test_a_file_and_a_buffer_run_as_the_assets_do(came: dict[str, str]) -> None:
@@ -216,9 +248,11 @@ def test_what_is_no_file_and_no_model_is_refused(came: dict[str, str]) -> None:
     [
         ("wrong-key.zip", "WRONG_KEY", "not signed with the key that belongs to this app"),
         ("changed-manifest.zip", "WRONG_KEY", "or was changed since"),
-        ("changed-model.zip", "DAMAGED", "its model is not the one that was signed"),
-        ("longer-model.zip", "DAMAGED", "its model is not the one that was signed"),
-        ("short", "DAMAGED", "its model is not the one that was signed"),
+        ("changed-model.zip", "DAMAGED", "its model.tflite is not the one that was signed"),
+        ("longer-model.zip", "DAMAGED", "its model.tflite is not the one that was signed"),
+        ("changed-expected.zip", "DAMAGED", "its expected.bin is not the one that was signed"),
+        ("no-expected.zip", "UNREADABLE", "there is no expected.bin in it"),
+        ("short", "DAMAGED", "its model.tflite is not the one that was signed"),
         ("long-manifest.zip", "UNREADABLE", "its update.json has more than 65536 bytes"),
         ("other-signature.zip", "OTHER_SIGNATURE", "quantization or pre-processing are not those"),
         ("other-labels.zip", "OTHER_LABELS", "its labels, vocabulary or anchors are not those"),
@@ -281,6 +315,98 @@ def test_golden_vectors_are_no_test_of_an_update(came: dict[str, str]) -> None:
     )
 
 
+# ---------------------------------------------------------------- accelerators
+
+
+EXPECTED = MODEL.with_name("expected.bin")
+ASK = """
+import sys
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+
+run = Interpreter(model_path=sys.argv[1]).get_signature_runner()
+((name, detail),) = run.get_input_details().items()
+found = [run(**{name: drawn.reshape(detail["shape"])})["digit"].ravel() for drawn in np.load(sys.argv[2])]
+np.save(sys.argv[3], np.stack(found))
+"""
+
+
+def expect(bundle: Path) -> None:
+    """Write the expected outputs anew, of the model that is there, as its build would: LiteRT from pip runs it."""
+    path = bundle / EXPECTED
+    sections = read_golden(path.read_bytes())
+    (low, high) = next(value[0] for name, value in sections.items() if "/range/" in name)
+    name = "serving_default/expected/digit"
+    drawn = [seeded("uint8", 64, low, high, seed_of(i, 0)) for i in range(len(sections[name]))]
+    np.save(path.with_suffix(".in.npy"), np.stack(drawn))
+    python = runtime_venv(find_runtime("litert:2.3.0"), read_lock(bundle / "emulate/requirements.txt"), quiet)
+    files = [bundle / MODEL, path.with_suffix(".in.npy"), path.with_suffix(".out.npy")]
+    subprocess.run([str(python), "-c", ASK, *map(str, files)], check=True, capture_output=True)
+    outputs = np.load(files[2])
+    assert (outputs != sections[name]).any()  # another model
+    path.write_bytes(golden_bytes(sections | {name: outputs}))
+    for file in files[1:]:
+        file.unlink()
+
+
+def drop_expected(bundle: Path) -> None:
+    """Leave the bundle as an older kit built it."""
+    (bundle / EXPECTED).unlink()
+
+
+@pytest.fixture
+def phone(publisher: Publisher, compiled: Path, tmp_path: Path) -> App:
+    """Give the app on a phone with an NPU."""
+    return install(publisher.bundle, compiled / "classes", tmp_path)
+
+
+def started(phone: App, *updates: Path) -> dict[str, str]:
+    """Start the app, which keeps these updates and runs the newest; return what it says by name."""
+    done = phone.java(*map(str, updates))
+    assert done.returncode == 0, done.stderr
+    return dict(line.split(": ", 1) for line in done.stdout.splitlines())
+
+
+def test_an_accelerator_is_verified_with_the_expected_outputs_of_the_update(publisher: Publisher, phone: App) -> None:
+    def newer(bundle: Path) -> None:
+        retrain(bundle)
+        expect(bundle)
+
+    assert started(phone)["NPU"] == "runs"
+    own_key = phone.verdict("npu-default").read_text("utf-8").split("\n")[0]
+    found = started(phone, publisher.update("verified", 3, newer))
+    assert (found["kept"], found["source"], found["NPU"]) == ("3", "update 3", "runs")
+    key, verdict = phone.verdict("npu-default").read_text("utf-8").split("\n")
+    assert verdict == "passed" and key != own_key
+    phone.verdict("npu-default").write_text(f"{key}\nplanted", "utf-8")
+    kept = started(phone)
+    assert kept["NPU"] == "planted (found at an earlier start)" and kept["CPU"] == "runs"
+
+
+def test_an_accelerator_that_is_wrong_for_an_update_is_passed_over_for_it(publisher: Publisher, phone: App) -> None:
+    # The new model, and what the old one would give: as if the accelerator still ran the old one.
+    found = started(phone, publisher.update("unlike", 3, retrain))
+    assert found["source"] == "update 3" and found["CPU"] == "runs"
+    assert found["NPU"].startswith("its outputs are wrong: 'digit' is up to ")
+
+
+def test_an_update_of_an_older_kit_runs_on_the_cpu_and_says_why(publisher: Publisher, phone: App) -> None:
+    found = started(phone, publisher.update("older", 3, drop_expected))
+    assert found["NPU"].startswith("it cannot be verified: update 3 has no expected outputs; ")
+    assert (found["source"], found["CPU"]) == ("update 3", "runs")
+
+
+def test_a_kept_update_whose_expected_outputs_broke_gives_way_to_the_assets(publisher: Publisher, phone: App) -> None:
+    assert started(phone, publisher.update("broken", 3, keep))["NPU"] == "runs"
+    (file,) = phone.assets.parent.rglob("3/expected.bin")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    found = started(phone)
+    assert found["source"] == "the app's assets"
+    assert "its expected.bin is not the one that was signed" in found["problem"]
+
+
 # ---------------------------------------------------------------- signing
 
 
@@ -295,7 +421,7 @@ def test_the_command_writes_an_update_beside_the_bundle(publisher: Publisher) ->
     written = publisher.bundle.with_name("digits.update.zip")
     assert json.loads(done.stdout)["path"] == str(written)
     with zipfile.ZipFile(written) as archive:
-        assert archive.namelist() == ["update.json", "update.sig", "model.tflite"]
+        assert archive.namelist() == ["update.json", "update.sig", "expected.bin", "model.tflite"]
         assert archive.read("model.tflite") == (publisher.bundle / MODEL).read_bytes()
         assert json.loads(archive.read("update.json"))["version"] == 2
         for name in ("update.json", "update.sig"):
@@ -431,5 +557,7 @@ def _in_words(found: dict[str, str]) -> dict[str, str]:
 @pytest.mark.slow
 def test_the_interpreter_takes_and_refuses_the_same(publisher: Publisher, came: dict[str, str], tmp_path: Path) -> None:
     shutil.copytree(publisher.bundle, tmp_path / "bundle")
-    other = run_updates(Publisher(tmp_path, tmp_path / "bundle", publisher.key), tmp_path / "app", "interpreter")
+    there = Publisher(tmp_path, tmp_path / "bundle", publisher.key)
+    compile_class(there, tmp_path / "app", "interpreter", ["Updates"])
+    other = run_updates(there, tmp_path / "app")
     assert _in_words(other) == _in_words(came)

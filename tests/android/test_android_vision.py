@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from android_world import quiet, rerun_kotlin
+from android_world import proved, quiet, rerun_kotlin
 from PIL import Image
 from vision_world import HEADS, INT8, World
 from worlds import SUPPORT
@@ -18,15 +18,14 @@ from kit.android.codegen.runtime_api import Api
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
 from kit.android.proof.kotlin_sources import find_bindings
-from kit.android.proof.run import prove
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 
 SUFFIX = {"boxes": "Boxes", "mask": "Mask", "keypoints": "Points", "embedding": "Embedding"}
 SIZES = ((64, 64), (192, 64), (50, 131))
-QUICK = [("yolo", "compiled-model")]
+QUICK = ("yolo", "compiled-model", False)  # whose steps that compile are those of test_android_proof
 KINDS = ("ssd", "anchored", "yolo_objectness", "mask", "heatmap", "coordinates", "embedding")
-SLOW = [(kind, api) for kind in (*KINDS, "yolo") for api in ("compiled-model", "interpreter")]
+SLOW = [(kind, api, True) for kind in (*KINDS, "yolo") for api in ("compiled-model", "interpreter")]
 
 
 @pytest.fixture
@@ -36,13 +35,13 @@ def world(tmp_path: Path, toolchain_python: Path, runtime_python: Path, android_
 
 
 @pytest.mark.parametrize(
-    ("kind", "api"), [*QUICK, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW if each not in QUICK)]
+    ("kind", "api", "whole"), [QUICK, *(pytest.param(*each, marks=pytest.mark.slow) for each in SLOW)]
 )
-def test_the_class_gives_what_the_harness_says(world: World, kind: str, api: Api) -> None:
+def test_the_class_gives_what_the_harness_says(world: World, kind: str, api: Api, whole: bool) -> None:
     # Class numbers and scores of one file have too unlike ranges for the head with NMS inside.
     world.made(kind).build(HEADS[kind], "" if kind == "ssd" else INT8)
     bundle = world.folder / "dist" / "m"
-    proof = prove(bundle, quiet, api=api)
+    proof = proved(bundle, api, whole=whole)
     assert {step.name: (step.verdict, step.detail) for step in proof.steps if step.verdict != "pass"} == {}
     images = _images(world)
     name, form = re.findall("'(.*?)'", HEADS[kind])[:2]

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 from worlds import run_kit
 
+from kit.build.pipeline import Options
+from kit.build.pipeline import build as make_bundle
+from kit.build.plan import make_plan
+from kit.bundle.manifest import read_record
+from kit.emulation.latency import Order, TimedCalls
+from kit.files import tree_digests
+from kit.progress import Reporter
+from kit.recipe.load import load_recipe
 from kit.recipe.quantize import Quantize
+from kit.search.auto import Search
 from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_layers
 from kit.shared.quantization import LayerError
 
@@ -60,6 +69,14 @@ def test_auto_mixes_schemes_and_its_lines_build_the_same_bytes_without_a_search(
     assert metric["name"] == "accuracy" and metric["after"] < metric["before"] - 0.3
     assert len(rows) > 9
     assert all(name in said for name in rows)
+    for row in rows.values():
+        latency = row["latency"]
+        assert bool(latency) == bool(row["chosen_on"])
+        assert not latency or (latency["of"] == "float32" and 0 < latency["low"] <= latency["ratio"] <= latency["high"])
+    assert rows["float32"]["latency"]["ratio"] == 1.0
+    assert "a hint, which decided nothing" in said
+    kept_beside = json.loads((tmp_path / "dist/narrow.build.json").read_text("utf-8"))["latency"]
+    assert kept_beside == rows[chosen[0]]["latency"]
     manifest = json.loads((tmp_path / "dist/narrow/bundle.json").read_text("utf-8"))
     assert manifest["recipe"]["quantize"]["scheme"] == "int4"
     assert manifest["recipe"]["quantize"]["layers"] == [{"match": "narrow", "scheme": "dynamic"}]
@@ -157,8 +174,6 @@ def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
 
 
 def test_a_candidate_s_lines_are_a_recipe_s(tmp_path: Path, quantized_models: Path) -> None:
-    from kit.recipe.load import load_recipe
-
     asked = Quantize.model_validate({"scheme": "auto", "representative": "narrow.npz", "count": 50})
     np.savez(tmp_path / "narrow.npz", features=np.zeros((1, 24), np.float32))
     (tmp_path / "narrow.keras").write_bytes((quantized_models / "narrow.keras").read_bytes())
@@ -186,3 +201,26 @@ def test_tune_finds_an_int8_that_loses_less_and_is_no_larger(tmp_path: Path, qua
         "verify", str(tmp_path / "dist/narrow"), "--engine", "local", "--model", str(quantized_models / "narrow.keras")
     )
     assert verified.returncode == 0, verified.stdout + verified.stderr
+
+
+@pytest.mark.slow
+def test_a_bundle_has_the_same_bytes_whatever_its_candidates_took(
+    tmp_path: Path, quantized_models: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ratios = []
+    for number, factor in enumerate((9.0, -0.05)):
+
+        def planted(_python: Path, order: Order, factor: float = factor) -> tuple[TimedCalls, ...]:
+            """Return times that grow, or fall, from each file to the next."""
+            return tuple(TimedCalls(calls=1, blocks=(1 + factor * at,) * 6) for at in range(len(order.files)))
+
+        monkeypatch.setattr("kit.search.latencies.time_files", planted)
+        recipe = write(tmp_path / str(number), quantized_models, quantize="scheme = 'auto'\nprefer = 'speed'")
+        search, reporter = Search(), Reporter()
+        plan = make_plan(load_recipe(recipe), "key")
+        made = make_bundle(plan, Options(recipe.parent / "dist", "local"), reporter, search)
+        assert made.latency is not None and search.found is not None
+        assert made.latency == search.found.chosen.latency == read_record(recipe.parent / "dist/narrow").latency
+        ratios.append([trial.latency.ratio for trial in search.found.trials if trial.latency])
+    assert min(ratios[0]) == max(ratios[1]) == 1.0
+    assert tree_digests(tmp_path / "0/dist/narrow") == tree_digests(tmp_path / "1/dist/narrow")

@@ -18,7 +18,7 @@ from kit.files import sha256_file, tree_digests
 
 
 def test_the_bundle_has_the_layout_of_a_gradle_source_set(digits_bundle: Path) -> None:
-    assert {"bundle.json", "README.md"} < set(tree_digests(digits_bundle))
+    assert {"bundle.json", "README.md", "report.html"} < set(tree_digests(digits_bundle))
     assert set(tree_digests(digits_bundle / "src" / "main" / "assets")) == {
         "digits/expected.bin",
         "digits/labels.txt",

@@ -9,12 +9,14 @@ from xml.etree.ElementTree import fromstring as tree
 import pytest
 
 from kit.build.metrics import OutputMeasure
+from kit.bundle.latency import Latency
 from kit.metrics.scorer import MetricMeasure
 from kit.recipe.quantize import Quantize
 from kit.recipe.schema import Recipe
-from kit.search.auto import Found, ranked
+from kit.search.auto import ranked
 from kit.search.candidates import Candidate
 from kit.search.chart import render_chart
+from kit.search.found import Found
 from kit.search.halves import Halves
 from kit.search.loss import first_loss
 from kit.search.trials import Trial
@@ -99,6 +101,19 @@ def test_a_limit_on_bytes_alone_draws_nothing() -> None:
 def test_the_smallest_or_the_one_that_costs_least_is_chosen() -> None:
     assert [each.candidate.name for each in ranked(TRIALS, "size")] == ["mixed", "worse", "int8", "float32"]
     assert [each.candidate.name for each in ranked(TRIALS, "speed")] == ["worse", "int8", "mixed", "float32"]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_latencies_are_part_of_no_choice(reverse: bool) -> None:
+    ratios = sorted((0.1 * number for number in range(1, 1 + len(TRIALS))), reverse=reverse)
+    timed = [
+        replace(each, latency=Latency("float32", ratio, ratio, ratio, 1.0, 30))
+        for each, ratio in zip(TRIALS, ratios, strict=True)
+    ]
+    for prefer in ("size", "speed"):
+        names = [[each.candidate.name for each in ranked(done, prefer)] for done in (timed, TRIALS)]
+        assert names[0] == names[1]
+    assert [each.candidate.name for each in tuned(timed)] == [each.candidate.name for each in tuned(TRIALS)]
 
 
 def test_tune_takes_what_loses_least_and_is_no_larger_than_plain_int8() -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kit.emulation.all_cores import Work, run_calls
+from kit.emulation.all_cores import Claims, Work, run_calls
 from kit.progress import Reporter, rest
 
 COUNT = 400
@@ -64,6 +64,20 @@ def test_one_process_and_three_give_the_same_in_any_order_of_finishing(
     for name, array in wanted.items():
         assert array.tobytes() == found[name].tobytes()
         assert np.array_equal(array, np.stack([outputs(number)[name] for number in range(COUNT)]))
+
+
+def test_processes_take_ever_fewer_calls_at_the_end_and_every_call_once(tmp_path: Path) -> None:
+    with (tmp_path / "claims").open("w+b") as file:
+        claims = Claims(file, count=1000, processes=2)
+        taken, process = [], 0
+        while numbers := claims.take(400, process):
+            assert claims.left(process) == numbers
+            taken.append(numbers)
+            process = 1 - process
+    assert [number for numbers in taken for number in numbers] == list(range(1000))
+    # Half of what each of two has left: then the one that is last is busy alone for one call, not for 400.
+    assert [len(numbers) for numbers in taken][:3] == [250, 187, 140]
+    assert [len(numbers) for numbers in taken][-4:] == [1, 1, 1, 1]
 
 
 def test_what_is_short_stays_in_one_process(tmp_path: Path) -> None:

@@ -290,7 +290,7 @@ def test_android_runs_no_code_that_this_kit_would_not_write(
         refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "again")
     assert error.value.hint == "build the bundle again; or look at its code, and let it run with --allow-code"
     assert run_kit("android", str(bundle)).returncode == 4
-    assert prove(bundle, lambda _line: None, checks=(), keep=False, allow_code=True).steps  # no word of refusal
+    assert prove(bundle, lambda _line: None, checks=(), keep=False).steps  # no word of refusal
     shutil.rmtree(bundle)
     shutil.copytree(digits_bundle, bundle)  # as a build writes it again
     refuse_foreign_code(Bundle(bundle, "digits"), read_manifest(bundle), api, tmp_path / "built")

@@ -22,7 +22,10 @@ from PIL import Image
 from signature_models import EDGES, MODEL, VECTORS, VECTORS_EACH, write_model
 from worlds import on, run_kit
 
+from kit.emulation.benchmark import BENCHMARK_SCRIPT
+from kit.emulation.by_turns import FEWEST
 from kit.emulation.harness import harness_files, write_harness
+from kit.emulation.latency import Order, TimedFile, time_files
 from kit.emulation.run import CRASH_ON_VARIABLES, replay_golden, run_harness
 from kit.errors import CheckError, EngineError
 from kit.toolchains.toolchain import find_runtime, runtimes
@@ -347,6 +350,21 @@ def test_a_signature_without_vectors_is_said_to_have_none(made: Made) -> None:
     assert "signature encode: no golden vectors\n" in desk.run().stdout
     desk.write_golden(made.golden("classify", ["encode"], learns=False) | {"signature/encode/drift/code": np.zeros(2)})
     assert_one_clear_line(desk.run(), 2, "signature/encode/drift/code is missing, or is no number")
+
+
+@pytest.mark.parametrize("runtime", on(KEEPING))
+def test_calls_of_every_kind_of_signature_are_timed_with_the_variables_as_built(made: Made, runtime: str) -> None:
+    for key in ("classify", "encode", "four", "count"):
+        desk = made.bundle(key, learns=True, runtime=runtime)
+        file = TimedFile(str(desk.assets / MODEL), str(desk.emulate / "golden.npz"), key, "assign_variables")
+        (found,) = time_files(desk.python, Order((file,), seconds=0.01))
+        assert not found.error and len(found.blocks) >= FEWEST, f"{key}: {found}"
+        start = subprocess.run(
+            [str(desk.python), str(BENCHMARK_SCRIPT), str(desk.emulate), "1", "0.01"], capture_output=True, check=True
+        )
+        said = json.loads(start.stdout)
+        moments = [said[moment] for moment in ("runs", "imported", "loaded", "fed", "called")]
+        assert moments == sorted(moments) and said["harness"] > 0, key
 
 
 def test_a_benchmark_of_a_signature_without_vectors_is_given_an_input(made: Made) -> None:

@@ -348,6 +348,7 @@ WHOLE = {
         "count": "9",
         "prefer": "'size'",
         "fused_lstm": "false",
+        "keep_names": "false",
     },
     "inputs": {
         "name": "'image'",
@@ -391,10 +392,12 @@ WHOLE = {
         "max_relative_error": "0.1",
         "max_bytes": "9_000",
         "gate": "false",
+        "gpu": "true",
         "truth": "{}",
         "metrics": "[]",
         "code": "'metrics.py'",
     },
+    "report": {"samples": "12"},
 }
 SEVERAL = {"inputs", "outputs", "checks.metrics", "quantize.layers"}
 LAYER = {"match": "'head/*'", "scheme": "'float32'"}
@@ -443,12 +446,15 @@ ANY_TEXT = {
 }
 RIGHT = {
     ("quantize", "count", "whole number"),
+    ("report", "samples", "whole number"),
     ("quantize", "bias_correction", "truth"),
+    ("quantize", "keep_names", "truth"),
     *(("quantize.layers", "match", kind) for kind in ("text", "NUL", "long")),
     ("checks", "max_bytes", "whole number"),
     ("checks", "max_relative_error", "whole number"),
     ("checks", "max_relative_error", "number"),
     ("checks", "gate", "truth"),
+    ("checks", "gpu", "truth"),
     *(("checks.metrics", key, kind) for key in ("max_drop", "min", "max") for kind in ("whole number", "number")),
     ("checks.metrics", "k", "whole number"),
     ("inputs", "double_normalization", "truth"),

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from kit.android.codegen.runtime_api import Api
 from kit.android.proof.jvm import runtime_properties
 from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath, desktop_jar
+from kit.android.proof.run import Proof, prove
 from kit.android.proof.step import MissingToolError
 from kit.android.proof.tools import find_framework, find_jar, find_java, find_program, kotlin
 from kit.process import Command, run, tail
@@ -31,6 +33,20 @@ def require_tools() -> None:
         if os.environ.get("DROPKIT_REQUIRE_ANDROID"):
             pytest.fail(f"the Android tests must run here, and {missing}")
         pytest.skip(f"needs the tools of the Android proof: {missing}")
+
+
+def without_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the steps of a proof that take seconds: the test is of those before them."""
+    monkeypatch.setattr("kit.android.proof.run._compile", lambda _work: "left out here")
+    monkeypatch.setattr("kit.android.proof.run._CLASSES", ())
+
+
+def proved(bundle: Path, api: Api | None = None, *, whole: bool) -> Proof:
+    """Prove a bundle; not whole: without the steps that compile, which are alike for every bundle."""
+    with pytest.MonkeyPatch.context() as patch:
+        if not whole:
+            without_a_compiler(patch)
+        return prove(bundle, quiet, api=api)
 
 
 def run_kotlin(folder: Path, text: str, *arguments: str, properties: dict[str, str] | None = None) -> str:

@@ -21,6 +21,7 @@ import tflite  # type: ignore[import-untyped]
 from models import keras3_model
 from worlds import run_kit, write_recipe
 
+from kit.bundle.tensor_table import read_named
 from kit.errors import ModelError
 from kit.tflite.describe import describe
 from kit.tflite.diff import compare, table
@@ -36,9 +37,9 @@ def build(recipe: Path, out: Path) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def int8(digits_bundle: Path) -> bytes:
-    """Give the digits example as the bundle has it."""
-    return tflite_path(digits_bundle).read_bytes()
+def int8(named_digits: Path) -> bytes:
+    """Give the digits example with the names of inner tensors."""
+    return tflite_path(named_digits).read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,7 @@ def many(tmp_path_factory: pytest.TempPathFactory, toolchain_python: Path) -> by
     """Give a float32 file of two inputs and three outputs, whose names the converter sorts."""
     folder = tmp_path_factory.mktemp("many")
     keras3_model(toolchain_python, folder / "m.keras", "two_in_three_out")
-    text = "[model]\npath = 'm.keras'\nid = 'many'\n[quantize]\nscheme = 'float32'\n"
+    text = "[model]\npath = 'm.keras'\nid = 'many'\n[quantize]\nscheme = 'float32'\nkeep_names = true\n"
     (folder / "recipe.toml").write_text(text, "utf-8")
     return build(folder, folder / "out")
 
@@ -144,9 +145,16 @@ def test_inspect_prints_signature_operators_and_tensors(digits_bundle: Path) -> 
 def test_inspect_gives_the_same_as_json(digits_bundle: Path) -> None:
     path = tflite_path(digits_bundle)
     done = run_kit("inspect", str(path), "--json")
-    whole = json.loads(json.dumps(to_json(read_tflite(path))))
-    assert json.loads(done.stdout) == {**whole, "guessed": []}  # its output is no head of a detector
-    assert "data" not in json.loads(done.stdout)
+    whole = json.loads(json.dumps(to_json(read_named(path))))
+    found = json.loads(done.stdout)
+    assert {name: found[name] for name in whole} == whole
+    assert found["guessed"] == []  # its output is no head of a detector
+    assert found["converted_by"] == {"tensorflow": "2.19.1", "source": "SavedModel", "modes": ["full integer"]}
+    assert (found["flex"], found["custom"], "data" in found) == ([], [], False)
+    # Every constant of the file is held by one operator.
+    constants = [each for each in whole["subgraphs"][0]["tensors"] if each["sha256"]]
+    sizes = [whole["buffers"][index]["size"] for index in {each["buffer"] for each in constants}]
+    assert sum(each["bytes"] for each in found["held"]) == sum(sizes)
 
 
 # ---------------------------------------------------------------- two files

@@ -36,7 +36,7 @@ FRAME_FILES = (  # what reads images and camera frames; they stand alone
     "YuvFrame.kt",
     "YuvRows.kt",
 )
-VERIFICATION_FILES = ("Seeded.kt", "Verdict.kt", "Verification.kt")
+VERIFICATION_FILES = ("Seeded.kt", "Verification.kt")
 AUDIO_FILES = ("AudioFeed.kt", "AudioInput.kt", "AudioStream.kt", "RateConverter.kt")
 UPDATE_FILES = ("ModelUpdates.kt", "UpdateContents.kt", "UpdateManifest.kt", "Sha256.kt")
 DECODER_FILES = {"boxes": "Boxes.kt", "mask": "Mask.kt", "keypoints": "Keypoints.kt", "embedding": "Embedding.kt"}
@@ -56,7 +56,7 @@ def _names(bindings: BindingsModel) -> Iterator[str]:
     if bindings.updates:
         yield from UPDATE_FILES
     if bindings.api == COMPILED_MODEL:
-        yield from ("CompiledModelEngine.kt", "CreateEngine.kt", "Sha256.kt")
+        yield from ("CompiledModelEngine.kt", "CreateEngine.kt", "Kept.kt", "ModelDigest.kt", "Sha256.kt")
         yield from VERIFICATION_FILES if bindings.verify else ()
     else:
         yield "InterpreterEngine.kt"

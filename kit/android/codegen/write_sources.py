@@ -103,7 +103,7 @@ def _engine(bindings: BindingsModel) -> str:
         arguments.append("precision")
     arguments.append("source")
     if bindings.verify:
-        arguments.append(f"Verification(context, BUNDLE, {literal(bindings.linked)})")
+        arguments.append(f"Verification(context, BUNDLE, source, {literal(bindings.linked)})")
     return f"createEngine({', '.join(arguments)})"
 
 

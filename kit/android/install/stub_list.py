@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from kit.android.codegen.kotlin_model import Call
 from kit.android.install.state import DroppedBundle
+from kit.bounded import MOST_TEXT, read_bounded
 from kit.render import render_text
 
 REGISTRY = PurePosixPath("src/main/kotlin/dropkit/stub/Bundles.kt")  # of android_stub: other apps have none
@@ -33,6 +34,7 @@ class Listed:
     text: str | None
     sound: str | None
     image: str | None
+    attempts: bool  # what became of each accelerator is shown
 
 
 def shown(main: Call, given: str) -> str | None:
@@ -63,8 +65,10 @@ def render_list(module: Path, bundles: Mapping[str, DroppedBundle]) -> dict[str,
     folder = (module / REGISTRY).parent
     if not folder.is_dir():
         return {}
-    # A project that was copied from an older android_stub shows words, has no line for a text, and no microphone.
+    # A project that was copied from an older android_stub shows words, has no line for a text, no microphone, and no
+    # button for the accelerators.
     draws, hears = (folder / "Seen.kt").is_file(), (folder / "Microphone.kt").is_file()
+    attempts = "val attempts:" in _text(folder / "DroppedBundle.kt")
     listed = [
         Listed(
             id=key,
@@ -73,10 +77,19 @@ def render_list(module: Path, bundles: Mapping[str, DroppedBundle]) -> dict[str,
             text=bundle.text if draws else None,
             sound=bundle.sound if hears else None,
             image=_image(bundle.image, draws=draws),
+            attempts=attempts,
         )
         for key, bundle in sorted(bundles.items())
     ]
     return {str(REGISTRY): render_text("drop/Bundles.kt.j2", {"bundles": listed}).encode()}
+
+
+def _text(path: Path) -> str:
+    """Return what a source file says; "" where it is none."""
+    try:
+        return read_bounded(path, MOST_TEXT).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def _image(call: str | None, *, draws: bool) -> str | None:

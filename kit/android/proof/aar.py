@@ -8,15 +8,15 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from xml.sax.saxutils import escape
 
 from kit.android.codegen.runtime_api import COROUTINES
-from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath
+from kit.android.proof.kotlin_compiler import compile_as_app, compile_kotlin, desktop_classpath, desktop_jar
 from kit.android.proof.kotlin_sources import Bindings
 from kit.android.proof.step import Notify
-from kit.android.proof.tools import OLDEST_KOTLIN
+from kit.android.proof.tools import OLDEST_KOTLIN, kotlin
 from kit.android.proof.zip_bytes import jar_bytes, zip_bytes
 from kit.bundle.layout import MAIN_ASSETS, RULES, Bundle
 from kit.errors import CheckError
@@ -108,8 +108,11 @@ def write_maven(out: Path, bindings: Bindings, classes: Path, version: str, runt
     return folder / f"{stem}.aar"
 
 
-def check_consumer(aar: Path, bindings: Bindings, scratch: Path, notify: Notify) -> str:
-    """Compile a small app's file against classes.jar as the AAR has it; return what it is. Raises CheckError."""
+def check_consumer(aar: Path, bindings: Bindings, scratch: Path, notify: Notify, older: Sequence[str] = ()) -> str:
+    """Compile a small app's file against classes.jar as the AAR has it; return what it is. Raises CheckError.
+
+    older: versions of OLDER_COMPILERS that it has to compile with, too.
+    """
     content = aar.read_bytes()
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         jar = scratch / "classes.jar"
@@ -120,4 +123,11 @@ def check_consumer(aar: Path, bindings: Bindings, scratch: Path, notify: Notify)
     source = scratch / "Consumer.kt"
     source.write_text(_CONSUMER.format(package=bindings.package, model=bindings.model), "utf-8")
     compile_kotlin([source], [jar, *desktop_classpath(notify)], scratch / "consumer", notify)
-    return f"{aar.name}, {len(content):,} B; a file of an app compiles against it"
+    for version in older:
+        notify(f"an app of Kotlin {version}")
+        try:
+            compile_as_app(kotlin(notify, version), [source], [jar, desktop_jar(notify)], scratch / f"app-{version}")
+        except CheckError as error:
+            raise CheckError(f"an app of Kotlin {version}: {error.message}", error.hint) from error
+    also = f", also with Kotlin {' and '.join(older)}" if older else ""
+    return f"{aar.name}, {len(content):,} B; a file of an app compiles against it{also}"

@@ -55,6 +55,16 @@ def compile_kotlin(
         _compile(argv, "Kotlin")
 
 
+def compile_as_app(tool: Kotlin, sources: Sequence[Path], classpath: Sequence[Path], out: Path) -> None:
+    """Compile files as an app's own Kotlin does, with its standard library alone. Raises as compile_kotlin."""
+    argv = [
+        *(str(find_java()), *_JVM, "-cp", _joined(tool.compiler), "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"),
+        *("-no-reflect", "-no-stdlib", "-jvm-target", TARGET, "-Werror", "-d", str(out)),
+        *("-cp", _joined([*classpath, tool.stdlib]), *map(str, sources)),
+    ]
+    _compile(argv, "Kotlin")
+
+
 def desktop_classpath(notify: Notify) -> list[Path]:
     """Return what generated code is compiled against on a desktop: our classes of Android and LiteRT, and JUnit."""
     return [desktop_jar(notify), find_jar("junit")]

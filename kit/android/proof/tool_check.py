@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from kit.android.proof.tools import find_framework, find_jar, find_java, find_pr
 from kit.lifetime.tied import tied
 
 _LIMIT = 30.0  # seconds for one of them
+_AGAIN = "install its package again"
 _JAVA = ("java", "javac")
 # What to run, and what it prints where it is sound. zipalign has no version: it prints how it is used.
 _PROGRAMS = {
@@ -25,14 +27,28 @@ _PROGRAMS = {
 }
 
 
-def try_tools() -> list[tuple[str, str, bool]]:
-    """Return each tool with its version or what is wrong and the next step, and whether it is sound."""
-    rows = [(name, *_tried(name)) for name in _PROGRAMS]
-    rows += [(f"{name}.jar", *_found(partial(find_jar, name))) for name in ("jna", "junit", "hamcrest")]
-    return [*rows, ("framework-res.apk", *_found(find_framework))]
+@dataclass(frozen=True)
+class TriedTool:
+    """A tool of the proof: its version or place, or what is wrong with it and the next step."""
+
+    name: str
+    found: str
+    remedy: str = ""  # "" where it is sound
+
+    @property
+    def sound(self) -> bool:
+        """Say whether it does what it should."""
+        return not self.remedy
 
 
-def _tried(name: str) -> tuple[str, bool]:
+def try_tools() -> list[TriedTool]:
+    """Run each tool once, and look for the files."""
+    tools = [TriedTool(name, *_tried(name)) for name in _PROGRAMS]
+    tools += [TriedTool(f"{name}.jar", *_found(partial(find_jar, name))) for name in ("jna", "junit", "hamcrest")]
+    return [*tools, TriedTool("framework-res.apk", *_found(find_framework))]
+
+
+def _tried(name: str) -> tuple[str, str]:
     argv, sound = _PROGRAMS[name]
     try:
         path = find_java(name) if name in _JAVA else find_program(name)
@@ -40,19 +56,19 @@ def _tried(name: str) -> tuple[str, bool]:
             tied([str(path), *argv]), capture_output=True, text=True, errors="replace", check=False, timeout=_LIMIT
         )
     except MissingToolError as error:
-        return f"{error.message}: {error.hint}", False
+        return error.message, error.hint
     except subprocess.TimeoutExpired:
-        return f"{path} does not end in {_LIMIT:.0f} s", False
+        return f"{path} does not end in {_LIMIT:.0f} s", _AGAIN
     printed = (done.stdout + done.stderr).strip()
     version = re.search(sound, printed, re.MULTILINE)
     if version is None:
         last = " ".join(printed.splitlines()[-1:])[:200] or "nothing"
-        return f"{path} ends with status {done.returncode} and prints {last}: install its package again", False
-    return version[1], True
+        return f"{path} ends with status {done.returncode} and prints {last}", _AGAIN
+    return version[1], ""
 
 
-def _found(find: Callable[[], Path]) -> tuple[str, bool]:
+def _found(find: Callable[[], Path]) -> tuple[str, str]:
     try:
-        return str(find()), True
+        return str(find()), ""
     except MissingToolError as error:
-        return f"{error.message}: {error.hint}", False
+        return error.message, error.hint

@@ -127,6 +127,11 @@ def kotlin(notify: Notify, version: str = KOTLIN) -> Kotlin:
     return Kotlin(lib)
 
 
+def has_kotlin(version: str = KOTLIN) -> bool:
+    """Say whether a pinned Kotlin compiler is in the cache."""
+    return (cache_dir() / "kotlin" / version / ".complete").exists()
+
+
 def _faults(folder: Path) -> list[str]:
     return damage(folder) if (folder / ".complete").exists() else [".complete"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -78,22 +79,24 @@ def _text(name: bytes | str) -> str:
 
 
 def _rules(quantizer: Quantizer, scheme: str, rounding: str, scope: str, only: Name | None) -> None:
-    """Add the rules of one scheme for a scope: for all operators, or for only one kind of them."""
+    """Add the rules of one scheme for a scope: for all operators, or for only one kind of them.
+
+    A kind that has no such scheme, as a softmax has no weights of 8 bits, stays in float.
+    """
     name, algorithm = only or Name.ALL_SUPPORTED, _ROUNDING[rounding]
-    none = AlgorithmName.NO_QUANTIZE
-    quantizer.update_quantization_recipe(scope, name, algorithm_key=none)
-    if scheme == "float32":
-        return
-    if scheme == "float16":
-        quantizer.add_weight_only_config(scope, name, 16, algorithm_key=AlgorithmName.FLOAT_CASTING)
-    elif scheme == "weight8":
-        quantizer.add_weight_only_config(scope, name, 8, algorithm_key=algorithm)
-    elif scheme == "int8":
-        quantizer.add_static_config(scope, name, 8, 8, algorithm_key=algorithm)
-    elif scheme == "int16x8":
-        quantizer.add_static_config(scope, name, 16, 8, algorithm_key=algorithm)
-    else:
-        quantizer.add_dynamic_config(scope, name, 8, algorithm_key=algorithm)
+    quantizer.update_quantization_recipe(scope, Name.ALL_SUPPORTED, algorithm_key=AlgorithmName.NO_QUANTIZE)
+    # Of ALL_SUPPORTED it passes such a kind over in silence; one that is named it refuses.
+    with suppress(ValueError) if only else nullcontext():
+        if scheme == "float16":
+            quantizer.add_weight_only_config(scope, name, 16, algorithm_key=AlgorithmName.FLOAT_CASTING)
+        elif scheme == "weight8":
+            quantizer.add_weight_only_config(scope, name, 8, algorithm_key=algorithm)
+        elif scheme == "int8":
+            quantizer.add_static_config(scope, name, 8, 8, algorithm_key=algorithm)
+        elif scheme == "int16x8":
+            quantizer.add_static_config(scope, name, 16, 8, algorithm_key=algorithm)
+        elif scheme in {"dynamic", "int4"}:
+            quantizer.add_dynamic_config(scope, name, 8, algorithm_key=algorithm)
     if scheme == "int4":
         for kind in _FOUR_BITS:
             if only in {None, kind}:

@@ -7,7 +7,6 @@ import com.google.ai.edge.litert.CompiledModel
 import com.google.ai.edge.litert.Environment
 import com.google.ai.edge.litert.NpuAcceleratorProvider
 import java.io.File
-import java.io.FileInputStream
 
 /** What can run the model: LiteRT's own names. */
 public typealias Accelerator = com.google.ai.edge.litert.Accelerator
@@ -24,12 +23,6 @@ internal interface Verifier {
 /** An accelerator that may run the model. `model`: the SHA-256 of its file. */
 internal class Candidate(val accelerator: Accelerator, val precision: GpuPrecision, val model: String)
 
-/** An update has no expected outputs of its own: no accelerator can be tried with it. */
-private object OfAnotherModel : Verifier {
-    override fun verified(candidate: Candidate, make: () -> Engine): Engine =
-        error("not verified: the expected outputs in the app are of the model that came with it, and this is an update")
-}
-
 /** Compiles the model for the first accelerator that takes it. */
 internal fun createEngine(
     context: Context,
@@ -45,9 +38,9 @@ internal fun createEngine(
     val environment = Environment.create(context, npu)
     return try {
         source.onDisk(context, spec.id) { path ->
-            val maker = EngineMaker(context, spec, npu, environment, threads, precision, path)
-            val checked = if (source.updateVersion == null) verifier else verifier?.let { OfAnotherModel }
-            firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, checked) }
+            val digest = lazy { modelDigest(context, spec, source, path) }
+            val maker = EngineMaker(context, spec, npu, environment, threads, precision, path, digest)
+            firstThatRuns(spec, accelerators) { accelerator, failed -> maker.make(accelerator, failed, verifier) }
         }
     } catch (error: Throwable) {
         environment.close()
@@ -63,8 +56,9 @@ private class EngineMaker(
     private val threads: Int?,
     private val precision: GpuPrecision,
     private val path: String?,
+    digest: Lazy<String>,
 ) {
-    private val digest by lazy { sha256(if (path == null) context.assets.open(spec.model) else FileInputStream(path)) }
+    private val digest by digest
 
     fun make(accelerator: Accelerator, failed: List<Attempt>, verifier: Verifier?): Engine {
         if (accelerator == Accelerator.CPU) return compile(accelerator, failed)

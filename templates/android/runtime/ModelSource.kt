@@ -23,6 +23,10 @@ public class ModelSource private constructor(
     internal val content: ByteBuffer?,
     /** The version of an update; null of any other model. */
     public val updateVersion: Int?,
+    /** What an accelerator is verified with for an update; null of one that has none, and of any other model. */
+    internal val expected: File? = null,
+    /** Of an update, in hex: it was checked. */
+    internal val sha256: String? = null,
 ) {
     /** The model's bytes for an interpreter, mapped and not copied. Null of the app's assets. */
     internal fun bytes(): ByteBuffer? {
@@ -79,7 +83,8 @@ public class ModelSource private constructor(
         @JvmStatic
         public fun of(content: ByteBuffer): ModelSource = ModelSource(null, content.slice(), null)
 
-        internal fun update(file: File, version: Int): ModelSource = ModelSource(file, null, version)
+        internal fun update(file: File, version: Int, expected: File? = null, sha256: String? = null): ModelSource =
+            ModelSource(file, null, version, expected, sha256)
     }
 }
 

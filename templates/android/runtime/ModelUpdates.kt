@@ -29,7 +29,7 @@ public enum class UpdateFault {
     /** Its version is not above that of the app's own model and of the update that is kept. */
     OLD_VERSION,
 
-    /** The model is not the one that was signed: another byte in it, or too few or too many. */
+    /** A file in it is not the one that was signed: another byte in it, or too few or too many. */
     DAMAGED,
 
     /** The app's runtime cannot load the model. */
@@ -127,7 +127,9 @@ public class ModelUpdates internal constructor(
         if (!into.mkdirs()) throw IOException("$folder cannot be written")
         write(File(into, UpdateContents.MANIFEST)) { it.write(manifest) }
         write(File(into, UpdateContents.SIGNATURE)) { it.write(signed) }
-        write(File(into, UpdateContents.MODEL)) { out -> contents.readModel(checked) { bytes, size -> out.write(bytes, 0, size) } }
+        for (file in checked.files) {
+            write(File(into, file.name)) { out -> contents.readSigned(file) { bytes, size -> out.write(bytes, 0, size) } }
+        }
         return checked.version
     }
 
@@ -138,8 +140,9 @@ public class ModelUpdates internal constructor(
         if (checked.version != version) {
             throw UpdateRefusedException(UpdateFault.DAMAGED, "version ${checked.version} was kept as $version")
         }
-        contents.readModel(checked) { _, _ -> }
-        ModelSource.update(File(kept(version), UpdateContents.MODEL), version)
+        for (file in checked.files) contents.readSigned(file) { _, _ -> }
+        val expected = checked.expected?.let { File(kept(version), it.name) }
+        ModelSource.update(File(kept(version), checked.model.name), version, expected, checked.model.sha256)
     }
 
     private fun tryToLoad(partial: File, version: Int) {

@@ -27,12 +27,12 @@ internal class UpdateContents private constructor(private val place: File, priva
         bytes.copyOf(size)
     }
 
-    /** Gives the model's bytes to `take`, part by part. Refuses it at the end, or as soon as there are too many. */
-    fun readModel(wanted: UpdateManifest, take: (ByteArray, Int) -> Unit) {
+    /** Gives a file's bytes to `take`, part by part. Refuses it at the end, or as soon as there are too many. */
+    fun readSigned(file: SignedFile, take: (ByteArray, Int) -> Unit) {
         val digest = MessageDigest.getInstance("SHA-256")
         val bytes = ByteArray(CHUNK)
-        var left = wanted.modelBytes
-        open(MODEL).use { from ->
+        var left = file.bytes
+        open(file.name).use { from ->
             while (left >= 0) {
                 val size = from.read(bytes)
                 if (size < 0) break
@@ -42,8 +42,8 @@ internal class UpdateContents private constructor(private val place: File, priva
                 take(bytes, size)
             }
         }
-        if (left != 0 || hex(digest.digest()) != wanted.modelSha256) {
-            throw UpdateRefusedException(UpdateFault.DAMAGED, "its model is not the one that was signed")
+        if (left != 0 || hex(digest.digest()) != file.sha256) {
+            throw UpdateRefusedException(UpdateFault.DAMAGED, "its ${file.name} is not the one that was signed")
         }
     }
 
@@ -61,6 +61,7 @@ internal class UpdateContents private constructor(private val place: File, priva
         const val MANIFEST: String = "update.json"
         const val SIGNATURE: String = "update.sig"
         const val MODEL: String = "model.tflite"
+        const val EXPECTED: String = "expected.bin"
         const val MOST_MANIFEST: Int = 65_536
         const val MOST_SIGNATURE: Int = 256
 

@@ -40,7 +40,9 @@ internal class UpdateTerms(
             throw UpdateRefusedException(UpdateFault.OTHER_LABELS, "its labels, vocabulary or anchors are not those of this app")
         }
         fun number(name: String) = entry(name).toIntOrNull() ?: throw UpdateRefusedException(UpdateFault.UNREADABLE, "its '$name' is no number")
-        return UpdateManifest(number("version"), number("model_bytes"), entry("model_sha256"))
+        fun file(name: String, of: String) = SignedFile(name, number("${of}_bytes"), entry("${of}_sha256"))
+        val expected = if ("expected_sha256" in entries) file(UpdateContents.EXPECTED, "expected") else null
+        return UpdateManifest(number("version"), file(UpdateContents.MODEL, "model"), expected)
     }
 
     private fun isSigned(manifest: ByteArray, signed: ByteArray): Boolean = try {
@@ -54,8 +56,14 @@ internal class UpdateTerms(
     }
 }
 
-/** What a signed manifest says of its model. */
-internal class UpdateManifest(val version: Int, val modelBytes: Int, val modelSha256: String)
+/** What a signed manifest says. `expected`: what an accelerator is verified with; null of an update that has none. */
+internal class UpdateManifest(val version: Int, val model: SignedFile, val expected: SignedFile?) {
+    val files: List<SignedFile>
+        get() = listOfNotNull(model, expected)
+}
+
+/** A file of an update: its name in it, and what was signed. */
+internal class SignedFile(val name: String, val bytes: Int, val sha256: String)
 
 /** The keys and values of a JSON object of texts and whole numbers; none where it is another thing. */
 private fun entries(text: String): Map<String, String> {

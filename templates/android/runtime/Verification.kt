@@ -9,6 +9,7 @@ import java.nio.ByteOrder
 import kotlin.math.abs
 
 private const val PASSED = "passed"
+private const val CHECKSUM_END = 12 // of golden.bin's form
 
 // What stands in the file while an accelerator is tried. Where nothing takes its place, the process ended.
 private const val TRIED = "the app ended while it was tried: its driver may have crashed it"
@@ -17,36 +18,52 @@ private const val TRIED = "the app ended while it was tried: its driver may have
  * Tries an accelerator before it is used: on a few inputs that are drawn from a seed, against what the CPU gave for them
  * when the bundle was built. The verdict is kept for this OS, chip, LiteRT and model. `runtime`: what the app links.
  */
-internal class Verification(private val context: Context, private val spec: BundleSpec, private val runtime: String) : Verifier {
+internal class Verification(
+    private val context: Context,
+    private val spec: BundleSpec,
+    private val source: ModelSource,
+    private val runtime: String,
+) : Verifier {
     override fun verified(candidate: Candidate, make: () -> Engine): Engine = synchronized(Verification::class.java) {
         val expected = read()
         val name = "${candidate.accelerator}-${candidate.precision}".lowercase()
-        val verdict = Verdict(File(context.cacheDir, "dropkit/${spec.id}/$name"), key(candidate, expected))
+        val verdict = Kept(File(context.cacheDir, "dropkit/${spec.id}/$name"), key(candidate, expected))
         when (val kept = verdict.read()) {
-            null -> probe(verdict, Golden(spec.expected, expected), make)
+            null -> probe(candidate, verdict, Golden(name(), expected), make)
             PASSED -> make()
             else -> throw IllegalStateException("$kept (found at an earlier start)")
         }
     }
 
-    private fun read(): ByteArray = try {
-        context.assets.open(spec.expected).use { it.readBytes() }
-    } catch (error: IOException) {
-        throw IllegalStateException("it cannot be verified: ${spec.expected} is not among the app's assets", error)
+    /** Returns the expected outputs: an update brings those of its own model. */
+    private fun read(): ByteArray {
+        if (source.updateVersion != null) {
+            checkNotNull(source.expected) { "it cannot be verified: $source has no expected outputs; sign a bundle that has an expected.bin" }
+        }
+        return try {
+            source.expected?.readBytes() ?: context.assets.open(spec.expected).use { it.readBytes() }
+        } catch (error: IOException) {
+            val place = if (source.expected == null) "among the app's assets" else "there"
+            throw IllegalStateException("it cannot be verified: ${name()} is not $place", error)
+        }
     }
+
+    private fun name(): String = source.expected?.path ?: spec.expected
 
     private fun key(candidate: Candidate, expected: ByteArray): String {
         val chip = if (Build.VERSION.SDK_INT >= 31) "${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL}" else Build.HARDWARE
-        return sha256(listOf(Build.FINGERPRINT, chip, runtime, candidate.model, sha256(expected)).joinToString("\n").encodeToByteArray())
+        // Of the expected outputs their own checksum, which is at the start.
+        val all = listOf(Build.FINGERPRINT, chip, runtime, candidate.model, hex(expected.copyOf(CHECKSUM_END)))
+        return all.joinToString(" | ") { it.replace('\n', ' ') }
     }
 
-    private fun probe(verdict: Verdict, expected: Golden, make: () -> Engine): Engine {
+    private fun probe(candidate: Candidate, verdict: Kept, expected: Golden, make: () -> Engine): Engine {
         verdict.write(TRIED)
         var known = false
         try {
             val engine = make()
             val fault = try {
-                faultOf(engine, expected)
+                faultOf(engine, expected)?.let { "$it; ${nextStep(candidate)}" }
             } catch (error: Throwable) {
                 engine.free()
                 throw error
@@ -109,8 +126,20 @@ private class Judge(val tensor: Tensor, val values: Section, private val allowed
     }
 
     val fault: String?
-        get() = if (beyond <= most) null else "its outputs are wrong: '${tensor.name}' is up to $worst ${tensor.unit} off, and $allowed is allowed"
+        get() {
+            if (beyond <= most) return null
+            val unit = if (tensor.unit == "steps") " steps" else ""
+            return "its outputs are wrong: '${tensor.name}' is up to $worst$unit away from what the CPU gives, and $allowed$unit are allowed"
+        }
 }
+
+/** What a developer can do about an accelerator that computes something else. */
+private fun nextStep(candidate: Candidate): String =
+    if (candidate.accelerator == Accelerator.GPU && candidate.precision != GpuPrecision.FP32) {
+        "GpuPrecision.FP32 may be near enough"
+    } else {
+        "another driver or OS may compute it right, and is tried when it comes"
+    }
 
 private fun Section.doubles(): List<Double> {
     val bytes = ByteBuffer.wrap(vector(0)).order(ByteOrder.LITTLE_ENDIAN)

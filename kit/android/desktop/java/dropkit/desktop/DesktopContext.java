@@ -31,6 +31,7 @@ public final class DesktopContext extends Context {
   public ApplicationInfo getApplicationInfo() {
     ApplicationInfo info = new ApplicationInfo();
     info.nativeLibraryDir = System.getProperty("dropkit.libraries", "/nonexistent");
+    info.sourceDir = System.getProperty("dropkit.assets", "");
     return info;
   }
 

@@ -16,7 +16,7 @@ import android.widget.ScrollView
 import android.widget.TextView
 import java.util.concurrent.Executors
 
-/** Shows each dropped bundle: a button for its self-test, and one for an image or the microphone, or a line for a text. */
+/** Shows each dropped bundle: buttons for its self-test and for the accelerators, and one for an image or the microphone, or a line for a text. */
 class MainActivity : Activity() {
     private val worker = Executors.newSingleThreadExecutor()
     private lateinit var imageView: ImageView
@@ -56,6 +56,7 @@ class MainActivity : Activity() {
     private fun row(bundle: DroppedBundle) = LinearLayout(this).apply {
         addView(TextView(context).apply { text = getString(R.string.bundle, bundle.id, bundle.version) })
         addView(button(R.string.self_test) { run { Seen(bundle.selfTest(this@MainActivity)) } })
+        addView(button(R.string.accelerators) { run { Seen(bundle.attempts(this@MainActivity)) } })
         if (bundle.image != null) addView(button(R.string.image) { choose(bundle) })
         bundle.text?.let { read ->
             val line = EditText(context).apply { setHint(R.string.text) }

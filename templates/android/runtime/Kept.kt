@@ -5,11 +5,11 @@ import java.io.FileOutputStream
 import java.io.IOException
 
 /**
- * What is known of one accelerator, in a file of the app's cache folder: a line with the key that it holds for, then the
- * verdict. Where the file cannot be written, nothing is kept, and the accelerator is tried again at the next start.
+ * What was found out at an earlier start, in a file of the app's cache folder: a line with the key that it holds for, then
+ * what it is. Where the file cannot be written, nothing is kept, and the next start finds it out again.
  */
-internal class Verdict(private val file: File, private val key: String) {
-    /** Returns the verdict; null where there is none for this key. */
+internal class Kept(private val file: File, private val key: String) {
+    /** Returns what is kept; null where there is nothing for this key. */
     fun read(): String? {
         val lines = try {
             file.readText().split('\n', limit = 2)
@@ -19,13 +19,13 @@ internal class Verdict(private val file: File, private val key: String) {
         return lines.last().takeIf { lines.size == 2 && lines.first() == key }
     }
 
-    /** Puts a verdict in the place of the one before, on the disk before it returns: the next step may end the process. */
-    fun write(verdict: String) {
+    /** Takes the place of what was kept before, on the disk before it returns: the next step may end the process. */
+    fun write(found: String) {
         val next = File("${file.path}.next")
         try {
             file.parentFile?.mkdirs()
             FileOutputStream(next).use {
-                it.write("$key\n$verdict".encodeToByteArray())
+                it.write("$key\n$found".encodeToByteArray())
                 it.fd.sync()
             }
             next.renameTo(file)
