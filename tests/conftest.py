@@ -16,7 +16,9 @@ from worlds import DIGITS, SUPPORT, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 from kit.container.client import probe
+from kit.errors import EngineError
 from kit.files import cache_dir
+from kit.gpu.driver import Driver, find_driver
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.toolchain import find_runtime, find_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
@@ -34,6 +36,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def _quiet(_line: str) -> None:
     pass
+
+
+@pytest.fixture(scope="session")
+def gpu_driver() -> Driver:
+    """Give the software Vulkan driver; skip where it cannot be had, and fail where DROPKIT_REQUIRE_GPU is set."""
+    try:
+        return find_driver(_quiet)
+    except EngineError as error:
+        if os.environ.get("DROPKIT_REQUIRE_GPU"):
+            pytest.fail(f"the GPU tests must run here, and {error}")
+        pytest.skip(f"needs the software GPU: {error.message}")
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,15 @@ from unittest import mock
 from benchmarks.faults.broken_server import Server, serve
 from benchmarks.faults.kept import Row
 from kit.android.proof.tools import fetch_npm_package
-from kit.container import base_image, debian_mirror
+from kit.container import base_image
 from kit.container.base_image import ARCHITECTURES, RegistrySource
 from kit.container.client import machine, probe
-from kit.container.debian_mirror import Deb, fetch_debs
 from kit.container.layers import file_entry as entry
 from kit.container.layers import image_config, write_layer
 from kit.errors import EngineError
 from kit.lifetime.scratch import run_folder
+from kit.packages import debian_mirror
+from kit.packages.debian_mirror import Deb, fetch_debs
 from kit.toolchains import download
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.venv import locked_venv

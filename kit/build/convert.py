@@ -74,7 +74,7 @@ def convert(
     freeze asks for the formats beside .tflite instead of one. Raises a KitError where the engine, the model or the data
     refuses, or where model.tflite is not the file that the worker wrote.
     """
-    _refuse_asks(plan)
+    refuse_asks(plan)
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
     job = replace(_job(plan, engine, data), freeze=freeze)
@@ -94,7 +94,7 @@ def convert(
             yield result, folder
 
 
-def _refuse_asks(plan: Plan) -> None:
+def refuse_asks(plan: Plan) -> None:
     """Refuse a model file that asks for more than computing, on every engine, where the recipe does not allow it."""
     for source in plan.sources:
         if source.asks and not plan.recipe.model.allow_code:

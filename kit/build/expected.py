@@ -17,6 +17,7 @@ from kit.android.codegen.runtime_api import COMPILED_MODEL, api_for
 from kit.build.golden import is_of_worker, round_up
 from kit.bundle.signature import BundleSignature, TensorEntry
 from kit.recipe.schema import Recipe
+from kit.shared.accelerators import allowed_off
 from kit.shared.job import Result
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     Arrays = Mapping[str, np.ndarray]
 
 MOST = 256  # values of an output in a call
-SHARE = 0.05  # of an output's largest value: float16 drifts by 0.003 to 0.03 on sound GPUs
-LEAST_STEPS = 8.0  # what two GPUs were off on a sound int8 file
-LEAST = 1e-3  # of floats that are all 0
 
 
 def is_verified(recipe: Recipe, result: Result, signature: BundleSignature) -> bool:
@@ -74,6 +72,4 @@ def _limits(output: TensorEntry, kept: np.ndarray, drift: float) -> tuple[float,
         return 0.0, float(kept.size // 2)
     real = kept[np.isfinite(kept)].astype(np.float64) - (output.zero_point or 0)
     largest = float(np.abs(real).max(initial=0.0))
-    # A GPU computes a quantized file in floats: it may be as far from it as the float model is.
-    allowed = max(SHARE * largest, min(2 * drift, largest / 2), LEAST if output.scale is None else LEAST_STEPS)
-    return round_up(allowed), 0.0
+    return round_up(allowed_off(largest, drift, quantized=output.scale is not None)), 0.0

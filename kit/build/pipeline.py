@@ -13,6 +13,7 @@ from kit.build.checks import failures
 from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
 from kit.build.convert import Data, convert
+from kit.build.gpu_gate import check_gpu, prepare_gpu
 from kit.build.metrics import real_outputs
 from kit.build.misfits import refuse_unfit_data
 from kit.build.own_metrics import metric_place
@@ -88,6 +89,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
     recipe = plan.recipe
     check_place(options.out / recipe.model.id, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
+    prepare_gpu(recipe, reporter)
     with temporary_folder("dropkit-data-") as folder:
         data = _read(plan, folder)
         if plan.reason != ASKED:
@@ -197,7 +199,9 @@ def _write(
     with replacing(target, BUNDLE) as staging:
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
-        manifest = manifest_of(bundle, parts, judged, _emulate(staging, parts, reporter, scripts))
+        replayed = _emulate(staging, parts, reporter, scripts)
+        check_gpu(parts.recipe, bundle, reporter)
+        manifest = manifest_of(bundle, parts, judged, replayed)
         write_report(bundle, parts, manifest, predictions)
         manifest = write_manifest(bundle, manifest)
     reporter.close()

@@ -25,7 +25,7 @@ _PLACES = (
     r"src/main/assets/%s/(model\.tflite|signature\.json|(labels|vocabulary)(_[0-9]+)?\.txt|(anchors(_[0-9]+)?|expected)\.bin)",
     r"src/debug/assets/%s/golden\.bin",
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
-    r"(README\.md|consumer-rules\.pro)",
+    r"(README\.md|report\.html|consumer-rules\.pro)",
     r"emulate/(emulate\.py|constants\.py|((pre|post)process|text|audio|wav)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
     r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|samples\.npz|(custom|metrics)\.py|(structure|tensors)\.json|update_key\.pem)",
 )

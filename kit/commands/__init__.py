@@ -3,10 +3,12 @@
 from kit.commands.android import android, drop, sign
 from kit.commands.build import build, freeze, matrix, verify
 from kit.commands.develop import bench, check, errors, fmt, fuzz, test
+from kit.commands.init import init
 from kit.commands.inspect import diff, emulate, gitdiff, inspect
 from kit.commands.toolchains import clean, doctor, image, lock, schema, toolchains
 
 COMMANDS = (
+    init,
     build,
     emulate,
     freeze,

@@ -29,6 +29,7 @@ def emulate(
     save: str = "",
     golden: bool = False,
     threads: int = 0,
+    accelerator: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -47,7 +48,17 @@ def emulate(
     --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
     --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
     vector is off.
+    --accelerator gpu is LiteRT's GPU accelerator over a software Vulkan driver (Linux, x86_64; 55 MB are fetched once),
+    in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
+    how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
+    driver cannot be had here, or ended.
     """
+    if accelerator:
+        ways = {"benchmark": benchmark, "variables": variables, "load": load, "save": save, "threads": threads,
+                "top": top, "allow-code": allow_code, "runtime": runtime, "against": against}  # fmt: skip
+        _emulate_gpu(Path(bundle), accelerator, [name for name, given in ways.items() if given], signature,
+                     [*input, *words_behind_dashes()], json=json)  # fmt: skip
+        return
     from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
@@ -77,6 +88,33 @@ def emulate(
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
+
+
+def _emulate_gpu(
+    bundle: Path, accelerator: str, others: list[str], signature: str, files: list[str], *, json: bool
+) -> None:
+    """Run a bundle on the GPU. others: options that are given, and are for the interpreter."""
+    if accelerator != "gpu":
+        raise RecipeError(f"--accelerator {accelerator!r} is not known", "write --accelerator gpu, or leave it out")
+    if others:
+        what = " and ".join(f"--{name}" for name in others)
+        raise RecipeError(f"{what} does not go with --accelerator gpu", f"leave {what} out")
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.gpu import run_gpu
+    from kit.emulation.gpu_report import judge, lines_of
+    from kit.progress import Reporter
+
+    reporter = Reporter()
+    try:
+        with unchanged(bundle):
+            report = run_gpu(bundle, files, reporter.note, signature=signature)
+    finally:
+        reporter.close()
+    print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(report))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
+    judge(report)
+    if report.errors:
+        raise SystemExit(2)
 
 
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:

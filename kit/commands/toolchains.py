@@ -76,11 +76,12 @@ def _print_image(name: str, made: Image) -> None:
 def lock(ctx: Context, debug: bool = False) -> None:
     """Regenerate every lock from its .in file and cut-off date (needs the package index and a Debian mirror)."""
     from kit.container.base_image import relock_debian
+    from kit.gpu.driver import relock_driver
     from kit.toolchains.toolchain import relock
 
     for path in relock():
         sys.stdout.write(f"{path}\n")
-    for line in relock_debian():
+    for line in (*relock_debian(), relock_driver()):
         sys.stdout.write(f"{line}\n")
     sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
 
@@ -136,7 +137,7 @@ def clean(
 ) -> None:
     """Say what the kit has in OUT (./dist) and in its cache: size, days since it changed, name. Removes what is named.
 
-    --remove NAME, once for each: dist, venvs, wheels, kotlin, logs, a name or a pattern such as 'tensorflow-2.12*', or
+    --remove NAME, once for each: dist, venvs, wheels, kotlin, gpu, logs, a name or a pattern as 'tensorflow-2.12*', or
     all; --cache is all of the cache. What goes is listed first, with sizes; on a terminal it goes after a `y`, or with
     --yes without a question. What a run uses at the moment stays, and so does every file that no build wrote.
     What is removed from the cache is fetched again when it is needed.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from kit.toolchains.operator_support import misfits, table
 from kit.updates.terms import contract_digest, labels_digest
 
 _BORDER = {"name", "shape", "dtype", "scale", "zero_point", "labels"}  # of signature.json, compared on their own
+_READ_BESIDE = re.compile(r"vocabulary(_[0-9]+)?\.txt|anchors(_[0-9]+)?\.bin")  # assets that a class reads
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,7 @@ def view_bundle(folder: Path) -> AppView:
     file, signature = read_named(bundle.model), manifest.signature
     labels = bundle_labels(bundle, signature)
     kept = signature.variables.tensors if signature.variables else ()
-    digests = {name: sha for name, sha in tree_digests(bundle.assets).items() if name.startswith(("voc", "anchors"))}
+    digests = {name: sha for name, sha in tree_digests(bundle.assets).items() if _READ_BESIDE.fullmatch(name)}
     takes = manifest.recipe.update_version > 0
     return AppView(
         path=file.path,

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kit.container import debian_layer
-from kit.container.debian_mirror import fetch_debs, lock_debs, read_debs
 from kit.container.layers import Layer
 from kit.errors import EngineError
+from kit.packages.debian_mirror import fetch_debs, lock_debs, read_debs
 from kit.toolchains.download import Pace, stalled_words
 from kit.toolchains.toolchain import TOOLCHAINS
 

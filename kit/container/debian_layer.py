@@ -1,19 +1,17 @@
 """Debian packages as one layer: CPython and the libraries that it and TensorFlow's wheels need.
 
 No maintainer script runs and no root is needed: a package's files are put in place, and that is all. Sources
-of the formats: deb(5), ar(5); a merged /usr as in https://wiki.debian.org/UsrMerge.
+of the format: a merged /usr as in https://wiki.debian.org/UsrMerge.
 """
 
 from __future__ import annotations
 
-import io
-import tarfile
 from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from kit.container.layers import Entry, Layer, file_entry, safe_name, write_layer
-from kit.errors import EngineError
+from kit.container.layers import Entry, Layer, file_entry, write_layer
+from kit.packages.debian_package import package_members
 
 PATH = "/usr/bin"
 
@@ -55,7 +53,7 @@ _MERGED = ("bin", "sbin", "lib", "lib64")
 
 
 def write_debian_layer(target: Path, debs: Sequence[Path]) -> Layer:
-    """Write the layer with the files of these packages, whose hashes kit.container.debian_mirror has checked.
+    """Write the layer with the files of these packages, whose hashes kit.packages.debian_mirror has checked.
 
     Raises EngineError for what is no Debian package, for a path that leaves its place, for a device
     or another special file, and for one path with two contents.
@@ -69,52 +67,15 @@ def write_debian_layer(target: Path, debs: Sequence[Path]) -> Layer:
 
 
 def _package(path: Path) -> Iterator[Entry]:
-    data = _data_member(path)
-    try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as tar:
-            for member in tar:
-                entry = _entry(tar, member, path.name)
-                if entry is not None:
-                    yield entry
-    except (tarfile.TarError, EOFError, OSError) as error:
-        raise _not_a_package(path, str(error)) from error
-
-
-def _data_member(path: Path) -> bytes:
-    """Return data.tar.* of a package, which is an ar archive: 60-byte headers, members at even offsets."""
-    raw = path.read_bytes()
-    if not raw.startswith(b"!<arch>\n"):
-        raise _not_a_package(path, "it does not begin as one")
-    offset = 8
-    while offset + 60 <= len(raw):
-        header = raw[offset : offset + 60]
-        name, size = header[:16].decode("latin-1").rstrip(" /"), header[48:58].decode("latin-1").strip()
-        if header[58:] != b"`\n" or not size.isdecimal():
-            raise _not_a_package(path, f"its member at byte {offset} has no header")
-        offset += 60
-        if name.startswith("data.tar"):
-            return raw[offset : offset + int(size)]
-        offset += int(size) + int(size) % 2
-    raise _not_a_package(path, "it has no data.tar")
-
-
-def _entry(tar: tarfile.TarFile, member: tarfile.TarInfo, origin: str) -> Entry | None:
-    name = member.name.removeprefix("./").rstrip("/")
-    if name in {"", "."}:
-        return None
-    name = _merged(safe_name(name, origin))
-    if name in _MERGED or not _is_wanted(name):
-        return None
-    if member.isdir():
-        return None  # the files imply the folders that are needed
-    if member.issym():
-        return Entry(name, origin, link=member.linkname)
-    if member.isreg() or member.islnk():
-        file = tar.extractfile(member)
-        assert file is not None
-        # No setuid: a container with no-new-privileges has no use for it.
-        return file_entry(name, file.read(), origin, 0o755 if member.mode & 0o111 else 0o644)
-    raise EngineError(f"{origin}: refused: {name} is a device or another special file", "delete it from the cache")
+    for member in package_members(path):
+        name = _merged(member.name)
+        if name in _MERGED or not _is_wanted(name):
+            continue
+        if member.link:
+            yield Entry(name, path.name, link=member.link)
+        else:
+            # No setuid: a container with no-new-privileges has no use for it.
+            yield file_entry(name, member.read(), path.name, 0o755 if member.executable else 0o644)
 
 
 def _merged(name: str) -> str:
@@ -127,7 +88,3 @@ def _is_wanted(name: str) -> bool:
     if fnmatchcase(name, "usr/share/doc/*/*"):
         return name.endswith("/copyright")
     return not any(fnmatchcase(name, pattern) for pattern in TRIM)
-
-
-def _not_a_package(path: Path, why: str) -> EngineError:
-    return EngineError(f"{path}: not a Debian package: {why}", "delete it and run it again")

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kit.errors import EngineError
+from kit.packages.names import safe_name
 
 # The date of every file and image: SOURCE_DATE_EPOCH, 1980-01-01, the first that a zip can hold too.
 EPOCH = 315532800
@@ -118,17 +119,6 @@ def manifest(config: bytes, layers: Sequence[Layer], tag: str) -> bytes:
     names = [f"{layer.sha256}.tar" for layer in layers]
     value = [{"Config": f"{image_id(config)[7:]}.json", "Layers": names, "RepoTags": [tag]}]
     return json.dumps(value, sort_keys=True).encode()
-
-
-def safe_name(name: str, origin: str) -> str:
-    """Return a name from a package as a path below the root. Raises EngineError where it would leave it."""
-    parts = name.split("/")
-    if not name or "\0" in name or "\\" in name or any(part in {"", ".", ".."} for part in parts):
-        raise EngineError(
-            f"{origin}: refused: it holds a file named {name!r}, outside of its place",
-            "the package is not what it should be: delete it from the cache and run it again",
-        )
-    return name
 
 
 def damaged(name: str, origin: str) -> EngineError:

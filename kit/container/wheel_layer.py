@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import IO, cast
 
 from kit.container import strip_elf
-from kit.container.layers import Entry, Layer, damaged, safe_name, write_layer
+from kit.container.layers import Entry, Layer, damaged, write_layer
 from kit.errors import EngineError
+from kit.packages.names import safe_name
 
 SITE = "opt/toolchain/site"
 

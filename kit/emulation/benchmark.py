@@ -100,7 +100,7 @@ class _Start:
     imported: float
     loaded: float
     fed: float
-    answered: float
+    called: float
     memory: int | None = None
     harness: float | None = None
     began: float = 0.0  # when this process started it
@@ -141,7 +141,9 @@ def lines(measured: Benchmark) -> Iterator[str]:
         start = bundle.cold_start
         yield f"{bundle.path}: {bundle.bundle} {bundle.version}"
         if bundle.latency is not None:
-            ratio = f"{bundle.latency.ratio:.3g} ({bundle.latency.low:.3g} to {bundle.latency.high:.3g}, 95 % interval)"
+            ratio = (
+                f"{bundle.latency.ratio:#.3g} ({bundle.latency.low:#.3g} to {bundle.latency.high:#.3g}, 95 % interval)"
+            )
             yield f"  ratio        {ratio} of {bundle.latency.of}"
         calls = f"median {bundle.median_ms:.4g} ms, p95 {bundle.p95_ms:.4g} ms, {bundle.calls_per_second:,.0f} a second"
         yield f"  calls        {calls}, without what a harness adds"
@@ -195,12 +197,10 @@ def _start(bundle: _Laid, python: Path, runtime: Runtime, threads: int, seconds:
 
 
 def _measured(laid: _Laid, starts: Sequence[_Start], timed: TimedCalls, latency: Latency | None) -> Measured:
-    """Return what one bundle's processes and calls come to. Raises CheckError where its calls could not be timed."""
+    """Return what one bundle's processes and calls come to. Raises EngineError where its calls were not timed."""
     if timed.error or latency is None:
-        raise CheckError(
-            f"{laid.path}: its calls could not be timed: {timed.error or 'the first bundle does not run'}",
-            "replay its golden vectors with the same --runtime: `kit emulate BUNDLE`",
-        )
+        why = timed.error or "the first bundle does not run"
+        raise EngineError(f"{laid.path}: its calls could not be timed: {why}", "run `kit doctor`")
     median, p95, mean = timed.single
     memory = [start.memory for start in starts if start.memory is not None]
     harness = next(start.harness for start in starts if start.harness is not None)
@@ -221,13 +221,14 @@ def _measured(laid: _Laid, starts: Sequence[_Start], timed: TimedCalls, latency:
 
 def _cold_start(starts: Sequence[_Start]) -> ColdStart:
     """Return the medians of all processes; of the total its ends, too."""
-    totals = [_ms(start.answered - start.began) for start in starts]
+    totals = [_ms(start.called - start.began) for start in starts]
     parts = [
-        [_ms(span) for span in (s.imported - s.began, s.loaded - s.imported, s.fed - s.loaded, s.answered - s.fed)]
+        [_ms(span) for span in (s.imported - s.began, s.loaded - s.imported, s.fed - s.loaded, s.called - s.fed)]
         for s in starts
     ]
-    medians = [statistics.median(part) for part in zip(*parts, strict=True)]
-    return ColdStart(statistics.median(totals), min(totals), max(totals), *medians, processes=len(starts))
+    python, load, feed, first = (statistics.median(part) for part in zip(*parts, strict=True))
+    ends = min(totals), max(totals)
+    return ColdStart(statistics.median(totals), *ends, python, load, feed, first, len(starts))
 
 
 def _ms(seconds: float) -> float:

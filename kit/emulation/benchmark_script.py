@@ -51,7 +51,7 @@ def main() -> int:
             assign(model.variables, runner, vectors.variables(model.variables))
             moments["fed"] = time.monotonic()
             ask(runner, model.main, values)
-            moments["answered"] = time.monotonic()
+            moments["called"] = time.monotonic()
             harness = None
             if seconds := float(sys.argv[3]):
                 from kit.emulation.by_turns import Turn, time_by_turns

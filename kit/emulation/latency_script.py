@@ -16,9 +16,12 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from kit.emulation.by_turns import Turn
 
 MODULES = ("ai_edge_litert.interpreter", "tflite_runtime.interpreter")
 
@@ -45,7 +48,7 @@ def main() -> None:
     sys.stdout.write(json.dumps({"files": files}) + "\n")
 
 
-def loaded(file: Mapping[str, str], threads: int) -> Any:
+def loaded(file: Mapping[str, str], threads: int) -> Turn:
     """Return what calls a file, which has run once. Raises what its runtime raises where it does not run."""
     from kit.emulation.by_turns import Turn
 

@@ -23,8 +23,8 @@ from kit.files import json_bytes, writable, write_whole
 from kit.matrix.parallel import Ended, run_all
 from kit.process import Exit
 from kit.recipe.load import load_recipe
-from kit.recipe.quantize import Quantize
-from kit.recipe.schema import Recipe, check_scheme
+from kit.recipe.quantize import Quantize, check_scheme
+from kit.recipe.schema import Recipe
 from kit.shared.values import from_json
 from kit.tflite.model import OperatorCode, TfliteFile
 from kit.tflite.reader import read_tflite

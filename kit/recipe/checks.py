@@ -86,6 +86,11 @@ class Checks(Table):
     gate: bool = Field(
         default=True, description="refuse a file whose outputs are ruined, by limits that need no word in the recipe"
     )
+    gpu: bool = Field(
+        default=False,
+        description="refuse a file that LiteRT's GPU accelerator does not take, or gets wrong in float32 or float16: "
+        "an estimate, on a software driver",
+    )
 
     def fits(self, kinds: Mapping[str, str], calibrated: bool) -> None:
         """Raise ValueError for what does not go together with the outputs, their kind by name, or with the data.

@@ -19,6 +19,15 @@ from kit.recipe.validation_messages import Loc, explain, place, spot
 def load_recipe(path: Path) -> Recipe:
     """Read a recipe. Raises RecipeError, which names the place and the nearest word where one is unknown."""
     text, raw = _read(path)
+    return _checked(text, raw, path)
+
+
+def parse_recipe(text: str, path: Path) -> Recipe:
+    """Return the recipe of a text that is yet to be written to path. Raises RecipeError as load_recipe."""
+    return _checked(text, _parsed(text, path), path)
+
+
+def _checked(text: str, raw: dict[str, Any], path: Path) -> Recipe:
     try:
         # Through JSON: there, and only there, pydantic's strict mode takes what TOML can write. A date has no place
         # in a recipe: a list of lists is refused wherever a date could stand, where its text might be taken for a name.
@@ -38,13 +47,18 @@ _TOO_LARGE = "a number in it is too long, or its tables are nested too deep"
 def _read(path: Path) -> tuple[str, dict[str, Any]]:
     try:
         text = read_bounded(path, MOST_TEXT).decode("utf-8-sig")
-        return text, tomllib.loads(text)
     except OSError as error:
         raise RecipeError(
             f"{path}: no recipe can be read there: {error.strerror}", "name a recipe.toml file"
         ) from error
     except UnicodeDecodeError as error:
         raise RecipeError(f"{path}: not a text file in UTF-8", "name a recipe.toml file") from error
+    return text, _parsed(text, path)
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not TOML: {error}", "correct that place; https://toml.io has the rules") from error
     except (ValueError, RecursionError) as error:

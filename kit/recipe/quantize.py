@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
+from kit.errors import RecipeError
 from kit.recipe.table import Name, Table
 
 Plain = Literal["float32", "float16", "dynamic", "weight8", "int8", "int16x8", "int4"]
@@ -122,3 +123,9 @@ class Quantize(Table):
             )
         if self.fused_lstm:
             raise ValueError("fused_lstm needs the quantizer 'tensorflow': LiteRT's does not know that operator")
+
+
+def check_scheme(name: str) -> None:
+    """Refuse a word on the command line that is no scheme. Raises RecipeError."""
+    if name not in (known := get_args(Scheme)):
+        raise RecipeError(f"--scheme {name!r} is unknown", f"there is: {', '.join(known)}")

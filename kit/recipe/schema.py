@@ -6,14 +6,14 @@ Knows the words and which go together; whether the model agrees is for the worke
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, Field, PrivateAttr, ValidationError, model_validator
 
 from kit.errors import RecipeError
 from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
-from kit.recipe.quantize import LayerScheme, Quantize, Scheme
+from kit.recipe.quantize import LayerScheme, Quantize, check_scheme
 from kit.recipe.report import Report
 from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
@@ -363,12 +363,6 @@ class Recipe(Table):
             other = "[model] streaming" if self.model.streaming else "[variables] keep"
             raise ValueError(f"[quantize] fused_lstm resets all state before each call, and {other} keeps it")
         self.checks.fits({tensor.name: tensor.kind for tensor in self.outputs}, bool(self.quantize.representative))
-
-
-def check_scheme(name: str) -> None:
-    """Refuse a word on the command line that is no scheme. Raises RecipeError."""
-    if name not in (known := get_args(Scheme)):
-        raise RecipeError(f"--scheme {name!r} is unknown", f"there is: {', '.join(known)}")
 
 
 TABLES: dict[str, type[BaseModel]] = {

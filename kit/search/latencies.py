@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.build.plan import Plan
+from kit.bundle.latency import Latency
 from kit.emulation.latency import Order, TimedFile, latencies, time_files
 from kit.search.trials import Trial
 from kit.shared.job import GOLDEN, MODEL
@@ -28,7 +29,7 @@ def with_latencies(plan: Plan, trials: Sequence[Trial], notify: Callable[[str], 
         return list(trials)
     runtime = find_runtime(plan.recipe.android.runtime)
     python = runtime_venv(runtime, plan.runtime_lock, notify)
-    found = {}
+    found: dict[str, Latency | None] = {}
     for group in _groups(timed):
         files = tuple(_file(trial) for trial in group)
         names = [trial.candidate.name for trial in group]

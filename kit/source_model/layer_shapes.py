@@ -113,7 +113,8 @@ def _after(kind: str, config: Mapping[str, Any], inputs: Sequence[Shape | None])
         shape = rule(config, known) if rule else None
     except (KeyError, TypeError, ValueError, IndexError, ZeroDivisionError):
         return None
-    return shape if shape and all(size == -1 or size > 0 for size in shape) else None
+    whole = shape and all(type(size) is int and (size == -1 or size > 0) for size in shape)
+    return shape if whole else None
 
 
 def numbers(sizes: Any) -> Shape | None:

@@ -1,7 +1,7 @@
 """Accelerators that are verified before they are used: the generated class on a JVM with the real LiteRT library.
 
 No NPU is here. But LiteRT counts one where the chip is known and a folder for its libraries is named, and then runs the
-model on the CPU in silence: so everything but the hardware is real.
+model on the CPU in silence: so everything but the hardware is real. The GPU is Mesa's software driver.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from phone import App, compile_app, install
+from phone import App, compile_app, install, on_gpu
 
 from kit.bundle.golden_bin import golden_bytes, read_golden
+from kit.gpu.driver import Driver
 from kit.shared.seeded import seeded
 
 pytestmark = pytest.mark.usefixtures("android_tools")
@@ -79,6 +80,23 @@ def test_a_folder_without_a_library_for_the_npu_is_named_as_not_supported(app: A
     found = app.attempts()
     assert found["NPU"].startswith("not supported: no library for it (libLiteRtDispatch*.so)")
     assert found["CPU"] == "runs"
+
+
+def test_a_gpu_whose_outputs_are_right_is_used_and_its_programs_are_kept(app: App, gpu_driver: Driver) -> None:
+    app = on_gpu(app, gpu_driver)
+    for precision in ("FP32", "DEFAULT"):
+        assert app.attempts(precision)["GPU"] == "runs"
+        assert app.verdict(f"gpu-{precision.lower()}").read_text("utf-8").endswith("\npassed")
+    kept = [path for path in app.verdict("gpu").rglob("*") if path.is_file()]
+    assert kept and all(path.stat().st_size > 1000 for path in kept)
+
+
+def test_without_its_driver_a_gpu_that_litert_counts_is_passed_over(app: App, gpu_driver: Driver) -> None:
+    app = on_gpu(app, gpu_driver)
+    none = {"VK_ICD_FILENAMES": str(app.cache / "none.json"), "VK_DRIVER_FILES": str(app.cache / "none.json")}
+    found = replace(app, environment={**app.environment, **none}).attempts()
+    assert found["GPU"] == "Failed to compile model" and found["CPU"] == "runs"
+    assert not app.verdict("gpu-default").exists()  # it may be there at the next start
 
 
 def test_without_the_expected_outputs_no_accelerator_is_used(app: App) -> None:

@@ -228,7 +228,7 @@ def test_two_modules_of_an_app_with_a_bundle_each_of_two_runtimes_share_no_class
     for id_, api in (("one", APIS[0]), ("two", APIS[1])):
         bindings = render(tmp_path / id_, [classes("flower")], id_, api)
         modules.append(tmp_path / f"{id_}.classes")
-        compile_kotlin(bindings.sources, desktop_classpath(quiet), modules[-1], quiet, module=bindings.module)
+        compile_kotlin(bindings.sources, desktop_classpath(quiet), modules[-1], quiet, module=id_)
     one, two = ({path.relative_to(m) for path in m.rglob("*") if path.is_file()} for m in modules)
     assert len(one) > 20 and one & two == set()
     (tmp_path / "App.kt").write_text(TWO_MODULES, "utf-8")

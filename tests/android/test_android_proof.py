@@ -19,7 +19,7 @@ from kit.android.proof import jvm
 from kit.android.proof.apk import PAGE, build_apk, check_apk
 from kit.android.proof.jvm import Compiled, compare_outputs, compile_bindings, run_golden
 from kit.android.proof.kotlin_sources import Bindings, find_bindings
-from kit.android.proof.run import Proof, judge, print_proof, prove, to_json
+from kit.android.proof.run import How, Proof, judge, print_proof, prove, to_json
 from kit.android.proof.step import Step
 from kit.android.proof.tool_check import try_tools
 from kit.android.proof.tools import find_java
@@ -27,7 +27,7 @@ from kit.android.proof.zip_bytes import zip_bytes
 from kit.bundle.golden_bin import golden_bytes, read_golden
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
-from kit.errors import CheckError, EngineError
+from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import json_text, tree_digests
 
 GOLDEN = Path("src/debug/assets/digits/golden.bin")
@@ -83,6 +83,9 @@ def test_every_step_passes_and_two_proofs_keep_the_same_bytes(bundle: Path, andr
 @pytest.mark.slow
 def test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing(bundle: Path, android_tools: None) -> None:
     before = tree_digests(bundle)
+    with pytest.raises(RecipeError, match="and this one runs interpreter on the CPU") as caught:
+        prove(bundle, quiet, api="interpreter", how=How(gpu=True))
+    assert caught.value.hint == "leave --accelerator out"
     proof = prove(bundle, quiet, api="interpreter")
     assert (proof.api, set(_verdicts(proof).values()), proof.out) == ("interpreter", {"pass"}, None)
     assert tree_digests(bundle) == before

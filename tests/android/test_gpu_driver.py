@@ -1,25 +1,33 @@
 """LiteRT's real GPU accelerator over a software Vulkan driver: used where it is right, passed over where it overflows.
 
-Slow, and skipped where no driver is named: CONTRIBUTING.md says how to unpack one without root.
+tests/android/test_accelerators.py has the short ones.
 """
 
 from __future__ import annotations
 
-import os
+import json
+import re
+import shutil
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from android_world import quiet
-from phone import App, compile_app, install
+from phone import compile_app, install, on_gpu
 from worlds import run_kit
 
-from kit.android.proof.jvm import runtime_properties
+from kit.android.proof.gpu_golden import GPU_RUNNER, gpu_golden
+from kit.android.proof.jvm import RUNNER, compile_bindings, harness_outputs
+from kit.android.proof.kotlin_sources import find_bindings
+from kit.bundle.layout import only_bundle
+from kit.emulation.gpu import run_gpu
+from kit.emulation.gpu_report import judge
+from kit.errors import CheckError
+from kit.gpu.driver import Driver
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("android_tools")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("android_tools", "gpu_driver")]
 
-DRIVER = "DROPKIT_VULKAN"  # the folder that its packages are unpacked in
 # Sums of more than 65,504, the largest number of float16, which the second layer makes small again.
 OVERFLOW = """
 import sys, keras
@@ -43,58 +51,46 @@ scheme = "float32"
 """
 
 
-@pytest.fixture(scope="module")
-def driver(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Give the environment in which LiteRT finds its GPU accelerator, and that the driver."""
-    if DRIVER not in os.environ:
-        pytest.skip(f"needs a software Vulkan driver, in the folder that {DRIVER} names")
-    root, folder = Path(os.environ[DRIVER]), tmp_path_factory.mktemp("driver")
-    libraries = root / "usr/lib/x86_64-linux-gnu"
-    text = (root / "usr/share/vulkan/icd.d/lvp_icd.json").read_text("utf-8")
-    (folder / "icd.json").write_text(text.replace("libvulkan_lvp.so", str(libraries / "libvulkan_lvp.so")), "utf-8")
-    (library,) = (line.partition("=")[2] for line in runtime_properties(quiet) if line.startswith("-Ddropkit.litert="))
-    return {
-        "LD_LIBRARY_PATH": f"{Path(library).parent}{os.pathsep}{libraries}",
-        "VK_ICD_FILENAMES": str(folder / "icd.json"),
-        "MESA_SHADER_CACHE_DIR": str(folder / "shaders"),
-    }
-
-
-def on_gpu(bundle: Path, folder: Path, driver: dict[str, str]) -> App:
-    """Return a bundle's app on a phone that has a GPU and no NPU."""
-    app = install(bundle, compile_app(bundle, folder), folder)
-    return replace(app, chip="unknown", environment=driver)
-
-
-def test_a_gpu_whose_outputs_are_right_is_used_and_its_programs_are_kept(
-    tmp_path: Path, digits_bundle: Path, driver: dict[str, str]
-) -> None:
-    app = on_gpu(digits_bundle, tmp_path, driver)
-    for precision in ("FP32", "DEFAULT"):
-        assert app.attempts(precision)["GPU"] == "runs"
-        assert app.verdict(f"gpu-{precision.lower()}").read_text("utf-8").endswith("\npassed")
-    kept = [path for path in app.verdict("gpu").rglob("*") if path.is_file()]
-    assert kept and all(path.stat().st_size > 1000 for path in kept)
-
-
 def test_a_model_that_overflows_in_float16_runs_on_the_cpu_and_in_float32_on_the_gpu(
-    tmp_path: Path, toolchain_python: Path, driver: dict[str, str]
+    tmp_path: Path, toolchain_python: Path, gpu_driver: Driver
 ) -> None:
     argv = [str(toolchain_python), "-c", OVERFLOW, str(tmp_path / "overflow.keras")]
     subprocess.run(argv, capture_output=True, check=True)
     (tmp_path / "recipe.toml").write_text(RECIPE, "utf-8")
     built = run_kit("build", str(tmp_path / "recipe.toml"), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert built.returncode == 0, built.stderr
-    app = on_gpu(tmp_path / "dist/overflow", tmp_path, driver)
+    bundle = tmp_path / "dist/overflow"
+    app = on_gpu(install(bundle, compile_app(bundle, tmp_path), tmp_path), gpu_driver)
     found = app.attempts()
     assert found["GPU"].startswith("its outputs are wrong: 'score' is up to ") and found["CPU"] == "runs"
     assert app.attempts("FP32")["GPU"] == "runs"
 
 
-def test_without_its_driver_a_gpu_that_litert_counts_is_passed_over(
-    tmp_path: Path, digits_bundle: Path, driver: dict[str, str]
+def test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof(
+    tmp_path: Path, digits_bundle: Path
 ) -> None:
-    app = on_gpu(digits_bundle, tmp_path, driver | {"VK_ICD_FILENAMES": str(tmp_path / "none.json")})
-    found = app.attempts()
-    assert found["GPU"] == "Failed to compile model" and found["CPU"] == "runs"
-    assert not app.verdict("gpu-default").exists()  # it may be there at the next start
+    """Another model's golden vectors stand in for inputs that the drawn ones are unlike."""
+    bindings, bundle = find_bindings(digits_bundle), only_bundle(digits_bundle)
+    compiled = compile_bindings(bindings, tmp_path, quiet, (RUNNER, GPU_RUNNER))
+    wanted = harness_outputs(digits_bundle, tmp_path, quiet)
+    others = {name: np.roll(values, 1, axis=-1) for name, values in wanted.items()}
+    with pytest.raises(
+        CheckError, match=r"in float32 the class lets the GPU pass, .* 'digit' is up to \d+ steps"
+    ) as off:
+        gpu_golden(compiled, bindings, bundle, others, quiet)
+    assert off.value.hint.startswith("let the app ask for float32 or the CPU: `kit emulate BUNDLE --accelerator gpu`")
+    judge(run_gpu(digits_bundle, [], quiet))
+
+
+def test_the_proof_runs_the_class_on_a_gpu_in_both_precisions(tmp_path: Path, digits_bundle: Path) -> None:
+    done = run_kit(
+        "android", str(shutil.copytree(digits_bundle, tmp_path / "digits")), "--accelerator", "gpu", "--json"
+    )
+    assert done.returncode == 0, done.stderr
+    (found,) = (step for step in json.loads(done.stdout)["steps"] if step["name"] == "the class on a GPU")
+    assert found["verdict"] == "pass"
+    assert re.fullmatch(
+        r"float32: verified, and runs; on the golden vectors 'digit' is up to \d steps off .*; "
+        r"float16: verified, and runs; on the golden vectors 'digit' is up to \d steps off .*",
+        found["detail"],
+    )

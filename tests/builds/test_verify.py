@@ -64,6 +64,15 @@ def test_a_changed_tflite_is_named(bundle: Path) -> None:
     check_refused(bundle, "files", f"changed: {TFLITE}")
 
 
+def test_a_changed_file_is_named_without_the_model_at_hand(bundle: Path) -> None:
+    (bundle.parent / "digits.keras").unlink()
+    done = run_kit("verify", str(bundle), *LOCAL, cwd=bundle.parent)
+    assert (done.returncode, "digits.keras is not at hand" in done.stderr) == (2, True)
+    flip(bundle / TFLITE, 20_000)
+    printed = check_refused(bundle, "files", f"changed: {TFLITE}")
+    assert printed.splitlines() == [f"files      FAILS  changed: {TFLITE}"]
+
+
 def test_a_missing_and_a_foreign_file_are_named(bundle: Path) -> None:
     (bundle / "emulate" / "golden.npz").unlink()
     (bundle / "extra.txt").write_text("")

@@ -49,7 +49,9 @@ def test_a_benchmark_has_starts_calls_and_memory_and_of_another_bundle_the_ratio
     digits_bundle: Path, tmp_path: Path
 ) -> None:
     other = shutil.copytree(digits_bundle, tmp_path / "a copy")
-    found = report(str(digits_bundle), "--against", str(other), "--threads", "2")
+    pair = (str(digits_bundle), "--against", str(other))
+    assert "next: add --benchmark" in refused(2, *pair)
+    found = report(*pair, "--threads", "2")
     assert (found["runtime"], found["threads"]) == ("litert:2.3.0", 2)
     assert "not a phone's" in found["hint"]
     assert [each["path"] for each in found["bundles"]] == [str(digits_bundle), str(other)]
@@ -93,7 +95,10 @@ def test_a_user_reads_what_was_measured_and_what_to_make_of_it() -> None:
 
 
 def test_with_a_file_it_times_a_call_on_it_as_the_harness_does(digits_bundle: Path) -> None:
-    found = report(str(digits_bundle), "--input", str(DIGITS / "seven.png"))
+    seven = ("--input", str(DIGITS / "seven.png"))
+    said = refused(2, str(digits_bundle), "--benchmark", "--against", str(digits_bundle), *seven)
+    assert "--against goes with no files" in said and "next: leave files out" in said
+    found = report(str(digits_bundle), *seven)
     assert found["benchmark"]["median_ms"] > 0 and found["results"][0]["input"].endswith("seven.png")
 
 
@@ -105,6 +110,8 @@ def test_bundles_of_two_runtimes_are_refused(digits_bundle: Path, older: Path) -
 
 @pytest.mark.slow
 def test_bundles_of_two_runtimes_are_compared_on_one_that_is_named(digits_bundle: Path, older: Path) -> None:
+    said = refused(2, str(digits_bundle), "--benchmark", "--against", str(older))
+    assert "next: name one for all: --runtime litert:2.3.0" in said
     found = report(str(digits_bundle), "--against", str(older), "--runtime", "litert:2.3.0")
     assert found["runtime"] == "litert:2.3.0"
 
@@ -113,9 +120,6 @@ def test_what_cannot_be_compared_is_refused_with_what_to_do(digits_bundle: Path,
     bundle = str(digits_bundle)
     said = refused(2, bundle, "--benchmark", "--threads=-1")
     assert "--threads -1 is not a number of threads" in said and "next: give 1 or more" in said
-    assert "next: add --benchmark" in refused(2, bundle, "--against", bundle)
-    said = refused(2, bundle, "--benchmark", "--against", bundle, "--input", str(DIGITS / "seven.png"))
-    assert "next: leave files out" in said
     assert "next: leave --golden out" in refused(2, bundle, "--benchmark", "--golden", "--against", bundle)
     assert str(tmp_path / "none") in refused(2, bundle, "--benchmark", "--against", str(tmp_path / "none"))
     spoilt = shutil.copytree(digits_bundle, tmp_path / "spoilt")

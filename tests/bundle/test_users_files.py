@@ -31,7 +31,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], int]]] = {
     ],
     "sign": [(("DIST/digits", "--key", "KEY"), 4), (("WHOLE/digits", "--key", "KEY"), 2)],  # its class has no key
     "diff": [(("DIST/digits", "WHOLE/digits"), 0)],
-    "inspect": [(("DIST/digits/src/main/assets/digits/model.tflite",), 0)],
+    "inspect": [(("DIST/digits/src/main/assets/digits/model.tflite",), 0), (("DIST/digits",), 0)],
     "clean": [
         (("--out", "DIST"), 0),
         (("--out", "DIST", "--remove", "dist"), 0),
@@ -44,7 +44,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], int]]] = {
 }
 SLOW = {"matrix": ("--tensorflow", "2.19.1"), "freeze": ()}
 # They name no bundle, or are for those who work on the kit.
-OTHERS = {"image", "lock", "schema", "errors", "test", "check", "fmt", "bench", "fuzz"}
+OTHERS = {"gitdiff", "image", "lock", "schema", "errors", "test", "check", "fmt", "bench", "fuzz"}
 NOTES = ("notes.txt", "src/main/assets/digits/notes.txt", "mine/deep/notes.txt", ".hidden")
 
 

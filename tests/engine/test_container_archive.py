@@ -17,10 +17,10 @@ import pytest
 
 from kit.container.base_image import read_image, sources
 from kit.container.debian_layer import write_debian_layer
-from kit.container.debian_mirror import Deb, fetch_debs, mirrors, read_debs
 from kit.container.layers import EPOCH, Entry, file_entry, image_archive, image_config, image_id, write_layer
 from kit.container.wheel_layer import write_wheel_layer
 from kit.errors import EngineError
+from kit.packages.debian_mirror import Deb, fetch_debs, mirrors, read_debs
 
 
 def make_wheel(path: Path, files: Mapping[str, bytes], record: Mapping[str, bytes] | None = None) -> Path:
@@ -279,7 +279,7 @@ def test_a_package_that_was_changed_in_the_cache_is_fetched_again(
 def test_no_mirror_says_which_variable_to_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DROPKIT_CACHE", str(tmp_path))
     monkeypatch.delenv("DROPKIT_DEBIAN_MIRROR", raising=False)
-    monkeypatch.setattr("kit.container.debian_mirror.APT", tmp_path)
+    monkeypatch.setattr("kit.packages.debian_mirror.APT", tmp_path)
     with pytest.raises(EngineError, match="set DROPKIT_DEBIAN_MIRROR") as caught:
         fetch_debs([locked(b"package")], print)
     assert caught.value.code == 5

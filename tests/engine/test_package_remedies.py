@@ -17,13 +17,11 @@ import pytest
 from test_container_archive import a_mirror_with, locked, make_deb, make_wheel, member
 from test_image_pins import copied
 
-from kit.container import debian_mirror
 from kit.container.base_image import DATA, Base, read_image, sources
 from kit.container.bytecode_layer import PYC
 from kit.container.bytecode_layer import _entry as bytecode_entry
 from kit.container.client import machine
 from kit.container.debian_layer import write_debian_layer
-from kit.container.debian_mirror import fetch_debs, read_debs
 from kit.container.image import Image, ensure_pinned, pin_image
 from kit.container.image_digest import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
 from kit.container.image_load import load_image, run_to_end
@@ -32,6 +30,8 @@ from kit.container.layers import Entry, Layer, file_entry, image_archive, image_
 from kit.container.wheel_layer import write_wheel_layer
 from kit.engine.run import choose_engine
 from kit.errors import EngineError
+from kit.packages import debian_mirror
+from kit.packages.debian_mirror import fetch_debs, read_debs
 from kit.toolchains.toolchain import find_toolchain
 
 GOOD = {"thing/a.py": b"good"}

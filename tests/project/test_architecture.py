@@ -48,20 +48,24 @@ ARROWS = {
     "tflite": "errors",
     "source_model": "bounded errors lifetime shared tflite trust",
     "toolchains": "errors files lifetime source_model tflite",
+    "packages": "errors files lifetime toolchains",
+    "gpu": "errors files lifetime packages toolchains",
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
     "report": "bundle charts kit metrics render shared",
-    "emulation": "bundle errors files lifetime render shared toolchains",
-    "container": "errors files lifetime toolchains",
+    "emulation": "bundle errors files gpu lifetime render shared tflite toolchains",
+    "container": "errors files lifetime packages toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
     "quantizer": "emulation files quantizer.inside shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render updates",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
-    "android.proof": "android.codegen bundle emulation errors files lifetime process recipe tflite toolchains",
-    "build": "android.codegen bounded bundle charts emulation engine errors files kit metrics progress quantizer recipe"
-    " render report shared source_model tflite toolchains updates",
+    "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
+    " toolchains",
+    "init": "bounded build engine errors files progress recipe shared source_model toolchains",
+    "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
+    " recipe render report shared source_model tflite toolchains updates",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
@@ -70,8 +74,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " doctor emulation engine inspection"
-    " errors files kit lifetime matrix progress recipe refusals render search source_model toolchains updates",
+    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
+    " search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -99,6 +103,7 @@ LIBRARIES = {
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
+    "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
     "emulation.by_turns": "",  # imported by scripts of the runtime's venv
     "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv
     "emulation.benchmark_script": "emulate harness",  # the same

@@ -22,6 +22,7 @@ FOREIGN = {
     "android/codegen/write_sources.py": "values for templates",
     "build/write_bundle.py": "values for templates",
     "build/report.py": "what --json prints where there is no bundle",
+    "init/": "keys of a recipe's tables on their way to TOML, and Keras' own JSON",
     "source_model/": "Keras' own JSON",
     "container/": "what Docker's SDK and the image format have",
     "engine/docker.py": "options of Docker's SDK",

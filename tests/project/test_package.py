@@ -86,7 +86,8 @@ def test_toolchains_lists_every_pin_with_its_lock() -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--help"], ["build", "--help"], ["--list"], ["inspect", str(DIGITS / "digits.keras")]]
+    "arguments",
+    [["--help"], ["build", "--help"], ["--list"], ["toolchains"], ["inspect", str(DIGITS / "digits.keras")]],
 )
 def test_a_reader_that_goes_away_is_no_error(arguments: list[str]) -> None:
     argv = [sys.executable, "-m", "kit", *arguments]

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from android_world import quiet
@@ -19,6 +19,7 @@ from kit.android.proof.kotlin_compiler import compile_kotlin, desktop_classpath,
 from kit.android.proof.kotlin_sources import find_bindings
 from kit.android.proof.tools import find_jar, find_java, kotlin
 from kit.bundle.layout import DEBUG_ASSETS, MAIN_ASSETS, only_bundle
+from kit.gpu.driver import Driver
 
 PROGRAM = """
 package com.example.PACKAGE
@@ -121,3 +122,9 @@ def install(bundle: Path, classes: Path, folder: Path) -> App:
     (folder / "lib").mkdir()
     (folder / "lib/libLiteRtDispatch_Qualcomm.so").write_bytes(b"")
     return App(bundle, classes, folder / "assets", folder / "cache", folder / "lib")
+
+
+def on_gpu(app: App, driver: Driver) -> App:
+    """Return the app on a phone that has a GPU, which a driver computes in software, and no NPU."""
+    (library,) = (line.partition("=")[2] for line in runtime_properties(quiet) if line.startswith("-Ddropkit.litert="))
+    return replace(app, chip="unknown", environment=driver.environment([Path(library).parent]))

@@ -9,6 +9,51 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "android/test_android_proof.py::test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing": (
+        "leave --accelerator out",
+    ),
+    "android/test_gpu_driver.py::test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof": (
+        "let the app ask for float32 or the CPU: ...",
+    ),
+    "bundle/test_emulate_gpu.py::test_a_driver_that_crashes_is_named_with_its_signal": (
+        "run it again; where it ends so again, leave the GPU out in the app",
+    ),
+    "bundle/test_emulate_gpu.py::test_a_model_that_overflows_and_one_that_no_gpu_takes": (
+        "keep the CPU in the app's list of accelerators, ...",
+        "let the app ask for float32: create(context, ...",
+        "remove [checks] gpu, and <hint>",
+    ),
+    "bundle/test_emulate_gpu.py::test_outputs_that_are_off_the_golden_vectors_are_named": (
+        "leave the GPU out in the app: create(context, ...",
+    ),
+    "bundle/test_emulate_gpu.py::test_the_gate_is_refused_for_an_app_without_that_gpu_before_anything_runs": (
+        "remove gpu, or write [android] runtime = ...",
+    ),
+    "bundle/test_emulate_gpu.py::test_what_the_gpu_does_not_do_is_refused_at_once": (
+        "leave <what> out",
+        "write --accelerator gpu, or leave it out",
+    ),
+    "engine/test_gpu_install.py::test_a_driver_that_lacks_a_library_is_refused_and_nothing_of_it_is_left": (
+        "install that library with the system's package ...",
+    ),
+    "engine/test_gpu_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
+        "run it on such a machine, or leave out what asks for the GPU",
+    ),
+    "init/test_init_remedies.py::test_what_init_refuses_works_as_its_next_step_says": (
+        "name another folder",
+        "give an .npz with one array for each input: numpy.savez('data.npz', name=values, y=classes)",
+        "name a folder with some of them",
+        "name a folder, an .npz, a .csv or a .txt",
+        "give another file with --out, as in --out other.toml; or move this one away",
+        "make it first, or give another --out",
+        "rename it",
+        "give a folder of images or .wav files, an .npz, a .csv, or a .txt with one text a line",
+        "one row for each sample",
+        "save it as UTF-8",
+        "correct it",
+        "leave such rows out",
+        "name the arrays by the model's inputs: ...",
+    ),
     "builds/test_auto.py::test_auto_on_too_few_samples_is_refused": ("give 20 samples or more in [checks] ...",),
     "builds/test_auto.py::test_auto_without_data_says_what_needs_none": (
         "give [checks] data, or name a scheme: dynamic ...",
@@ -383,6 +428,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name each in its order: <name>",
         "name it with --model",
         "name it: <each>",
+    ),
+    "bundle/test_benchmark.py::test_a_benchmark_has_starts_calls_and_memory_and_of_another_bundle_the_ratio": (
+        "add --benchmark",
+    ),
+    "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
+    "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
+        "name one for all: --runtime <runtimes>",
     ),
     "bundle/test_emulate_signatures.py::test_a_benchmark_of_a_signature_without_vectors_is_given_an_input": (
         "give an INPUT",
@@ -823,5 +875,6 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
 }
 
 NOT_HERE: dict[str, tuple[str, ...]] = {
+    "it needs the model's own Python": ("export it with one: model.export(folder) of Keras",),
     "hostile code: the step is to stop": ("the model carries code that tries to reach ...",),
 }

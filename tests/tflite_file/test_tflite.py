@@ -146,8 +146,15 @@ def test_inspect_gives_the_same_as_json(digits_bundle: Path) -> None:
     path = tflite_path(digits_bundle)
     done = run_kit("inspect", str(path), "--json")
     whole = json.loads(json.dumps(to_json(read_named(path))))
-    assert json.loads(done.stdout) == {**whole, "guessed": []}  # its output is no head of a detector
-    assert "data" not in json.loads(done.stdout)
+    found = json.loads(done.stdout)
+    assert {name: found[name] for name in whole} == whole
+    assert found["guessed"] == []  # its output is no head of a detector
+    assert found["converted_by"] == {"tensorflow": "2.19.1", "source": "SavedModel", "modes": ["full integer"]}
+    assert (found["flex"], found["custom"], "data" in found) == ([], [], False)
+    # Every constant of the file is held by one operator.
+    constants = [each for each in whole["subgraphs"][0]["tensors"] if each["sha256"]]
+    sizes = [whole["buffers"][index]["size"] for index in {each["buffer"] for each in constants}]
+    assert sum(each["bytes"] for each in found["held"]) == sum(sizes)
 
 
 # ---------------------------------------------------------------- two files

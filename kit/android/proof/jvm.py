@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 RUNTIME = "litert:2.3.0"  # the newest that is pinned: every API runs on it here
+RUNNER = "Runner.kt"
 LIMIT = 120.0  # seconds for the tests of one bundle
 # Kernels are the same library's on both sides: floats may differ by what two orders of threads give, and no more.
 FLOAT_TOLERANCE = 1e-6  # of the largest value of an output, at least of 1
@@ -50,22 +51,22 @@ class Compiled:
 _PROVE = "build the bundle again on this machine, and prove it again: `kit android BUNDLE`"
 
 
-def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify) -> Compiled:
-    """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError."""
+def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify, runners: Sequence[str] = (RUNNER,)) -> Compiled:
+    """Compile a bundle's sources and its golden test with warnings as errors. Raises CheckError.
+
+    runners: the files of kit/android/desktop/runner whose main functions are run later.
+    """
     classpath = desktop_classpath(notify)
     compiled = Compiled(scratch / "main", scratch / "tests")
     compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module, options=AS_LIBRARY)
-    runner = scratch / "Runner.kt"
-    text = (DESKTOP / "runner" / "Runner.kt").read_text("utf-8")
-    for word, name in (
-        ("BUNDLE_PACKAGE", bindings.package),
-        ("BUNDLE_MODEL", bindings.model),
-        ("BUNDLE_TEST", bindings.test),
-    ):
-        text = text.replace(word, name)
-    runner.write_text(text, "utf-8")
+    names = {"BUNDLE_PACKAGE": bindings.package, "BUNDLE_MODEL": bindings.model, "BUNDLE_TEST": bindings.test}
+    for runner in runners:
+        text = (DESKTOP / "runner" / runner).read_text("utf-8")
+        for word, name in names.items():
+            text = text.replace(word, name)
+        (scratch / runner).write_text(text, "utf-8")
     compile_kotlin(
-        [*bindings.tests, runner],
+        [*bindings.tests, *(scratch / runner for runner in runners)],
         [compiled.main, *classpath],
         compiled.tests,
         notify,
@@ -100,24 +101,15 @@ def run_golden(
     for old in (record, scratch / "crash.log"):
         old.unlink(missing_ok=True)
     lines: list[str] = []
-    tool = kotlin(notify)
-    jars = [desktop_jar(notify), *map(find_jar, ("junit", "hamcrest", "jna")), tool.stdlib, tool.coroutines]
-    argv = [
-        *(str(find_java()), *_JVM, f"-XX:ErrorFile={scratch / 'crash.log'}", f"-Djava.io.tmpdir={scratch}"),
-        *("-cp", os.pathsep.join(map(str, [compiled.tests, compiled.main, *jars]))),
-        *runtime_properties(notify),
-        f"-Ddropkit.assets={os.pathsep.join(map(str, assets))}",
-        f"-Ddropkit.deflated={os.pathsep.join(deflated)}",
-        *("dropkit.proof.RunnerKt", str(record)),
-    ]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
-    ended = run(Command(argv, environment, scratch), log=log, on_line=lines.append, timeout=LIMIT)
+    properties = [*runtime_properties(notify), f"-Ddropkit.deflated={os.pathsep.join(deflated)}"]
+    argv = [*java_argv(compiled, scratch, assets, notify, properties), "dropkit.proof.RunnerKt", str(record)]
+    ended = run(Command(argv, java_environment(), scratch), log=log, on_line=lines.append, timeout=LIMIT)
     reported = next((line for line in lines if line.startswith("tests ")), "")
     failed = [line.removeprefix("failure ") for line in lines if line.startswith("failure ")]
     if ended.status == 4 and failed:
         raise CheckError("\n  ".join(failed[:4]), _PROVE)
     if ended.status or not reported:
-        crash = _crash(scratch / "crash.log")
+        crash = crash_of(scratch / "crash.log")
         how = f"crashed: {crash}" if crash else f"ended: {ended.cause}"
         raise CheckError(
             f"the JVM {how}\n  {tail(log, 8)}", "run `kit doctor`; where the Java is sound, build the bundle again"
@@ -125,10 +117,29 @@ def run_golden(
     count = int(reported.split()[1])
     if count == 0:
         raise CheckError("the golden test holds no test", "build the bundle again")
-    return count, _read_record(record)
+    return count, read_record(record)
 
 
-def _crash(report: Path) -> str:
+def java_argv(
+    compiled: Compiled, scratch: Path, assets: Sequence[Path], notify: Notify, properties: Sequence[str]
+) -> list[str]:
+    """Return the command that starts a JVM with compiled classes, up to the name of the class that it runs."""
+    tool = kotlin(notify)
+    jars = [desktop_jar(notify), *map(find_jar, ("junit", "hamcrest", "jna")), tool.stdlib, tool.coroutines]
+    return [
+        *(str(find_java()), *_JVM, f"-XX:ErrorFile={scratch / 'crash.log'}", f"-Djava.io.tmpdir={scratch}"),
+        *("-cp", os.pathsep.join(map(str, [compiled.tests, compiled.main, *jars]))),
+        *properties,
+        f"-Ddropkit.assets={os.pathsep.join(map(str, assets))}",
+    ]
+
+
+def java_environment() -> dict[str, str]:
+    """Return this environment without what would change how a JVM starts."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
+
+
+def crash_of(report: Path) -> str:
     """Return the signal and where it came from, as the JVM's own report has them; "" where there is none."""
     text = report.read_text("utf-8", "replace") if report.exists() else ""
     signal = re.search(r"# +(SIG\w+)", text)
@@ -138,7 +149,8 @@ def _crash(report: Path) -> str:
     )
 
 
-def _read_record(path: Path) -> list[tuple[str, int, bytes]]:
+def read_record(path: Path) -> list[tuple[str, int, bytes]]:
+    """Return every raw output that a runner wrote, as (section, vector, bytes)."""
     content, place, found = path.read_bytes(), 0, []
     while place < len(content):
         vector, size = struct.unpack_from(">ii", content, place)

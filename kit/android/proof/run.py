@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kit.android.codegen.runtime_api import Api, api_for, coordinate_of, runtime_for
+from kit.android.codegen.runtime_api import COMPILED_MODEL, Api, api_for, coordinate_of, runtime_for
 from kit.android.proof.aar import check_consumer, write_maven
 from kit.android.proof.alternate_api import render_other
 from kit.android.proof.apk import build_apk, check_apk
@@ -19,7 +19,9 @@ from kit.android.proof.check_mediapipe import mediapipe_step
 from kit.android.proof.check_metadata import metadata_step
 from kit.android.proof.check_operators import fit_step
 from kit.android.proof.check_signature import check_signature
+from kit.android.proof.gpu_golden import GPU, GPU_RUNNER, gpu_golden
 from kit.android.proof.jvm import (
+    RUNNER,
     RUNTIME,
     Compiled,
     compare_outputs,
@@ -35,7 +37,7 @@ from kit.android.proof.tools import KOTLIN, OLDER_COMPILERS
 from kit.bundle.layout import GOLDEN_BIN, Bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
-from kit.errors import CheckError, EngineError
+from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import Product, check_place, json_text, replacing, temporary_folder, tree_digests
 
 Check = Callable[[Path], Step]
@@ -46,10 +48,15 @@ CHECKS: tuple[Check, ...] = (metadata_step, fit_step, mediapipe_step)
 
 @dataclass(frozen=True)
 class How:
-    """How a bundle is proved. older_kotlin: apps of OLDER_COMPILERS have to compile against the library, too."""
+    """How a bundle is proved.
+
+    older_kotlin: apps of OLDER_COMPILERS have to compile against the library, too; gpu: the golden vectors run on
+    LiteRT's GPU accelerator, too.
+    """
 
     allow_code: bool = True
     older_kotlin: bool = False
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,14 +93,19 @@ def prove(
     With another api than the bundle's own, that API's Kotlin is rendered from the bundle's signature and proved in its
     place; nothing of it is kept. checks are steps that need no compiler, run after the bundle's own. With keep,
     <bundle>.android gets the library, the APK and proof.json, unless a step failed. Raises RecipeError where the
-    folder is no bundle. The steps run its code: without how.allow_code that must be what this kit writes for it, else
-    CheckError.
+    folder is no bundle, or where its class knows no GPU and one is asked for. The steps run its code: without
+    how.allow_code that must be what this kit writes for it, else CheckError.
     """
     bundle = bundle.resolve()
     manifest = read_manifest(bundle)
     there, runtime = Bundle(bundle, manifest.id), manifest.runtime
     own = api_for(runtime, manifest.signature)
     api = api or own
+    if how.gpu and api != COMPILED_MODEL:
+        raise RecipeError(
+            f"{manifest.id}: --accelerator gpu is for a class of CompiledModel, and this one runs {api} on the CPU",
+            "leave --accelerator out",
+        )
     linked = runtime_for(api, runtime, own)
     out = bundle.with_name(f"{bundle.name}.android")
     if keep and api == own:
@@ -153,7 +165,7 @@ def _steps(work: _Work, checks: Sequence[Check], notify: Notify) -> Iterator[Ste
     notify(COMPILES)
     compiles = step(COMPILES, lambda: _compile(work))
     yield compiles
-    for name, act in _CLASSES:
+    for name, act in [*_CLASSES, *([(GPU, _gpu)] if work.how.gpu else [])]:
         if compiles.verdict == "pass":
             notify(name)
             yield step(name, lambda act=act: act(work))  # type: ignore[misc]
@@ -167,7 +179,8 @@ def _intact(work: _Work) -> str:
 
 def _compile(work: _Work) -> str:
     bindings = work.bindings
-    compile_bindings(bindings, work.scratch, work.notify)
+    runners = (RUNNER, GPU_RUNNER) if work.how.gpu else (RUNNER,)
+    compile_bindings(bindings, work.scratch, work.notify, runners)
     return f"{len(bindings.sources) + len(bindings.tests)} files, no warning from Kotlin {KOTLIN}"
 
 
@@ -207,6 +220,11 @@ def _package(work: _Work) -> str:
     assets = check_apk(work.apk, work.bindings, fresh(work.scratch / "unpacked"))
     count, _outputs = run_golden(work.compiled, [assets], work.scratch, work.notify)
     return f"{work.apk.stat().st_size:,} B, signed v2 and v3; its stored model, taken out, passes {count} tests again"
+
+
+def _gpu(work: _Work) -> str:
+    wanted = harness_outputs(work.bundle, work.scratch, work.notify)
+    return gpu_golden(work.compiled, work.bindings, Bundle(work.bundle, work.manifest.id), wanted, work.notify)
 
 
 _CLASSES: tuple[tuple[str, Callable[[_Work], str]], ...] = (

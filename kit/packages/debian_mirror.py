@@ -97,31 +97,42 @@ def fetch_debs(debs: Sequence[Deb], notify: Callable[[str], None]) -> tuple[Path
 def lock_debs(source: Path, target: Path, architecture: str) -> str:
     """Write the lock of the packages that source names, as the mirror has them now; say how it was checked.
 
-    The index is checked against the suite's Release file, and the signature of that by gpgv where it and
-    Debian's keyring are installed. Raises EngineError for a package that the suite lacks.
+    A line of source is a package's name, and behind it a suite where that is not SUITE. The index is checked against
+    the suite's Release file, and the signature of that by gpgv where it and Debian's keyring are installed. Raises
+    EngineError for a package that its suite lacks.
     """
-    names = [line.split("#")[0].strip() for line in source.read_text("utf-8").splitlines()]
+    lines = [line.split("#")[0].split() for line in source.read_text("utf-8").splitlines()]
+    wanted = {words[0]: (words[1:] or [SUITE])[0] for words in lines if words}
     mirror = _known_mirrors()[0]
-    release, checked = _release(mirror)
+    suites = sorted(set(wanted.values()))
+    debs: list[Deb] = []
+    for suite in suites:
+        release, checked = _release(mirror, suite)
+        debs += _of_suite(mirror, suite, release, architecture, [n for n, where in wanted.items() if where == suite])
+    written = [f"# name version architecture path size sha256; Debian {', '.join(suites)}, main; written by `inv lock`"]
+    written += [str(deb) for deb in sorted(debs, key=lambda deb: deb.name)]
+    write_whole(target, ("\n".join(written) + "\n").encode())
+    return checked
+
+
+def _of_suite(mirror: str, suite: str, release: str, architecture: str, names: Sequence[str]) -> list[Deb]:
+    """Return packages as a suite has them. Raises EngineError where its index is not the one of its Release file."""
     index = f"main/binary-{architecture}/Packages.xz"
     expected = re.search(rf"(?m)^ ([0-9a-f]{{64}}) +\d+ {re.escape(index)}$", release)
-    data = _get(f"{mirror}/dists/{SUITE}/{index}")
+    data = _get(f"{mirror}/dists/{suite}/{index}")
     if not expected or hashlib.sha256(data).hexdigest() != expected[1]:
         raise EngineError(
             f"{mirror}: {index} is not the one that its Release file states",
             "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
         )
     known = {deb.name: deb for deb in _index(lzma.decompress(data).decode("utf-8"))}
-    lacking = [name for name in names if name and name not in known]
+    lacking = [name for name in names if name not in known]
     if lacking:
         raise EngineError(
-            f"{source}: {SUITE} has no package {', '.join(lacking)} for {architecture}",
+            f"{mirror}: {suite} has no package {', '.join(lacking)} for {architecture}",
             "set DROPKIT_DEBIAN_MIRROR to another mirror's address",
         )
-    lines = [f"# name version architecture path size sha256; Debian {SUITE}, main; written by `inv lock`"]
-    lines += [str(known[name]) for name in sorted(filter(None, names))]
-    write_whole(target, ("\n".join(lines) + "\n").encode())
-    return checked
+    return [known[name] for name in names]
 
 
 def _one_line_style(text: str) -> Iterator[str]:
@@ -156,7 +167,7 @@ def _known_mirrors() -> tuple[str, ...]:
     known = mirrors(APT)
     if not known:
         raise EngineError(
-            "the image's base is made of Debian packages, and this machine names no Debian mirror",
+            "Debian packages are needed, and this machine names no Debian mirror",
             "set DROPKIT_DEBIAN_MIRROR to any Debian mirror's address (it ends before /pool and /dists)",
         )
     return known
@@ -210,9 +221,9 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return bytes(content)
 
 
-def _release(mirror: str) -> tuple[str, str]:
-    """Return the text of the suite's InRelease file, and how far its signature was checked."""
-    signed = _get(f"{mirror}/dists/{SUITE}/InRelease")
+def _release(mirror: str, suite: str) -> tuple[str, str]:
+    """Return the text of a suite's InRelease file, and how far its signature was checked."""
+    signed = _get(f"{mirror}/dists/{suite}/InRelease")
     gpgv = shutil.which("gpgv")
     if not gpgv or not _KEYRING.exists():
         return signed.decode("utf-8"), "Release's signature was NOT checked: no gpgv or no keyring of Debian"

@@ -1,0 +1,1 @@
+"""Debian packages: fetched by their hash, and read without dpkg."""
