@@ -14,6 +14,7 @@ from kit.errors import RecipeError
 from kit.recipe.checks import Checks, MetricCheck
 from kit.recipe.output import Output
 from kit.recipe.quantize import LayerScheme, Quantize, check_scheme
+from kit.recipe.report import Report
 from kit.recipe.table import DYNAMIC, Axis, Name, OpenAxis, Pixel, Table
 
 Byte = Annotated[int, Field(ge=0, le=255)]
@@ -276,17 +277,6 @@ class Android(Table):
         if self.update_version is not None and self.update_key is None:
             raise ValueError("update_version is for a class that takes updates, and update_key names no key")
         return self
-
-
-class Report(Table):
-    """What report.html of the bundle shows."""
-
-    samples: int = Field(
-        default=12,
-        ge=0,
-        le=12,
-        description="how many samples it shows at most, the worst first; 0: none, and no names of their files",
-    )
 
 
 class Recipe(Table):

@@ -30,7 +30,7 @@ def section(page: Element, title: str) -> Element:
 
 def words(element: Element) -> str:
     """Return the text with single spaces."""
-    return " ".join(element.text.split())
+    return element.words
 
 
 def test_the_page_says_what_was_measured(digits_bundle: Path) -> None:

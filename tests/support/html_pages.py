@@ -23,6 +23,11 @@ class Element:
         """Return all text in it."""
         return "".join(child if isinstance(child, str) else child.text for child in self.children)
 
+    @property
+    def words(self) -> str:
+        """Return all text in it with single spaces, one between elements, too."""
+        return " ".join(" ".join(child if isinstance(child, str) else child.words for child in self.children).split())
+
     def all(self, tag: str, **attributes: str) -> list[Element]:
         """Return the elements of a tag in it, those that have these words in their attributes. class_ is class."""
         wanted = {name.rstrip("_"): value for name, value in attributes.items()}
