@@ -163,7 +163,7 @@ def _attached(file: TfliteFile) -> tuple[Mapping[str, bytes], dict[tuple[int, in
         files = read_files(Path(file.path)) if metadata else {}
     except ModelError:
         return {}, {}
-    notes = {}
+    notes: dict[tuple[int, int], TensorNote] = {}
     for index, (note, graph) in enumerate(zip(metadata.subgraphs if metadata else (), file.subgraphs, strict=False)):
         pairs = (*zip(note.inputs, graph.inputs, strict=False), *zip(note.outputs, graph.outputs, strict=False))
         notes |= {(index, tensor): said for said, tensor in pairs}
@@ -181,7 +181,7 @@ def _of_file(name: str, tensor: Tensor, note: TensorNote | None, files: Mapping[
         scale=affine.scales[0] if affine else None,
         zero_point=(affine.zero_points or (0,))[0] if affine else None,
         meaning=_said(note) if note else {},
-        labels=tuple(files[labels].decode("utf-8", "replace").splitlines()) if labels in files else None,
+        labels=tuple(files[labels].decode("utf-8", "replace").splitlines()) if labels and labels in files else None,
     )
 
 

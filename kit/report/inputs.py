@@ -125,7 +125,7 @@ def _is_image(values: NDArray[Any]) -> bool:
     """Say whether an array may be an image that the recipe has no word for: [H, W] alike, or [H, W, 1 or 3]."""
     if values.dtype.kind not in "fu" or values.ndim != 3 or values.shape[-1] not in (1, 3):
         return False
-    return min(values.shape[:2]) >= _LEAST_SERIES
+    return bool(min(values.shape[:2]) >= _LEAST_SERIES)
 
 
 def _gray(values: NDArray[Any]) -> NDArray[np.uint8]:

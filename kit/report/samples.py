@@ -82,12 +82,16 @@ def _ranks(subject: Subject) -> NDArray[np.int64]:
     truth = subject.truth.reshape(len(before), -1)
     lost = ((before == truth) & (after != truth)).any(axis=1)
     won = ((before != truth) & (after == truth)).any(axis=1)
-    return np.where(lost, 3, np.where(won, 1, 2 * changed.astype(np.int64)))
+    ranks: NDArray[np.int64] = np.where(lost, 3, np.where(won, 1, 2 * changed.astype(np.int64)))
+    return ranks
 
 
 def _errors(subject: Subject) -> NDArray[np.float64]:
     off = _off(subject)
-    return np.abs(np.where(np.isfinite(off), off, np.inf)).reshape(len(off), -1).max(axis=1, initial=0.0)
+    largest: NDArray[np.float64] = (
+        np.abs(np.where(np.isfinite(off), off, np.inf)).reshape(len(off), -1).max(axis=1, initial=0.0)
+    )
+    return largest
 
 
 def _off(subject: Subject) -> NDArray[np.float64]:

@@ -67,12 +67,12 @@ def test_what_is_missing_is_in_the_packages_that_are_named(
         finds: list[Callable[[], object]] = [find_java, find_framework, lambda: find_jar("jna")]
         for find in (*finds, *(lambda name=name: find_program(name) for name in ("npm", "aapt2"))):
             assert refused(find, "is not on this machine") == step
-        assert not any(sound for _, _, sound in tool_check.try_tools())
+        assert not any(tool.sound for tool in tool_check.try_tools())
     installed = subprocess.run(["dpkg-query", "-W", *packages], capture_output=True, text=True, check=False)
     if installed.returncode:
         pytest.skip(f"the tools are here, and not by these packages: {installed.stderr.strip()}")
     require_tools()
-    assert all(sound for _, _, sound in tool_check.try_tools())
+    assert all(tool.sound for tool in tool_check.try_tools())
 
 
 def test_a_tool_that_gives_up_is_named_by_the_doctor_and_a_sound_one_works(

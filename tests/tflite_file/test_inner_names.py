@@ -22,7 +22,8 @@ from kit.tflite.inner_names import tensor_names, without_inner_names
 from kit.tflite.model import TfliteFile
 from kit.tflite.reader import read_tflite, tflite_path
 from kit.tflite.references import _TABLES
-from kit.tflite.schema import names_of, schema, slots_of
+from kit.tflite.schema import names_of, slots_of
+from kit.tflite.schema_package import schema
 from kit.toolchains.toolchain import runtimes
 
 SEED = Path(__file__).parents[1] / "fuzz" / "seeds" / "tflite" / "model.tflite"
