@@ -74,8 +74,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render search"
-    " source_model tflite toolchains updates",
+    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
+    " search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
