@@ -63,9 +63,9 @@ ARROWS = {
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
     " toolchains",
-    "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
     " recipe render report shared source_model tflite toolchains updates",
+    "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
