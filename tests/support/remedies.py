@@ -9,8 +9,6 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
-<<<<<<< HEAD
-=======
     "init/test_init_remedies.py::test_what_init_refuses_works_as_its_next_step_says": (
         "name another folder",
         "give an .npz with one array for each input: numpy.savez('data.npz', name=values, y=classes)",
@@ -26,7 +24,6 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "leave such rows out",
         "name the arrays by the model's inputs: ...",
     ),
->>>>>>> h-E
     "android/test_android_proof.py::test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing": (
         "leave --accelerator out",
     ),
@@ -56,24 +53,6 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "engine/test_gpu_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
         "run it on such a machine, or leave out what asks for the GPU",
-<<<<<<< HEAD
-    ),
-    "init/test_init_remedies.py::test_what_init_refuses_works_as_its_next_step_says": (
-        "name another folder",
-        "give an .npz with one array for each input: numpy.savez('data.npz', name=values, y=classes)",
-        "name a folder with some of them",
-        "name a folder, an .npz, a .csv or a .txt",
-        "give another file with --out, as in --out other.toml; or move this one away",
-        "make it first, or give another --out",
-        "rename it",
-        "give a folder of images or .wav files, an .npz, a .csv, or a .txt with one text a line",
-        "one row for each sample",
-        "save it as UTF-8",
-        "correct it",
-        "leave such rows out",
-        "name the arrays by the model's inputs: ...",
-=======
->>>>>>> h-E
     ),
     "builds/test_auto.py::test_auto_on_too_few_samples_is_refused": ("give 20 samples or more in [checks] ...",),
     "builds/test_auto.py::test_auto_without_data_says_what_needs_none": (
