@@ -52,7 +52,7 @@ def total_line(entries: Collection[Entry]) -> str:
 def find_entries(dist: Path, cache: Path, advance: Advance = lambda _done, _total: None) -> list[Entry]:
     """Return what is in an output folder and in the cache, sorted by name.
 
-    advance: told how many of how many are measured.
+    advance: called with how many of how many are measured.
     """
     paths = {f"dist/{path.name}": path for path in _children(dist) if path.is_dir() and _products_in(path)}
     for part in _children(cache):

@@ -193,7 +193,7 @@ def _write(
 ) -> Manifest:
     """Write the bundle beside its place, replay its vectors there, and only then let it take its place.
 
-    trial: what run_trial gives.
+    trial: what run_trial gives, arrays of [N, ...] in float32 among it.
     """
     judged, predictions = trial
     with replacing(target, BUNDLE) as staging:

@@ -41,11 +41,12 @@ def inputs_of(parts: Parts) -> Inputs:
 
 
 def _real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
-    """Return what a tensor was fed, [N, ...], in real values where it was quantized; else as it is."""
+    """Return what a tensor was fed, [N, ...]: real values, float32, where it was quantized; else its own dtype."""
     return values if spec.scale is None else real(values, spec)
 
 
 def _subjects(parts: Parts, evaluated: Arrays, predictions: Arrays) -> Iterator[Subject]:
+    """Yield the outputs that are shown. evaluated, predictions: [N, ...] by name, float32 or the file's dtype."""
     requests = {request.name: request for request in parts.recipe.outputs}
     entries = {entry.name: entry for entry in parts.signature.outputs}
     for spec in parts.result.signature.outputs:

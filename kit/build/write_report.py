@@ -39,6 +39,7 @@ def write_report(bundle: Bundle, parts: Parts, manifest: Manifest, predictions: 
 
 
 def _page(bundle: Bundle, parts: Parts, manifest: Manifest, predictions: Mapping[str, np.ndarray]) -> Page:
+    """Return the page's values. predictions: what the file gave, [N, ...] by name, in its dtypes."""
     # numpy: a command that builds nothing should not load it
     from kit.build.report_samples import inputs_of, outputs_of
     from kit.report import rows

@@ -10,7 +10,7 @@ from typing import Any
 from kit.bounded import printable
 from kit.bundle.layout import TENSORS, Bundle
 from kit.bundle.manifest import faults, read_manifest
-from kit.bundle.manifest_entries import Manifest
+from kit.bundle.manifest_entries import Manifest, OutputEntry
 from kit.bundle.signature import SignatureEntry, TensorEntry
 from kit.bundle.tensor_table import read_named, read_table
 from kit.inspection.shown import Shown, rows, shape_text, table
@@ -102,7 +102,7 @@ def _measured(manifest: Manifest) -> Iterator[tuple[str, object]]:
         yield "check", f"{check.name}: {check.value}, limit {check.limit}: {state}"
 
 
-def _numbers(output: Any) -> Iterator[str]:
+def _numbers(output: OutputEntry) -> Iterator[str]:
     if output.accuracy is not None and output.float_accuracy is not None:
         yield f"accuracy {output.float_accuracy:.2%} -> {output.accuracy:.2%}"
     yield from (

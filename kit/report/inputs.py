@@ -41,6 +41,7 @@ def shown_input(entry: TensorEntry, values: NDArray[Any], text: str | None, most
 
 
 def _shown_numbers(name: str, values: NDArray[Any], shape: str, most: int) -> Shown:
+    """Return an array [...] of any dtype as what it looks like: an image, series, or numbers."""
     if _is_image(values):
         return Shown(name, f"numbers, {shape}, dark to light", image=page_image(_gray(values), most))
     steps = _series(values)
@@ -64,7 +65,7 @@ def numbers_text(values: NDArray[Any]) -> str:
 
 
 def lines_of(steps: NDArray[Any], low: float | None = None, high: float | None = None) -> Lines:
-    """Return series [T, F] as lines, at most MOST_LINES of them. low, high: of the box, the extremes by default."""
+    """Return series [T, F] of any dtype as lines, at most MOST_LINES. low, high: of the box, else the extremes."""
     shown = steps[:, :MOST_LINES].astype(np.float64)
     every = max(1, -(-len(shown) // MOST_POINTS))
     shown = shown[::every]
@@ -85,7 +86,7 @@ def lines_of(steps: NDArray[Any], low: float | None = None, high: float | None =
 
 
 def waveform(values: NDArray[Any]) -> Lines:
-    """Return a wave, [n], as the outline of its extremes over time."""
+    """Return a wave, [n] of any dtype, as the outline of its extremes over time."""
     count = min(MOST_POINTS // 2, len(values))
     edges = np.linspace(0, len(values), count + 1).astype(np.int64)
     parts = [values[start:end] for start, end in itertools.pairwise(edges.tolist())]
@@ -110,7 +111,7 @@ def _down(value: float, low: float, high: float) -> float:
 
 
 def _series(values: NDArray[Any]) -> NDArray[Any] | None:
-    """Return series [T, F] where an array is one: long enough, and no ids. None for others."""
+    """Return series [T, F], in their dtype, where an array is one: long enough, and no ids. None for others."""
     if values.dtype.kind != "f":
         return None
     squeezed = values.reshape([size for size in values.shape if size != 1])
@@ -122,7 +123,7 @@ def _series(values: NDArray[Any]) -> NDArray[Any] | None:
 
 
 def _is_image(values: NDArray[Any]) -> bool:
-    """Say whether an array may be an image that the recipe has no word for: [H, W] alike, or [H, W, 1 or 3]."""
+    """Say whether an array, [H, W, 1 or 3] of uint8 or float32, may be an image that the recipe has no word for."""
     if values.dtype.kind not in "fu" or values.ndim != 3 or values.shape[-1] not in (1, 3):
         return False
     return bool(min(values.shape[:2]) >= _LEAST_SERIES)
@@ -147,4 +148,5 @@ def _pixels(values: NDArray[Any], image: ImageEntry) -> NDArray[np.uint8]:
 
 
 def _channels(numbers: Sequence[float]) -> NDArray[np.float64]:
+    """Return a number for each channel, float64 [C]."""
     return np.asarray(numbers, np.float64)

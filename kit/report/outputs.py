@@ -143,6 +143,7 @@ class Outputs:
 
 
 def _classes(subject: Subject, values: Floats, row: int, *, exact: bool) -> Side:
+    """Return the classes of a row. values: its scores, float32 [...]."""
     assert subject.winners is not None and subject.entry.classes is not None
     winner = subject.winners[0 if exact else 1][row]
     if winner.ndim:
@@ -211,7 +212,7 @@ def _keypoints(subject: Subject, row: int, image: PageImage, *, exact: bool) -> 
 
 
 def _numbers(subject: Subject, values: Floats, row: int, extent: float) -> Side:
-    """Return numbers as text, or as series in a box that both models share."""
+    """Return numbers, float32 [...], as text, or as series in a box that both models share."""
     squeezed = values.reshape([size for size in values.shape if size != 1])
     if squeezed.ndim in (1, 2) and len(squeezed) >= _LEAST_SERIES:
         both = np.stack([subject.exact[row], subject.got[row]])
@@ -222,7 +223,7 @@ def _numbers(subject: Subject, values: Floats, row: int, extent: float) -> Side:
 
 
 def _near(values: NDArray[Any], extent: float) -> str:
-    """Return the first numbers with as many digits as the range of all of them has a use for."""
+    """Return the first of numbers [...] of any dtype with as many digits as the range of all of them has a use for."""
     flat = values.reshape(-1)[:MOST_POSITIONS]
     decimals = places(extent, 4)
     more = f", ... ({values.size:,} in all)" if values.size > MOST_POSITIONS else ""

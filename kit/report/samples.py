@@ -31,7 +31,7 @@ class Inputs:
     """
 
     entries: Sequence[TensorEntry]
-    values: Mapping[str, Any]
+    values: Mapping[str, NDArray[Any]]
     texts: Mapping[str, NDArray[np.str_]] = field(default_factory=dict)
     names: tuple[str, ...] = ()
 
@@ -73,12 +73,13 @@ def _worst(outputs: Outputs) -> list[tuple[int, int]]:
 
 
 def _ranks(subject: Subject) -> NDArray[np.int64]:
+    """Return each sample's place in _CHANGES, int64 [N]."""
     if subject.winners is None:
         return np.zeros(len(subject.exact), np.int64)
     before, after = (each.reshape(len(each), -1) for each in subject.winners)
-    changed = (before != after).any(axis=1)
+    changed: NDArray[np.bool_] = (before != after).any(axis=1)
     if subject.truth is None:
-        return 2 * changed.astype(np.int64)
+        return np.where(changed, 2, 0)
     truth = subject.truth.reshape(len(before), -1)
     lost = ((before == truth) & (after != truth)).any(axis=1)
     won = ((before != truth) & (after == truth)).any(axis=1)
@@ -87,6 +88,7 @@ def _ranks(subject: Subject) -> NDArray[np.int64]:
 
 
 def _errors(subject: Subject) -> NDArray[np.float64]:
+    """Return each sample's largest difference, float64 [N]."""
     off = _off(subject)
     largest: NDArray[np.float64] = (
         np.abs(np.where(np.isfinite(off), off, np.inf)).reshape(len(off), -1).max(axis=1, initial=0.0)

@@ -49,7 +49,7 @@ def without_inner_names(model: bytes) -> bytes:
         places = _dropped(model, found)
         return _without(model, found, places) if places else model
     except (struct.error, ValueError, TypeError, IndexError, OverflowError) as error:
-        raise ModelError("a damaged .tflite file: it points outside of itself", "convert it again") from error
+        raise ModelError("a damaged .tflite file: it points outside of itself", "copy or convert it again") from error
 
 
 def _tensors(model: bytes) -> Iterator[tuple[int, int, Any, bool]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -49,7 +50,7 @@ def digit(**values: Any) -> Edit:
 @pytest.mark.parametrize(
     ("edit", "change"),
     [
-        (image(name="picture"), Change("names", "input 'image' is called 'picture'", True)),
+        (image(name="photo"), Change("names", "input 'image' is called 'photo'", True)),
         (image(shape=[1, 16, 16, 1]), Change("shapes", "input 'image': [1, 8, 8, 1] -> [1, 16, 16, 1]", True)),
         (image(dtype="int8"), Change("types", "input 'image': uint8 -> int8", True)),
         (image(std=[127.5]), Change("pre-processing", "input 'image': std [255.0] -> [127.5]", True)),
@@ -134,7 +135,9 @@ def git(folder: Path, *words: str) -> str:
 def test_git_diff_shows_models_by_the_driver_and_goes_on_behind_one_it_cannot_read(tmp_path: Path) -> None:
     name = "my model.tflite"
     git(tmp_path, "init", "--quiet")
-    git(tmp_path, "config", "diff.kit.command", f"'{sys.executable}' -m kit gitdiff --")
+    step = "git config diff.kit.command 'kit gitdiff --'"
+    _, *words = shlex.split(step)
+    git(tmp_path, *words[:-1], words[-1].replace("kit", f"'{sys.executable}' -m kit", 1))
     (tmp_path / ".gitattributes").write_text("*.tflite diff=kit\n*.keras diff=kit\n", "utf-8")
     shutil.copy(TINY, tmp_path / name)
     shutil.copy(DIGITS / "digits.keras", tmp_path)

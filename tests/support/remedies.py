@@ -9,6 +9,12 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_comparison.py::test_git_diff_shows_models_by_the_driver_and_goes_on_behind_one_it_cannot_read": (
+        "git config diff.kit.command 'kit gitdiff --', ...",
+    ),
+    "source_model/test_inspect_refusals.py::test_a_file_that_is_none_of_them_is_refused_and_each_of_them_is_read": (
+        "name a model file, a SavedModel, a bundle or a recipe",
+    ),
     "android/test_android_proof.py::test_the_other_api_is_proved_from_the_bundle_and_leaves_nothing": (
         "leave --accelerator out",
     ),
@@ -875,6 +881,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
 }
 
 NOT_HERE: dict[str, tuple[str, ...]] = {
+    "no pinned converter writes tables newer than the schema": ("keep them: [quantize] keep_names = true",),
     "it needs the model's own Python": ("export it with one: model.export(folder) of Keras",),
     "hostile code: the step is to stop": ("the model carries code that tries to reach ...",),
 }
