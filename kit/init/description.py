@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kit.errors import ModelError
-from kit.source_model.graph_shapes import layer_shapes
-from kit.source_model.layer_graph import Layer, LayerGraph, Shape, read_graph
+from kit.source_model.layer_graph import Layer, LayerGraph, read_graph
+from kit.source_model.layer_shapes import layer_shapes
 from kit.source_model.model_file import SAVED_MODEL, ModelFile
-from kit.source_model.saved_signature import SavedSignature, SavedTensor, read_signatures
+from kit.source_model.saved_signature import SavedTensor, read_signatures
 from kit.source_model.text_layer import config_of
 
 _MAIN = "serving_default"
@@ -22,6 +22,7 @@ SOFTMAX, SIGMOID, LINEAR, UNIT = "softmax", "sigmoid", "linear", "unit"
 _OPERATORS = {"Softmax": SOFTMAX, "Sigmoid": SIGMOID, "BiasAdd": LINEAR, "MatMul": LINEAR, "AddV2": LINEAR}
 _WORDS = {"nn.softmax": SOFTMAX, "math.sigmoid": SIGMOID, "nn.sigmoid": SIGMOID, "math.l2_normalize": UNIT}
 _PASSING = frozenset("Dropout Flatten Identity Permute Reshape GetItem Cast".split())
+Shape = tuple[int | None, ...]  # without the batch axis; None for an open one
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def describe(source: ModelFile) -> Description:
     if graph is None or source.names is None:
         inputs = tuple(Tensor(name, shape) for name, shape in source.inputs.items())
         return Description(source, inputs, (), graph, config=config)
-    shapes = layer_shapes(graph)
+    shapes = {name: shape[1:] for name, shape in layer_shapes(graph).items()}
     types = source.names.types
     return Description(
         source,
@@ -110,10 +111,7 @@ def _ending(layer: Layer) -> str:
 
 
 def _of_saved(source: ModelFile) -> Description:
-    try:
-        signatures = {each.key: each for each in read_signatures(source.path)}
-    except (OSError, ValueError, IndexError) as error:
-        raise ModelError(f"{source.path}: not a whole SavedModel: {error}", "copy or export it again") from error
+    signatures = {each.key: each for each in read_signatures(source.path)}
     main = signatures.get(_MAIN) or next(iter(signatures.values()), None)
     if main is None:
         raise ModelError(
@@ -122,20 +120,15 @@ def _of_saved(source: ModelFile) -> Description:
     others = tuple(key for key in signatures if key not in {main.key, _TWIN})
     return Description(
         source,
-        tuple(_saved(tensor) for tensor in _ordered(main, outputs=False)),
-        tuple(_saved(tensor) for tensor in _ordered(main, outputs=True)),
+        tuple(_saved(tensor) for tensor in main.inputs),
+        tuple(_saved(tensor) for tensor in main.outputs),
         signature=main.key,
         others=others,
     )
 
 
-def _ordered(signature: SavedSignature, *, outputs: bool) -> tuple[SavedTensor, ...]:
-    return signature.outputs if outputs else signature.inputs
-
-
 def _saved(tensor: SavedTensor) -> Tensor:
     """Return a tensor without the axis that counts samples: a first one that is open or 1."""
-    shape = tensor.shape
-    if shape and shape[0] in {None, 1}:
-        shape = shape[1:]
+    axes = tensor.shape[1:] if tensor.shape and tensor.shape[0] in {-1, 1} else tensor.shape
+    shape = None if axes is None else tuple(None if size < 0 else size for size in axes)
     return Tensor(tensor.name, shape, tensor.dtype, _OPERATORS.get(tensor.operator, ""))

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from kit.init.description import Description, Tensor
+from kit.init.description import Description, Shape, Tensor
 from kit.init.question import Ask, Question, one_of
-from kit.source_model.layer_graph import Layer, LayerGraph, Shape, behind
+from kit.source_model.layer_graph import Layer, LayerGraph, behind
 from kit.source_model.text_layer import find_text_layers
 
 CHECK = "CHECK:"

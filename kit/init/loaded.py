@@ -10,11 +10,10 @@ from typing import Any
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
 from kit.engine import Limits, choose_engine
-from kit.init.description import Description, Tensor
+from kit.init.description import Description, Shape, Tensor
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
 from kit.shared.job import TensorSpec
-from kit.source_model.layer_graph import Shape
 
 
 def load(description: Description, recipe: Recipe, engine: str, reporter: Reporter) -> Description:

@@ -7,15 +7,21 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from kit.bounded import printable
+from kit.errors import ModelError
 from kit.files import size_of
 from kit.inspection.shown import Shown, percent_of, rows, shape_text, table
-from kit.source_model.layers import Layer, file_layers
+from kit.source_model.layers import FileLayer, file_layers
 from kit.source_model.model_file import ModelFile
 from kit.source_model.text_layer import config_of, find_text_layers
 
 
 def show_keras(source: ModelFile, guessed: Sequence[str]) -> Shown:
-    """Return what a .keras or an .h5 file says of itself. guessed: what its outputs may be."""
+    """Return what a .keras or an .h5 file says of itself. guessed: what its outputs may be.
+
+    Raises ModelError where the weights in it cannot be read: it would look like a model without any.
+    """
+    if source.unread:
+        raise ModelError(f"{source.path}: the weights in it cannot be read: {source.unread}", "copy or save it again")
     layers, size = file_layers(config_of(source, None), source.arrays), size_of(source.path)
     texts = find_text_layers(source)
     document = own_words(source) | {
@@ -45,7 +51,7 @@ def show_keras(source: ModelFile, guessed: Sequence[str]) -> Shown:
 def own_words(source: ModelFile) -> dict[str, Any]:
     """Return a model file's description as JSON has it, without its arrays and its whole configuration."""
     words = asdict(replace(source, arrays=(), config={})) | {"path": str(source.path)}
-    return {name: value for name, value in words.items() if name not in {"arrays", "config"}}
+    return {name: value for name, value in words.items() if name not in {"arrays", "config", "unread"}}
 
 
 def carried(source: ModelFile) -> list[tuple[str, str]]:
@@ -55,7 +61,7 @@ def carried(source: ModelFile) -> list[tuple[str, str]]:
     return [*(code or [("code", "none")]), *(asks or [("asks", "nothing beyond computing")])]
 
 
-def _ends(source: ModelFile, layers: Sequence[Layer]) -> list[tuple[str, str]]:
+def _ends(source: ModelFile, layers: Sequence[FileLayer]) -> list[tuple[str, str]]:
     """Return inputs and outputs as rows, with types and shapes as far as the file has them."""
     shapes = {layer.name: layer.shape for layer in layers}
     names = source.names
@@ -68,7 +74,7 @@ def _ends(source: ModelFile, layers: Sequence[Layer]) -> list[tuple[str, str]]:
     ]
 
 
-def _layer_table(layers: Sequence[Layer]) -> list[str]:
+def _layer_table(layers: Sequence[FileLayer]) -> list[str]:
     whole = sum(layer.bytes for layer in layers)
     cells = [
         (

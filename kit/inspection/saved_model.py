@@ -10,7 +10,8 @@ from kit.files import size_of
 from kit.inspection.keras_file import carried, own_words
 from kit.inspection.shown import Shown, percent_of, rows, shape_text, table
 from kit.source_model.model_file import ModelFile
-from kit.source_model.saved_graph import SavedGraph, SavedTensor, read_saved_graph
+from kit.source_model.saved_graph import SavedGraph, read_saved_graph
+from kit.source_model.saved_signature import SavedTensor
 
 _MOST_OPERATORS = 12  # in a line
 

@@ -13,19 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from kit.source_model.hdf5 import StoredArray
-from kit.source_model.layer_shapes import Shape, layer_name, layer_shapes
+from kit.source_model.layer_graph import LayerGraph, layer_name, layer_rows, read_graph
+from kit.source_model.layer_shapes import layer_shapes
 
 _NUMBERED = ("layers", "_layer_checkpoint_dependencies")  # of a .keras file of Keras 3 and of 2.12
 _NAMED = "model_weights"  # of an .h5
 
 
 @dataclass(frozen=True)
-class Layer:
+class FileLayer:
     """A layer of the outermost model. One that is a model itself has those of all its layers."""
 
     name: str
     kind: str  # its class: "Conv2D"; "" where the file does not say which layers there are
-    shape: Shape | None  # of its first output, with the batch axis; -1 for an open axis, None where it is not known
+    shape: tuple[int, ...] | None  # of its first output, with the batch axis, -1 for an open one; None: not known
     parameters: int
     bytes: int
     types: tuple[str, ...]  # of its arrays, sorted: "float32"
@@ -33,10 +34,10 @@ class Layer:
     inside: int = 0  # how many layers it has itself
 
 
-def file_layers(config: Mapping[str, Any], arrays: Sequence[StoredArray]) -> list[Layer]:
+def file_layers(config: Mapping[str, Any], arrays: Sequence[StoredArray]) -> list[FileLayer]:
     """Return the layers in the model's order; arrays that belong to none that it lists come last, by their group."""
-    rows = _rows(config)
-    shapes = layer_shapes(config)
+    rows, graph = layer_rows(config), read_graph(config)
+    shapes = _with_numbers(graph) if graph is not None else {}
     numbered = _numbered(rows)
     held: dict[str, list[StoredArray]] = {}
     for array in arrays:
@@ -48,10 +49,10 @@ def file_layers(config: Mapping[str, Any], arrays: Sequence[StoredArray]) -> lis
     return found + [_layer({"name": name}, None, left) for name, left in held.items()]
 
 
-def _rows(config: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    body = config.get("config")
-    layers = body.get("layers") if isinstance(body, Mapping) else body
-    return [layer for layer in layers if isinstance(layer, Mapping)] if isinstance(layers, list) else []
+def _with_numbers(graph: LayerGraph) -> dict[str, tuple[int, ...]]:
+    """Return the layers' shapes with -1 for an open axis, as those of .tflite files are shown."""
+    found = layer_shapes(graph).items()
+    return {name: tuple(-1 if size is None else size for size in shape) for name, shape in found}
 
 
 def _numbered(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -72,9 +73,9 @@ def _snake(name: str) -> str:
     return re.sub("([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _layer(row: Mapping[str, Any], shape: Shape | None, arrays: Sequence[StoredArray]) -> Layer:
+def _layer(row: Mapping[str, Any], shape: tuple[int, ...] | None, arrays: Sequence[StoredArray]) -> FileLayer:
     own = row.get("config") if isinstance(row.get("config"), Mapping) else {}
-    return Layer(
+    return FileLayer(
         name=layer_name(row),
         kind=str(row.get("class_name") or ""),
         shape=shape,
@@ -82,5 +83,5 @@ def _layer(row: Mapping[str, Any], shape: Shape | None, arrays: Sequence[StoredA
         bytes=sum(array.bytes for array in arrays),
         types=tuple(sorted({array.dtype for array in arrays})),
         trainable=bool(own.get("trainable", True)) if isinstance(own, Mapping) else True,
-        inside=len(_rows(row)),
+        inside=len(layer_rows(row)),
     )

@@ -46,6 +46,7 @@ class ModelFile:
     weights: int = 0  # bytes of its weights; 0 where the file does not say
     arrays: tuple[StoredArray, ...] = field(default=(), compare=False, repr=False)  # of a Keras file
     config: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)  # its JSON, of the same
+    unread: str = ""  # why the weights in a .keras file cannot be read; "" where they can
 
     @property
     def legacy(self) -> bool:
@@ -125,18 +126,20 @@ def _from_zip(path: Path, built: bool) -> ModelFile:
         raise ModelError(
             f"{path}: a zip file, but no Keras model: no readable {' and '.join(_MEMBERS)} in it", _SAVE_AGAIN
         ) from error
-    stores = [_member(path, name) for name in weights]
+    read = [_member(path, name) for name in weights]
+    stores, unread = [store for store, _ in read], "; ".join(why for _, why in read if why)
     asks = [*map(str, asks_of_archive(members)), *(ask for store in stores for ask in store.asks)]
     arrays = tuple(array for store in stores for array in store.arrays)
-    return replace(made, asks=(*made.asks, *asks), weights=sum(array.bytes for array in arrays), arrays=arrays)
+    whole = replace(made, asks=(*made.asks, *asks), weights=sum(array.bytes for array in arrays), arrays=arrays)
+    return replace(whole, unread=unread)
 
 
-def _member(path: Path, name: str) -> Hdf5:
-    """Return what the weights in a .keras file say; weights that are none of HDF5's are for Keras to refuse."""
+def _member(path: Path, name: str) -> tuple[Hdf5, str]:
+    """Return what the weights in a .keras file say, and why they cannot be read: for a build, Keras refuses them."""
     try:
-        return read_hdf5(path, name)
-    except ValueError:
-        return Hdf5({}, frozenset())
+        return read_hdf5(path, name), ""
+    except ValueError as error:
+        return Hdf5({}, frozenset()), f"{name}: {error}"
 
 
 def _from_hdf5(path: Path, structure: Path | None, built: bool) -> ModelFile:

@@ -1,7 +1,7 @@
-"""What a SavedModel folder holds, without TensorFlow: signatures with types, operators, variables. Runs nothing of it.
+"""What a SavedModel folder holds, without TensorFlow: signatures, operators, variables. Runs nothing of it.
 
-Source: tensorflow/core/protobuf/{saved_model,meta_graph,tensor_bundle}.proto and
-tensorflow/core/framework/{graph,function,node_def,tensor_shape,types}.proto; the index of variables is a table of
+Source: tensorflow/core/protobuf/{meta_graph,tensor_bundle}.proto and
+tensorflow/core/framework/{graph,function,node_def}.proto; the index of variables is a table of
 tensorflow/core/lib/io/table_format.txt.
 """
 
@@ -15,39 +15,25 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import read_bounded
-from kit.errors import ModelError
-from kit.shared.protobuf import entries, fields, last, merged, numbers, text
-from kit.source_model.saved_model import MOST_GRAPH, PROTOBUF
+from kit.shared.protobuf import fields, last, merged, numbers, text
+from kit.source_model.saved_model import MOST_GRAPH
+from kit.source_model.saved_signature import SavedSignature, meta_graph, shape_of, signatures_of, type_of, whole
 
 _PYTHON = ("PyFunc", "PyFuncStateless", "EagerPyFunc")
 _MAGIC = 0xDB4775248B80FB57
 _FOOTER, _TRAILER = 48, 5
 _OBJECTS = "_CHECKPOINTABLE_OBJECT_GRAPH"
 _SUFFIX = "/.ATTRIBUTES/VARIABLE_VALUE"
-_TYPES = {
-    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64", 9: "int64",
-    10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16", 20: "resource", 21: "variant",
-    22: "uint32", 23: "uint64",
-}  # fmt: skip
 
 
 @dataclass(frozen=True)
-class SavedTensor:
-    """An input, an output or a variable. shape: with every axis, -1 for an open one; None: any number of axes."""
+class SavedVariable:
+    """A variable. shape: -1 for an open axis."""
 
     name: str
-    shape: tuple[int, ...] | None
+    shape: tuple[int, ...]
     dtype: str
-    bytes: int = 0  # of a variable
-
-
-@dataclass(frozen=True)
-class SavedSignature:
-    """One entry point. Its tensors are in the order of their names: a SavedModel keeps no other."""
-
-    key: str
-    inputs: tuple[SavedTensor, ...]
-    outputs: tuple[SavedTensor, ...]
+    bytes: int
 
 
 @dataclass(frozen=True)
@@ -57,13 +43,13 @@ class SavedGraph:
     tags: tuple[str, ...]
     signatures: tuple[SavedSignature, ...]
     operators: tuple[tuple[str, int], ...]
-    variables: tuple[SavedTensor, ...]
+    variables: tuple[SavedVariable, ...]
 
     @property
     def parameters(self) -> int:
         """Return how many numbers the variables hold, but for a counter of saves."""
         own = [variable for variable in self.variables if variable.name != "save_counter"]
-        return sum(math.prod(variable.shape or ()) for variable in own)
+        return sum(math.prod(variable.shape) for variable in own)
 
     @property
     def python(self) -> tuple[str, ...]:
@@ -73,37 +59,15 @@ class SavedGraph:
 
 def read_saved_graph(folder: Path) -> SavedGraph:
     """Read a SavedModel. Raises ModelError where it is not whole."""
-    try:
-        graph = next(fields(read_bounded(folder / PROTOBUF, MOST_GRAPH), 2))
+    with whole(folder):
+        graph = meta_graph(folder)
         tags = tuple(text(tag) for tag in fields(merged(graph, 1), 4))
-        signatures = tuple(_signature(key, value) for key, value in sorted(entries(graph, 5)) if key[:1] != "_")
+        signatures = signatures_of(graph)
         operators = Counter(_operators(merged(graph, 2)))
         index = folder / "variables" / "variables.index"
         variables = tuple(_variables(read_bounded(index, MOST_GRAPH))) if index.exists() else ()
-    except (OSError, ValueError, IndexError, StopIteration, struct.error) as error:
-        raise ModelError(f"{folder}: not a whole SavedModel: {error}", "copy or export it again") from error
     counted = tuple(sorted(operators.items(), key=lambda each: (-each[1], each[0])))
     return SavedGraph(tags, signatures, counted, variables)
-
-
-def _signature(key: str, value: bytes) -> SavedSignature:
-    inputs, outputs = (tuple(_tensor(*each) for each in sorted(entries(value, side))) for side in (1, 2))
-    return SavedSignature(key, inputs, outputs)
-
-
-def _tensor(name: str, info: bytes) -> SavedTensor:
-    return SavedTensor(name, _shape(merged(info, 3)), _type(next(numbers(info, 2), 0)))
-
-
-def _shape(message: bytes) -> tuple[int, ...] | None:
-    if any(numbers(message, 3)):
-        return None
-    sizes = [next(numbers(axis, 1), 0) for axis in fields(message, 2)]
-    return tuple(-1 if size >= 1 << 63 else size for size in sizes)  # -1 is written as an unsigned number
-
-
-def _type(number: int) -> str:
-    return _TYPES.get(number, f"type {number}")
 
 
 def _operators(graph: bytes) -> Iterator[str]:
@@ -113,16 +77,14 @@ def _operators(graph: bytes) -> Iterator[str]:
         yield from (text(last(node, 2)) for node in fields(function, 3))
 
 
-def _variables(table: bytes) -> Iterator[SavedTensor]:
+def _variables(table: bytes) -> Iterator[SavedVariable]:
     """Yield the variables of a checkpoint's index, by name."""
     for key, value in _entries(table):
         name = key.decode("utf-8", "replace")
         if not name or name == _OBJECTS:
             continue
-        shape = _shape(merged(value, 2)) or ()
-        yield SavedTensor(
-            name.removesuffix(_SUFFIX), shape, _type(next(numbers(value, 1), 0)), next(numbers(value, 5), 0)
-        )
+        shape, dtype = shape_of(merged(value, 2)) or (), type_of(next(numbers(value, 1), 0))
+        yield SavedVariable(name.removesuffix(_SUFFIX), shape, dtype, next(numbers(value, 5), 0))
 
 
 def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -1,24 +1,28 @@
 """The signatures of a SavedModel: names, shapes and types of tensors, and which operator gives each output.
 
-Read without TensorFlow. Source of the fields: tensorflow/core/protobuf/meta_graph.proto,
-tensorflow/core/framework/{function,node_def,types}.proto.
+Read without TensorFlow. Source of the fields: tensorflow/core/protobuf/{saved_model,meta_graph}.proto,
+tensorflow/core/framework/{function,node_def,tensor_shape,types}.proto.
 """
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import read_bounded
+from kit.errors import ModelError
 from kit.shared.protobuf import entries, fields, last, merged, numbers, text
 from kit.source_model.saved_model import MOST_GRAPH, PROTOBUF
 
-Shape = tuple[int | None, ...]
-
 # DT_ numbers of types.proto.
-_TYPES = {1: "float32", 2: "float64", 3: "int32", 4: "uint8", 6: "int8", 7: "string", 9: "int64", 10: "bool"}
-_TYPES |= {5: "int16", 14: "bfloat16", 17: "uint16", 19: "float16", 22: "uint32", 23: "uint64"}
+_TYPES = {
+    1: "float32", 2: "float64", 3: "int32", 4: "uint8", 5: "int16", 6: "int8", 7: "string", 8: "complex64", 9: "int64",
+    10: "bool", 14: "bfloat16", 17: "uint16", 18: "complex128", 19: "float16", 20: "resource", 21: "variant",
+    22: "uint32", 23: "uint64",
+}  # fmt: skip
 _PASSING = frozenset("Identity IdentityN Reshape Squeeze ExpandDims Transpose Cast StopGradient".split())
 _CALLS = frozenset("PartitionedCall StatefulPartitionedCall".split())
 _MOST_STEPS = 200
@@ -26,45 +30,76 @@ _MOST_STEPS = 200
 
 @dataclass(frozen=True)
 class SavedTensor:
-    """An input or output. operator: what gives an output, "" where that is not known: "Softmax", "BiasAdd"."""
+    """An input or output."""
 
     name: str
-    shape: Shape | None  # with every axis; None where the number of axes is open
+    shape: tuple[int, ...] | None  # with every axis, -1 for an open one; None: any number of axes
     dtype: str
-    operator: str = ""
+    operator: str = ""  # what gives an output: "Softmax", "BiasAdd"; "" where that is not known
 
 
 @dataclass(frozen=True)
 class SavedSignature:
-    """One entry point, with its tensors in the order of their names: output_10 after output_9."""
+    """One entry point. Its tensors are in the order of their names: a SavedModel keeps no other."""
 
     key: str
     inputs: tuple[SavedTensor, ...]
     outputs: tuple[SavedTensor, ...]
 
 
-def read_signatures(folder: Path) -> list[SavedSignature]:
-    """Return the signatures of a SavedModel that read_model_file has taken. Raises OSError or ValueError."""
-    meta = next(fields(read_bounded(folder / PROTOBUF, MOST_GRAPH), 2), b"")
+def read_signatures(folder: Path) -> tuple[SavedSignature, ...]:
+    """Return the signatures of a SavedModel by their keys. Raises ModelError where it is not whole."""
+    with whole(folder):
+        return signatures_of(meta_graph(folder))
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[None]:
+    """Raise ModelError, during the block, for what is read of a SavedModel that is not whole."""
+    try:
+        yield
+    except (OSError, ValueError, IndexError, struct.error) as error:
+        raise ModelError(f"{folder}: not a whole SavedModel: {error}", "copy or export it again") from error
+
+
+def meta_graph(folder: Path) -> bytes:
+    """Return the graph that a SavedModel's tags name, with its signatures. Raises OSError, ValueError or IndexError."""
+    graph = next(fields(read_bounded(folder / PROTOBUF, MOST_GRAPH), 2), None)
+    if graph is None:
+        raise ValueError("it has no graph")
+    return graph
+
+
+def signatures_of(meta: bytes) -> tuple[SavedSignature, ...]:
+    """Return the signatures of a meta graph by their keys, but for those that a loader has for itself."""
     graphs = _Graphs(merged(meta, 2))
-    return [
+    return tuple(
         SavedSignature(
             key,
             tuple(_tensor(name, info) for name, info in sorted(entries(signature, 1))),
             tuple(_tensor(name, info, graphs) for name, info in sorted(entries(signature, 2))),
         )
-        for key, signature in entries(meta, 5)
+        for key, signature in sorted(entries(meta, 5))
         if not key.startswith("__saved_model")
-    ]
+    )
+
+
+def shape_of(message: bytes) -> tuple[int, ...] | None:
+    """Return a TensorShapeProto's axes, -1 for an open one; None for any number of axes."""
+    if any(numbers(message, 3)):
+        return None
+    sizes = [next(numbers(axis, 1), 0) for axis in fields(message, 2)]
+    return tuple(-1 if size >= 1 << 63 else size for size in sizes)  # -1 is written as an unsigned number
+
+
+def type_of(number: int) -> str:
+    """Return the name of a DataType: "float32"."""
+    return _TYPES.get(number, f"type {number}")
 
 
 def _tensor(name: str, info: bytes, graphs: _Graphs | None = None) -> SavedTensor:
-    shape = merged(info, 3)
-    open_rank = any(numbers(shape, 3))
-    sizes = [next(numbers(axis, 1), 0) for axis in fields(shape, 2)]
-    whole = None if open_rank else tuple(None if size >= 1 << 63 else size for size in sizes)
     operator = graphs.operator(text(last(info, 1))) if graphs is not None else ""
-    return SavedTensor(name, whole, _TYPES.get(next(numbers(info, 2), 0), ""), operator)
+    return SavedTensor(name, shape_of(merged(info, 3)), type_of(next(numbers(info, 2), 0)), operator)
 
 
 class _Graphs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import shutil
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,21 @@ from text_files import layer, write_h5
 from worlds import DIGITS, ROOT, run_kit
 
 from kit.errors import ModelError
+from kit.source_model.layer_graph import Shape, read_graph
 from kit.source_model.layer_shapes import layer_shapes
 from kit.source_model.layers import file_layers
 from kit.source_model.model_file import read_model_file
 from kit.source_model.saved_graph import read_saved_graph
+from kit.source_model.saved_signature import read_signatures
 
 SEEDS = ROOT / "tests" / "fuzz" / "seeds"
+
+
+def shapes_of(config: dict[str, Any]) -> dict[str, Shape]:
+    """Return what the layers of a model's JSON give."""
+    graph = read_graph(config)
+    assert graph is not None
+    return layer_shapes(graph)
 
 
 def unstated(config: dict[str, Any]) -> dict[str, Any]:
@@ -31,6 +41,11 @@ def unstated(config: dict[str, Any]) -> dict[str, Any]:
             for tensor in node["args"]:
                 del tensor["config"]["shape"]
     return bare
+
+
+def inside(kind: str, **config: Any) -> dict[str, Any]:
+    """Return the description of a layer inside a wrapper."""
+    return {"class_name": kind, "config": config}
 
 
 def test_layers_have_the_parameters_and_bytes_of_their_arrays() -> None:
@@ -50,9 +65,9 @@ def test_layers_have_the_parameters_and_bytes_of_their_arrays() -> None:
 
 def test_shapes_that_follow_are_those_that_keras_states() -> None:
     config = dict(read_model_file(DIGITS / "digits.keras").config)
-    stated = layer_shapes(config)
+    stated = shapes_of(config)
     assert len(stated) == len(config["config"]["layers"])
-    assert layer_shapes(unstated(config)) == stated
+    assert shapes_of(unstated(config)) == stated
 
 
 @pytest.mark.parametrize(
@@ -82,6 +97,15 @@ def test_shapes_that_follow_are_those_that_keras_states() -> None:
         ("LSTM", {"units": 7, "return_sequences": True}, (5, 3), (5, 7)),
         ("LSTM", {"units": 7}, (5, 3), (7,)),
         ("Dense", {"units": 7}, (5, 3), (5, 7)),
+        ("Conv1DTranspose", {"filters": 4, "kernel_size": 3, "strides": 2, "padding": "same"}, (4, 3), (8, 4)),
+        ("Cropping3D", {"cropping": [[1, 0], [2, 2], [0, 1]]}, (4, 8, 4, 3), (3, 4, 3, 3)),
+        ("TextVectorization", {"output_mode": "int", "output_sequence_length": 9}, (1,), (9,)),
+        ("Bidirectional", {"layer": inside("GRU", units=4), "merge_mode": "concat"}, (5, 3), (8,)),
+        ("Bidirectional", {"layer": inside("Unheard", units=4), "merge_mode": "concat"}, (5, 3), None),
+        ("TimeDistributed", {"layer": inside("Conv1D", filters=4, kernel_size=3)}, (2, 9, 3), (2, 7, 4)),
+        ("TimeDistributed", {"layer": inside("Sequential", layers=[layer("Dense", "d", units=4)])}, (2, 3), (2, 4)),
+        ("SpectralNormalization", {"layer": inside("Dense", units=4)}, (3,), (4,)),
+        ("MultiHeadAttention", {"num_heads": 2, "output_shape": [6]}, (5, 3), (5, 6)),
         ("Conv2D", {"filters": 4, "data_format": "channels_first"}, (9, 9, 3), None),
         ("Unheard", {}, (4,), None),
         ("Dense", {"units": "seven"}, (4,), None),
@@ -92,9 +116,57 @@ def test_what_a_layer_gives(
     kind: str, config: dict[str, Any], given: tuple[int, ...], shape: tuple[int, ...] | None
 ) -> None:
     first = {"class_name": "InputLayer", "config": {"name": "x", "batch_shape": [None, *given], "sparse": False}}
-    model = {"config": {"layers": [first, {"class_name": kind, "config": {"name": "y", **config}}]}}
-    found = layer_shapes(model).get("y")
-    assert found == (None if shape is None else (-1, *shape))
+    layers = [first, {"class_name": kind, "config": {"name": "y", **config}}]
+    found = shapes_of({"class_name": "Sequential", "config": {"layers": layers}}).get("y")
+    assert found == (None if shape is None else (None, *shape))
+
+
+def test_a_model_inside_is_gone_through_with_the_sizes_that_it_gets() -> None:
+    """The model inside is open, and called with 8; Keras 3 states its own, open shapes inside, and no other outside."""
+    entry = layer("InputLayer", "i", batch_shape=[None, None, 3])
+    taken = {"class_name": "__keras_tensor__", "config": {"shape": [None, None, 3], "keras_history": ["i", 0, 0]}}
+    conv = layer("Conv1D", "c", filters=4, kernel_size=3) | {"inbound_nodes": [{"args": [taken]}]}
+    model = {"layers": [entry, conv], "input_layers": [["i", 0, 0]], "output_layers": [["c", 0, 0]]}
+    body = [layer("InputLayer", "x", batch_shape=[None, 8, 3]), layer("Functional", "m", **model)]
+    assert shapes_of({"class_name": "Sequential", "config": {"layers": body}})["m"] == (None, 6, 4)
+
+
+def test_a_second_output_is_not_taken_for_the_first() -> None:
+    """Keras 2 writes no shape beside `lstm:1`, and the first output's has more axes."""
+    lstm = layer("LSTM", "l", units=4, return_sequences=True) | {"inbound_nodes": [[["x", 0, 0, {}]]]}
+    rows = [
+        layer("InputLayer", "x", batch_input_shape=[None, 8, 3]),
+        lstm,
+        *(layer("ReLU", name) | {"inbound_nodes": [[["l", 0, place, {}]]]} for place, name in enumerate(("a", "b"))),
+    ]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["a", 0, 0], ["b", 0, 0]]}
+    found = shapes_of({"class_name": "Functional", "config": {"layers": rows, **ends}})
+    assert (found["a"], found.get("b")) == ((None, 8, 4), None)
+
+
+def test_a_model_of_a_class_of_its_own_and_a_sequential_without_an_input_layer_have_shapes() -> None:
+    dense = layer("Dense", "d", units=4)
+    built = {"class_name": "Sequential", "config": {"layers": [dense], "build_input_shape": [None, 3]}}
+    assert shapes_of(built) == {"d": (None, 4)}
+    rows = [layer("InputLayer", "x", batch_shape=[2, 3]), dense | {"inbound_nodes": [[["x", 0, 0, {}]]]}]
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["d", 0, 0]]}
+    assert shapes_of({"class_name": "mine>Net", "config": {"layers": rows, **ends}})["d"] == (2, 4)
+    assert read_graph({"class_name": "mine>Net", "config": {"layers": rows}}) is None
+
+
+def test_weights_that_cannot_be_read_are_no_model_without_weights(tmp_path: Path) -> None:
+    """Zip and checksum are right, and the weights are cut: kit says so, and a copy that is whole is shown."""
+    good, bad = DIGITS / "digits.keras", tmp_path / "bad.keras"
+    with zipfile.ZipFile(good) as whole, zipfile.ZipFile(bad, "w") as cut:
+        for name in whole.namelist():
+            content = whole.read(name)
+            cut.writestr(name, content[: len(content) // 2] if name.endswith(".h5") else content)
+    done = run_kit("inspect", str(bad))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "the weights in it cannot be read: model.weights.h5: it is cut short:" in done.stderr
+    assert "next: copy or save it again" in done.stderr
+    shutil.copy(good, bad)
+    assert run_kit("inspect", str(bad)).returncode == 0
 
 
 def test_an_h5_names_its_groups_by_layers_whatever_their_number(tmp_path: Path) -> None:
@@ -129,6 +201,8 @@ def test_a_saved_model_has_signatures_operators_and_variables_with_types(tmp_pat
     (main,) = [each for each in graph.signatures if each.key == "serving_default"]
     assert all(tensor.dtype == "float32" and tensor.shape for tensor in (*main.inputs, *main.outputs))
     assert dict(graph.operators)["Const"] > 0
+    assert read_signatures(tmp_path) == graph.signatures
+    assert all(tensor.operator for tensor in main.outputs)
     done = run_kit("inspect", str(tmp_path), "--json")
     assert json.loads(done.stdout)["signatures"][0]["key"] == graph.signatures[0].key
     assert done.returncode == 0, done.stderr
