@@ -5,9 +5,7 @@ Read on the host. What the file does not say is None, and `kit.init.loaded` asks
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from kit.errors import ModelError
 from kit.source_model.layer_graph import Layer, LayerGraph, read_graph
@@ -45,7 +43,6 @@ class Description:
     graph: LayerGraph | None = None  # of a Keras file that lists its layers
     signature: str = ""  # of a SavedModel with several: the main one
     others: tuple[str, ...] = ()  # its others
-    config: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def known(self) -> bool:
@@ -59,11 +56,10 @@ def describe(source: ModelFile) -> Description:
     """Return what a model file says of its main signature. Raises ModelError where it cannot be read."""
     if source.suffix == SAVED_MODEL:
         return _of_saved(source)
-    config = config_of(source, None)
-    graph = read_graph(config)
+    graph = read_graph(config_of(source, None))
     if graph is None or source.names is None:
         inputs = tuple(Tensor(name, shape) for name, shape in source.inputs.items())
-        return Description(source, inputs, (), graph, config=config)
+        return Description(source, inputs, (), graph)
     shapes = {name: shape[1:] for name, shape in layer_shapes(graph).items()}
     types = source.names.types
     return Description(
@@ -71,7 +67,6 @@ def describe(source: ModelFile) -> Description:
         tuple(Tensor(name, shape, types.get(name, "float32")) for name, shape in source.names.inputs.items()),
         tuple(Tensor(name, shapes.get(name), ending=ending_of(graph, name)) for name in source.names.outputs),
         graph,
-        config=config,
     )
 
 

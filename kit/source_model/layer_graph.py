@@ -158,7 +158,7 @@ def _tensors(node: Any, depth: int) -> Iterator[Taken]:
     if isinstance(node, dict):
         own = node.get("config")
         history = own.get("keras_history") if isinstance(own, dict) else None
-        if isinstance(history, list) and history:
+        if isinstance(own, dict) and isinstance(history, list) and history:
             yield Taken(str(history[0]), shape_of(own.get("shape")), history[1:] == [0, 0])
             return
         for value in node.values():
