@@ -50,10 +50,10 @@ def test_a_gray_image_with_a_softmax_is_an_image_of_classes(tmp_path: Path) -> N
     ("kind", "inputs", "outputs"),
     [
         ("two_in_three_out", {"image": "image"}, {"digit": "classes", "box": "tensor", "embedding": "embedding"}),
-        ("gru", {"sequence": "tensor"}, {"score": "tensor"}),
+        pytest.param("gru", {"sequence": "tensor"}, {"score": "tensor"}, marks=pytest.mark.slow),
         ("float_ids", {"ids": "tensor"}, {"score": "tensor"}),
         ("keras2_onet_h5", {"face": "image"}, {"box": "tensor", "landmarks": "tensor", "score": "classes"}),
-        ("hostile", {}, {"0digit": "classes", "fun.1": "tensor"}),
+        pytest.param("hostile", {}, {"0digit": "classes", "fun.1": "tensor"}, marks=pytest.mark.slow),
     ],
 )
 def test_small_models_get_the_kinds_of_their_tensors(
