@@ -1,7 +1,8 @@
 """What each scheme costs and gives on trained models, and what `auto` chooses: `inv bench --quantization`.
 
-Writes the table of docs/quantization.md. Each model is built with scheme "auto"; its record has every candidate. Models
-are kept in build/bench-quantization and trained again where they are not there.
+Writes the table of docs/quantization.md: with --only digits,mnist those rows of it. Each model is built with scheme
+"auto"; its record has every candidate. Models are kept in build/bench-quantization and trained again where they are
+not there.
 """
 
 from __future__ import annotations
@@ -85,23 +86,43 @@ MODELS = (
 )  # fmt: skip
 
 
+HEAD = (
+    "| model | candidate | bytes | of float32 | latency, of float32 | before "
+    "| after, on the half that did not choose | loss, 95 % | |"
+)
+
+
 def main(only: str = "*") -> None:
-    """Build every model with auto, print the table, and write it into the page where no model was left out."""
+    """Build models with auto, print their rows, and write them into the page; other models' rows there stay.
+
+    only: patterns of models' names with commas between them.
+    """
     _write_models()
-    rows = []
+    rows = _rows_there()
     for model in MODELS:
-        if fnmatch(model.name, only):
-            rows += list(_rows(model, _built(model)))
-            print("\n".join(rows[-14:]), flush=True)
-    lines = [
-        BEGIN, "",
-        "| model | candidate | bytes | of float32 | latency, of float32 | before "
-        "| after, on the half that did not choose | loss, 95 % | |",
-        "| --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |", *rows, "", END,
-    ]  # fmt: skip
-    if only == "*":
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        write_whole(PAGE, (before + "\n".join(lines) + rest.partition(END)[2]).encode())
+        if any(fnmatch(model.name, pattern) for pattern in only.split(",")):
+            rows[model.name] = list(_rows(model, _built(model)))
+            print("\n".join(rows[model.name]), flush=True)
+            _write([row for each in MODELS for row in rows.get(each.name, [])])
+
+
+def _rows_there() -> dict[str, list[str]]:
+    """Return the page's rows by model; none where its table has other columns."""
+    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    if HEAD not in table:
+        return {}
+    rows: dict[str, list[str]] = {}
+    for row in table.partition(HEAD)[2].strip().splitlines()[1:]:
+        if name := row.removeprefix("|").partition("|")[0].partition(":")[0].strip():
+            rows[name] = []
+        next(reversed(rows.values())).append(row)
+    return rows
+
+
+def _write(rows: Sequence[str]) -> None:
+    lines = [BEGIN, "", HEAD, "| --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |", *rows, "", END]
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    write_whole(PAGE, (before + "\n".join(lines) + rest.partition(END)[2]).encode())
 
 
 def _write_models() -> None:

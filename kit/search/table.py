@@ -19,12 +19,21 @@ from kit.search.found import Found
 from kit.search.limits import POINT
 from kit.search.trials import Trial
 
+_NAME = 64  # characters of a candidate's name
+
 
 def print_search(found: Found) -> None:
     """Print all candidates, the smallest first, and the lines that build the chosen one without a search."""
     table = Table(box=box.SIMPLE_HEAD, title="candidates", title_justify="left")
+    terminal = sys.stdout.isatty()
+    # In a log a name stays in one line, so that it can be searched for; what it lost is folded instead.
+    names = 0 if terminal else min(_NAME, max(len(trial.candidate.name) for trial in found.trials))
     for heading in ("candidate", "size", "latency", "chosen on", "reported on", "verdict"):
-        table.add_column(heading, justify="right" if heading == "size" else "left")
+        table.add_column(
+            heading,
+            justify="right" if heading == "size" else "left",
+            min_width=names if heading == "candidate" else None,
+        )
     for trial in sorted(found.trials, key=lambda each: (each.size == 0, each.size)):
         table.add_row(
             escape(trial.candidate.name),
@@ -33,7 +42,7 @@ def print_search(found: Found) -> None:
             *(escape(text) for text in _losses(trial)),
             "[bold green]chosen[/]" if trial is found.chosen else "keeps" if trial.keeps else escape(trial.why[:70]),
         )
-    console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=False)
+    console = Console(width=None if terminal else 160, soft_wrap=False)
     console.print(table)
     if found.chosen.latency:
         sys.stdout.write(

@@ -1,5 +1,6 @@
 package android.content;
 
+import android.content.pm.ApplicationInfo;
 import android.content.res.AssetManager;
 import java.io.File;
 
@@ -12,6 +13,10 @@ public abstract class Context {
   }
 
   public Context getApplicationContext() {
+    return null;
+  }
+
+  public ApplicationInfo getApplicationInfo() {
     return null;
   }
 
