@@ -1,7 +1,7 @@
 """A .tflite file run tensor by tensor: every value that it calculates, by name.
 
-By kernels whose sums do not depend on the CPU: XNNPACK adds up in another order on another type of CPU, and a range
-that differs in its last bit is another file.
+Without XNNPACK, which adds up in another order on another type of CPU: a range that differs in its last bit is another
+file. What is left depends on the size of the CPU's first cache alone (docs/reproducibility.md).
 """
 
 from __future__ import annotations
