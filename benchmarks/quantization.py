@@ -79,8 +79,8 @@ MODELS = (
           "[[outputs]]\nname = 'found'\nkind = 'boxes'\nunits = 'pixels'\nthreshold = 0.4\n", inputs=_PIXELS),
     Model("segmenter", "a segmenter of drawn digits", "[[outputs]]\nname = 'ink'\nkind = 'mask'\n", inputs=_PIXELS),
     Model("qat", "digits, trained for eight bits by tfmot", _classes("quant_digit"), file=".h5"),
-    Model("emotion", "fer's emotions, on 1,000 pictures of faces", _classes("predictions"), file=".h5"),
-    Model("onet", "O-Net of mtcnn, on 2,000 pictures", _classes("score")),
+    Model("emotion", "fer's emotions, on 1,000 images of faces", _classes("predictions"), file=".h5"),
+    Model("onet", "O-Net of mtcnn, on 2,000 images", _classes("score")),
     Model("nsfw", "MobileNetV2 of nsfwjs, on 1,000 cuts of two photographs", _classes("dense_3"), file=".h5"),
     Model("supernova", "an LSTM of astrorapid, on 1,000 light curves", _classes("time_distributed_1"), file=".h5"),
 )  # fmt: skip
