@@ -53,41 +53,41 @@ def emulate(
     how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
     driver cannot be had here, or ended.
     """
+    files = [*input, *words_behind_dashes()]
+    options = {
+        "json": json, "top": top, "benchmark": benchmark, "signature": signature, "variables": variables,
+        "load": load, "save": save, "golden": golden, "threads": threads,
+    }  # fmt: skip
+    given = [name for name, value in options.items() if value]
+    given += [
+        name for name, value in {"runtime": runtime, "against": against, "allow-code": allow_code}.items() if value
+    ]
     if accelerator:
-        ways = {"benchmark": benchmark, "variables": variables, "load": load, "save": save, "threads": threads,
-                "top": top, "allow-code": allow_code, "runtime": runtime, "against": against}  # fmt: skip
-        _emulate_gpu(Path(bundle), accelerator, [name for name, given in ways.items() if given], signature,
-                     [*input, *words_behind_dashes()], json=json)  # fmt: skip
+        others = [name for name in given if name not in {"json", "signature", "golden"}]
+        _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)
+        return
+    of_harness = [f"--{name}" for name in given if name not in {"json", "benchmark", "threads", "runtime", "against"}]
+    of_harness += ["files"] * bool(files)
+    if against and (of_harness or not benchmark):
+        raise _misplaced_against(of_harness, benchmark=benchmark)
+    if benchmark and not of_harness:
+        _benchmark([Path(name) for name in (bundle, *against)], runtime, threads or 1, json=json)
         return
     from kit.bundle.manifest import unchanged
     from kit.emulation.run import run_harness
     from kit.progress import Reporter
 
-    files = [*input, *words_behind_dashes()]
-    of_harness = {"--golden": golden, "--signature": signature, "--variables": variables, "--load": load}
-    of_harness |= {"--save": save, "--top": top, "--allow-code": allow_code, "files": files}
-    given = [name for name, value in of_harness.items() if value]
-    if against and (given or not benchmark):
-        raise _misplaced_against(given, benchmark=benchmark)
-    if benchmark and not given:
-        _benchmark([Path(name) for name in (bundle, *against)], runtime, threads or 1, json=json)
-        return
-    arguments = [
-        *(["--json"] if json else []),
-        *(["--top", str(top)] if top else []),
-        *(["--benchmark"] if benchmark else []),
-        *(["--signature", signature] if signature else []),
-        *(["--variables"] if variables else []),
-        *(["--load", load] if load else []),
-        *(["--save", save] if save else []),
-        *(["--golden"] if golden else []),
-        *(["--threads", str(threads)] if threads else []),
-        *(["--", *files] if files else []),
-    ]
+    arguments = [word for name, value in options.items() if value for word in _option(name, value)]
+    arguments += ["--", *files] if files else []
     with unchanged(Path(bundle)):
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
+
+
+def _option(name: str, value: object) -> list[str]:
+    """Return an option as the harness takes it: a word alone where it is on, else with its value."""
+    return [f"--{name}"] if value is True else [f"--{name}", str(value)]
 
 
 def _emulate_gpu(

@@ -20,10 +20,9 @@ from kit.bundle.layout import HARNESS, only_bundle
 from kit.bundle.manifest import read_intact
 from kit.bundle.signature import read_signature
 from kit.emulation.latency import Order, TimedCalls, TimedFile, latencies, time_files
-from kit.emulation.run import crashed, lay_harness, lock_of
-from kit.emulation.scripts import alone
+from kit.emulation.run import crashed, lock_of, with_own_harness
+from kit.emulation.scripts import alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
-from kit.files import temporary_folder
 from kit.shared.values import from_json
 from kit.toolchains.toolchain import Runtime, find_runtime
 from kit.toolchains.venv import runtime_venv
@@ -117,9 +116,7 @@ def run_benchmark(bundles: Sequence[Path], runtime: str, threads: int, notify: C
     with ExitStack() as stack:
         laid = []
         for path, manifest in zip(bundles, manifests, strict=True):
-            folder = stack.enter_context(temporary_folder("dropkit-benchmark-"))
-            lay_harness(folder, path, manifest)
-            (folder / "src").symlink_to(path.resolve() / "src")
+            folder = stack.enter_context(with_own_harness(path, manifest))
             laid.append(_Laid(path, manifest.id, manifest.version, folder, _timed_file(path)))
         pythons = [runtime_venv(chosen, lock_of(bundle.folder, chosen), notify) for bundle in laid]
         starts: list[list[_Start]] = [[] for _ in laid]
@@ -190,7 +187,7 @@ def _start(bundle: _Laid, python: Path, runtime: Runtime, threads: int, seconds:
             return replace(from_json(_Start, said), began=began)
         error, hint, code = said["error"], said["hint"], said["code"]
     except (ValueError, KeyError, TypeError) as wrong:
-        last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
+        last = last_line(done.stderr)
         raise EngineError(f"{runtime.name} gave no result: {last or 'without a word'}", "run `kit doctor`") from wrong
     kind = EngineError if code == EngineError.code else CheckError
     raise kind(f"{runtime.name} cannot run {bundle.path}: {error}", hint)

@@ -17,8 +17,8 @@ from pathlib import Path
 from kit.bundle.layout import HARNESS, Bundle
 from kit.bundle.manifest import read_intact
 from kit.emulation.gpu_report import PRECISIONS, GpuReport, GpuRun
-from kit.emulation.run import lay_harness
-from kit.emulation.scripts import alone
+from kit.emulation.run import with_own_harness
+from kit.emulation.scripts import alone, last_line
 from kit.errors import EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.gpu.driver import Driver, find_driver
@@ -55,9 +55,7 @@ def run_gpu(
     bundle is not as it was built, EngineError where the driver cannot be had here.
     """
     manifest = read_intact(bundle)
-    with temporary_folder("dropkit-gpu-") as folder:
-        lay_harness(folder, bundle, manifest)
-        (folder / "src").symlink_to(bundle.resolve() / "src")
+    with with_own_harness(bundle, manifest) as folder:
         own = Bundle(folder, manifest.id)
         words = [signature, *(str(Path(file)) for file in files)]
         driver, runs = run_own(own, words, notify, precisions)
@@ -126,7 +124,7 @@ def _attempt(place: _Place, precision: str, words: Sequence[str]) -> tuple[GpuRu
             raise kind(f"the bundle cannot be run on the GPU: {why}", hint or "run `kit doctor`")
         return GpuRun.from_json(precision, raw, text, place.producers), _COLD in f"{raw.get('refused', '')}{text}"
     except (OSError, ValueError, TypeError, KeyError) as error:
-        last = " ".join(text.strip().splitlines()[-1:])[-300:]
+        last = last_line(text)
         raise EngineError(f"the GPU gave no result: {last or 'without a word'}", "run `kit doctor`") from error
 
 

@@ -13,7 +13,7 @@ from math import comb
 from pathlib import Path
 
 from kit.bundle.latency import Latency
-from kit.emulation.scripts import Scripts
+from kit.emulation.scripts import Scripts, last_line
 from kit.files import json_text, temporary_folder
 from kit.shared.values import from_json
 
@@ -63,7 +63,7 @@ def time_files(python: Path, order: Order) -> tuple[TimedCalls, ...]:
         path.write_text(json_text(asdict(order)), "utf-8")
         done = Scripts().run(python, [_SCRIPT, path])
     if done.returncode:
-        last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
+        last = last_line(done.stderr)
         return tuple(TimedCalls(last or f"exit code {done.returncode}") for _ in order.files)
     return tuple(from_json(TimedCalls, file) for file in json.loads(done.stdout)["files"])
 

@@ -9,7 +9,8 @@ import json
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -21,7 +22,7 @@ from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.harness import own_harness, write_harness
-from kit.emulation.scripts import Scripts, alone
+from kit.emulation.scripts import Scripts, alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.lifetime.tied import tied
@@ -67,7 +68,6 @@ def harness_argv(bundle: Path, runtime: Runtime, arguments: Sequence[str], notif
 
 def lock_of(bundle: Path, runtime: Runtime) -> Lock:
     """Return the packages that run a bundle's harness: its own where they are of that runtime, else the kit's."""
-    """Return the bundle's own lock where it is of that runtime, else the kit's."""
     own = read_lock(bundle / "emulate" / "requirements.txt")
     versions = {pin.name: pin.version for pin in own.pins}
     if versions.get(PACKAGES[runtime.id]) == runtime.version:
@@ -93,9 +93,7 @@ def run_harness(
         code = subprocess.run(tied(argv), check=False, env=alone()).returncode
     else:
         manifest = read_intact(bundle)
-        with temporary_folder("dropkit-emulate-") as folder:
-            lay_harness(folder, bundle, manifest)
-            (folder / "src").symlink_to(bundle.resolve() / "src")
+        with with_own_harness(bundle, manifest) as folder:
             argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
             code = subprocess.run(tied(argv), check=False, env=alone()).returncode
     if code < 0:
@@ -126,9 +124,18 @@ def runtime_outputs(
     try:
         why = json.loads(done.stdout)["error"]
     except (ValueError, KeyError, TypeError) as error:
-        last = " ".join(done.stderr.strip().splitlines()[-1:])[-300:]
+        last = last_line(done.stderr)
         raise EngineError(f"{runtime} gave no result: {last or 'without a word'}", "run `kit doctor`") from error
     raise CheckError(f"{runtime} cannot run the converted model: {why}", _OTHER)
+
+
+@contextmanager
+def with_own_harness(bundle: Path, manifest: Manifest) -> Iterator[Path]:
+    """Give a folder with a bundle's data and the kit's own harness beside it, for a block. Raises as lay_harness."""
+    with temporary_folder("dropkit-emulate-") as folder:
+        lay_harness(folder, bundle, manifest)
+        (folder / "src").symlink_to(bundle.resolve() / "src")
+        yield folder
 
 
 def lay_harness(folder: Path, bundle: Path, manifest: Manifest) -> None:

@@ -21,6 +21,11 @@ def _nobody(*_: int) -> None:
     """Tell nobody."""
 
 
+def last_line(text: str) -> str:
+    """Return the last line of what a process said, its last 300 characters at most; "" where it said nothing."""
+    return " ".join(text.strip().splitlines()[-1:])[-300:]
+
+
 def usable_cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

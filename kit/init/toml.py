@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kit.bounded import printable
+from kit.recipe.toml_value import toml_value
 
 _WIDTH = 110
 
@@ -43,7 +43,7 @@ def _lines(table: Table) -> Iterator[str]:
     yield from _comment(table.comments)
     mark = "# " if table.off else ""
     yield f"{mark}{table.head}"
-    lines = [f"{'# ' if key.off and not table.off else mark}{key.name} = {value(key.value)}" for key in table.keys]
+    lines = [f"{'# ' if key.off and not table.off else mark}{key.name} = {toml_value(key.value)}" for key in table.keys]
     width = max((len(line) for line, key in zip(lines, table.keys, strict=True) if key.note), default=0)
     for line, key in zip(lines, table.keys, strict=True):
         yield f"{line:{min(width, 60)}}  # {_plain(key.note)}" if key.note else line
@@ -58,17 +58,3 @@ def _comment(lines: Iterable[str]) -> Iterator[str]:
 def _plain(text: str) -> str:
     """Return text as one line that no TOML reader refuses in a comment."""
     return " ".join(printable(text).split()).encode("utf-8", "replace").decode()
-
-
-def value(given: Any) -> str:
-    """Return a value as TOML writes it."""
-    if isinstance(given, bool):
-        return "true" if given else "false"
-    if isinstance(given, list | tuple):
-        return f"[{', '.join(value(each) for each in given)}]"
-    if isinstance(given, dict):
-        return "{ " + ", ".join(f"{value(key)} = {value(each)}" for key, each in given.items()) + " }"
-    if isinstance(given, str):
-        # TOML has JSON's escapes, and wants one for DEL, too.
-        return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
-    return repr(given)

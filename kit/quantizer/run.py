@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.emulation.run import Files
-from kit.emulation.scripts import Scripts
+from kit.emulation.scripts import Scripts, last_line
 from kit.files import temporary_folder
 from kit.shared.quantization import Quantized, QuantizerJob, dump, load
 from kit.toolchains.lockfile import Lock
@@ -82,5 +82,4 @@ def _death(code: int, words: str) -> str:
     """Return how the script ended, in words."""
     if code < 0:
         return f"it ended with {signal.Signals(-code).name}"
-    last = " ".join(words.strip().splitlines()[-1:])[-300:]
-    return last or f"it ended with exit code {code}"
+    return last_line(words) or f"it ended with exit code {code}"

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from kit.recipe.quantize import LayerScheme, Quantize
+from kit.recipe.toml_value import toml_value
 from kit.shared.quantization import LayerError
 
 # What a layer gets that a scheme hurts: the next one that is nearer to float32.
@@ -22,17 +23,21 @@ class Candidate:
     def lines(self) -> str:
         """Return the recipe's lines that ask for it and search nothing."""
         quantize = self.quantize
-        rows = ["[quantize]", f'scheme = "{quantize.scheme}"']
-        rows += [f'quantizer = "{quantize.quantizer}"'] * bool(quantize.quantizer)
-        rows += [f'rounding = "{quantize.rounding}"'] * bool(quantize.rounding)
-        rows += ["bias_correction = true"] * quantize.bias_correction
-        rows += [f'io = "{quantize.io}"'] * bool(quantize.io)
-        rows += ["keep_names = true"] * quantize.keep_names
+        rows = ["[quantize]", _line("scheme", quantize.scheme)]
+        rows += [_line("quantizer", quantize.quantizer)] * bool(quantize.quantizer)
+        rows += [_line("rounding", quantize.rounding)] * bool(quantize.rounding)
+        rows += [_line("bias_correction", True)] * quantize.bias_correction
+        rows += [_line("io", quantize.io)] * bool(quantize.io)
+        rows += [_line("keep_names", True)] * quantize.keep_names
         if quantize.representative:
-            rows += [f'representative = "{quantize.representative}"', f"count = {quantize.count}"]
+            rows += [_line("representative", quantize.representative), _line("count", quantize.count)]
         for layer in quantize.layers:
-            rows += ["", "[[quantize.layers]]", f'match = "{layer.match}"', f'scheme = "{layer.scheme}"']
+            rows += ["", "[[quantize.layers]]", _line("match", layer.match), _line("scheme", layer.scheme)]
         return "\n".join(rows) + "\n"
+
+
+def _line(key: str, value: object) -> str:
+    return f"{key} = {toml_value(value)}"
 
 
 def plain_candidates(asked: Quantize, *, calibrated: bool) -> list[Candidate]:

@@ -28,7 +28,7 @@ def packed(message: bytes, wanted: int) -> Iterator[int]:
             continue
         at = 0
         while at < len(value):
-            number, at = _varint(value, at)
+            number, at = varint(value, at)
             yield number
 
 
@@ -59,18 +59,18 @@ def text(value: bytes) -> str:
 def _all(message: bytes, wanted: int) -> Iterator[bytes | int]:
     at = 0
     while at < len(message):
-        tag, at = _varint(message, at)
+        tag, at = varint(message, at)
         tag &= 0xFFFFFFFF  # as the C++ reader cuts it
         kind = tag & 7
         if kind == _BYTES:
-            size, at = _varint(message, at)
+            size, at = varint(message, at)
             if at + size > len(message):
                 raise ValueError("a field is longer than its message")
             if tag >> 3 == wanted:
                 yield message[at : at + size]
             at += size
         elif kind == _VARINT:
-            number, at = _varint(message, at)
+            number, at = varint(message, at)
             if tag >> 3 == wanted:
                 yield number
         elif kind in {_FIXED64, _FIXED32}:
@@ -79,7 +79,7 @@ def _all(message: bytes, wanted: int) -> Iterator[bytes | int]:
             raise ValueError(f"wire type {kind} is unknown")
 
 
-def _varint(message: bytes, at: int) -> tuple[int, int]:
+def varint(message: bytes, at: int) -> tuple[int, int]:
     """Return the number at a place, seven bits a byte with the lowest first, and the place after it."""
     value = shift = 0
     while True:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import read_bounded
-from kit.shared.protobuf import fields, last, merged, numbers, text
+from kit.shared.protobuf import fields, last, merged, numbers, text, varint
 from kit.source_model.saved_model import MOST_GRAPH
 from kit.source_model.saved_signature import SavedSignature, meta_graph, shape_of, signatures_of, type_of, whole
 
@@ -94,11 +94,11 @@ def _entries(table: bytes) -> Iterator[tuple[bytes, bytes]]:
     footer, at = table[-_FOOTER:], 0
     handles = []
     for _ in range(4):  # place and size of another index, which is empty, then of this one
-        number, at = _number(footer, at)
+        number, at = varint(footer, at)
         handles.append(number)
     for _, handle in _block(table, handles[2], handles[3]):
-        start, after = _number(handle, 0)
-        yield from _block(table, start, _number(handle, after)[0])
+        start, after = varint(handle, 0)
+        yield from _block(table, start, varint(handle, after)[0])
 
 
 def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
@@ -111,23 +111,10 @@ def _block(table: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]
     end = size - 4 - 4 * struct.unpack_from("<I", block, size - 4)[0]
     at, key = 0, b""
     while at < end:
-        shared, at = _number(block, at)
-        fresh, at = _number(block, at)
-        length, at = _number(block, at)
+        shared, at = varint(block, at)
+        fresh, at = varint(block, at)
+        length, at = varint(block, at)
         key = key[:shared] + block[at : at + fresh]
         at += fresh
         yield key, block[at : at + length]
         at += length
-
-
-def _number(data: bytes, at: int) -> tuple[int, int]:
-    """Return the number at a place, seven bits a byte with the lowest first, and the place after it."""
-    value = shift = 0
-    while True:
-        byte = data[at]
-        value |= (byte & 0x7F) << shift
-        at, shift = at + 1, shift + 7
-        if byte < 0x80:
-            return value, at
-        if shift > 63:
-            raise ValueError("a number has more than 64 bits")

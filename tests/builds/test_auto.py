@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import tomllib
 from pathlib import Path
 from xml.etree.ElementTree import fromstring as tree
 
@@ -19,7 +20,7 @@ from kit.emulation.latency import Order, TimedCalls
 from kit.files import tree_digests
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
-from kit.recipe.quantize import Quantize
+from kit.recipe.quantize import LayerScheme, Quantize
 from kit.search.auto import Search
 from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_layers
 from kit.shared.quantization import LayerError
@@ -224,3 +225,9 @@ def test_a_bundle_has_the_same_bytes_whatever_its_candidates_took(
         ratios.append([trial.latency.ratio for trial in search.found.trials if trial.latency])
     assert min(ratios[0]) == max(ratios[1]) == 1.0
     assert tree_digests(tmp_path / "0/dist/narrow") == tree_digests(tmp_path / "1/dist/narrow")
+
+
+def test_the_lines_of_a_candidate_are_toml_whatever_is_in_a_path() -> None:
+    layers = [LayerScheme(match="head/\\d*", scheme="float32")]
+    asked = Quantize(scheme="int8", quantizer="litert", representative='my "best"\\samples', layers=layers)
+    assert Quantize(**tomllib.loads(Candidate("c", asked).lines())["quantize"]) == asked

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 RUNTIME = "litert:2.3.0"  # the newest that is pinned: every API runs on it here
 RUNNER = "Runner.kt"
+RECORD = "Record.kt"  # how a runner writes what came
 LIMIT = 120.0  # seconds for the tests of one bundle
 # Kernels are the same library's on both sides: floats may differ by what two orders of threads give, and no more.
 FLOAT_TOLERANCE = 1e-6  # of the largest value of an output, at least of 1
@@ -60,13 +61,14 @@ def compile_bindings(bindings: Bindings, scratch: Path, notify: Notify, runners:
     compiled = Compiled(scratch / "main", scratch / "tests")
     compile_kotlin(bindings.sources, classpath, compiled.main, notify, module=bindings.module, options=AS_LIBRARY)
     names = {"BUNDLE_PACKAGE": bindings.package, "BUNDLE_MODEL": bindings.model, "BUNDLE_TEST": bindings.test}
-    for runner in runners:
+    files = (RECORD, *runners)
+    for runner in files:
         text = (DESKTOP / "runner" / runner).read_text("utf-8")
         for word, name in names.items():
             text = text.replace(word, name)
         (scratch / runner).write_text(text, "utf-8")
     compile_kotlin(
-        [*bindings.tests, *(scratch / runner for runner in runners)],
+        [*bindings.tests, *(scratch / runner for runner in files)],
         [compiled.main, *classpath],
         compiled.tests,
         notify,

@@ -18,14 +18,7 @@ fun main(args: Array<String>) {
     BUNDLE_MODEL.create(DesktopContext("dropkit.assets"), listOf(Accelerator.GPU, Accelerator.CPU), precision = precision).use { model ->
         for (attempt in model.attempts) println("attempt $attempt".replace('\n', ' '))
         DataOutputStream(File(args[0]).outputStream().buffered()).use { out ->
-            model.selfTest { vector, output, raw ->
-                val name = output.toByteArray()
-                out.writeInt(vector)
-                out.writeInt(name.size)
-                out.write(name)
-                out.writeInt(raw.size)
-                out.write(raw)
-            }
+            model.selfTest(out::record)
         }
     }
     // What a driver left running must not keep the process.

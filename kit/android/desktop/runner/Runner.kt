@@ -20,14 +20,7 @@ fun main(args: Array<String>) {
     if (result.wasSuccessful()) {
         DataOutputStream(File(args[0]).outputStream().buffered()).use { out ->
             BUNDLE_MODEL.create(DesktopContext("dropkit.assets")).use { model ->
-                model.selfTest { vector, output, raw ->
-                    val name = output.toByteArray()
-                    out.writeInt(vector)
-                    out.writeInt(name.size)
-                    out.write(name)
-                    out.writeInt(raw.size)
-                    out.write(raw)
-                }
+                model.selfTest(out::record)
             }
         }
     }
