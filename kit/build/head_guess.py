@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 from kit.build.boxes_head import Companions, Shape, guess_boxes
 from kit.errors import RecipeError
 from kit.recipe.output import Output
+from kit.source_model.layer_graph import read_graph
+from kit.source_model.layer_shapes import output_shapes
 from kit.source_model.model_file import ModelFile
-from kit.source_model.output_shapes import output_shapes
 from kit.source_model.text_layer import config_of
 from kit.tflite.model import TfliteFile
 
@@ -45,7 +46,8 @@ def tflite_shapes(file: TfliteFile) -> Shapes:
 def source_shapes(model: ModelFile) -> Shapes:
     """Return the shapes of a Keras file, as far as it says them."""
     inputs = {name: tuple(size or -1 for size in shape) for name, shape in model.inputs.items()}
-    return Shapes(inputs, output_shapes(config_of(model, None)) if model.suffix in {".keras", ".h5"} else {})
+    graph = read_graph(config_of(model, None)) if model.suffix in {".keras", ".h5"} else None
+    return Shapes(inputs, output_shapes(graph) if graph else {})
 
 
 def guesses(shapes: Shapes) -> list[str]:

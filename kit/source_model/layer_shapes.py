@@ -31,6 +31,14 @@ def layer_shapes(graph: LayerGraph, given: Mapping[str, Shape] | None = None) ->
     return found
 
 
+def output_shapes(graph: LayerGraph) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of a model's outputs by the name of their layer, without the batch axis: of those that are
+    fixed and known alone."""
+    shapes = layer_shapes(graph)
+    found = {name: tuple(size or 0 for size in shapes[name][1:]) for name in graph.outputs if name in shapes}
+    return {name: shape for name, shape in found.items() if shape and min(shape) > 0}
+
+
 def _holds(stated: Shape, given: Mapping[str, Shape] | None) -> bool:
     """Say whether a shape in the file is right for these inputs: what is open there may be known here."""
     return given is None or None not in stated[1:]
