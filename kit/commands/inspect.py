@@ -30,6 +30,8 @@ def emulate(
     golden: bool = False,
     threads: int = 0,
     accelerator: str = "",
+    arch: str = "",
+    cpu: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -52,6 +54,10 @@ def emulate(
     in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
     how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
     driver cannot be had here, or ended.
+    --arch arm64 is the runtime's own arm64 kernels on an emulated CPU (Linux, x86_64; about 110 MB are fetched once),
+    on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
+    are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is some hundred times slower, and says how
+    slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
     """
     files = [*input, *words_behind_dashes()]
     options = {
@@ -62,6 +68,12 @@ def emulate(
     given += [
         name for name, value in {"runtime": runtime, "against": against, "allow-code": allow_code}.items() if value
     ]
+    if arch or cpu:
+        from kit.commands.arm64 import emulate_arm64
+
+        given += ["accelerator"] * bool(accelerator)
+        emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
+        return
     if accelerator:
         others = [name for name in given if name not in {"json", "signature", "golden"}]
         _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)

@@ -1,0 +1,27 @@
+"""The worker on an emulated arm64 CPU, in its toolchain's aarch64 lock: the bytes that it makes on x86-64."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks import reproducibility as circumstances
+from benchmarks.arm64 import Arm64
+from kit.arm64.machine import Machine
+
+# Of int8, calibrated ranges differ by one unit in their last place, and so do the scales: float kernels add in another
+# order on arm64. strict: a build that makes them the same fails here until this mark goes.
+AS_YET = pytest.mark.xfail(reason="calibrated ranges differ in their last bit", strict=True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["float32", "dynamic", pytest.param("int8", marks=AS_YET)])
+def test_a_worker_on_arm64_makes_the_same_model_as_on_x86_64(
+    scheme: str, tmp_path: Path, arm64_machine: Machine
+) -> None:
+    cases = circumstances.cases(tmp_path / "cases", circumstances.VERSION)
+    case = next(case for case in cases if (case.model, case.scheme) == ("digits", scheme))
+    here = circumstances.by_command()(case, circumstances.fresh(tmp_path))
+    there = circumstances.as_worker(Arm64())(case, circumstances.fresh(tmp_path))
+    assert there.model == here.model
