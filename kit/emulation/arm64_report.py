@@ -136,7 +136,10 @@ def file_checks(
 
 
 def _distance(left: np.ndarray, right: np.ndarray) -> float | None:
-    """Return the largest difference of two arrays of any dtype; None for another shape, or NaN where there was none."""
+    """Return the largest difference of two outputs; None where one is of another shape, or not finite alone.
+
+    left, right: of any shape and dtype.
+    """
     if left.shape != right.shape:
         return None
     ours, wanted = left.astype(np.float64), right.astype(np.float64)
@@ -154,7 +157,10 @@ def _largest(array: np.ndarray) -> float:
 
 
 def _top1(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[int, int]:
-    """Return in how many rows of [..., classes] the largest value is the same one, and how many rows there are."""
+    """Return in how many rows the largest value is the same one, and how many rows there are.
+
+    pairs: of each call two outputs, [..., classes] of any one dtype.
+    """
     same = rows = 0
     for pair in pairs:
         ours, theirs = (np.argmax(array.reshape(-1, array.shape[-1]), axis=-1) for array in pair)

@@ -21,6 +21,21 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "android/test_gpu_driver.py::test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof": (
         "let the app ask for float32 or the CPU: ...",
     ),
+    "bundle/test_emulate_arm64.py::test_outputs_that_are_off_the_golden_vectors_are_named_until_the_bundle_is_built_again": (
+        "an app on a phone gives these outputs: try another runtime with --runtime, ...",
+    ),
+    "bundle/test_emulate_arm64.py::test_what_arm64_does_not_do_is_refused_at_once": (
+        "add --arch arm64, or leave --cpu out",
+        "there is: <CPUS>",
+        "write --arch arm64, or leave it out",
+    ),
+    "engine/test_arm64_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
+        "leave out --arch: the bundle runs on arm64 as it is",
+        "run it on such a machine, or leave out what asks for arm64",
+    ),
+    "engine/test_arm64_install.py::test_a_package_without_the_emulator_is_refused_until_the_lock_is_restored": (
+        "restore the lock from version control",
+    ),
     "bundle/test_emulate_gpu.py::test_a_driver_that_crashes_is_named_with_its_signal": (
         "run it again; where it ends so again, leave the GPU out in the app",
     ),
