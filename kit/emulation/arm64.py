@@ -32,6 +32,7 @@ from kit.toolchains.venv import runtime_venv
 Notify = Callable[[str], None]
 Advance = Callable[[int, int], None]
 _SCRIPT = Path(__file__).with_name("arm64_script.py")
+NO_WHEEL = ("litert:1.0.1",)
 _WHEELS = 40_000_000  # bytes that a runtime's packages for arm64 are, about: the largest
 # What an emulated machine does in a second of one core of an ordinary desktop, measured: for a sentence alone.
 _START, _CALL, _UNITS = 7.0, 0.01, 60e6  # seconds; seconds; units of kit.tflite.cost
@@ -75,6 +76,10 @@ def run_arm64(bundle: Path, asked: ArmRequest, notify: Notify, advance: Advance)
     manifest = read_intact(bundle)
     with with_own_harness(bundle, manifest) as folder:
         named = find_runtime(asked.runtime or manifest.runtime)
+        if named.name in NO_WHEEL:
+            raise RecipeError(
+                f"{named.name} was never published for Linux on arm64", "name a newer runtime: --runtime litert:1.1.2"
+            )
         own = (asked.signature, *(str(Path(file)) for file in asked.files))
         place = _Place(Bundle(folder, manifest.id), named, own)
         lock = lock_of(folder, named)

@@ -14,6 +14,7 @@ from worlds import run_kit
 from kit.arm64 import machine, site
 from kit.arm64.machine import find_machine, is_here
 from kit.arm64.site import arm64_site
+from kit.doctor import checkup
 from kit.errors import EngineError
 from kit.files import sha256_file
 from kit.packages.debian_mirror import Deb, read_debs
@@ -62,7 +63,7 @@ def test_it_is_unpacked_once_found_without_a_network_mended_and_removed_by_clean
     mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said: list[str] = []
-    assert not is_here()
+    assert not is_here() and checkup._arm64().startswith("not in the cache yet")
     made = find_machine(said.append)
     assert said == [
         "downloading 1 Debian packages, 0 MB (once)",
@@ -81,7 +82,8 @@ def test_it_is_unpacked_once_found_without_a_network_mended_and_removed_by_clean
         "x.py",
     ]
     monkeypatch.setenv("DROPKIT_DEBIAN_MIRROR", "file:///nonexistent")
-    assert find_machine(said.append) == made and len(said) == 3 and is_here()
+    assert find_machine(said.append) == made and len(said) == 3
+    assert is_here() and checkup._arm64() == "in the cache"
     made.emulator.write_bytes(b"cut")
     find_machine(said.append)
     assert said[3].startswith(f"made again, for its files in the cache were damaged: {made.folder.name} (qemu-aarch64")

@@ -26,6 +26,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "bundle/test_emulate_arm64.py::test_what_arm64_does_not_do_is_refused_at_once": (
         "add --arch arm64, or leave --cpu out",
+        "name a newer runtime: --runtime litert:1.1.2",
         "there is: <CPUS>",
         "write --arch arm64, or leave it out",
     ),
