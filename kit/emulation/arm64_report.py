@@ -89,8 +89,10 @@ class ArmReport:
     package: str  # "ai-edge-litert 2.3.0"
     cpu: str  # "cortex-a76"
     emulator: str  # "qemu 10.0.2"
-    seconds: float
     calls: int
+    seconds: float  # of all, with the start
+    call_seconds: float  # the median
+    slowdown: float  # of a call, beside this machine's
     verdict: str  # of the golden vectors, as the harness gives it
     faults: tuple[str, ...]  # of them, in sentences
     checks: tuple[ArmCheck, ...]
@@ -177,6 +179,8 @@ def lines_of(report: ArmReport) -> Iterator[str]:
         of = f" of {check.signature}" if several and check.signature else ""
         calls = f"{check.calls} call{'s' if check.calls != 1 else ''}"
         yield f"  {check.inputs}{of}, {calls}: {check.sentence}: {'pass' if check.passed else 'FAIL'}"
+    took = f"{report.call_seconds:.2g} s" if report.call_seconds >= 0.1 else f"{1000 * report.call_seconds:.2g} ms"
+    yield f"  a call took {took}, {report.slowdown:.0f} times as long as on this machine"
     yield _WHY
 
 

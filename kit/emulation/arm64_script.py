@@ -2,9 +2,10 @@
 
 Usage: arm64_script.py BUNDLE OUT CALLS SIGNATURE [INPUT ...]. A script of the runtime's venv and of the emulated
 Python: never imported. SIGNATURE is the key of the one that INPUTs go through, "" for the main one. The golden vectors
-are replayed as `emulate.py --golden` does. OUT/report.json has {"package", "calls", "replay", "outputs", "sources",
-"errors"}: the replay as the harness reports it, of each output what kit.emulation.arm64_report.Bound is read from, and
-the name of each sample's file. OUT/outputs.npz has <number of the sample>/<output>, of its shape and dtype.
+are replayed as `emulate.py --golden` does. OUT/report.json has {"package", "calls", "seconds", "replay", "outputs",
+"sources", "errors"}: the median of the calls' seconds, the replay as the harness reports it, of each output what
+kit.emulation.arm64_report.Bound is read from, and the name of each sample's file. OUT/outputs.npz has
+<number of the sample>/<output>, of its shape and dtype.
 It prints {"done", "total"} after each call where CALLS, how many there will be, is not 0. Where the bundle cannot be
 run it ends with 3, and report.json is {"error", "hint", "code"}.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,10 +31,11 @@ if TYPE_CHECKING:
 
 @dataclass
 class Counter:
-    """How many calls were made. total: how many there will be, 0 where nobody asks."""
+    """How many calls were made, and how long each took. total: how many there will be, 0 where nobody asks."""
 
     total: int
     done: int = 0
+    seconds: list[float] = field(default_factory=list)  # of each call
 
     def counted(self, runner: Runner) -> Runner:
         """Return a runner whose calls are counted."""
@@ -41,7 +44,9 @@ class Counter:
     def _counted(self, call: Call) -> Call:
         def counted(**values: np.ndarray) -> Any:
             """Run it. values: of each input's shape and dtype, as signature.json has them."""
+            begin = time.perf_counter()
             made = call(**values)
+            self.seconds.append(time.perf_counter() - begin)
             self.done += 1
             if self.total:
                 sys.stdout.write(json.dumps({"done": self.done, "total": max(self.done, self.total)}) + "\n")
@@ -125,6 +130,7 @@ def run(calls: int, key: str, files: list[str]) -> tuple[dict[str, Any], Arrays]
     report = {
         "package": f"{runner.package} {runner.version}",
         "calls": counter.done,
+        "seconds": float(np.median(counter.seconds)) if counter.seconds else 0.0,
         "replay": checked,
         "outputs": bounds(chosen[0], golden),
         "sources": sources,

@@ -78,7 +78,7 @@ def checked(ours: list[list[float]], theirs: list[list[float]], bound: Bound) ->
     """Return the report of one output in some calls on arm64 and on this machine."""
     pairs = ([{"y": np.array(row, np.float32)} for row in rows] for rows in (ours, theirs))
     checks = tuple(file_checks({"y": bound}, "", *pairs))
-    return ArmReport("m", "1", "litert:2.3.0", "x", "cortex-a76", "qemu", 1.0, 2, PASS, (), checks, ())
+    return ArmReport("m", "1", "litert:2.3.0", "x", "cortex-a76", "qemu", 2, 1.0, 0.1, 99.0, PASS, (), checks, ())
 
 
 def test_outputs_are_compared_value_by_value_and_a_float_may_be_off_as_much_as_it_is_large() -> None:
