@@ -9,24 +9,19 @@ from __future__ import annotations
 
 import platform
 import sys
-import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock
-
+from kit.arm64.place import Content, Notify, ensure, is_whole, unpack_layer
 from kit.container.debian_layer import write_debian_layer
 from kit.errors import EngineError, RecipeError
-from kit.files import cache_dir, refuse_odd_path, replacing, sha256_bytes
-from kit.lifetime.locks import keep_shared
+from kit.files import cache_dir, refuse_odd_path, sha256_bytes
 from kit.packages.debian_mirror import Deb, fetch_debs, lock_debs, read_debs
 from kit.packages.debian_package import package_members
-from kit.toolchains.space import ARM64_BYTES, need_space
-from kit.toolchains.stamp import damage, sentence, write_stamp
+from kit.toolchains.space import ARM64_BYTES
 from kit.toolchains.toolchain import TOOLCHAINS
 
-Notify = Callable[[str], None]
 PART = "arm64"  # of the cache
 PYTHON = "3.11"  # the Debian's
 LOCK = Path(__file__).with_name("debian-amd64.lock")  # of the emulator, which runs on this machine
@@ -84,15 +79,14 @@ def find_machine(notify: Notify) -> Machine:
     refuse_odd_path(cache_dir(), "\n:,", "DROPKIT_CACHE")  # qemu takes a variable's value apart at commas
     folder, version = _place()
     machine = Machine(folder, version)
-    # Kept before it is looked at: `clean` could remove it between the two.
-    if not (keep_shared(folder) and not _faults(folder)):
-        _install(machine, notify)
+    whole = Content("an emulated arm64 machine", ARM64_BYTES, lambda staging: _fill(machine, staging, notify))
+    ensure(folder, whole, notify)
     return machine
 
 
 def is_here() -> bool:
     """Say whether the cache has it whole."""
-    return not _faults(_place()[0])
+    return is_whole(_place()[0])
 
 
 def download_bytes() -> int:
@@ -135,38 +129,15 @@ def _place() -> tuple[Path, str]:
     return cache_dir() / PART / f"qemu-{version}-{identity[:16]}", version
 
 
-def _install(machine: Machine, notify: Notify) -> None:
-    folder = machine.folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if faults := _faults(folder):  # another process may have made it meanwhile
-                if folder.exists():
-                    notify(sentence(folder.name, faults))
-                need_space(folder.parent, ARM64_BYTES, "an emulated arm64 machine")
-                emulator = fetch_debs(read_debs(LOCK), notify)
-                base = fetch_debs(read_debs(BASE_LOCK), notify)
-                notify(f"unpacking {machine.name} and an arm64 Debian for it (once)")
-                with replacing(folder) as staging:
-                    _take_emulator(emulator, staging / _QEMU)
-                    layer = write_debian_layer(staging / "base.tar", base).path
-                    unpack_layer(layer, staging / "root")
-                    for name in _EMPTY:
-                        (staging / "root" / name).rmdir()
-                    write_stamp(staging)
-            keep_shared(folder)
-    except OSError as error:
-        raise EngineError(
-            f"{folder.parent}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
-        ) from error
-
-
-def unpack_layer(layer: Path, folder: Path) -> None:
-    """Unpack a layer that kit.container wrote, and remove it."""
-    with tarfile.open(layer, mode="r:") as tar:
-        # "tar": the Debian's own links are absolute, and "data" would refuse them; nothing is written through one.
-        tar.extractall(folder, filter="tar")
-    layer.unlink()
+def _fill(machine: Machine, folder: Path, notify: Notify) -> None:
+    """Put the emulator and the Debian into a folder."""
+    emulator = fetch_debs(read_debs(LOCK), notify)
+    base = fetch_debs(read_debs(BASE_LOCK), notify)
+    notify(f"unpacking {machine.name} and an arm64 Debian for it (once)")
+    _take_emulator(emulator, folder / _QEMU)
+    unpack_layer(write_debian_layer(folder / "base.tar", base).path, folder / "root")
+    for name in _EMPTY:
+        (folder / "root" / name).rmdir()
 
 
 def _take_emulator(debs: Sequence[Path], target: Path) -> None:
@@ -177,11 +148,3 @@ def _take_emulator(debs: Sequence[Path], target: Path) -> None:
         target.chmod(0o755)
         return  # what is behind it would take seconds to decompress
     raise EngineError(f"{debs[0].name}: it has no {_QEMU}", "restore the lock from version control")
-
-
-def _faults(folder: Path) -> list[str]:
-    """Return what is wrong with an unpacked machine: what is missing or not as it was unpacked."""
-    for name in (_QEMU, ".stamp"):
-        if not (folder / name).exists():
-            return [name]
-    return damage(folder)

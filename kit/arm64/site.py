@@ -5,16 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
-
-from kit.arm64.machine import PART, PYTHON, Notify, unpack_layer
+from kit.arm64.machine import PART, PYTHON
+from kit.arm64.place import Content, Notify, ensure, unpack_layer
 from kit.container.wheel_layer import SITE, write_wheel_layer
-from kit.errors import EngineError
-from kit.files import cache_dir, replacing, temporary_folder
-from kit.lifetime.locks import keep_shared
+from kit.files import cache_dir, temporary_folder
 from kit.toolchains.lockfile import Lock, lock_for
-from kit.toolchains.space import need_space
-from kit.toolchains.stamp import damage, sentence, write_stamp
 from kit.toolchains.wheels import fetch_wheels
 
 MACHINE = "aarch64"  # as wheels name it
@@ -40,28 +35,14 @@ def arm64_site(name: str, lock: Lock, bytes_: int, notify: Notify) -> Path:
     a wheel cannot be had.
     """
     folder = site_folder(name, lock)
-    site = folder / SITE
-    # Kept before it is looked at: `clean` could remove it between the two.
-    if keep_shared(folder) and not _faults(folder):
-        return site
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if faults := _faults(folder):  # another process may have made it meanwhile
-                if folder.exists():
-                    notify(sentence(folder.name, faults))
-                need_space(folder.parent, bytes_, f"{name} for arm64")
-                wheels = _wheels(name, lock, notify)
-                notify(f"unpacking {len(wheels)} packages of {name} for arm64 (once)")
-                with replacing(folder) as staging:
-                    unpack_layer(write_wheel_layer(staging / "wheels.tar", wheels).path, staging)
-                    write_stamp(staging)
-            keep_shared(folder)
-    except OSError as error:
-        raise EngineError(
-            f"{folder.parent}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
-        ) from error
-    return site
+
+    def fill(staging: Path) -> None:
+        wheels = _wheels(name, lock, notify)
+        notify(f"unpacking {len(wheels)} packages of {name} for arm64 (once)")
+        unpack_layer(write_wheel_layer(staging / "wheels.tar", wheels).path, staging)
+
+    ensure(folder, Content(f"{name} for arm64", bytes_, fill), notify)
+    return folder / SITE
 
 
 def site_folder(name: str, lock: Lock) -> Path:
@@ -76,8 +57,3 @@ def _wheels(name: str, lock: Lock, notify: Notify) -> tuple[Path, ...]:
         path = scratch / f"{name}-arm64.lock"
         path.write_text(chosen.text, "utf-8")
         return fetch_wheels(replace(chosen, path=path), PYTHON, MACHINE, notify)
-
-
-def _faults(folder: Path) -> list[str]:
-    """Return what is wrong with the unpacked packages: what is missing or not as it was unpacked."""
-    return damage(folder) if (folder / ".stamp").exists() else [".stamp"]
