@@ -257,13 +257,19 @@ def cases(folder: Path, version: str) -> list[Case]:
     python = toolchain_venv(find_toolchain(version), print)
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([str(python), str(Path(__file__).parent / "seeded.py"), str(folder)], env=env, check=True)
+    digits = digits_cases(folder, version)
+    return digits + [
+        _case(folder / model, scheme, version) for model in ("mobilenet", "attention") for scheme in SCHEMES
+    ]
+
+
+def digits_cases(folder: Path, version: str) -> list[Case]:
+    """Write the example's model, samples and recipes into folder."""
     digits = folder / "digits"
-    digits.mkdir()
+    digits.mkdir(parents=True)
     shutil.copyfile(ROOT / "examples" / "digits" / "digits.keras", digits / "model.keras")
     shutil.copyfile(ROOT / "examples" / "digits" / "samples.npz", digits / "samples.npz")
-    return [
-        _case(folder / model, scheme, version) for model in ("digits", "mobilenet", "attention") for scheme in SCHEMES
-    ]
+    return [_case(digits, scheme, version) for scheme in SCHEMES]
 
 
 def _case(model: Path, scheme: str, version: str) -> Case:

@@ -56,7 +56,7 @@ def emulate(
     driver cannot be had here, or ended.
     --arch arm64 is the runtime's own arm64 kernels on an emulated CPU (Linux, x86_64; about 110 MB are fetched once),
     on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
-    are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is some hundred times slower, and says how
+    are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
     slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
     """
     files = [*input, *words_behind_dashes()]

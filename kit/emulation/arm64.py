@@ -35,7 +35,7 @@ _SCRIPT = Path(__file__).with_name("arm64_script.py")
 NO_WHEEL = ("litert:1.0.1",)
 _WHEELS = 40_000_000  # bytes that a runtime's packages for arm64 are, about: the largest
 # What an emulated machine does in a second of one core of an ordinary desktop, measured: for a sentence alone.
-_START, _CALL, _UNITS = 7.0, 0.01, 60e6  # seconds; seconds; units of kit.tflite.cost
+_START, _CALL, _UNITS = 7.0, 0.002, 80e6  # seconds; seconds; units of kit.tflite.cost
 
 
 @dataclass(frozen=True)
@@ -155,4 +155,4 @@ def _slow(bundle: Bundle, calls: int) -> str:
     """Say that it is slow, and how slow it will be: from what a call costs by kit.tflite.cost."""
     seconds = _START + calls * (_CALL + cost_of(read_tflite(bundle.model)).units / _UNITS)
     words = f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
-    return f"every instruction is emulated, some hundred times slower than here: about {words} for {calls} calls"
+    return f"every instruction is emulated, 30 to 800 times slower than here: about {words} for {calls} calls"

@@ -91,7 +91,7 @@ class ArmReport:
     emulator: str  # "qemu 10.0.2"
     calls: int
     seconds: float  # of all, with the start
-    call_seconds: float  # the median
+    call_seconds: float  # of CPU time, the median
     slowdown: float  # of a call, beside this machine's
     verdict: str  # of the golden vectors, as the harness gives it
     faults: tuple[str, ...]  # of them, in sentences
