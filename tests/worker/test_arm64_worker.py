@@ -10,13 +10,9 @@ from benchmarks import reproducibility as circumstances
 from benchmarks.arm64 import Arm64
 from kit.arm64.machine import Machine
 
-# Of int8, calibrated ranges differ by one unit in their last place, and so do the scales: float kernels add in another
-# order on arm64. strict: a build that makes them the same fails here until this mark goes.
-AS_YET = pytest.mark.xfail(reason="calibrated ranges differ in their last bit", strict=True)
-
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scheme", ["float32", "dynamic", pytest.param("int8", marks=AS_YET)])
+@pytest.mark.parametrize("scheme", ["float32", "dynamic", "int8"])
 def test_a_worker_on_arm64_makes_the_same_model_as_on_x86_64(
     scheme: str, tmp_path: Path, arm64_machine: Machine
 ) -> None:
