@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,8 +15,7 @@ from kit.arm64.site import arm64_site, site_folder
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_intact
-from kit.bundle.replay_report import ReplayReport
-from kit.emulation.arm64_report import ArmInputError, ArmReport, Bound, file_checks, golden_checks
+from kit.emulation.arm64_report import ArmReport, ScriptReport, file_checks, golden_checks
 from kit.emulation.run import crashed, lock_of, with_own_harness
 from kit.emulation.scripts import Scripts, last_line
 from kit.errors import EngineError, RecipeError
@@ -52,7 +50,7 @@ class ArmRequest:
 class _Ran:
     """What the script wrote."""
 
-    report: Mapping[str, Any]
+    report: ScriptReport
     samples: tuple[dict[str, np.ndarray], ...]  # of each its outputs by name
 
 
@@ -88,33 +86,32 @@ def run_arm64(bundle: Path, asked: ArmRequest, notify: Notify, advance: Advance)
         site = arm64_site(named.folder.name, lock, RUNTIME_BYTES, notify)
         python = runtime_venv(named, lock, notify)
         here = _run(place, Scripts(), python, [], 0)
-        calls = int(here.report["calls"])
+        calls = here.report.calls
         notify(_slow(place.bundle, calls))
         advance(0, calls)
         begin = time.monotonic()
         words = machine.words(asked.cpu, [], site)
         there = _run(place, Scripts(advance=advance), machine.emulator, words, calls)
         seconds = time.monotonic() - begin
-    replay = ReplayReport.from_json(dict(there.report["replay"]))
-    checks = [*golden_checks(replay)]
+    found = there.report
+    checks = [*golden_checks(found.replay)]
     if there.samples:
-        bounds = {name: Bound(**raw) for name, raw in there.report["outputs"].items()}
-        checks += file_checks(bounds, asked.signature, there.samples, here.samples)
+        checks += file_checks(found.bounds, asked.signature, there.samples, here.samples)
     return ArmReport(
         bundle=manifest.id,
         version=manifest.version,
         app=manifest.runtime,
-        package=str(there.report["package"]),
+        package=found.package,
         cpu=asked.cpu,
         emulator=machine.name,
         calls=calls,
         seconds=round(seconds, 1),
-        call_seconds=float(there.report["seconds"]),
-        slowdown=round(float(there.report["seconds"]) / max(float(here.report["seconds"]), 1e-9), 1),
-        verdict=replay.verdict,
-        faults=tuple(replay.faults()),
+        call_seconds=found.seconds,
+        slowdown=round(found.seconds / max(here.report.seconds, 1e-9), 1),
+        verdict=found.replay.verdict,
+        faults=tuple(found.replay.faults()),
         checks=tuple(checks),
-        errors=tuple(ArmInputError(**error) for error in there.report["errors"]),
+        errors=found.errors,
     )
 
 
@@ -127,15 +124,16 @@ def _run(place: _Place, scripts: Scripts, program: Path, before: Sequence[str], 
             error = crashed(place.bundle.folder, name, done.returncode)
             raise EngineError(f"{error.message}{' on arm64' if before else ''}", error.hint)
         try:
-            report = json.loads((out / "report.json").read_text("utf-8"))
-        except (OSError, ValueError) as missing:
+            raw = json.loads((out / "report.json").read_text("utf-8"))
+            report = None if "error" in raw else ScriptReport.from_json(raw)
+        except (OSError, ValueError, TypeError, KeyError) as missing:
             last = last_line(done.stderr)
             raise EngineError(f"{name} gave no result: {last or 'without a word'}", "run `kit doctor`") from missing
-        if "error" in report:
-            kind = RecipeError if report["code"] == RecipeError.code else EngineError
-            raise kind(f"the bundle cannot be run on {name}: {report['error']}", str(report["hint"]))
+        if report is None:
+            kind = RecipeError if raw["code"] == RecipeError.code else EngineError
+            raise kind(f"the bundle cannot be run on {name}: {raw['error']}", str(raw["hint"]))
         arrays = made_arrays(out / "outputs.npz")
-    samples: list[dict[str, np.ndarray]] = [{} for _ in report["sources"]]
+    samples: list[dict[str, np.ndarray]] = [{} for _ in report.sources]
     for key, array in arrays.items():
         number, _, output = key.partition("/")
         samples[int(number)][output] = array

@@ -80,6 +80,32 @@ class ArmInputError:
 
 
 @dataclass(frozen=True)
+class ScriptReport:
+    """What the script found on one processor."""
+
+    package: str  # "ai-edge-litert 2.3.0"
+    calls: int
+    seconds: float  # of CPU time, of a call: the median
+    replay: ReplayReport
+    bounds: Mapping[str, Bound]  # of each output of the signature that files go through
+    sources: tuple[str, ...]  # of each sample the name of its file
+    errors: tuple[ArmInputError, ...]
+
+    @staticmethod
+    def from_json(raw: Mapping[str, Any]) -> ScriptReport:
+        """Return the script's report. Raises TypeError or KeyError where it is none."""
+        return ScriptReport(
+            str(raw["package"]),
+            int(raw["calls"]),
+            float(raw["seconds"]),
+            ReplayReport.from_json(raw["replay"]),
+            {str(name): Bound(**bound) for name, bound in raw["outputs"].items()},
+            tuple(map(str, raw["sources"])),
+            tuple(ArmInputError(**error) for error in raw["errors"]),
+        )
+
+
+@dataclass(frozen=True)
 class ArmReport:
     """A bundle on an emulated arm64 machine."""
 
