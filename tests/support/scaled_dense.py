@@ -134,7 +134,7 @@ def main(folder: Path) -> None:
     rng = np.random.default_rng(3)
     content = float_file(rng)
     sizes = np.exp(1.5 * rng.normal(size=WIDTH))
-    x = ((rng.normal(size=(40, 1, STEPS, WIDTH)) + 0.5) * sizes).astype(np.float32)
+    x = ((rng.normal(size=(40, 1, STEPS, WIDTH)) + 2) * sizes).astype(np.float32)
     calls: list[Feeds] = [{"x": each} for each in x]
 
     def work(name: str) -> Work:
