@@ -52,4 +52,5 @@ def _ranges(model: Any) -> Iterator[tuple[str, bool, np.ndarray, np.ndarray]]:
 
 
 def _pair(low: np.ndarray, high: np.ndarray) -> tuple[float, float]:
+    """Return both ends of a range. low, high: float32 [1]."""
     return float(low[0]), float(high[0])
