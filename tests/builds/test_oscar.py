@@ -45,26 +45,27 @@ def found(scaled: Path) -> Any:
 def test_dense_layers_lose_less_in_four_bits_and_bias_correction_combines(found: Any) -> None:
     assert found["oscar"]["off"] < 0.6 * found["octav"]["off"]
     assert found["corrected"]["off"] < 0.8 * found["oscar"]["off"]
-    assert found["corrected"]["bytes"] == found["oscar"]["bytes"]
-    assert found["dynamic"]["off"] < 0.01
-    assert set(found["oscar"]["snr"]) == {"q/Add", "k/Add", "v/Add", "one", "two", "out/Add"}, "errors of all layers"
+    assert abs(found["corrected"]["bytes"] - found["oscar"]["bytes"]) <= 16, "but for alignment"
+    assert found["dynamic"]["off"] < 0.2 * found["oscar"]["off"]
+    layers = {"q/Add", "k/Add", "v/Add", "one", "two", "out/Add", "last/Add"}
+    assert set(found["oscar"]["snr"]) == layers, "each layer's error"
     assert min(found["oscar"]["snr"].values()) > min(found["octav"]["snr"].values()) + 3
 
 
-def test_what_is_added_is_named_after_its_layer_and_is_a_plain_operator(found: Any) -> None:
+def test_what_is_added_is_named_after_its_layer_and_only_where_scales_help(found: Any) -> None:
     before, after = (found[name]["tensors"] for name in ("octav", "oscar"))
     assert after[: len(before)] == before
     assert sorted(after[len(before) :]) == sorted(
         f"{layer}/Add/{what}" for layer in ("q", "k", "v", "out") for what in ("scaled", "scales")
     )
     multiply, dense, add = [18, 18, None], [9, 9, None], [0, 0, None]
-    assert found["oscar"]["operators"] == [multiply, dense] * 3 + [add, add, multiply, dense]
+    assert found["oscar"]["operators"] == [multiply, dense] * 3 + [add, add, multiply, dense, dense]
     assert not any(found[name]["least"] for name in ("oscar", "corrected")), "a weight of four bits is -8"
 
 
 def test_a_layer_keeps_the_scheme_that_the_recipe_gives_it(found: Any) -> None:
     mixed = found["mixed"]
-    assert mixed["int4"] == ["q/MatMul", "k/MatMul"]
+    assert mixed["int4"] == ["q/MatMul", "k/MatMul", "last/MatMul"]
     added = [name for name in mixed["tensors"] if name.endswith("/scaled")]
     assert added == ["q/Add/scaled", "k/Add/scaled", "out/Add/scaled"]
     assert found["none"]["error"] == "it has no dense layer that rounding 'oscar' takes"

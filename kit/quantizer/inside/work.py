@@ -13,7 +13,7 @@ from litert_quantizer.quantizer import Quantizer
 from kit.quantizer.inside.bias_correction import corrected
 from kit.quantizer.inside.calibration_calls import calibration_calls
 from kit.quantizer.inside.four_bits import without_least
-from kit.quantizer.inside.input_scales import with_named_scales
+from kit.quantizer.inside.input_scales import tidied
 from kit.quantizer.inside.layer_errors import Pair, by_name, layer_errors
 from kit.quantizer.inside.moments import Moments, dense_inputs, kept_roots, measure_roots, settled_moments
 from kit.quantizer.inside.ranges import Ranges, given, kept, measure, settled
@@ -93,7 +93,7 @@ class Work:
             return b"", Quantized(error=" ".join(str(error).split())[:300] or type(error).__name__)
         content = without_least(bytes(made.quantized_model or b""))
         if wanted.scaled:
-            content = with_named_scales(content, self.content)
+            content = tidied(content, self.content)
         if wanted.bias_correction:
             content = corrected(self.tensors, content, self.calls)
         errors = self._errors(content, found) if self.job.compared else ()
