@@ -101,16 +101,16 @@ def test_roots_stay_near_and_none_is_far_below_the_largest() -> None:
     for seed in range(100):
         exact = roots(np.random.default_rng(seed))
         for before, after in zip(exact, settled_roots(Grid(), "x", exact, 0.0), strict=True):
-            assert max(exact) / 300 < after
-            assert after < max(exact) / 200 or abs(after / before - 1) <= 0.125
-            assert math.frexp(after)[0] * 8 == int(math.frexp(after)[0] * 8), "three bits"
+            assert max(exact) / 321 < after
+            assert after < max(exact) / 200 or abs(after / before - 1) <= 0.2
+            assert math.frexp(after)[0] in {0.5, 0.75}, "two bits"
 
 
 def test_a_record_that_noise_does_not_explain_is_not_taken() -> None:
-    middle = 1.125  # between 1 and 1.25
-    for taken in (1.0, 1.25):
+    middle = 1.25  # between 1 and 1.5
+    for taken in (1.0, 1.5):
         assert settled_roots(Grid(recorded={"x/0": taken, "x/largest": taken}), "x", [middle], 1.0) == [taken]
-    assert settled_roots(Grid(recorded={"x/0": 8.0, "x/largest": 8.0}), "x", [middle], 1.0)[0] in {1.0, 1.25}
+    assert settled_roots(Grid(recorded={"x/0": 8.0, "x/largest": 8.0}), "x", [middle], 1.0)[0] in {1.0, 1.5}
 
 
 def test_the_digits_keep_their_accuracy(tmp_path: Path) -> None:
