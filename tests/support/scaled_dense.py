@@ -76,36 +76,43 @@ class Graph:
         self.graph.operators.append(operator)
         return int(operator.outputs[0])
 
-    def add(self, name: str, one: int, other: int) -> int:
-        """Add a sum of two tensors; return its number."""
+    def add(self, name: str, terms: tuple[int, int], width: int) -> int:
+        """Add a sum of two tensors [1, STEPS, width]; return its number."""
         operator = schema.OperatorT()
         operator.opcodeIndex, operator.builtinOptions = 1, schema.AddOptionsT()
         operator.builtinOptionsType = schema.BuiltinOptions.AddOptions
-        operator.inputs, operator.outputs = [one, other], [self.tensor(name, (1, STEPS, UNITS))]
+        operator.inputs, operator.outputs = list(terms), [self.tensor(name, (1, STEPS, width))]
         self.graph.operators.append(operator)
         return int(operator.outputs[0])
 
-    def content(self, given: int, output: int) -> bytes:
-        """Return the file's bytes, with a signature from x to y."""
-        self.graph.inputs, self.graph.outputs = [given], [output]
+    def content(self, given: dict[str, int], output: int) -> bytes:
+        """Return the file's bytes, with a signature from the inputs of these names to y."""
+        self.graph.inputs, self.graph.outputs = list(given.values()), [output]
         signature = schema.SignatureDefT()
         signature.signatureKey, signature.subgraphIndex = b"serving_default", 0
-        signature.inputs, signature.outputs = schema.TensorMapT(), schema.TensorMapT()
-        for place, name, number in ((signature.inputs, b"x", given), (signature.outputs, b"y", output)):
-            place.name, place.tensorIndex = name, number
-        signature.inputs, signature.outputs = [signature.inputs], [signature.outputs]
+        signature.inputs = [_mapped(name, number) for name, number in given.items()]
+        signature.outputs = [_mapped("y", output)]
         self.model.signatureDefs = [signature]
         return bytes(flatbuffer_utils.convert_object_to_bytearray(self.model))
 
 
+def _mapped(name: str, number: int) -> Any:
+    place = schema.TensorMapT()
+    place.name, place.tensorIndex = name.encode(), number
+    return place
+
+
 def float_file(rng: np.random.Generator) -> bytes:
-    """Return a file in which three dense layers take x [1, 16, 24], a fourth their sum, and a fifth its one output: no
-    scale is better for that. It gives y [1, 16, 10]."""
+    """Return a file in which three dense layers take x [1, 16, 24], a fourth their sum, and a fifth z [1, 16, 1], for
+    which no scale is better than none. It gives y [1, 16, 10]."""
     graph = Graph(rng)
-    x = graph.tensor("x", (1, STEPS, WIDTH))
+    x, z = graph.tensor("x", (1, STEPS, WIDTH)), graph.tensor("z", (1, STEPS, 1))
     q, k, v = (graph.dense(name, x, (WIDTH, UNITS)) for name in "qkv")
-    out = graph.dense("out", graph.add("two", graph.add("one", q, k), v), (UNITS, 1))
-    return graph.content(x, graph.dense("last", out, (1, CLASSES)))
+    both = graph.add("two", (graph.add("one", (q, k), UNITS), v), UNITS)
+    last = graph.add(
+        "last", (graph.dense("out", both, (UNITS, CLASSES)), graph.dense("single", z, (1, CLASSES))), CLASSES
+    )
+    return graph.content({"x": x, "z": z}, last)
 
 
 def outputs(content: bytes, calls: list[Feeds]) -> np.ndarray:
@@ -137,10 +144,10 @@ def main(folder: Path) -> None:
     content = float_file(rng)
     sizes = np.exp(1.5 * rng.normal(size=WIDTH))
     x = ((rng.normal(size=(40, 1, STEPS, WIDTH)) + 2) * sizes).astype(np.float32)
-    calls: list[Feeds] = [{"x": each} for each in x]
+    calls: list[Feeds] = [{"x": each, "z": each[..., :1]} for each in x]
 
     def work(name: str) -> Work:
-        job = QuantizerJob((), ("q", "k", "v", "out", "last"), compared=16)
+        job = QuantizerJob((), ("q", "k", "v", "out", "single"), compared=16)
         (folder / name).mkdir()
         made = Work(content, job, folder, folder, folder / name / "ranges.json")
         made.__dict__["calls"] = {"serving_default": calls}  # those of a job's folder otherwise
@@ -160,7 +167,7 @@ def main(folder: Path) -> None:
     def noisy(self: Tensors, *given: Any) -> Iterator[tuple[str, np.ndarray]]:
         for name, value in values(self, *given):
             off = noise.uniform(-NOISE, NOISE, value.shape) * np.abs(value).max()
-            yield name, value if name == "x" else (value + off).astype(np.float32)
+            yield name, value if name in {"x", "z"} else (value + off).astype(np.float32)
 
     with patch.object(Tensors, "values", noisy):
         made, _ = work("noisy").make(REQUESTS["oscar"])
