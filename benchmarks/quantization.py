@@ -75,7 +75,6 @@ MODELS = (
     Model("regressor", "a surface over eight numbers", "[[outputs]]\nname = 'height'\n"),
     Model("lstm", "an LSTM over 24 steps", _classes("kind")),
     Model("outlier", "a dense net with one weight 60 times the others", _classes("kind")),
-    Model("encoder", "a transformer of two blocks over 16 steps", _classes("kind")),
     Model("detector", "a YOLO-like detector of drawn digits",
           "[[outputs]]\nname = 'found'\nkind = 'boxes'\nunits = 'pixels'\nthreshold = 0.4\n", inputs=_PIXELS),
     Model("segmenter", "a segmenter of drawn digits", "[[outputs]]\nname = 'ink'\nkind = 'mask'\n", inputs=_PIXELS),

@@ -135,25 +135,6 @@ def outlier(folder: Path) -> None:
     save(folder, "outlier", model, {"features": x[:300]}, {"features": x[4000:], "y": y[4000:]})
 
 
-def encoder(folder: Path) -> None:
-    """Train a transformer of two blocks: of 16 steps, which feature is largest where the first one is largest?"""
-    rng = np.random.default_rng(10)
-    x = rng.normal(size=(24000, 16, 8)).astype(np.float32)
-    y = x[np.arange(len(x)), x[:, :, 0].argmax(1), 1:].argmax(1)
-    x_in = keras.Input((16, 8), name="steps")
-    hidden = L.Dense(48, name="embed")(x_in)
-    for block in ("first", "second"):
-        heads = L.MultiHeadAttention(4, 12, name=f"{block}_attention")(hidden, hidden)
-        hidden = L.LayerNormalization(name=f"{block}_norm")(L.Add()([hidden, heads]))
-        wide = L.Dense(128, activation="gelu", name=f"{block}_wide")(hidden)
-        back = L.Dense(48, name=f"{block}_back")(wide)
-        hidden = L.LayerNormalization(name=f"{block}_out")(L.Add()([hidden, back]))
-    model = keras.Model(x_in, L.Dense(7, activation="softmax", name="kind")(L.GlobalAveragePooling1D()(hidden)))
-    model.compile(keras.optimizers.Adam(2e-3), "sparse_categorical_crossentropy")
-    model.fit(x[:20000], y[:20000], epochs=8, batch_size=128, verbose=0)
-    save(folder, "encoder", model, {"steps": x[:300]}, {"steps": x[22000:], "y": y[22000:]})
-
-
 def detector(folder: Path) -> None:
     """Train a YOLO-like detector of digits on drawings; 400 other drawings are the test."""
     model = _drawn(folder, "detector", vision_models.yolo)
@@ -267,7 +248,7 @@ def _faces(folder: Path, side: int, count: int) -> np.ndarray:
 
 
 MODELS: tuple[Callable[[Path], None], ...] = (
-    mnist, watch, towers, regressor, lstm, outlier, encoder, detector, segmenter, qat, emotion, onet, nsfw, supernova,
+    mnist, watch, towers, regressor, lstm, outlier, detector, segmenter, qat, emotion, onet, nsfw, supernova,
 )  # fmt: skip
 
 if __name__ == "__main__":
