@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from tensorflow.lite.python.optimize import calibrator  # the public module does not have it
 
 from kit.shared.calls import Feeds, calls
@@ -32,7 +33,7 @@ class Calibration:
     """
 
     calls: Mapping[str, Sequence[Feeds]] = field(default_factory=dict)
-    rows: Sequence[tuple[str, Feeds]] = ()
+    rows: Sequence[tuple[str, Mapping[str, np.ndarray]]] = ()
     grid: Grid = field(default_factory=Grid)
 
 
