@@ -109,7 +109,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         'try scheme = "dynamic"; or scheme = "auto", ...',
     ),
     "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
-        "use <scheme>",
+        "use <instead>",
     ),
     "android/test_android_updates.py::test_a_private_key_of_no_use_is_refused_and_the_next_step_makes_one": (
         "make a key: openssl genpkey -algorithm EC ...",
