@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -25,6 +25,7 @@ INTERPRETERS = (
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
     ("tflite-runtime", "tflite_runtime.interpreter"),
 )
+KERNELS = {"default": "AUTO", "reference": "BUILTIN_REF"}  # by the name of an OpResolverType
 Call = Callable[..., Mapping[str, Any]]  # of one array for each input's name; gives one for each output's
 
 
@@ -37,10 +38,14 @@ class Runner:
     package: str
     version: str
     threads: int
+    kernels: str = "default"
 
 
-def load_runner(model: Model, threads: int) -> Runner:
-    """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError."""
+def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
+    """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError.
+
+    kernels: a key of KERNELS; an app runs the default ones.
+    """
     if model.flex:
         ops = f"TensorFlow's own operators {', '.join(model.flex)}, and no interpreter of pip has them"
         hint = "run it in an app that links select-tf-ops, or build the model without these operators"
@@ -49,8 +54,11 @@ def load_runner(model: Model, threads: int) -> Runner:
     version = importlib.metadata.version(package)
     try:
         # The content and not the path: one read, and no trouble with names in other alphabets.
-        interpreter = module.Interpreter(model_content=model.content, num_threads=threads)
-        return Runner(model.bundle, _calls(interpreter, model), package, version, threads)
+        resolver = getattr(module.OpResolverType, KERNELS[kernels])
+        interpreter = module.Interpreter(
+            model_content=model.content, num_threads=threads, experimental_op_resolver_type=resolver
+        )
+        return Runner(model.bundle, _calls(interpreter, model), package, version, threads, kernels)
     except SystemError as error:
         # tflite-runtime 2.14 imports beside numpy 2, and fails at its first call.
         raise _unfit(package, error) from error
@@ -88,14 +96,18 @@ def ask_all(runner: Runner, signature: Signature, inputs: Arrays) -> list[Arrays
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what native code writes to stderr (LiteRT's INFO lines, numpy's ABI warning) off the screen."""
+def quiet() -> Iterator[TextIO]:
+    """Keep what native code writes to stderr (LiteRT's INFO lines, numpy's ABI warning) off the screen.
+
+    Gives what still reaches it.
+    """
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)
         try:
-            yield
+            with os.fdopen(os.dup(saved), "w") as screen:
+                yield screen
         finally:
             os.dup2(saved, 2)
             os.close(saved)

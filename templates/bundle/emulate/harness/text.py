@@ -23,6 +23,7 @@ def lines_of(report: Report) -> Iterator[str]:
     """Yield the lines that say to a user what --json says to a script."""
     runtime = report.runtime
     name, threads = f"{runtime.name} {runtime.version}", _plural(runtime.threads, "thread")
+    threads += "" if runtime.kernels == "default" else f", {runtime.kernels} kernels"
     yield f"{report.bundle} {report.version} on {name}, {threads}; the app links {runtime.app}"
     if report.replay is not None:
         yield from _replay_lines(report.replay)
