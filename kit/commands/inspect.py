@@ -29,6 +29,12 @@ def emulate(
     save: str = "",
     golden: bool = False,
     threads: int = 0,
+    kernels: str = "",
+    jobs: int = 0,
+    jsonl: bool = False,
+    csv: bool = False,
+    save_outputs: str = "",
+    labels: str = "",
     accelerator: str = "",
     allow_code: bool = False,
     debug: bool = False,
@@ -56,15 +62,24 @@ def emulate(
     files = [*input, *words_behind_dashes()]
     options = {
         "json": json, "top": top, "benchmark": benchmark, "signature": signature, "variables": variables,
-        "load": load, "save": save, "golden": golden, "threads": threads,
+        "load": load, "save": save, "golden": golden, "threads": threads, "kernels": kernels, "jobs": jobs,
+        "jsonl": jsonl, "csv": csv, "save-outputs": save_outputs,
     }  # fmt: skip
     given = [name for name, value in options.items() if value]
     given += [
-        name for name, value in {"runtime": runtime, "against": against, "allow-code": allow_code}.items() if value
+        name
+        for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
+        if value
     ]
     if accelerator:
         others = [name for name in given if name not in {"json", "signature", "golden"}]
         _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)
+        return
+    if runtime == "all":
+        from kit.commands.emulate_more import emulate_all_runtimes
+
+        others = [f"--{name}" for name in given if name not in {"json", "threads", "golden", "runtime"}]
+        emulate_all_runtimes(Path(bundle), threads, [*others, *["files"] * bool(files)], json=json)
         return
     of_harness = [f"--{name}" for name in given if name not in {"json", "benchmark", "threads", "runtime", "against"}]
     of_harness += ["files"] * bool(files)
@@ -78,6 +93,11 @@ def emulate(
     from kit.progress import Reporter
 
     arguments = [word for name, value in options.items() if value for word in _option(name, value)]
+    if labels:
+        from kit.commands.emulate_more import emulate_with_labels
+
+        emulate_with_labels(Path(bundle), Path(labels), options, files, runtime)
+        return
     arguments += ["--", *files] if files else []
     with unchanged(Path(bundle)):
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
