@@ -96,7 +96,7 @@ def emulate(
     if labels:
         from kit.commands.emulate_more import emulate_with_labels
 
-        emulate_with_labels(Path(bundle), Path(labels), options, files, runtime)
+        emulate_with_labels(Path(bundle), Path(labels), runtime, arguments, files)
         return
     arguments += ["--", *files] if files else []
     with unchanged(Path(bundle)):

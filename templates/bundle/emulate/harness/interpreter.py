@@ -135,6 +135,8 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
     if all(signature.fixed for signature in model.signatures):
         interpreter.allocate_tensors()
     keys = sorted(interpreter.get_signature_list())
+    if not keys and not model.main.key:
+        return {model.main.key: _plain_call(interpreter, model)}
     calls: dict[str, Call] = {}
     for signature in model.signatures:
         if signature.key not in keys:
@@ -144,6 +146,32 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
         _check_tensors(signature.inputs, runner.get_input_details())
         _check_tensors(signature.outputs, runner.get_output_details())
     return calls
+
+
+def _plain_call(interpreter: Any, model: Model) -> Call:
+    """Return what runs a file without signatures, by its tensors' own names. Raises ValueError where they differ."""
+    inputs = {str(detail["name"]): detail for detail in interpreter.get_input_details()}
+    outputs = {str(detail["name"]): detail for detail in interpreter.get_output_details()}
+    _check_tensors(model.main.inputs, inputs)
+    _check_tensors(model.main.outputs, outputs)
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def call(**values: np.ndarray) -> Mapping[str, Any]:
+        """Run it. values: of each input's shape and dtype, as signature.json has them."""
+        given = {name: value.shape for name, value in values.items()}
+        if given != shapes:
+            for name, shape in given.items():
+                interpreter.resize_tensor_input(inputs[name]["index"], shape)
+            interpreter.allocate_tensors()
+            shapes.update(given)
+        if model.resets:
+            interpreter.reset_all_variables()
+        for name, value in values.items():
+            interpreter.set_tensor(inputs[name]["index"], value)
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(detail["index"]) for name, detail in outputs.items()}
+
+    return call
 
 
 def _reset_before(runner: Call, interpreter: Any) -> Call:

@@ -24,7 +24,8 @@ def lines_of(report: Report) -> Iterator[str]:
     runtime = report.runtime
     name, threads = f"{runtime.name} {runtime.version}", _plural(runtime.threads, "thread")
     threads += "" if runtime.kernels == "default" else f", {runtime.kernels} kernels"
-    yield f"{report.bundle} {report.version} on {name}, {threads}; the app links {runtime.app}"
+    app = f"; the app links {runtime.app}" if runtime.app else ""
+    yield f"{' '.join(filter(None, (report.bundle, report.version)))} on {name}, {threads}{app}"
     if report.replay is not None:
         yield from _replay_lines(report.replay)
     if report.loaded is not None:
