@@ -17,14 +17,18 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from worlds import ROOT, run_kit
+from worlds import ROOT, run_kit, write_recipe
 
+from kit.build.also_gate import check_also, check_operators, refuse_unknown_runtimes
 from kit.bundle.layout import Bundle
 from kit.emulation.all_runtimes import Asked, fault, numbers_to, run_rows
 from kit.emulation.bare import bare_bundle, newest_runtime
 from kit.emulation.run import harness_argv
 from kit.emulation.runtimes_report import OutputOff, RuntimeRow, RuntimesReport, judge_runtimes, table
-from kit.errors import CheckError
+from kit.errors import CheckError, RecipeError
+from kit.progress import Reporter
+from kit.recipe.load import load_recipe
+from kit.recipe.schema import Recipe
 from kit.toolchains.toolchain import runtimes
 
 MODEL = ROOT / "tests" / "fuzz" / "seeds" / "tflite" / "model.tflite"
@@ -66,6 +70,13 @@ def rows_of(bundle: Bundle, *names: str, kernels: tuple[str, ...] = ("default",)
     return list(run_rows(bundle, Asked(names, kernels, (1, 2), quiet, quiet)))
 
 
+def with_newer_mean(bundle: Bundle) -> None:
+    """Let the model need a version of MEAN that no runtime has."""
+    content = bytearray(bundle.model.read_bytes())
+    struct.pack_into("<i", content, content.index(struct.pack("<ii", MEAN, 2)) + 4, 99)  # its number, then the version
+    bundle.model.write_bytes(content)
+
+
 def test_each_runtime_has_a_row_for_each_number_of_threads(bundle: Bundle) -> None:
     rows = rows_of(bundle, NEWEST, "tflite:2.14.0", kernels=("default", "reference"))
     places = [(row.runtime, row.kernels, row.threads) for row in rows]
@@ -85,9 +96,7 @@ def test_outputs_that_are_off_are_named_with_their_steps(bundle: Bundle, images:
 
 
 def test_an_operator_that_a_runtime_lacks_is_named_with_its_version(bundle: Bundle) -> None:
-    content = bytearray(bundle.model.read_bytes())
-    struct.pack_into("<i", content, content.index(struct.pack("<ii", MEAN, 2)) + 4, 99)  # its number, then the version
-    bundle.model.write_bytes(content)
+    with_newer_mean(bundle)
     first, second = rows_of(bundle, NEWEST)
     assert (first.verdict, first.words) == ("fails", "it needs MEAN v99, and it has v1 to v3")
     assert second == replace(first, threads=2)
@@ -166,3 +175,67 @@ def test_files_do_not_go_with_all_runtimes() -> None:
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "runs the golden vectors on every runtime, and --kernels and files does not go with it" in refused.stderr
     assert "leave --kernels and files out, or name one runtime" in refused.stderr
+
+
+# ---------------------------------------------------------------- [android] also
+
+
+def recipe_with(folder: Path, also: str, **changes: str) -> Recipe:
+    """Return the digits' recipe with these runtimes."""
+    path = write_recipe(folder, **changes)
+    path.write_text(f"{path.read_text('utf-8')}[android]\nalso = {also}\n", "utf-8")
+    return load_recipe(path)
+
+
+def test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused(
+    tmp_path: Path, bundle: Bundle, images: NDArray[Any]
+) -> None:
+    recipe = recipe_with(tmp_path / "r", "['tflite:2.14.0', 'litert:2.3.0']")
+    check_also(recipe, bundle.folder, Reporter(quiet=True))
+    with np.load(bundle.golden_npz) as golden:
+        off = golden["output/digit"].copy()
+    off[2, 1] ^= 0x10
+    write_golden(bundle, images, off)
+    with pytest.raises(
+        CheckError, match=r"refused, no bundle was written: \[android\] also: on tflite:2\.14\.0"
+    ) as caught:
+        check_also(recipe, bundle.folder, Reporter(quiet=True))
+    assert caught.value.hint.startswith("remove tflite:2.14.0 from also; or ")
+
+
+def test_an_operator_that_another_runtime_lacks_is_refused_before_anything_runs(tmp_path: Path, bundle: Bundle) -> None:
+    recipe = recipe_with(tmp_path / "r", "['litert:1.4.0']")
+    check_operators(recipe, bundle.model, ())
+    with pytest.raises(CheckError, match=r"litert:1\.4\.0 cannot run this model here: it needs FlexErf"):
+        check_operators(recipe, bundle.model, ("FlexErf",))
+    with_newer_mean(bundle)
+    with pytest.raises(CheckError, match=r"also: litert:1\.4\.0 cannot run this model: it needs MEAN v99") as caught:
+        check_operators(recipe, bundle.model, ())
+    assert caught.value.hint.startswith("remove litert:1.4.0 from also; or ")
+
+
+def test_a_runtime_that_is_not_pinned_is_refused_with_the_nearest(tmp_path: Path) -> None:
+    refuse_unknown_runtimes(recipe_with(tmp_path / "good", "['litert:1.4.0', 'play:16.5.0']"))
+    with pytest.raises(RecipeError, match=r"\[android\] also: the runtime 'litert:1\.4\.1' is not pinned") as caught:
+        refuse_unknown_runtimes(recipe_with(tmp_path / "bad", "['litert:1.4.1']"))
+    assert "did you mean 'litert:1.4.0'" in caught.value.hint
+
+
+@pytest.mark.slow
+def test_the_report_shows_what_a_bundle_works_on(tmp_path: Path) -> None:
+    recipe = recipe_with(tmp_path, "['litert:1.4.0', 'tflite:2.14.0']")
+    done = run_kit("build", str(recipe.path), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 0, done.stderr
+    assert "litert:1.4.0, tflite:2.14.0" in done.stdout
+    page = (tmp_path / "dist" / "digits" / "report.html").read_text("utf-8")
+    assert page.count("works on it: the golden vectors were replayed on it and pass") == 2
+    assert run_kit("emulate", str(tmp_path / "dist" / "digits")).returncode == 0
+
+
+@pytest.mark.slow
+def test_a_build_is_refused_where_a_further_runtime_lacks_an_operator(tmp_path: Path) -> None:
+    recipe = recipe_with(tmp_path, "['tflite:2.14.0']", quantize_scheme="'dynamic'", quantize_io="")
+    done = run_kit("build", str(recipe.path), "--engine", "local", "--out", str(tmp_path / "dist"))
+    assert done.returncode == 4
+    assert "also: tflite:2.14.0 cannot run this model: it needs FULLY_CONNECTED v12" in done.stderr
+    assert not (tmp_path / "dist" / "digits").exists()
