@@ -29,7 +29,9 @@ def check_operators(recipe: Recipe, model: Path, flex: Sequence[str]) -> None:
         with _named(recipe, name):
             if flex:
                 ops = ", ".join(flex)
-                raise CheckError(f"{name} cannot run this model here: it needs {ops}", "build it without select-tf-ops")
+                raise CheckError(
+                    f"{name} cannot run this model here: it needs {ops}", "build it without these operators"
+                )
             check_fit(model, name)
 
 

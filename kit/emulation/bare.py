@@ -92,12 +92,15 @@ def bare_signature(
         entries.append(
             SignatureEntry(
                 key,
-                tuple(_input(each, file.path) for each in named[0]),
-                tuple(_output(each, file.path, archive, labels) for each in named[1]),
+                tuple(_input(each) for each in named[0]),
+                tuple(_output(each, archive, labels) for each in named[1]),
             )
         )
     if not entries:
-        raise ModelError(f"{file.path}: it has no signature with inputs and outputs", "convert it again")
+        raise ModelError(
+            f"{file.path}: none of its signatures has inputs and outputs, and numbers alone",
+            "convert it with a signature that takes and gives numbers",
+        )
     main = next((entry for entry in entries if entry.key == MAIN), entries[0])
     signature = BundleSignature(
         main,
@@ -118,11 +121,17 @@ def _callable(file: TfliteFile) -> Iterator[tuple[str, int, Mapping[str, int], M
     """
     if not file.signatures:
         graph = file.subgraphs[0]
-        yield "", 0, _own_names(graph, graph.inputs), _own_names(graph, graph.outputs)
+        if _of_numbers(graph, (*graph.inputs, *graph.outputs)):
+            yield "", 0, _own_names(graph, graph.inputs), _own_names(graph, graph.outputs)
         return
     for signature in file.signatures:
-        if signature.inputs and signature.outputs:
+        used = (*signature.inputs.values(), *signature.outputs.values())
+        if signature.inputs and signature.outputs and _of_numbers(file.subgraphs[signature.subgraph], used):
             yield signature.key, signature.subgraph, signature.inputs, signature.outputs
+
+
+def _of_numbers(graph: Subgraph, indices: Sequence[int]) -> bool:
+    return all(graph.tensors[index].dtype in _DTYPES for index in indices)
 
 
 def _own_names(graph: Subgraph, indices: Sequence[int]) -> dict[str, int]:
@@ -141,11 +150,9 @@ def _by_index(indices: Sequence[int], notes: Sequence[TensorNote]) -> dict[int, 
     return dict(zip(indices, notes, strict=False))
 
 
-def _entry(named: _Named, path: str) -> TensorEntry:
-    """Return what any tensor's entry has. Raises ModelError for a type that no array has."""
+def _entry(named: _Named) -> TensorEntry:
+    """Return what any tensor's entry has."""
     tensor = named.tensor
-    if tensor.dtype not in _DTYPES:
-        raise ModelError(f"{path}: {named.name} is {tensor.dtype}, which is not fed here", "run it in an app")
     shape, affine = tensor.shape_signature or tensor.shape, tensor.quantization
     single = affine is not None and len(affine.scales) == 1 and affine.scales[0] > 0 and tensor.dtype in QUANTIZED
     return TensorEntry(
@@ -158,8 +165,8 @@ def _entry(named: _Named, path: str) -> TensorEntry:
     )
 
 
-def _input(named: _Named, path: str) -> TensorEntry:
-    entry, note = _entry(named, path), named.note
+def _input(named: _Named) -> TensorEntry:
+    entry, note = _entry(named), named.note
     image = _image(entry, note) if note and note.content == "image" else None
     return entry if image is None else replace(entry, kind="image", image=image)
 
@@ -185,9 +192,9 @@ def _image(entry: TensorEntry, note: TensorNote) -> ImageEntry | None:
     return ImageEntry(color, "stretch", (0.0,) if plain else mean, (1.0,) if plain else std)
 
 
-def _output(named: _Named, path: str, archive: Mapping[str, bytes], labels: dict[str, tuple[str, ...]]) -> TensorEntry:
+def _output(named: _Named, archive: Mapping[str, bytes], labels: dict[str, tuple[str, ...]]) -> TensorEntry:
     """Return an output, of classes where the metadata names as many labels. labels: gets them."""
-    entry, note = _entry(named, path), named.note
+    entry, note = _entry(named), named.note
     names = [file.name for file in note.files if file.kind == "labels" and file.name in archive] if note else []
     if note is None or not names:
         return entry

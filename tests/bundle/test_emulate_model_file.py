@@ -20,7 +20,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.errors import EmulateError
+from harness.report import Result
+from harness.saved import save_outputs
+from harness.signature import Signature as HarnessSignature
 from harness.spread import Unit, Work, spread
+from harness.stdin import stdin_file
+from harness.tensor import Tensor
 from numpy.typing import NDArray
 from PIL import Image
 from worlds import ROOT, run_kit
@@ -33,6 +39,7 @@ from kit.errors import ModelError, RecipeError
 from kit.metrics.scorer import MetricMeasure
 from kit.scoring.samples import Run
 from kit.scoring.score import OutputScore, asked_of, score
+from kit.tflite.model import Signature
 from kit.tflite.reader import read_tflite
 
 MODEL = ROOT / "tests" / "fuzz" / "seeds" / "tflite" / "model.tflite"
@@ -124,12 +131,14 @@ def test_a_model_file_without_signatures_runs_by_its_tensors_names(desk: Desk, i
     assert "digit" not in row
 
 
-def test_a_model_file_without_files_says_that_it_has_no_golden_vectors(desk: Desk) -> None:
+def test_a_model_file_without_files_says_that_it_has_no_golden_vectors(desk: Desk, images: NDArray[Any]) -> None:
     for words in ((), ("--golden", "--", "a.png")):
         done = run_kit("emulate", str(MODEL), *words, cwd=desk.folder)
         assert (done.returncode, done.stdout) == (2, "")
         assert "a model file alone has no golden vectors" in done.stderr
         assert "give files: kit emulate model.tflite -- FILES; or build a bundle of it" in done.stderr
+    desk.png("a.png", images[0])
+    assert run_kit("emulate", str(MODEL), "--", "a.png", cwd=desk.folder).returncode == 0
 
 
 def test_metadata_says_how_pixels_become_values_and_what_classes_are_called() -> None:
@@ -149,6 +158,22 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
         bare_bundle(tmp_path / "model.tflite", newest_runtime(), print),
     ):
         pass
+
+
+def test_a_signature_of_texts_is_left_out_and_without_another_the_file_is_refused() -> None:
+    file = read_tflite(MODEL)
+    (graph,) = file.subgraphs
+    strings = replace(graph, tensors=tuple(replace(tensor, dtype="string") for tensor in graph.tensors))
+    for lacking in (replace(file, subgraphs=(strings,)), replace(file, signatures=(Signature("x", 0, {}, {}),))):
+        with pytest.raises(
+            ModelError, match="none of its signatures has inputs and outputs, and numbers alone"
+        ) as caught:
+            bare_signature(lacking, "tiny", {})
+        assert caught.value.hint == "convert it with a signature that takes and gives numbers"
+    both = replace(
+        file, signatures=(Signature("texts", 1, {"x": 0}, {"y": 0}), *file.signatures), subgraphs=(graph, strings)
+    )
+    assert bare_signature(both, "tiny", {})[0] == bare_signature(file, "tiny", {})[0]
 
 
 # ---------------------------------------------------------------- files of any kind
@@ -206,10 +231,29 @@ def test_each_bad_table_is_one_line_and_the_good_one_is_run(desk: Desk, images: 
     assert done.stderr.count("\n") == 8
 
 
-def test_empty_stdin_is_refused(desk: Desk) -> None:
+def test_empty_stdin_is_refused_and_a_file_that_is_piped_is_run(desk: Desk, images: NDArray[Any]) -> None:
     done = desk.run("-")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "emulate: -: stdin is empty; pipe a file into it: emulate.py - < seven.png\n"
+    assert desk.run("-", stdin=(desk.folder / desk.png("seven.png", images[0])).read_bytes()).returncode == 0
+
+
+def test_more_than_a_file_through_stdin_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, images: NDArray[Any]
+) -> None:
+    (tmp_path / "x.raw").write_bytes(images[0].tobytes())
+    signature = HarnessSignature("s", {"image": Tensor("image", (1, 8, 8, 1), "uint8", None, 0, "tensor")}, {})
+    for most, refused in ((63, True), (64, False)):
+        monkeypatch.setattr("harness.stdin.MOST_BYTES", most)
+        with (tmp_path / "x.raw").open("r") as stdin:
+            monkeypatch.setattr("sys.stdin", stdin)
+            if refused:
+                with pytest.raises(EmulateError, match="more than 63 bytes come through stdin") as caught:
+                    stdin_file(signature).__enter__()
+                assert caught.value.hint == "name the file"
+            else:
+                with stdin_file(signature) as path:
+                    assert (path.suffix, path.read_bytes()) == (".raw", images[0].tobytes())
 
 
 # ---------------------------------------------------------------- what comes out
@@ -237,6 +281,18 @@ def test_outputs_are_saved_as_the_model_gave_them(desk: Desk, images: NDArray[An
     assert digit[0].tobytes() == digit[6].tobytes()
     best = [result["outputs"]["digit"]["top"][0]["index"] for result in json.loads(done.stdout)["results"]]
     assert best == digit[:, 0].argmax(axis=-1).tolist()
+
+
+def test_outputs_that_cannot_be_saved_are_one_clear_line(desk: Desk, images: NDArray[Any]) -> None:
+    done = desk.run("--save-outputs", "none/out.npz", desk.png("a.png", images[0]))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.endswith("name a file that can be written: --save-outputs FILE.npz\n")
+    results = [Result("a", None, ()), Result("b", None, ())]
+    calls = [{"y": np.zeros((1, size), np.float32)} for size in (2, 3)]
+    with pytest.raises(EmulateError, match="the outputs have several shapes") as caught:
+        save_outputs(desk.folder / "out.npz", results, calls)
+    assert caught.value.hint == "give INPUTs of one size"
+    save_outputs(desk.folder / "out.npz", results, [calls[0], calls[0]])
 
 
 def test_several_processes_print_what_one_prints(desk: Desk, images: NDArray[Any]) -> None:
@@ -375,12 +431,16 @@ def test_metrics_of_a_bundles_recipe_are_measured_again_but_for_the_users_own() 
     assert asked_of(measures) == {"digit": [("top_k", 3), ("recall_at_k", None)]}
 
 
-def test_labels_without_files_or_that_are_not_there_are_refused(tmp_path: Path) -> None:
-    done = run_kit("emulate", str(MODEL), "--labels", "none.csv", "--", "a.png", cwd=tmp_path)
+def test_labels_without_files_or_that_are_not_there_are_refused(desk: Desk, images: NDArray[Any]) -> None:
+    desk.png("a.png", images[0])
+    words = ("emulate", str(MODEL), "--labels", "truth.csv")
+    done = run_kit(*words, "--", "a.png", cwd=desk.folder)
     assert (done.returncode, done.stderr) == (
         2,
-        "recipe: --labels none.csv: there is no such file or folder\n  next: check the name\n",
+        "recipe: --labels truth.csv: there is no such file or folder\n  next: check the name\n",
     )
-    done = run_kit("emulate", str(MODEL), "--labels", "none.csv", cwd=tmp_path)
+    (desk.folder / "truth.csv").write_text("file,digit\na.png,1\n", "utf-8")
+    done = run_kit(*words, cwd=desk.folder)
     assert done.returncode == 2
     assert done.stderr.endswith("is the truth of files, and there are none\n  next: give files: -- FILES\n")
+    assert run_kit(*words, "--", "a.png", cwd=desk.folder).returncode == 0

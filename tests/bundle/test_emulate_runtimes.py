@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from worlds import ROOT, run_kit, write_recipe
+from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from kit.build.also_gate import check_also, check_operators, refuse_unknown_runtimes
 from kit.bundle.layout import Bundle
@@ -171,7 +171,8 @@ def test_the_table_of_a_bundle_is_kept_beside_it_and_the_bundle_is_as_it_was(
 
 
 def test_files_do_not_go_with_all_runtimes() -> None:
-    refused = run_kit("emulate", "dist/digits", "--runtime", "all", "--golden", "--kernels", "reference", "--", "a.png")
+    words = ("emulate", str(DIGITS), "--golden", "--kernels", "reference")
+    refused = run_kit(*words, "--runtime", "all", "--", "a.png")
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "runs the golden vectors on every runtime, and --kernels and files does not go with it" in refused.stderr
     assert "leave --kernels and files out, or name one runtime" in refused.stderr
@@ -201,13 +202,15 @@ def test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused(
     ) as caught:
         check_also(recipe, bundle.folder, Reporter(quiet=True))
     assert caught.value.hint.startswith("remove tflite:2.14.0 from also; or ")
+    check_also(recipe_with(tmp_path / "without", "[]"), bundle.folder, Reporter(quiet=True))
 
 
 def test_an_operator_that_another_runtime_lacks_is_refused_before_anything_runs(tmp_path: Path, bundle: Bundle) -> None:
     recipe = recipe_with(tmp_path / "r", "['litert:1.4.0']")
     check_operators(recipe, bundle.model, ())
-    with pytest.raises(CheckError, match=r"litert:1\.4\.0 cannot run this model here: it needs FlexErf"):
+    with pytest.raises(CheckError, match=r"litert:1\.4\.0 cannot run this model here: it needs FlexErf") as caught:
         check_operators(recipe, bundle.model, ("FlexErf",))
+    assert caught.value.hint == "remove litert:1.4.0 from also; or build it without these operators"
     with_newer_mean(bundle)
     with pytest.raises(CheckError, match=r"also: litert:1\.4\.0 cannot run this model: it needs MEAN v99") as caught:
         check_operators(recipe, bundle.model, ())

@@ -66,7 +66,10 @@ def _columns(titles: Sequence[str], name: str) -> list[int]:
 
 
 def _array(path: Path, tensor: Tensor, cells: Rows, first: int) -> Array:
-    """Return [N, *sample] of N rows of cells. first: the number of the first row. Raises EmulateError."""
+    """Return [N, *sample] of N rows of cells, as read_table has it: str, uint8, bool, int64 or float32.
+
+    first: the number of the first row. Raises EmulateError.
+    """
     if tensor.text is not None and len(cells[0]) == 1:
         return np.array([row[0] for row in cells])
     if tensor.dtype == "bool":
