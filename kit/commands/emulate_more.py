@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TextIO
 
 from kit.commands.command import print_json
 from kit.errors import RecipeError
@@ -42,29 +42,27 @@ def emulate_all_runtimes(bundle: Path, threads: int, others: Sequence[str], *, j
     judge_runtimes(report)
 
 
-def emulate_with_labels(
-    bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], files: Sequence[str]
-) -> None:
-    """Run a bundle on files, and print its metrics against the truth. arguments: the harness's own.
+def emulate_with_labels(bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], *, allow_code: bool) -> None:
+    """Run a bundle on files, and print its metrics against the truth. arguments: the harness's own, files behind --.
 
     Raises RecipeError where the truth cannot be read, or does not fit the outputs.
     """
-    if not files:
+    if arguments[-1] == "--":
         raise RecipeError(f"--labels {truth} is the truth of files, and there are none", "give files: -- FILES")
     if not truth.exists():
         raise RecipeError(f"--labels {truth}: there is no such file or folder", "check the name")
     from kit.bundle.manifest import unchanged
     from kit.progress import Reporter
-    from kit.scoring.run import run_scored
+    from kit.scoring.run import Asked, run_scored
 
     with unchanged(bundle):
-        found = run_scored(bundle, truth, runtime, [*arguments, "--", *files], Reporter().note)
+        found = run_scored(bundle, truth, Asked(runtime, arguments, allow_code), Reporter().note)
     if "--json" in arguments:
         print_json(found.document)
     else:
         sys.stdout.write(found.text)
         # Lines for programs stay alone on stdout.
-        stream: Any = sys.stderr if {"--jsonl", "--csv"} & set(arguments) else sys.stdout
+        stream: TextIO = sys.stderr if {"--jsonl", "--csv"} & set(arguments) else sys.stdout
         stream.writelines(f"{score.line}\n" for score in found.scores)
     if found.code:
         raise SystemExit(found.code)

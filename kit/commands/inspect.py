@@ -54,8 +54,8 @@ def emulate(
     --signature KEY runs the files through another signature. --golden replays the golden vectors, with files too.
     --benchmark alone measures cold starts, calls and memory; with --against OTHER (again and again) also the ratio of
     OTHER's calls to BUNDLE's, interleaved in one run. With files, it times a call on the first of them.
-    --threads N gives the interpreter so many threads, --kernels reference its plain kernels. --variables shows the variables that the model keeps;
-    --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
+    --threads N gives the interpreter so many threads, --kernels reference its plain kernels. --variables shows the
+    variables that the model keeps; --load STATE.npz gives them their values first, --save STATE.npz writes them last.
     --runtime is any that `toolchains` lists; by default the recipe's. --runtime all replays the golden vectors on every
     one, with default and reference kernels and on 1 to --threads N threads (default: as many as cores), prints a table,
     and writes it beside the bundle, as <id>.emulate.json. The kit's own harness runs on the bundle's data; --allow-code
@@ -103,7 +103,8 @@ def emulate(
     if labels:
         from kit.commands.emulate_more import emulate_with_labels
 
-        emulate_with_labels(Path(bundle), Path(labels), runtime, arguments, files)
+        words = [*arguments, "--", *files]
+        emulate_with_labels(Path(bundle), Path(labels), runtime, words, allow_code=allow_code)
         return
     arguments += ["--", *files] if files else []
     with unchanged(Path(bundle)):

@@ -17,7 +17,7 @@ from kit.emulation.run import run_harness
 from kit.errors import RecipeError
 from kit.files import temporary_folder
 from kit.scoring.samples import read_run
-from kit.scoring.score import Asked, OutputScore, asked_of, score
+from kit.scoring.score import OutputScore, Wanted, asked_of, score
 
 _OWN = "--save-outputs"
 
@@ -36,27 +36,35 @@ class ScoredRun:
         return {**json.loads(self.text), "metrics": [each.to_json() for each in self.scores]}
 
 
-def run_scored(
-    bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], notify: Callable[[str], None]
-) -> ScoredRun:
-    """Run a bundle, or a model file alone, on files; return what came of it. arguments: the harness's own.
+@dataclass(frozen=True)
+class Asked:
+    """How the harness is run. arguments: its own, with files behind --; allow_code: the bundle's harness."""
+
+    runtime: str
+    arguments: Sequence[str]
+    allow_code: bool = False
+
+
+def run_scored(bundle: Path, truth: Path, asked: Asked, notify: Callable[[str], None]) -> ScoredRun:
+    """Run a bundle, or a model file alone, on files; return what came of it.
 
     Raises RecipeError where the truth cannot be read, or does not fit.
     """
+    arguments = asked.arguments
     with temporary_folder("dropkit-score-") as folder:
         own = _value(arguments, _OWN)
         saved = Path(own) if own else folder / "outputs.npz"
         words = [*([] if own else [_OWN, str(saved)]), *arguments]
         printed = folder / "printed"
         with printed.open("wb") as stdout:
-            code = run_harness(bundle, runtime, words, notify, stdout=stdout)
+            code = run_harness(bundle, asked.runtime, words, notify, allow_code=asked.allow_code, stdout=stdout)
         text = printed.read_text("utf-8")
         if code not in {0, RecipeError.code} or not saved.is_file():
             return ScoredRun(text, code, ())
-        with _described(bundle) as (place, asked):
+        with _described(bundle) as (place, metrics):
             signature = _signature(place, _value(arguments, "--signature"))
             run = read_run(saved, signature, errors=code != 0)
-            scores = score(place, signature, run, truth, asked) if run.count else ()
+            scores = score(place, signature, run, truth, metrics) if run.count else ()
     return ScoredRun(text, code, scores)
 
 
@@ -67,7 +75,7 @@ def _value(arguments: Sequence[str], option: str) -> str:
 
 
 @contextmanager
-def _described(bundle: Path) -> Iterator[tuple[Bundle, Asked]]:
+def _described(bundle: Path) -> Iterator[tuple[Bundle, Wanted]]:
     """Give what says of a model's outputs, for a block, and the metrics that its recipe asked for."""
     if bundle.is_file():
         with bare_bundle(bundle, newest_runtime(), lambda _: None) as folder:

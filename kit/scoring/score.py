@@ -18,7 +18,7 @@ from kit.recipe.output import Output
 from kit.scoring.samples import Run
 from kit.scoring.truth_file import read_truths
 
-Asked = Mapping[str, Sequence[tuple[str, int | None]]]  # by output, metrics by name and k
+Wanted = Mapping[str, Sequence[tuple[str, int | None]]]  # by output, metrics by name and k
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class OutputScore:
         return {"output": self.output, "metrics": metrics}
 
 
-def score(bundle: Bundle, signature: SignatureEntry, run: Run, truth: Path, asked: Asked) -> tuple[OutputScore, ...]:
+def score(bundle: Bundle, signature: SignatureEntry, run: Run, truth: Path, wanted: Wanted) -> tuple[OutputScore, ...]:
     """Return the metrics of each output that truth says anything of. bundle: where labels and anchors are.
 
     Raises RecipeError where the truth cannot be read, or does not fit.
@@ -61,7 +61,7 @@ def score(bundle: Bundle, signature: SignatureEntry, run: Run, truth: Path, aske
     scores = []
     for entry in signature.outputs:
         if entry.name in found:
-            checks = tuple(_check(entry.name, name, k) for name, k in asked.get(entry.name, ()))
+            checks = tuple(_check(entry.name, name, k) for name, k in wanted.get(entry.name, ()))
             subject = Subject(outputs[entry.name], entry, around, found[entry.name], checks)
             scores.append(OutputScore(entry.name, tuple(measured(subject, both, {}))))
     return tuple(each for each in scores if each.metrics)
@@ -77,7 +77,7 @@ def _check(output: str, metric: str, k: int | None) -> MetricCheck:
     return MetricCheck.model_construct(output=output, metric=metric, k=k)
 
 
-def asked_of(measures: Mapping[str, Sequence[MetricMeasure]]) -> Asked:
+def asked_of(measures: Mapping[str, Sequence[MetricMeasure]]) -> Wanted:
     """Return which metrics a build measured against the truth, by output: but for functions of the user's own."""
     return {
         output: [

@@ -9,6 +9,7 @@ import csv
 import io
 import json
 import os
+import re
 import struct
 import subprocess
 import time
@@ -21,6 +22,7 @@ from typing import Any
 import numpy as np
 import pytest
 from harness.errors import EmulateError
+from harness.progress import Bar
 from harness.report import Result
 from harness.saved import save_outputs
 from harness.signature import Signature as HarnessSignature
@@ -307,6 +309,31 @@ def test_several_processes_print_what_one_prints(desk: Desk, images: NDArray[Any
             seen.append((done.stdout, saved["output/digit"].tobytes()))
     assert seen[0] == seen[1]
     assert seen[0][0].count("\n") == len(many) + 1
+
+
+class Terminal(io.StringIO):
+    """A stream that is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_long_work_has_a_bar_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    screens = (Terminal(), io.StringIO())
+    for name in ("_SOON", "_OFTEN"):
+        monkeypatch.setattr(f"harness.progress.{name}", 0)
+    for screen in screens:
+        bar = Bar(screen)
+        bar.advance(6, 18)
+        bar.close()
+    shown, silent = (screen.getvalue() for screen in screens)
+    assert re.fullmatch(r"\r\x1b\[Krun \[######\.{18}\] 6/24, about \d+ s left\r\x1b\[K", shown)
+    assert silent == ""
+    monkeypatch.setattr("harness.progress._SOON", 60)
+    bar = Bar(soon := Terminal())
+    bar.advance(6, 18)
+    bar.close()
+    assert soon.getvalue() == ""
 
 
 def work(processes: int, fail_in: str = "") -> Work:
