@@ -84,7 +84,7 @@ def _rows(bundle: Bundle, name: str, kernels: str, asked: Asked, needed: Mapping
     except EngineError as error:
         yield from (RuntimeRow(name, kernels, count, error=f"it is not here: {error}") for count in asked.threads)
         return
-    argv = [_SCRIPT, bundle.folder / HARNESS.parent, kernels, *map(str, asked.threads)]
+    argv: list[str | Path] = [_SCRIPT, bundle.folder / HARNESS.parent, kernels, *map(str, asked.threads)]
     done = Scripts().run(python, argv)
     made = [RuntimeRow.from_json(name, kernels, json.loads(line)) for line in done.stdout.splitlines()]
     for row in made:

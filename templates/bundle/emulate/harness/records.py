@@ -6,14 +6,14 @@ import json
 from collections.abc import Iterator
 
 from .found import Found
-from .report import Classes, Report, Result, Values
+from .report import Classes, InputError, Report, Result, Values
 
 Cells = dict[str, object]  # by a column's title
 
 
 def jsonl_of(report: Report) -> str:
     """Return a JSON document a line: each result, then each INPUT that cannot be used, as --json has them."""
-    entries = [*(report.results or ()), *report.errors]
+    entries: list[Result | InputError] = [*(report.results or ()), *report.errors]
     return "".join(json.dumps(entry.to_json()) + "\n" for entry in entries)
 
 
