@@ -2,7 +2,7 @@
 
 import contextlib
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,16 @@ from .stdin import STDIN, stdin_file
 LARGE = 1 << 20  # bytes: a file of arrays or sound from this size on is shared among processes, call by call
 _SEVERAL = (*ARRAYS, ".wav")  # endings of files that may hold more than one call's worth
 
-Entry = Outcome | InputError
+
+@dataclass(frozen=True)
+class CallError:
+    """The error of one call of a file that is shared call by call: others of it may fail alike. place: the file's."""
+
+    place: int
+    error: InputError
+
+
+Entry = Outcome | InputError | CallError
 
 
 @dataclass(frozen=True)
@@ -68,14 +77,20 @@ def run_inputs(inputs: Sequence[Path], run: Run, cores: Cores) -> Ran:
     outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
     return Ran(
         results=tuple(outcome.result for outcome in outcomes),
-        errors=_once(entry for entry in entries if isinstance(entry, InputError)),
+        errors=_errors(entries),
         raw=tuple(outcome.raw for outcome in outcomes),
     )
 
 
-def _once(errors: Iterable[InputError]) -> tuple[InputError, ...]:
-    """Return each error once: all calls of a file may fail alike."""
-    return tuple({(error.input, error.error): error for error in errors}.values())
+def _errors(entries: Sequence[Entry]) -> tuple[InputError, ...]:
+    """Return the errors, and what all calls of one file say once."""
+    found: dict[tuple[int, str], InputError] = {}
+    for number, entry in enumerate(entries):
+        if isinstance(entry, InputError):
+            found[-1 - number, ""] = entry
+        elif isinstance(entry, CallError):
+            found.setdefault((entry.place, entry.error.error), entry.error)
+    return tuple(found.values())
 
 
 def _units(files: Sequence[Path | InputError], run: Run) -> Iterator[Unit]:
@@ -85,7 +100,7 @@ def _units(files: Sequence[Path | InputError], run: Run) -> Iterator[Unit]:
         if isinstance(file, InputError):
             yield Unit(partial(_given, file), left)
         elif _is_large(file):
-            yield from _calls(file, run, left)
+            yield from _calls(file, run, place, left)
         else:
             yield Unit(partial(_run_file, file, run), left)
 
@@ -96,12 +111,12 @@ def _is_large(path: Path) -> bool:
     return False
 
 
-def _calls(path: Path, run: Run, left: int) -> Iterator[Unit]:
-    """Yield each call of a file, and at last its error. left: how many files come behind it."""
+def _calls(path: Path, run: Run, place: int, left: int) -> Iterator[Unit]:
+    """Yield each call of a file, and at last its error. place: the file's; left: how many files come behind it."""
     errors: list[InputError] = []
     with _collected(errors, path):
-        for place, sample in enumerate(read_input(path, run.signature), 1):
-            yield Unit(partial(_run_call, path, sample, run), left + sample.count - place)
+        for number, sample in enumerate(read_input(path, run.signature), 1):
+            yield Unit(partial(_run_call, (place, path), sample, run), left + sample.count - number)
     yield from (Unit(partial(_given, error), left) for error in errors)
 
 
@@ -118,18 +133,22 @@ def _run_file(path: Path, run: Run, runner: Runner) -> list[Entry]:
     return [*entries, *errors]
 
 
-def _run_call(path: Path, sample: Sample, run: Run, runner: Runner) -> list[Entry]:
+def _run_call(file: tuple[int, Path], sample: Sample, run: Run, runner: Runner) -> list[Entry]:
+    """Return what comes of one call. file: its place and path."""
     entries: list[Entry] = []
     errors: list[InputError] = []
-    with _collected(errors, path):
-        entries.append(run_sample(sample, run.on(runner), frame_of(path, run.signature)))
-    return [*entries, *errors]
+    with _collected(errors, file[1]):
+        entries.append(run_sample(sample, run.on(runner), frame_of(file[1], run.signature)))
+    return [*entries, *(CallError(file[0], error) for error in errors)]
 
 
 def _named(entry: Entry, names: dict[str, str]) -> Entry:
     """Return what came of a file under the name that the user gave it."""
     if isinstance(entry, InputError):
         return replace(entry, input=names.get(entry.input, entry.input))
+    if isinstance(entry, CallError):
+        error = entry.error
+        return replace(entry, error=replace(error, input=names.get(error.input, error.input)))
     name = names.get(entry.result.input, entry.result.input)
     return replace(entry, result=replace(entry.result, input=name))
 
