@@ -84,7 +84,7 @@ def test_a_report_is_whole_in_every_view(
     assert len(samples) == min(12, len(samples) or 1) and len(samples) > 4
     drawn = [each.attributes["href"] for each in samples[0].all("use")]
     assert len(drawn) == (2 if kind in {"boxes", "mask", "keypoints", "drawn"} else 0)
-    assert len(samples[0].all("image")) == {"towers": 2, "audio": 0, "text": 0, "mask": 3}.get(kind, 1)
+    assert len(samples[0].all("image")) == {"towers": 2, "text": 0, "mask": 3}.get(kind, 1)
     check(browser, tools, tmp_path, page)
 
 
