@@ -67,6 +67,7 @@ ARROWS = {
     " recipe render report shared source_model tflite toolchains updates",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
+    "exploration": "bounded bundle errors shared tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
@@ -74,8 +75,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
-    " search source_model tflite toolchains updates",
+    " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix progress recipe"
+    " refusals render search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
