@@ -134,8 +134,8 @@ def model_explorer() -> Path:
     return folder
 
 
-def answer(port: int, path: str, **body: str | dict[str, str]) -> Any:
-    """Return what the server on that port answers with, as JSON; with a body, to a POST."""
+def response(port: int, path: str, **body: str | dict[str, str]) -> Any:
+    """Return the response of the server on that port, as JSON; with a body, to a POST."""
     server = HTTPConnection("127.0.0.1", port, timeout=60)
     data = json.dumps(body) if body else None
     server.request("POST" if body else "GET", path, data, {"Content-Type": "application/json"})
@@ -172,8 +172,8 @@ def test_model_explorer_has_the_columns_at_its_own_nodes(
                         break
                 time.sleep(0.5)
             assert process.poll() is None, process.communicate()
-            texts = [answer(port, f"/api/v1/load_node_data?node_data_index={n}")["content"] for n in range(4)]
-            drawn = answer(
+            texts = [response(port, f"/api/v1/load_node_data?node_data_index={n}")["content"] for n in range(4)]
+            drawn = response(
                 port,
                 "/apipost/v1/send_command",
                 cmdId="convert",

@@ -64,7 +64,7 @@ def not_printed(shown: Sequence[str], printed: str) -> list[str]:
 def run_all(chosen: Sequence[Section], clone: Path, path: str) -> dict[str, str]:
     """Type the commands of sections into one shell in a clone; return what each printed, by title."""
     text = f"\necho '{MARK}'\n".join(section.commands for section in chosen)
-    # No Docker engine answers: both engines give the same bytes, and an image takes minutes.
+    # No Docker engine responds: both engines give the same bytes, and an image takes minutes.
     env = {name: value for name, value in os.environ.items() if not name.startswith(("VIRTUAL_ENV", "PYTHON"))}
     env |= {"PATH": path, "DOCKER_HOST": "unix:///nowhere.sock"}
     argv = ["bash", "-euc", text]
