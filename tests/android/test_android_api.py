@@ -333,6 +333,7 @@ fun main() {
 """
 
 
+@pytest.mark.slow
 def test_an_open_batch_takes_a_list_of_bitmaps(tmp_path: Path, android_tools: None) -> None:
     text = (DIGITS / "recipe.toml").read_text("utf-8").replace("[model]\n", "[model]\nbatch = -1\n")
     for name in ("digits.keras", "samples.npz", "labels.txt", "test.npz"):

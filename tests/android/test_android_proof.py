@@ -236,6 +236,7 @@ def test_the_golden_test_fails_on_another_value_under_a_true_checksum(
         run_golden(compiled, find_bindings(bundle).assets, tmp_path, quiet)
 
 
+@pytest.mark.slow
 def test_the_golden_test_fails_on_a_wrong_mean(bundle: Path, tmp_path: Path, android_tools: None) -> None:
     from kit.android.codegen.write_sources import render_bindings
 

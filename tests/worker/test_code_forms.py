@@ -63,7 +63,7 @@ COLUMNS = [
     for legacy in (True, False)
     if legacy or find_toolchain(version).legacy_keras
 ]
-DEFAULT = {"2.15.1", "2.19.1"}
+DEFAULT = {"2.19.1"}
 
 
 def codes(version: str, *, legacy: bool) -> dict[str, str]:

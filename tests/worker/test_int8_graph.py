@@ -70,6 +70,7 @@ def test_int8_is_right(with_changes: dict[str, Any], kind: str) -> None:
 
 
 # kit.worker.graph.counts counts in whole numbers, and only some toolchains' interpreters refuse the division.
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in {"counted", "divided", "multi_hot"}])
 def test_the_converter_alone_is_wrong(without_changes: dict[str, Any], kind: str) -> None:
     # Where this fails, TensorFlow has mended the operator, and the kit need not.

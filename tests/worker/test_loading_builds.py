@@ -111,6 +111,7 @@ def test_an_error_in_the_code_is_shown_with_its_line(tmp_path: Path, toolchain_p
     assert "custom.py, line 3: NameError: name 'Scale' is not defined" in done.stderr
 
 
+@pytest.mark.slow
 def test_joined_models_are_verified_with_each_of_their_files(tmp_path: Path, toolchain_python: Path) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     written(toolchain_python, "parts", here)

@@ -55,6 +55,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("bench")
 
 
+@pytest.mark.slow
 def test_a_row_is_made_built_and_right_in_float32_and_int8(work: Path) -> None:
     for scheme in ("float32", "int8"):
         outcome = runner.run(ROWS["custom_layers_keras_k3"], scheme, "2.19.1", work)

@@ -97,10 +97,9 @@ def test_swish_and_silu_build_in_float32_and_int8(world: World, keras: str) -> N
     "policy",
     [
         "mixed_float16",
-        "2:mixed_bfloat16",
         *(
             pytest.param(p, marks=pytest.mark.slow)
-            for p in ("mixed_bfloat16", "float64", "2:mixed_float16", "2:float64")
+            for p in ("mixed_bfloat16", "float64", "2:mixed_bfloat16", "2:mixed_float16", "2:float64")
         ),
     ],
 )
