@@ -43,6 +43,7 @@ def cache(tmp_path: Path, android_tools: None) -> Path:
     return cache
 
 
+@pytest.mark.slow
 def test_a_runtime_that_does_not_start_is_made_again_and_what_is_whole_stays(
     cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
