@@ -67,7 +67,7 @@ def test_an_lstm_goes_from_its_file_into_the_stub_app(tmp_path: Path, toolchain_
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("android_tools")
-@pytest.mark.parametrize(("kind", "bundle"), zip(MODELS, BUNDLES, strict=True), ids=BUNDLES)
+@pytest.mark.parametrize(("kind", "bundle"), [*zip(MODELS, BUNDLES, strict=True)], ids=BUNDLES)
 def test_each_of_six_kinds_goes_from_its_file_into_the_stub_app(
     tmp_path: Path, toolchain_python: Path, kind: str, bundle: str
 ) -> None:
