@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import jinja2
+
+Filters = Mapping[str, Callable[..., str]]
 
 
 def render_tree(name: str, values: Mapping[str, Any]) -> dict[str, bytes]:
@@ -24,24 +28,32 @@ def render_tree(name: str, values: Mapping[str, Any]) -> dict[str, bytes]:
         if "__pycache__" in place.parts:
             continue
         if source.suffix == ".j2":
-            template = _environment().get_template(source.relative_to(templates()).as_posix())
+            template = _environment(frozenset()).get_template(source.relative_to(templates()).as_posix())
             files[place.with_suffix("").as_posix()] = template.render(values).encode()
         else:
             files[place.as_posix()] = source.read_bytes()
     return files
 
 
-def render_text(name: str, values: Mapping[str, Any], filters: Mapping[str, Callable[..., str]] | None = None) -> str:
+def render_text(name: str, values: Mapping[str, Any], filters: Filters | None = None) -> str:
     """Return the text of templates/<name>. In a .html.j2 or .svg.j2 every value is escaped.
 
     filters are a target language's own; with them, a line that holds a tag alone leaves no line behind.
     Raises jinja2.UndefinedError where the template wants a value that is not there.
     """
-    environment = _environment()
-    if filters:
-        environment = environment.overlay(trim_blocks=True, lstrip_blocks=True)
-        environment.filters = {**environment.filters, **filters}
-    return environment.get_template(name).render(values)
+    return _environment(frozenset((filters or {}).items())).get_template(name).render(values)
+
+
+def compile_ahead(names: Sequence[str], filters: Filters | None = None) -> None:
+    """Begin to compile templates that render_text will want with the same filters, while something else runs."""
+
+    def compile_each() -> None:
+        """Compile them; what is wrong with one, render_text says."""
+        with suppress(Exception):
+            for name in names:
+                _environment(frozenset((filters or {}).items())).get_template(name)
+
+    Thread(target=compile_each, daemon=True).start()
 
 
 def templates() -> Path:
@@ -51,14 +63,16 @@ def templates() -> Path:
 
 
 @cache
-def _environment() -> jinja2.Environment:
+def _environment(filters: frozenset[tuple[str, Callable[..., str]]]) -> jinja2.Environment:
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates()),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
+        trim_blocks=bool(filters),
+        lstrip_blocks=bool(filters),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2", "svg.j2"), default=False),
     )
-    environment.filters["py"] = repr
+    environment.filters |= {"py": repr} | dict(filters)
     return environment

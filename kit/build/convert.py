@@ -152,6 +152,7 @@ def _job(plan: Plan, engine: Engine, data: Data) -> Job:
         gate=recipe.checks.gate,
         train=TrainSpec(train.loss, train.optimizer, train.learning_rate, train.batch) if train else None,
         streaming=model.streaming,
+        unsure=plan.unsure,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.android.codegen import write_sources
 from kit.android.codegen.runtime_api import api_of
 from kit.build.checks import failures
 from kit.build.compared_layers import can_explain, compare_layers
@@ -34,6 +35,8 @@ from kit.engine import Engine, JobFolder, Limits, choose_engine
 from kit.files import check_place, json_bytes, replacing, sha256_file, temporary_folder, writable, write_whole
 from kit.progress import Reporter
 from kit.recipe.schema import Recipe
+from kit.render import compile_ahead
+from kit.report import page
 from kit.shared.job import MODEL, Result
 from kit.shared.quantization import LayerError
 from kit.tflite.reader import read_tflite
@@ -128,7 +131,9 @@ def _read(plan: Plan, folder: Path) -> Data:
 def _build(plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
     """Convert, judge, and write the bundle where nothing refuses."""
     runtime = find_runtime(plan.recipe.android.runtime)
-    # What runs the file there imports its packages while the worker converts.
+    # What runs the file there imports its packages while the worker converts, and templates are compiled.
+    compile_ahead(write_sources.TEMPLATES, write_sources.FILTERS)
+    compile_ahead(page.TEMPLATES, page.FILTERS)
     python = runtime_venv(runtime, plan.runtime_lock, reporter.note)
     with (
         scripts_ahead(python, _RUNS_THERE, reporter.advance) as scripts,

@@ -39,7 +39,7 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
     """
     refuse_unquantizable(plan, result)
     wanted = quantization_of(plan.recipe.quantize)
-    order = QuantizerJob((wanted,), result.layers)
+    order = QuantizerJob((wanted,), result.layers, unsure=plan.unsure)
     with temporary_folder("dropkit-quantize-") as root:
         (root / "files").mkdir()
         (made,) = run_quantizer(job, order, plan.quantizer_lock, root / "files", notify)
@@ -48,7 +48,7 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
         else:
             (job.out / MODEL).replace(job.out / FLOAT32)
             made.path.replace(job.out / MODEL)
-    return replace(result, sha256=sha256_file(job.out / MODEL))
+    return replace(result, sha256=sha256_file(job.out / MODEL), unsure=made.said.unsure)
 
 
 def refuse_unquantizable(plan: Plan, result: Result) -> None:

@@ -234,6 +234,7 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
         anchors=_anchors(there, manifest),
         raw_inputs=raw_inputs_of(recipe, sources, structure),
         quantizer_lock=_quantizer_lock(bundle, manifest) or made.quantizer_lock,
+        unsure=manifest.model.unsure,
     )
 
 

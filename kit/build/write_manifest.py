@@ -42,6 +42,7 @@ def manifest_of(bundle: Bundle, parts: Parts, judged: Judged, emulation: ReplayR
         scheme=recipe.quantize.scheme,
         io=recipe.io,
         weights=judged.weights,
+        unsure=result.unsure,
     )
     return Manifest(
         id=recipe.model.id,
@@ -73,7 +74,7 @@ def _toolchain(parts: Parts) -> ToolchainEntry:
         lock_sha256=toolchain.on(result.machine).lock.sha256,
         architecture=result.machine,
         loader=result.loader,
-        any_cpu=result.portable,
+        any_cpu=result.portable and not result.unsure,
         **_quantizer(parts),
     )
 

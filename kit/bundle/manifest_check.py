@@ -174,7 +174,13 @@ _MANIFEST = {
         "quantizer?": pattern(r"(litert-quantizer [0-9A-Za-z.]{1,30})?"),
         "quantizer_lock_sha256?": pattern(r"([0-9a-f]{64})?"),
     },
-    "model": {"sha256": _SHA, "bytes": lambda value: isinstance(value, int) and value >= 0, "scheme": text, "io": text},
+    "model": {
+        "sha256": _SHA,
+        "bytes": lambda value: isinstance(value, int) and value >= 0,
+        "scheme": text,
+        "io": text,
+        "unsure?": {"*": lambda value: value is not None and _number(value)},
+    },
     "signature": _SIGNATURE,
     "files": {"*": _SHA},
 }

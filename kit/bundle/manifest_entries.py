@@ -55,13 +55,18 @@ class ToolchainEntry:
 
 @dataclass(frozen=True)
 class ModelEntry:
-    """model.tflite."""
+    """model.tflite.
+
+    unsure: ends of measured ranges that lie as near to a boundary of their grid as the noise of float sums, as they
+    were rounded: kit.shared.range_grid. `verify` takes the same; a new build on another CPU may not.
+    """
 
     sha256: str
     bytes: int
     scheme: str
     io: str
     weights: WeightTypes | None = None
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ from kit.render import render_text
 from kit.report.values import Change, Measured, Pairs, Sample
 
 TEMPLATE = "report/report.html.j2"
+TEMPLATES = ("charts/scatter.svg.j2", "charts/look.css", "report/report.css", TEMPLATE)
+FILTERS = {"px": lambda value: f"{value:.1f}", "percent": lambda value: f"{100 * value:.1f}"}
 # What HTML forbids, and what is no character at all: the text of a sample may hold any.
 _FORBIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]")
 
@@ -99,5 +101,5 @@ class Page:
 def render_page(page: Page) -> str:
     """Return the page as HTML: complete in itself, no script, nothing fetched; the same for the same values."""
     values = {"page": page, "kit_version": __version__}
-    text = render_text(TEMPLATE, values, {"px": lambda value: f"{value:.1f}", "percent": lambda v: f"{100 * v:.1f}"})
+    text = render_text(TEMPLATE, values, FILTERS)
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -20,6 +20,7 @@ from kit.search.loss import Loss, first_loss
 from kit.search.trials import Trial
 
 TEMPLATE = "search/chart.svg.j2"
+FILTERS = {"px": lambda value: f"{value:.1f}"}
 WIDTH, ROW = 1280, 18
 BEYOND = 4.0  # the upper edge, in limits
 
@@ -53,7 +54,7 @@ def render_chart(found: Found, loss: Loss) -> str:
     chart = scatter_of(found, loss, Frame())
     height = max(chart.y.start + 60, chart.y.end + ROW * len(chart.marks) + 20)
     values = {"chart": chart, "width": WIDTH, "height": round(height), "row": ROW}
-    return render_text(TEMPLATE, values, {"px": lambda value: f"{value:.1f}"})
+    return render_text(TEMPLATE, values, FILTERS)
 
 
 def narrow_chart(found: Found) -> Scatter | None:

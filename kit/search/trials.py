@@ -129,7 +129,7 @@ class Trials:
         for name in (EVALUATED, GOLDEN, RESULT):
             (out / name).symlink_to(self.job.out / name)
         (out / MODEL).symlink_to(file.path)
-        result = replace(self.result, sha256=sha256_file(file.path))
+        result = replace(self.result, sha256=sha256_file(file.path), unsure=file.said.unsure)
         trial = Trial(candidate, errors=file.said.errors)
         return self._measured(trial, result, replace(self.job, out=out), self.evaluated, scripts)
 

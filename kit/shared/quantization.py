@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kit.shared.values import from_json
@@ -48,11 +49,16 @@ class Quantization:
 
 @dataclass(frozen=True)
 class QuantizerJob:
-    """What is asked of the script. layers: the names of the source model's; compared: samples to compare tensors on."""
+    """What is asked of the script.
+
+    layers: the names of the source model's; compared: samples to compare tensors on; unsure: what another build of the
+    model recorded, see kit.shared.range_grid.
+    """
 
     requests: tuple[Quantization, ...]
     layers: tuple[str, ...]
     compared: int = 0
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -75,11 +81,15 @@ class LayerError:
 
 @dataclass(frozen=True)
 class Quantized:
-    """What came of one request: the file beside it, or why there is none. errors: where an order asks for them."""
+    """What came of one request: the file beside it, or why there is none.
+
+    errors: where an order asks for them; unsure: ends of measured ranges by name, see kit.shared.range_grid.
+    """
 
     error: str = ""
     unmatched: tuple[str, ...] = ()  # patterns that no layer has
     errors: tuple[LayerError, ...] = ()
+    unsure: Mapping[str, float] = field(default_factory=dict)
 
 
 _T = TypeVar("_T", QuantizerJob, Quantized)

@@ -111,6 +111,7 @@ def work(job: Job, folder: Path, out: Path, progress: Progress) -> Result:
         machine=platform.machine(),
         portable=portable,
         scaled=made.scaled,
+        unsure=made.unsure,
         sha256=hashlib.sha256(made.content).hexdigest(),
         layers=source.inner,
     )

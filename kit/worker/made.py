@@ -63,6 +63,7 @@ class Made:
     notes: tuple[str, ...]
     scaled: tuple[str, ...]  # image inputs whose pixels the model itself scales
     unrounded: Mapping[str, Contract]  # what a float file is held against, where its source rounds in training's ranges
+    unsure: Mapping[str, float]  # ends of measured ranges that another CPU may round another way
     exact: FloatSteps | None = None  # where the product takes one step of a sequence in each call
 
     @property

@@ -14,7 +14,8 @@ from kit.shared.another_version import ANOTHER
 from kit.shared.calls import Feeds
 from kit.shared.job import Job, JobError
 from kit.shared.lazy import chained, keyed
-from kit.worker.conversion.calibration import calibration_calls
+from kit.shared.range_grid import Grid
+from kit.worker.conversion.calibration import Calibration, calibration_calls
 from kit.worker.conversion.converter import Origin
 from kit.worker.conversion.double_normalization import refuse_twice, scaled_inputs
 from kit.worker.conversion.export import Module
@@ -69,18 +70,17 @@ def make(
     module = Module(keep)
     train = _train(job, contracts[0], variables, names) if job.train else None
     with tempfile.TemporaryDirectory() as folder:
-        calibration = _calibration(contracts, data) if steps is None else {}
+        calls = _calibration(contracts, data) if steps is None else {}
         graphs = [
-            ready(job, each.frozen, source.inner, calibration.get(c.key, []), [spec.name for spec in c.inputs])
+            ready(job, each.frozen, source.inner, calls.get(c.key, []), [spec.name for spec in c.inputs])
             for c, each in zip(contracts, written, strict=True)
         ]
         origin = replace(origin, loops=tuple(loop for each in written for loop in each.steps))
-        rows: Sequence[tuple[str, Arrays]] = chained([keyed(key, calls) for key, calls in calibration.items()])
+        rows: Sequence[tuple[str, Arrays]] = chained([keyed(key, each) for key, each in calls.items()])
         if steps is not None and job.scheme == "int8":
             rows = calibration_rows(steps, data.calibration[steps.contract.key], initial)
-        content, remarks = content_of(
-            job, contracts, graphs, (module, train, origin), (calibration, rows), Path(folder)
-        )
+        calibration = Calibration(calls, rows, Grid(job.unsure))
+        content, remarks = content_of(job, contracts, graphs, (module, train, origin), calibration, Path(folder))
         initial |= {n: v.numpy() for n, v in zip(module.names, module.kept, strict=True) if n not in initial}
     content = preset(content, {each.key: first_shapes(each, data.sizes[each.key]) for each in contracts})
     step("prepare the converted model")
@@ -111,6 +111,7 @@ def make(
         tuple(notes),
         tuple(scaled),
         plain,
+        calibration.grid.unsure,
         exact,
     )
 

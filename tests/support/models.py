@@ -314,6 +314,15 @@ def _classify(x: Any) -> Any:
     return _scores(x)
 
 
+def between() -> Any:
+    """Return `x` [N, 1] -> `y` [N, 1]: up to 1, it gives up to what lies in the middle of two steps of the grid."""
+    import keras
+
+    x = keras.Input((1,), name="x")
+    exact = keras.initializers.Constant(1 + 0.5 / 256)
+    return keras.Model(x, keras.layers.Dense(1, use_bias=False, kernel_initializer=exact, name="y")(x), name="between")
+
+
 def _scores(x: Any) -> Any:
     import keras
 
@@ -327,6 +336,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "tiny_h5": tiny,
     "digits_rgb": digits_rgb,
     "two_in_three_out": two_in_three_out,
+    "between": between,
     "lambda": with_lambda,
     "crash": crash,
     "hungry": hungry,

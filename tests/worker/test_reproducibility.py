@@ -51,7 +51,9 @@ def test_the_float_reference_does_not_follow_the_number_of_cores(tmp_path: Path)
 
 # Runs in a toolchain. A CPU with other caches is played by the numbers that Eigen took from it.
 OTHER_CPU = """
+from kit.shared.range_grid import Grid
 from kit.worker.conversion import eigen_cache
+from kit.worker.conversion.settled_ranges import settled
 
 probe = eigen_cache._probe()
 eigen_cache.fix_cache_sizes()
@@ -59,6 +61,8 @@ ours = eigen_cache._calibrate(probe)
 places = list(eigen_cache._places(eigen_cache.SIZES))
 eigen_cache._set(places, (64 << 10, 1 << 20, 64 << 20))
 print("ranges of another CPU:", "ours" if eigen_cache._calibrate(probe) == ours else "its own")
+on_grid = settled(eigen_cache._calibrate(probe), Grid())
+print("its ranges on the grid:", "ours" if on_grid == settled(ours, Grid()) else "its own")
 eigen_cache._asked = lambda: (64 << 10, 1 << 20, 64 << 20)
 eigen_cache.fix_cache_sizes()
 print("ranges when fixed:", "ours" if eigen_cache._calibrate(probe) == ours else "its own")
@@ -70,6 +74,7 @@ print("fixed on a CPU that says otherwise:", eigen_cache.fix_cache_sizes())
 def test_calibrated_ranges_follow_the_cpu_s_caches_until_we_fix_them(toolchain_python: Path) -> None:
     done = _in_toolchain(toolchain_python, OTHER_CPU)
     assert "ranges of another CPU: its own" in done.stdout, done.stderr
+    assert "its ranges on the grid: ours" in done.stdout, done.stderr
     assert "ranges when fixed: ours" in done.stdout, done.stderr
 
 

@@ -22,6 +22,7 @@ from kit.files import write_whole
 from kit.render import render_text
 
 FILTERS = {"kt": literal, "kdoc": comment, "line": line_comment}
+TEMPLATES = tuple(f"android/{name}.kt.j2" for name in ("model", "parts/calls", "parts/outputs", "golden_test"))
 
 _LOOKUPS = {"float32": "FloatLookup", "uint8": "ByteLookup", "int8": "ByteLookup", "int16": "ShortLookup"}
 _NARROW = {"ByteArray": ".toByte()", "ShortArray": ".toShort()", "IntArray": ""}

@@ -1,15 +1,17 @@
-"""The range of every tensor over the calibration data: its extremes, as litert-quantizer takes them."""
+"""The range of every tensor over the calibration data: its extremes on a grid, as litert-quantizer takes them."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
+from kit.shared.range_grid import Grid
 
 # What bfloat16 has for infinity, in masks: no range of anything that is meant as a number.
 _LARGEST = 3e38
@@ -32,6 +34,31 @@ def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
                     low, high = min(low, found[name][0]), max(high, found[name][1])
                 found[name] = (low, high)
     return {name: {"min": np.array([low]), "max": np.array([high])} for name, (low, high) in found.items()}
+
+
+def settled(ranges: Ranges, grid: Grid, given: Collection[str]) -> Ranges:
+    """Return the ranges with their ends on the grid, but those of tensors that are given.
+
+    ranges: float32 [1] each.
+    """
+    ends = {name: (float(each["min"][0]), float(each["max"][0])) for name, each in ranges.items()}
+    grid.exact |= {ends[name] for name in given if name in ends}
+    on_grid = {name: pair if name in given else grid.settled(name, *pair) for name, pair in ends.items()}
+    return {
+        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
+        for name, (low, high) in on_grid.items()
+    }
+
+
+def given(content: bytes) -> set[str]:
+    """Return the names of the tensors that no operator calculates: inputs and constants, which are no sums."""
+    model = schema.Model.GetRootAs(content, 0)
+    found: set[str] = set()
+    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
+        operators = map(graph.Operators, range(graph.OperatorsLength()))
+        made = {each.Outputs(i) for each in operators for i in range(each.OutputsLength())}
+        found |= {graph.Tensors(at).Name().decode() for at in range(graph.TensorsLength()) if at not in made}
+    return found
 
 
 def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:

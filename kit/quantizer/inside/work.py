@@ -13,11 +13,12 @@ from kit.quantizer.inside.bias_correction import corrected
 from kit.quantizer.inside.calibration_calls import calibration_calls
 from kit.quantizer.inside.four_bits import without_least
 from kit.quantizer.inside.layer_errors import Pair, by_name, layer_errors
-from kit.quantizer.inside.ranges import Ranges, kept, measure
+from kit.quantizer.inside.ranges import Ranges, given, kept, measure, settled
 from kit.quantizer.inside.schemes import Operator, apply, operators
 from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
 from kit.shared.quantization import LayerError, Quantization, Quantized, QuantizerJob
+from kit.shared.range_grid import Grid
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,15 @@ class Work:
         return calibration_calls(self.inputs, self.out)
 
     @cached_property
+    def grid(self) -> Grid:
+        """Return what the ranges are rounded to, and which of them the noise of sums may round another way."""
+        return Grid(self.job.unsure)
+
+    @cached_property
     def ranges(self) -> Ranges:
         """Return the range of each tensor over the calibration data, of every signature that has any."""
-        return kept(self.ranges_file, lambda: measure(self.content, self.calls))
+        measured = kept(self.ranges_file, lambda: measure(self.content, self.calls))
+        return settled(measured, self.grid, given(self.content))
 
     @cached_property
     def tensors(self) -> Tensors:
@@ -59,7 +66,8 @@ class Work:
         content = without_least(bytes(made.quantized_model or b""))
         if wanted.bias_correction:
             content = corrected(self.tensors, content, self.calls)
-        return content, Quantized(errors=self._errors(content, found) if self.job.compared else ())
+        errors = self._errors(content, found) if self.job.compared else ()
+        return content, Quantized(errors=errors, unsure=self.grid.unsure if wanted.static else {})
 
     def _errors(self, content: bytes, found: Sequence[Operator]) -> tuple[LayerError, ...]:
         """Return the error of each layer of a file, of the main signature."""

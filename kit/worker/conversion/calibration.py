@@ -6,19 +6,35 @@ numbers, a border that counts for less) has other ranges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from tensorflow.lite.python.optimize import calibrator  # the public module does not have it
 
 from kit.shared.calls import Feeds, calls
 from kit.shared.lazy import chained
+from kit.shared.range_grid import Grid
 from kit.shared.rows import Arrays
 from kit.worker.evaluation.sizes import Size, fitted
 from kit.worker.source.contract import Contract
 
 EACH = 32  # calls at each further size
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What ranges are measured on, and how they are rounded.
+
+    calls: by signature, arrays by input name, of its shape and dtype; rows: what the converter is to see of them, call
+    after call, (signature, such arrays).
+    """
+
+    calls: Mapping[str, Sequence[Feeds]] = field(default_factory=dict)
+    rows: Sequence[tuple[str, Mapping[str, np.ndarray]]] = ()
+    grid: Grid = field(default_factory=Grid)
 
 
 def calibration_calls(contract: Contract, samples: Arrays, sizes: Sequence[Size]) -> Sequence[Feeds]:

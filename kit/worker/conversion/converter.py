@@ -14,9 +14,10 @@ import tensorflow as tf
 from kit.shared.another_version import FLOAT, LESS
 from kit.shared.job import Job, JobError
 from kit.shared.layers import layer_of
-from kit.worker.conversion.calibration import resizing
+from kit.worker.conversion.calibration import Calibration, resizing
 from kit.worker.conversion.export import Exported
 from kit.worker.conversion.float_front_end import front_end, front_ends_in_float
+from kit.worker.conversion.settled_ranges import on_grid
 from kit.worker.conversion.signature_names import settle
 from kit.worker.evaluation.kernel_errors import explained, operator_of
 from kit.worker.graph.fake_quant import is_trained
@@ -71,14 +72,13 @@ def convert(
     folder: Path,
     job: Job,
     exported: Sequence[Exported],
-    calibration: Sequence[tuple[str, Arrays]],
+    calibration: Calibration,
     source: Origin,
 ) -> bytes:
     """Convert an exported SavedModel to the job's scheme, with the signatures' real names in the contract's order.
 
-    calibration has (signature, what a call takes: arrays by input name, of its shape and dtype) in the order of the
-    calls. A graph with the ranges of training takes those for int8, and what has none stays in float. Raises JobError
-    (kind "model") where the converter refuses.
+    A graph with the ranges of training takes those for int8, and what has none stays in float; another's are measured
+    on the calibration. Raises JobError (kind "model") where the converter refuses.
     """
     converter = tf.lite.TFLiteConverter.from_saved_model(str(folder), signature_keys=[each.key for each in exported])
     if (loaded := converter._trackable_obj) is not None:
@@ -94,12 +94,12 @@ def convert(
     if job.scheme == "int8":
         words = {each.key: {name: word for word, name in each.inputs} for each in exported}
         if not any(is_trained(frozen.graph) for frozen in source.graphs):
-            converter.representative_dataset = lambda: _rows(calibration, words)
+            converter.representative_dataset = lambda: _rows(calibration.rows, words)
             builtins = tf.lite.OpsSet.TFLITE_BUILTINS_INT8
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(job.io)
     converter.target_spec.supported_ops = [builtins, *([tf.lite.OpsSet.SELECT_TF_OPS] if job.allow_flex else [])]
     try:
-        with resizing(), front_ends_in_float():
+        with resizing(), on_grid(calibration.grid), front_ends_in_float():
             content = bytes(converter.convert())
             spectra = front_end(content) if job.scheme == "dynamic" else []
             if spectra or (job.scheme == "float16" and has_doubtful(content)):
@@ -122,7 +122,7 @@ def _rows(
 ) -> Iterator[dict[str, np.ndarray] | tuple[str, dict[str, np.ndarray]]]:
     """Yield one call at a time by input name: the converter's order of inputs is not the model's.
 
-    calibration: as convert has it; shapes and dtypes stay.
+    calibration: the rows of a Calibration; shapes and dtypes stay.
     """
     for key, call in calibration:
         feeds = {words[key][name]: array for name, array in call.items()}

@@ -6,23 +6,25 @@ So the source itself is exported, with its variables, and nothing of its graph i
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
 
 from kit.shared.job import Job, JobError
+from kit.worker.conversion.calibration import Calibration
 from kit.worker.conversion.converter import Origin, convert
 from kit.worker.conversion.export import Exported, plain_names, specs
 from kit.worker.source.contract import Contract
 
-Rows = Sequence[tuple[str, Mapping[str, Any]]]
 OPERATOR = "UNIDIRECTIONAL_SEQUENCE_LSTM"
 
 
-def fused_content(job: Job, contracts: Sequence[Contract], origin: Origin, rows: Rows, folder: Path) -> bytes:
-    """Convert the source itself. rows: the calibration, call after call.
+def fused_content(
+    job: Job, contracts: Sequence[Contract], origin: Origin, calibration: Calibration, folder: Path
+) -> bytes:
+    """Convert the source itself.
 
     Raises JobError as convert does; for several signatures, whose variables would have to stay ones; and where no layer
     became the operator.
@@ -33,7 +35,7 @@ def fused_content(job: Job, contracts: Sequence[Contract], origin: Origin, rows:
             f"[quantize] fused_lstm is for one signature, and the file would have {len(contracts)}",
             f'name one: [model] signatures = ["{contracts[0].key}"]; or leave fused_lstm out',
         )
-    content = convert(folder, job, [_export(contracts[0], folder)], rows, origin)
+    content = convert(folder, job, [_export(contracts[0], folder)], calibration, origin)
     if OPERATOR not in {op["op_name"] for op in tf.lite.Interpreter(model_content=content)._get_ops_details()}:
         raise JobError(
             "recipe",

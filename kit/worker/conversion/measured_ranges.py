@@ -15,6 +15,7 @@ import tensorflow as tf
 from tensorflow.core.framework import graph_pb2
 
 from kit.shared.job import JobError
+from kit.shared.range_grid import Grid
 from kit.worker.conversion.converter import Origin
 from kit.worker.graph.fake_quant import kept_readers, left_in_float, roundings
 from kit.worker.graph.freeze import Frozen
@@ -23,18 +24,20 @@ from kit.worker.graph.stand_ins import constant_node, placed
 from kit.worker.source.contract import Contract
 
 
-def with_ranges(frozen: Frozen, left: Sequence[Sequence[str]], calls: Sequence[Sequence[np.ndarray]]) -> Frozen:
+def with_ranges(
+    frozen: Frozen, left: Sequence[Sequence[str]], calls: Sequence[Sequence[np.ndarray]], grid: Grid
+) -> Frozen:
     """Return the graph with a range for each tensor that was left in float.
 
     left: the nodes that each of them was made of; calls: what single calls take, in the order of frozen.inputs, of
-    their shapes and dtypes.
+    their shapes and dtypes; grid: what the ranges are rounded to.
     """
     graph = frozen.graph
     found = [node for names in left if (node := _last(graph, names)) and not _has_range(graph, node)]
     wanted = list(dict.fromkeys(found))
     if not wanted or not calls:
         return frozen
-    ranges = _measured(frozen, wanted, calls)
+    ranges = {name: grid.settled(name, *ends) for name, ends in _measured(frozen, wanted, calls).items()}
     outputs = tuple(f"{base(name)}/range:0" if base(name) in ranges else name for name in frozen.outputs)
     return replace(frozen, graph=_ranged(graph, ranges), outputs=outputs)
 

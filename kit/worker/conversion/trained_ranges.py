@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from kit.shared.job import Job, JobError
 from kit.shared.lazy import mapped
+from kit.worker.conversion.calibration import Calibration
 from kit.worker.conversion.converter import Origin, convert
 from kit.worker.conversion.export import Module, export
 from kit.worker.conversion.fused import fused_content
@@ -37,25 +38,23 @@ def content_of(
     contracts: Sequence[Contract],
     graphs: Sequence[Frozen],
     parts: tuple[Module, Train | None, Origin],
-    data: tuple[Mapping[str, Sequence[Arrays]], Sequence[tuple[str, Arrays]]],
+    calibration: Calibration,
     folder: Path,
 ) -> tuple[bytes, list[str]]:
     """Export and convert; where training learned ranges of some parts alone, measure the others and convert again.
 
-    data: the calibration, by signature, and what the converter is to see of it, call after call: arrays by input name,
-    of its shape and dtype. Returns the file and notes on what of it stays in float. Raises JobError, as convert does
-    and where there is no calibration for those others.
+    calibration: of arrays by input name, of its shape and dtype. Returns the file and notes on what of it stays in
+    float. Raises JobError, as convert does and where there is no calibration for those others.
     """
     module, train, origin = parts
-    calibration, rows = data
     if job.fused_lstm:
-        return fused_content(job, contracts, origin, rows, folder), []
+        return fused_content(job, contracts, origin, calibration, folder), []
     trained = job.scheme == "int8" and any(is_trained(graph.graph) for graph in graphs)
     content, left = b"", [list[list[str]]()]
     for at in range(_ROUNDS):
         exported = export(list(zip(contracts, graphs, strict=True)), module, train, folder / str(at))
         try:
-            content = convert(folder / str(at), job, exported, rows, replace(origin, graphs=graphs))
+            content = convert(folder / str(at), job, exported, calibration, replace(origin, graphs=graphs))
         except JobError:
             if not content:
                 raise
@@ -63,10 +62,10 @@ def content_of(
         left = [unlearned(content, c, g, origin) for c, g in zip(contracts, graphs, strict=True)] if trained else []
         if not any(left):
             return content, []
-        if not calibration:
+        if not calibration.calls:
             raise untrained(left, graphs, origin)
         more = [
-            with_ranges(graph, names, mapped(partial(_ordered, c), calibration.get(c.key, ())))
+            with_ranges(graph, names, mapped(partial(_ordered, c), calibration.calls.get(c.key, ())), calibration.grid)
             for c, graph, names in zip(contracts, graphs, left, strict=True)
         ]
         if all(one is other for one, other in zip(more, graphs, strict=True)):

@@ -12,7 +12,7 @@ internal class Kept(private val file: File, private val key: String) {
     /** Returns what is kept; null where there is nothing for this key. */
     fun read(): String? {
         val lines = try {
-            file.readText().split('\n', limit = 2)
+            file.readBytes().decodeToString().split('\n', limit = 2)
         } catch (error: IOException) {
             return null
         }

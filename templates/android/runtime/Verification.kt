@@ -3,7 +3,9 @@ package dropkit
 import android.content.Context
 import android.os.Build
 import java.io.File
+import java.io.FileInputStream
 import java.io.IOException
+import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import kotlin.math.abs
@@ -25,23 +27,24 @@ internal class Verification(
     private val runtime: String,
 ) : Verifier {
     override fun verified(candidate: Candidate, make: () -> Engine): Engine = synchronized(Verification::class.java) {
-        val expected = read()
         val name = "${candidate.accelerator}-${candidate.precision}".lowercase()
-        val verdict = Kept(File(context.cacheDir, "dropkit/${spec.id}/$name"), key(candidate, expected))
+        // A start with a verdict reads the checksum alone.
+        val checksum = read { stream -> ByteArray(CHECKSUM_END).also { stream.read(it) } }
+        val verdict = Kept(File(context.cacheDir, "dropkit/${spec.id}/$name"), key(candidate, checksum))
         when (val kept = verdict.read()) {
-            null -> probe(candidate, verdict, Golden(name(), expected), make)
+            null -> probe(candidate, verdict, Golden(name(), read { it.readBytes() }), make)
             PASSED -> make()
             else -> throw IllegalStateException("$kept (found at an earlier start)")
         }
     }
 
-    /** Returns the expected outputs: an update brings those of its own model. */
-    private fun read(): ByteArray {
+    /** Reads of the expected outputs: an update brings those of its own model. */
+    private fun read(take: (InputStream) -> ByteArray): ByteArray {
         if (source.updateVersion != null) {
             checkNotNull(source.expected) { "it cannot be verified: $source has no expected outputs; sign a bundle that has an expected.bin" }
         }
         return try {
-            source.expected?.readBytes() ?: context.assets.open(spec.expected).use { it.readBytes() }
+            (source.expected?.let(::FileInputStream) ?: context.assets.open(spec.expected)).use(take)
         } catch (error: IOException) {
             val place = if (source.expected == null) "among the app's assets" else "there"
             throw IllegalStateException("it cannot be verified: ${name()} is not $place", error)
@@ -50,10 +53,10 @@ internal class Verification(
 
     private fun name(): String = source.expected?.path ?: spec.expected
 
-    private fun key(candidate: Candidate, expected: ByteArray): String {
+    private fun key(candidate: Candidate, checksum: ByteArray): String {
         val chip = if (Build.VERSION.SDK_INT >= 31) "${Build.SOC_MANUFACTURER} ${Build.SOC_MODEL}" else Build.HARDWARE
         // Of the expected outputs their own checksum, which is at the start.
-        val all = listOf(Build.FINGERPRINT, chip, runtime, candidate.model, hex(expected.copyOf(CHECKSUM_END)))
+        val all = listOf(Build.FINGERPRINT, chip, runtime, candidate.model, hex(checksum))
         return all.joinToString(" | ") { it.replace('\n', ' ') }
     }
 
