@@ -134,7 +134,7 @@ def model_explorer() -> Path:
     return folder
 
 
-def response(port: int, path: str, **body: str | dict[str, str]) -> Any:
+def response(port: int, path: str, **body: str | bool | dict[str, str]) -> Any:
     """Return the response of the server on that port, as JSON; with a body, to a POST."""
     server = HTTPConnection("127.0.0.1", port, timeout=60)
     data = json.dumps(body) if body else None
@@ -180,6 +180,7 @@ def test_model_explorer_has_the_columns_at_its_own_nodes(
                 extensionId="builtin_tflite_flatbuffer",
                 modelPath=str(model(bundle)),
                 settings={},
+                deleteAfterConversion=False,
             )
         finally:
             process.send_signal(signal.SIGINT)

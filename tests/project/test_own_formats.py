@@ -26,6 +26,7 @@ FOREIGN = {
     "init/guess_outputs.py": "keys of a recipe's tables on their way to TOML",
     "init/loaded.py": "a recipe's TOML on its way into its types",
     "source_model/": "Keras' own JSON",
+    "exploration/": "Model Explorer's own JSON",
     "comparison/app_view.py": "what bundle.json and TFLite's metadata say of a tensor, side by side",
     "emulation/latency_script.py": "a script that prints JSON",
     "inspection/": "the documents that --json prints, with Keras' own JSON in them",
