@@ -1,4 +1,4 @@
-"""Look at files: inspect, diff; and run a bundle on files: emulate."""
+"""Look at files: inspect, diff, explore; and run a bundle on files: emulate."""
 
 from __future__ import annotations
 
@@ -240,3 +240,39 @@ def gitdiff(ctx: Context, debug: bool = False) -> None:
     from kit.comparison.git import driver_lines
 
     sys.stdout.writelines(f"{line}\n" for line in driver_lines(words_behind_dashes()))
+
+
+@command
+def explore(
+    ctx: Context,
+    bundle: str,
+    out: str = "",
+    host: str = "localhost",
+    port: int = 8080,
+    no_browser: bool = False,
+    debug: bool = False,
+) -> None:
+    """Open a bundle's model in Model Explorer, with error, layer and bytes of each operator as node data.
+
+    Model Explorer is the package ai-edge-model-explorer, which is installed beside the kit. The errors of layers are
+    those of a search (scheme = "auto", tune = true): <bundle>.search.json. --out FOLDER writes the node data as files
+    for a Model Explorer elsewhere, and opens nothing. --port 8080 is the first free one from there on; --no-browser
+    serves alone. Ctrl-C ends it. Exit codes: 0 written, or ended, 2 usage or no bundle, 3 the model is damaged,
+    5 Model Explorer is missing.
+    """
+    from kit.exploration.node_data import explored
+    from kit.exploration.serve import require, serve
+
+    found = explored(Path(bundle))
+    sys.stderr.writelines(f"{note}\n" for note in found.notes)
+    if not out:
+        require()
+        serve(found, host, port, browser=not no_browser)
+        return
+    from kit.files import writable, write_whole
+
+    for column in found.columns:
+        place = Path(out) / f"{found.name}.{column.word}.json"
+        with writable(place.parent):
+            write_whole(place, column.text().encode())
+        sys.stdout.write(f"{place}\n")

@@ -69,6 +69,7 @@ ARROWS = {
     "scoring": "bounded build bundle emulation errors files metrics recipe",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
+    "exploration": "bounded bundle errors shared tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
@@ -76,8 +77,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
-    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
-    " scoring search source_model tflite toolchains updates",
+    " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix progress recipe"
+    " refusals render scoring search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}

@@ -9,6 +9,12 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_explore.py::test_a_record_that_is_none_is_refused_until_it_is_removed": (
+        "remove it, or build the bundle again",
+    ),
+    "bundle/test_explore.py::test_without_model_explorer_it_is_named_and_the_node_data_is_written": (
+        "pip install ai-edge-model-explorer; or --out ...",
+    ),
     "bundle/test_comparison.py::test_git_diff_shows_models_by_the_driver_and_goes_on_behind_one_it_cannot_read": (
         "git config diff.kit.command 'kit gitdiff --', ...",
     ),
