@@ -55,7 +55,7 @@ ARROWS = {
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
     "report": "bundle charts kit metrics render shared",
-    "emulation": "arm64 bundle errors files gpu lifetime render shared tflite toolchains",
+    "emulation": "arm64 bundle errors files gpu kit lifetime render shared tflite toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
     "quantizer": "emulation files quantizer.inside shared toolchains",
@@ -66,6 +66,7 @@ ARROWS = {
     " toolchains",
     "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
     " recipe render report shared source_model tflite toolchains updates",
+    "scoring": "bounded build bundle emulation errors files metrics recipe",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
@@ -76,7 +77,7 @@ ARROWS = {
     "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
     " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
-    " search source_model tflite toolchains updates",
+    " scoring search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -109,6 +110,7 @@ LIBRARIES = {
     "emulation.by_turns": "",  # imported by scripts of the runtime's venv
     "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv
     "emulation.benchmark_script": "emulate harness",  # the same
+    "emulation.runtimes_script": "emulate harness",  # the same
     "emulation.runtime_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.harness_outputs": "numpy emulate harness",  # a script that runs in the runtime's venv
     "android.desktop.interpreter_host": "numpy ai_edge_litert",  # the same

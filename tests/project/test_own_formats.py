@@ -29,6 +29,8 @@ FOREIGN = {
     "comparison/app_view.py": "what bundle.json and TFLite's metadata say of a tensor, side by side",
     "emulation/latency_script.py": "a script that prints JSON",
     "emulation/arm64_script.py": "a script that writes JSON",
+    "emulation/runtimes_script.py": "a script that prints JSON",
+    "scoring/": "what --json prints, and COCO JSON",
     "inspection/": "the documents that --json prints, with Keras' own JSON in them",
     "container/": "what Docker's SDK and the image format have",
     "engine/docker.py": "options of Docker's SDK",

@@ -109,7 +109,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         'try scheme = "dynamic"; or scheme = "auto", ...',
     ),
     "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
-        "use <scheme>",
+        "use <instead>",
     ),
     "android/test_android_updates.py::test_a_private_key_of_no_use_is_refused_and_the_next_step_makes_one": (
         "make a key: openssl genpkey -algorithm EC ...",
@@ -457,6 +457,43 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
     "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
         "name one for all: --runtime <runtimes>",
+    ),
+    "bundle/test_emulate_model_file.py::test_a_model_file_without_files_says_that_it_has_no_golden_vectors": (
+        "give files: kit emulate <name> -- FILES; or build a bundle of it",
+    ),
+    "bundle/test_emulate_model_file.py::test_a_signature_of_texts_is_left_out_and_without_another_the_file_is_refused": (
+        "convert it with a signature that takes and gives numbers",
+    ),
+    "bundle/test_emulate_model_file.py::test_empty_stdin_is_refused_and_a_file_that_is_piped_is_run": (
+        "pipe a file into it: emulate.py - < seven.png",
+    ),
+    "bundle/test_emulate_model_file.py::test_labels_without_files_or_that_are_not_there_are_refused": (
+        "give files: -- FILES",
+    ),
+    "bundle/test_emulate_model_file.py::test_more_than_a_file_through_stdin_is_refused": ("name the file",),
+    "bundle/test_emulate_model_file.py::test_outputs_that_cannot_be_saved_are_one_clear_line": (
+        "give INPUTs of one size",
+        "name a file that can be written: --save-outputs FILE.npz",
+    ),
+    "bundle/test_emulate_model_file.py::test_rows_are_of_files_by_name_or_in_the_order_of_the_samples": (
+        "leave the column file out, and write one row a sample, in their order",
+        "leave those files out, or name each row's file in a column `file`",
+    ),
+    "bundle/test_emulate_model_file.py::test_truth_that_does_not_fit_is_refused_with_what_to_do": (
+        "give a .csv or an .npz, COCO JSON for boxes, or a folder of PNG files for masks",
+        "name a column as the output, or y; or an array y/ and the output's name",
+    ),
+    "bundle/test_emulate_runtimes.py::test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused": (
+        "remove <name> from also; or <hint>",
+    ),
+    "bundle/test_emulate_runtimes.py::test_an_operator_that_another_runtime_lacks_is_refused_before_anything_runs": (
+        "build it without these operators",
+    ),
+    "bundle/test_emulate_runtimes.py::test_files_do_not_go_with_all_runtimes": (
+        "leave <what> out, or name one runtime",
+    ),
+    "bundle/test_emulate_runtimes.py::test_the_apps_own_runtime_is_the_judge": (
+        "name a runtime that runs it: [android] runtime; or take another [quantize] scheme",
     ),
     "bundle/test_emulate_signatures.py::test_a_benchmark_of_a_signature_without_vectors_is_given_an_input": (
         "give an INPUT",
