@@ -49,6 +49,11 @@ def drop(metric: MetricMeasure) -> tuple[float, float | None, float | None] | No
     return -lost, _negative(metric.high), _negative(metric.low)
 
 
+def shown(metric: MetricMeasure) -> str:
+    """Return the value of a file alone."""
+    return f"no value: {metric.why}" if metric.after is None else _number(metric.after)
+
+
 def metric_words(metric: MetricMeasure) -> str:
     """Return a metric for a table: "0.8123 before -> 0.8011 after (-0.0112, 95 % interval -0.02..0.001)"."""
     if metric.why:

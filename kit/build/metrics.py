@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kit.build.truth import NO_TRUTHS, OutputTruth, owner_of_y
+from kit.bundle.signature import TensorEntry
 from kit.errors import RecipeError
 from kit.metrics.scorer import MetricMeasure
 from kit.recipe.output import Output
@@ -112,7 +113,7 @@ def real_outputs(recipe: Recipe, signature: SignatureSpec, predictions: Arrays) 
     return arrays
 
 
-def real(values: np.ndarray, spec: TensorSpec) -> np.ndarray:
+def real(values: np.ndarray, spec: TensorSpec | TensorEntry) -> np.ndarray:
     """Return float32 real values of values' shape, of what an output holds, raw."""
     import numpy as np
 

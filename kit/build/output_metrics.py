@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kit.build.metrics import OutputMeasure, real, top1
-from kit.build.own_metrics import Asked, Own, measure_own, own_checks
+from kit.build.own_metrics import Asked, Own, measure_own
 from kit.build.truth import OutputTruth
 from kit.build.write_bundle import Parts
 from kit.bundle.output_forms import BoxesForm, MaskForm
@@ -18,6 +18,7 @@ from kit.bundle.signature import TensorEntry
 from kit.errors import RecipeError
 from kit.metrics.scorer import MetricMeasure, Scorer, UndefinedError
 from kit.metrics.table import DEFAULTS, METRICS, is_own
+from kit.recipe.checks import MetricCheck
 from kit.recipe.output import Output
 
 if TYPE_CHECKING:
@@ -43,28 +44,43 @@ class Both:
 
 
 @dataclass(frozen=True)
+class Around:
+    """What is known beside an output: how many labels and which anchors there are, by output, and the model's inputs.
+
+    anchors: little-endian float32 [N, 4]. framed: the samples are image files, which the model sees a part of.
+    """
+
+    labels: Mapping[str, int]
+    anchors: Mapping[str, bytes]
+    inputs: tuple[TensorEntry, ...]
+    framed: bool
+
+    @staticmethod
+    def of(parts: Parts) -> Around:
+        """Return it of a build."""
+        labels = {name: len(labels.texts) for name, labels in parts.plan.labels.items()}
+        anchors = {name: asset.content for name, asset in parts.plan.anchors.items()}
+        return Around(labels, anchors, parts.signature.inputs, parts.framed)
+
+
+@dataclass(frozen=True)
 class Subject:
-    """One output, and what its metrics need to know of it."""
+    """One output, and what its metrics need to know of it. checks: what a recipe asks of it."""
 
     request: Output
     entry: TensorEntry
-    parts: Parts
+    around: Around
     truth: OutputTruth | None
+    checks: tuple[MetricCheck, ...] = ()
 
     @property
     def name(self) -> str:
         """Return its name."""
         return self.request.name
 
-    @property
-    def labels(self) -> int | None:
-        """Return how many labels it has, None where the recipe has none."""
-        labels = self.parts.plan.labels.get(self.name)
-        return None if labels is None else len(labels.texts)
-
     def wanted(self) -> Iterator[tuple[str, int | None]]:
         """Yield its metrics by name and k: what the recipe asks for, then what every such output is measured by."""
-        asked = [(check.metric, check.k) for check in self.parts.recipe.checks.metrics if check.output == self.name]
+        asked = [(check.metric, check.k) for check in self.checks]
         yield from asked
         own = any(is_own(name) for name, _ in asked)  # whose truth may be of another shape
         defaults = DEFAULTS.get(self.request.kind, ()) if self.truth is not None and not own else ()
@@ -84,8 +100,15 @@ def with_metrics(
     specs = {spec.name: spec for spec in parts.result.signature.outputs}
     count = len(next(value for name, value in predictions.items() if name.startswith("output/")))
     truths = {name: truth.rows(count) for name, truth in parts.truths.items()}
+    around, asked = Around.of(parts), parts.recipe.checks.metrics
     subjects = {
-        name: Subject(requests.get(name, Output(name=name)), entry, parts, truths.get(name))
+        name: Subject(
+            requests.get(name, Output(name=name)),
+            entry,
+            around,
+            truths.get(name),
+            tuple(check for check in asked if check.output == name),
+        )
         for name, entry in entries.items()
     }
     if not any(list(subject.wanted()) for subject in subjects.values()):
@@ -94,21 +117,24 @@ def with_metrics(
     got = {name: real(predictions[f"output/{name}"], spec) for name, spec in specs.items()}
     both = Both(exact, got, intervals)
     own = measure_own(parts.plan.metrics, list(_asked(subjects, both)))
-    return tuple(replace(each, metrics=tuple(_measured(subjects[each.name], both, own))) for each in measures)
+    return tuple(replace(each, metrics=tuple(measured(subjects[each.name], both, own))) for each in measures)
 
 
 def _asked(subjects: Mapping[str, Subject], both: Both) -> Iterator[Asked]:
     """Yield the metrics of the user's own with their arrays."""
     for subject in subjects.values():
-        for check in own_checks(subject.parts.recipe):
-            if check.output == subject.name:
+        for check in subject.checks:
+            if is_own(check.metric):
                 values = _truth(subject).values
                 assert values is not None  # kit.build.samples refuses files
                 yield Asked(check, values, both.exact[subject.name], both.got[subject.name])
 
 
-def _measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]:
-    """Yield each metric of an output, in the recipe's order. own: those that are the user's."""
+def measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]:
+    """Yield each metric of an output, in the recipe's order. own: those that are the user's.
+
+    Raises RecipeError where the truth does not fit the output.
+    """
     makers: dict[str, Callable[[str, int], tuple[Scorer, Scorer]]] = {}
     for name, asked in subject.wanted():
         if is_own(name):
@@ -257,10 +283,10 @@ def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, S
     from kit.shared.postprocess import UNIT, boxes_on_frame, detect
 
     form, truth = subject.entry.boxes or BoxesForm(), _truth(subject)
-    true = boxes(truth, subject.labels, form.size)
+    true = boxes(truth, subject.around.labels.get(subject.name), form.size)
     head = box_head(form, min(form.threshold, LOWEST))
-    asset = subject.parts.plan.anchors.get(subject.name)
-    anchors = None if asset is None else np.frombuffer(asset.content, "<f4").reshape(-1, 4)
+    asset = subject.around.anchors.get(subject.name)
+    anchors = None if asset is None else np.frombuffer(asset, "<f4").reshape(-1, 4)
     names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}
     parts = {part: name for part, name in names.items() if name is not None}
 
@@ -270,7 +296,7 @@ def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, S
         for index in range(len(true)):
             boxes = detect(head, {part: arrays[name][index] for part, name in parts.items()}, anchors)
             size = truth.boxes[index].size if truth.boxes else None
-            placement = UNIT if size is None else _placement(subject, size, whole=not subject.parts.framed)
+            placement = UNIT if size is None else _placement(subject, size, whole=not subject.around.framed)
             corners = boxes_on_frame(boxes.corners, placement).astype(np.float64)
             predicted.append(Found(corners, boxes.classes.astype(np.int64), boxes.scores.astype(np.float64)))
         return scorer(true, predicted)
@@ -286,7 +312,7 @@ def _placement(subject: Subject, size: tuple[int, int], *, whole: bool) -> tuple
     """
     from kit.shared.preprocess import ImageSpec, placement
 
-    images = [entry for entry in subject.parts.signature.inputs if entry.image is not None]
+    images = [entry for entry in subject.around.inputs if entry.image is not None]
     shape = images[0].shape[1:3] if len(images) == 1 else ()
     if whole or len(shape) != 2 or -1 in shape:
         return (float(size[0]), 0.0, 0.0, 0.0, float(size[1]), 0.0)

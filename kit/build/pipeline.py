@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kit.android.codegen import write_sources
 from kit.android.codegen.runtime_api import api_of
+from kit.build.also_gate import check_also, check_operators, refuse_unknown_runtimes
 from kit.build.checks import failures
 from kit.build.compared_layers import can_explain, compare_layers
 from kit.build.computed_sizes import refuse_computed_sizes
@@ -92,6 +93,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
     recipe = plan.recipe
     check_place(options.out / recipe.model.id, BUNDLE)
     api_of(recipe.android.runtime)  # refused before anything is converted
+    refuse_unknown_runtimes(recipe)
     prepare_gpu(recipe, reporter)
     with temporary_folder("dropkit-data-") as folder:
         data = _read(plan, folder)
@@ -155,6 +157,7 @@ def refuse_misfit(plan: Plan, result: Result, job: JobFolder) -> None:
     """
     runtime = plan.recipe.android.runtime
     check_fit(job.out / MODEL, runtime)
+    check_operators(plan.recipe, job.out / MODEL, result.flex)
     refuse_computed_sizes(plan.recipe, result, read_tflite(job.out / MODEL), find_runtime(runtime).name)
 
 
@@ -205,6 +208,7 @@ def _write(
         reporter.stage("write the bundle")
         bundle = write_bundle(staging, parts, judged)
         replayed = _emulate(staging, parts, reporter, scripts)
+        check_also(parts.recipe, staging, reporter)
         check_gpu(parts.recipe, bundle, reporter)
         manifest = manifest_of(bundle, parts, judged, replayed)
         write_report(bundle, parts, manifest, predictions)

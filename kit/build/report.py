@@ -97,6 +97,8 @@ def _rows(built: Built) -> Iterator[Row]:
         runtime = find_runtime(recipe.android.runtime).name
         stands = "" if runtime == recipe.android.runtime else f"; it stands for {recipe.android.runtime}"
         yield f"on {runtime}", _emulated(built.manifest.emulation) + stands
+        if recipe.android.also:
+            yield "works on", ", ".join(recipe.android.also)
     yield (
         "toolchain",
         f"TensorFlow {result.tensorflow}, {result.loader}, {result.machine}; engine: {built.engine}",

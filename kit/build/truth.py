@@ -78,6 +78,22 @@ class OutputTruth:
         )
 
 
+@dataclass(frozen=True)
+class TruthFile:
+    """A file of truth and what it is of.
+
+    where: for messages; labels: of the output; count: of samples; names: of their image files, () where they came
+    otherwise.
+    """
+
+    path: Path
+    where: str
+    output: Output
+    labels: Sequence[str]
+    count: int
+    names: Sequence[str]
+
+
 NO_TRUTHS: Mapping[str, OutputTruth] = MappingProxyType({})
 
 
@@ -114,16 +130,20 @@ def read_truth(recipe: Recipe, count: int, names: Sequence[str]) -> dict[str, Ou
     """
     outputs = {output.name: output for output in recipe.outputs}
     found = {}
-    for name, file in recipe.checks.truth.items():
-        output, path = outputs[name], recipe.file(file)
-        where = f"{path}: [checks.truth] {name}"
-        if output.kind == "boxes":
-            found[name] = OutputTruth(where, boxes=_coco(recipe, output, path, count, names))
-        elif output.kind == "mask":
-            found[name] = OutputTruth(where, masks=_masks(path, where, names))
-        else:
-            found[name] = OutputTruth(where, _column(recipe, output, path, count, names))
+    for name, place in recipe.checks.truth.items():
+        output, path = outputs[name], recipe.file(place)
+        labels = read_labels(recipe.file(output.labels)) if output.labels else []
+        found[name] = truth_of(TruthFile(path, f"{path}: [checks.truth] {name}", output, labels, count, names))
     return found
+
+
+def truth_of(file: TruthFile) -> OutputTruth:
+    """Return what a file says of an output, in the order of the samples. Raises RecipeError."""
+    if file.output.kind == "boxes":
+        return OutputTruth(file.where, boxes=_coco(file))
+    if file.output.kind == "mask":
+        return OutputTruth(file.where, masks=_masks(file.path, file.where, file.names))
+    return OutputTruth(file.where, _column(file))
 
 
 def _masks(path: Path, where: str, names: Sequence[str]) -> tuple[Path, ...]:
@@ -140,12 +160,12 @@ def _masks(path: Path, where: str, names: Sequence[str]) -> tuple[Path, ...]:
     return files
 
 
-def _column(recipe: Recipe, output: Output, path: Path, count: int, names: Sequence[str]) -> np.ndarray:
+def _column(file: TruthFile) -> np.ndarray:
     """Return an output's columns of a .csv: int64 [N] classes or identities, or float64 [N] or [N, D] numbers."""
     import numpy as np
 
-    where = f"{path}: [checks.truth] {output.name}"
-    rows = list(csv.reader(io.StringIO(_text(path, where), newline="")))
+    output, where = file.output, file.where
+    rows = list(csv.reader(io.StringIO(_text(file.path, where), newline="")))
     head = rows[0] if rows else []
     own = [i for i, title in enumerate(head) if title == output.name]
     own = own or [i for i, title in enumerate(head) if title.rpartition("_")[0] == output.name]
@@ -155,11 +175,11 @@ def _column(recipe: Recipe, output: Output, path: Path, count: int, names: Seque
             f"{where}: {what}",
             "write the output's name into the first row; of several values a sample its name with _0, _1 and so on",
         )
-    body = _in_order(rows[1:], head, count, names, where)
+    body = _in_order(rows[1:], head, file)
     cells = [[row[i] for i in own] for row in body]
     if output.kind == "embedding":
         return np.unique([row[0] for row in cells], return_inverse=True)[1].astype(np.int64)
-    labels = read_labels(recipe.file(output.labels)) if output.kind == "classes" and output.labels else []
+    labels = file.labels if output.kind == "classes" else []
     places = {label: str(place) for place, label in reversed(list(enumerate(labels)))}
     try:
         values = np.array([[float(places.get(cell, cell)) for cell in row] for row in cells])
@@ -171,10 +191,9 @@ def _column(recipe: Recipe, output: Output, path: Path, count: int, names: Seque
     return values[:, 0] if len(own) == 1 else values
 
 
-def _in_order(
-    rows: list[list[str]], head: Sequence[str], count: int, names: Sequence[str], where: str
-) -> list[list[str]]:
+def _in_order(rows: list[list[str]], head: Sequence[str], file: TruthFile) -> list[list[str]]:
     """Return the rows of the samples, in their order: by the column `file`, else as they are."""
+    names, count, where = file.names, file.count, file.where
     if "file" in head and names:
         by_file = {row[head.index("file")]: row for row in rows}
         missing = next((name for name in names if name not in by_file), None)
@@ -196,16 +215,16 @@ def _text(path: Path, where: str) -> str:
         raise RecipeError(f"{where}: it cannot be read: {error}", "give a .csv or .json file in UTF-8") from error
 
 
-def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequence[str]) -> tuple[TrueBoxes, ...]:
+def _coco(file: TruthFile) -> tuple[TrueBoxes, ...]:
     """Return the boxes of each sample of COCO's JSON. Raises RecipeError."""
     import numpy as np
 
-    where = f"{path}: [checks.truth] {output.name}"
+    where = file.where
     try:
-        raw = json.loads(_text(path, where))
+        raw = json.loads(_text(file.path, where))
         files = {int(image["id"]): str(image.get("file_name", "")) for image in raw["images"]}
         sizes = {int(image["id"]): (int(image["width"]), int(image["height"])) for image in raw["images"]}
-        classes = _categories(recipe, output, raw["categories"], where)
+        classes = _categories(file, raw["categories"])
         boxes: dict[int, list[list[float]]] = {number: [] for number in files}
         for annotation in raw["annotations"]:
             number, category = int(annotation["image_id"]), int(annotation["category_id"])
@@ -220,7 +239,7 @@ def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequenc
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{where}: it is no COCO JSON: {type(error).__name__}: {error}", _COCO) from error
     found = []
-    for number in _images(files, count, names, where):
+    for number in _images(files, file.count, file.names, where):
         rows = np.array(boxes[number], np.float64).reshape(-1, 6)
         if not np.isfinite(rows).all() or min(sizes[number]) < 1:
             raise RecipeError(f"{where}: image {number} has a size or a box that is none", _COCO)
@@ -228,12 +247,12 @@ def _coco(recipe: Recipe, output: Output, path: Path, count: int, names: Sequenc
     return tuple(found)
 
 
-def _categories(recipe: Recipe, output: Output, raw: Sequence[Any], where: str) -> dict[int, int]:
+def _categories(file: TruthFile, raw: Sequence[Any]) -> dict[int, int]:
     """Return the class of each category: by the name that is a label, without labels in the order of their ids."""
     named = {int(category["id"]): str(category.get("name", "")) for category in raw}
-    if not output.labels:
+    if not file.labels:
         return {number: place for place, number in enumerate(sorted(named))}
-    labels = read_labels(recipe.file(output.labels))
+    labels, where = file.labels, file.where
     strange = sorted(name for name in named.values() if name not in labels)
     if strange:
         raise RecipeError(

@@ -159,6 +159,7 @@ _MANIFEST = {
         "android": {
             "runtime": pattern(RUNTIME),
             "package?": pattern(PACKAGE),
+            "also?": [pattern(RUNTIME)],
             "update_key?": text,
             "update_version?": lambda value: _whole(value) and value >= 1,
         },

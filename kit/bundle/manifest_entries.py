@@ -124,6 +124,7 @@ class RecipeEntry:
     package: str | None = None
     header: str = ""  # the comment at the top of the Kotlin
     update_version: int = 0  # of the model, where the class has a key and takes updates
+    also: tuple[str, ...] = ()  # runtimes that it works on, beside the app's
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> RecipeEntry:
@@ -135,6 +136,7 @@ class RecipeEntry:
             android.get("package"),
             str(android.get("header") or ""),
             int(android.get("update_version") or 1) if android.get("update_key") else 0,
+            tuple(android.get("also") or ()),
         )
 
 

@@ -1,4 +1,4 @@
-"""Look at files: inspect, diff; and run a bundle on files: emulate."""
+"""Look at files: inspect, diff, explore; and run a bundle on files: emulate."""
 
 from __future__ import annotations
 
@@ -29,42 +29,76 @@ def emulate(
     save: str = "",
     golden: bool = False,
     threads: int = 0,
+    kernels: str = "",
+    jobs: int = 0,
+    jsonl: bool = False,
+    csv: bool = False,
+    save_outputs: str = "",
+    labels: str = "",
     accelerator: str = "",
+    arch: str = "",
+    cpu: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
     """Run a bundle on a LiteRT interpreter: on its golden vectors, or on files.
 
     Files come with --input FILE (again and again), or after `--`: emulate BUNDLE -- a.png 'my photo.png' album
-    Every word behind `--` is a file, also one that begins with a dash. A folder stands for the images, .npz, .npy, .raw
-    and .bin files in it, sorted by name, without hidden files and subfolders. A quoted 'album/*.png' is expanded.
+    Every word behind `--` is a file, also one that begins with a dash; - is stdin. A file is an image, .wav, .txt,
+    .csv, .npz, .npy, .raw or .bin. A folder stands for those in it, sorted by name, without hidden files and
+    subfolders. A quoted 'album/*.png' is expanded. BUNDLE may be a .tflite alone, which has no golden vectors.
     A file that cannot be used is one line on stderr, and an entry of "errors" in --json; the outputs of the others are
     printed, and the exit code is 2. --save then writes nothing.
+    --jsonl and --csv print a line for each sample; --save-outputs FILE.npz writes all outputs as arrays. --jobs N runs
+    many files in N processes at most (default: one for each core).
+    --labels TRUTH gives the metrics of the outputs: a .csv with a column for each output, or y, and perhaps `file`; an
+    .npz with y or y/<output>; COCO JSON for boxes; or a folder of PNG masks.
     --signature KEY runs the files through another signature. --golden replays the golden vectors, with files too.
     --benchmark alone measures cold starts, calls and memory; with --against OTHER (again and again) also the ratio of
     OTHER's calls to BUNDLE's, interleaved in one run. With files, it times a call on the first of them.
-    --threads N gives the interpreter so many threads. --variables shows the variables that the model keeps;
-    --load STATE.npz gives them their values first, --save STATE.npz writes them at last.
-    --runtime is any that `toolchains` lists; by default the recipe's. The kit's own harness runs on the bundle's data;
-    --allow-code runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden
-    vector is off.
+    --threads N gives the interpreter so many threads, --kernels reference its plain kernels. --variables shows the
+    variables that the model keeps; --load STATE.npz gives them their values first, --save STATE.npz writes them last.
+    --runtime is any that `toolchains` lists; by default the recipe's. --runtime all replays the golden vectors on every
+    one, with default and reference kernels and on 1 to --threads N threads (default: as many as cores), prints a table,
+    and writes it beside the bundle, as <id>.emulate.json. The kit's own harness runs on the bundle's data; --allow-code
+    runs the bundle's harness and packages instead. Exit code 4: a file is not as it was built, or a golden vector is
+    off; of --runtime all, on the app's own runtime.
     --accelerator gpu is LiteRT's GPU accelerator over a software Vulkan driver (Linux, x86_64; 55 MB are fetched once),
     in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
     how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
     driver cannot be had here, or ended.
+    --arch arm64 is the runtime's own arm64 kernels on an emulated CPU (Linux, x86_64; about 110 MB are fetched once),
+    on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
+    are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
+    slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
     """
     files = [*input, *words_behind_dashes()]
     options = {
         "json": json, "top": top, "benchmark": benchmark, "signature": signature, "variables": variables,
-        "load": load, "save": save, "golden": golden, "threads": threads,
+        "load": load, "save": save, "golden": golden, "threads": threads, "kernels": kernels, "jobs": jobs,
+        "jsonl": jsonl, "csv": csv, "save-outputs": save_outputs,
     }  # fmt: skip
     given = [name for name, value in options.items() if value]
     given += [
-        name for name, value in {"runtime": runtime, "against": against, "allow-code": allow_code}.items() if value
+        name
+        for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
+        if value
     ]
+    if arch or cpu:
+        from kit.commands.arm64 import emulate_arm64
+
+        given += ["accelerator"] * bool(accelerator)
+        emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
+        return
     if accelerator:
         others = [name for name in given if name not in {"json", "signature", "golden"}]
         _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)
+        return
+    if runtime == "all":
+        from kit.commands.emulate_more import emulate_all_runtimes
+
+        others = [f"--{name}" for name in given if name not in {"json", "threads", "golden", "runtime"}]
+        emulate_all_runtimes(Path(bundle), threads, [*others, *["files"] * bool(files)], json=json)
         return
     of_harness = [f"--{name}" for name in given if name not in {"json", "benchmark", "threads", "runtime", "against"}]
     of_harness += ["files"] * bool(files)
@@ -78,6 +112,12 @@ def emulate(
     from kit.progress import Reporter
 
     arguments = [word for name, value in options.items() if value for word in _option(name, value)]
+    if labels:
+        from kit.commands.emulate_more import emulate_with_labels
+
+        words = [*arguments, "--", *files]
+        emulate_with_labels(Path(bundle), Path(labels), runtime, words, allow_code=allow_code)
+        return
     arguments += ["--", *files] if files else []
     with unchanged(Path(bundle)):
         code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
@@ -200,3 +240,39 @@ def gitdiff(ctx: Context, debug: bool = False) -> None:
     from kit.comparison.git import driver_lines
 
     sys.stdout.writelines(f"{line}\n" for line in driver_lines(words_behind_dashes()))
+
+
+@command
+def explore(
+    ctx: Context,
+    bundle: str,
+    out: str = "",
+    host: str = "localhost",
+    port: int = 8080,
+    no_browser: bool = False,
+    debug: bool = False,
+) -> None:
+    """Open a bundle's model in Model Explorer, with error, layer and bytes of each operator as node data.
+
+    Model Explorer is the package ai-edge-model-explorer, which is installed beside the kit. The errors of layers are
+    those of a search (scheme = "auto", tune = true): <bundle>.search.json. --out FOLDER writes the node data as files
+    for a Model Explorer elsewhere, and opens nothing. --port 8080 is the first free one from there on; --no-browser
+    serves alone. Ctrl-C ends it. Exit codes: 0 written, or ended, 2 usage or no bundle, 3 the model is damaged,
+    5 Model Explorer is missing.
+    """
+    from kit.exploration.node_data import explored
+    from kit.exploration.serve import require, serve
+
+    found = explored(Path(bundle))
+    sys.stderr.writelines(f"{note}\n" for note in found.notes)
+    if not out:
+        require()
+        serve(found, host, port, browser=not no_browser)
+        return
+    from kit.files import writable, write_whole
+
+    for column in found.columns:
+        place = Path(out) / f"{found.name}.{column.word}.json"
+        with writable(place.parent):
+            write_whole(place, column.text().encode())
+        sys.stdout.write(f"{place}\n")

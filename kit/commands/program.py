@@ -17,8 +17,8 @@ from kit.commands import COMMANDS
 
 class _Task(Task[Any]):
     def arg_opts(self, name: str, default: str, taken_names: set[str]) -> dict[str, Any]:
-        """Give no option the short form -h: that is help."""
-        return super().arg_opts(name, default, taken_names | {"h"})
+        """Give no option the short form -h: that is help; nor the dash that joins the words of its name."""
+        return super().arg_opts(name, default, taken_names | {"h", "_", "-"})
 
 
 namespace = Collection(*map(_Task, COMMANDS))

@@ -13,7 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import HARNESS, only_bundle
@@ -21,6 +21,7 @@ from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
+from kit.emulation.bare import bare_bundle, newest_runtime, refuse_golden
 from kit.emulation.harness import own_harness, write_harness
 from kit.emulation.scripts import Scripts, alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
@@ -82,23 +83,39 @@ def run_harness(
     notify: Callable[[str], None],
     *,
     allow_code: bool = False,
+    stdout: BinaryIO | None = None,
 ) -> int:
     """Run the kit's own harness on a bundle's data, with this process's own streams; return its exit code.
 
-    With allow_code the bundle's harness and packages instead, whatever they are. Raises CheckError where a file of the
-    bundle is not as it was built, EngineError where the interpreter crashed.
+    bundle: or a model file alone. With allow_code the bundle's harness and packages instead, whatever they are. stdout:
+    where its output goes instead. Raises CheckError where a file of the bundle is not as it was built, EngineError
+    where the interpreter crashed.
     """
-    if allow_code:
-        argv = harness_argv(bundle, find_runtime(runtime or read_manifest(bundle).runtime), arguments, notify)
-        code = subprocess.run(tied(argv), check=False, env=alone()).returncode
+    if bundle.is_file():
+        refuse_golden(bundle, arguments)
+    with _runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
+        argv = harness_argv(folder, chosen, arguments, notify)
+        code = subprocess.run(tied(argv), check=False, env=alone(), stdout=stdout).returncode
+        if code < 0:
+            raise crashed(folder, chosen.name, code)
+    return code
+
+
+@contextmanager
+def _runnable(
+    bundle: Path, runtime: str, notify: Callable[[str], None], *, allow_code: bool
+) -> Iterator[tuple[Path, Runtime]]:
+    """Give a folder with a harness that may run, and the runtime that it runs on, for a block."""
+    if bundle.is_file():
+        chosen = find_runtime(runtime) if runtime else newest_runtime()
+        with bare_bundle(bundle, chosen, notify) as folder:
+            yield folder, chosen
+    elif allow_code:
+        yield bundle, find_runtime(runtime or read_manifest(bundle).runtime)
     else:
         manifest = read_intact(bundle)
         with with_own_harness(bundle, manifest) as folder:
-            argv = harness_argv(folder, find_runtime(runtime or manifest.runtime), arguments, notify)
-            code = subprocess.run(tied(argv), check=False, env=alone()).returncode
-    if code < 0:
-        raise crashed(bundle, runtime, code)
-    return code
+            yield folder, find_runtime(runtime or manifest.runtime)
 
 
 def runtime_outputs(

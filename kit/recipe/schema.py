@@ -250,6 +250,10 @@ class Android(Table):
         default="litert:2.3.0",
         description="the interpreter that the app links, or play:16.5.0 for Google Play services' own",
     )
+    also: list[Name] = Field(
+        default=[],
+        description="further runtimes that the file has to run on as built; a build is refused where it does not",
+    )
     header: str | None = Field(
         default=None,
         min_length=1,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop", "letterbox")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
-IMAGES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
+IMAGES = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
 MOST_PIXELS = 50_000_000  # of an image: unpacked it takes up to 16 bytes a pixel, out of a file of a few kilobytes
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 # From Y, U, V to red, green, blue in 16 fractional bits: black's Y, then the factors of Y, of V in red, of U and V in

@@ -201,7 +201,9 @@ def test_a_folder_of_an_input_that_is_no_image_stands_for_its_arrays(desk: Desk)
 
     desk.change_signature(no_image)
     album(desk, "album/a.png")
-    assert_one_clear_line(desk.run("album"), 2, "album: no file in this folder ends in .npz, .npy, .raw, .bin; name a")
+    assert_one_clear_line(
+        desk.run("album"), 2, "album: no file in this folder ends in .npz, .csv, .npy, .raw, .bin; name a"
+    )
     shutil.copy(desk.save("x.npy", image=desk.golden["input/image"][0]), desk.inputs / "album" / "d.npy")
     assert inputs_of(desk.report("album")) == ["album/d.npy"]
 
@@ -210,7 +212,7 @@ def test_an_empty_folder_is_one_clear_line(desk: Desk) -> None:
     (desk.inputs / "album").mkdir()
     bad(desk, "album/labels.txt")
     assert_one_clear_line(
-        desk.run("album"), 2, "album: no file in this folder ends in .png, .jpg, .*, .npz, .npy, .raw"
+        desk.run("album"), 2, "album: no file in this folder ends in .png, .jpg, .*, .npz, .csv, .npy, .raw"
     )
 
 

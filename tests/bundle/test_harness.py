@@ -42,7 +42,8 @@ ARROWS = {
     "input_files": "errors signature",
     "texts": "errors files report tensor",
     "sounds": "errors files tensor",
-    "inputs": "calls errors feed files report signature sounds tensor texts",
+    "tables": "errors files signature tensor",
+    "inputs": "calls errors feed files report signature sounds tables tensor texts",
     "frame": "files signature tensor",
     "decode": "files forms found frame numbers",
     "outputs": "decode files frame numbers report signature tensor",
@@ -55,12 +56,16 @@ ARROWS = {
     "benchmark": "files interpreter report signature",
     "draw": "decode errors files forms found frame inputs signature",
     "text": "found numbers report",
+    "records": "found report",
+    "saved": "errors files report",
+    "spread": "",
+    "progress": "",
+    "stdin": "errors signature tensor",
     "options": "benchmark bundle errors",
     "results": "decode draw errors files frame inputs interpreter options outputs report signature",
-    "run_inputs": "errors input_files report results",
-    "command": "benchmark bundle calls draw errors files golden inputs interpreter model options replay report results"
-    " run_inputs"
-    " signature state text",
+    "run_inputs": "errors files frame input_files inputs interpreter report results spread stdin",
+    "command": "benchmark bundle calls draw errors files golden inputs interpreter model options progress records"
+    " replay report results run_inputs saved signature spread state text",
 }
 LIBRARIES = {"numpy", "PIL", "audio", "postprocess", "preprocess", "text", "wav"}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -173,3 +174,12 @@ def test_an_error_is_the_same_with_invoke(tmp_path: Path, line: str) -> None:
     ours, theirs = run_kit(*words), run_kit(*words, env=BY_INVOKE)
     assert ours.returncode in {2, 3}
     assert (ours.returncode, ours.stdout, ours.stderr) == (theirs.returncode, theirs.stdout, theirs.stderr)
+
+
+def test_a_short_form_of_an_option_is_a_letter() -> None:
+    """Invoke takes each letter of a name, and where all are taken the dash in it, which would make `--` an option."""
+    options = [
+        flag for context in namespace.to_contexts() for flag in Parser(contexts=[context]).contexts[context.name].flags
+    ]
+    assert "--threads" in options
+    assert [flag for flag in options if not re.fullmatch(r"-[a-z]|--[a-z][a-z-]+[a-z]|--[a-z]", flag)] == []

@@ -379,6 +379,7 @@ WHOLE = {
     "android": {
         "package": "'com.example.digits'",
         "runtime": "'litert:2.3.0'",
+        "also": "['litert:1.4.0']",
         "header": "'Copyright'",
         "verify": "true",
         "update_key": "'key.pub.pem'",

@@ -9,6 +9,12 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_explore.py::test_a_record_that_is_none_is_refused_until_it_is_removed": (
+        "remove it, or build the bundle again",
+    ),
+    "bundle/test_explore.py::test_without_model_explorer_it_is_named_and_the_node_data_is_written": (
+        "pip install ai-edge-model-explorer; or --out ...",
+    ),
     "bundle/test_comparison.py::test_git_diff_shows_models_by_the_driver_and_goes_on_behind_one_it_cannot_read": (
         "git config diff.kit.command 'kit gitdiff --', ...",
     ),
@@ -20,6 +26,22 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "android/test_gpu_driver.py::test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof": (
         "let the app ask for float32 or the CPU: ...",
+    ),
+    "bundle/test_emulate_arm64.py::test_outputs_that_are_off_the_golden_vectors_are_named_until_the_bundle_is_built_again": (
+        "an app on a phone gives these outputs: try another runtime with --runtime, ...",
+    ),
+    "bundle/test_emulate_arm64.py::test_what_arm64_does_not_do_is_refused_at_once": (
+        "add --arch arm64, or leave --cpu out",
+        "name a newer runtime: --runtime litert:1.1.2",
+        "there is: <CPUS>",
+        "write --arch arm64, or leave it out",
+    ),
+    "engine/test_arm64_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
+        "leave out --arch: the bundle runs on arm64 as it is",
+        "run it on such a machine, or leave out what asks for arm64",
+    ),
+    "engine/test_arm64_install.py::test_a_package_without_the_emulator_is_refused_until_the_lock_is_restored": (
+        "restore the lock from version control",
     ),
     "bundle/test_emulate_gpu.py::test_a_driver_that_crashes_is_named_with_its_signal": (
         "run it again; where it ends so again, leave the GPU out in the app",
@@ -441,6 +463,43 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
     "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
         "name one for all: --runtime <runtimes>",
+    ),
+    "bundle/test_emulate_model_file.py::test_a_model_file_without_files_says_that_it_has_no_golden_vectors": (
+        "give files: kit emulate <name> -- FILES; or build a bundle of it",
+    ),
+    "bundle/test_emulate_model_file.py::test_a_signature_of_texts_is_left_out_and_without_another_the_file_is_refused": (
+        "convert it with a signature that takes and gives numbers",
+    ),
+    "bundle/test_emulate_model_file.py::test_empty_stdin_is_refused_and_a_file_that_is_piped_is_run": (
+        "pipe a file into it: emulate.py - < seven.png",
+    ),
+    "bundle/test_emulate_model_file.py::test_labels_without_files_or_that_are_not_there_are_refused": (
+        "give files: -- FILES",
+    ),
+    "bundle/test_emulate_model_file.py::test_more_than_a_file_through_stdin_is_refused": ("name the file",),
+    "bundle/test_emulate_model_file.py::test_outputs_that_cannot_be_saved_are_one_clear_line": (
+        "give INPUTs of one size",
+        "name a file that can be written: --save-outputs FILE.npz",
+    ),
+    "bundle/test_emulate_model_file.py::test_rows_are_of_files_by_name_or_in_the_order_of_the_samples": (
+        "leave the column file out, and write one row a sample, in their order",
+        "leave those files out, or name each row's file in a column `file`",
+    ),
+    "bundle/test_emulate_model_file.py::test_truth_that_does_not_fit_is_refused_with_what_to_do": (
+        "give a .csv or an .npz, COCO JSON for boxes, or a folder of PNG files for masks",
+        "name a column as the output, or y; or an array y/ and the output's name",
+    ),
+    "bundle/test_emulate_runtimes.py::test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused": (
+        "remove <name> from also; or <hint>",
+    ),
+    "bundle/test_emulate_runtimes.py::test_an_operator_that_another_runtime_lacks_is_refused_before_anything_runs": (
+        "build it without these operators",
+    ),
+    "bundle/test_emulate_runtimes.py::test_files_do_not_go_with_all_runtimes": (
+        "leave <what> out, or name one runtime",
+    ),
+    "bundle/test_emulate_runtimes.py::test_the_apps_own_runtime_is_the_judge": (
+        "name a runtime that runs it: [android] runtime; or take another [quantize] scheme",
     ),
     "bundle/test_emulate_signatures.py::test_a_benchmark_of_a_signature_without_vectors_is_given_an_input": (
         "give an INPUT",

@@ -7,28 +7,44 @@
     python emulate.py reviews.txt         texts, one a line, in UTF-8
     python emulate.py words.wav           a sound: one window, or of a longer one a window each hop
     python emulate.py test.npz --json     arrays by input name, alone or as a batch on axis 0
+    python emulate.py rows.csv --csv      a sample a row, and the outputs a row each
+    python emulate.py - < seven.png       what comes through stdin
     python emulate.py --benchmark         and how long one call takes here
     python emulate.py new.npz --signature train --save state.npz
                                           train on each sample, and keep the variables
     python emulate.py seven.png --load state.npz
                                           run with these variables
 
-INPUT is an image; a .wav; a .txt with one text a line; an .npz with one array for each input; or, where the model has
-one input, an .npy, or a .raw or .bin with that tensor's exact bytes. For an input of text, arrays of strings are
-texts, and arrays of numbers are ids. For an input of sound, int16 is PCM at the model's rate, and floats are from
--1 to 1; a window that is not full ends in zeros. For an image's input, uint8 arrays are pixels and are normalized and
-quantized; float arrays are normalized values and are only quantized. For another input, float arrays are real values,
-and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as -1 any size is taken.
-Samples are run one at a time; where the model takes n at once, n at a time.
+INPUT is an image; a .wav; a .txt with one text a line; an .npz with one array for each input; a .csv with one sample a
+row; or, where the model has one input, an .npy, or a .raw or .bin with that tensor's exact bytes. For an input of text,
+arrays of strings are texts, and arrays of numbers are ids. For an input of sound, int16 is PCM at the model's rate, and
+floats are from -1 to 1; a window that is not full ends in zeros. For an image's input, uint8 arrays are pixels and are
+normalized and quantized; float arrays are normalized values and are only quantized. For another input, float arrays are
+real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as -1 any
+size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
 
-A folder stands for the files in it that this model can read, sorted by name: .npz, .npy, .raw, .bin, .wav, and images
-(.png .jpg .jpeg .bmp .webp .gif .tif .tiff). Hidden files and subfolders are left out. A pattern (* ? [...], and
-** for any number of folders) that the shell did not expand stands for the files that match it. Behind -- every
-word is an INPUT, also one that begins with a dash.
+A .csv is UTF-8. The first row has titles: an input's name; of several values a sample its name with _0, _1 and so on.
+Other columns are left out. Without titles, all columns are the one input's values. An image's are pixels, 0 to 255.
+
+- stands for what comes through stdin: its first bytes say what it is; lines are texts for an input of text, else a
+.csv. A file of that name is ./-.
+
+A folder stands for the files in it that this model can read, sorted by name: .npz, .csv, .npy, .raw, .bin, .wav, and
+images (.png .jpg .jpeg .bmp .webp .avif .gif .tif .tiff). Hidden files and subfolders are left out. A pattern (* ?
+[...], and ** for any number of folders) that the shell did not expand stands for the files that match it. Behind --
+every word is an INPUT, also one that begins with a dash.
 
 If an INPUT cannot be used, the outputs of the others are printed first, then one line on stderr for each such
 INPUT, and the exit code is 2. In --json, "errors" lists them as {"input", "error", "hint"}, and "results" has only
 the others; where all INPUTs can be used, there is no "errors". With such an INPUT, --save writes nothing.
+
+--jsonl and --csv print a line for each sample, and then one for each INPUT that cannot be used. A .csv has input,
+index (of the sample in its file), and of each output the best class and <name>_score, its numbers, <name> or <name>_0
+and so on, or what is found as JSON; and error, where there is one. --save-outputs writes an .npz: output/<name>
+[samples, *shape of a call's output] as the model gave it, input and index [samples], -1 for the one sample of a file.
+
+Many INPUTs are shared among processes, one for each core; what is printed is the same. A model that keeps variables
+runs on one.
 
 STATE is an .npz with one array for each variable that the model keeps. The golden vectors are replayed with the
 variables as built, whatever --load says, and leave them so.

@@ -4,10 +4,13 @@ import contextlib
 import json
 import os
 import sys
+import time
 import traceback
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
 from .benchmark import benchmark
 from .bundle import Bundle
@@ -20,13 +23,19 @@ from .inputs import read_input
 from .interpreter import Runner, load_runner, quiet
 from .model import Model, read_model
 from .options import Options, parse
+from .progress import Bar
+from .records import csv_of, jsonl_of
 from .replay import replay
 from .report import Interpreter, Report, Result
 from .results import Run
-from .run_inputs import run_inputs
+from .run_inputs import Cores, run_inputs
+from .saved import save_outputs
 from .signature import Signature
+from .spread import usable_cores
 from .state import assign, read_state, save_state, variables_of
 from .text import lines_of
+
+MOST_MODELS = 2 << 30  # bytes of the model file in all processes together: an interpreter may copy its weights
 
 
 def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
@@ -34,9 +43,9 @@ def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
     warnings.simplefilter("ignore")
     try:
         options = parse(bundle, argv, more)
-        with quiet():
-            report = emulate(bundle, options)
-        _write(_text(report, as_json=options.json))
+        with quiet() as screen:
+            report = emulate(bundle, options, screen)
+        _write(_text(report, options.form))
         return _end(report)
     except EmulateError as error:
         return _fail(f"{one_line(error)}; {error.hint}", error.code)
@@ -46,8 +55,19 @@ def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
         return _fail(f"unexpected {type(error).__name__}: {one_line(error)}; --debug shows where", 1)
 
 
-def emulate(bundle: Bundle, options: Options) -> Report:
-    """Return the report that the options ask for. Raises EmulateError."""
+@dataclass(frozen=True)
+class Loaded:
+    """A model that is ready to run. cost: seconds that its runner took to load; screen: where a bar may stand."""
+
+    model: Model
+    signature: Signature
+    runner: Runner
+    cost: float
+    screen: TextIO
+
+
+def emulate(bundle: Bundle, options: Options, screen: TextIO) -> Report:
+    """Return the report that the options ask for. screen: where a bar may stand. Raises EmulateError."""
     model = read_model(bundle)
     signature = _find_signature(model, options.signature)
     kept, asked = model.variables, options.of_variables
@@ -57,15 +77,17 @@ def emulate(bundle: Bundle, options: Options) -> Report:
         reason = f"{signature.key} has no one image to take and boxes, a mask or keypoints to give"
         raise EmulateError(f"--save-images: {reason}", "leave --save-images out")
     state = read_state(options.load, kept) if options.load and kept else {}
-    runner = load_runner(model, options.threads)
-    runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime)
+    begin = time.perf_counter()
+    runner = load_runner(model, options.threads, options.kernels)
+    loaded = Loaded(model, signature, runner, time.perf_counter() - begin, screen)
+    runtime = Interpreter(runner.package, runner.version, runner.threads, bundle.runtime, runner.kernels)
     report = Report(bundle.id, model.version, bundle.kit, runtime)
     if options.golden or not (options.inputs or asked):
         report = replace(report, replay=replay(model, runner, read_golden(model)))
     if state:
         assign(kept, runner, state)
         report = replace(report, loaded=str(options.load))
-    report = _run_inputs(report, model, signature, runner, options)
+    report = _run_inputs(report, loaded, options)
     if options.variables and kept:
         report = replace(report, variables=variables_of(kept, runner))
     if options.save and kept and not report.errors:  # half of the INPUTs are not what was asked for
@@ -74,15 +96,30 @@ def emulate(bundle: Bundle, options: Options) -> Report:
     return report
 
 
-def _run_inputs(report: Report, model: Model, signature: Signature, runner: Runner, options: Options) -> Report:
+def _run_inputs(report: Report, loaded: Loaded, options: Options) -> Report:
     """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
+    model, signature, runner = loaded.model, loaded.signature, loaded.runner
     if options.inputs:
-        results, errors = run_inputs(options.inputs, Run(signature, runner, options))
-        report = replace(report, results=results, errors=errors)
+        bar = Bar(loaded.screen)
+        load = partial(load_runner, model, options.threads, options.kernels)
+        cores = Cores(load, loaded.cost, _processes(model, options), bar.advance)
+        ran = run_inputs(options.inputs, Run(signature, runner, options), cores)
+        bar.close()
+        report = replace(report, results=ran.results, errors=ran.errors)
+        if options.save_outputs:
+            save_outputs(options.save_outputs, ran.results, ran.raw)
     if options.runs and (report.results or not options.inputs):
         first = _first(report.results[0], signature) if report.results else _vector(model, signature)
         report = replace(report, benchmark=benchmark(runner, signature, first, options.runs))
     return report
+
+
+def _processes(model: Model, options: Options) -> int:
+    """Return how many processes INPUTs may be shared among: one where a call changes what the next one gives."""
+    if model.variables is not None:
+        return 1
+    most = max(1, MOST_MODELS // (2 * len(model.content)))
+    return min(options.jobs or max(1, usable_cores() // options.threads), most)
 
 
 def _first(result: Result, signature: Signature) -> Arrays:
@@ -110,10 +147,12 @@ def _vector(model: Model, signature: Signature) -> Arrays:
         raise EmulateError(f"{signature.key} has no golden vector to time", "give an INPUT") from error
 
 
-def _text(report: Report, *, as_json: bool) -> str:
+def _text(report: Report, form: str) -> str:
     """Return what goes to stdout: nothing where there is nothing but errors, and no script reads them."""
-    if as_json:
+    if form == "json":
         return json.dumps(report.to_json(), indent=2) + "\n"
+    if form in ("jsonl", "csv"):
+        return csv_of(report) if form == "csv" else jsonl_of(report)
     return "" if report.found_nothing else "".join(f"{line}\n" for line in lines_of(report))
 
 

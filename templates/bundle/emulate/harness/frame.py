@@ -15,7 +15,7 @@ from .tensor import Tensor
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-ARRAYS = (".npz", ".npy", ".raw", ".bin", ".txt")
+ARRAYS = (".npz", ".csv", ".npy", ".raw", ".bin", ".txt")
 Placement = tuple[float, float, float, float, float, float]
 
 

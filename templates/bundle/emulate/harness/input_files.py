@@ -6,8 +6,10 @@ from pathlib import Path
 from .errors import EmulateError, one_line, refused
 from .signature import Signature
 
-ARRAYS = (".npy", ".raw", ".bin")  # of one input; an .npz has all of them
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".gif", ".tif", ".tiff")  # by its name, a file may be any other
+TABLES = (".npz", ".csv")  # of all inputs
+ARRAYS = (".npy", ".raw", ".bin")  # of one input
+# By its name, a file may be any other.
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".avif", ".gif", ".tif", ".tiff")
 
 
 def input_files(given: Path, signature: Signature) -> list[Path]:
@@ -28,10 +30,10 @@ def input_files(given: Path, signature: Signature) -> list[Path]:
 def readable(signature: Signature) -> tuple[str, ...]:
     """Return how the names of files end that are read in a folder for this signature, in lower case."""
     if len(signature.inputs) > 1:
-        return (".npz",)
+        return TABLES
     (tensor,) = signature.inputs.values()
     own = {"image": IMAGES, "audio": (".wav",)}.get(tensor.kind, ())
-    return (*own, ".npz", *ARRAYS)
+    return (*own, *TABLES, *ARRAYS)
 
 
 def _in_folder(folder: Path, signature: Signature) -> list[Path]:

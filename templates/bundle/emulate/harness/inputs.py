@@ -1,4 +1,4 @@
-"""Read a file as samples: an image, texts, sound, .npz, .npy, or a tensor's raw bytes."""
+"""Read a file as samples: an image, texts, sound, .npz, .csv, .npy, or a tensor's raw bytes."""
 
 import math
 import shlex
@@ -16,8 +16,11 @@ from .files import Array, Arrays, read_bytes, read_npz
 from .report import TextCount
 from .signature import Signature
 from .sounds import read_windows, to_windows
+from .tables import read_table
 from .tensor import Shape, Tensor, fits
 from .texts import read_lines, to_ids
+
+HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of ISO/IEC 23008-12
 
 
 @dataclass(frozen=True)
@@ -29,16 +32,19 @@ class Sample:
     feed: Arrays  # [rows, *sample] of each input in its tensor's dtype
     texts: tuple[tuple[str, TextCount], ...] = ()  # of the texts that were made ids, by input
     seconds: float | None = None  # of a sound: from its start to this window's
+    count: int = 1  # of the source's calls
 
 
 def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
     """Yield the samples of one file. Raises EmulateError."""
     suffix = path.suffix.lower()
-    if suffix == ".npz":
-        yield from _samples(path, signature, _arrays(path, signature))
+    if suffix in (".npz", ".csv"):
+        read = _arrays if suffix == ".npz" else read_table
+        yield from _samples(path, signature, read(path, signature))
         return
     if len(signature.inputs) > 1:
-        raise refused(path, f"it is for one input, and {signature.key} has {sorted(signature.inputs)}: give an .npz")
+        several = f"{signature.key} has {sorted(signature.inputs)}"
+        raise refused(path, f"it is for one input, and {several}: give an .npz or a .csv")
     (tensor,) = signature.inputs.values()
     if suffix == ".wav" and tensor.audio is not None:
         yield from _windows(path, signature, tensor)
@@ -59,7 +65,7 @@ def _windows(path: Path, signature: Signature, tensor: Tensor) -> Iterator[Sampl
         rows = windows[index * tensor.rows : (index + 1) * tensor.rows]
         (sample,) = _samples(path, signature, {tensor.name: rows if tensor.batched else rows[0]})
         start = index * tensor.rows * tensor.audio.hop / tensor.audio.rate
-        yield replace(sample, index=None if count == 1 else index, seconds=start)
+        yield replace(sample, index=None if count == 1 else index, seconds=start, count=count)
 
 
 def _arrays(path: Path, signature: Signature) -> Arrays:
@@ -101,7 +107,8 @@ def _array(path: Path, tensor: Tensor) -> Array:
             return read_lines(path)
         if tensor.kind != "image":
             more = {"text": ".txt, ", "audio": ".wav, "}.get(tensor.kind, "")
-            raise refused(path, f"the input {tensor.name} takes no image: give {more}.npz, .npy, .raw or .bin")
+            raise refused(path, f"the input {tensor.name} takes no image: give {more}.npz, .csv, .npy, .raw or .bin")
+        _refuse_heic(path)
         shape = _image_shape(path, tensor)
         return preprocess.load_image(path, shape, tensor.color, tensor.resize, tensor.pad_color)
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -110,6 +117,14 @@ def _array(path: Path, tensor: Tensor) -> Array:
         listed = b"pillow" in read_bytes(REQUIREMENTS).lower()
         install = INSTALL if listed else shlex.join([*PIP, "pillow"])
         raise EmulateError(f"{path}: images need Pillow", f"run: {install}", MISSING) from error
+
+
+def _refuse_heic(path: Path) -> None:
+    """Raise ValueError for an image of a phone that Pillow cannot read, with what can be done."""
+    with path.open("rb") as file:
+        start = file.read(12)
+    if start[4:8] == b"ftyp" and start[8:12] in HEIC:
+        raise ValueError("is a HEIC image, which Pillow cannot read: save it as JPEG or PNG")
 
 
 def _image_shape(path: Path, tensor: Tensor) -> Shape:
@@ -139,7 +154,7 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
     fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
     for index in [None] if count is None else range(count):
         counts = tuple((name, of_call(signature.inputs[name], each, index)) for name, each in texts.items())
-        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0), counts)
+        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0), counts, count=count or 1)
 
 
 def _with_ids(path: Path, signature: Signature, arrays: Arrays) -> tuple[Arrays, dict[str, tuple[TextCount, ...]]]:

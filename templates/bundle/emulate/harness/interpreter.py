@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -25,6 +25,7 @@ INTERPRETERS = (
     ("ai-edge-litert", "ai_edge_litert.interpreter"),
     ("tflite-runtime", "tflite_runtime.interpreter"),
 )
+KERNELS = {"default": "AUTO", "reference": "BUILTIN_REF"}  # by the name of an OpResolverType
 Call = Callable[..., Mapping[str, Any]]  # of one array for each input's name; gives one for each output's
 
 
@@ -37,10 +38,14 @@ class Runner:
     package: str
     version: str
     threads: int
+    kernels: str = "default"
 
 
-def load_runner(model: Model, threads: int) -> Runner:
-    """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError."""
+def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
+    """Return the model in the first interpreter that is installed, nothing of it run yet. Raises EmulateError.
+
+    kernels: a key of KERNELS; an app runs the default ones.
+    """
     if model.flex:
         ops = f"TensorFlow's own operators {', '.join(model.flex)}, and no interpreter of pip has them"
         hint = "run it in an app that links select-tf-ops, or build the model without these operators"
@@ -49,8 +54,11 @@ def load_runner(model: Model, threads: int) -> Runner:
     version = importlib.metadata.version(package)
     try:
         # The content and not the path: one read, and no trouble with names in other alphabets.
-        interpreter = module.Interpreter(model_content=model.content, num_threads=threads)
-        return Runner(model.bundle, _calls(interpreter, model), package, version, threads)
+        resolver = getattr(module.OpResolverType, KERNELS[kernels])
+        interpreter = module.Interpreter(
+            model_content=model.content, num_threads=threads, experimental_op_resolver_type=resolver
+        )
+        return Runner(model.bundle, _calls(interpreter, model), package, version, threads, kernels)
     except SystemError as error:
         # tflite-runtime 2.14 imports beside numpy 2, and fails at its first call.
         raise _unfit(package, error) from error
@@ -88,14 +96,18 @@ def ask_all(runner: Runner, signature: Signature, inputs: Arrays) -> list[Arrays
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep what native code writes to stderr (LiteRT's INFO lines, numpy's ABI warning) off the screen."""
+def quiet() -> Iterator[TextIO]:
+    """Keep what native code writes to stderr (LiteRT's INFO lines, numpy's ABI warning) off the screen.
+
+    Gives what still reaches it.
+    """
     sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as sink:
         os.dup2(sink.fileno(), 2)
         try:
-            yield
+            with os.fdopen(os.dup(saved), "w") as screen:
+                yield screen
         finally:
             os.dup2(saved, 2)
             os.close(saved)
@@ -123,6 +135,8 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
     if all(signature.fixed for signature in model.signatures):
         interpreter.allocate_tensors()
     keys = sorted(interpreter.get_signature_list())
+    if not keys and not model.main.key:
+        return {model.main.key: _plain_call(interpreter, model)}
     calls: dict[str, Call] = {}
     for signature in model.signatures:
         if signature.key not in keys:
@@ -132,6 +146,32 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
         _check_tensors(signature.inputs, runner.get_input_details())
         _check_tensors(signature.outputs, runner.get_output_details())
     return calls
+
+
+def _plain_call(interpreter: Any, model: Model) -> Call:
+    """Return what runs a file without signatures, by its tensors' own names. Raises ValueError where they differ."""
+    inputs = {str(detail["name"]): detail for detail in interpreter.get_input_details()}
+    outputs = {str(detail["name"]): detail for detail in interpreter.get_output_details()}
+    _check_tensors(model.main.inputs, inputs)
+    _check_tensors(model.main.outputs, outputs)
+    shapes: dict[str, tuple[int, ...]] = {}
+
+    def call(**values: np.ndarray) -> Mapping[str, Any]:
+        """Run it. values: of each input's shape and dtype, as signature.json has them."""
+        given = {name: value.shape for name, value in values.items()}
+        if given != shapes:
+            for name, shape in given.items():
+                interpreter.resize_tensor_input(inputs[name]["index"], shape)
+            interpreter.allocate_tensors()
+            shapes.update(given)
+        if model.resets:
+            interpreter.reset_all_variables()
+        for name, value in values.items():
+            interpreter.set_tensor(inputs[name]["index"], value)
+        interpreter.invoke()
+        return {name: interpreter.get_tensor(detail["index"]) for name, detail in outputs.items()}
+
+    return call
 
 
 def _reset_before(runner: Call, interpreter: Any) -> Call:

@@ -11,6 +11,8 @@ from .benchmark import RUNS
 from .bundle import Bundle
 from .errors import EmulateError
 
+FORMS = ("text", "json", "jsonl", "csv")
+KERNELS = ("default", "reference")
 ABOUT = "Run this bundle's model as the app does. Without INPUT: replay its golden vectors."
 
 
@@ -19,9 +21,11 @@ class Options:
     """What a user asked for."""
 
     inputs: tuple[Path, ...]
-    json: bool
+    form: str  # of what is printed: a key of FORMS
     top: int  # classes
     threads: int
+    kernels: str  # default or reference
+    jobs: int  # processes at most; 0: as many as there are cores
     runs: int | None  # of the benchmark; None: no benchmark
     golden: bool
     signature: str | None  # its key; None: the main one
@@ -29,6 +33,7 @@ class Options:
     load: Path | None
     save: Path | None
     save_images: Path | None  # the folder for what was found, drawn
+    save_outputs: Path | None  # the .npz for what the model gave
 
     @property
     def of_variables(self) -> tuple[str, ...]:
@@ -59,16 +64,22 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         parser.error("the name of an INPUT is empty")
     if given.signature is not None and not (inputs or runs):
         parser.error(f"--signature {given.signature} is for an INPUT, and there is none")
-    if given.save_images is not None and not inputs:
-        parser.error(f"--save-images {given.save_images} is for an INPUT, and there is none")
-    for name, value in (("top", given.top), ("threads", given.threads), ("benchmark", runs)):
+    if runs is not None and "-" in inputs:
+        parser.error("--benchmark reads its INPUT twice, and - can be read once: name a file")
+    for name, value in (("save-images", given.save_images), ("save-outputs", given.save_outputs)):
+        if value is not None and not inputs:
+            parser.error(f"--{name} {value} is for an INPUT, and there is none")
+    form = _form(parser, given, rows_alone=bool(inputs) and not (given.golden or runs or given.variables))
+    for name, value in (("top", given.top), ("threads", given.threads), ("benchmark", runs), ("jobs", given.jobs)):
         if value is not None and value < 1:
             parser.error(f"--{name} {value} is less than 1")
     return Options(
         inputs=tuple(map(Path, inputs)),
-        json=given.json,
+        form=form,
         top=given.top,
         threads=given.threads,
+        kernels=given.kernels,
+        jobs=given.jobs or 0,
         runs=runs,
         golden=given.golden,
         signature=given.signature,
@@ -76,7 +87,18 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         load=given.load,
         save=given.save,
         save_images=given.save_images,
+        save_outputs=given.save_outputs,
     )
+
+
+def _form(parser: _Parser, given: argparse.Namespace, *, rows_alone: bool) -> str:
+    """Return in which form the report is printed. rows_alone: it has results of INPUTs and nothing else."""
+    forms = [form for form in FORMS[1:] if getattr(given, form)]
+    if len(forms) > 1:
+        parser.error(f"--{forms[0]} and --{forms[1]} are two forms of one output: give one of them")
+    if forms and forms[0] in ("jsonl", "csv") and not rows_alone:
+        parser.error(f"--{forms[0]} has a line for each INPUT and nothing else: give INPUTs alone, or --json")
+    return forms[0] if forms else "text"
 
 
 def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
@@ -89,12 +111,17 @@ def _split(words: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
 def _parser(bundle: Bundle, more: str) -> _Parser:
     parser = _Parser(prog="emulate.py", description=ABOUT, epilog=more)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument(
-        "inputs", metavar="INPUT", nargs="*", help="an image, .wav, .txt, .npz, .npy, .raw or .bin, or a folder of them"
-    )
+    kinds = "an image, .wav, .txt, .csv, .npz, .npy, .raw or .bin; a folder of them; - for stdin"
+    parser.add_argument("inputs", metavar="INPUT", nargs="*", help=kinds)
     parser.add_argument("--json", action="store_true", help="print one JSON document")
+    parser.add_argument("--jsonl", action="store_true", help="print a JSON document a line, one for each sample")
+    parser.add_argument("--csv", action="store_true", help="print a .csv with a row for each sample")
     parser.add_argument("--top", type=int, default=5, metavar="K", help="how many classes (default 5)")
     parser.add_argument("--threads", type=int, default=1, metavar="N", help="for the interpreter (default 1)")
+    kernels = "of the interpreter: default, as an app has them, or reference: slow and plain"
+    parser.add_argument("--kernels", choices=KERNELS, default="default", help=kernels)
+    jobs = "processes for many INPUTs (default: one for each core)"
+    parser.add_argument("--jobs", type=int, metavar="N", help=jobs)
     timing = f"time one call ({RUNS} runs)"
     parser.add_argument("--benchmark", nargs="?", const=str(RUNS), metavar="RUNS", help=timing)
     parser.add_argument("--golden", action="store_true", help="replay the golden vectors, with INPUTs too")
@@ -104,6 +131,8 @@ def _parser(bundle: Bundle, more: str) -> _Parser:
     parser.add_argument("--save", type=Path, metavar="STATE", help="at last write their values (.npz)")
     drawn = "draw boxes, masks and keypoints on each image, and write it there"
     parser.add_argument("--save-images", type=Path, metavar="FOLDER", help=drawn)
+    written = "write the outputs of all samples as arrays (.npz)"
+    parser.add_argument("--save-outputs", type=Path, metavar="FILE", help=written)
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     built = f"{bundle.id}, made by dropkit {bundle.kit} for {bundle.runtime}"
     parser.add_argument("--version", action="version", version=built)

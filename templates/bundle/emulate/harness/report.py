@@ -14,6 +14,7 @@ class Interpreter:
     version: str
     threads: int
     app: str  # what the app links: "litert:2.3.0"
+    kernels: str = "default"  # or "reference"
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,9 @@ def lines_of(report: Report) -> Iterator[str]:
     """Yield the lines that say to a user what --json says to a script."""
     runtime = report.runtime
     name, threads = f"{runtime.name} {runtime.version}", _plural(runtime.threads, "thread")
-    yield f"{report.bundle} {report.version} on {name}, {threads}; the app links {runtime.app}"
+    threads += "" if runtime.kernels == "default" else f", {runtime.kernels} kernels"
+    app = f"; the app links {runtime.app}" if runtime.app else ""
+    yield f"{' '.join(filter(None, (report.bundle, report.version)))} on {name}, {threads}{app}"
     if report.replay is not None:
         yield from _replay_lines(report.replay)
     if report.loaded is not None:

@@ -1,0 +1,1 @@
+"""What a bundle's outputs on files of the user's are worth, against the truth that lies beside them."""
