@@ -20,7 +20,7 @@ from kit.shared.moment_grid import settled_roots
 from kit.shared.range_grid import Grid
 
 Roots = dict[str, tuple[list[float], float]]  # by tensor: the root of each channel's mean square, the largest magnitude
-Moments = dict[str, dict[str, Any]]  # by tensor, as litert-quantizer has it: "mu2" float64 [channels], "num_samples"
+Moments = dict[str, dict[str, np.ndarray | int]]  # as litert-quantizer has it: "mu2" float64 [channels], "num_samples"
 
 
 def dense_inputs(model: Any) -> dict[str, str]:
