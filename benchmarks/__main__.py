@@ -24,6 +24,7 @@ from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups, recipe_text
 from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
+from benchmarks.report import report_rows
 from kit.android.proof.step import MissingToolError
 from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
@@ -43,11 +44,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--only",
         default="*",
-        help="a pattern of groups: digits, light, mobilenet*, android, frames, boxes, evaluation, container ...",
+        help="a pattern of groups: digits, light, inspect, report, mobilenet*, android, frames, boxes, container ...",
     )
     options = parser.parse_args(arguments)
     # The frames need neither models nor a toolchain, the others a model or two of their own.
-    alone = {"android", "frames", "boxes", "evaluation"}
+    alone = {"android", "frames", "boxes", "evaluation", "report"}
     lines = [] if options.only in alone else measured(options.only, options.rounds)
     if fnmatch("android", options.only):
         lines += found_tools(lambda: android(options.rounds))
@@ -57,6 +58,8 @@ def main(arguments: Sequence[str]) -> int:
         lines += found_tools(boxes)
     if fnmatch("evaluation", options.only):
         lines += evaluation(options.rounds)
+    if fnmatch("report", options.only):
+        lines += report(options.rounds)
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -97,6 +100,8 @@ def measure(name: str, group: Group, rounds: int, out: Path) -> Runs:
     runs: dict[str, list[Spent]] = {each: [] for each in group}
     if name == "light":
         _run(group["unchanged"], out)  # else the first of them builds
+    if name == "inspect":
+        _converted(group["model.tflite"].argv[-1])
     for number in range(rounds):
         for each, command in group.items():
             runs[each].append(_run(command, out))
@@ -104,6 +109,13 @@ def measure(name: str, group: Group, rounds: int, out: Path) -> Runs:
         words = [f"{each} {s.wall:.2f} s, CPU {s.cpu:.2f} s, {s.memory:.0f} MB" for each, s in last.items()]
         print(f"{name}, round {number + 1}: {'; '.join(words)}", flush=True)
     return runs
+
+
+def _converted(path: str) -> None:
+    """Write a model's float32 file beside it, where it is not there yet."""
+    if not Path(path).is_file():
+        python = toolchain_venv(find_toolchain(TENSORFLOW), print)
+        spend([str(python), str(HERE / "bare.py"), str(Path(path).with_suffix(".keras")), "float32", "0", "1", path])
 
 
 def _run(command: Command, out: Path) -> Spent:
@@ -137,6 +149,13 @@ def evaluation(rounds: int) -> list[str]:
     python = toolchain_venv(find_toolchain(TENSORFLOW), print)
     with TemporaryDirectory(prefix="dropkit-bench-") as folder:
         return evaluation_rows(python, MODELS, Path(folder), rounds)
+
+
+def report(rounds: int) -> list[str]:
+    """Return the rows of the report's page."""
+    folder = models(toolchain_venv(find_toolchain(TENSORFLOW), print), ["mobilenet"])
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        return report_rows(folder, Path(temporary), rounds)
 
 
 def found_tools(rows: Callable[[], list[str]]) -> list[str]:

@@ -28,6 +28,7 @@ REQUESTS = {
     "dynamic": Quantization("dynamic"),
     "int4": Quantization("int4", rounding="octav"),
     "int4, min-max": Quantization("int4"),
+    "int4, oscar": Quantization("int4", rounding="oscar"),
     "int8": Quantization("int8"),
     "int16x8": Quantization("int16x8"),
     "int4, bias correction": Quantization("int4", rounding="octav", bias_correction=True),

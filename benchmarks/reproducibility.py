@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks import arm64
 from benchmarks.quantizer_bytes import Circumstance, quantizer_rows
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
@@ -24,7 +25,7 @@ from kit.build.trial import run_trial
 from kit.build.write_bundle import Parts
 from kit.container.client import probe
 from kit.emulation.scripts import Scripts
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import Engine, JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
 from kit.process import Command, Exit, run
@@ -102,6 +103,7 @@ def rows() -> list[Row]:
         Row("four years later", as_worker(Under(extra=_later())), "" if _faketime() else "libfaketime"),
         Row("other locale, time zone, hash seed, umask", by_command(env=STRANGE, before=("sh", "-c", STRICT, "sh"))),
         *(Row(f"CPU type {cpu}", as_worker(Under(_emulated(cpu))), _no_qemu()) for cpu in CPUS),
+        *(Row(f"aarch64, CPU type {cpu}", as_worker(arm64.Arm64(cpu)), arm64.missing()) for cpu in arm64.CPUS),
     ]
 
 
@@ -184,7 +186,7 @@ def by_nobody(case: Case, folder: Path) -> Made:
     )
 
 
-def as_worker(engine: Under) -> Callable[[Case, Path], Made]:
+def as_worker(engine: Engine) -> Callable[[Case, Path], Made]:
     """Return a build that gives the worker alone to an engine of ours: what is changed reaches it, too."""
 
     def build(case: Case, folder: Path) -> Made:
@@ -255,13 +257,19 @@ def cases(folder: Path, version: str) -> list[Case]:
     python = toolchain_venv(find_toolchain(version), print)
     env = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1"}
     subprocess.run([str(python), str(Path(__file__).parent / "seeded.py"), str(folder)], env=env, check=True)
+    digits = digits_cases(folder, version)
+    return digits + [
+        _case(folder / model, scheme, version) for model in ("mobilenet", "attention") for scheme in SCHEMES
+    ]
+
+
+def digits_cases(folder: Path, version: str) -> list[Case]:
+    """Write the example's model, samples and recipes into folder."""
     digits = folder / "digits"
-    digits.mkdir()
+    digits.mkdir(parents=True)
     shutil.copyfile(ROOT / "examples" / "digits" / "digits.keras", digits / "model.keras")
     shutil.copyfile(ROOT / "examples" / "digits" / "samples.npz", digits / "samples.npz")
-    return [
-        _case(folder / model, scheme, version) for model in ("digits", "mobilenet", "attention") for scheme in SCHEMES
-    ]
+    return [_case(digits, scheme, version) for scheme in SCHEMES]
 
 
 def _case(model: Path, scheme: str, version: str) -> Case:

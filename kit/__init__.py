@@ -1,3 +1,3 @@
 """dropkit: a trained Keras model in, a tested Android bundle out."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -15,6 +15,7 @@ from android_world import require_tools
 from worlds import DIGITS, SUPPORT, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
+from kit.arm64.machine import Machine, find_machine
 from kit.container.client import probe
 from kit.errors import EngineError
 from kit.files import cache_dir
@@ -47,6 +48,17 @@ def gpu_driver() -> Driver:
         if os.environ.get("DROPKIT_REQUIRE_GPU"):
             pytest.fail(f"the GPU tests must run here, and {error}")
         pytest.skip(f"needs the software GPU: {error.message}")
+
+
+@pytest.fixture(scope="session")
+def arm64_machine() -> Machine:
+    """Give an emulated arm64; skip where it cannot be had, and fail where DROPKIT_REQUIRE_ARM64 is set."""
+    try:
+        return find_machine(_quiet)
+    except EngineError as error:
+        if os.environ.get("DROPKIT_REQUIRE_ARM64"):
+            pytest.fail(f"the tests on arm64 must run here, and {error}")
+        pytest.skip(f"needs an emulated arm64 machine: {error.message}")
 
 
 @pytest.fixture(scope="session")

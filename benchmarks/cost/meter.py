@@ -18,18 +18,21 @@ _EVERY = 0.05  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took. wall, cpu: seconds; memory: MB that no file backs, the most at one time."""
+    """What a command took, and printed. wall, cpu: seconds; memory: MB that no file backs, the most at one time."""
 
     wall: float
     cpu: float
     memory: float
     status: int = 0
+    printed: str = ""
 
 
-def spend(argv: Sequence[str], env: Mapping[str, str] | None = None, *, ends: int = 0) -> Spent:
+def spend(
+    argv: Sequence[str], env: Mapping[str, str] | None = None, *, ends: int = 0, cwd: Path | None = None
+) -> Spent:
     """Run a command that has to end with a status. Raises SystemExit where it ends with another one."""
     start = time.perf_counter()
-    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env)
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=cwd)
     peak, ended = [0], threading.Event()
 
     def look() -> None:
@@ -45,10 +48,10 @@ def spend(argv: Sequence[str], env: Mapping[str, str] | None = None, *, ends: in
     ended.set()
     watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
+    text = printed.decode("utf-8", "replace")
     if process.returncode != ends:
-        last = printed.decode("utf-8", "replace")[-3000:]
-        raise SystemExit(f"{' '.join(argv)} ends with {process.returncode}\n{last}")
-    return Spent(wall, used.ru_utime + used.ru_stime, peak[0] / 1e6, process.returncode)
+        raise SystemExit(f"{' '.join(argv)} ends with {process.returncode}\n{text[-3000:]}")
+    return Spent(wall, used.ru_utime + used.ru_stime, peak[0] / 1e6, process.returncode, text)
 
 
 def tree_memory(root: int) -> int:

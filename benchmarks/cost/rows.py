@@ -110,6 +110,10 @@ def groups(folder: Path, python: Path) -> dict[str, Group]:
             "first": Command([*_BUILD, str(searched), "--out", f"{warm}-auto"]),
             "unchanged": Command([*_BUILD, str(searched), "--out", f"{warm}-auto"]),
         },
+        "inspect": {
+            name: Command([sys.executable, "-m", "kit", "inspect", str(folder / "resnet" / name)])
+            for name in ("model.keras", "model.tflite")
+        },
         "mobilenet 200": twin("mobilenet", "int8", 100, 200),
         "mobilenet 1000": twin("mobilenet", "int8", 100, 1000),
         "densenet": twin("densenet", "float32"),
@@ -143,6 +147,8 @@ ROWS = (
     Row("unchanged build / python -c pass: wall time", "light", "unchanged", "pass", "wall", 8),
     Row("refused recipe / unchanged build: wall time", "light", "refused", "unchanged", "wall", 2),
     Row("wrong name of an input: seconds", "light", "wrong name", "", "wall", 1),
+    Row("inspect of a .keras file of 103 MB: seconds", "inspect", "model.keras", "", "wall", 1),
+    Row("inspect of a .tflite file of 102 MB: seconds", "inspect", "model.tflite", "", "wall", 1),
     Row("digits, scheme auto / int8: wall time", "auto", "auto", "int8", "wall", 4),
     Row("unchanged build of scheme auto / python -c pass: wall time", "auto", "unchanged", "pass", "wall", 8),
     Row("matrix of 4 versions, 2 jobs / 1 job: wall time", "matrix", "2 jobs", "1 jobs", "wall", 0.55),

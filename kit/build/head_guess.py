@@ -8,15 +8,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from kit.build.boxes_head import Companions, Shape, guess_boxes
 from kit.errors import RecipeError
-from kit.recipe.output import Output
 from kit.source_model.layer_graph import read_graph
 from kit.source_model.layer_shapes import output_shapes
 from kit.source_model.model_file import ModelFile
 from kit.source_model.text_layer import config_of
 from kit.tflite.model import TfliteFile
+
+if TYPE_CHECKING:
+    from kit.build.boxes_head import Shape
 
 FEWEST_BOXES = 16
 _KEYPOINTS, _MASK = r"joint|point|pose|landmark|heat", r"mask|segm"
@@ -64,6 +66,10 @@ def _boxes(outputs: Mapping[str, Shape]) -> Iterator[tuple[str, str]]:
         rows = shape[-2:] if len(shape) > 1 and all(size == 1 for size in shape[:-2]) else ()
         if not rows or max(rows) < FEWEST_BOXES or min(rows) < 4 or (min(rows) > 4 and len(outputs) > 1):
             continue
+        # The recipe's types take longer to import than `inspect` takes to read most files.
+        from kit.build.boxes_head import Companions, guess_boxes
+        from kit.recipe.output import Output
+
         others = {other: size for other, size in outputs.items() if other != name}
         try:
             _, note = guess_boxes(Output(name=name, kind="boxes"), shape, Companions(others, None, None))

@@ -70,9 +70,10 @@ def _refuse(plan: Plan, result: Result, made: QuantizedFile) -> None:
             f"{plan.recipe.path}: [[quantize.layers]] match: no operator of the file belongs to a layer of {names}",
             f"there is: {known or 'no layer by name'}; a layer that was fused into another goes with that one",
         )
-    scheme = plan.recipe.quantize.scheme
+    scheme, rounding = plan.recipe.quantize.scheme, plan.recipe.quantize.rounding
+    instead = 'rounding = "octav"' if rounding == "oscar" else _NEXT.get(scheme, "another [quantize] scheme")
     raise ModelError(
         f"{plan.recipe.model.paths[0]}: LiteRT's quantizer cannot make scheme '{scheme}' of it: "
         f"{made.said.error or 'it gave no file'}",
-        f"use {_NEXT.get(scheme, 'another [quantize] scheme')}",
+        f"use {instead}",
     )

@@ -74,6 +74,15 @@ def read_named(path: Path) -> TfliteFile:
     return with_names(file, [row.name for row in rows])
 
 
+def layers_by_operator(table: Path, file: TfliteFile) -> dict[tuple[int, int], str]:
+    """Return the source model's layers of what each operator gives, by subgraph and operator, where a table knows."""
+    if not table.is_file():
+        return {}
+    of = {(row.subgraph, row.tensor): ", ".join(row.layers) for row in read_table(table)}
+    places = [(i, j, each.outputs) for i, graph in enumerate(file.subgraphs) for j, each in enumerate(graph.operators)]
+    return {(i, j): layer for i, j, outputs in places if outputs and (layer := of.get((i, outputs[0]), ""))}
+
+
 def _table_of(model: Path) -> Path | None:
     """Return where the table of a model is that lies as a bundle's does, None for one that lies elsewhere."""
     assets = model.parent.parent

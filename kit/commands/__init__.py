@@ -4,7 +4,7 @@ from kit.commands.android import android, drop, sign
 from kit.commands.build import build, freeze, matrix, verify
 from kit.commands.develop import bench, check, errors, fmt, fuzz, test
 from kit.commands.init import init
-from kit.commands.inspect import diff, emulate, gitdiff, inspect
+from kit.commands.inspect import diff, emulate, explore, gitdiff, inspect
 from kit.commands.toolchains import clean, doctor, image, lock, schema, toolchains
 
 COMMANDS = (
@@ -22,6 +22,7 @@ COMMANDS = (
     inspect,
     diff,
     gitdiff,
+    explore,
     doctor,
     clean,
     lock,

@@ -1,4 +1,4 @@
-"""Look at files: inspect, diff; and run a bundle on files: emulate."""
+"""Look at files: inspect, diff, explore; and run a bundle on files: emulate."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ def emulate(
     save_outputs: str = "",
     labels: str = "",
     accelerator: str = "",
+    arch: str = "",
+    cpu: str = "",
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -65,6 +67,10 @@ def emulate(
     in float32 and in float16, on the golden vectors, on inputs that are drawn as an app draws them, and on the files:
     how far the outputs are from the CPU's, as an estimate. Exit code 4: it is off, or LiteRT refuses the model; 5: its
     driver cannot be had here, or ended.
+    --arch arm64 is the runtime's own arm64 kernels on an emulated CPU (Linux, x86_64; about 110 MB are fetched once),
+    on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
+    are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
+    slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
     """
     files = [*input, *words_behind_dashes()]
     options = {
@@ -78,6 +84,12 @@ def emulate(
         for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
         if value
     ]
+    if arch or cpu:
+        from kit.commands.arm64 import emulate_arm64
+
+        given += ["accelerator"] * bool(accelerator)
+        emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
+        return
     if accelerator:
         others = [name for name in given if name not in {"json", "signature", "golden"}]
         _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)
@@ -228,3 +240,39 @@ def gitdiff(ctx: Context, debug: bool = False) -> None:
     from kit.comparison.git import driver_lines
 
     sys.stdout.writelines(f"{line}\n" for line in driver_lines(words_behind_dashes()))
+
+
+@command
+def explore(
+    ctx: Context,
+    bundle: str,
+    out: str = "",
+    host: str = "localhost",
+    port: int = 8080,
+    no_browser: bool = False,
+    debug: bool = False,
+) -> None:
+    """Open a bundle's model in Model Explorer, with error, layer and bytes of each operator as node data.
+
+    Model Explorer is the package ai-edge-model-explorer, which is installed beside the kit. The errors of layers are
+    those of a search (scheme = "auto", tune = true): <bundle>.search.json. --out FOLDER writes the node data as files
+    for a Model Explorer elsewhere, and opens nothing. --port 8080 is the first free one from there on; --no-browser
+    serves alone. Ctrl-C ends it. Exit codes: 0 written, or ended, 2 usage or no bundle, 3 the model is damaged,
+    5 Model Explorer is missing.
+    """
+    from kit.exploration.node_data import explored
+    from kit.exploration.serve import require, serve
+
+    found = explored(Path(bundle))
+    sys.stderr.writelines(f"{note}\n" for note in found.notes)
+    if not out:
+        require()
+        serve(found, host, port, browser=not no_browser)
+        return
+    from kit.files import writable, write_whole
+
+    for column in found.columns:
+        place = Path(out) / f"{found.name}.{column.word}.json"
+        with writable(place.parent):
+            write_whole(place, column.text().encode())
+        sys.stdout.write(f"{place}\n")

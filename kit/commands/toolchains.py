@@ -75,13 +75,14 @@ def _print_image(name: str, made: Image) -> None:
 @command
 def lock(ctx: Context, debug: bool = False) -> None:
     """Regenerate every lock from its .in file and cut-off date (needs the package index and a Debian mirror)."""
+    from kit.arm64.machine import relock_machine
     from kit.container.base_image import relock_debian
     from kit.gpu.driver import relock_driver
     from kit.toolchains.toolchain import relock
 
     for path in relock():
         sys.stdout.write(f"{path}\n")
-    for line in (*relock_debian(), relock_driver()):
+    for line in (*relock_debian(), relock_driver(), relock_machine()):
         sys.stdout.write(f"{line}\n")
     sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
 
@@ -137,9 +138,10 @@ def clean(
 ) -> None:
     """Say what the kit has in OUT (./dist) and in its cache: size, days since it changed, name. Removes what is named.
 
-    --remove NAME, once for each: dist, venvs, wheels, kotlin, gpu, logs, a name or a pattern as 'tensorflow-2.12*', or
-    all; --cache is all of the cache. What goes is listed first, with sizes; on a terminal it goes after a `y`, or with
-    --yes without a question. What a run uses at the moment stays, and so does every file that no build wrote.
+    --remove NAME, once for each: dist, venvs, wheels, kotlin, gpu, arm64, logs, a name or a pattern as
+    'tensorflow-2.12*', or all; --cache is all of the cache. What goes is listed first, with sizes; on a terminal it
+    goes after a `y`, or with --yes without a question. What a run uses at the moment stays, and so does every file that
+    no build wrote.
     What is removed from the cache is fetched again when it is needed.
     """
     from dataclasses import asdict

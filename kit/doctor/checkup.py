@@ -10,8 +10,9 @@ from pathlib import Path
 
 from kit.android.proof.tool_check import try_tools
 from kit.android.proof.tools import KOTLIN, has_kotlin
+from kit.arm64.machine import is_here, refuse_other_machines
 from kit.engine.inventory import BUILDERS, RUNNERS, HealthRow, health
-from kit.errors import KitError
+from kit.errors import EngineError, KitError
 from kit.lifetime.scratch import temporary_base
 from kit.matrix.builds import BUILD_MEMORY
 from kit.matrix.parallel import available_memory
@@ -106,6 +107,16 @@ def _cached() -> Iterator[HealthRow]:
         yield HealthRow(name, f"in the cache, {size / 1e6:,.0f} MB" if size else _LATER, ok=True, needed_by=needed)
     there = "in the cache" if has_kotlin() else _LATER
     yield HealthRow(f"Kotlin compiler {KOTLIN}", there, ok=True, needed_by=("android",))
+    yield HealthRow("emulated arm64", _arm64(), ok=True, needed_by=("emulate",))
+
+
+def _arm64() -> str:
+    """Say whether `emulate --arch arm64` has its emulator; where there is none for this machine, it is no fault."""
+    try:
+        refuse_other_machines()
+    except EngineError as error:
+        return f"not needed: {error.message}"
+    return "in the cache" if is_here() else _LATER
 
 
 def _android() -> Iterator[HealthRow]:

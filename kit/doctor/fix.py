@@ -6,14 +6,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kit.android.proof.tools import kotlin
+from kit.arm64.machine import find_machine, refuse_other_machines
+from kit.arm64.site import arm64_site
 from kit.cleaning import choose, find_entries, remove_entry
 from kit.doctor.checkup import DEFAULT_RUNTIME
 from kit.engine.inventory import damaged_runtimes
-from kit.errors import KitError
+from kit.errors import EngineError, KitError
 from kit.files import cache_dir
 from kit.progress import Reporter
 from kit.quantizer.run import quantizer_lock, quantizer_python
-from kit.toolchains.toolchain import find_runtime, newest_toolchain
+from kit.toolchains.space import RUNTIME_BYTES
+from kit.toolchains.toolchain import Runtime, find_runtime, newest_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 
@@ -29,6 +32,7 @@ def fix_all(reporter: Reporter) -> None:
         (runtime.name, lambda: runtime_venv(runtime, runtime.lock(images=True), notify)),
         ("the quantizer", lambda: quantizer_python(quantizer_lock(), notify)),
         ("the Kotlin compiler", lambda: kotlin(notify)),
+        ("emulated arm64", lambda: _arm64(runtime, notify)),
         (newest_toolchain().id, lambda: toolchain_venv(newest_toolchain(), notify)),  # the largest comes last
     )
     for done, (name, fetch) in enumerate(steps):
@@ -38,3 +42,13 @@ def fix_all(reporter: Reporter) -> None:
             fetch()
         except KitError as error:
             notify(f"not fetched: {name}: {error}")
+
+
+def _arm64(runtime: Runtime, notify: Callable[[str], None]) -> None:
+    """Fetch what `emulate --arch arm64` needs, where there is an emulator for this machine."""
+    try:
+        refuse_other_machines()
+    except EngineError:
+        return
+    find_machine(notify)
+    arm64_site(runtime.folder.name, runtime.lock(images=True), RUNTIME_BYTES, notify)

@@ -12,12 +12,11 @@ from kit.bundle.layout import TENSORS, Bundle
 from kit.bundle.manifest import faults, read_manifest
 from kit.bundle.manifest_entries import Manifest, OutputEntry
 from kit.bundle.signature import SignatureEntry, TensorEntry
-from kit.bundle.tensor_table import read_named, read_table
+from kit.bundle.tensor_table import layers_by_operator, read_named
 from kit.inspection.shown import Shown, rows, shape_text, table
 from kit.inspection.tflite_file import code_rows, held_table, needed, written_by
 from kit.tflite.conversion import conversion
 from kit.tflite.held import held_by_operators
-from kit.tflite.model import TfliteFile
 from kit.tflite.weight_types import weights_text
 
 
@@ -29,7 +28,7 @@ def show_bundle(folder: Path) -> Shown:
     manifest = read_manifest(folder)
     file = read_named(Bundle(folder, manifest.id).model)
     changed, held = faults(folder, manifest), held_by_operators(file)
-    layers = _layers(folder, file)
+    layers = layers_by_operator(folder / TENSORS, file)
     lines = rows(
         [
             ("path", folder),
@@ -62,15 +61,6 @@ def show_bundle(folder: Path) -> Shown:
         "custom": custom,
     }
     return Shown((*map(printable, lines), *held_table(held, layers)), document)
-
-
-def _layers(folder: Path, file: TfliteFile) -> dict[tuple[int, int], str]:
-    """Return the source model's layers of what each operator gives, by subgraph and operator, where the table knows."""
-    if not (folder / TENSORS).is_file():
-        return {}
-    of = {(row.subgraph, row.tensor): ", ".join(row.layers) for row in read_table(folder / TENSORS)}
-    places = [(i, j, each.outputs) for i, graph in enumerate(file.subgraphs) for j, each in enumerate(graph.operators)]
-    return {(i, j): layer for i, j, outputs in places if outputs and (layer := of.get((i, outputs[0]), ""))}
 
 
 def _kept(manifest: Manifest) -> tuple[Any, ...]:

@@ -12,6 +12,8 @@ from kit.recipe.table import Name, Table
 Plain = Literal["float32", "float16", "dynamic", "weight8", "int8", "int16x8", "int4"]
 Scheme = Literal["float32", "float16", "dynamic", "weight8", "int8", "int16x8", "int4", "auto"]
 Io = Literal["float32", "uint8", "int8"]
+_WHOLE = ("int8", "int16x8")
+_SCALED = ("dynamic", "int4")
 _LITERT = ("weight8", "int16x8", "int4", "auto")  # TensorFlow's converter has none of these, or not as they should be
 
 
@@ -37,10 +39,11 @@ class Quantize(Table):
         description="who quantizes: TensorFlow's converter (default for float32, float16, dynamic and int8), or "
         "LiteRT's own quantizer on the float32 file (default for the others, and where layers have their own schemes)",
     )
-    rounding: Literal["minmax", "octav"] | None = Field(
+    rounding: Literal["minmax", "octav", "oscar"] | None = Field(
         default=None,
-        description="litert: how a weight's scale is found: by its extremes (default), or by the least squared error "
-        "(default for int4)",
+        description="litert: how a weight's scale is found: by its extremes (default), by the least squared error "
+        "(octav, default for int4), or as that, and in dense layers by the least error of their outputs on the "
+        "calibration data, with a scale for each channel of their inputs (oscar, for dynamic and int4)",
     )
     bias_correction: bool = Field(
         default=False,
@@ -85,7 +88,7 @@ class Quantize(Table):
     def measured(self) -> bool:
         """Say whether LiteRT's quantizer needs calibration data for it."""
         schemes = {self.scheme, *(layer.scheme for layer in self.layers)}
-        return self.bias_correction or bool(schemes & {"int8", "int16x8"})
+        return self.bias_correction or self.rounding == "oscar" or bool(schemes & {"int8", "int16x8"})
 
     @property
     def by_litert(self) -> bool:
@@ -120,6 +123,12 @@ class Quantize(Table):
             raise ValueError(
                 f"io '{self.io}' needs the quantizer 'tensorflow', which has none of: scheme weight8, int16x8, int4, "
                 "auto, layers, rounding, bias_correction, tune"
+            )
+        schemes = {self.scheme, *(layer.scheme for layer in self.layers)}
+        if self.rounding == "oscar" and (schemes & set(_WHOLE) or not schemes & set(_SCALED)):
+            raise ValueError(
+                "rounding 'oscar' is for schemes 'dynamic' and 'int4', whose dense layers take floats, and for none "
+                "beside 'int8' or 'int16x8': use 'octav' or 'minmax'"
             )
         if self.fused_lstm:
             raise ValueError("fused_lstm needs the quantizer 'tensorflow': LiteRT's does not know that operator")

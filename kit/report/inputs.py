@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from kit.bundle.signature import ImageEntry, TensorEntry
 from kit.report.numbers import fixed, places
 from kit.report.png import page_image
+from kit.report.spectrogram import DECIBELS, spectrogram
 from kit.report.values import Lines, Shown
 
 MOST_TEXT = 400  # letters
@@ -35,9 +36,16 @@ def shown_input(entry: TensorEntry, values: NDArray[Any], text: str | None, most
         pixels = _pixels(values, entry.image)
         return Shown(entry.name, f"image, {shape}", image=page_image(pixels, most))
     if entry.audio is not None:
-        seconds = values.size / entry.audio.rate
-        return Shown(entry.name, f"sound, {seconds:.3g} s", lines=waveform(values.reshape(-1)))
+        return _shown_sound(entry.name, values.reshape(-1), entry.audio.rate)
     return _shown_numbers(entry.name, values, shape, most)
+
+
+def _shown_sound(name: str, values: NDArray[Any], rate: int) -> Shown:
+    """Return a sound, [n] of any dtype, as its wave, and as a spectrogram where it is long enough."""
+    caption, spectrum = f"sound, {values.size / rate:.3g} s", spectrogram(values)
+    if spectrum is not None:
+        caption += f"; below it 0 to {rate // 2:,} Hz, {DECIBELS} dB from dark to light"
+    return Shown(name, caption, lines=waveform(values), spectrum=spectrum)
 
 
 def _shown_numbers(name: str, values: NDArray[Any], shape: str, most: int) -> Shown:

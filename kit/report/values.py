@@ -34,13 +34,14 @@ class Lines:
 
 @dataclass(frozen=True)
 class Shown:
-    """One input of a sample, in whichever way suits its kind."""
+    """One input of a sample, in whichever way suits its kind. spectrum: of a sound, below its wave."""
 
     name: str
     caption: str
     image: PageImage | None = None
     lines: Lines | None = None
     text: str | None = None
+    spectrum: PageImage | None = None
 
 
 @dataclass(frozen=True)

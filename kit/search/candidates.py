@@ -56,6 +56,8 @@ def plain_candidates(asked: Quantize, *, calibrated: bool) -> list[Candidate]:
             _of(asked, "int8, bias correction", scheme="int8", bias_correction=True),
             _of(asked, "int4, bias correction", scheme="int4", rounding="octav", bias_correction=True),
             _of(asked, "int4, min-max, bias correction", scheme="int4", rounding="minmax", bias_correction=True),
+            _of(asked, "int4, oscar", scheme="int4", rounding="oscar"),
+            _of(asked, "int4, oscar, bias correction", scheme="int4", rounding="oscar", bias_correction=True),
         ]
     return found
 

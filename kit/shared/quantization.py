@@ -31,7 +31,8 @@ class LayerScheme:
 class Quantization:
     """What to make of the float32 file.
 
-    rounding: how the scale of a weight is found: "minmax" from its extremes, "octav" by the least squared error.
+    rounding: how the scale of a weight is found: "minmax" from its extremes, "octav" by the least squared error,
+    "oscar" as that, and in dense layers by the least error of what they calculate, with scales for their inputs.
     bias_correction: what an operator's outputs differ by on the calibration data, in the mean of each channel, is
     taken out of its bias.
     """
@@ -45,6 +46,11 @@ class Quantization:
     def static(self) -> bool:
         """Say whether an operator of it calculates with whole numbers, whose ranges are to be measured."""
         return any(scheme in STATIC for scheme in (self.scheme, *(layer.scheme for layer in self.layers)))
+
+    @property
+    def scaled(self) -> bool:
+        """Say whether what dense layers are fed gets scales, for which its mean squares are to be measured."""
+        return self.rounding == "oscar"
 
 
 @dataclass(frozen=True)

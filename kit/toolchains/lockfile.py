@@ -6,7 +6,7 @@ import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -68,6 +68,23 @@ def read_lock(path: Path) -> Lock:
     if not lock.pins:
         raise EngineError(f"{path}: the lock is empty", "restore it from version control, or run `inv lock`")
     return lock
+
+
+def lock_for(lock: Lock, environment: Mapping[str, str]) -> Lock:
+    """Return a lock with the requirements alone that an environment needs by their markers, and without these.
+
+    environment: every variable of a marker. Source: https://packaging.python.org/specifications/dependency-specifiers/.
+    """
+    from packaging.markers import Marker
+
+    kept = []
+    for block in re.split(r"(?m)^(?=[A-Za-z0-9])", re.sub(r"(?m)^\s*#.*\n?", "", lock.text)):
+        found = re.match(r"([^;\s]+)\s*;([^\\#\n]*)", block)
+        if found is None:
+            kept.append(block)
+        elif Marker(found[2].strip()).evaluate(dict(environment)):
+            kept.append(f"{found[1]} {block[found.end() :]}")
+    return Lock(lock.path, "".join(kept))
 
 
 def compile_lock(source: Path, target: Path, arguments: Sequence[str], cutoff: str) -> None:

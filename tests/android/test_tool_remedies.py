@@ -18,6 +18,7 @@ from kit.android.proof.apk import build_apk
 from kit.android.proof.jvm import runtime_properties
 from kit.android.proof.kotlin_compiler import desktop_jar
 from kit.android.proof.kotlin_sources import find_bindings
+from kit.android.proof.tool_run import run_tool
 from kit.android.proof.tools import find_framework, find_jar, find_java, find_program
 from kit.emulation.run import replay_golden
 from kit.errors import CheckError, EngineError
@@ -116,6 +117,15 @@ def test_a_tool_that_is_slow_ends_on_a_free_machine(tmp_path: Path, monkeypatch:
             busy.setattr(module, "LIMIT", 0.1)
             assert refused(run, "did not end in 0 s") == "try again on a free machine"
         run()
+
+
+def test_a_tool_that_a_busy_machine_slows_down_is_waited_for(tmp_path: Path) -> None:
+    """Its CPU counts, and not the clock; and one that takes none, or more than it may, is ended."""
+    part = "for _ in 1 2 3 4 5 6; do i=0; while [ $i -lt 40000 ]; do i=$((i+1)); done; sleep 0.7; done"
+    assert run_tool([str(program(tmp_path, "slow", part, "echo done"))], 3.0).stdout == "done\n"
+    for name, line in {"hangs": "sleep 60", "loops": "while :; do :; done"}.items():
+        with pytest.raises(subprocess.TimeoutExpired):
+            run_tool([str(program(tmp_path, name, line))], 0.5)
 
 
 def test_a_runtime_without_its_library_is_proved_on_linux(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -32,6 +32,7 @@ COMMANDS: dict[str, list[tuple[tuple[str, ...], int]]] = {
     "sign": [(("DIST/digits", "--key", "KEY"), 4), (("WHOLE/digits", "--key", "KEY"), 2)],  # its class has no key
     "diff": [(("DIST/digits", "WHOLE/digits"), 0)],
     "inspect": [(("DIST/digits/src/main/assets/digits/model.tflite",), 0), (("DIST/digits",), 0)],
+    "explore": [(("DIST/digits", "--out", "DIST"), 0)],
     "init": [
         ((str(DIGITS / "digits.keras"), "--yes", "--out", "DIST/digits/notes.txt"), 2),
         ((str(DIGITS / "digits.keras"), "--yes", "--out", "DIST/digits/mine/deep/notes.txt"), 2),

@@ -50,11 +50,12 @@ ARROWS = {
     "toolchains": "errors files lifetime source_model tflite",
     "packages": "errors files lifetime toolchains",
     "gpu": "errors files lifetime packages toolchains",
+    "container": "errors files lifetime packages toolchains",
+    "arm64": "container errors files lifetime packages toolchains",
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
     "report": "bundle charts kit metrics render shared",
-    "emulation": "bundle errors files gpu kit lifetime render shared tflite toolchains",
-    "container": "errors files lifetime packages toolchains",
+    "emulation": "arm64 bundle errors files gpu kit lifetime render shared tflite toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
     "quantizer": "emulation files quantizer.inside shared toolchains",
@@ -68,15 +69,16 @@ ARROWS = {
     "scoring": "bounded build bundle emulation errors files metrics recipe",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
+    "exploration": "bounded bundle errors shared tflite",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
     "matrix": "build bundle charts errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
-    "doctor": "android.proof cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
-    "commands": "android.codegen android.install android.proof bounded build bundle cleaning comparison container"
-    " doctor emulation engine errors files gpu init inspection kit lifetime matrix progress recipe refusals render"
-    " scoring search source_model tflite toolchains updates",
+    "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
+    "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
+    " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix progress recipe"
+    " refusals render scoring search source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -104,6 +106,7 @@ LIBRARIES = {
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
+    "emulation.arm64_script": "numpy emulate harness",  # a script of the runtime's venv, and of an emulated one
     "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
     "emulation.by_turns": "",  # imported by scripts of the runtime's venv
     "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv

@@ -15,11 +15,18 @@ from uv import find_uv_bin
 from worlds import DIGITS, ROOT, run_kit
 
 
-def test_the_wheel_carries_templates_locks_and_schema(tmp_path: Path) -> None:
-    argv = [find_uv_bin(), "build", "--wheel", "--quiet", "--out-dir", str(tmp_path), str(ROOT)]
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the wheel of this checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    argv = [find_uv_bin(), "build", "--wheel", "--quiet", "--out-dir", str(folder), str(ROOT)]
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    (wheel,) = tmp_path.glob("*.whl")
+    (path,) = folder.glob("*.whl")
+    return path
+
+
+def test_the_wheel_carries_templates_locks_and_schema(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
     harness = {path.relative_to(ROOT).as_posix() for path in (ROOT / "templates/bundle/emulate").rglob("*.py")}
@@ -27,9 +34,51 @@ def test_the_wheel_carries_templates_locks_and_schema(tmp_path: Path) -> None:
     assert {f"kit/{name}" for name in harness} <= names
     assert "kit/templates/bundle/emulate/constants.py.j2" in names
     assert "kit/toolchains/tensorflow-2.19.1/requirements.lock" in names
-    assert "kit/runtimes/litert-2.3.0/images.lock" in names
+    assert {"kit/runtimes/litert-2.3.0/images.lock", "kit/arm64/debian-amd64.lock"} <= names
     assert "kit/recipe.schema.json" in names
+    assert "kit/py.typed" in names
     assert not [name for name in names if name.startswith(("tests/", "examples/"))]
+
+
+def outside(python: Path | str, folder: Path, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run an installed kit in a folder without a checkout."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    argv = [str(python), "-m", "kit", *words]
+    return subprocess.run(argv, cwd=folder, env=env | environment, capture_output=True, text=True, check=False)
+
+
+def test_what_the_wheel_installs_writes_a_recipe_outside_of_a_checkout(tmp_path: Path, wheel: Path) -> None:
+    """On the packages of this environment: test_the_wheel_builds_in_an_empty_venv has none of it."""
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "installed")
+    shutil.copy(DIGITS / "digits.keras", tmp_path)
+    place = {"PYTHONPATH": str(tmp_path / "installed")}
+    done = outside(sys.executable, tmp_path, "--version", **place)
+    assert wheel.name.startswith(f"{done.stdout.strip().replace(' ', '-')}-"), done.stderr
+    done = outside(sys.executable, tmp_path, "init", "digits.keras", "--yes", **place)
+    assert done.returncode == 0, done.stderr
+    argv = [sys.executable, "-c", "import kit; print(kit.__file__)"]
+    where = subprocess.run(argv, env=os.environ | place, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert where.stdout.startswith(str(tmp_path / "installed"))
+
+
+@pytest.mark.slow
+def test_the_wheel_builds_in_an_empty_venv(tmp_path: Path, wheel: Path) -> None:
+    shutil.copy(DIGITS / "digits.keras", tmp_path)
+    python = tmp_path / "venv" / "bin" / "python"
+    for argv in (
+        [sys.executable, "-m", "venv", str(tmp_path / "venv")],
+        [str(python), "-m", "pip", "install", str(wheel)],
+    ):
+        subprocess.run([*argv], cwd=tmp_path, capture_output=True, check=True)
+    assert (python.parent / "kit").is_file()
+    for words in (
+        ("init", "digits.keras", "--yes"),
+        ("build", "recipe.toml", "--engine", "local"),
+        ("emulate", "dist/digits"),
+    ):
+        done = outside(python, tmp_path, *words)
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
 
 
 def test_inv_and_kit_list_the_same_commands() -> None:

@@ -557,6 +557,12 @@ def test_streaming_stays_with_tensorflow_s_converter(tmp_path: Path, scheme: str
         ("scheme = 'dynamic'\ntune = true\n", "tune is for scheme 'int8', and not for 'dynamic'"),
         ("scheme = 'int8'\ntune = true\nbias_correction = true\n", "leave them or tune out"),
         ("scheme = 'int8'\nprefer = 'speed'\n", "prefer is for scheme 'auto'"),
+        ("scheme = 'int8'\nrounding = 'oscar'\n", "rounding 'oscar' is for schemes 'dynamic' and 'int4'"),
+        ("scheme = 'auto'\nrounding = 'oscar'\n", "rounding 'oscar' is for schemes 'dynamic' and 'int4'"),
+        (
+            "scheme = 'int4'\nrounding = 'oscar'\nlayers = [{ match = 'a', scheme = 'int8' }]\n",
+            "and for none beside 'int8' or 'int16x8': use 'octav' or 'minmax'",
+        ),
         ("quantizer = 'litert'\nfused_lstm = true\n", "fused_lstm needs the quantizer 'tensorflow'"),
     ],
 )

@@ -1,28 +1,36 @@
 """Pages in headless Chromium: nothing is wider than the window, axe finds nothing serious, html-validate nothing.
 
-No screenshots are stored: fonts are another on another machine, and with them every line break. A failure names the
-folder where they lie.
+Pages of report_gallery.py are compared with stored screenshots, in a font that npm brings and an eighth of the size, so
+that neither the machine's fonts nor how a letter's edge is smoothed make a difference. DROPKIT_STORE_SCREENSHOTS=1
+stores them anew: look at each. A failure names the folder where the whole ones lie.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import report_world
 from filelock import FileLock
 from html_pages import read_page
+from PIL import Image
+from report_gallery import gallery
 from third_party import cache_folder
 from worlds import DIGITS, SUPPORT, run_kit
 
 pytestmark = pytest.mark.slow
 PAGES = SUPPORT / "pages"
 SERIOUS = {"serious", "critical"}
+STORED = Path(__file__).parent / "screenshots"
+SMALLER = 8  # times, on each side
+FAR, MOST_FAR = 56, 0.003  # levels of 255 that a block is another by, and the share of blocks that may be
 VIEWS = {"wide": 1280, "phone": 360, "dark": 1280, "print": 794}
 
 
@@ -49,17 +57,18 @@ def tools(browser: str) -> Path:
     return folder
 
 
-def looked_at(browser: str, tools: Path, folder: Path, *pages: Path) -> list[dict[str, Any]]:
-    """Return what was found in each view of each page; folder: for the screenshots."""
+def looked_at(browser: str, tools: Path, folder: Path, *pages: Path, pinned: bool = False) -> list[dict[str, Any]]:
+    """Return what was found in each view of each page; folder: for the screenshots. pinned: also in npm's font."""
     argv = ["node", str(PAGES / "look.mjs"), browser, str(folder), *map(str, pages)]
-    done = subprocess.run(argv, cwd=tools, capture_output=True, text=True, check=False)
+    env = os.environ | ({"PINNED": "1"} if pinned else {})
+    done = subprocess.run(argv, cwd=tools, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(json.loads(done.stdout))
 
 
-def check(browser: str, tools: Path, folder: Path, *pages: Path) -> None:
+def check(browser: str, tools: Path, folder: Path, *pages: Path, pinned: bool = False) -> None:
     """Check pages in every view, and their HTML."""
-    views = looked_at(browser, tools, folder, *pages)
+    views = looked_at(browser, tools, folder, *pages, pinned=pinned)
     assert len(views) == len(VIEWS) * len(pages)
     for view in views:
         of = f"{view['page']} {view['view']}, screenshots in {folder}"
@@ -70,6 +79,55 @@ def check(browser: str, tools: Path, folder: Path, *pages: Path) -> None:
     argv = [str(tools / "node_modules" / ".bin" / "html-validate"), "--config", str(PAGES / ".htmlvalidate.json")]
     done = subprocess.run([*argv, *map(str, pages)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def smaller(path: Path) -> Image.Image:
+    """Return a screenshot whose pixels are the means of squares."""
+    with Image.open(path) as image:
+        return image.convert("RGB").reduce(SMALLER)
+
+
+def another(stored: Image.Image, seen: Image.Image) -> str:
+    """Say how a screenshot is another than the stored one, "" where it is none."""
+    if stored.width != seen.width or abs(stored.height - seen.height) > 2:
+        return f"{seen.size} pixels, and {stored.size} are stored"
+    height = min(stored.height, seen.height)
+    one, other = (np.asarray(image, np.int16)[:height] for image in (stored, seen))
+    far = float((np.abs(one - other).max(-1) > FAR).mean())
+    return f"{far:.1%} of it is another" if far > MOST_FAR else ""
+
+
+def test_reports_of_four_kinds_look_as_they_were_stored(tmp_path: Path, browser: str, tools: Path) -> None:
+    pages = [tmp_path / f"{name}.html" for name in gallery()]
+    for page, text in zip(pages, gallery().values(), strict=True):
+        page.write_text(text, "utf-8")
+    check(browser, tools, tmp_path, *pages, pinned=True)
+    seen = {
+        f"{page.stem}-{view}": smaller(tmp_path / f"{page.stem}-{view}-pinned.png") for page in pages for view in VIEWS
+    }
+    if os.environ.get("DROPKIT_STORE_SCREENSHOTS"):
+        STORED.mkdir(exist_ok=True)
+        for name, image in seen.items():
+            image.quantize(256).save(STORED / f"{name}.png", optimize=True)
+    assert {path.stem for path in STORED.glob("*.png")} == set(seen)
+    found = {name: another(Image.open(STORED / f"{name}.png").convert("RGB"), image) for name, image in seen.items()}
+    assert {name: words for name, words in found.items() if words} == {}, f"screenshots in {tmp_path}"
+
+
+def test_a_page_that_looks_another_is_found(tmp_path: Path, browser: str, tools: Path) -> None:
+    text = gallery()["sound"]
+    faults = {
+        "bars": text.replace(".bar {", ".bar { display: none; ", 1),
+        "dark": text.replace("prefers-color-scheme: dark", "prefers-color-scheme: no-preference"),
+        "order": text.replace("<h2>Signature</h2>", "<h2>Signature</h2><p>One line more than there was.</p>"),
+    }
+    for name, changed in faults.items():
+        assert changed != text, name
+        (tmp_path / f"{name}.html").write_text(changed, "utf-8")
+    looked_at(browser, tools, tmp_path, *(tmp_path / f"{name}.html" for name in faults), pinned=True)
+    for name, view in {"bars": "phone", "dark": "dark", "order": "wide"}.items():
+        stored = Image.open(STORED / f"sound-{view}.png").convert("RGB")
+        assert another(stored, smaller(tmp_path / f"{name}-{view}-pinned.png")), name
 
 
 @pytest.mark.parametrize("kind", report_world.KINDS)
@@ -84,7 +142,7 @@ def test_a_report_is_whole_in_every_view(
     assert len(samples) == min(12, len(samples) or 1) and len(samples) > 4
     drawn = [each.attributes["href"] for each in samples[0].all("use")]
     assert len(drawn) == (2 if kind in {"boxes", "mask", "keypoints", "drawn"} else 0)
-    assert len(samples[0].all("image")) == {"towers": 2, "audio": 0, "text": 0, "mask": 3}.get(kind, 1)
+    assert len(samples[0].all("image")) == {"towers": 2, "text": 0, "mask": 3}.get(kind, 1)
     check(browser, tools, tmp_path, page)
 
 
@@ -94,7 +152,8 @@ def test_classes_a_search_and_the_matrix_are_whole_in_every_view(
     folder = tmp_path / "auto"
     shutil.copytree(DIGITS, folder)
     recipe = folder / "recipe.toml"
-    recipe.write_text(recipe.read_text("utf-8").replace('scheme = "int8"', 'scheme = "auto"', 1), "utf-8")
+    text = recipe.read_text("utf-8").replace('scheme = "int8"', 'scheme = "auto"', 1)
+    recipe.write_text(text.replace('io = "uint8"', "#", 1), "utf-8")
     made = run_kit("build", str(recipe), "--engine", "local", "--out", str(tmp_path / "dist"))
     assert made.returncode == 0, made.stderr
     argv = ("--tensorflow", "2.19.1", "--scheme", "int8,float16", "--engine", "local", "--out", str(tmp_path / "m"))

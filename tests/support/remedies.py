@@ -9,6 +9,12 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_explore.py::test_a_record_that_is_none_is_refused_until_it_is_removed": (
+        "remove it, or build the bundle again",
+    ),
+    "bundle/test_explore.py::test_without_model_explorer_it_is_named_and_the_node_data_is_written": (
+        "pip install ai-edge-model-explorer; or --out ...",
+    ),
     "bundle/test_comparison.py::test_git_diff_shows_models_by_the_driver_and_goes_on_behind_one_it_cannot_read": (
         "git config diff.kit.command 'kit gitdiff --', ...",
     ),
@@ -20,6 +26,22 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "android/test_gpu_driver.py::test_a_gpu_that_is_off_on_the_golden_vectors_alone_is_found_by_the_proof": (
         "let the app ask for float32 or the CPU: ...",
+    ),
+    "bundle/test_emulate_arm64.py::test_outputs_that_are_off_the_golden_vectors_are_named_until_the_bundle_is_built_again": (
+        "an app on a phone gives these outputs: try another runtime with --runtime, ...",
+    ),
+    "bundle/test_emulate_arm64.py::test_what_arm64_does_not_do_is_refused_at_once": (
+        "add --arch arm64, or leave --cpu out",
+        "name a newer runtime: --runtime litert:1.1.2",
+        "there is: <CPUS>",
+        "write --arch arm64, or leave it out",
+    ),
+    "engine/test_arm64_install.py::test_a_machine_for_which_none_is_pinned_is_refused": (
+        "leave out --arch: the bundle runs on arm64 as it is",
+        "run it on such a machine, or leave out what asks for arm64",
+    ),
+    "engine/test_arm64_install.py::test_a_package_without_the_emulator_is_refused_until_the_lock_is_restored": (
+        "restore the lock from version control",
     ),
     "bundle/test_emulate_gpu.py::test_a_driver_that_crashes_is_named_with_its_signal": (
         "run it again; where it ends so again, leave the GPU out in the app",
@@ -93,7 +115,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         'try scheme = "dynamic"; or scheme = "auto", ...',
     ),
     "builds/test_litert_quantizer.py::test_a_loop_in_whole_numbers_is_refused_and_built_after_the_next_step": (
-        "use <scheme>",
+        "use <instead>",
     ),
     "android/test_android_updates.py::test_a_private_key_of_no_use_is_refused_and_the_next_step_makes_one": (
         "make a key: openssl genpkey -algorithm EC ...",

@@ -14,16 +14,16 @@ from pathlib import Path
 from kit.android.proof.aar import MIN_SDK
 from kit.android.proof.kotlin_compiler import DESKTOP
 from kit.android.proof.kotlin_sources import Bindings
+from kit.android.proof.tool_run import run_tool
 from kit.android.proof.tools import find_framework, find_java, find_program
 from kit.android.proof.zip_bytes import data_offset, zip_bytes
 from kit.errors import CheckError, EngineError
 from kit.files import write_whole
-from kit.lifetime.tied import tied
 
 STORED = (".tflite", ".bin")  # with the dot: without it aapt2 deflates the file and says nothing
 PAGE = 16 * 1024
 TARGET_SDK = 29  # of Debian's framework-res
-LIMIT = 120.0  # seconds for one tool
+LIMIT = 120.0  # seconds of CPU for one tool
 _DOCTOR = "run `kit doctor`, which tries each of these tools"
 _SIGNING = DESKTOP / "signing"
 _MANIFEST = """<?xml version="1.0" encoding="utf-8"?>
@@ -115,7 +115,7 @@ def _run(argv: Sequence[str]) -> list[str]:
     """Run a tool and return its lines. Raises EngineError with what it said."""
     tool = Path(argv[0]).name
     try:
-        done = subprocess.run(tied(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT)
+        done = run_tool(argv, LIMIT)
     except subprocess.TimeoutExpired as error:
         raise EngineError(f"{tool} did not end in {LIMIT:.0f} s", "try again on a free machine") from error
     if done.returncode:

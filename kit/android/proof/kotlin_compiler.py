@@ -12,18 +12,18 @@ from filelock import FileLock
 
 from kit.android.proof.class_archive import class_archive
 from kit.android.proof.step import Notify
+from kit.android.proof.tool_run import run_tool
 from kit.android.proof.tools import KOTLIN, OLDEST_KOTLIN, Kotlin, find_jar, find_java, kotlin
 from kit.android.proof.zip_bytes import jar_bytes
 from kit.errors import CheckError, EngineError
 from kit.files import cache_dir, sha256_file, temporary_folder, tree_digests, write_whole
-from kit.lifetime.tied import tied
 from kit.toolchains.stamp import sentence
 
 DESKTOP = Path(__file__).parent.parent / "desktop"
 TARGET = "17"
 # So that older compilers read the classes. That a language version will not be there for ever is no fault of a source.
 AS_OLDEST = ("-language-version", OLDEST_KOTLIN, "-api-version", OLDEST_KOTLIN, "-Xsuppress-version-warnings")
-LIMIT = 300.0  # seconds for one compilation
+LIMIT = 300.0  # seconds of CPU for one compilation
 # Starts fast and stays small: a compiler that runs for seconds gains nothing from the optimizing compiler.
 _JVM = ["-Xmx1g", "-Xshare:auto", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
 
@@ -118,9 +118,7 @@ def _compile_desktop(jar: Path, tool: Kotlin, notify: Notify) -> None:
 def _compile(argv: Sequence[str], language: str) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("JAVA_TOOL", "_JAVA"))}
     try:
-        done = subprocess.run(
-            tied(argv), capture_output=True, text=True, errors="replace", check=False, timeout=LIMIT, env=environment
-        )
+        done = run_tool(argv, LIMIT, environment)
     except subprocess.TimeoutExpired as error:
         raise EngineError(
             f"the {language} compiler did not end in {LIMIT:.0f} s", "try again on a free machine"

@@ -14,7 +14,7 @@ from kit.shared.calls import Feeds
 from kit.shared.range_grid import Grid
 
 # What bfloat16 has for infinity, in masks: no range of anything that is meant as a number.
-_LARGEST = 3e38
+LARGEST = 3e38
 
 Ranges = dict[str, dict[str, np.ndarray]]  # by tensor: "min" and "max", float32, each of one value
 
@@ -76,7 +76,7 @@ def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:
 def _extremes(value: np.ndarray) -> tuple[np.float32, np.float32]:
     """Return the lowest and the highest number of float32 values of any shape; 0 where there is none."""
     low, high = value.min(), value.max()
-    if low > -_LARGEST and high < _LARGEST:  # the usual case, without a copy; NaN is no less
+    if low > -LARGEST and high < LARGEST:  # the usual case, without a copy; NaN is no less
         return low, high
-    counted = value[np.abs(value) < _LARGEST]
+    counted = value[np.abs(value) < LARGEST]
     return (counted.min(), counted.max()) if counted.size else (np.float32(0), np.float32(0))

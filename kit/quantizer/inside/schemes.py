@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,12 +15,19 @@ from litert_quantizer.quantizer import Quantizer
 from litert_quantizer.utils.tfl_flatbuffer_utils import TFL_OP_CODE_TO_NAME, get_op_scope
 
 from kit.shared.layers import layers_of_tensor
-from kit.shared.quantization import Quantization
+from kit.shared.quantization import LayerScheme, Quantization
 
 _EVERY = ".*"
 # In four bits: the kernels of these take such weights; LiteRT's depthwise convolution does not.
 _FOUR_BITS = (Name.FULLY_CONNECTED, Name.CONV_2D)
-_ROUNDING = {"minmax": AlgorithmName.MIN_MAX_UNIFORM_QUANT, "octav": AlgorithmName.OCTAV}
+# OSCAR is for dense layers alone; the others go by OCTAV then.
+_ROUNDING = {
+    "minmax": AlgorithmName.MIN_MAX_UNIFORM_QUANT,
+    "octav": AlgorithmName.OCTAV,
+    "oscar": AlgorithmName.OCTAV,
+}
+# The weights' bits of the schemes whose dense layers take floats, which OSCAR scales.
+_SCALED = {"dynamic": 8, "int4": 4}
 
 
 @dataclass(frozen=True)
@@ -52,20 +59,46 @@ def operators(model: Any, layers: Collection[str]) -> Iterator[Operator]:
             yield Operator(scope, TFL_OP_CODE_TO_NAME[code], tuple(own))
 
 
-def apply(quantizer: Quantizer, wanted: Quantization, found: Sequence[Operator]) -> list[str]:
-    """Give a quantizer the rules of what is wanted; return the patterns that no operator's layer has."""
+def apply(
+    quantizer: Quantizer, wanted: Quantization, found: Sequence[Operator], scaled: Mapping[str, int]
+) -> list[str]:
+    """Give a quantizer the rules of what is wanted; return the patterns that no operator's layer has.
+
+    scaled: see scaled_layers.
+    """
     _rules(quantizer, wanted.scheme, wanted.rounding, _EVERY, None)
     # The app's border stays in float: the quantizer's own way to whole numbers there is no uint8.
     for border in (Name.INPUT, Name.OUTPUT):
         quantizer.update_quantization_recipe(_EVERY, border, algorithm_key=AlgorithmName.NO_QUANTIZE)
     unmatched = []
     for layer in wanted.layers:
-        matched = [each for each in found if any(fnmatchcase(name, layer.match) for name in each.layers)]
+        matched = _matched(layer, found)
         for operator in matched:
             _rules(quantizer, layer.scheme, wanted.rounding, f"^{re.escape(operator.scope)}$", operator.name)
         if not matched:
             unmatched.append(layer.match)
+    for scope, bits in scaled.items():
+        only, algorithm = Name.FULLY_CONNECTED, AlgorithmName.OSCAR
+        quantizer.add_dynamic_config(f"^{re.escape(scope)}$", only, bits, algorithm_key=algorithm)
     return unmatched
+
+
+def scaled_layers(wanted: Quantization, found: Sequence[Operator], able: Collection[str]) -> dict[str, int]:
+    """Return the scopes of the dense layers whose inputs get scales, with the bits of their weights.
+
+    able: the scopes of those that OSCAR can take.
+    """
+    if not wanted.scaled:
+        return {}
+    schemes = {operator.scope: wanted.scheme for operator in found}
+    for layer in wanted.layers:
+        schemes |= {operator.scope: layer.scheme for operator in _matched(layer, found)}
+    return {scope: _SCALED[schemes[scope]] for scope in able if schemes.get(scope) in _SCALED}
+
+
+def _matched(layer: LayerScheme, found: Sequence[Operator]) -> list[Operator]:
+    """Return the operators of the layers that a pattern means."""
+    return [each for each in found if any(fnmatchcase(name, layer.match) for name in each.layers)]
 
 
 def _outputs(model: Any, graph: int) -> dict[int, str]:

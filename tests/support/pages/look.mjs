@@ -1,5 +1,7 @@
 // Opens pages in Chromium: node look.mjs CHROMIUM FOLDER PAGE...
 // Writes a screenshot of each page and view into FOLDER, and prints what is wrong as JSON: axe, overflow, requests.
+// With PINNED=1 a second one, NAME-VIEW-pinned.png, in a font of the package's own: line breaks as on any machine.
+import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -7,6 +9,12 @@ import { pathToFileURL } from "node:url";
 const require = createRequire(`${process.cwd()}/`);
 const { chromium } = require("playwright-core");
 const axe = require.resolve("axe-core/axe.min.js");
+
+const pinned = !process.env.PINNED ? "" : [400, 700].map((weight) => {
+  const file = require.resolve(`@fontsource/noto-sans/files/noto-sans-latin-${weight}-normal.woff2`);
+  const source = `url(data:font/woff2;base64,${readFileSync(file).toString("base64")})`;
+  return `@font-face { font-family: Pinned; font-weight: ${weight}; src: ${source}; }`;
+}).join(" ") + " * { font-family: Pinned !important; }";
 
 const VIEWS = {
   wide: { viewport: { width: 1280, height: 900 }, colorScheme: "light" },
@@ -45,6 +53,16 @@ for (const file of pages) {
       await page.addScriptTag({ path: axe });
       const result = await page.evaluate(() => globalThis.axe.run());
       violations = result.violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes[0].html.slice(0, 200) }));
+    }
+    if (pinned) {
+      await page.addStyleTag({ content: pinned });
+      await page.evaluate(async () => {
+        const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+        // What the font lacks would come from another one.
+        while (walk.nextNode()) walk.currentNode.data = walk.currentNode.data.replace(/[^\x00-\x7f]/g, "*");
+        await Promise.all(["400 1em Pinned", "700 1em Pinned"].map((font) => document.fonts.load(font)));
+      });
+      await page.screenshot({ path: `${folder}/${name}-${view}-pinned.png`, fullPage: true });
     }
     found.push({ page: name, view, ...sizes, violations, requests: requests.slice(1) });
     await context.close();

@@ -1,0 +1,56 @@
+"""`emulate --arch arm64`: reads its options, makes one call, prints. No command of its own."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Collection
+from pathlib import Path
+
+from kit.commands.command import print_json
+from kit.errors import RecipeError
+
+_TAKEN = {"json", "signature", "golden", "runtime"}  # of the options of `emulate`
+
+
+def emulate_arm64(
+    bundle: Path, arch: str, cpu: str, given: Collection[str], runtime: str, signature: str, files: list[str],
+    *, json: bool
+) -> None:  # fmt: skip
+    """Run a bundle on an emulated arm64 machine. given: the names of the other options that are given.
+
+    Raises RecipeError for what does not go together, and what kit.emulation.arm64 raises.
+    """
+    if cpu and not arch:
+        raise RecipeError(
+            "--cpu names an emulated CPU, and --arch is not given", "add --arch arm64, or leave --cpu out"
+        )
+    if arch != "arm64":
+        raise RecipeError(f"--arch {arch!r} is not known", "write --arch arm64, or leave it out")
+    if others := [name for name in given if name not in _TAKEN]:
+        what = " and ".join(f"--{name}" for name in others)
+        raise RecipeError(f"{what} does not go with --arch arm64", f"leave {what} out")
+    from kit.arm64.machine import DEFAULT_CPU
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.arm64 import ArmRequest, run_arm64
+    from kit.emulation.arm64_report import judge, lines_of
+    from kit.progress import Reporter
+
+    reporter = Reporter()
+    asked = ArmRequest(cpu or DEFAULT_CPU, runtime, signature, tuple(files))
+
+    def advance(done: int, total: int) -> None:
+        """Show how far the emulated machine is, from its start on."""
+        if done == 0:
+            reporter.stage(f"run on arm64, {asked.cpu}")
+        reporter.advance(done, total)
+
+    try:
+        with unchanged(bundle):
+            report = run_arm64(bundle, asked, reporter.note, advance)
+    finally:
+        reporter.close()
+    print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(report))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
+    judge(report)
+    if report.errors:
+        raise SystemExit(2)
