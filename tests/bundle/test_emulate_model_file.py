@@ -23,7 +23,8 @@ import numpy as np
 import pytest
 from harness.errors import EmulateError
 from harness.progress import Bar
-from harness.report import Result
+from harness.report import InputError, Result
+from harness.run_inputs import CallError, _errors
 from harness.saved import save_outputs
 from harness.signature import Signature as HarnessSignature
 from harness.spread import Unit, Work, spread
@@ -297,6 +298,7 @@ def test_outputs_that_cannot_be_saved_are_one_clear_line(desk: Desk, images: NDA
     save_outputs(desk.folder / "out.npz", results, [calls[0], calls[0]])
 
 
+@pytest.mark.slow
 def test_several_processes_print_what_one_prints(desk: Desk, images: NDArray[Any]) -> None:
     many = np.tile(images, (1500, 1, 1, 1))
     many[:, 0, 0, 0] = np.arange(len(many)) % 251
@@ -309,6 +311,12 @@ def test_several_processes_print_what_one_prints(desk: Desk, images: NDArray[Any
             seen.append((done.stdout, saved["output/digit"].tobytes()))
     assert seen[0] == seen[1]
     assert seen[0][0].count("\n") == len(many) + 1
+
+
+def test_calls_of_one_file_that_fail_alike_are_one_line_and_a_file_named_twice_is_two() -> None:
+    error = InputError("a.npz", "why", "hint")
+    of_calls = [CallError(place, replace(error, trace=str(number))) for place in (1, 2) for number in range(3)]
+    assert [each.trace for each in _errors([error, *of_calls, error])] == ["", "0", "0", ""]
 
 
 class Terminal(io.StringIO):
