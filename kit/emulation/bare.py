@@ -16,7 +16,6 @@ from kit.emulation.harness import harness_files, write_harness
 from kit.errors import ModelError, RecipeError
 from kit.files import json_text, temporary_folder
 from kit.shared.job import MODEL
-from kit.shared.preprocess import QUANTIZED, image_size
 from kit.tflite.metadata.decode import read_files, read_metadata
 from kit.tflite.metadata.types import SubgraphNote, TensorNote
 from kit.tflite.model import Subgraph, Tensor, TfliteFile
@@ -154,6 +153,8 @@ def _entry(named: _Named) -> TensorEntry:
     """Return what any tensor's entry has."""
     tensor = named.tensor
     shape, affine = tensor.shape_signature or tensor.shape, tensor.quantization
+    from kit.shared.preprocess import QUANTIZED  # of arrays: where a model file alone is run, and nowhere before
+
     single = affine is not None and len(affine.scales) == 1 and affine.scales[0] > 0 and tensor.dtype in QUANTIZED
     return TensorEntry(
         name=named.name,
@@ -183,6 +184,8 @@ def _image(entry: TensorEntry, note: TensorNote) -> ImageEntry | None:
         or len(mean) not in {1, channels}
     ):
         return None
+    from kit.shared.preprocess import image_size
+
     try:
         image_size([abs(size) for size in entry.shape[1:]], color)
     except ValueError:
