@@ -151,10 +151,10 @@ def _by_index(indices: Sequence[int], notes: Sequence[TensorNote]) -> dict[int, 
 
 def _entry(named: _Named) -> TensorEntry:
     """Return what any tensor's entry has."""
-    tensor = named.tensor
-    shape, affine = tensor.shape_signature or tensor.shape, tensor.quantization
     from kit.shared.preprocess import QUANTIZED  # of arrays: where a model file alone is run, and nowhere before
 
+    tensor = named.tensor
+    shape, affine = tensor.shape_signature or tensor.shape, tensor.quantization
     single = affine is not None and len(affine.scales) == 1 and affine.scales[0] > 0 and tensor.dtype in QUANTIZED
     return TensorEntry(
         name=named.name,
