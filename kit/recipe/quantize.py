@@ -106,6 +106,8 @@ class Quantize(Table):
             raise ValueError(f"tune is for scheme 'int8', and not for '{self.scheme}': scheme 'auto' tries all of them")
         if self.tune and (self.layers or self.rounding or self.bias_correction):
             raise ValueError("tune finds rounding, bias_correction and layers itself: leave them or tune out")
+        if self.scheme == "auto" and (self.layers or self.rounding or self.bias_correction):
+            raise ValueError("scheme 'auto' finds rounding, bias_correction and layers itself: leave them out")
         if self.io in {"uint8", "int8"} and self.scheme != "int8":
             raise ValueError(
                 f"io '{self.io}' needs scheme 'int8': scheme '{self.scheme}' keeps float inputs and outputs"

@@ -556,6 +556,8 @@ def test_streaming_stays_with_tensorflow_s_converter(tmp_path: Path, scheme: str
         ("scheme = 'int8'\ntune = true\nquantizer = 'tensorflow'\n", "tune needs the quantizer 'litert'"),
         ("scheme = 'dynamic'\ntune = true\n", "tune is for scheme 'int8', and not for 'dynamic'"),
         ("scheme = 'int8'\ntune = true\nbias_correction = true\n", "leave them or tune out"),
+        ("scheme = 'auto'\nrounding = 'octav'\n", "scheme 'auto' finds rounding, bias_correction and layers itself"),
+        ("scheme = 'auto'\nlayers = [{match = 'a', scheme = 'int8'}]\n", "leave them out"),
         ("scheme = 'int8'\nprefer = 'speed'\n", "prefer is for scheme 'auto'"),
         ("scheme = 'int8'\nrounding = 'oscar'\n", "rounding 'oscar' is for schemes 'dynamic' and 'int4'"),
         ("scheme = 'auto'\nrounding = 'oscar'\n", "rounding 'oscar' is for schemes 'dynamic' and 'int4'"),
