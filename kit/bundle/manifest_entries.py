@@ -66,7 +66,7 @@ class ModelEntry:
     scheme: str
     io: str
     weights: WeightTypes | None = None
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)

@@ -64,7 +64,7 @@ class QuantizerJob:
     requests: tuple[Quantization, ...]
     layers: tuple[str, ...]
     compared: int = 0
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class Quantized:
     error: str = ""
     unmatched: tuple[str, ...] = ()  # patterns that no layer has
     errors: tuple[LayerError, ...] = ()
-    unsure: Mapping[str, float] = field(default_factory=dict)
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
 _T = TypeVar("_T", QuantizerJob, Quantized)

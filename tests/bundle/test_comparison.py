@@ -67,7 +67,7 @@ def digit(**values: Any) -> Edit:
         ),
         (
             lambda m: m["measures"]["outputs"][0].update(worst_error=0.5),
-            Change("metric", "worst error of 'digit': 0.01819 -> 0.5", False),
+            Change("metric", "worst error of 'digit': 0.0221 -> 0.5", False),
         ),
     ],
 )

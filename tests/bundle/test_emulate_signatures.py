@@ -534,7 +534,7 @@ def test_a_folder_for_several_inputs_stands_for_its_npz_files(learner: Desk) -> 
     (learner.inputs / "album").mkdir()
     learner.save("album/b.npy", x=learner.golden["input/x"][0])
     asked = learner.run("album")
-    assert_one_clear_line(asked, 2, "album: no file in this folder ends in .npz; name a folder")
+    assert_one_clear_line(asked, 2, "album: no file in this folder ends in .npz, .csv; name a folder")
     learner.save("album/a.npz", x=learner.golden["input/x"][0], gain=np.float32(1))
     assert [result["input"] for result in learner.report("album")["results"]] == ["album/a.npz"]
 
