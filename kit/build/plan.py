@@ -44,9 +44,7 @@ class Plan:
     raw_inputs: RawInputs = field(default_factory=RawInputs)
     quantizer_lock: Lock = field(default_factory=quantizer_lock)
     update_key: bytes | None = None  # the public key that the class checks updates with, DER
-    unsure: Mapping[str, float] = field(
-        default_factory=dict, hash=False
-    )  # what the build that is verified recorded of ranges
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)  # ranges that a verified build recorded
     metrics: MetricPlace | None = None  # where the user's own run, once there is an engine
 
 

@@ -109,9 +109,7 @@ class Job:
     streaming: bool = False  # one step of the sequence in each call, the state as kept variables
     fused_lstm: bool = False  # TensorFlow's own operator for LSTMs, whose state is reset before each call
     seed: int = 7
-    unsure: Mapping[str, float] = field(
-        default_factory=dict, hash=False
-    )  # what another build of it recorded, see range_grid
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)  # another build's record: range_grid
     trusted: bool = False  # the model may ask for more than computing: functions and files by their names
     format: int = FORMAT
 
@@ -170,9 +168,7 @@ class Result:
     portable: bool  # float sums are cut the same on every CPU: the file does not depend on its type
     scaled: tuple[str, ...] = ()  # image inputs whose pixels the model itself scales, directly behind them
     sha256: str = ""  # of model.tflite, in hex: the host runs this file and no other
-    unsure: Mapping[str, float] = field(
-        default_factory=dict, hash=False
-    )  # ends of ranges by name, see kit.shared.range_grid
+    unsure: Mapping[str, float] = field(default_factory=dict, hash=False)  # ends of ranges by name: range_grid
     layers: tuple[str, ...] = ()  # names inside of the source model: its layers, and those inside of them
     weights: tuple[str, ...] = ()  # of a freezing job: names in the order of Keras's model.weights
     format: int = FORMAT
