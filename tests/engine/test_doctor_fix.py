@@ -87,4 +87,5 @@ def test_what_cannot_be_had_is_named_and_the_rest_goes_on(tmp_path: Path) -> Non
     parts = ("litert:2.3.0", "the quantizer", "the Kotlin compiler", "emulated arm64", newest_toolchain().id)
     assert [line.split(": ")[1] for line in missed] == list(parts)
     assert "Traceback" not in done.stderr
-    assert done.stdout.count("not in the cache yet") == len(parts)
+    # Debian's mirror is another one: the emulator itself is fetched, and what runs in it is not.
+    assert done.stdout.count("not in the cache yet") == len(parts) - 1
