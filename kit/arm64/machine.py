@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kit.arm64.place import Content, Notify, ensure, is_whole, unpack_layer
 from kit.container.debian_layer import write_debian_layer
 from kit.errors import EngineError, RecipeError
 from kit.files import cache_dir, refuse_odd_path, sha256_bytes
+from kit.packages.cached_folder import Content, Notify, ensure, stamp_faults, unpack_layer
 from kit.packages.debian_mirror import Deb, fetch_debs, lock_debs, read_debs
 from kit.packages.debian_package import package_members
 from kit.toolchains.space import ARM64_BYTES
@@ -86,7 +86,7 @@ def find_machine(notify: Notify) -> Machine:
 
 def is_here() -> bool:
     """Say whether the cache has it whole."""
-    return is_whole(_place()[0])
+    return not stamp_faults(_place()[0])
 
 
 def download_bytes() -> int:

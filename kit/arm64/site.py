@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from kit.arm64.machine import PART, PYTHON
-from kit.arm64.place import Content, Notify, ensure, unpack_layer
 from kit.container.wheel_layer import SITE, write_wheel_layer
 from kit.files import cache_dir, temporary_folder
+from kit.packages.cached_folder import Content, Notify, ensure, unpack_layer
 from kit.toolchains.lockfile import Lock, lock_for
 from kit.toolchains.wheels import fetch_wheels
 

@@ -85,14 +85,15 @@ def emulate(
         if value
     ]
     if arch or cpu:
-        from kit.commands.arm64 import emulate_arm64
+        from kit.commands.emulate_elsewhere import emulate_arm64
 
         given += ["accelerator"] * bool(accelerator)
         emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
         return
     if accelerator:
-        others = [name for name in given if name not in {"json", "signature", "golden"}]
-        _emulate_gpu(Path(bundle), accelerator, others, signature, files, json=json)
+        from kit.commands.emulate_elsewhere import emulate_gpu
+
+        emulate_gpu(Path(bundle), accelerator, given, signature, files, json=json)
         return
     if runtime == "all":
         from kit.commands.emulate_more import emulate_all_runtimes
@@ -128,33 +129,6 @@ def emulate(
 def _option(name: str, value: object) -> list[str]:
     """Return an option as the harness takes it: a word alone where it is on, else with its value."""
     return [f"--{name}"] if value is True else [f"--{name}", str(value)]
-
-
-def _emulate_gpu(
-    bundle: Path, accelerator: str, others: list[str], signature: str, files: list[str], *, json: bool
-) -> None:
-    """Run a bundle on the GPU. others: options that are given, and are for the interpreter."""
-    if accelerator != "gpu":
-        raise RecipeError(f"--accelerator {accelerator!r} is not known", "write --accelerator gpu, or leave it out")
-    if others:
-        what = " and ".join(f"--{name}" for name in others)
-        raise RecipeError(f"{what} does not go with --accelerator gpu", f"leave {what} out")
-    from kit.bundle.manifest import unchanged
-    from kit.emulation.gpu import run_gpu
-    from kit.emulation.gpu_report import judge, lines_of
-    from kit.progress import Reporter
-
-    reporter = Reporter()
-    try:
-        with unchanged(bundle):
-            report = run_gpu(bundle, files, reporter.note, signature=signature)
-    finally:
-        reporter.close()
-    print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(report))
-    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
-    judge(report)
-    if report.errors:
-        raise SystemExit(2)
 
 
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:

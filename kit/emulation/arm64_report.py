@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from kit.bundle.replay_report import PASS, ReplayReport
+from kit.emulation.output_check import InputError, OutputCheck, check_lines
 from kit.errors import CheckError
 
 GOLDEN, FILES = "golden vectors", "your files"
@@ -35,19 +36,11 @@ class Bound:
 
 
 @dataclass(frozen=True)
-class ArmCheck:
-    """One output in one set of inputs: how far arm64's values are from this machine's, or from those as built."""
+class ArmCheck(OutputCheck):
+    """How far arm64's values are from this machine's, or from those as built. inputs: GOLDEN or FILES."""
 
-    inputs: str  # GOLDEN, FILES
-    signature: str  # "" is the main one
-    output: str
-    calls: int
     off: int | None  # calls with any bit that differs; of golden vectors it is not known
-    unit: str
     worst: float | None  # None: of another shape, or not finite where the other is
-    allowed: float
-    top1: tuple[int, int] | None  # rows with the same best class, of how many
-    passed: bool
 
     @property
     def same(self) -> bool:
@@ -60,23 +53,13 @@ class ArmCheck:
         than = "as built" if self.inputs == GOLDEN else "as on x86-64"
         if self.same:
             return f"{self.output}: {'the same bits' if self.unit == 'steps' else 'the same values'} {than}"
-        unit = "" if self.unit != "steps" else " step" if self.worst == 1 else " steps"
-        how = "other or unlike many values" if self.worst is None else f"max difference {self.worst:.3g}{unit}"
+        how = "other or unlike many values" if self.worst is None else f"max difference {self.distance(self.worst)}"
         parts = [f"{self.output}: {how} ({self.allowed:.3g} allowed)"]
         if self.off is not None:
             parts.append(f"in {self.off} of {self.calls} calls")
         if self.top1:
             parts.append(f"top-1 {than} in {self.top1[0]} of {self.top1[1]}")
         return ", ".join(parts)
-
-
-@dataclass(frozen=True)
-class ArmInputError:
-    """A file that cannot be used."""
-
-    input: str
-    error: str
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -89,7 +72,7 @@ class ScriptReport:
     replay: ReplayReport
     bounds: Mapping[str, Bound]  # of each output of the signature that files go through
     sources: tuple[str, ...]  # of each sample the name of its file
-    errors: tuple[ArmInputError, ...]
+    errors: tuple[InputError, ...]
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> ScriptReport:
@@ -101,7 +84,7 @@ class ScriptReport:
             ReplayReport.from_json(raw["replay"]),
             {str(name): Bound(**bound) for name, bound in raw["outputs"].items()},
             tuple(map(str, raw["sources"])),
-            tuple(ArmInputError(**error) for error in raw["errors"]),
+            tuple(InputError(**error) for error in raw["errors"]),
         )
 
 
@@ -122,7 +105,7 @@ class ArmReport:
     verdict: str  # of the golden vectors, as the harness gives it
     faults: tuple[str, ...]  # of them, in sentences
     checks: tuple[ArmCheck, ...]
-    errors: tuple[ArmInputError, ...]
+    errors: tuple[InputError, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return what --json prints."""
@@ -140,7 +123,7 @@ def golden_checks(replay: ReplayReport) -> Iterator[ArmCheck]:
             worst = found["worst_steps" if found["unit"] == "steps" else "worst"]
             passed = bool(found["pass"])
             yield ArmCheck(
-                GOLDEN, key, name, int(vectors["vectors"]), None, found["unit"], worst, found["allowed"], None, passed
+                GOLDEN, key, name, int(vectors["vectors"]), found["unit"], found["allowed"], None, passed, None, worst
             )
 
 
@@ -160,7 +143,7 @@ def file_checks(
         allowed = bound.of(max((_largest(right) for _, right in pairs), default=0.0))
         top1 = _top1(pairs) if bound.classes and worst is not None else None
         passed = worst is not None and worst <= allowed
-        yield ArmCheck(FILES, signature, name, len(pairs), off, bound.unit, worst, allowed, top1, passed)
+        yield ArmCheck(FILES, signature, name, len(pairs), bound.unit, allowed, top1, passed, off, worst)
 
 
 def _distance(left: np.ndarray, right: np.ndarray) -> float | None:
@@ -200,11 +183,7 @@ def lines_of(report: ArmReport) -> Iterator[str]:
     """Yield the lines that a user reads."""
     yield f"{report.bundle} {report.version} on arm64: {report.package}, {report.cpu} by {report.emulator}"
     yield f"  the app links {report.app}"
-    several = len({check.signature for check in report.checks}) > 1
-    for check in report.checks:
-        of = f" of {check.signature}" if several and check.signature else ""
-        calls = f"{check.calls} call{'s' if check.calls != 1 else ''}"
-        yield f"  {check.inputs}{of}, {calls}: {check.sentence}: {'pass' if check.passed else 'FAIL'}"
+    yield from check_lines(report.checks, "  ")
     took = f"{report.call_seconds:.2g} s" if report.call_seconds >= 0.1 else f"{1000 * report.call_seconds:.2g} ms"
     yield f"  a call took {took}, {report.slowdown:.0f} times as long as on this machine"
     yield _WHY

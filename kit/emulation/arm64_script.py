@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,37 +55,11 @@ class Counter:
         return counted
 
 
-@dataclass
-class Samples:
-    """What the INPUTs hold. errors: of those that cannot be used."""
-
-    signature: Signature
-    files: list[str]
-    errors: list[dict[str, str]] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[tuple[str, Arrays]]:
-        """Yield each sample's name, and its inputs: [rows, *sample] in the tensor's dtype."""
-        from harness.errors import USAGE, EmulateError, one_line
-        from harness.input_files import input_files
-        from harness.inputs import read_input
-
-        for given in map(Path, self.files):
-            path = given
-            try:
-                for path in input_files(given, self.signature):
-                    for sample in read_input(path, self.signature):
-                        name = sample.source if sample.index is None else f"{sample.source}[{sample.index}]"
-                        yield name, sample.feed
-            except EmulateError as error:
-                if error.code != USAGE or isinstance(error.__cause__, RuntimeError):
-                    raise
-                self.errors.append({"input": str(path), "error": one_line(error), "hint": error.hint})
-
-
 def main() -> int:
     """Run the bundle; write report.json and outputs.npz."""
     bundle, out, calls, key, *files = sys.argv[1:]
     sys.path.insert(0, str(Path(bundle) / "emulate"))
+    sys.path.append(str(Path(__file__).parents[2]))  # of kit: what is imported of it needs the standard library alone
     from harness.errors import EmulateError, one_line
 
     try:
@@ -105,27 +78,25 @@ def run(calls: int, key: str, files: list[str]) -> tuple[dict[str, Any], Arrays]
     By <number of the sample>/<output> its array of any shape and dtype.
     """
     from emulate import this_bundle
-    from harness.errors import EmulateError
     from harness.golden import read_golden
     from harness.interpreter import ask, load_runner
     from harness.model import read_model
     from harness.replay import replay
     from harness.state import assign
 
+    from kit.emulation.script_inputs import chosen_signature, samples
+
     model = read_model(this_bundle())
     golden, counter = read_golden(model), Counter(calls)
-    chosen = [signature for signature in model.runnable if key in {"", signature.key}]
-    if not chosen:
-        known = ", ".join(signature.key for signature in model.runnable)
-        raise EmulateError(f"--signature {key}: the model takes no INPUT by that name", f"there is: {known}")
+    chosen = chosen_signature(model, key)
     runner = counter.counted(load_runner(model, 1))
     checked = replay(model, runner, golden).to_json()
     assign(model.variables, runner, golden.variables(model.variables))
     arrays: Arrays = {}
     sources: list[str] = []
-    samples = Samples(chosen[0], files)
-    for source, fed in samples:
-        for name, array in ask(runner, chosen[0], fed).items():
+    errors: list[dict[str, str]] = []
+    for source, fed in samples(chosen, files, errors):
+        for name, array in ask(runner, chosen, fed).items():
             arrays[f"{len(sources)}/{name}"] = array.copy()
         sources.append(source)
     report = {
@@ -133,9 +104,9 @@ def run(calls: int, key: str, files: list[str]) -> tuple[dict[str, Any], Arrays]
         "calls": counter.done,
         "seconds": float(np.median(counter.seconds)) if counter.seconds else 0.0,
         "replay": checked,
-        "outputs": bounds(chosen[0], golden),
+        "outputs": bounds(chosen, golden),
         "sources": sources,
-        "errors": samples.errors,
+        "errors": errors,
     }
     return report, arrays
 

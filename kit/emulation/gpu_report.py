@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from kit.emulation.output_check import InputError, OutputCheck, check_lines
 from kit.errors import CheckError, EngineError, KitError
 
 PRECISIONS = ("float32", "float16")  # whether the kernels are right; how far half precision is off
@@ -21,19 +22,11 @@ _OPS = re.compile(r"not supported by GPU delegate:\n((?:[A-Z0-9_]+(?: [^:\n]*)?:
 
 
 @dataclass(frozen=True)
-class GpuCheck:
-    """One output in one set of inputs: how far the GPU's values are from what they should be."""
+class GpuCheck(OutputCheck):
+    """How far the GPU's values are from what they should be."""
 
-    inputs: str  # "golden vectors", "drawn inputs", "your files"
-    signature: str
-    output: str
-    calls: int
-    unit: str  # of distances: "steps" of quantization, or "absolute"
     worst: float  # of the finite values
-    allowed: float
     not_finite: int  # NaN and infinity where the CPU has none
-    top1: tuple[int, int] | None  # rows with the same best class, of how many
-    passed: bool
 
     @staticmethod
     def from_json(raw: Mapping[str, Any]) -> GpuCheck:
@@ -44,22 +37,12 @@ class GpuCheck:
     @property
     def sentence(self) -> str:
         """Say how far it is off."""
-        unit = "" if self.unit != "steps" else " step" if self.worst == 1 else " steps"
-        parts = [f"{self.output}: max difference {self.worst:.3g}{unit} ({self.allowed:.3g} allowed)"]
+        parts = [f"{self.output}: max difference {self.distance(self.worst)} ({self.allowed:.3g} allowed)"]
         if self.top1:
             parts.append(f"top-1 as on the CPU in {self.top1[0]} of {self.top1[1]}")
         if self.not_finite:
             parts.append(f"{self.not_finite} values are NaN or infinite, and finite on the CPU")
         return ", ".join(parts)
-
-
-@dataclass(frozen=True)
-class InputError:
-    """A file that cannot be used."""
-
-    input: str
-    error: str
-    hint: str
 
 
 @dataclass(frozen=True)
@@ -151,11 +134,7 @@ def lines_of(report: GpuReport) -> Iterator[str]:
             continue
         where = "the whole graph is on the GPU" if run.whole else "a part runs on the CPU: " + "; ".join(run.operators)
         yield f"  {run.precision}: {where}"
-        several = len({check.signature for check in run.checks}) > 1
-        for check in run.checks:
-            of = f" of {check.signature}" if several else ""
-            calls = f"{check.calls} call{'s' if check.calls != 1 else ''}"
-            yield f"    {check.inputs}{of}, {calls}: {check.sentence}: {'pass' if check.passed else 'FAIL'}"
+        yield from check_lines(run.checks, "    ")
     yield _WHY
 
 

@@ -152,16 +152,15 @@ def run(precision: str, key: str, files: list[str]) -> str:
     from harness.interpreter import load_runner
     from harness.model import read_model
 
+    from kit.emulation.script_inputs import chosen_signature
+
     model = read_model(this_bundle())
     golden, cpu = read_golden(model), load_runner(model, 1)
-    chosen = [signature for signature in model.runnable if key in {"", signature.key}]
-    if not chosen:
-        known = ", ".join(signature.key for signature in model.runnable)
-        raise EmulateError(f"--signature {key}: the model takes no INPUT by that name", f"there is: {known}")
+    chosen = chosen_signature(model, key)
     try:
         gpu, whole = gpu_runner(model, cpu, precision)
         work = Work(model, golden, gpu, cpu, whole)
-        compare_all(work, chosen[0], files)
+        compare_all(work, chosen, files)
     except RuntimeError as error:
         return json.dumps({"refused": str(error)})
     except EmulateError as error:
@@ -176,6 +175,8 @@ def compare_all(work: Work, chosen: Signature, files: list[str]) -> None:
     """Run all sets of inputs. chosen: the signature that files go through. Raises EmulateError, RuntimeError."""
     from harness.calls import call_of, count_calls
     from harness.interpreter import ask
+
+    from kit.emulation.script_inputs import samples
 
     for signature in (work.model.main, *work.model.others):
         if not work.golden.has_vectors(signature):
@@ -196,7 +197,8 @@ def compare_all(work: Work, chosen: Signature, files: list[str]) -> None:
             "drawn inputs", signature, ((fed, ask(work.cpu, signature, fed)) for fed in drawn(signature, inputs))
         )
     restore(work)
-    work.compare("your files", chosen, ((fed, ask(work.cpu, chosen, fed)) for fed in samples(work, chosen, files)))
+    given = samples(chosen, files, work.errors)
+    work.compare("your files", chosen, ((fed, ask(work.cpu, chosen, fed)) for _, fed in given))
 
 
 def restore(work: Work) -> None:
@@ -223,30 +225,6 @@ def drawn(signature: Signature, golden: Arrays) -> Iterator[Arrays]:
             values = seeded(tensor.dtype, math.prod(tensor.shape), low, high, seed_of(vector, position))
             fed[name] = values.reshape(tensor.shape)
         yield fed
-
-
-def samples(work: Work, signature: Signature, files: list[str]) -> Iterator[Arrays]:
-    """Yield each call's inputs of the files that can be used; keep what is wrong with the others.
-
-    By name [rows, *sample] in the tensor's dtype.
-    """
-    from harness.errors import USAGE, EmulateError, one_line
-    from harness.input_files import input_files
-    from harness.inputs import read_input
-
-    for given in map(Path, files):
-        try:
-            paths = input_files(given, signature)
-        except EmulateError as error:
-            paths = []
-            work.errors.append({"input": str(given), "error": one_line(error), "hint": error.hint})
-        for path in paths:
-            try:
-                yield from (sample.feed for sample in read_input(path, signature))
-            except EmulateError as error:
-                if error.code != USAGE or isinstance(error.__cause__, RuntimeError):
-                    raise
-                work.errors.append({"input": str(path), "error": one_line(error), "hint": error.hint})
 
 
 def gpu_runner(model: Model, cpu: Runner, precision: str) -> tuple[Runner, bool]:

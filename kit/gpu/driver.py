@@ -11,24 +11,21 @@ import os
 import platform
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from filelock import FileLock
-
 from kit.errors import EngineError
-from kit.files import cache_dir, refuse_odd_path, replacing, sha256_file
-from kit.lifetime.locks import keep_shared
+from kit.files import cache_dir, refuse_odd_path, sha256_file
 from kit.lifetime.tied import tied
+from kit.packages.cached_folder import Content, Notify, ensure
 from kit.packages.debian_mirror import fetch_debs, lock_debs, read_debs
 from kit.packages.debian_package import Member, package_members
-from kit.toolchains.space import DRIVER_BYTES, need_space
-from kit.toolchains.stamp import damage, sentence, write_stamp
+from kit.toolchains.space import DRIVER_BYTES
+from kit.toolchains.stamp import damage
 
-Notify = Callable[[str], None]
 PART = "gpu"  # of the cache
 LOCK = Path(__file__).with_name("debian-amd64.lock")
 _DRIVER = "libvulkan_lvp.so"
@@ -83,9 +80,8 @@ def find_driver(notify: Notify) -> Driver:
     version = next(deb.version for deb in read_debs(LOCK) if deb.name == "mesa-vulkan-drivers").partition("-")[0]
     folder = cache_dir() / PART / f"lavapipe-{version}-{sha256_file(LOCK)[:16]}"
     driver = Driver(folder, version)
-    # Kept before it is looked at: `clean` could remove it between the two.
-    if not (keep_shared(folder) and not _faults(folder)):
-        _install(driver, notify)
+    whole = Content("the software GPU", DRIVER_BYTES, lambda staging: _fill(driver, staging, notify), _faults)
+    ensure(folder, whole, notify)
     with suppress(OSError):  # a cache that is read-only: programs are compiled in each run
         shader_cache().mkdir(exist_ok=True)
     return driver
@@ -96,27 +92,13 @@ def relock_driver() -> str:
     return f"{LOCK}: {lock_debs(LOCK.with_name('debian.in'), LOCK, 'amd64')}"
 
 
-def _install(driver: Driver, notify: Notify) -> None:
-    folder = driver.folder
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if faults := _faults(folder):  # another process may have made it meanwhile
-                if folder.exists():
-                    notify(sentence(folder.name, faults))
-                need_space(folder.parent, DRIVER_BYTES, "the software GPU")
-                debs = fetch_debs(read_debs(LOCK), notify)
-                notify(f"unpacking the software GPU ({driver.name}; once)")
-                with replacing(folder) as staging:
-                    _unpack(debs, staging)
-                    _refuse_missing(staging / "lib")
-                    (staging / _ICD).write_text(_icd(folder), "utf-8")
-                    write_stamp(staging)
-            keep_shared(folder)
-    except OSError as error:
-        raise EngineError(
-            f"{folder.parent}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
-        ) from error
+def _fill(driver: Driver, folder: Path, notify: Notify) -> None:
+    """Put the driver into a folder."""
+    debs = fetch_debs(read_debs(LOCK), notify)
+    notify(f"unpacking the software GPU ({driver.name}; once)")
+    _unpack(debs, folder)
+    _refuse_missing(folder / "lib")
+    (folder / _ICD).write_text(_icd(driver.folder), "utf-8")
 
 
 def _faults(folder: Path) -> list[str]:

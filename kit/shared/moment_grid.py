@@ -32,13 +32,8 @@ def settled_roots(grid: Grid, name: str, roots: Sequence[float], reach: float) -
 def _settled(grid: Grid, name: str, root: float, limits: tuple[float, float]) -> float:
     """Return one root on the grid. limits: its noise, and the least that it may be."""
     noise, least = limits
-    taken = max(least, _nearest(root))
     found = {max(least, _nearest(max(0.0, each))) for each in (root - noise, root, root + noise)}
-    if len(found) > 1:
-        if grid.recorded.get(name) in found:
-            taken = grid.recorded[name]
-        grid.unsure[name] = taken
-    return taken
+    return grid.chosen(name, max(least, _nearest(root)), found)
 
 
 def _nearest(root: float) -> float:

@@ -10,7 +10,7 @@ docs/reproducibility.md. Standard library only: worker and quantizer share it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 # Of the larger end: what the ends of a range may differ by from one CPU to another. Measured: 6.4e-7 at most.
@@ -43,16 +43,22 @@ class Grid:
         # Two ends in one step of the grid: a range has to have a length.
         return least, most if most > least or low == high else least + _unit(reach)
 
-    def _end(self, name: str, value: float, reach: float) -> float:
-        noise = NOISE * reach
-        units = {_unit(reach - noise), _unit(reach + noise)}
-        found = {_nearest(each, unit) for each in (value - noise, value + noise) for unit in units} if value else {0.0}
-        taken = _nearest(value, _unit(reach))
+    def chosen(self, name: str, taken: float, found: Collection[float]) -> float:
+        """Return what a value is rounded to: what was recorded, where the noise leaves a choice.
+
+        taken: the nearest; found: all that the noise may make of it.
+        """
         if len(found) > 1:
             if self.recorded.get(name) in found:
                 taken = self.recorded[name]
             self.unsure[name] = taken
         return taken
+
+    def _end(self, name: str, value: float, reach: float) -> float:
+        noise = NOISE * reach
+        units = {_unit(reach - noise), _unit(reach + noise)}
+        found = {_nearest(each, unit) for each in (value - noise, value + noise) for unit in units} if value else {0.0}
+        return self.chosen(name, _nearest(value, _unit(reach)), found)
 
 
 def _unit(reach: float) -> float:

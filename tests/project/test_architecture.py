@@ -51,7 +51,7 @@ ARROWS = {
     "packages": "errors files lifetime toolchains",
     "gpu": "errors files lifetime packages toolchains",
     "container": "errors files lifetime packages toolchains",
-    "arm64": "container errors files lifetime packages toolchains",
+    "arm64": "container errors files packages toolchains",
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
     "report": "bundle charts kit metrics render shared",
@@ -108,6 +108,7 @@ LIBRARIES = {
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "emulation.arm64_script": "numpy emulate harness",  # a script of the runtime's venv, and of an emulated one
     "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
+    "emulation.script_inputs": "harness",  # the same
     "emulation.by_turns": "",  # imported by scripts of the runtime's venv
     "emulation.latency_script": "numpy",  # a script that runs in the runtime's venv
     "emulation.benchmark_script": "emulate harness",  # the same

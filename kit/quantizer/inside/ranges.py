@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +33,7 @@ def measure(content: bytes, calls: Mapping[str, Iterable[Feeds]]) -> Ranges:
                 if name in found:
                     low, high = min(low, found[name][0]), max(high, found[name][1])
                 found[name] = (low, high)
-    return {name: {"min": np.array([low]), "max": np.array([high])} for name, (low, high) in found.items()}
+    return _of(found)
 
 
 def settled(ranges: Ranges, grid: Grid, given: Collection[str]) -> Ranges:
@@ -43,11 +43,7 @@ def settled(ranges: Ranges, grid: Grid, given: Collection[str]) -> Ranges:
     """
     ends = {name: (float(each["min"][0]), float(each["max"][0])) for name, each in ranges.items()}
     grid.exact |= {ends[name] for name in given if name in ends}
-    on_grid = {name: pair if name in given else grid.settled(name, *pair) for name, pair in ends.items()}
-    return {
-        name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
-        for name, (low, high) in on_grid.items()
-    }
+    return _of({name: pair if name in given else grid.settled(name, *pair) for name, pair in ends.items()})
 
 
 def given(content: bytes) -> set[str]:
@@ -66,7 +62,11 @@ def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:
     if not place.exists():
         made = {name: [float(each["min"][0]), float(each["max"][0])] for name, each in make().items()}
         place.write_text(json.dumps(made), "utf-8")
-    ends = json.loads(place.read_text("utf-8"))
+    return _of(json.loads(place.read_text("utf-8")))
+
+
+def _of(ends: Mapping[str, Sequence[float | np.float32]]) -> Ranges:
+    """Return ranges, float32 [1] each, of the least and the largest number by tensor."""
     return {
         name: {"min": np.array([low], np.float32), "max": np.array([high], np.float32)}
         for name, (low, high) in ends.items()

@@ -45,10 +45,15 @@ class Work:
         return Grid(self.job.unsure)
 
     @cached_property
+    def given(self) -> set[str]:
+        """Return the names of the tensors that are no sums."""
+        return given(self.content)
+
+    @cached_property
     def ranges(self) -> Ranges:
         """Return the range of each tensor over the calibration data, of every signature that has any."""
         measured = kept(self.ranges_file, lambda: measure(self.content, self.calls))
-        return settled(measured, self.grid, given(self.content))
+        return settled(measured, self.grid, self.given)
 
     @cached_property
     def tensors(self) -> Tensors:
@@ -70,7 +75,7 @@ class Work:
         """Return the mean square of each channel that a dense layer is fed; of no layer inside of a loop."""
         place = self.ranges_file.with_name("moments.json")
         roots = kept_roots(place, lambda: measure_roots(self.content, self.calls, set(self.dense.values())))
-        return settled_moments(roots, self.moment_grid, given(self.content))
+        return settled_moments(roots, self.moment_grid, self.given)
 
     @cached_property
     def scalable(self) -> list[str]:

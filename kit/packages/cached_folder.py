@@ -18,13 +18,19 @@ from kit.toolchains.stamp import STAMP, damage, sentence, write_stamp
 Notify = Callable[[str], None]
 
 
+def stamp_faults(folder: Path) -> list[str]:
+    """Return what of a folder is missing, or not as its stamp has it."""
+    return damage(folder) if (folder / STAMP).exists() else [STAMP]
+
+
 @dataclass(frozen=True)
 class Content:
-    """What a folder is to have."""
+    """What a folder is to have. faults: names what of a folder is missing, or not as it was filled."""
 
     what: str  # in messages
     bytes: int  # on disk, about
     fill: Callable[[Path], None]
+    faults: Callable[[Path], list[str]] = stamp_faults
 
 
 def ensure(folder: Path, content: Content, notify: Notify) -> None:
@@ -33,12 +39,12 @@ def ensure(folder: Path, content: Content, notify: Notify) -> None:
     Raises EngineError where it cannot be written, and what content.fill raises; nothing is left of it then.
     """
     # Kept before it is looked at: `clean` could remove it between the two.
-    if keep_shared(folder) and is_whole(folder):
+    if keep_shared(folder) and not content.faults(folder):
         return
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_name(f"{folder.name}.lock")):
-            if faults := _faults(folder):  # another process may have made it meanwhile
+            if faults := content.faults(folder):  # another process may have made it meanwhile
                 if folder.exists():
                     notify(sentence(folder.name, faults))
                 need_space(folder.parent, content.bytes, content.what)
@@ -48,11 +54,6 @@ def ensure(folder: Path, content: Content, notify: Notify) -> None:
         raise EngineError(
             f"{folder.parent}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
         ) from error
-
-
-def is_whole(folder: Path) -> bool:
-    """Say whether a folder is as it was filled."""
-    return not _faults(folder)
 
 
 def unpack_layer(layer: Path, folder: Path) -> None:
@@ -71,7 +72,3 @@ def _fill(folder: Path, content: Content) -> None:
         write_stamp(staging)
         remove(folder)
         staging.rename(folder)
-
-
-def _faults(folder: Path) -> list[str]:
-    return damage(folder) if (folder / STAMP).exists() else [STAMP]
