@@ -7,12 +7,12 @@ import os
 import shutil
 import signal
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from children import started
 from invoke.context import Context
 from worlds import DIGITS, run_kit
 
@@ -135,24 +135,9 @@ def test_other_cpus_and_runtimes_hold_the_golden_vectors(
 def test_an_interpreter_that_crashes_on_arm64_is_named_with_its_signal(
     digits_bundle: Path, arm64_machine: Machine
 ) -> None:
-    sender = threading.Thread(target=lambda: os.kill(emulator_of(arm64_machine), signal.SIGSEGV))
+    emulator = os.fsencode(arm64_machine.emulator)
+    sender = threading.Thread(target=lambda: os.kill(started(lambda words: words[0] == emulator), signal.SIGSEGV))
     sender.start()
     with pytest.raises(EngineError, match=r"the interpreter of litert:2\.3\.0 ended with SIGSEGV on arm64"):
         run_arm64(digits_bundle, ArmRequest("cortex-a76"), quiet, quiet)
     sender.join()
-
-
-def emulator_of(machine: Machine) -> int:
-    """Return the process id of the emulator that this process started, once it is there."""
-    for _ in range(1200):
-        for entry in Path("/proc").iterdir():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                parent = int((entry / "stat").read_text("ascii").rpartition(")")[2].split()[1])
-            except (OSError, ValueError):
-                continue
-            # Only once it is the emulator itself: before, it is what ties it to this process.
-            if parent == os.getpid() and words[0] == os.fsencode(machine.emulator):
-                return int(entry.name)
-        time.sleep(0.05)
-    raise AssertionError("no emulator was started")

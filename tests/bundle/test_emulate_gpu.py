@@ -9,12 +9,12 @@ import shutil
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from children import started
 from worlds import DIGITS, run_kit
 
 from kit.build.gpu_gate import prepare_gpu
@@ -48,18 +48,7 @@ def quiet(_line: str) -> None:
 
 def started_script() -> int:
     """Return the process id of the GPU's script that this process started, once it is there."""
-    for _ in range(600):
-        for entry in Path("/proc").iterdir():
-            try:
-                words = (entry / "cmdline").read_bytes().split(b"\0")
-                parent = int((entry / "stat").read_text("ascii").rpartition(")")[2].split()[1])
-            except (OSError, ValueError):
-                continue
-            # Only once it is the script itself: before, it is what ties it to this process.
-            if parent == os.getpid() and len(words) > 1 and words[1].endswith(b"gpu_script.py"):
-                return int(entry.name)
-        time.sleep(0.05)
-    raise AssertionError("no script was started")
+    return started(lambda words: len(words) > 1 and words[1].endswith(b"gpu_script.py"))
 
 
 def with_signal(number: signal.Signals, work: Callable[[], GpuReport]) -> GpuReport:
