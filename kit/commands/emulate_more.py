@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TextIO
 
 from kit.commands.command import print_json
+from kit.commands.emulate_elsewhere import refuse_beside
 from kit.errors import RecipeError
 
 
@@ -40,6 +41,41 @@ def emulate_all_runtimes(bundle: Path, threads: int, others: Sequence[str], *, j
         reporter.close()
     print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in table(report))
     judge_runtimes(report)
+
+
+def emulate_profile(
+    bundle: Path, given: Collection[str], asked: tuple[str, int, Sequence[str]], files: Sequence[str], *, json: bool
+) -> None:
+    """Print where a call spends its time and makes its error, operator by operator.
+
+    given: the names of the other options that are given; asked: of --signature, --threads and --against. Raises
+    RecipeError for what does not go together, and what kit.profiling.run raises.
+    """
+    signature, threads, against = asked
+    refuse_beside("--profile", given, {"json", "signature", "threads", "against", "golden"})
+    if threads < 0:
+        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
+    if len(against) > 1:
+        raise RecipeError("--profile has one float file beside it, and --against names several", "name one")
+    if bundle.is_file() and not files:
+        refuse_golden(bundle, ())
+    from kit.bundle.manifest import unchanged
+    from kit.profiling.report import lines_of
+    from kit.profiling.run import ProfileRequest, run_profile
+    from kit.progress import Reporter
+
+    exact = Path(against[0]) if against else None
+    request = ProfileRequest(tuple(files), signature, threads or 1, exact)
+    reporter = Reporter()
+    try:
+        with unchanged(bundle):
+            found = run_profile(bundle, request, reporter.note)
+    finally:
+        reporter.close()
+    print_json(found.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(found))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in found.errors)
+    if found.errors:
+        raise SystemExit(2)
 
 
 def emulate_with_labels(bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], *, allow_code: bool) -> None:

@@ -38,6 +38,7 @@ def emulate(
     accelerator: str = "",
     arch: str = "",
     cpu: str = "",
+    profile: bool = False,
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -71,6 +72,9 @@ def emulate(
     on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
     are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
     slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
+    --profile says operator by operator where the time is, by LiteRT's own profiler, who runs it and why not XNNPACK,
+    and where the error is: beside the float32 bundle or .tflite that --against names, or as scheme auto measured it.
+    It takes the golden vectors, or the files. Exit code 4: LiteRT refuses the model.
     """
     files = [*input, *words_behind_dashes()]
     options = {
@@ -87,13 +91,18 @@ def emulate(
     if arch or cpu:
         from kit.commands.emulate_elsewhere import emulate_arm64
 
-        given += ["accelerator"] * bool(accelerator)
+        given += ["accelerator"] * bool(accelerator) + ["profile"] * profile
         emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
         return
     if accelerator:
         from kit.commands.emulate_elsewhere import emulate_gpu
 
-        emulate_gpu(Path(bundle), accelerator, given, signature, files, json=json)
+        emulate_gpu(Path(bundle), accelerator, [*given, *["profile"] * profile], signature, files, json=json)
+        return
+    if profile:
+        from kit.commands.emulate_more import emulate_profile
+
+        emulate_profile(Path(bundle), given, (signature, threads, against), files, json=json)
         return
     if runtime == "all":
         from kit.commands.emulate_more import emulate_all_runtimes
@@ -133,7 +142,9 @@ def _option(name: str, value: object) -> list[str]:
 
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
     if not benchmark:
-        return RecipeError("--against compares the times of bundles, and --benchmark is not given", "add --benchmark")
+        return RecipeError(
+            "--against names another bundle, and neither --benchmark nor --profile is given", "add --benchmark"
+        )
     return RecipeError(f"--against goes with no {given[0]}: it times golden vectors", f"leave {given[0]} out")
 
 
