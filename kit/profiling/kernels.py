@@ -72,10 +72,10 @@ def why_built_in(graph: Subgraph, operator: Operator) -> str:
     if any(-1 in tensor.shape_signature for tensor in tensors):
         return "an axis is open"
     fed, weights, made = tensors[0], tensors[1] if len(operator.inputs) > 1 else None, tensors[-1]
-    return _types(operator, fed, weights, made)
+    return _types(fed, weights, made)
 
 
-def _types(operator: Operator, fed: Tensor, weights: Tensor | None, made: Tensor) -> str:
+def _types(fed: Tensor, weights: Tensor | None, made: Tensor) -> str:
     """Say which types XNNPACK does not take an operator with."""
     mixed = weights is not None and weights.sha256 is not None and weights.dtype in _WHOLE and fed.dtype == "float32"
     if mixed and weights is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ctypes
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
+from ctypes import Structure, byref, c_bool, c_char_p, c_int, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,13 +82,23 @@ class CompiledModel:
         values: by input name, of the tensor's shape and dtype.
         """
         index, signature = self._signature(key)
-        names = self._names(signature, "Input")
-        shapes = [values[name].shape for name in names]
-        inputs = [self._buffer(signature, index, place, "Input") for place in range(len(names))]
-        for name, buffer, shape in zip(names, inputs, shapes, strict=True):
-            self._write(name, buffer, np.ascontiguousarray(values[name]).reshape(shape))
-        places = range(len(self._names(signature, "Output")))
-        outputs = [self._buffer(signature, index, place, "Output") for place in places]
+        names, made_names = self._names(signature, "Input"), self._names(signature, "Output")
+        arrays = [np.ascontiguousarray(values[name]).reshape(values[name].shape) for name in names]
+        types = [self._type(signature, place, "Input") for place in range(len(names))]
+        for place, (kind, array) in enumerate(zip(types, arrays, strict=True)):
+            self._resize(index, place, kind, array.shape)
+        layouts = (_Layout * len(made_names))()
+        count = c_size_t(len(made_names))
+        asked = self.library.LiteRtGetCompiledModelOutputTensorLayouts
+        _check(asked(self.compiled, c_size_t(index), count, layouts, c_bool(True)), "size its outputs")
+        inputs = [self._buffer(kind, index, place, "Input") for place, kind in enumerate(types)]
+        for buffer, array in zip(inputs, arrays, strict=True):
+            self._write(buffer, array)
+        outputs = []
+        for place, layout in enumerate(layouts):
+            kind = self._type(signature, place, "Output")
+            kind.layout = layout
+            outputs.append(self._buffer(kind, index, place, "Output"))
         given, made = (c_void_p * len(inputs))(*inputs), (c_void_p * len(outputs))(*outputs)
         run, counts = self.library.LiteRtRunCompiledModel, (c_size_t(len(inputs)), c_size_t(len(outputs)))
         place = c_size_t(index)
@@ -136,24 +146,39 @@ class CompiledModel:
             found.append((name.value or b"").decode())
         return found
 
-    def _buffer(self, signature: c_void_p, index: int, place: int, kind: str) -> c_void_p:
+    def _type(self, signature: c_void_p, place: int, kind: str) -> _TensorType:
+        """Return the type of an input or output in the file, in which -1 is an open axis."""
+        tensor, found = c_void_p(), _TensorType()
+        get = getattr(self.library, f"LiteRtGetSignature{kind}TensorByIndex")
+        _check(get(signature, c_size_t(place), byref(tensor)), "find a tensor")
+        _check(self.library.LiteRtGetRankedTensorType(tensor, byref(found)), "read a tensor's type")
+        return found
+
+    def _resize(self, index: int, place: int, kind: _TensorType, shape: Sequence[int]) -> None:
+        """Give an input with open axes its sizes, in the model and in its type."""
+        if -1 not in kind.layout.dimensions[: len(shape)]:
+            return
+        sizes = (c_int * len(shape))(*shape)
+        resize = self.library.LiteRtCompiledModelResizeInputTensor
+        code = resize(self.compiled, c_size_t(index), c_size_t(place), sizes, c_size_t(len(shape)))
+        _check(code, "give an input its size")
+        kind.layout.dimensions[: len(shape)] = list(shape)
+
+    def _buffer(self, kind: _TensorType, index: int, place: int, way: str) -> c_void_p:
         """Return a buffer for an input or an output, of the size that the model wants."""
-        tensor, kind_of, needed, buffer = c_void_p(), _TensorType(), c_void_p(), c_void_p()
-        library, at = self.library, c_size_t(place)
-        _check(getattr(library, f"LiteRtGetSignature{kind}TensorByIndex")(signature, at, byref(tensor)), "find it")
-        _check(library.LiteRtGetRankedTensorType(tensor, byref(kind_of)), "read a tensor's type")
-        wanted = getattr(library, f"LiteRtGetCompiledModel{kind}BufferRequirements")
-        _check(wanted(self.compiled, c_size_t(index), at, byref(needed)), "size a buffer")
-        make = library.LiteRtCreateManagedTensorBufferFromRequirements
-        _check(make(self.environment, byref(kind_of), needed, byref(buffer)), "make a buffer")
+        needed, buffer = c_void_p(), c_void_p()
+        wanted = getattr(self.library, f"LiteRtGetCompiledModel{way}BufferRequirements")
+        _check(wanted(self.compiled, c_size_t(index), c_size_t(place), byref(needed)), "size a buffer")
+        make = self.library.LiteRtCreateManagedTensorBufferFromRequirements
+        _check(make(self.environment, byref(kind), needed, byref(buffer)), "make a buffer")
         return buffer
 
-    def _write(self, name: str, buffer: c_void_p, values: np.ndarray) -> None:
+    def _write(self, buffer: c_void_p, values: np.ndarray) -> None:
         """Write an input. values: of the tensor's shape and dtype. Raises RuntimeError."""
         size, place = c_size_t(), c_void_p()
         _check(self.library.LiteRtGetTensorBufferSize(buffer, byref(size)), "size a buffer")
         if size.value < values.nbytes:
-            raise RuntimeError(f"input {name!r} has an open axis, and LiteRT gave it {size.value} bytes")
+            raise RuntimeError(f"an input is {values.nbytes} bytes, and LiteRT has room for {size.value}")
         _check(self.library.LiteRtLockTensorBuffer(buffer, byref(place), _WRITE), "write an input")
         ctypes.memmove(place, values.ctypes.data, values.nbytes)
         _check(self.library.LiteRtUnlockTensorBuffer(buffer), "write an input")

@@ -48,10 +48,10 @@ class Profiled:
 def profiled_operators(
     file: TfliteFile, layers: dict[tuple[int, int], str], steps: Sequence[Step], call: float
 ) -> tuple[Profiled, ...]:
-    """Return the operators of the graphs that ran, in the file's order. call: microseconds of one, without the profiler.
+    """Return the operators of the graphs that ran, in the file's order.
 
-    file: with the names of its tensors; layers: by subgraph and operator. An operator that gives an output of the model
-    has the output's name.
+    call: microseconds of one, without the profiler; file: with the names of its tensors; layers: by subgraph and
+    operator. An operator that gives an output of the model has the output's name.
     """
     found: list[Profiled] = []
     for index in sorted({step.subgraph for step in steps if step.subgraph < len(file.subgraphs)}):
@@ -75,7 +75,7 @@ def _of_graph(
     placed = _placed(graph.operators, steps)
     runs = max((step.times for step in steps), default=0.0)
     rows = []
-    for place, operator in enumerate(graph.operators):
+    for place in range(len(graph.operators)):
         own = [step for step, at in zip(steps, placed, strict=True) if at == place]
         rows.append(_row(graph, (index, place), own, layers.get((index, place), ""), runs))
     rows += [
@@ -115,7 +115,9 @@ def _placed(operators: Sequence[Operator], steps: Sequence[Step]) -> list[int | 
     left = [place for place in range(len(operators)) if place not in itself]
     matched = _aligned([operators[place].name for place in left], [step for step in steps if step.operator < 0])
     own = iter(matched)
-    places = [step.operator if step.operator >= 0 else None if (at := next(own)) is None else left[at] for step in steps]
+    places = [
+        step.operator if step.operator >= 0 else None if (at := next(own)) is None else left[at] for step in steps
+    ]
     return _with_neighbours(operators, steps, places)
 
 

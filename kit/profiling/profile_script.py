@@ -98,7 +98,8 @@ def timed(
 ) -> dict[str, Any]:
     """Return what report.json has. Raises RuntimeError where LiteRT does not run the model.
 
-    feeds: by input name, [*shape] in the tensor's dtype; variables: of their shapes and dtypes; asked: threads, seconds.
+    feeds: by input name, [*shape] in the tensor's dtype; variables: of their shapes and dtypes; asked: threads and
+    seconds.
     """
     from kit.profiling.events import added_up
     from kit.profiling.litert_c import CompiledModel

@@ -1,4 +1,4 @@
-"""Profile a bundle, or a model file alone: one process times it on LiteRT, another one compares it with a float file."""
+"""Profile a bundle, or a model file alone: a process times it on LiteRT, another one compares it with a float file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The files of two bundles side by side on given inputs: the float32 one, and the one that a user has. Makes no file."""
+"""The files of two bundles side by side on given inputs: the float32 one, and the product. Makes no file."""
 
 from __future__ import annotations
 
@@ -58,8 +58,7 @@ def _calls(both: Pair, pair: FilePair) -> Iterator[tuple[Feeds, Feeds]]:
     if pair.signature not in both.exact.graphs or pair.signature not in both.product.graphs:
         raise ValueError(f"both files need a signature {pair.signature!r}")
     wanted, given = (
-        each.interpreter.get_signature_runner(pair.signature).get_input_details()
-        for each in (both.exact, both.product)
+        each.interpreter.get_signature_runner(pair.signature).get_input_details() for each in (both.exact, both.product)
     )
     if set(wanted) != set(given):
         raise ValueError(f"its inputs are {', '.join(sorted(wanted))}, and the product's {', '.join(sorted(given))}")
