@@ -6,6 +6,8 @@ its subgraph and the subgraph; of an event of a delegate, the place in the deleg
 
 from __future__ import annotations
 
+import statistics
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,26 +65,31 @@ class _Ran:
 
 
 def added_up(calls: Sequence[Sequence[Event]]) -> Steps:
-    """Return the means of the faster half of calls: another program's turn is no operator's time.
+    """Return of each operator the mean of its faster half of calls: another program's turn is no operator's time.
 
     Raises ValueError where one of them is no call of a model.
     """
-    ran = sorted(map(_ran, calls), key=lambda own: sum(each.microseconds for each in own if not each.outer))
-    kept = ran[: (len(ran) + 1) // 2]
-    found: dict[tuple[int, int, int], list[_Ran]] = {}
-    for each in (each for own in kept for each in own):
-        found.setdefault(each.key, []).append(each)
+    names: dict[tuple[int, int, int], str] = {}
+    took: dict[tuple[int, int, int], list[float]] = {}
+    times, outer = Counter[tuple[int, int, int]](), set[tuple[int, int, int]]()
+    for own in map(_ran, calls):
+        sums: dict[tuple[int, int, int], float] = {}
+        for each in own:
+            names.setdefault(each.key, each.name)
+            sums[each.key] = sums.get(each.key, 0.0) + each.microseconds
+            times[each.key] += 1
+            outer |= {each.key} if each.outer else set()
+        for key, microseconds in sums.items():
+            took.setdefault(key, []).append(microseconds)
     steps = (
-        Step(
-            all_of[0].name,
-            *key,
-            sum(each.microseconds for each in all_of) / len(kept),
-            len(all_of) / len(kept),
-            any(each.outer for each in all_of),
-        )
-        for key, all_of in found.items()
+        Step(name, *key, faster_half(took[key]), times[key] / len(calls), key in outer) for key, name in names.items()
     )
     return Steps(tuple(steps), all(map(_whole, calls)))
+
+
+def faster_half(values: Sequence[float]) -> float:
+    """Return the mean of the smaller half of values."""
+    return statistics.fmean(sorted(values)[: (len(values) + 1) // 2])
 
 
 def _whole(events: Sequence[Event]) -> bool:

@@ -6,6 +6,8 @@ supported operators" of TFLite's XNNPACK delegate.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kit.tflite.model import Operator, Subgraph, Tensor
 
 # By an operator of the file what XNNPACK may run for it, where the words are others.
@@ -69,22 +71,21 @@ def why_built_in(graph: Subgraph, operator: Operator) -> str:
     if operator.name.startswith("CUSTOM:") or operator.name not in _TAKEN:
         return "XNNPACK has no such operator"
     tensors = [graph.tensors[at] for at in (*operator.inputs, *operator.outputs) if at >= 0]
-    if any(-1 in tensor.shape_signature for tensor in tensors):
-        return "an axis is open"
-    fed, weights, made = tensors[0], tensors[1] if len(operator.inputs) > 1 else None, tensors[-1]
-    return _types(fed, weights, made)
+    return f"XNNPACK does not take it {_form(tensors, len(operator.inputs))}"
 
 
-def _types(fed: Tensor, weights: Tensor | None, made: Tensor) -> str:
-    """Say which types XNNPACK does not take an operator with."""
-    mixed = weights is not None and weights.sha256 is not None and weights.dtype in _WHOLE and fed.dtype == "float32"
-    if mixed and weights is not None:
-        return f"XNNPACK does not take it with {fed.dtype} inputs and {weights.dtype} weights"
+def _form(tensors: Sequence[Tensor], inputs: int) -> str:
+    """Return what of an operator's tensors, inputs first, XNNPACK may not take."""
+    fed, weights, made = tensors[0], tensors[1] if inputs > 1 else None, tensors[-1]
+    if weights is not None and weights.sha256 is not None and weights.dtype in _WHOLE and fed.dtype == "float32":
+        return f"with {fed.dtype} inputs and {weights.dtype} weights"
     if fed.dtype != made.dtype:
-        return f"XNNPACK does not take it from {fed.dtype} to {made.dtype}"
+        return f"from {fed.dtype} to {made.dtype}"
     if fed.dtype != "float32":
-        return f"XNNPACK does not take it in {fed.dtype}"
-    return "XNNPACK does not take it in this form"
+        return f"in {fed.dtype}"
+    if any(-1 in tensor.shape_signature for tensor in tensors):
+        return "with an open axis"
+    return "in this form"
 
 
 def _letters(name: str) -> str:

@@ -113,8 +113,9 @@ def _placed(operators: Sequence[Operator], steps: Sequence[Step]) -> list[int | 
     """Return the place of the operator that each step runs; None for one that is beside all of them."""
     itself = {step.operator for step in steps if step.operator >= 0}
     left = [place for place in range(len(operators)) if place not in itself]
-    matched = _aligned([operators[place].name for place in left], [step for step in steps if step.operator < 0])
-    own = iter(matched)
+    xnnpack = [step for step in steps if step.operator < 0]
+    matched = _aligned([operators[place].name for place in left], xnnpack)
+    own = iter(_out_of_order([operators[place].name for place in left], xnnpack, matched))
     places = [
         step.operator if step.operator >= 0 else None if (at := next(own)) is None else left[at] for step in steps
     ]
@@ -142,6 +143,21 @@ def _aligned(names: Sequence[str], steps: Sequence[Step]) -> list[int | None]:
         hit = j < columns and may_run(names[j], steps[i].name) and best[i][j] == worth + best[i + 1][j + 1]
         found.append(j if hit else None)
         j += hit
+    return found
+
+
+def _out_of_order(names: Sequence[str], steps: Sequence[Step], matched: Sequence[int | None]) -> list[int | None]:
+    """Give each of XNNPACK's operators that has no name yet the first one left that it may run.
+
+    A delegate runs what is in one part of the graph together, though the file has another part's between.
+    """
+    found = list(matched)
+    left = [at for at in range(len(names)) if at not in found]
+    for index, step in enumerate(steps):
+        at = next((at for at in left if found[index] is None and may_run(names[at], step.name)), None)
+        if at is not None:
+            found[index] = at
+            left.remove(at)
     return found
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import statistics
 import sys
 import time
 from collections.abc import Callable
@@ -101,7 +100,7 @@ def timed(
     feeds: by input name, [*shape] in the tensor's dtype; variables: of their shapes and dtypes; asked: threads and
     seconds.
     """
-    from kit.profiling.events import added_up
+    from kit.profiling.events import added_up, faster_half
     from kit.profiling.litert_c import CompiledModel
 
     threads, seconds = asked
@@ -112,9 +111,8 @@ def timed(
     call = compiled.call_of(signature.key, feeds[0])
     profiled, bare = measured(compiled, call, seconds)
     found = added_up(profiled)
-    call_us = 1e6 * statistics.fmean(sorted(bare)[: (len(bare) + 1) // 2])
     said = {"signature": signature.key, "samples": len(feeds), "threads": threads, "calls": len(bare)}
-    return {**said, "call": call_us, **asdict(found)}
+    return {**said, "call": 1e6 * faster_half(bare), **asdict(found)}
 
 
 def measured(

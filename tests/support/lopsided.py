@@ -1,7 +1,8 @@
 """A model with one operator that takes nearly all of the time, and another one that makes nearly all of the error.
 
 Runs inside a toolchain's Python: `python lopsided.py FOLDER` writes exact.tflite, in float32, lopsided.tflite, in int8,
-and inputs.npz: `features` float32 [N, 24], whose sample ODD lies far outside of what the int8 file was calibrated on.
+inputs.npz, `features` float32 [N, 24] on which the int8 file was calibrated, and odd.npz, whose sample ODD lies far
+outside of that.
 """
 
 from __future__ import annotations
@@ -67,8 +68,9 @@ def main(folder: Path) -> None:
     converter.representative_dataset = calibration
     converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
     (folder / "lopsided.tflite").write_bytes(converter.convert())
-    features[ODD] *= 25
     np.savez(folder / "inputs.npz", features=features)
+    features[ODD] *= 25
+    np.savez(folder / "odd.npz", features=features)
 
 
 if __name__ == "__main__":
