@@ -67,7 +67,7 @@ def emulate_profile(bundle: Path, given: Collection[str], asked: Beside, files: 
     if asked.threads < 0:
         raise RecipeError(f"--threads {asked.threads} is not a number of threads", "give 1 or more, or leave it out")
     if len(against) > 1:
-        raise RecipeError("--profile has one float file beside it, and --against names several", "name one")
+        raise RecipeError("--profile has one float file beside it, and --against names several", "name one of them")
     if bundle.is_file() and not files:
         from kit.emulation.bare import refuse_golden
 
@@ -114,11 +114,13 @@ def emulate_compare(bundle: Path, given: Collection[str], asked: Beside, files: 
 
 def _refuse_unlike(bundle: Path, against: Sequence[str], files: Sequence[str]) -> None:
     """Refuse files without a float file, the other way round, and what is read once alone. Raises RecipeError."""
-    float32 = "kit build RECIPE --scheme float32 --out float, then --against float/ID"
     if len(against) > 1:
-        raise RecipeError("--compare has one float model beside it, and --against names several", "name one")
+        raise RecipeError("--compare has one float model beside it, and --against names several", "name one of them")
     if files and not against:
-        raise RecipeError("--compare has no float model to run these files on", f"build it: {float32}")
+        raise RecipeError(
+            "--compare has no float model to run these files on",
+            "build it: kit build RECIPE --scheme float32 --out float, then --against float/ID",
+        )
     if against and not files:
         raise RecipeError(
             "--against is for files: the golden vectors' float outputs are kept beside them",

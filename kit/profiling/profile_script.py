@@ -103,31 +103,35 @@ def timed(
     from kit.profiling.events import added_up, faster_half
     from kit.profiling.litert_c import CompiledModel
 
-    threads, seconds = asked
+    threads = asked[0]
     path = next(model.bundle.assets.glob("*.tflite"))
     compiled = CompiledModel.of(path, threads)
     if model.variables is not None:
         compiled.call_of(model.variables.assign.key, variables)()
     call = compiled.call_of(signature.key, feeds[0])
-    profiled, bare = measured(compiled, call, seconds)
+    profiled, bare = measured(compiled, call, asked)
     found = added_up(profiled)
     said = {"signature": signature.key, "samples": len(feeds), "threads": threads, "calls": len(bare)}
     return {**said, "call": 1e6 * faster_half(bare), **asdict(found)}
 
 
 def measured(
-    compiled: CompiledModel, call: Callable[[], None], seconds: float
+    compiled: CompiledModel, call: Callable[[], None], asked: tuple[int, float]
 ) -> tuple[list[list[Event]], list[float]]:
-    """Call for some seconds, by turns with the profiler and without; return the events, and the seconds without it."""
-    clock = time.perf_counter
-    begin = clock()
+    """Call for some seconds, by turns with the profiler and without; return the events, and the seconds without it.
+
+    asked: threads, seconds. On one thread it is its CPU time: another program's turn is no part of a call.
+    """
+    threads, seconds = asked
+    clock = time.thread_time if threads == 1 else time.perf_counter
+    end = time.perf_counter() + WARM
     call()
-    while clock() - begin < WARM:
+    while time.perf_counter() < end:
         call()
     profiled: list[list[Event]] = []
     bare: list[float] = []
-    begin = clock()
-    while len(bare) < FEWEST or (clock() - begin < seconds and len(bare) < MOST_CALLS):
+    end = time.perf_counter() + seconds
+    while len(bare) < FEWEST or (time.perf_counter() < end and len(bare) < MOST_CALLS):
         call()  # not measured: the profiler's own work had the caches
         start = clock()
         call()

@@ -32,6 +32,7 @@ from kit.toolchains.venv import runtime_venv
 PROFILER = "litert:2.3.0"  # the first runtime whose wheel has a profiler
 SAMPLES = 32  # on which every tensor is compared with the float file's
 SECONDS = 2.0  # of calls
+_MOST = 0.8  # of a call: with less in its operators there is something to say
 _SCRIPT = Path(__file__).with_name("profile_script.py")
 _CONSTANTS = {"int8", "uint8", "int4", "int2", "int16", "float16"}  # of a file that is not the float32 one
 _BUILD_FLOAT = "kit build RECIPE --scheme float32 --out float, then --against float/{id}"
@@ -103,7 +104,7 @@ def run_profile(bundle: Path, asked: ProfileRequest, notify: Notify) -> Profile:
         milliseconds=timed.call / 1000,
         operators=tuple(_with_error(row, errors) for row in rows),
         against=source,
-        notes=(*notes, *_warnings(timed)),
+        notes=(*notes, *_warnings(timed, rows)),
         errors=timed.errors,
     )
 
@@ -224,8 +225,13 @@ def _with_error(row: Profiled, errors: Errors) -> Profiled:
     return replace(row, error=errors.get((row.subgraph, row.operator)))
 
 
-def _warnings(timed: _Timed) -> Iterator[str]:
+def _warnings(timed: _Timed, rows: Sequence[Profiled]) -> Iterator[str]:
     """Yield what is to be known of the times."""
+    if sum(row.microseconds for row in rows) < _MOST * timed.call:
+        yield (
+            "the rest of a call is LiteRT's own work around the operators; and XNNPACK's times are whole microseconds, "
+            "so that an operator of less counts as none"
+        )
     if not timed.whole:
         yield (
             "a call has more steps than LiteRT's profiler keeps: what later turns of a loop take is counted as the "
