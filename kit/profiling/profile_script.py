@@ -57,9 +57,21 @@ def main() -> int:
     except EmulateError as error:
         report = {"error": one_line(error), "hint": error.hint, "code": error.code}
     except (RuntimeError, ValueError) as error:
-        report = {"error": one_line(error), "hint": "", "code": 4}
+        report = {"error": one_line(error), "hint": "", "code": 4, **refusal_of(model)}
     (Path(out) / "report.json").write_text(json.dumps(report), "utf-8")
     return 3 if "error" in report else 0
+
+
+def refusal_of(model: Model) -> dict[str, Any]:
+    """Return {"error", "hint", "code"} where the interpreter does not load a model either: it says why."""
+    from harness.errors import EmulateError, one_line
+    from harness.interpreter import load_runner
+
+    try:
+        load_runner(model, 1)
+    except EmulateError as error:
+        return {"error": one_line(error), "hint": error.hint, "code": error.code}
+    return {}
 
 
 def inputs_of(

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from kit.bundle.layout import TENSORS, only_bundle
 from kit.bundle.manifest import read_intact
@@ -137,19 +136,10 @@ def _timed(subject: _Subject, runtime: Runtime, asked: ProfileRequest, out: Path
     except (OSError, ValueError, TypeError, KeyError) as error:
         last = last_line(done.stderr)
         raise EngineError(f"{runtime.name} gave no profile: {last or 'without a word'}", "run `kit doctor`") from error
-    raise _refusal(subject, runtime, raw)
-
-
-def _refusal(subject: _Subject, runtime: Runtime, raw: Mapping[str, Any]) -> Exception:
-    why, hint, code = str(raw["error"]), str(raw["hint"]), raw["code"]
-    if code == RecipeError.code:
-        return RecipeError(f"{subject.path} cannot be profiled: {why}", hint)
-    kind = EngineError if code == EngineError.code else CheckError
-    return kind(f"{runtime.name} does not profile {subject.path}: {why}", hint or _without(subject.path))
-
-
-def _without(bundle: Path) -> str:
-    return f"leave --profile out: kit emulate {bundle} runs it on the interpreter, which may take what LiteRT refuses"
+    kinds = {RecipeError.code: RecipeError, EngineError.code: EngineError}
+    without = f"leave --profile out: the interpreter may run what LiteRT refuses: kit emulate {subject.path}"
+    kind = kinds.get(raw["code"], CheckError)
+    raise kind(f"{runtime.name} does not profile {subject.path}: {raw['error']}", str(raw["hint"]) or without)
 
 
 def _float_file(path: Path) -> tuple[Path, TfliteFile]:

@@ -16,6 +16,7 @@ from worlds import DIGITS, ROOT, SUPPORT, run_kit
 
 from kit.bundle.output_forms import EmbeddingForm, MaskForm
 from kit.bundle.signature import ClassesEntry, TensorEntry
+from kit.files import sha256_bytes
 from kit.profiling.events import DELEGATE, INVOKE, OPERATOR, Event, Step, added_up
 from kit.profiling.kernels import may_run
 from kit.profiling.operators import BUILT_IN, FUSED, XNNPACK, profiled_operators
@@ -137,18 +138,13 @@ def test_what_a_profile_does_not_do_is_refused_with_what_to_do(lopsided: Path, d
     assert "none of the files is an input" in said and "next: give files that the model takes" in said
 
 
-def test_a_model_that_litert_does_not_compile_is_refused_and_runs_without_the_profile(
-    lopsided: Path, tmp_path: Path
-) -> None:
-    broken = tmp_path / "model.tflite"
-    content = bytearray((lopsided / "lopsided.tflite").read_bytes())
-    at = content.index(b"serving_default")
-    content[at : at + 3] = b"SER"
-    broken.write_bytes(content)
-    profile = found(broken, "--profile", "--", lopsided / "inputs.npz")
-    assert profile["signature"] == "SERving_default"
-    wrong = refused(2, broken, "--profile", "--signature", "none", "--", str(lopsided / "inputs.npz"))
-    assert "--signature none" in wrong and "there is: SERving_default" in wrong
+def test_a_signature_is_profiled_by_its_name(lopsided: Path, tmp_path: Path) -> None:
+    renamed = tmp_path / "model.tflite"
+    renamed.write_bytes((lopsided / "lopsided.tflite").read_bytes().replace(b"serving_default", b"SERVING_default"))
+    inputs = ("--", lopsided / "inputs.npz")
+    assert found(renamed, "--profile", "--signature", "SERVING_default", *inputs)["signature"] == "SERVING_default"
+    said = refused(2, renamed, "--profile", "--signature", "none", *inputs)
+    assert "--signature none" in said and "there is: SERVING_default" in said
 
 
 def test_a_file_that_cannot_be_used_is_named_and_the_others_are_profiled(digits_bundle: Path) -> None:
@@ -188,6 +184,21 @@ def test_what_a_comparison_does_not_do_is_refused_with_what_to_do(lopsided: Path
     assert "does not take what" in said and "next: name the float32 bundle of the same model: kit build" in said
     assert refused(2, file, "--compare", "--against", exact, "--against", exact, "--", inputs)
     assert "a model file alone has no golden vectors" in refused(2, file, "--compare")
+
+
+def test_a_signature_without_golden_vectors_needs_files(digits_bundle: Path, tmp_path: Path) -> None:
+    bundle = Path(shutil.copytree(digits_bundle, tmp_path / "digits"))
+    place = Path("src/main/assets/digits/signature.json")
+    document = json.loads((bundle / place).read_text("utf-8"))
+    document["others"] = [{key: document[key] for key in ("inputs", "outputs")} | {"signature": "second"}]
+    (bundle / place).write_text(json.dumps(document), "utf-8")
+    manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    manifest["files"][place.as_posix()] = sha256_bytes((bundle / place).read_bytes())
+    (bundle / "bundle.json").write_text(json.dumps(manifest), "utf-8")
+    said = refused(2, bundle, "--compare", "--signature", "second")
+    assert "'second' has no golden vectors" in said and "next: give files: --against FLOAT -- FILES" in said
+    said = refused(2, bundle, "--profile", "--signature", "second")
+    assert "'second' has no golden vectors" in said and "next: give files: -- FILES" in said
 
 
 def event(tag: str, kind: int, elapsed: int, first: int, graph: int) -> Event:
