@@ -30,11 +30,10 @@ from kit.toolchains.venv import runtime_venv
 
 PROFILER = "litert:2.3.0"  # the first runtime whose wheel has a profiler
 SAMPLES = 32  # on which every tensor is compared with the float file's
-SECONDS = 2.0  # of calls
+SECONDS = 1.0  # of calls
 _MOST = 0.8  # of a call: with less in its operators there is something to say
 _SCRIPT = Path(__file__).with_name("profile_script.py")
 _CONSTANTS = {"int8", "uint8", "int4", "int2", "int16", "float16"}  # of a file that is not the float32 one
-_BUILD_FLOAT = "kit build RECIPE --scheme float32 --out float, then --against float/{id}"
 
 Notify = Callable[[str], None]
 Errors = Mapping[tuple[int, int], LayerError]
@@ -151,7 +150,7 @@ def _float_file(path: Path) -> tuple[Path, TfliteFile]:
     if found := sorted(held & _CONSTANTS):
         raise RecipeError(
             f"--against {path}: it keeps constants in {', '.join(found)}, and the float32 file of the model is needed",
-            _BUILD_FLOAT.format(id=path.name),
+            f"kit build RECIPE --scheme float32 --out float, then --against float/{path.name}",
         )
     return path, file
 
@@ -192,7 +191,7 @@ def _recorded(subject: _Subject, file: TfliteFile) -> tuple[Errors, str, Sequenc
     if subject.path.is_dir() and record.is_file():
         errors, notes = recorded_errors(record, file)
         return errors, f"the float file, by {record.name}" if errors else "", notes
-    how = _BUILD_FLOAT.format(id=subject.id)
+    how = f"kit build RECIPE --scheme float32 --out float, then --against float/{subject.id}"
     return {}, "", [f"errors are of layers beside the float32 file's, and a bundle has none. Build it: {how}"]
 
 

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,10 @@ from kit.bundle.signature import ClassesEntry, TensorEntry
 from kit.files import sha256_bytes
 from kit.profiling.events import DELEGATE, INVOKE, OPERATOR, Event, Step, added_up
 from kit.profiling.kernels import may_run
-from kit.profiling.operators import BUILT_IN, FUSED, XNNPACK, profiled_operators
-from kit.profiling.report import HINT
+from kit.profiling.operators import BUILT_IN, FUSED, XNNPACK, Profiled, profiled_operators
+from kit.profiling.report import HINT, Profile, lines_of
 from kit.scoring.differences import Side, differences
+from kit.shared.quantization import LayerError
 from kit.tflite.model import Operator, Subgraph, Tensor, TfliteFile
 
 
@@ -67,6 +69,7 @@ def test_a_profile_names_the_slow_operator_and_the_one_that_makes_the_error(lops
     assert errors["StatefulPartitionedCall_1:11"] > 5  # the softmax, with the float file's softmax and not its dense
 
 
+@pytest.mark.slow
 def test_a_user_reads_both_tables_in_order(lopsided: Path) -> None:
     pair = (lopsided / "lopsided.tflite", "--profile", "--against", lopsided / "exact.tflite")
     done = run_kit("emulate", *map(str, pair), "--", str(lopsided / "inputs.npz"))
@@ -138,6 +141,7 @@ def test_what_a_profile_does_not_do_is_refused_with_what_to_do(lopsided: Path, d
     assert "none of the files is an input" in said and "next: give files that the model takes" in said
 
 
+@pytest.mark.slow
 def test_a_signature_is_profiled_by_its_name(lopsided: Path, tmp_path: Path) -> None:
     renamed = tmp_path / "model.tflite"
     renamed.write_bytes((lopsided / "lopsided.tflite").read_bytes().replace(b"serving_default", b"SERVING_default"))
@@ -153,6 +157,43 @@ def test_a_file_that_cannot_be_used_is_named_and_the_others_are_profiled(digits_
     profile = json.loads(done.stdout)
     assert profile["samples"] == 1 and profile["errors"][0]["input"] == "none.png"
     assert "emulate: " in done.stderr
+
+
+def test_a_user_reads_the_largest_of_each_first() -> None:
+    bad = LayerError("b", ("bad",), "CONV_2D", snr=12.34, low=0, high=1, added=0.25, reason="tiny weights")
+    fine = replace(bad, snr=45.0, added=0.0, reason="")
+    rows = (
+        Profiled(0, 0, "QUANTIZE", "in", "int8[1,4]", BUILT_IN, why="XNNPACK does not take it in int8", moved=8),
+        Profiled(0, 1, "CONV_2D", "slow", "int8[1,4]", XNNPACK, microseconds=1500.0, macs=4096, error=fine),
+        Profiled(0, 2, "CONV_2D", "bad", "int8[1,4]", XNNPACK, microseconds=0.2, error=bad),
+        Profiled(2, 0, "WHILE", "loop", "int8[1,4]", BUILT_IN, microseconds=300.0, rest=True),
+    )
+    profile = Profile(
+        "m", "1.0.0", "litert:2.3.0", "ai-edge-litert 2.3.0", "", 1, 9, 8, 2.0, rows, "float/m", ("so",), ()
+    )
+    assert list(lines_of(profile)) == [
+        "m 1.0.0: ai-edge-litert 2.3.0, 1 thread, on this machine",
+        "  the app links litert:2.3.0",
+        "  a call takes 2 ms, its operators 1.8 ms of that (90%)",
+        "  4,096 multiply-adds, 8 bytes read and written",
+        "  XNNPACK: 2 of 4 operators, 83% of their time",
+        "  built in: 2 of 4 operators, 17% of their time",
+        "    QUANTIZE: XNNPACK does not take it in int8",
+        "",
+        "most time",
+        "#    operator  layer  by        ms          share  multiply-adds  bytes",
+        "1    CONV_2D   slow   XNNPACK   1.5         83.3%  4,096          0",
+        "2.0  WHILE     loop   built in  0.3 (rest)  16.7%  0              0",
+        "2    CONV_2D   bad    XNNPACK   < 0.001     0.0%   0              0",
+        "0    QUANTIZE  in     built in  0           0.0%   0              8",
+        "",
+        "largest error, beside float/m",
+        "#  operator  layer  adds     SNR      why",
+        "2  CONV_2D   bad    25.000%  12.3 dB  tiny weights",
+        "1  CONV_2D   slow   0.000%   45.0 dB",
+        "note: so",
+        HINT,
+    ]
 
 
 def test_the_golden_vectors_are_compared_with_the_float_outputs_beside_them(digits_bundle: Path) -> None:
@@ -171,15 +212,13 @@ def test_the_worst_sample_stands_first(lopsided: Path) -> None:
     assert beside["samples"][0]["index"] == ODD
     first, second = (sample["outputs"]["extra"]["difference"] for sample in beside["samples"][:2])
     assert first > 50 * second
-    done = run_kit("emulate", *map(str, pair), "--", str(lopsided / "odd.npz"))
-    assert f"worst samples, the first 10 of {SAMPLES}\n  {lopsided / 'odd.npz'}[{ODD}]\n" in done.stdout
 
 
 def test_what_a_comparison_does_not_do_is_refused_with_what_to_do(lopsided: Path, digits_bundle: Path) -> None:
     file, exact, inputs = (lopsided / name for name in ("lopsided.tflite", "exact.tflite", "inputs.npz"))
     assert "next: leave --profile out" in refused(2, digits_bundle, "--compare", "--profile")
     assert "next: give files: -- FILES; or leave --against out" in refused(2, file, "--compare", "--against", exact)
-    assert "next: save it as a file" in refused(2, file, "--compare", "--against", exact, "--", "-")
+    assert "next: save it as a file, and name that" in refused(2, file, "--compare", "--against", exact, "--", "-")
     said = refused(2, digits_bundle, "--compare", "--against", exact, "--", str(DIGITS / "seven.png"))
     assert "does not take what" in said and "next: name the float32 bundle of the same model: kit build" in said
     assert refused(2, file, "--compare", "--against", exact, "--against", exact, "--", inputs)
