@@ -101,11 +101,11 @@ class CompiledModel:
             outputs.append(self._buffer(kind, index, place, "Output"))
         given, made = (c_void_p * len(inputs))(*inputs), (c_void_p * len(outputs))(*outputs)
         run, counts = self.library.LiteRtRunCompiledModel, (c_size_t(len(inputs)), c_size_t(len(outputs)))
-        place = c_size_t(index)
+        at = c_size_t(index)
 
         def call() -> None:
             """Run it. Raises RuntimeError."""
-            _check(run(self.compiled, place, counts[0], given, counts[1], made), "run the model")
+            _check(run(self.compiled, at, counts[0], given, counts[1], made), "run the model")
 
         return call
 
