@@ -120,7 +120,7 @@ def _numbers(entry: TensorEntry, exact: np.ndarray, got: np.ndarray) -> Iterator
             continue
         lost = np.isfinite(one) & ~np.isfinite(other)
         off = np.where(np.isfinite(one), np.abs(other.astype(np.float64) - one), 0.0)
-        at = int(np.argmax(np.where(lost, np.inf, off)))
+        at = int(np.argmax(off))  # NaN, which a lost value gives, counts as the largest
         size = float("inf") if lost[at] else float(off[at] / spread) if spread else float(off[at])
         where = f"[{at}] " if one.size > 1 else ""
         text = f"{where}{one[at]:.5g} -> {other[at]:.5g}, off by {off[at]:.3g}" + (
