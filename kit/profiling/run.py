@@ -124,7 +124,7 @@ def _timed(subject: _Subject, runtime: Runtime, asked: ProfileRequest, out: Path
     """Return what the script says. out: a folder for it. Raises what kind of error the bundle is at fault with."""
     images = "pillow" in (subject.folder / "emulate" / "requirements.txt").read_text("utf-8").lower()
     python = runtime_venv(runtime, runtime.lock(images=images), notify)
-    words = [str(asked.threads), str(SECONDS), str(SAMPLES), out, asked.signature, *map(str, asked.files)]
+    words = [str(asked.threads), str(SECONDS), str(SAMPLES), str(out), asked.signature, *map(str, asked.files)]
     done = Scripts().run(python, [_SCRIPT, subject.folder, *words])
     if done.returncode < 0:
         raise crashed(subject.folder, runtime.name, done.returncode)
