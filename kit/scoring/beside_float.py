@@ -52,7 +52,7 @@ class Sample:
 
     @property
     def rank(self) -> tuple[int, float]:
-        """Return what to sort by: outputs that an app decides otherwise on, and then the largest difference."""
+        """Return what to sort by: outputs that changed for an app, and then the largest difference."""
         return sum(each.changed for each in self.differences), max((each.size for each in self.differences), default=0)
 
 
@@ -184,14 +184,14 @@ def lines_of(compared: Compared, shown: int) -> Iterator[str]:
         mean = sum(each.size for each in own) / len(own)
         sizes = f"up to {max(each.size for each in own):.3g}, in the mean {mean:.3g}"
         unit = _UNITS.get(output.kind, _UNITS["tensor"])
-        yield f"  {output.output}: decided otherwise in {changed} of {len(own)}; difference {sizes} ({unit})"
+        yield f"  {output.output}: changed in {changed} of {len(own)}; difference {sizes} ({unit})"
     if compared.samples:
         more = f", the first {shown} of {len(compared.samples)}" if len(compared.samples) > shown else ""
         yield f"worst samples{more}"
     for sample in compared.samples[:shown]:
         yield f"  {sample.name}"
         for each in sample.differences:
-            mark = "OTHERWISE " if each.changed else ""
+            mark = "CHANGED " if each.changed else ""
             yield f"    {each.output}: {mark}{each.text}"
 
 

@@ -18,7 +18,7 @@ SAME_BOX = 0.5  # of the union of two boxes: less of it in common makes them two
 class Difference:
     """One output of one sample.
 
-    changed: whether an app decides otherwise: another class, a box more or less; size: what to sort by, from 0: of a
+    changed: whether an app gets another result: another class, a box more or less; size: what to sort by, from 0: of a
     class's score, of a box's place or score, the share of a mask's pixels, 1 - cosine of an embedding, and of numbers
     the largest difference in standard deviations of the float model's; text: the same in words.
     """

@@ -202,7 +202,7 @@ def test_the_golden_vectors_are_compared_with_the_float_outputs_beside_them(digi
     sizes = [sample["outputs"]["digit"]["difference"] for sample in beside["samples"]]
     assert sizes == sorted(sizes, reverse=True) and 0 < sizes[0] < 0.1
     done = run_kit("emulate", str(digits_bundle), "--compare")
-    assert "digit: decided otherwise in 0 of 8" in done.stdout and "worst samples\n  golden vector[" in done.stdout
+    assert "digit: changed in 0 of 8" in done.stdout and "worst samples\n  golden vector[" in done.stdout
 
 
 def test_the_worst_sample_stands_first(lopsided: Path) -> None:
