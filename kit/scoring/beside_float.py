@@ -165,7 +165,7 @@ def _run(path: Path, asked: CompareRequest, files: Sequence[str], notify: Notify
 
 
 def _each(array: np.ndarray, calls: int) -> np.ndarray:
-    """Return [calls, ...] of [calls, 1, ...]: one sample's output, without its batch axis where it is one."""
+    """Return float32 [calls, ...] of [calls, 1, ...]: outputs of one sample each, without their batch axis."""
     return array[:, 0] if array.ndim > 2 and array.shape[1] == 1 and len(array) == calls else array
 
 

@@ -123,7 +123,7 @@ def _numbers(entry: TensorEntry, exact: np.ndarray, got: np.ndarray) -> Iterator
         at = int(np.argmax(off))  # NaN, which a lost value gives, counts as the largest
         size = float("inf") if lost[at] else float(off[at] / spread) if spread else float(off[at])
         where = f"[{at}] " if one.size > 1 else ""
-        text = f"{where}{one[at]:.5g} -> {other[at]:.5g}, off by {off[at]:.3g}" + (
+        text = f"{where}{one[at]:.5g} -> {other[at]:.5g}, differs by {off[at]:.3g}" + (
             f" ({size:.3g} standard deviations)" if spread else ""
         )
         yield Difference(entry.name, entry.kind, bool(lost.any()), size, text)
@@ -143,11 +143,11 @@ def _boxes(output: str, before: Sequence[Mapping[str, Any]], after: Sequence[Map
         if off > size:
             moved = [f"{_named(box)} -> {float(other['score']):.2f}, overlap {common:.3f}"]
         size = max(size, off)
-    told = [f"lost {_named(box)}" for box in lost] + [f"new {_named(box)}" for box in left] + moved
+    words = [f"lost {_named(box)}" for box in lost] + [f"new {_named(box)}" for box in left] + moved
     changed = bool(lost or left)
     size = max([size, *(float(box["score"]) for box in (*lost, *left))])
-    words = "; ".join(told[:4]) or "the same"
-    return Difference(output, "boxes", changed, size, f"{len(before)} -> {len(after)} boxes: {words}")
+    text = "; ".join(words[:4]) or "the same"
+    return Difference(output, "boxes", changed, size, f"{len(before)} -> {len(after)} boxes: {text}")
 
 
 def overlap(one: Mapping[str, Any], other: Mapping[str, Any]) -> float:
@@ -167,7 +167,7 @@ def _named(box: Mapping[str, Any]) -> str:
 
 
 def _largest(values: np.ndarray) -> float:
-    """Return the largest magnitude; infinity where one is not finite. values: [...]."""
+    """Return the largest magnitude; infinity where one is not finite. values: float32 [...]."""
     import numpy as np
 
     largest = float(np.abs(values).max(initial=0.0))

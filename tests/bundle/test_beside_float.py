@@ -354,7 +354,7 @@ def test_a_number_that_is_lost_is_worse_than_any_other() -> None:
     exact = Side(np.array([[1.0, 2.0], [3.0, 4.0]], np.float32))
     got = Side(np.array([[1.0, 2.5], [np.nan, 4.0]], np.float32))
     off, lost = differences(entry, (), exact, got)
-    assert not off.changed and off.text.startswith("[1] 2 -> 2.5, off by 0.5")
+    assert not off.changed and off.text.startswith("[1] 2 -> 2.5, differs by 0.5")
     assert lost.changed and lost.size == float("inf")
 
 

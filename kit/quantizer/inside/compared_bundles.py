@@ -54,7 +54,7 @@ def _named(content: bytes, names: Sequence[str]) -> bytes:
 
 
 def _calls(both: Pair, pair: FilePair) -> Iterator[tuple[Feeds, Feeds]]:
-    """Yield what the float file takes in each call, and what the product does, by input name [...]."""
+    """Yield what the float file takes in each call, and what the product does: by input name [...] in its dtype."""
     if pair.signature not in both.exact.graphs or pair.signature not in both.product.graphs:
         raise ValueError(f"both files need a signature {pair.signature!r}")
     wanted, given = (
