@@ -62,7 +62,7 @@ class CompiledModel:
 
     @staticmethod
     def of(path: Path, threads: int) -> CompiledModel:
-        """Compile a file. Raises RuntimeError where LiteRT does not."""
+        """Compile a file. Raises RuntimeError where LiteRT does not, FileNotFoundError where its library is missing."""
         library = _library()
         environment, model, options, compiled, profiler = (c_void_p() for _ in range(5))
         _check(library.LiteRtCreateEnvironment(0, None, byref(environment)), "make an environment")
@@ -185,7 +185,7 @@ class CompiledModel:
 
 
 def _library() -> ctypes.CDLL:
-    """Return LiteRT's C library of this Python's wheel. Raises RuntimeError where it has none with a profiler."""
+    """Return LiteRT's C library of this Python's wheel. Raises FileNotFoundError where it has none with a profiler."""
     spec = importlib.util.find_spec("ai_edge_litert")
     places: Sequence[str] = (spec.submodule_search_locations or []) if spec else []
     for path in (Path(place, "libLiteRt.so") for place in places):
@@ -193,7 +193,7 @@ def _library() -> ctypes.CDLL:
             library = ctypes.CDLL(str(path))
             if hasattr(library, "LiteRtGetProfilerEvents"):
                 return library
-    raise RuntimeError("this wheel of LiteRT has no C library with a profiler")
+    raise FileNotFoundError("LiteRT's wheel for this system has no C library with a profiler")
 
 
 def _option(library: ctypes.CDLL, options: c_void_p, name: str, text: str) -> tuple[object, ...]:

@@ -56,6 +56,8 @@ def main() -> int:
         np.savez(Path(out) / "inputs.npz", **named)
     except EmulateError as error:
         report = {"error": one_line(error), "hint": error.hint, "code": error.code}
+    except FileNotFoundError as error:
+        report = {"error": str(error), "hint": "profile it on Linux, where the wheel has one", "code": 5}
     except (RuntimeError, ValueError) as error:
         report = {"error": one_line(error), "hint": "", "code": 4, **refusal_of(model)}
     (Path(out) / "report.json").write_text(json.dumps(report), "utf-8")

@@ -26,9 +26,9 @@ def compared(pair: FilePair) -> tuple[LayerError, ...]:
     exact, made = (_content(file) for file in (pair.exact, pair.product))
     found, others = ([*operators(_model(content), pair.layers)] for content in (exact, made))
     files = Tensors.of(exact), Tensors.of(made)
-    both = Pair(*files, by_layer(found, others))
-    if pair.signature in both.exact.graphs and pair.signature in both.product.graphs:
-        both = replace(both, partners=with_outputs(both.partners, *files, pair.signature))
+    if any(pair.signature not in file.graphs for file in files):
+        raise ValueError(f"both files need a signature {pair.signature!r}")
+    both = Pair(*files, with_outputs(by_layer(found, others), *files, pair.signature))
     errors = layer_errors(both, pair.signature, _calls(both, pair), found)
     return tuple(replace(error, tensor=both.partners[error.tensor]) for error in errors)
 
@@ -55,8 +55,6 @@ def _named(content: bytes, names: Sequence[str]) -> bytes:
 
 def _calls(both: Pair, pair: FilePair) -> Iterator[tuple[Feeds, Feeds]]:
     """Yield what the float file takes in each call, and what the product does: by input name [...] in its dtype."""
-    if pair.signature not in both.exact.graphs or pair.signature not in both.product.graphs:
-        raise ValueError(f"both files need a signature {pair.signature!r}")
     wanted, given = (
         each.interpreter.get_signature_runner(pair.signature).get_input_details() for each in (both.exact, both.product)
     )
