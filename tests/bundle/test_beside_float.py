@@ -132,13 +132,20 @@ def test_what_a_profile_does_not_do_is_refused_with_what_to_do(lopsided: Path, d
     said = refused(2, file, "--profile", "--against", file, "--", inputs)
     assert "it keeps constants in int8" in said
     assert "next: kit build RECIPE --scheme float32 --out float, then --against float/lopsided.tflite" in said
+    assert "a model file alone has no golden vectors" in refused(2, file, "--profile")
+    assert "add --benchmark" in refused(2, file, "--against", exact)
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_a_bundle_is_refused_once_it_is_tried(lopsided: Path, digits_bundle: Path) -> None:
+    exact = lopsided / "exact.tflite"
     said = refused(2, digits_bundle, "--profile", "--against", exact)
     assert "inputs are features, and the product's image" in said
     assert "next: name the float32 bundle of the same model" in said
-    assert "a model file alone has no golden vectors" in refused(2, file, "--profile")
-    assert "add --benchmark" in refused(2, file, "--against", exact)
     said = refused(2, digits_bundle, "--profile", "--", ROOT / "README.md")
     assert "none of the files is an input" in said and "next: give files that the model takes" in said
+    said = refused(2, digits_bundle, "--compare", "--against", exact, "--", str(DIGITS / "seven.png"))
+    assert "does not take what" in said and "next: name the float32 bundle of the same model: kit build" in said
 
 
 @pytest.mark.slow
@@ -151,6 +158,7 @@ def test_a_signature_is_profiled_by_its_name(lopsided: Path, tmp_path: Path) -> 
     assert "--signature none" in said and "there is: SERVING_default" in said
 
 
+@pytest.mark.slow
 def test_a_file_that_cannot_be_used_is_named_and_the_others_are_profiled(digits_bundle: Path) -> None:
     done = run_kit("emulate", str(digits_bundle), "--profile", "--json", "--", str(DIGITS / "seven.png"), "none.png")
     assert done.returncode == 2, done.stderr
@@ -219,8 +227,6 @@ def test_what_a_comparison_does_not_do_is_refused_with_what_to_do(lopsided: Path
     assert "next: leave --profile out" in refused(2, digits_bundle, "--compare", "--profile")
     assert "next: give files: -- FILES; or leave --against out" in refused(2, file, "--compare", "--against", exact)
     assert "next: save it as a file, and name that" in refused(2, file, "--compare", "--against", exact, "--", "-")
-    said = refused(2, digits_bundle, "--compare", "--against", exact, "--", str(DIGITS / "seven.png"))
-    assert "does not take what" in said and "next: name the float32 bundle of the same model: kit build" in said
     assert refused(2, file, "--compare", "--against", exact, "--against", exact, "--", inputs)
     assert "a model file alone has no golden vectors" in refused(2, file, "--compare")
 

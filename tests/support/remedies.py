@@ -469,14 +469,16 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "bundle/test_beside_float.py::test_what_a_comparison_does_not_do_is_refused_with_what_to_do": (
         "give files: -- FILES; or leave --against out",
-        "name the float32 bundle of the same model: kit build ...",
         "save it as a file, and name that",
     ),
     "bundle/test_beside_float.py::test_what_a_profile_does_not_do_is_refused_with_what_to_do": (
-        "give files that the model takes",
         "kit build RECIPE --scheme float32 --out float, then ...",
         "name one of them",
+    ),
+    "bundle/test_beside_float.py::test_what_does_not_fit_a_bundle_is_refused_once_it_is_tried": (
+        "give files that the model takes",
         "name the float32 bundle of the same model",
+        "name the float32 bundle of the same model: kit build ...",
     ),
     "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
     "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
