@@ -22,7 +22,7 @@ from kit.tflite.held import held_by_operators
 from kit.tflite.model import TfliteFile
 
 Nodes = dict[tuple[int, int], float | str]  # by subgraph and operator
-_RETYPES = {"QUANTIZE", "DEQUANTIZE"}
+RETYPES = {"QUANTIZE", "DEQUANTIZE"}
 _PALE, _STRONG = "#fff3d6", "#c2410c"  # of the least and of the largest value
 
 
@@ -128,7 +128,7 @@ def _retyped(file: TfliteFile) -> Iterator[tuple[str, tuple[int, int]]]:
     for index, graph in enumerate(file.subgraphs):
         made = {at: place for place, operator in enumerate(graph.operators) for at in operator.outputs}
         for operator in graph.operators:
-            if operator.name in _RETYPES and operator.outputs and (at := made.get(operator.inputs[0])) is not None:
+            if operator.name in RETYPES and operator.outputs and (at := made.get(operator.inputs[0])) is not None:
                 yield graph.tensors[operator.outputs[0]].name, (index, at)
 
 
@@ -136,5 +136,5 @@ def _places(file: TfliteFile) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield each operator's first output by name, with its place; what only changes a type has the name, too."""
     for index, graph in enumerate(file.subgraphs):
         for place, operator in enumerate(graph.operators):
-            if operator.outputs and operator.name not in _RETYPES:
+            if operator.outputs and operator.name not in RETYPES:
                 yield graph.tensors[operator.outputs[0]].name, (index, place)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from kit.exploration.node_data import RETYPES
 from kit.profiling.events import Step
 from kit.profiling.kernels import may_run, why_built_in
 from kit.shared.quantization import LayerError
@@ -57,7 +58,8 @@ def profiled_operators(
     for index in sorted({step.subgraph for step in steps if step.subgraph < len(file.subgraphs)}):
         graph = file.subgraphs[index]
         own = [step for step in steps if step.subgraph == index]
-        found += _of_graph(graph, index, own, layers | _outputs(file, index))
+        outputs = _outputs(file, index)
+        found += _of_graph(graph, index, own, _before(graph, outputs) | layers | outputs)
     return tuple(_with_rest(found, {(s.subgraph, s.operator) for s in steps if s.outer and s.operator >= 0}, call))
 
 
@@ -66,6 +68,16 @@ def _outputs(file: TfliteFile, index: int) -> dict[tuple[int, int], str]:
     names = {at: name for each in file.signatures if each.subgraph == index for name, at in each.outputs.items()}
     operators = enumerate(file.subgraphs[index].operators)
     return {(index, i): names[each.outputs[0]] for i, each in operators if each.outputs and each.outputs[0] in names}
+
+
+def _before(graph: Subgraph, outputs: Mapping[tuple[int, int], str]) -> dict[tuple[int, int], str]:
+    """Return the names of outputs by the operator before the one that only changes an output's type."""
+    made = {at: place for place, operator in enumerate(graph.operators) for at in operator.outputs}
+    return {
+        (index, made[source]): name
+        for (index, place), name in outputs.items()
+        if graph.operators[place].name in RETYPES and (source := graph.operators[place].inputs[0]) in made
+    }
 
 
 def _of_graph(

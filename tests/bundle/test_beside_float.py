@@ -66,7 +66,7 @@ def test_a_profile_names_the_slow_operator_and_the_one_that_makes_the_error(lops
     assert 0.6 < profile["operator_milliseconds"] / profile["milliseconds"] < 1.2
     assert {row["why"] for row in rows if row["delegate"] == BUILT_IN} == {"XNNPACK does not take it in int8"}
     errors = {row["layer"]: row["error"]["snr"] for row in rows if row["error"]}
-    assert errors["StatefulPartitionedCall_1:11"] > 5  # the softmax, with the float file's softmax and not its dense
+    assert errors["kind"] > 5  # the softmax, with the float file's softmax and not its dense
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_a_bundles_profile_has_its_layers_and_says_what_is_built_in_and_how_to_s
         "QUANTIZE", "CONV_2D", "CONV_2D", "MAX_POOL_2D", "CONV_2D", "MAX_POOL_2D", "RESHAPE", "FULLY_CONNECTED",
         "SOFTMAX", "QUANTIZE",
     ]  # fmt: skip
-    assert rows[2]["layer"] == "relu2, norm2, conv2" and rows[9]["layer"] == "digit"
+    assert [rows[at]["layer"] for at in (2, 7, 8, 9)] == ["relu2, norm2, conv2", "digit", "digit", "digit"]
     assert [row["operator"] for row in rows if row["delegate"] == BUILT_IN] == [0, 8, 9]
     assert rows[0]["why"] == "XNNPACK does not take it from uint8 to int8"
     assert max(rows, key=lambda row: row["microseconds"])["name"] == "CONV_2D"
