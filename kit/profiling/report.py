@@ -50,13 +50,10 @@ class Profile:
 
     def to_json(self) -> dict[str, Any]:
         """Return what --json prints."""
-        operators = [self._row(row) for row in self.operators]
+        total = self.operator_milliseconds or 1.0
+        operators = [asdict(row) | {"share": row.microseconds / 1000 / total} for row in self.operators]
         rest = {"operator_milliseconds": self.operator_milliseconds, "operators": operators, "hint": HINT}
         return asdict(self) | rest
-
-    def _row(self, row: Profiled) -> dict[str, Any]:
-        share = row.microseconds / 1000 / (self.operator_milliseconds or 1.0)
-        return asdict(row) | {"share": share}
 
 
 def lines_of(profile: Profile) -> Iterator[str]:
