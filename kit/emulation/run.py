@@ -49,10 +49,14 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a model file is run on: all samples; with seeded, drawn inputs, too. sha256: of the file that is there."""
+    """What a model file is run on: all samples; with seeded, drawn inputs, with edges, those of kit.shared.edges, too.
+
+    sha256: of the file that is there.
+    """
 
     sha256: str
     seeded: bool = False
+    edges: bool = False
 
 
 RUN_SAMPLES = Path(__file__).with_name("runtime_outputs.py")
@@ -132,7 +136,7 @@ def runtime_outputs(
         out = folder / "outputs.npz"
         scripts = scripts or Scripts()
         words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, asked.sha256]
-        words += [str(scripts.cores), *(["seeded"] if asked.seeded else [])]
+        words += [str(scripts.cores), *(["seeded"] if asked.seeded else []), *(["edges"] if asked.edges else [])]
         done = scripts.run(python, words)
         if done.returncode < 0:
             raise crashed(bundle, runtime, done.returncode)

@@ -110,7 +110,7 @@ class Made:
                 kind, output = name.removeprefix(f"{key}/").split("/")
                 found[f"{prefix}{kind}/{output}"] = array
                 if kind == "output" and key != "train":
-                    bounds = {"float": array, "tolerance": np.array(1e-4), "drift": np.array(0.0)}
+                    bounds = {"tolerance": np.array(1e-4), "drift": np.array(0.0)}
                     found |= {f"{prefix}{bound}/{output}": value for bound, value in bounds.items()}
         return found
 

@@ -64,6 +64,9 @@ def _replay_lines(replay: Replay) -> Iterator[str]:
 def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
     for name, output in check.outputs:
         yield f"{indent}output {name}: {_distances(output)}: {_verdict(output.passed)}"
+    for name, output in check.edge_outputs:
+        vectors = _plural(check.edges, "edge vector")
+        yield f"{indent}output {name} on {vectors}: {_distances(output)}: {_verdict(output.passed)}"
     for name, pixels in check.pixels:
         yield f"{indent}pixels {name}: {_pixels(pixels)}: {_verdict(pixels.passed)}"
     for name, texts in check.texts:
@@ -79,8 +82,8 @@ def _distances(check: OutputCheck) -> str:
     unit = " steps" if check.unit == "steps" else ""
     at = "" if check.passed else f", worst in vector {check.worst_vector}"
     off = f"{_short(check.worst)}{unit} ({check.allowed:.4g} allowed{at})"
-    far = f"{_short(check.worst_from_float)}{unit} ({check.allowed_from_float:.4g} allowed)"
-    return f"max difference {off}, from float {far}"
+    far = "" if check.from_float is None else f"; as built {check.from_float:.4g}{unit} from float"
+    return f"max difference {off}{far}"
 
 
 def _pixels(check: PixelCheck) -> str:
