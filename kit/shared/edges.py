@@ -43,8 +43,8 @@ class EdgeInput:
         dtype = self.values.dtype
         zeros, lowest, highest = (np.full(self.shape, v, dtype) for v in (min(max(self.zero, low), high), low, high))
         hot = zeros.copy()
-        pixels = hot.reshape(-1, self.shape[-1]) if self.image and self.shape else hot.reshape(-1, 1)
-        pixels[len(pixels) // 2] = highest.ravel()[:1]
+        middle = tuple(size // 2 for size in self.shape)
+        hot[(slice(None), *middle[1:3]) if self.image and len(middle) == 4 else middle] = high
         chosen = seeded("bool", math.prod(self.shape), 0.0, 1.0, seed_of(0, position)).reshape(self.shape)
         return zeros, lowest, highest, hot, np.where(chosen, highest, lowest)
 

@@ -49,7 +49,7 @@ ARROWS = {
     "outputs": "decode files frame numbers report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls errors feed files golden numbers outputs report signature sounds tensor texts",
+    "compare": "calls errors feed files golden numbers report signature sounds tensor texts",
     "training": "calls golden interpreter numbers report signature",
     "state": "errors files interpreter numbers outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
