@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from kit.bundle.agreement import refuse_disagreement
 from kit.bundle.arrays import made_arrays
-from kit.bundle.layout import HARNESS, only_bundle
+from kit.bundle.layout import HARNESS, Bundle, only_bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import PASS, ReplayReport
@@ -152,7 +153,11 @@ def runtime_outputs(
 
 @contextmanager
 def with_own_harness(bundle: Path, manifest: Manifest) -> Iterator[Path]:
-    """Give a folder with a bundle's data and the kit's own harness beside it, for a block. Raises as lay_harness."""
+    """Give a folder with a bundle's data and the kit's own harness beside it, for a block.
+
+    Raises CheckError where its files contradict each other, and as lay_harness.
+    """
+    refuse_disagreement(Bundle(bundle, manifest.id))
     with temporary_folder("dropkit-emulate-") as folder:
         lay_harness(folder, bundle, manifest)
         (folder / "src").symlink_to(bundle.resolve() / "src")

@@ -84,7 +84,11 @@ def test_one_flipped_golden_byte_fails_and_names_its_vector(desk: Desk) -> None:
     assert report["verdict"] == "fail"
     assert abs(report["outputs"]["digit"]["worst_steps"] - 128) <= 2
     assert report["outputs"]["digit"]["worst_vector"] == 2
-    assert re.search(r"max difference 1[23]\d steps \(\d allowed, worst in vector 2\).*FAIL", desk.run().stdout)
+    printed = desk.run().stdout
+    assert re.search(
+        r"max difference 1[23]\d steps \(\d allowed, 1 of 8 vectors are off, worst vector 2\).*FAIL", printed
+    )
+    assert "the bundle was built with this runtime: model.tflite is not the file that these vectors are of" in printed
 
 
 def test_a_wrong_mean_fails_at_the_pixels_and_not_at_the_outputs(desk: Desk) -> None:
@@ -93,6 +97,7 @@ def test_a_wrong_mean_fails_at_the_pixels_and_not_at_the_outputs(desk: Desk) -> 
     assert (done.returncode, done.stderr) == (4, "")
     assert re.search(r"output digit: .*: ok", done.stdout)
     assert re.search(r"pixels image: pre-processing gives \d+ of \d+ values otherwise: FAIL", done.stdout)
+    assert "signature.json prepares inputs otherwise than the build did (mean, std" in done.stdout
     assert "golden: fail" in done.stdout
 
 

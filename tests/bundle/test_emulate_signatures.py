@@ -339,7 +339,7 @@ def test_one_wrong_output_of_a_further_signature_fails_the_bundle(made: Made) ->
     desk.write_golden(desk.golden | {"signature/encode/output/mean": mean})
     done = desk.run()
     assert (done.returncode, done.stderr) == (4, "")
-    assert re.search(r"    output mean: max difference 1 .*worst in vector 2\).*: FAIL\ngolden: fail", done.stdout)
+    assert re.search(r"    output mean: max difference 1 .*worst vector 2\).*: FAIL\ngolden: fail", done.stdout)
     assert "    output code: max difference" in done.stdout
 
 

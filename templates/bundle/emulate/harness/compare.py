@@ -36,6 +36,7 @@ def compare_output(signature: Signature, tensor: Tensor, produced: Sequence[Arra
         from_float=float(golden.of(signature, "drift", name)),
         passed=bool(off.max() <= allowed),
         shapes=None if shapes[0] == shapes[1] else shapes,
+        vectors_off=int(np.count_nonzero(off > allowed)),
     )
 
 
@@ -61,6 +62,7 @@ def compare_edges(signature: Signature, tensor: Tensor, produced: Sequence[Array
         from_float=None,
         passed=bool((off <= allowed * grown).all()),
         shapes=None if shapes[0] == shapes[1] else shapes,
+        vectors_off=int(np.count_nonzero(off > allowed * grown)),
     )
 
 

@@ -31,6 +31,7 @@ class OutputCheck:
     from_float: float | None
     passed: bool
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None  # where they differ: of the output, of the golden vector
+    vectors_off: int = 0
 
     def to_json(self) -> Json:
         plain: Json = {
@@ -40,8 +41,8 @@ class OutputCheck:
             "worst_vector": self.worst_vector,
             "pass": self.passed,
         }
-        if self.from_float is not None:
-            plain["from_float_as_built"] = self.from_float
+        plain |= {} if self.from_float is None else {"from_float_as_built": self.from_float}
+        plain |= {"vectors_off": self.vectors_off} if self.vectors_off else {}
         if self.shapes is None:
             return plain
         return plain | {"shape": list(self.shapes[0]), "golden_shape": list(self.shapes[1])}
