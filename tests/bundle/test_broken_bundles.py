@@ -1,4 +1,4 @@
-"""Bundles that a broken build left, each digest made to fit: `emulate` says what is off, by how much, and what it may be.
+"""Bundles that a broken build left, each digest made to fit: `emulate` says what is off, how far, and what it may be.
 
 A changed file under the old digests is named by its digest, whatever is in it: tests/builds/test_verify.py.
 """
@@ -85,10 +85,8 @@ def test_a_wrong_scale_in_signature_json(bundle: Bundle) -> None:
 def test_a_wrong_zero_point_in_signature_json(bundle: Bundle) -> None:
     change_signature(bundle, lambda signature: signature["outputs"][0].update(zero_point=3))
     said = broken(bundle)
-    assert (
-        "digit has zero point 3 in signature.json, and 0 in model.tflite: an app would take its real" in said
+    assert "digit has zero point 3 in signature.json, and 0 in model.tflite: an app would take its real" in said
     assert "values -3 steps off" in said
-    )
 
 
 def test_another_normalization_than_in_the_metadata(bundle: Bundle) -> None:

@@ -194,13 +194,13 @@ def test_a_report_says_the_same_to_a_script_and_to_a_user() -> None:
     assert plain["signatures"]["other"] == {"vectors": 0, "outputs": {}, "pixels": {}, "pass": True}
     assert plain["state"] == {"read": ["w"], "assigned": [], "restored": [], "golden": True, "pass": False}
     assert list(lines_of(report))[1:] == [
-        "  output y: max difference 9 steps (1 allowed, 2 of 3 vectors are off, worst vector 2); as built 3.5 steps from "
-        "float: FAIL",
+        "  output y: max difference 9 steps (1 allowed, 2 of 3 vectors are off, worst vector 2); as built 3.5 steps "
+        "from float: FAIL",
         "  output y on 4 edge vectors: max difference 0 steps (1 allowed): ok",
         "  pixels x: pre-processing gives the same input: ok",
         "  signature other: no golden vectors",
         "  variables: w is not as built: FAIL",
         "golden: fail, 3 vectors",
-        "  the bundle was built with this runtime: model.tflite is not the file that these vectors are of (a weight or a "
-        "scale is another one), or golden.npz is of another build",
+        "  the bundle was built with this runtime: model.tflite is not the file that these vectors are of (a weight or "
+        "a scale is another one), or golden.npz is of another build",
     ]
