@@ -19,16 +19,13 @@ class Interpreter:
 
 @dataclass(frozen=True)
 class OutputCheck:
-    """How far one output is from its golden vectors at worst.
-
-    from_float: how far these are from the float model's; None of edge vectors, which it was not run on.
-    """
+    """How far one output is from its golden vectors at worst."""
 
     unit: str  # of all distances: "steps" (of quantization, or whole numbers) or "absolute"
     worst: Number
     allowed: float
     worst_vector: int
-    from_float: float | None
+    from_float: float | None  # how far golden vectors are from the float model's, which edge vectors are not run on
     passed: bool
     shapes: tuple[tuple[int, ...], tuple[int, ...]] | None  # where they differ: of the output, of the golden vector
     vectors_off: int = 0
