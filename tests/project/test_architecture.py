@@ -92,6 +92,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.edges": "numpy",
     "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",

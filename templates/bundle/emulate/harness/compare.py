@@ -67,7 +67,7 @@ def compare_edges(signature: Signature, tensor: Tensor, produced: Sequence[Array
 
 
 def _finite(ours: Array, theirs: Array) -> float:
-    """Return the largest distance of two arrays, of any shapes and one dtype, where theirs is finite."""
+    """Return the largest distance of ours from theirs, of any shapes and one dtype, where theirs is finite."""
     off = distance(ours, theirs)
     return float(np.max(off, where=np.isfinite(theirs) if off.shape else True, initial=0.0))
 

@@ -67,8 +67,9 @@ def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
         # tflite-runtime 2.14 imports beside numpy 2, and fails at its first call.
         raise _unfit(package, error) from error
     except _MismatchError as error:
-        message = f"{model.bundle.assets}: signature.json is not of this model.tflite: {error}"
-        raise EmulateError(message, "build the bundle again") from error
+        raise EmulateError(
+            f"{model.bundle.assets}: signature.json is not of this model.tflite: {error}", "build the bundle again"
+        ) from error
     except (ValueError, RuntimeError) as error:
         message = f"{model.bundle.assets}: {package} {version} cannot run this model: {one_line(error)}"
         raise EmulateError(message, f"build the bundle again, or run: {INSTALL}") from error
