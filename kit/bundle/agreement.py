@@ -7,7 +7,7 @@ vectors judge.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 from itertools import zip_longest
 from typing import Any
@@ -82,7 +82,7 @@ def shown(value: Any) -> str:
 
 
 def _scales(signature: BundleSignature, file: TfliteFile) -> Iterator[str]:
-    known: Mapping[str, Any] = {found.key: found for found in file.signatures}
+    known = {found.key: found for found in file.signatures}
     for entry in signature.all_signatures():
         if entry.key not in known:
             continue
