@@ -28,6 +28,7 @@ from kit.emulation.scripts import Scripts, alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.lifetime.tied import tied
+from kit.packages.heic import heic_site
 from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.toolchain import Runtime, find_runtime
 from kit.toolchains.venv import runtime_venv
@@ -100,7 +101,9 @@ def run_harness(
         refuse_golden(bundle, arguments)
     with _runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
         argv = harness_argv(folder, chosen, arguments, notify)
-        code = subprocess.run(tied(argv), check=False, env=alone(), stdout=stdout).returncode
+        site = heic_site(arguments, notify)
+        env = alone() | ({"PYTHONPATH": str(site)} if site else {})
+        code = subprocess.run(tied(argv), check=False, env=env, stdout=stdout).returncode
         if code < 0:
             raise crashed(folder, chosen.name, code)
     return code
