@@ -81,7 +81,7 @@ def test_a_lock_that_changed_without_its_image_being_pinned_again_is_refused(tmp
     lock = toolchain.folder / "requirements.lock"
     lock.write_text(lock.read_text("utf-8") + "\n", "utf-8")
     changed = dataclasses.replace(toolchain)
-    with pytest.raises(EngineError, match=r"requirements\.lock is not the one that it was pinned with") as caught:
+    with pytest.raises(EngineError, match=r"the toolchain's lock is not the one that it was pinned with") as caught:
         wanted(changed).pin(DebianSource("x86_64"))
     assert "--pin" in caught.value.hint
 
@@ -452,7 +452,7 @@ def test_a_lock_with_one_hash_changed_is_refused(
     built = world.image()
     assert built.returncode == 5, built.stderr
     mismatch = "the locked packages cannot be downloaded"  # pip: what the index has is not what the lock allows
-    assert ("requirements.lock is not the one" if pinned_too else mismatch) in built.stderr
+    assert ("the toolchain's lock is not the one" if pinned_too else mismatch) in built.stderr
     assert pinned_too or "Expected sha256" in built.stderr
     assert images(docker_client) == []
 
