@@ -99,7 +99,8 @@ def lock(ctx: Context, debug: bool = False) -> None:
         sys.stdout.write(f"{path}\n")
     for line in (*relock_debian(), relock_driver(), relock_machine()):
         sys.stdout.write(f"{line}\n")
-    sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
+    sys.stdout.write("next: `inv image all --platform linux/amd64 --pin`, then the same for linux/arm64: ")
+    sys.stdout.write("an image whose lock has changed must be pinned again\n")
 
 
 @command

@@ -497,7 +497,9 @@ def test_two_builds_of_one_image_at_once_take_turns(world: World, docker_client:
 
 
 @pytest.mark.container
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL]
+)
 def test_a_build_that_is_cut_off_leaves_nothing_or_what_the_next_one_sweeps(
     world: World, docker_client: docker.DockerClient, number: signal.Signals
 ) -> None:
