@@ -65,7 +65,7 @@ def open_image(path: Path) -> "Image":
     """Return an image file's first frame, upright, in colours."""
     from PIL import Image, ImageOps
 
-    with Image.open(path, formats=preprocess.IMAGES) as image:
+    with Image.open(path, formats=preprocess.image_formats()) as image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
