@@ -561,6 +561,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_engine_run.py::test_a_job_that_leaves_too_much_is_taken_with_fewer_samples": (
         "a job may leave <MOST_OUT> GB in <MOST_OUT_FILES> ...",
     ),
+    "engine/test_docker_engine.py::test_a_folder_that_the_engine_does_not_see_is_named_until_it_does": (
+        "set TMPDIR to a folder that it shares, such as ~/tmp ...",
+    ),
+    "engine/test_image_platform.py::test_a_platform_that_is_not_known_is_refused": ("there is: <PLATFORMS>",),
+    "engine/test_image_platform.py::test_its_file_is_loaded_for_its_own_platform_alone": (
+        "export that one: `kit image <tensorflow> ...",
+    ),
     "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
     "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (
         "name a file that `kit image V --export FILE` wrote",
