@@ -38,6 +38,9 @@ def emulate(
     accelerator: str = "",
     arch: str = "",
     cpu: str = "",
+    serve: bool = False,
+    port: int = 0,
+    open: bool = False,
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -71,6 +74,9 @@ def emulate(
     on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
     are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
     slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
+    --serve prints the address of a page on this machine alone: drop a file there, or use the camera, and see what the
+    model says, with boxes and masks over the image; beside each --against OTHER, such as the float model's bundle.
+    --port N names its port, --open opens it in the browser. Ctrl-C ends it with exit code 0.
     """
     files = [*input, *words_behind_dashes()]
     options = {
@@ -84,6 +90,17 @@ def emulate(
         for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
         if value
     ]
+    from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
+
+    if serve:
+        from kit.serving.models import Settings
+
+        given += ["files"] * bool(files)
+        given += [name for name, value in {"accelerator": accelerator, "arch": arch, "cpu": cpu}.items() if value]
+        settings = Settings(runtime, signature, top or 5, threads or 1, kernels or "default")
+        emulate_served([Path(name) for name in (bundle, *against)], PageOptions(port, open, debug), settings, given)
+        return
+    refuse_page_options(port, browser=open)
     if arch or cpu:
         from kit.commands.emulate_elsewhere import emulate_arm64
 

@@ -93,7 +93,7 @@ def run_harness(
     """
     if bundle.is_file():
         refuse_golden(bundle, arguments)
-    with _runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
+    with runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
         argv = harness_argv(folder, chosen, arguments, notify)
         code = subprocess.run(tied(argv), check=False, env=alone(), stdout=stdout).returncode
         if code < 0:
@@ -102,10 +102,13 @@ def run_harness(
 
 
 @contextmanager
-def _runnable(
+def runnable(
     bundle: Path, runtime: str, notify: Callable[[str], None], *, allow_code: bool
 ) -> Iterator[tuple[Path, Runtime]]:
-    """Give a folder with a harness that may run, and the runtime that it runs on, for a block."""
+    """Give a folder with a harness that may run, and the runtime that it runs on, for a block.
+
+    Raises CheckError where a file of the bundle is not as it was built.
+    """
     if bundle.is_file():
         chosen = find_runtime(runtime) if runtime else newest_runtime()
         with bare_bundle(bundle, chosen, notify) as folder:
