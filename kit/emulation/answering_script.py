@@ -46,7 +46,7 @@ def main() -> int:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.path.insert(0, sys.argv[1])
-    sys.path.insert(1, str(Path(__file__).parent))
+    sys.path.append(str(Path(__file__).parents[2]))  # of kit: what is imported of it needs the standard library alone
     from emulate import this_bundle
     from harness.errors import EmulateError, one_line
     from harness.interpreter import load_runner
@@ -54,7 +54,8 @@ def main() -> int:
     from harness.options import parse
     from harness.results import Run
     from harness.state import assign
-    from script_inputs import chosen_signature
+
+    from kit.emulation.script_inputs import chosen_signature
 
     key, top, threads, kernels = sys.argv[2:]
     try:
@@ -113,7 +114,7 @@ def answered(path: Path, run: Run, *, preview: bool) -> dict[str, Any]:
             results.append({**outcome.result.to_json(), "masks": masks, **shown})
             left = sample.count - len(results)
     except EmulateError as error:
-        hint = f"give another file: {', '.join(endings(run.signature))}" if error.hint == _OF_FILES else error.hint
+        hint = "give another file" if error.hint == _OF_FILES else error.hint
         refused = _refused(one_line(str(error).removeprefix(f"{path}: ")), hint)
         return {**refused, "results": results}
     return {"results": results, "errors": [], "left": left}

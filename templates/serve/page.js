@@ -112,15 +112,26 @@ const KINDS = { classes, boxes, mask, keypoints, embedding };
 
 // ---------------------------------------------------------------- over the image
 
-function shapes(outputs, size) {
+function words(each, [width, height], small) {
+  const size = Math.max(width, height) * (small ? 0.055 : 0.03);
+  const [x, y] = [each.left ?? 0, each.top ?? 0];
+  const right = x > 0.6 * width; // such words would end beyond the image
+  const made = drawn("text", {
+    x: right ? Math.min(each.right ?? x, width) : Math.max(x, 0), y: Math.max(y - size / 4, size),
+    "text-anchor": right ? "end" : "start",
+  }, `${label(each)} ${score(each.score)}`);
+  made.style.fontSize = `${size}px`;
+  return made;
+}
+
+function shapes(outputs, frame, small) {
   const made = [];
   for (const output of Object.values(outputs)) {
     for (const each of output.kind === "boxes" ? [...output.boxes].reverse() : []) {
       const [x, y] = [each.left ?? 0, each.top ?? 0];
       const place = { x, y, width: Math.max((each.right ?? 0) - x, 0), height: Math.max((each.bottom ?? 0) - y, 0) };
-      const words = drawn("text", { x: x + size / 8, y: Math.max(y - size / 4, size), "font-size": size });
-      words.append(`${label(each)} ${score(each.score)}`);
-      made.push(drawn("rect", { class: "halo", ...place }), drawn("rect", { class: colour(each.index), ...place }), words);
+      const box = drawn("rect", { class: colour(each.index), ...place });
+      made.push(drawn("rect", { class: "halo", ...place }), box, words(each, frame, small));
     }
     for (const each of output.kind === "keypoints" ? output.points : []) {
       const d = `M ${each.x ?? 0} ${each.y ?? 0} h 0`;
@@ -132,11 +143,11 @@ function shapes(outputs, size) {
 
 function figure(image, result, name) {
   const [width, height] = result.frame ?? [image.width, image.height];
-  const small = Math.max(width, height) <= 64 ? " small" : "";
+  const small = Math.max(width, height) <= 128;
   const kinds = new Set(Object.values(result.outputs).map((output) => output.kind));
   const what = ["boxes", "mask", "keypoints"].filter((kind) => kinds.has(kind)).join(", ");
   const made = drawn("svg", {
-    class: `frame${small}`, viewBox: `0 0 ${width} ${height}`, role: "img",
+    class: small ? "frame small" : "frame", viewBox: `0 0 ${width} ${height}`, role: "img",
     "aria-label": what ? `${name} with what was found in it: ${what}` : name,
   });
   made.append(drawn("image", { width, height, href: image.href, preserveAspectRatio: "none" }));
@@ -146,7 +157,7 @@ function figure(image, result, name) {
       transform: `matrix(${picture.matrix.join(" ")})`, "image-rendering": "pixelated",
     }));
   }
-  made.append(...shapes(result.outputs, Math.max(width, height) / 26));
+  made.append(...shapes(result.outputs, [width, height], small));
   return made;
 }
 
@@ -176,9 +187,9 @@ async function shownResult(result, image, name) {
   return made;
 }
 
-async function shownAnswer(answer, image, name) {
+async function shownAnswer(answer, image, name, several) {
   const made = element("article", { class: "answer" }, element("h3", {}, answer.title),
-    element("p", { class: "note" }, [answer.path, answer.package || answer.runtime].join(", ")));
+    element("p", { class: "note" }, [...(several ? [answer.path] : []), answer.package || answer.runtime].join(", ")));
   for (const result of answer.results) made.append(await shownResult(result, image, name));
   for (const error of answer.errors) made.append(refused(error));
   if (answer.left > 0) made.append(element("p", { class: "note" }, `and ${answer.left} more samples, not run here`));
@@ -242,7 +253,8 @@ async function run(file, name) {
       say(`${name} cannot be used.`, refused(answer));
       return;
     }
-    const shown = await Promise.all(answer.answers.map((each) => shownAnswer(each, image, name)));
+    const several = answer.answers.length > 1;
+    const shown = await Promise.all(answer.answers.map((each) => shownAnswer(each, image, name, several)));
     const done = answer.answers.some((each) => each.results.length);
     if (mine === asked) say(done ? `${name}:` : `${name} cannot be used.`, ...shown);
   } catch (error) {
