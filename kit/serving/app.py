@@ -124,7 +124,12 @@ class App:
     def _of_one(self, number: int, file: Upload, where: tuple[str, str], *, preview: bool) -> dict[str, Any]:
         """Return what one bundle says of a file, where: on a runtime with kernels. What it cannot do is an error."""
         shown = self.models.shown[number]
-        title = {"title": shown.title, "path": str(shown.path), "runtime": where[0] or shown.runtime}
+        title = {
+            "title": shown.title,
+            "path": str(shown.path),
+            "runtime": where[0] or shown.runtime,
+            "kernels": where[1],
+        }
         try:
             answering = self.models.answering(number, *where)
             answer = asdict(answering.ask(file.path, file.name, preview=preview))

@@ -64,9 +64,7 @@ def _bound(port: int) -> socket.socket:
         listening.listen(_BACKLOG)
     except OSError as error:
         listening.close()
-        if error.errno == errno.EADDRINUSE:
-            raise RecipeError(
-                f"--port {port}: another program listens there", "give another --port, or leave it out for any"
-            ) from error
-        raise RecipeError(f"--port {port}: {error.strerror}", "give another --port, or leave it out") from error
+        taken = error.errno == errno.EADDRINUSE
+        why = "another program listens there" if taken else error.strerror
+        raise RecipeError(f"--port {port}: {why}", "give another --port, or leave it out for any") from error
     return listening

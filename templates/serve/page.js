@@ -189,7 +189,10 @@ async function shownResult(result, image, name) {
 
 async function shownAnswer(answer, image, name, several) {
   const made = element("article", { class: "answer" }, element("h3", {}, answer.title),
-    element("p", { class: "note" }, [...(several ? [answer.path] : []), answer.package || answer.runtime].join(", ")));
+    element("p", { class: "note" }, [
+      ...(several ? [answer.path] : []), answer.package || answer.runtime,
+      ...(answer.kernels === "default" ? [] : [`${answer.kernels} kernels`]),
+    ].join(", ")));
   for (const result of answer.results) made.append(await shownResult(result, image, name));
   for (const error of answer.errors) made.append(refused(error));
   if (answer.left > 0) made.append(element("p", { class: "note" }, `and ${answer.left} more samples, not run here`));

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -66,10 +67,11 @@ class Served:
 
 
 @contextmanager
-def served(*words: str | Path) -> Iterator[Served]:
-    """Give the page of `kit emulate WORDS --serve`, for a block."""
+def served(*words: str | Path, cwd: Path = ROOT, env: Mapping[str, str] = {}) -> Iterator[Served]:
+    """Give the page of `kit emulate WORDS --serve`, for a block. env: further variables."""
     argv = [sys.executable, "-m", "kit", "emulate", *map(str, words), "--serve"]
-    process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **env}, stdout=pipe, stderr=pipe, text=True)
     try:
         assert process.stdout is not None
         assert process.stderr is not None

@@ -8,8 +8,11 @@
 //   wait TEXT                until the page says so
 //   view NAME                wide, phone or dark
 //   look NAME                a screenshot NAME.png into FOLDER, in a font of the package's own; axe; what is too wide
+//   style CSS                a style of the test's own, in place of the one before
 //   tab N                    press the tab key N times, and note what has the focus after each
-// Prints JSON: looks, focus, text (of the page at its end), requests (to elsewhere), faults (of the console), html.
+//   count SELECTOR           how many such elements there are
+//   read ID                  the text of an element
+// Prints JSON: looks, focus, counts, texts, requests (to elsewhere), faults (of the console).
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { basename } from "node:path";
@@ -32,7 +35,7 @@ const made = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-str
 const browser = await chromium.launch({ executablePath: program, args: ["--no-sandbox", "--disable-gpu", ...made] });
 const context = await browser.newContext({ viewport: VIEWS.wide[0] });
 const page = await context.newPage();
-const found = { looks: [], focus: [], requests: [], faults: [] };
+const found = { looks: [], focus: [], counts: [], texts: [], requests: [], faults: [] };
 page.on("request", (request) => {
   if (!request.url().startsWith(address) && !/^(data|blob):/.test(request.url())) found.requests.push(request.url());
 });
@@ -41,7 +44,6 @@ page.on("console", (message) => {
 });
 page.on("pageerror", (error) => found.faults.push(String(error)));
 await page.goto(address);
-found.html = await page.content();
 // What the page's policy allows: a font of bytes, a style of a script's.
 await page.evaluate(async (fonts) => {
   for (const { weight, data } of fonts) {
@@ -50,7 +52,7 @@ await page.evaluate(async (fonts) => {
   }
   const sheet = new CSSStyleSheet();
   sheet.replaceSync("* { font-family: Pinned !important; }");
-  document.adoptedStyleSheets = [sheet];
+  document.adoptedStyleSheets = [sheet, new CSSStyleSheet()];
 }, FONTS);
 
 const actions = {
@@ -99,6 +101,13 @@ const actions = {
     const violations = result.violations.map(({ id, impact, nodes }) => ({ id, impact, where: nodes[0].html.slice(0, 200) }));
     found.looks.push({ name, ...look, violations });
   },
+  style: (css) => page.evaluate((text) => document.adoptedStyleSheets[1].replaceSync(text), css),
+  async count(selector) {
+    found.counts.push(await page.locator(selector).count());
+  },
+  async read(id) {
+    found.texts.push(await page.locator(`#${id}`).innerText());
+  },
   async tab(count) {
     for (let at = 0; at < Number(count); at += 1) {
       await page.keyboard.press("Tab");
@@ -107,6 +116,5 @@ const actions = {
   },
 };
 for (const [action, argument] of JSON.parse(steps)) await actions[action](argument);
-found.text = await page.evaluate(() => document.body.innerText);
 await browser.close();
 console.log(JSON.stringify(found));
