@@ -1,8 +1,8 @@
-"""The page as a WSGI application: who may ask, what is asked, and the answer as JSON.
+"""The page as a WSGI application: who may ask, what is asked, and the reply as JSON.
 
 Who may ask: what comes to this machine's own address (another name that leads here is refused, and with it DNS
 rebinding), knows the token of the page's address, and comes from the page itself. Other origins get no header that
-would let them read an answer.
+would let them read a reply.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 from werkzeug.wrappers import Request, Response
 
-from kit.emulation.answering import Ready
+from kit.emulation.resident import Ready
 from kit.errors import KitError
 from kit.serving.elsewhere import PLACES, lines_elsewhere
 from kit.serving.models import KERNELS, Models
@@ -51,9 +51,9 @@ class App:
     _slow: threading.Lock = field(default_factory=threading.Lock)
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """Answer one request."""
+        """FileOutputs one request."""
         try:
-            response = self._answered(Request(environ))
+            response = self._response(Request(environ))
         except RefusedError as error:
             response = _json(error.to_json(), error.status)
         except KitError as error:
@@ -66,7 +66,7 @@ class App:
             response.headers.setdefault(name, value)
         return response(environ, start_response)
 
-    def _answered(self, request: Request) -> Response:
+    def _response(self, request: Request) -> Response:
         rest = self._page_part(request)
         if rest == "" and request.method in {"GET", "HEAD"}:
             html, headers = rendered(self._page())
@@ -115,11 +115,11 @@ class App:
             raise RefusedError(400, f"there is no {runtime} with {kernels} kernels", "use the page")
         preview = request.args.get("preview", "") == "1"
         with self._upload(request) as file:
-            answers = [
+            models = [
                 self._of_one(number, file, (runtime, kernels or self.models.settings.kernels), preview=preview)
                 for number in range(len(self.models.shown))
             ]
-        return _json({"answers": answers})
+        return _json({"models": models})
 
     def _of_one(self, number: int, file: Upload, where: tuple[str, str], *, preview: bool) -> dict[str, Any]:
         """Return what one bundle says of a file, where: on a runtime with kernels. What it cannot do is an error."""
@@ -131,9 +131,9 @@ class App:
             "kernels": where[1],
         }
         try:
-            answering = self.models.answering(number, *where)
-            answer = asdict(answering.ask(file.path, file.name, preview=preview))
-            return {**title, "package": answering.ready().package, **answer}
+            resident = self.models.resident(number, *where)
+            outputs = asdict(resident.ask(file.path, file.name, preview=preview))
+            return {**title, "package": resident.ready().package, **outputs}
         except KitError as error:
             refused = {"input": file.name, "error": error.message, "hint": error.hint}
             return {**title, "package": "", "results": [], "errors": [refused], "left": 0}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kit.bundle.manifest import read_intact, read_manifest
-from kit.emulation.answering import Answering, Ready
+from kit.emulation.resident import Ready, Resident
 from kit.emulation.run import runnable
 from kit.errors import CheckError
 from kit.toolchains.toolchain import find_runtime
@@ -47,10 +47,10 @@ class Models:
     shown: tuple[Shown, ...]
     settings: Settings
     notify: Callable[[str], None]
-    _processes: dict[tuple[int, str, str], Answering] = field(default_factory=dict)
+    _processes: dict[tuple[int, str, str], Resident] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answering(self, number: int, runtime: str, kernels: str) -> Answering:
+    def resident(self, number: int, runtime: str, kernels: str) -> Resident:
         """Return the process of a bundle, by its place, on a runtime ("" for its own).
 
         Raises CheckError where another build has taken the bundle's place.
@@ -61,26 +61,26 @@ class Models:
             found = self._processes.pop(key, None) or self._new(shown, *key[1:])
             self._processes[key] = found  # the last one that was asked
             spare = [self._processes.pop(old) for old in list(self._processes)[:-MOST_PROCESSES]]
-        for answering in spare:
-            answering.close()
+        for resident in spare:
+            resident.close()
         return found
 
     def ready(self) -> Ready:
-        """Return what the first bundle's model takes, after loading all of them. Raises as Answering.ready."""
-        first, *_ = [self.answering(at, "", self.settings.kernels).ready() for at in range(len(self.shown))]
+        """Return what the first bundle's model takes, after loading all of them. Raises as Resident.ready."""
+        first, *_ = [self.resident(at, "", self.settings.kernels).ready() for at in range(len(self.shown))]
         return first
 
     def close(self) -> None:
         """End all processes."""
-        for answering in self._processes.values():
-            answering.close()
+        for resident in self._processes.values():
+            resident.close()
 
-    def _new(self, shown: Shown, runtime: str, kernels: str) -> Answering:
+    def _new(self, shown: Shown, runtime: str, kernels: str) -> Resident:
         if shown.key and read_manifest(shown.path).key != shown.key:
             raise CheckError(f"{shown.path}: another build has taken this bundle's place", "start the page again")
         asked = self.settings
         words = (asked.signature, str(asked.top), str(asked.threads), kernels)
-        return Answering(shown.folder, find_runtime(runtime), words, self.notify)
+        return Resident(shown.folder, find_runtime(runtime), words, self.notify)
 
 
 @contextmanager

@@ -22,7 +22,7 @@ _BACKLOG = 16
 
 
 class _Quiet(WSGIRequestHandler):
-    """Answers without a log: the token is in every request's line."""
+    """Responds without a log: the token is in every request's line."""
 
     timeout = _SILENCE
 
@@ -34,8 +34,8 @@ class _Quiet(WSGIRequestHandler):
         return "dropkit"
 
 
-def serve(models: Models, port: int, told: Callable[[str], None], *, browser: bool, debug: bool = False) -> None:
-    """Serve the page of some models until this process is interrupted. told: takes its address.
+def serve(models: Models, port: int, shown: Callable[[str], None], *, browser: bool, debug: bool = False) -> None:
+    """Serve the page of some models until this process is interrupted. shown: takes its address.
 
     port: 0 for any that is free. Raises RecipeError where the port cannot be had, and what the models raise.
     """
@@ -45,7 +45,7 @@ def serve(models: Models, port: int, told: Callable[[str], None], *, browser: bo
         server = make_server(HOSTS[0], app.port, app, threaded=True, request_handler=_Quiet, fd=listening.fileno())
         address = f"http://{HOSTS[0]}:{app.port}/{app.token}/"
         try:
-            told(address)
+            shown(address)
             if browser:
                 webbrowser.open(address)
             server.serve_forever()  # ends where it is interrupted

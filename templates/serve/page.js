@@ -1,4 +1,4 @@
-// Takes a file, asks the server that sent this page, and shows the answer as text and SVG. Nothing of it becomes HTML.
+// Takes a file, asks the server that sent this page, and shows the reply as text and SVG. Nothing of it becomes HTML.
 "use strict";
 
 const SVG = "http://www.w3.org/2000/svg";
@@ -7,7 +7,7 @@ const MOST = Number(page.dataset.most);
 const TAKES = page.dataset.takes.split(" ");
 const control = (id) => document.getElementById(id);
 let current = null; // the file that is shown, as {file, name}
-let asked = 0; // questions so far: an answer to an older one is too late
+let asked = 0; // questions so far: a reply to an older one is too late
 let shownUrl = null;
 
 // ---------------------------------------------------------------- elements
@@ -76,10 +76,10 @@ function boxes(output) {
     element("ul", { class: "rows" }, ...found));
 }
 
-function mask(output, picture) {
+function mask(output, overlay) {
   const total = output.classes.reduce((sum, each) => sum + each.pixels, 0);
   const rows = output.classes.map((each) => {
-    const fill = picture?.colors[each.index];
+    const fill = overlay?.colors[each.index];
     return row(label(each), score(each.pixels / total), each.pixels / total, fill && swatch({ fill }));
   });
   return element("ul", { class: "rows" }, ...rows);
@@ -151,17 +151,17 @@ function figure(image, result, name) {
     "aria-label": what ? `${name} with what was found in it: ${what}` : name,
   });
   made.append(drawn("image", { width, height, href: image.href, preserveAspectRatio: "none" }));
-  for (const picture of Object.values(result.masks)) {
+  for (const overlay of Object.values(result.masks)) {
     made.append(drawn("image", {
-      width: picture.width, height: picture.height, href: picture.image, preserveAspectRatio: "none",
-      transform: `matrix(${picture.matrix.join(" ")})`, "image-rendering": "pixelated",
+      width: overlay.width, height: overlay.height, href: overlay.image, preserveAspectRatio: "none",
+      transform: `matrix(${overlay.matrix.join(" ")})`, "image-rendering": "pixelated",
     }));
   }
   made.append(...shapes(result.outputs, [width, height], small));
   return made;
 }
 
-// ---------------------------------------------------------------- an answer
+// ---------------------------------------------------------------- a model's outputs
 
 function refused(error) {
   return element("p", { class: "box" }, `${error.input ? `${error.input}: ` : ""}${error.error}`,
@@ -187,15 +187,15 @@ async function shownResult(result, image, name) {
   return made;
 }
 
-async function shownAnswer(answer, image, name, several) {
-  const made = element("article", { class: "answer" }, element("h3", {}, answer.title),
+async function shownModel(model, image, name, several) {
+  const made = element("article", { class: "result" }, element("h3", {}, model.title),
     element("p", { class: "note" }, [
-      ...(several ? [answer.path] : []), answer.package || answer.runtime,
-      ...(answer.kernels === "default" ? [] : [`${answer.kernels} kernels`]),
+      ...(several ? [model.path] : []), model.package || model.runtime,
+      ...(model.kernels === "default" ? [] : [`${model.kernels} kernels`]),
     ].join(", ")));
-  for (const result of answer.results) made.append(await shownResult(result, image, name));
-  for (const error of answer.errors) made.append(refused(error));
-  if (answer.left > 0) made.append(element("p", { class: "note" }, `and ${answer.left} more samples, not run here`));
+  for (const result of model.results) made.append(await shownResult(result, image, name));
+  for (const error of model.errors) made.append(refused(error));
+  if (model.left > 0) made.append(element("p", { class: "note" }, `and ${model.left} more samples, not run here`));
   return made;
 }
 
@@ -203,7 +203,7 @@ async function shownAnswer(answer, image, name, several) {
 
 function say(words, ...shown) {
   control("status").textContent = words;
-  control("answers").replaceChildren(...shown);
+  control("results").replaceChildren(...shown);
 }
 
 async function sized(href) {
@@ -250,18 +250,18 @@ async function run(file, name) {
       error: `${name}: it has ${(file.size / 2 ** 20).toFixed(1)} MiB, and this page takes ${MOST / 2 ** 20} MiB at most`,
       hint: "give a smaller file, or run it with `kit emulate BUNDLE -- FILE`",
     };
-    const answer = tooLarge || await post(address("run", words), file);
+    const reply = tooLarge || await post(address("run", words), file);
     if (mine !== asked) return;
-    if (answer.error) {
-      say(`${name} cannot be used.`, refused(answer));
+    if (reply.error) {
+      say(`${name} cannot be used.`, refused(reply));
       return;
     }
-    const several = answer.answers.length > 1;
-    const shown = await Promise.all(answer.answers.map((each) => shownAnswer(each, image, name, several)));
-    const done = answer.answers.some((each) => each.results.length);
+    const several = reply.models.length > 1;
+    const shown = await Promise.all(reply.models.map((each) => shownModel(each, image, name, several)));
+    const done = reply.models.some((each) => each.results.length);
     if (mine === asked) say(done ? `${name}:` : `${name} cannot be used.`, ...shown);
   } catch (error) {
-    if (mine === asked) say("No answer came.", refused({ error: String(error), hint: "is `kit emulate --serve` still running?" }));
+    if (mine === asked) say("No reply came.", refused({ error: String(error), hint: "is `kit emulate --serve` still running?" }));
   }
 }
 
@@ -272,8 +272,8 @@ async function runElsewhere(button) {
   for (const each of buttons) each.disabled = true;
   lines.replaceChildren(element("p", { class: "note" }, `${button.textContent}: running ${current.name} ...`));
   try {
-    const answer = await post(address("elsewhere", { name: current.name, on: button.dataset.on }), current.file);
-    lines.replaceChildren(answer.error ? refused(answer) : element("pre", {}, answer.lines.join("\n")));
+    const reply = await post(address("elsewhere", { name: current.name, on: button.dataset.on }), current.file);
+    lines.replaceChildren(reply.error ? refused(reply) : element("pre", {}, reply.lines.join("\n")));
   } catch (error) {
     lines.replaceChildren(refused({ error: String(error), hint: "is `kit emulate --serve` still running?" }));
   }

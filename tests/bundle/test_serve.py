@@ -20,7 +20,7 @@ import pytest
 from served import FILE, Reply, Served, served
 from worlds import DIGITS, run_kit
 
-import kit.emulation.answering
+import kit.emulation.resident
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.serving.models import Settings, loaded_models
 from kit.serving.server import _bound
@@ -64,7 +64,7 @@ def children(process: int) -> list[int]:
 
 def error_of(reply: Reply) -> Any:
     """Return the one error of a file that was taken and could not be used."""
-    ((error,),) = [answer["errors"] for answer in reply.json["answers"]]
+    ((error,),) = [model["errors"] for model in reply.json["models"]]
     return error
 
 
@@ -75,23 +75,23 @@ def test_the_page_says_of_files_what_emulate_says(tmp_path: Path, digits_bundle:
     there = json.loads(said.stdout)
     replies = [page.run(path.name, path.read_bytes()) for path in files]
     assert [reply.status for reply in replies] == [200, 200]
-    (answer,) = replies[0].json["answers"]
-    (result,) = answer["results"]
+    (model,) = replies[0].json["models"]
+    (result,) = model["results"]
     assert result["outputs"] == there["results"][0]["outputs"] and result["outputs"]["digit"]["top"][0]["label"] == "7"
-    assert answer["package"] == "ai-edge-litert 2.3.0" and answer["errors"] == []
+    assert model["package"] == "ai-edge-litert 2.3.0" and model["errors"] == []
     assert error_of(replies[1])["error"] == there["errors"][0]["error"].replace(str(files[1]), "wrong.png")
     assert error_of(replies[1])["input"] == "wrong.png"
 
 
 def test_of_many_samples_the_first_are_run_and_shown_and_the_others_counted(page: Served) -> None:
-    (answer,) = page.run("test.npz", (DIGITS / "test.npz").read_bytes(), "&preview=1").json["answers"]
-    assert len(answer["results"]) == 24 and answer["left"] == 360 - 24
-    assert all(result["preview"].startswith("data:image/png;base64,") for result in answer["results"])
+    (model,) = page.run("test.npz", (DIGITS / "test.npz").read_bytes(), "&preview=1").json["models"]
+    assert len(model["results"]) == 24 and model["left"] == 360 - 24
+    assert all(result["preview"].startswith("data:image/png;base64,") for result in model["results"])
 
 
 def test_other_kernels_and_runtimes_are_chosen_by_name(page: Served) -> None:
-    (answer,) = page.run("seven.png", SEVEN, "&runtime=litert:2.3.0&kernels=reference").json["answers"]
-    assert answer["kernels"] == "reference" and answer["results"][0]["outputs"]["digit"]["top"][0]["label"] == "7"
+    (model,) = page.run("seven.png", SEVEN, "&runtime=litert:2.3.0&kernels=reference").json["models"]
+    assert model["kernels"] == "reference" and model["results"][0]["outputs"]["digit"]["top"][0]["label"] == "7"
     for more in ("&runtime=litert:9.9.9", "&kernels=fast"):
         assert page.run("seven.png", SEVEN, more).status == 400
 
@@ -117,12 +117,12 @@ def test_only_the_page_itself_may_ask(page: Served) -> None:
         assert page.request(path=other).status == 404, other
     for headers in ({"Origin": "http://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
         reply = page.request("run?name=seven.png", method="POST", body=SEVEN, headers={**FILE, **headers})
-        assert reply.status == 403 and "answers" not in reply.json, headers
+        assert reply.status == 403 and "models" not in reply.json, headers
     ours = {**FILE, "Origin": f"http://{own}", "Sec-Fetch-Site": "same-origin"}
     assert page.request("run?name=seven.png", method="POST", body=SEVEN, headers=ours).status == 200
 
 
-def test_no_other_origin_is_told_that_it_may(page: Served) -> None:
+def test_no_other_origin_learns_that_it_may(page: Served) -> None:
     asked = {"Origin": "http://evil.example", "Access-Control-Request-Method": "POST"}
     for headers in (asked, {}):
         reply = page.request("run", method="OPTIONS", headers=headers)
@@ -153,7 +153,7 @@ def test_a_name_is_shown_and_is_no_path(page: Served, scratch: Path) -> None:
     for name in ("../../../../tmp/x.png", "/etc/x.PNG", "C:\\x.png", "a\0b\x1b[31m.png", "\u202egnp.png"):
         reply = page.run(name, SEVEN)
         assert reply.status == 200, name
-        shown = reply.json["answers"][0]["results"][0]["input"]
+        shown = reply.json["models"][0]["results"][0]["input"]
         assert shown.isprintable() and shown.lower().endswith(".png")
     assert files_of(scratch) == []
 
@@ -193,36 +193,34 @@ def test_a_process_that_ends_is_named_and_the_next_file_starts_another(page: Ser
     for child in before:
         os.kill(child, signal.SIGKILL)
     end = time.monotonic() + 60
-    while not (answer := page.run("seven.png", SEVEN).json["answers"][0])["results"]:  # it may not have ended yet
-        assert answer["errors"][0]["error"] == "the harness gave no result on litert:2.3.0"
+    while not (model := page.run("seven.png", SEVEN).json["models"][0])["results"]:  # it may not have ended yet
+        assert model["errors"][0]["error"] == "the harness gave no result on litert:2.3.0"
         assert time.monotonic() < end
     assert set(children(page.process.pid)) - set(before)
 
 
 def test_a_crash_of_the_interpreter_is_named_with_its_signal(digits_bundle: Path) -> None:
     with loaded_models([digits_bundle], Settings(), lambda _: None) as models:
-        answering = models.answering(0, "", "default")
-        answering.ready()
-        assert answering._process is not None
-        answering._process.send_signal(signal.SIGSEGV)
+        resident = models.resident(0, "", "default")
+        resident.ready()
+        assert resident._process is not None
+        resident._process.send_signal(signal.SIGSEGV)
         with pytest.raises(EngineError, match=r"the interpreter of litert:2\.3\.0 ended with SIGSEGV"):
-            answering._asked("{}")
-        assert answering.ask(DIGITS / "seven.png", "seven.png", preview=False).results
+            resident._asked("{}")
+        assert resident.ask(DIGITS / "seven.png", "seven.png", preview=False).results
 
 
-def test_one_that_hangs_is_ended_and_the_next_file_is_run(
-    digits_bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_that_hangs_is_ended_and_the_next_file_is_run(digits_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with loaded_models([digits_bundle], Settings(), lambda _: None) as models:
-        answering = models.answering(0, "", "default")
-        answering.ready()
-        assert answering._process is not None
-        answering._process.send_signal(signal.SIGSTOP)
+        resident = models.resident(0, "", "default")
+        resident.ready()
+        assert resident._process is not None
+        resident._process.send_signal(signal.SIGSTOP)
         with monkeypatch.context() as patched, pytest.raises(EngineError, match=r"no outputs of seven\.png") as error:
-            patched.setattr(kit.emulation.answering, "PATIENCE", 0.1)
-            answering.ask(DIGITS / "seven.png", "seven.png", preview=False)
+            patched.setattr(kit.emulation.resident, "PATIENCE", 0.1)
+            resident.ask(DIGITS / "seven.png", "seven.png", preview=False)
         assert error.value.hint == "give a smaller file"
-        assert answering.ask(DIGITS / "seven.png", "seven.png", preview=False).results
+        assert resident.ask(DIGITS / "seven.png", "seven.png", preview=False).results
 
 
 def test_a_model_file_alone_beside_a_bundle_and_ctrl_c_ends_them_quietly(tmp_path: Path, digits_bundle: Path) -> None:
@@ -230,7 +228,7 @@ def test_a_model_file_alone_beside_a_bundle_and_ctrl_c_ends_them_quietly(tmp_pat
     with served(model, "--against", digits_bundle, "--top", "2") as page:
         assert 'data-on="gpu"' not in page.request().body.decode()
         assert page.run("seven.png", SEVEN, "&on=gpu", "elsewhere").status == 400
-        one, other = page.run("seven.png", SEVEN).json["answers"]
+        one, other = page.run("seven.png", SEVEN).json["models"]
         assert (one["title"], other["title"]) == ("alone.tflite", "digits 1.0.0")
         assert len(other["results"][0]["outputs"]["digit"]["top"]) == 2
         assert one["results"][0]["outputs"]["digit"]["top"] == other["results"][0]["outputs"]["digit"]["top"]
@@ -249,12 +247,12 @@ def test_a_build_that_takes_the_bundles_place_is_noticed(tmp_path: Path, digits_
         document = json.loads(manifest.read_text("utf-8"))
         manifest.write_text(json.dumps({**document, "key": "0" * 64}), "utf-8")
         with pytest.raises(CheckError, match="another build has taken this bundle's place") as error:
-            models.answering(0, "", "default")
+            models.resident(0, "", "default")
     assert error.value.hint == "start the page again"
     shutil.rmtree(bundle)
     shutil.copytree(digits_bundle, bundle)
     with loaded_models([bundle], Settings(), lambda _: None) as models:
-        assert models.answering(0, "", "default").ready().takes[0] == ".png"
+        assert models.resident(0, "", "default").ready().takes[0] == ".png"
 
 
 def test_a_port_that_is_taken_is_refused_and_another_one_is_had() -> None:
@@ -274,8 +272,12 @@ def test_options_that_do_not_go_with_a_page_are_refused_at_once() -> None:
     for words, message, hint in (
         (("--port", "8080"), "--port is for the page, and --serve is not given", "add --serve, or leave --port out"),
         (("--open",), "--open is for the page, and --serve is not given", "add --serve, or leave --open out"),
-        (("--serve", "--golden"), "--serve does not go with --golden: files are given to the page", "leave --golden out"),
-        (("--serve", "--", "a.png"), "--serve does not go with files: files are given to the page", "leave files out"),
+        (
+            ("--serve", "--golden"),
+            "--serve does not go with --golden: the page takes the files",
+            "leave --golden out",
+        ),
+        (("--serve", "--", "a.png"), "--serve does not go with files: the page takes the files", "leave files out"),
         (("--serve", "--kernels", "fast"), "--kernels 'fast' is not known", "there is: default, reference"),
         (("--serve", "--top=-1"), "--threads and --top are numbers from 1 on", "give 1 or more, or leave it out"),
     ):

@@ -108,7 +108,7 @@ LIBRARIES = {
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "serving": "werkzeug",
-    "emulation.answering_script": "numpy PIL emulate harness postprocess",  # a script that runs in the runtime's venv
+    "emulation.resident_script": "numpy PIL emulate harness postprocess",  # a script that runs in the runtime's venv
     "emulation.arm64_script": "numpy emulate harness",  # a script of the runtime's venv, and of an emulated one
     "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
     "emulation.script_inputs": "harness",  # the same

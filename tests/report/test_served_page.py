@@ -40,7 +40,7 @@ def use(tmp_path: Path, browser: str, tools: Path) -> Any:
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)
         assert not found["requests"], found["requests"]
-        # Chromium notes each answer that is a refusal, and would note what the page's policy forbids.
+        # Chromium notes each reply that is a refusal, and would note what the page's policy forbids.
         assert len([fault for fault in found["faults"] if "status of 4" in fault]) == len(found["faults"]) == refusals
         for look in found["looks"]:
             of = f"{look['name']}, screenshots in {tmp_path}"
@@ -68,15 +68,15 @@ def test_an_image_is_dropped_and_a_wrong_file_refused_as_the_stored_screenshots_
         ("style", ".bar { display: none; }"),
         ("look", "faulty"),
         ("style", ""),
-        ("read", "answers"),
+        ("read", "models"),
         ("tab", "7"),
         ("choose", wrong),
         ("wait", "wrong.png cannot be used."),
         ("look", "wrong-wide"),
-        ("read", "answers"),
+        ("read", "models"),
         ("drop", notes),
         ("wait", "notes.docx cannot be used."),
-        ("read", "answers"),
+        ("read", "models"),
         ("count", ".frame"),
     ]
     with served("digits", cwd=tmp_path) as page:
@@ -106,8 +106,8 @@ def test_the_camera_another_bundle_and_other_kernels(tmp_path: Path, digits_bund
     steps: Steps = [
         ("camera", ""),
         ("wait", "camera.png:"),
-        ("count", ".answer .frame"),
-        ("count", ".answer .share"),
+        ("count", ".result .frame"),
+        ("count", ".result .share"),
         ("look", "camera"),
         ("select", "kernels=reference"),
         ("wait", "reference kernels"),
@@ -128,7 +128,7 @@ def test_what_models_find_is_drawn_or_written(tmp_path: Path, toolchain_python: 
     if kind == "text":
         steps = [("write", "rain and wind\nthe goal of the match"), ("wait", "text.txt:")]
     shapes = {"boxes": "rect.halo", "mask": "image[transform]", "keypoints": "path.halo"}
-    steps += [("count", f".frame {shapes.get(kind, 'rect')}"), ("count", ".answer h4"), ("look", kind)]
+    steps += [("count", f".frame {shapes.get(kind, 'rect')}"), ("count", ".result h4"), ("look", kind)]
     steps += [("view", "phone"), ("look", f"{kind}-phone")]
     with served(bundle) as page:
         found = use(page, steps)

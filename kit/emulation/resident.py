@@ -1,4 +1,4 @@
-"""A process with a bundle's model in it, which answers one file after another: a page asks it again and again.
+"""A process with a bundle's model in it, which runs one file after another: a page asks it again and again.
 
 Knows the process and its lines, nothing of pages. The process ends where it crashes, hangs or is no longer wanted, and
 the next question starts another.
@@ -26,8 +26,8 @@ from kit.toolchains.toolchain import Runtime
 from kit.toolchains.venv import runtime_venv
 
 PATIENCE = 120.0  # seconds for one file
-_SCRIPT = Path(__file__).with_name("answering_script.py")
-_MOST_LINE = 256 << 20  # bytes of one answer
+_SCRIPT = Path(__file__).with_name("resident_script.py")
+_MOST_LINE = 256 << 20  # of one line
 _DOCTOR = "run `kit doctor`"
 
 
@@ -58,7 +58,7 @@ class FileError:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FileOutputs:
     """What came of one file. results: as the harness's --json has them, in the script's words; left: calls not made."""
 
     results: tuple[dict[str, Any], ...]
@@ -66,7 +66,7 @@ class Answer:
     left: int
 
     @classmethod
-    def of_line(cls, line: str) -> Answer:
+    def from_line(cls, line: str) -> FileOutputs:
         """Return what a line of the script says. Raises ValueError, KeyError or TypeError where it says nothing."""
         raw = json.loads(line)
         errors = tuple(from_json(FileError, each) for each in raw["errors"])
@@ -74,10 +74,10 @@ class Answer:
 
 
 @dataclass
-class Answering:
+class Resident:
     """A bundle on a runtime, in a process that is started by the first question. words: the script's own.
 
-    folder: a bundle's data with the kit's own harness. A second question waits for the first one's answer.
+    folder: a bundle's data with the kit's own harness. A second question waits for the first.
     """
 
     folder: Path
@@ -96,7 +96,7 @@ class Answering:
         """
         return self._thread.submit(self._started).result()
 
-    def ask(self, path: Path, name: str, *, preview: bool) -> Answer:
+    def ask(self, path: Path, name: str, *, preview: bool) -> FileOutputs:
         """Return what comes of a file. name: what its user calls it; preview: with an image of what is shown.
 
         Raises RecipeError where the bundle cannot be run, EngineError where the interpreter crashed or hung.
@@ -136,14 +136,14 @@ class Answering:
             raise self._silent() from error
         return self._ready
 
-    def _asked(self, question: str) -> Answer:
+    def _asked(self, question: str) -> FileOutputs:
         assert self._process is not None
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):  # it ended before: its line says so
             self._process.stdin.write(question + "\n")
             self._process.stdin.flush()
         try:
-            return Answer.of_line(self._line())
+            return FileOutputs.from_line(self._line())
         except (ValueError, KeyError, TypeError) as error:
             self._end()
             raise self._silent() from error

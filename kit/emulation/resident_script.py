@@ -1,10 +1,10 @@
-"""Load a bundle's model once, then run file after file: a line of JSON on stdin names one, a line on stdout answers.
+"""Load a bundle's model once, then run file after file: a line on stdin names one, a line on stdout has its outputs.
 
-Usage: answering_script.py EMULATE SIGNATURE TOP THREADS KERNELS. A script of the runtime's venv: never imported.
+Usage: resident_script.py EMULATE SIGNATURE TOP THREADS KERNELS. A script of the runtime's venv: never imported.
 EMULATE is a folder with the harness of a bundle; SIGNATURE is its key, "" for the main one. The first line says what it
 is: {"package", "takes": endings of files, "inputs": [{"name", "kind"}]}, or {"error", "hint", "code"}, and then it ends
 with 3. A question is {"path", "name", "preview"}: a file, what the user calls it, and whether what the model is fed is
-to be shown. Its answer is {"results", "errors", "left"}, as --json of the harness has them; of each result also
+to be shown. What comes of it is {"results", "errors", "left"}, as --json of the harness has them; of each result also
 "masks", with {"image", "matrix", "colors"} by output, and "preview". It ends where stdin does.
 """
 
@@ -41,9 +41,9 @@ _PHONES = (".ppm", ".heic", ".heif")  # images that are read by their content, o
 
 
 def main() -> int:
-    """Answer until nobody asks."""
-    # What native code writes to stdout is no answer.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    """FileOutputs until nobody asks."""
+    # What native code writes to stdout is no line of ours.
+    lines = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.path.insert(0, sys.argv[1])
     sys.path.append(str(Path(__file__).parents[2]))  # of kit: what is imported of it needs the standard library alone
@@ -68,11 +68,11 @@ def main() -> int:
         runner = load_runner(model, options.threads, options.kernels)
         built = _as_built(model)
     except EmulateError as error:
-        _say(answers, {"error": one_line(error), "hint": error.hint, "code": error.code})
+        _say(lines, {"error": one_line(error), "hint": error.hint, "code": error.code})
         return 3
     run = Run(signature, runner, options)
     inputs = [{"name": name, "kind": tensor.kind} for name, tensor in signature.inputs.items()]
-    _say(answers, {"package": f"{runner.package} {runner.version}", "takes": endings(signature), "inputs": inputs})
+    _say(lines, {"package": f"{runner.package} {runner.version}", "takes": endings(signature), "inputs": inputs})
     with contextlib.suppress(ImportError):
         importlib.import_module("PIL.ImageOps")  # while nobody waits
     for line in sys.stdin:
@@ -80,10 +80,10 @@ def main() -> int:
         try:
             if built:  # no file finds what another left
                 assign(model.variables, runner, built)
-            answer = answered(Path(asked["path"]), run, preview=asked["preview"])
+            outcome = outputs_of(Path(asked["path"]), run, preview=asked["preview"])
         except Exception as error:  # noqa: BLE001 - the next file may be another matter
-            answer = _refused(f"unexpected {type(error).__name__}: {one_line(error)}", "run it with `kit emulate`")
-        _say(answers, _named(answer, asked["path"], asked["name"]))
+            outcome = _refused(f"unexpected {type(error).__name__}: {one_line(error)}", "run it with `kit emulate`")
+        _say(lines, _named(outcome, asked["path"], asked["name"]))
     return 0
 
 
@@ -96,7 +96,7 @@ def endings(signature: Signature) -> list[str]:
     return [*readable(signature), *more]
 
 
-def answered(path: Path, run: Run, *, preview: bool) -> dict[str, Any]:
+def outputs_of(path: Path, run: Run, *, preview: bool) -> dict[str, Any]:
     """Return what comes of the first calls of a file; of its others, how many there are."""
     from harness.errors import EmulateError, one_line
     from harness.frame import frame_of
@@ -199,10 +199,10 @@ def _refused(error: str, hint: str) -> dict[str, Any]:
     return {"results": [], "errors": [{"error": error, "hint": hint}], "left": 0}
 
 
-def _named(answer: dict[str, Any], path: str, name: str) -> dict[str, Any]:
-    """Return an answer that names the file as its user does."""
-    errors = [{**each, "input": name, "error": each["error"].replace(path, name)} for each in answer["errors"]]
-    return {**answer, "results": [{**each, "input": name} for each in answer["results"]], "errors": errors}
+def _named(outcome: dict[str, Any], path: str, name: str) -> dict[str, Any]:
+    """Return an outcome that names the file as its user does."""
+    errors = [{**each, "input": name, "error": each["error"].replace(path, name)} for each in outcome["errors"]]
+    return {**outcome, "results": [{**each, "input": name} for each in outcome["results"]], "errors": errors}
 
 
 def _say(stream: TextIO, document: dict[str, Any]) -> None:
