@@ -68,15 +68,15 @@ def test_an_image_is_dropped_and_a_wrong_file_refused_as_the_stored_screenshots_
         ("style", ".bar { display: none; }"),
         ("look", "faulty"),
         ("style", ""),
-        ("read", "models"),
+        ("read", "results"),
         ("tab", "7"),
         ("choose", wrong),
         ("wait", "wrong.png cannot be used."),
         ("look", "wrong-wide"),
-        ("read", "models"),
+        ("read", "results"),
         ("drop", notes),
         ("wait", "notes.docx cannot be used."),
-        ("read", "models"),
+        ("read", "results"),
         ("count", ".frame"),
     ]
     with served("digits", cwd=tmp_path) as page:
