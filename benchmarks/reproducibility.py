@@ -102,7 +102,7 @@ def rows() -> list[Row]:
         Row("on one core", by_command(before=("taskset", "-c", _core())), _without("taskset")),
         Row("four years later", as_worker(Under(extra=_later())), "" if _faketime() else "libfaketime"),
         Row("other locale, time zone, hash seed, umask", by_command(env=STRANGE, before=("sh", "-c", STRICT, "sh"))),
-        *(Row(f"CPU type {cpu}", as_worker(Under(_emulated(cpu))), _no_qemu()) for cpu in CPUS),
+        *(Row(f"CPU type {cpu}", as_worker(Under(emulated(cpu))), qemu_missing()) for cpu in CPUS),
         *(Row(f"aarch64, CPU type {cpu}", as_worker(arm64.Arm64(cpu)), arm64.missing()) for cpu in arm64.CPUS),
     ]
 
@@ -118,7 +118,7 @@ def circumstances() -> list[Circumstance]:
         Circumstance(
             "other locale, time zone, hash seed, umask", lambda p: ["sh", "-c", STRICT, "sh", str(p)], STRANGE
         ),
-        *(Circumstance(f"CPU type {cpu}", _emulated(cpu), missing=_no_qemu()) for cpu in CPUS),
+        *(Circumstance(f"CPU type {cpu}", emulated(cpu), missing=qemu_missing()) for cpu in CPUS),
     ]
 
 
@@ -239,7 +239,8 @@ def qemu() -> str:
     return os.environ.get("DROPKIT_QEMU") or shutil.which("qemu-x86_64") or ""
 
 
-def _no_qemu() -> str:
+def qemu_missing() -> str:
+    """Return what this machine lacks to emulate a type of x86-64 CPU, "" where it lacks nothing."""
     if not qemu():
         return "qemu-x86_64, 10 or newer, on the path or in $DROPKIT_QEMU"
     printed = subprocess.run([qemu(), "--version"], capture_output=True, text=True, check=True).stdout
@@ -247,7 +248,8 @@ def _no_qemu() -> str:
     return "" if int(version.split(".")[0]) >= 10 else f"qemu-x86_64 10 or newer; here is {version}"
 
 
-def _emulated(cpu: str) -> Callable[[Path], list[str]]:
+def emulated(cpu: str) -> Callable[[Path], list[str]]:
+    """Return what starts a Python on a type of CPU."""
     # -0: by its own name in the venv Python finds the venv; the emulator itself follows no link of the kernel's.
     return lambda python: [qemu(), "-0", str(python), "-cpu", cpu, str(python.resolve())]
 

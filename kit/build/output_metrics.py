@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from kit.build.box_readings import refuse_misread
 from kit.build.metrics import OutputMeasure, real, top1
 from kit.build.own_metrics import Asked, Own, measure_own
 from kit.build.truth import OutputTruth
@@ -47,20 +48,22 @@ class Both:
 class Around:
     """What is known beside an output: how many labels and which anchors there are, by output, and the model's inputs.
 
-    anchors: little-endian float32 [N, 4]. framed: the samples are image files, which the model sees a part of.
+    anchors: little-endian float32 [N, 4]. framed: the samples are image files, which the model sees a part of. gate:
+    what looks wrong is refused.
     """
 
     labels: Mapping[str, int]
     anchors: Mapping[str, bytes]
     inputs: tuple[TensorEntry, ...]
     framed: bool
+    gate: bool = False
 
     @staticmethod
     def of(parts: Parts) -> Around:
         """Return it of a build."""
         labels = {name: len(labels.texts) for name, labels in parts.plan.labels.items()}
         anchors = {name: asset.content for name, asset in parts.plan.anchors.items()}
-        return Around(labels, anchors, parts.signature.inputs, parts.framed)
+        return Around(labels, anchors, parts.signature.inputs, parts.framed, parts.recipe.checks.gate)
 
 
 @dataclass(frozen=True)
@@ -283,26 +286,38 @@ def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, S
     from kit.shared.postprocess import UNIT, boxes_on_frame, detect
 
     form, truth = subject.entry.boxes or BoxesForm(), _truth(subject)
-    true = boxes(truth, subject.around.labels.get(subject.name), form.size)
-    head = box_head(form, min(form.threshold, LOWEST))
+    labels = subject.around.labels.get(subject.name)
     asset = subject.around.anchors.get(subject.name)
     anchors = None if asset is None else np.frombuffer(asset, "<f4").reshape(-1, 4)
     names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}
     parts = {part: name for part, name in names.items() if name is not None}
 
-    def found(arrays: Arrays) -> Scorer:
+    def found(arrays: Arrays, form: BoxesForm = form) -> Scorer:
         """Return the scorer of a model's boxes, of arrays by output name, float32 [N, ...]."""
-        predicted = []
+        true, head, predicted = boxes(truth, labels, form.size), box_head(form, min(form.threshold, LOWEST)), []
         for index in range(len(true)):
-            boxes = detect(head, {part: arrays[name][index] for part, name in parts.items()}, anchors)
+            seen = detect(head, {part: arrays[name][index] for part, name in parts.items()}, anchors)
             size = truth.boxes[index].size if truth.boxes else None
             placement = UNIT if size is None else _placement(subject, size, whole=not subject.around.framed)
-            corners = boxes_on_frame(boxes.corners, placement).astype(np.float64)
-            predicted.append(Found(corners, boxes.classes.astype(np.int64), boxes.scores.astype(np.float64)))
+            corners = boxes_on_frame(seen.corners, placement).astype(np.float64)
+            predicted.append(Found(corners, seen.classes.astype(np.int64), seen.scores.astype(np.float64)))
         return scorer(true, predicted)
 
     scorers = both.map(found)
+    if subject.around.gate:
+        read = {form: scorers[0]}  # of the float model, by the way to read its numbers
+        refuse_misread(
+            subject.name, form, _pixels(subject), lambda each: (read.get(each) or found(both.exact, each)).value(None)
+        )
     return lambda _name, _k: scorers
+
+
+def _pixels(subject: Subject) -> tuple[int, int] | None:
+    """Return (width, height) of the one image that goes into the model, None where there is none of a fixed size."""
+    shapes = [entry.shape[1:3] for entry in subject.around.inputs if entry.image is not None]
+    if len(shapes) != 1 or len(shapes[0]) != 2 or -1 in shapes[0]:
+        return None
+    return shapes[0][1], shapes[0][0]
 
 
 def _placement(subject: Subject, size: tuple[int, int], *, whole: bool) -> tuple[float, ...]:
@@ -312,13 +327,11 @@ def _placement(subject: Subject, size: tuple[int, int], *, whole: bool) -> tuple
     """
     from kit.shared.preprocess import ImageSpec, placement
 
-    images = [entry for entry in subject.around.inputs if entry.image is not None]
-    shape = images[0].shape[1:3] if len(images) == 1 else ()
-    if whole or len(shape) != 2 or -1 in shape:
+    pixels = _pixels(subject)
+    if whole or pixels is None:
         return (float(size[0]), 0.0, 0.0, 0.0, float(size[1]), 0.0)
-    image = images[0].image
-    assert image is not None
-    return placement(size, ImageSpec(shape[0], shape[1], image.color, image.resize))
+    (image,) = [entry.image for entry in subject.around.inputs if entry.image is not None]
+    return placement(size, ImageSpec(pixels[1], pixels[0], image.color, image.resize))
 
 
 _MAKERS: dict[str, Callable[[Subject, Both], Callable[[str, int], tuple[Scorer, Scorer]]]] = {

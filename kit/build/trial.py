@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from kit.build.box_readings import refuse_units
 from kit.build.checks import judge, notes, refuse_other_runtime
 from kit.build.expected import expected_sections, is_verified
 from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
@@ -39,6 +40,7 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     recipe, result, truths = parts.recipe, parts.result, parts.truths
     evaluated, made = made_arrays(parts.job.out / EVALUATED, without="input/"), made_arrays(parts.job.out / GOLDEN)
     here = measure(recipe, result.signature, evaluated, evaluated, result.drawn, truths)
+    refuse_units(parts, evaluated)
     runtime = find_runtime(recipe.android.runtime).name
     seeded = is_verified(recipe, result, parts.signature)
     if is_of_worker(recipe, result):

@@ -20,6 +20,12 @@ class _Task(Task[Any]):
         """Give no option the short form -h: that is help; nor the dash that joins the words of its name."""
         return super().arg_opts(name, default, taken_names | {"h", "_", "-"})
 
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Run the command; show its help instead where Invoke took `--help` for its first word: `inv build --help`."""
+        if not {"-h", "--help"}.isdisjoint(map(str, kwargs.values())):
+            return run_program([self.name, "--help"])
+        return super().__call__(*args, **kwargs)
+
 
 namespace = Collection(*map(_Task, COMMANDS))
 

@@ -23,6 +23,7 @@ from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.bare import bare_bundle, newest_runtime, refuse_golden
 from kit.emulation.harness import own_harness, write_harness
+from kit.emulation.heic import heic_site
 from kit.emulation.scripts import Scripts, alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
@@ -95,7 +96,9 @@ def run_harness(
         refuse_golden(bundle, arguments)
     with runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
         argv = harness_argv(folder, chosen, arguments, notify)
-        code = subprocess.run(tied(argv), check=False, env=alone(), stdout=stdout).returncode
+        site = heic_site(arguments, notify)
+        env = alone() | ({"PYTHONPATH": str(site)} if site else {})
+        code = subprocess.run(tied(argv), check=False, env=env, stdout=stdout).returncode
         if code < 0:
             raise crashed(folder, chosen.name, code)
     return code

@@ -153,6 +153,8 @@ def _metric(guess: OutputGuess, data: DataPlan) -> Table:
     keys: Sequence[tuple[str, Any, str]]
     if guess.tensor.name in data.truths and guess.kind == "tensor":
         keys = [("metric", "r2", ""), ("max_drop", 0.01, "by so much it may explain less")]
+    elif guess.tensor.name in data.truths and guess.kind == "boxes":
+        keys = [("metric", "map", "mAP@[.5:.95]"), ("max_drop", 0.01, "by so much it may find less")]
     elif guess.kind == "embedding":
         keys = [("metric", "cosine", ""), ("min", 0.98, "with the float model's vector, in the mean")]
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -44,14 +44,21 @@ class OutputGuess:
 
 
 def guess_outputs(
-    outputs: Sequence[Tensor], inputs: Sequence[InputGuess], labels: Sequence[int], ask: Ask
+    outputs: Sequence[Tensor],
+    inputs: Sequence[InputGuess],
+    labels: Sequence[int],
+    ask: Ask,
+    boxed: Collection[str] = (),
 ) -> list[OutputGuess]:
-    """Return what each output may be. labels: how many each list of labels has that was found."""
+    """Return what each output may be.
+
+    labels: how many each list of labels has that was found; boxed: outputs whose truth in the data is boxes.
+    """
     images = any(guess.kind == "image" for guess in inputs)
     shapes = {tensor.name: _closed(tensor) for tensor in outputs}
     beside: set[str] = set()
     found: dict[str, OutputGuess] = {}
-    for guess, others in _boxes(outputs, shapes) if images else ():
+    for guess, others in _boxes(outputs, shapes, boxed) if images else ():
         if guess.tensor.name not in beside:
             found[guess.tensor.name] = guess
             beside |= others
@@ -148,15 +155,18 @@ def _map(tensor: Tensor) -> OutputGuess:
     )
 
 
-def _boxes(outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> Iterator[tuple[OutputGuess, set[str]]]:
+def _boxes(
+    outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]], boxed: Collection[str]
+) -> Iterator[tuple[OutputGuess, set[str]]]:
     """Yield outputs that are boxes, with the outputs that belong to each."""
     for tensor in outputs:
         shape = shapes[tensor.name]
         rows = shape[-2:] if len(shape) > 1 and math.prod(shape[:-2]) == 1 else ()
-        named = bool(re.search(_BOX, tensor.name.lower()))
+        sure = tensor.name in boxed
+        named = sure or bool(re.search(_BOX, tensor.name.lower()))
         if not rows or min(rows) < 4 or (max(rows) < FEWEST_BOXES and not named):
             continue
-        if min(rows) > 4 and (len(outputs) > 1 or not (named or max(rows) >= 100)):
+        if min(rows) > 4 and not sure and (len(outputs) > 1 or not (named or max(rows) >= 100)):
             continue  # no YOLO head: a sequence
         others = {name: other for name, other in shapes.items() if name != tensor.name}
         try:
@@ -164,7 +174,9 @@ def _boxes(outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]]) -> 
         except RecipeError:
             continue
         belongs = {name for name in (head.scores, head.classes, head.count) if name}
-        yield _of_head(tensor, head.name, belongs, {"head": head.name, "scores": head.scores}), belongs
+        guess = _of_head(tensor, head.name, belongs, {"head": head.name, "scores": head.scores})
+        why = (f"the data has boxes as y/{tensor.name}",) if sure else ()
+        yield replace(guess, reasons=(*guess.reasons, *why)), belongs
 
 
 def _of_head(tensor: Tensor, head: str, belongs: set[str], keys: Mapping[str, Any]) -> OutputGuess:

@@ -20,7 +20,7 @@ from kit.init.identity import id_of
 from kit.init.labels import Labels, find_labels
 from kit.init.loaded import least_recipe, load
 from kit.init.question import Ask, Question, take_default
-from kit.init.tables import plan_file
+from kit.init.tables import boxed_outputs, plan_file
 from kit.init.toml import recipe_text
 from kit.progress import Reporter
 from kit.recipe.load import parse_recipe
@@ -69,7 +69,8 @@ def make(request: Request, ask: Ask, reporter: Reporter) -> Made:
         raise RecipeError(f"--data {data}: there is no such file or folder", "name a folder, an .npz, a .csv or a .txt")
     inputs = guess_inputs(description, ask)
     lists = find_labels(request.model, data)
-    outputs = guess_outputs(description.outputs, inputs, [len(each.texts) for each in lists], ask)
+    boxed = set() if data is None or data.is_dir() else boxed_outputs(data, description.outputs)
+    outputs = guess_outputs(description.outputs, inputs, [len(each.texts) for each in lists], ask, boxed)
     plan = None if data is None else _plan_data(data, inputs, outputs, lists)
     if plan is not None:
         for name, word in plan.normalization.items():

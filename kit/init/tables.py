@@ -12,6 +12,7 @@ from kit.bounded import read_bounded
 from kit.build.samples import read_arrays
 from kit.errors import RecipeError
 from kit.init.data import DataPlan, Write, _few
+from kit.init.description import Tensor
 from kit.init.guess_inputs import InputGuess
 from kit.init.guess_outputs import OutputGuess
 from kit.init.labels import Labels
@@ -80,6 +81,16 @@ def plan_file(
         tuple(notes),
         normalization,
     )
+
+
+def boxed_outputs(path: Path, outputs: Sequence[Tensor]) -> set[str]:
+    """Return the outputs whose truth in an .npz is boxes, [N, most, 5]. Raises RecipeError where it cannot be read."""
+    if path.suffix.lower() != ".npz":
+        return set()
+    arrays = read_arrays(path, f"--data {path}")
+    names = [tensor.name for tensor in outputs]
+    boxes = {name.removeprefix("y/") for name, array in arrays.items() if array.ndim == 3 and array.shape[-1] == 5}
+    return {name for name in names if name in boxes and f"y/{name}" in arrays}
 
 
 def _saving(arrays: Mapping[str, np.ndarray]) -> Write:

@@ -5,8 +5,6 @@ Boxes are float64 [n, 4] of one sample: left, top, right, bottom, truth and pred
 
 from __future__ import annotations
 
-import contextlib
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -50,8 +48,7 @@ def scorer(truth: Sequence[Found], predicted: Sequence[Found]) -> Scorer:
         evaluation.evalImgs = [matches[group * samples + int(row)] for group in range(groups) for row in chosen]
         drawn = list(range(len(chosen)))
         evaluation.params.imgIds = evaluation._paramsEval.imgIds = drawn
-        with contextlib.redirect_stdout(io.StringIO()):
-            evaluation.accumulate()
+        evaluation.accumulate()
         precision = evaluation.eval["precision"][:, :, :, 0, 0]
         counted = precision[precision > -1]
         if not counted.size:
@@ -69,22 +66,35 @@ def _none(_rows: Rows) -> float:
 def _evaluated(truth: Sequence[Found], predicted: Sequence[Found]) -> Any:
     """Return pycocotools' evaluation, before it is accumulated."""
     import numpy as np
-    from pycocotools.cocoeval import COCOeval
 
+    coco, cocoeval = _silent_tools()
     classes = sorted({int(number) for each in (*truth, *predicted) for number in np.unique(each.classes)})
-    with contextlib.redirect_stdout(io.StringIO()):  # it prints its progress
-        evaluation = COCOeval(_coco(truth, classes), _coco(predicted, classes), "bbox")
-        evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
-        evaluation.params.maxDets = [MOST]
-        evaluation.evaluate()
+    evaluation = cocoeval.COCOeval(_coco(coco, truth, classes), _coco(coco, predicted, classes), "bbox")
+    evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
+    evaluation.params.maxDets = [MOST]
+    evaluation.evaluate()
     return evaluation
 
 
-def _coco(samples: Sequence[Found], classes: Sequence[int]) -> Any:
-    """Return boxes as pycocotools holds them. Its numbers of boxes begin at 1: 0 means that none matched."""
-    from pycocotools.coco import COCO
+def _silent_tools() -> tuple[Any, Any]:
+    """Return pycocotools' modules, whose progress is not printed.
 
-    held = COCO()
+    Stdout itself is all threads': one that is put aside in two of them at a time may not come back.
+    """
+    from pycocotools import coco, cocoeval
+
+    for module in (coco, cocoeval):
+        module.print = _print_nothing
+    return coco, cocoeval
+
+
+def _print_nothing(*_: object, **__: object) -> None:
+    pass
+
+
+def _coco(coco: Any, samples: Sequence[Found], classes: Sequence[int]) -> Any:
+    """Return boxes as pycocotools holds them. Its numbers of boxes begin at 1: 0 means that none matched."""
+    held = coco.COCO()
     held.dataset = {
         "images": [{"id": index} for index in range(len(samples))],
         "categories": [{"id": number} for number in classes],

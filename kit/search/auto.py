@@ -83,12 +83,14 @@ class Search:
             found = Found(tuple(trials.done), trial, trials.limits)
             parts = replace(with_truth(parts, trials.data), chart=narrow_chart(found), layers=trial.errors)
             built = finish(parts, engine.name, options, reporter, scripts)
-            if not failures(built.judged.verdicts):
-                reporter.stage("time the candidates")
-                timed = with_latencies(trials.plan, trials.done, reporter.note)
-                chosen = timed[[each is trial for each in trials.done].index(True)]
-                self.found = Found(tuple(timed), chosen, trials.limits)
-                return replace(built, latency=chosen.latency)
+            if lost := failures(built.judged.verdicts):
+                trials.refused(trial, lost)
+                continue
+            reporter.stage("time the candidates")
+            timed = with_latencies(trials.plan, trials.done, reporter.note)
+            chosen = timed[[each is trial for each in trials.done].index(True)]
+            self.found = Found(tuple(timed), chosen, trials.limits)
+            return replace(built, latency=chosen.latency)
         closest = max((t for t in trials.done if t.halves), key=lambda t: t.size, default=None)
         reasons = (closest.why, worst_words(closest.errors)) if closest else ()
         why = f"; {closest.candidate.name}: {'; '.join(filter(None, reasons))}" if closest and closest.why else ""

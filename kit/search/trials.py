@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,6 +11,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kit.build.checks import Verdict
 from kit.build.compared_layers import COMPARED
 from kit.build.convert import Data
 from kit.build.metric_checks import drop
@@ -44,7 +45,10 @@ _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's conc
 
 @dataclass(frozen=True)
 class Trial:
-    """One candidate's outcome. why: why there is no file, or what it does not keep on the half to choose on."""
+    """One candidate's outcome.
+
+    why: why there is no file, or what it does not keep on the half to choose on, or on all samples.
+    """
 
     candidate: Candidate
     size: int = 0
@@ -122,6 +126,11 @@ class Trials:
         self.done.append(trial)
         return trial
 
+    def refused(self, trial: Trial, lost: Iterable[Verdict]) -> None:
+        """Note what a candidate that keeps the checks on the half to choose on does not keep on all samples."""
+        place = [each is trial for each in self.done].index(True)
+        self.done[place] = replace(trial, why=f"on all samples {_words(lost)}")
+
     def _try(self, candidate: Candidate, file: QuantizedFile, out: Path, scripts: Scripts) -> Trial:
         if file.path is None:
             return Trial(candidate, why=file.said.error or f"no layer {', '.join(file.said.unmatched)}")
@@ -157,8 +166,12 @@ class Trials:
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
         lost = broken(recipe, result, both.chosen_on, len(parts.model))
-        why = "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
-        return replace(trial, size=size, cost=cost, halves=both, why=why, made=(result, job))
+        return replace(trial, size=size, cost=cost, halves=both, why=_words(lost), made=(result, job))
+
+
+def _words(lost: Iterable[Verdict]) -> str:
+    """Return checks that do not hold, with what was measured."""
+    return "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
 
 
 def _evaluated(job: JobFolder) -> dict[str, np.ndarray]:

@@ -163,6 +163,24 @@ def test_checks_that_no_candidate_keeps_are_refused(tmp_path: Path, quantized_mo
     build(write(tmp_path, quantized_models, "max_bytes = 20000\n"))
 
 
+def test_a_candidate_that_keeps_the_checks_on_one_half_alone_says_so(tmp_path: Path, quantized_models: Path) -> None:
+    recipe = write(tmp_path, quantized_models, "min_agreement = 0.999\n")
+    with np.load(quantized_models / "narrow.npz") as arrays:
+        held = {name: arrays[name].copy() for name in arrays.files}
+    name = next(each for each in held if each != "y")
+    held[name][1::2] *= 0.02  # every second sample, on which nothing is chosen, has its classes close together
+    np.savez(tmp_path / "halves.npz", **held)
+    text = recipe.read_text("utf-8")
+    recipe.write_text(text.replace(f"data = '{quantized_models}/narrow.npz'", "data = 'halves.npz'"), "utf-8")
+    said = build(recipe)
+    rows = json.loads((tmp_path / "dist/narrow.search.json").read_text("utf-8"))["candidates"]
+    chosen = [row["verdict"] for row in rows].index("chosen")
+    smaller = {row["name"]: row["verdict"] for row in rows[:chosen] if row["bytes"]}
+    assert "keeps" not in smaller.values(), smaller
+    assert re.fullmatch(r"on all samples min_agreement \(kind\) \d\d\.\d\d%", smaller["int8"]), smaller
+    assert "on all samples" in said
+
+
 def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
     def error(layer: str, own: float, weights: int = 100) -> LayerError:
         return LayerError(layer, (layer,), "FULLY_CONNECTED", 10.0, 0.0, 1.0, own, weights)

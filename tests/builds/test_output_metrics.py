@@ -31,11 +31,14 @@ class Held:
         """Return the folder with all of it."""
         return self.world.folder
 
-    def build(self, output: str, checks: str, quantize: str = "") -> subprocess.CompletedProcess[str]:
-        """Write a recipe and build it, without the gate: what refuses here is a metric."""
+    def build(
+        self, output: str, checks: str, quantize: str = "", *, gate: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Write a recipe and build it; without the gate, what refuses is a metric."""
         model = "[model]\npath = 'model.keras'\nid = 'm'\n[toolchain]\ntensorflow = '2.19.1'\n"
         recipe = self.folder / "r.toml"
-        recipe.write_text(f"{model}{quantize}{IMAGE}[[outputs]]\n{output}[checks]\ngate = false\n{checks}", "utf-8")
+        head = f"{model}{quantize}{IMAGE}[[outputs]]\n{output}"
+        recipe.write_text(f"{head}[checks]\ngate = {str(gate).lower()}\n{checks}", "utf-8")
         return run_kit("build", str(recipe), "--engine", "local", "--out", str(self.folder / "dist"))
 
     def metrics(self, output: str, checks: str, quantize: str = "") -> dict[str, MetricMeasure]:
@@ -117,6 +120,27 @@ def test_boxes_are_gated_by_map(held: Held) -> None:
     words = "max_drop of mAP@[.5:.95] (found) is"
     said = held.refused(HEADS["yolo"], "data = 'held.npz'\n" + BOXES, INT8, words)
     assert f"{found.before:.4g} before -> " in said, "an array says of the float model what COCO's JSON does"
+
+
+MISREAD = {
+    "units = 'pixels'": "half of the float model's best boxes go to ",
+    "format = 'cxcywh', units = 'pixels'": "the float model's boxes are not those of the data: mAP 0.0",
+}
+
+
+def test_boxes_that_are_read_in_other_units_or_another_format_are_refused_with_the_keys_to_write(held: Held) -> None:
+    held.world.made("yolo")
+    pixels = images(held)
+    np.savez(held.folder / "held.npz", image=pixels, **{"y/found": rows_of_boxes(held, len(pixels))})  # type: ignore[arg-type]
+    right = HEADS["yolo"]
+    wrong = [right.replace("units = 'pixels'\n", ""), right + "format = 'xyxy'\n"]
+    for output, (keys, words) in zip(wrong, MISREAD.items(), strict=True):
+        assert output != right
+        done = held.build(output, "data = 'held.npz'\n", gate=True)
+        assert done.returncode == 2, done.stdout + done.stderr
+        assert words in done.stderr and f"next: write {keys}; or, if that" in done.stderr, done.stderr
+    done = held.build(right, "data = 'held.npz'\n", gate=True)
+    assert done.returncode == 0, "what is read rightly is built: " + done.stderr
 
 
 @pytest.mark.slow

@@ -37,6 +37,7 @@ from worlds import ROOT, run_kit
 from kit.bundle.layout import Bundle
 from kit.bundle.signature import ClassesEntry
 from kit.emulation.bare import bare_bundle, bare_signature, newest_runtime
+from kit.emulation.heic import heic_site
 from kit.emulation.run import harness_argv
 from kit.errors import ModelError, RecipeError
 from kit.metrics.scorer import MetricMeasure
@@ -206,8 +207,31 @@ def test_an_avif_is_read_and_a_heic_is_refused_with_what_to_do(desk: Desk, image
     (desk.folder / "p.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
     done = desk.run("--csv", "p.heic", desk.png("p.avif", images[0]))
     assert done.returncode == 2
-    assert done.stderr.startswith("emulate: p.heic: is a HEIC image, which Pillow cannot read: save it as JPEG or PNG")
+    assert done.stderr.startswith(
+        "emulate: p.heic: is a HEIC image, and pillow-heif is not installed; save it as JPEG or PNG; or run: "
+    )
+    assert done.stderr.rstrip().endswith("-m pip install pillow-heif")
     assert [row["input"] for row in csv.DictReader(io.StringIO(done.stdout))] == ["p.avif", "p.heic"]
+
+
+def test_the_kit_reads_heic_as_a_phone_takes_it(desk: Desk) -> None:
+    album = desk.folder / "album"
+    album.mkdir()
+    site = heic_site([str(album / "seven.heic")], print)
+    script = (
+        "import sys; from PIL import Image; import pillow_heif as h; h.register_heif_opener(); "
+        "image = Image.open(sys.argv[1]).convert('RGB').resize((64, 64), 0); "
+        "image.save(sys.argv[2], quality=100); image.save(sys.argv[2] + '.png')"
+    )
+    argv = [desk.argv[0], "-c", script, str(ROOT / "examples/digits/seven.png"), str(album / "seven.heic")]
+    subprocess.run(argv, check=True, env={**os.environ, "PYTHONPATH": str(site)})
+    assert (album / "seven.heic").read_bytes()[4:12] == b"ftypheic"
+    done = run_kit("emulate", str(MODEL), "--csv", "--", str(album))
+    assert done.returncode == 0, done.stderr
+    heic, png = table(done.stdout)
+    assert [row["input"] for row in (heic, png)] == [str(album / "seven.heic"), str(album / "seven.heic.png")]
+    assert heic["digit"] == png["digit"]
+    assert float(heic["digit_score"]) == pytest.approx(float(png["digit_score"]), abs=0.05)
 
 
 BAD_TABLES = {

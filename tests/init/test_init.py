@@ -19,10 +19,14 @@ from third_party import fetch
 from worlds import DIGITS, run_kit
 
 from kit.build.plan import make_plan
+from kit.init.description import Tensor
+from kit.init.guess_inputs import InputGuess
+from kit.init.guess_outputs import guess_outputs
 from kit.init.identity import id_of
 from kit.init.make import Made, Request, make
 from kit.init.question import asker, take_default
 from kit.init.split import split
+from kit.init.tables import boxed_outputs
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
 
@@ -89,6 +93,18 @@ def test_an_array_is_split_with_a_fixed_seed_and_auto_is_asked_for(tmp_path: Pat
         assert set(file.files) == {"image", "y"}
         assert not calibration & {row.tobytes() for row in file["image"]}
         assert set(file["y"].tolist()) == set(range(10))
+
+
+def test_boxes_in_the_data_make_an_output_boxes_whatever_its_name(tmp_path: Path) -> None:
+    held = tmp_path / "held.npz"
+    np.savez(held, photo=np.zeros((20, 64, 64, 1), np.uint8), **{"y/out": np.zeros((20, 4, 5)), "y": np.zeros(20)})  # type: ignore[arg-type]
+    outputs = [Tensor("out", (14, 64))]
+    assert boxed_outputs(held, outputs) == {"out"}
+    photo = InputGuess(Tensor("photo", (64, 64, 1)), "image")
+    (plain,) = guess_outputs(outputs, [photo], [], take_default)
+    (guess,) = guess_outputs(outputs, [photo], [], take_default, boxed_outputs(held, outputs))
+    assert (plain.kind, guess.kind, guess.keys["head"]) == ("tensor", "boxes", "yolo")
+    assert "the data has boxes as y/out" in guess.reasons
 
 
 def test_label_folders_become_labels_and_links(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, get_args
 
 import numpy as np
@@ -279,6 +280,15 @@ def test_map_is_what_pycocotools_summarizes(capsys: pytest.CaptureFixture[str]) 
     assert found.value(rows) == pytest.approx(drawn), "a sample that is drawn twice counts twice"
     assert found.value(None) == pytest.approx(wanted), "and no draw changes the rest"
     assert capsys.readouterr().out == "", "it says nothing"
+
+
+def test_boxes_that_are_measured_in_several_threads_leave_stdout_as_it_was() -> None:
+    truth, guessed = scattered(6)
+    stdout = sys.stdout
+    with ThreadPoolExecutor(4) as pool:
+        values = list(pool.map(lambda _: boxes.scorer(truth, guessed).value(None), range(64)))
+    assert len(set(values)) == 1
+    assert sys.stdout is stdout
 
 
 def none(scores: bool) -> boxes.Found:

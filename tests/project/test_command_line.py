@@ -137,6 +137,13 @@ def test_help_of_a_command_may_come_behind_it(line: str) -> None:
     assert "--tensorflow" in done.stdout
 
 
+@pytest.mark.parametrize("word", ["--help", "-h"])
+def test_help_behind_a_command_of_inv_is_help_too(word: str) -> None:
+    argv = [sys.executable, "-m", "invoke", "build", word]
+    done = subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, run_kit("--help", "build").stdout, "")
+
+
 def test_help_behind_two_dashes_is_not_for_the_kit(tmp_path: Path) -> None:
     done = run_kit("emulate", str(tmp_path), "--", "--help")
     assert done.returncode == 2

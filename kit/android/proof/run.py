@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from kit.android.codegen.runtime_api import COMPILED_MODEL, Api, api_for, coordinate_of, runtime_for
@@ -204,7 +205,7 @@ def _flipped(work: _Work) -> str:
     except CheckError as refused:
         if refused.message.startswith("the JVM "):
             raise
-        return f"refused: {refused.message.splitlines()[0][:120]}"
+        return f"refused: {shorten(refused.message.splitlines()[0], 160, placeholder=' ...')}"
     raise CheckError("the golden test passes on vectors with a flipped byte", "build the bundle again")
 
 

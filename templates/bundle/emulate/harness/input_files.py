@@ -9,7 +9,7 @@ from .signature import Signature
 TABLES = (".npz", ".csv")  # of all inputs
 ARRAYS = (".npy", ".raw", ".bin")  # of one input
 # By its name, a file may be any other.
-IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".avif", ".gif", ".tif", ".tiff")
+IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".avif", ".heic", ".heif", ".gif", ".tif", ".tiff")
 
 
 def input_files(given: Path, signature: Signature) -> list[Path]:

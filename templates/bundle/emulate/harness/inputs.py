@@ -108,7 +108,7 @@ def _array(path: Path, tensor: Tensor) -> Array:
         if tensor.kind != "image":
             more = {"text": ".txt, ", "audio": ".wav, "}.get(tensor.kind, "")
             raise refused(path, f"the input {tensor.name} takes no image: give {more}.npz, .csv, .npy, .raw or .bin")
-        _refuse_heic(path)
+        _read_heic(path)
         shape = _image_shape(path, tensor)
         return preprocess.load_image(path, shape, tensor.color, tensor.resize, tensor.pad_color)
     except (OSError, ValueError, EOFError, MemoryError) as error:
@@ -119,12 +119,20 @@ def _array(path: Path, tensor: Tensor) -> Array:
         raise EmulateError(f"{path}: images need Pillow", f"run: {install}", MISSING) from error
 
 
-def _refuse_heic(path: Path) -> None:
-    """Raise ValueError for an image of a phone that Pillow cannot read, with what can be done."""
+def _read_heic(path: Path) -> None:
+    """Let Pillow read a phone's HEIC image. Raises EmulateError where what reads it is not installed."""
     with path.open("rb") as file:
         start = file.read(12)
-    if start[4:8] == b"ftyp" and start[8:12] in HEIC:
-        raise ValueError("is a HEIC image, which Pillow cannot read: save it as JPEG or PNG")
+    if start[4:8] != b"ftyp" or start[8:12] not in HEIC:
+        return
+    try:
+        from pillow_heif import register_heif_opener
+    except ImportError as error:
+        install = shlex.join([*PIP, "pillow-heif"])
+        raise EmulateError(
+            f"{path}: is a HEIC image, and pillow-heif is not installed", f"save it as JPEG or PNG; or run: {install}"
+        ) from error
+    register_heif_opener()
 
 
 def _image_shape(path: Path, tensor: Tensor) -> Shape:

@@ -1,0 +1,98 @@
+"""What every runtime, an emulated arm64 CPU and the GPU estimate make of bundles: the table of docs/emulation.md.
+
+Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somewhere is a cell that says why.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kit.arm64.machine import DEFAULT_CPU
+from kit.bundle.layout import MANIFEST
+from kit.emulation.all_runtimes import run_all_runtimes
+from kit.emulation.arm64 import ArmRequest, run_arm64
+from kit.emulation.gpu import run_gpu
+from kit.emulation.gpu_report import GpuRun
+from kit.emulation.output_check import OutputCheck
+from kit.emulation.runtimes_report import RuntimesReport
+from kit.errors import KitError
+from kit.files import write_whole
+from kit.progress import Reporter
+
+PAGE = Path(__file__).parent.parent / "docs" / "emulation.md"
+BEGIN, END = "<!-- real models: python -m benchmarks.emulated -->", "<!-- end of real models -->"
+HEAD = f"| bundle | runtimes | arm64, {DEFAULT_CPU} | GPU, float32 | GPU, float16 |"
+QUIET = Reporter(quiet=True)
+
+
+def main(bundles: list[str]) -> None:
+    """Print a row for each bundle as it comes, and write the table."""
+    rows = []
+    for path in map(Path, bundles):
+        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
+        name = f"{manifest['id']}, `{manifest['model']['scheme']}`"
+        cells = [_cell(part, path) for part in (_runtimes, _arm64)]
+        rows.append(f"| {name} | {' | '.join([*cells, *_gpu(path)])} |")
+        print(rows[-1], flush=True)
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    table = "\n".join([HEAD, "|---|---|---|---|---|", *rows])
+    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
+
+
+def _cell(part: Callable[[Path], str], path: Path) -> str:
+    try:
+        return part(path)
+    except KitError as error:
+        return f"refused: {error.message}"
+
+
+def _runtimes(path: Path) -> str:
+    report = run_all_runtimes(path, 0, QUIET.note, lambda *_: None)
+    names = list(dict.fromkeys(row.runtime for row in report.rows))
+    works = report.works_on
+    lead = "all" if len(works) == len(names) else ", ".join(works) or "none"
+    return "; ".join([lead, *_others(report, names)])
+
+
+def _others(report: RuntimesReport, names: list[str]) -> Iterator[str]:
+    """Yield what is not as built, by its words: "litert:1.0.1, litert:1.1.2: CONV_2D version 8 is not known"."""
+    said: dict[str, list[str]] = {}
+    for name in names:
+        for row in report.rows:
+            if row.runtime == name and row.verdict != "runs":
+                where = name if row.kernels == "default" else f"{name} with {row.kernels} kernels"
+                places = said.setdefault(row.words, [])
+                if where not in places:
+                    places.append(where)
+    for words, places in said.items():
+        yield f"{', '.join(places)}: {words}"
+
+
+def _arm64(path: Path) -> str:
+    report = run_arm64(path, ArmRequest(), QUIET.note, lambda *_: None)
+    return f"{_checks(report.checks)}; a call {report.call_seconds * 1000:.3g} ms, {report.slowdown:.0f} times"
+
+
+def _gpu(path: Path) -> list[str]:
+    """Return the cells of both precisions."""
+    try:
+        return [_gpu_run(run) for run in run_gpu(path, [], QUIET.note).runs]
+    except KitError as error:
+        return [f"refused: {error.message}"] * 2
+
+
+def _gpu_run(run: GpuRun) -> str:
+    if not run.checks:
+        return run.fault
+    return _checks([check for check in run.checks if check.inputs == "golden vectors"])
+
+
+def _checks(checks: tuple[OutputCheck, ...] | list[OutputCheck]) -> str:
+    return "; ".join(check.sentence + ("" if check.passed else ": **off**") for check in checks)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,37 @@
+"""Run worker jobs one after another: `python -m benchmarks.many_jobs LIST`, in a toolchain. Each is a child process.
+
+LIST has a line for each job, its input folder and its output folder with a tab between them, all of one Keras. A child
+begins where TensorFlow is imported, which takes an emulated CPU a minute: what it does is what `python -m kit.worker`
+does. A job that leaves no result is for the caller to find.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+
+def main(jobs: list[tuple[Path, Path]]) -> None:
+    """Run each job in a child of this process."""
+    from kit.shared.job import JOB, load_job
+    from kit.worker.__main__ import main as work
+    from kit.worker.loaders.keras_choice import choose_keras
+
+    choose_keras(load_job((jobs[0][0] / JOB).read_text("utf-8")))
+    import tensorflow  # noqa: F401 - for the children
+
+    for inputs, out in jobs:
+        if child := os.fork():
+            os.waitpid(child, 0)
+            print(out, flush=True)
+            continue
+        try:
+            work(inputs, out)
+        finally:
+            os._exit(0)
+
+
+if __name__ == "__main__":
+    lines = Path(sys.argv[1]).read_text("utf-8").splitlines()
+    main([(Path(inputs), Path(out)) for inputs, _, out in (line.partition("\t") for line in lines)])
