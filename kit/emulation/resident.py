@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.bundle.layout import HARNESS
+from kit.emulation.heic import heic_site
 from kit.emulation.run import crashed, lock_of
 from kit.emulation.scripts import alone
 from kit.errors import EngineError, RecipeError
@@ -99,10 +100,12 @@ class Resident:
     def ask(self, path: Path, name: str, *, preview: bool) -> FileOutputs:
         """Return what comes of a file. name: what its user calls it; preview: with an image of what is shown.
 
-        Raises RecipeError where the bundle cannot be run, EngineError where the interpreter crashed or hung.
+        Raises RecipeError where the bundle cannot be run, EngineError where the interpreter crashed or hung, or what
+        reads HEIC cannot be had.
         """
         self.ready()
-        asked = json.dumps({"path": str(path), "name": name, "preview": preview})
+        site = heic_site([str(path)], self.notify)
+        asked = json.dumps({"path": str(path), "name": name, "preview": preview, "site": str(site or "")})
         try:
             return self._thread.submit(self._asked, asked).result(PATIENCE)
         except TimeoutError as error:

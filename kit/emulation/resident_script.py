@@ -3,9 +3,10 @@
 Usage: resident_script.py EMULATE SIGNATURE TOP THREADS KERNELS. A script of the runtime's venv: never imported.
 EMULATE is a folder with the harness of a bundle; SIGNATURE is its key, "" for the main one. The first line says what it
 is: {"package", "takes": endings of files, "inputs": [{"name", "kind"}]}, or {"error", "hint", "code"}, and then it ends
-with 3. A question is {"path", "name", "preview"}: a file, what the user calls it, and whether what the model is fed is
-to be shown. What comes of it is {"results", "errors", "left"}, as --json of the harness has them; of each result also
-"masks", with {"image", "matrix", "colors"} by output, and "preview". It ends where stdin does.
+with 3. A question is {"path", "name", "preview", "site"}: a file, what the user calls it, whether what the model is fed
+is to be shown, and the folder of what reads HEIC, "" where it is none. What comes of it is {"results", "errors",
+"left"}, as --json of the harness has them; of each result also "masks", with {"image", "matrix", "colors"} by output,
+and "preview". It ends where stdin does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 MOST = 24  # results of one file that are shown
 _SHARP, _SHOWN = 256, 1024  # pixels: up to the first a PNG is sent, else a JPEG of the second at most
 _OF_FILES = "emulate.py --help has what an INPUT may be"  # harness.errors.refused: not for who sees a page
-_PHONES = (".ppm", ".heic", ".heif")  # images that are read by their content, or refused with a word of their own
+_MORE = (".ppm",)  # images that are read by their content
 
 
 def main() -> int:
@@ -77,6 +78,8 @@ def main() -> int:
         importlib.import_module("PIL.ImageOps")  # while nobody waits
     for line in sys.stdin:
         asked = json.loads(line)
+        if asked["site"] and asked["site"] not in sys.path:
+            sys.path.append(asked["site"])
         try:
             if built:  # no file finds what another left
                 assign(model.variables, runner, built)
@@ -92,7 +95,7 @@ def endings(signature: Signature) -> list[str]:
     from harness.input_files import readable
 
     kinds = {tensor.kind for tensor in signature.inputs.values()} if len(signature.inputs) == 1 else set()
-    more = (_PHONES if "image" in kinds else ()) + ((".txt",) if "text" in kinds else ())
+    more = (_MORE if "image" in kinds else ()) + ((".txt",) if "text" in kinds else ())
     return [*readable(signature), *more]
 
 

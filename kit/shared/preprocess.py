@@ -20,6 +20,7 @@ COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop", "letterbox")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
 IMAGES = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
+HEIF = "HEIF"  # of pillow-heif, which Pillow has not by itself
 MOST_PIXELS = 50_000_000  # of an image: unpacked it takes up to 16 bytes a pixel, out of a file of a few kilobytes
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 # From Y, U, V to red, green, blue in 16 fractional bits: black's Y, then the factors of Y, of V in red, of U and V in
@@ -295,11 +296,18 @@ def apply_activation(real: NDArray[Any], activation: str) -> NDArray[np.float32]
     return values.astype(np.float32)
 
 
+def image_formats() -> tuple[str, ...]:
+    """Return which formats Pillow may read: IMAGES, and HEIC where something was registered that reads it."""
+    from PIL import Image
+
+    return (*IMAGES, HEIF) if HEIF in Image.OPEN else IMAGES
+
+
 def _decode(file: Any, mode: str) -> Any:
     """Return a Pillow image of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
     from PIL import Image, ImageOps
 
-    image: Image.Image = Image.open(file, formats=IMAGES)
+    image: Image.Image = Image.open(file, formats=image_formats())
     is_png = image.format == "PNG"
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width} x {image.height} pixels, and {MOST_PIXELS:,} are read")

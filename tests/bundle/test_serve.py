@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from served import FILE, Reply, Served, served
 from worlds import DIGITS, run_kit
 
 import kit.emulation.resident
+from kit.emulation.heic import heic_site
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.serving.models import Settings, loaded_models
 from kit.serving.server import _bound
@@ -87,6 +89,21 @@ def test_of_many_samples_the_first_are_run_and_shown_and_the_others_counted(page
     (model,) = page.run("test.npz", (DIGITS / "test.npz").read_bytes(), "&preview=1").json["models"]
     assert len(model["results"]) == 24 and model["left"] == 360 - 24
     assert all(result["preview"].startswith("data:image/png;base64,") for result in model["results"])
+
+
+def test_an_image_of_a_phone_is_read_and_shown_to_a_browser_that_cannot(
+    tmp_path: Path, page: Served, runtime_python: Path
+) -> None:
+    site = heic_site(["a.heic"], print)
+    script = (
+        "import sys, pillow_heif; from PIL import Image; pillow_heif.register_heif_opener(); "
+        "Image.open(sys.argv[1]).convert('RGB').resize((64, 64), 0).save('a.heic', quality=100)"
+    )
+    argv = [str(runtime_python), "-c", script, str(DIGITS / "seven.png")]
+    subprocess.run(argv, cwd=tmp_path, check=True, env={**os.environ, "PYTHONPATH": str(site)})
+    (result,) = page.run("a.HEIC", (tmp_path / "a.heic").read_bytes(), "&preview=1").json["models"][0]["results"]
+    assert result["outputs"]["digit"]["top"][0]["label"] == "7"
+    assert result["preview"].startswith("data:image/png;base64,")
 
 
 def test_other_kernels_and_runtimes_are_chosen_by_name(page: Served) -> None:

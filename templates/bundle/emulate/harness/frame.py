@@ -65,7 +65,7 @@ def upright_size(path: Path) -> tuple[int, int]:
     """Return the width and height of what open_image gives; of a JPEG without decoding it once more."""
     from PIL import Image, ImageOps
 
-    with Image.open(path, formats=preprocess.IMAGES) as image:
+    with Image.open(path, formats=preprocess.image_formats()) as image:
         if image.format != "JPEG":
             return ImageOps.exif_transpose(image).size
         turned = image.getexif().get(ORIENTATION) in TURNED
@@ -76,7 +76,7 @@ def open_image(path: Path) -> "Image":
     """Return an image file's first frame, upright, in colours."""
     from PIL import Image, ImageOps
 
-    with Image.open(path, formats=preprocess.IMAGES) as image:
+    with Image.open(path, formats=preprocess.image_formats()) as image:
         return ImageOps.exif_transpose(image).convert("RGB")
 
 
