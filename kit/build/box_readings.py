@@ -39,17 +39,20 @@ def refuse_units(parts: Parts, evaluated: Mapping[str, np.ndarray]) -> None:
         if reach is None or (reach <= BEYOND if form.size is None else reach > BEYOND):
             continue
         other = "pixels" if form.size is None else "normalized"
-        told = f"go to {reach:.3g} and more, where 1 is the image's width"
+        where = f"go to {reach:.3g} and more, where 1 is the image's width"
         if form.size is not None:
-            told = f"end at {reach:.3g} and before, and the image has {form.size[0]} x {form.size[1]} pixels"
+            where = f"end at {reach:.3g} and before, and the image has {form.size[0]} x {form.size[1]} pixels"
         raise RecipeError(
-            f"[[outputs]] {entry.name}: half of the float model's best boxes {told}",
+            f"[[outputs]] {entry.name}: half of the float model's best boxes {where}",
             f"write units = '{other}'; or, if that is as it should be: [checks] gate = false",
         )
 
 
 def _reach(form: BoxesForm, name: str, evaluated: Mapping[str, np.ndarray]) -> float | None:
-    """Return the median of the largest coordinates of each sample's best box as it is; None where there are none."""
+    """Return the median of the largest coordinates of each sample's best box as it is; None where there are none.
+
+    evaluated: float/<name> float32 [N, ...].
+    """
     import numpy as np
 
     from kit.shared.postprocess import detect

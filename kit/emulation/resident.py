@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from kit.bundle.layout import HARNESS
-from kit.emulation.heic import heic_site
 from kit.emulation.run import crashed, lock_of
 from kit.emulation.scripts import alone
 from kit.errors import EngineError, RecipeError
 from kit.lifetime.tied import tied
+from kit.packages.heic import heic_site
 from kit.shared.values import from_json
 from kit.toolchains.toolchain import Runtime
 from kit.toolchains.venv import runtime_venv

@@ -23,11 +23,11 @@ from kit.bundle.replay_report import PASS, ReplayReport
 from kit.bundle.signature import read_signature
 from kit.emulation.bare import bare_bundle, newest_runtime, refuse_golden
 from kit.emulation.harness import own_harness, write_harness
-from kit.emulation.heic import heic_site
 from kit.emulation.scripts import Scripts, alone, last_line
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.files import temporary_folder
 from kit.lifetime.tied import tied
+from kit.packages.heic import heic_site
 from kit.toolchains.lockfile import Lock, read_lock
 from kit.toolchains.toolchain import Runtime, find_runtime
 from kit.toolchains.venv import runtime_venv

@@ -20,7 +20,7 @@ COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop", "letterbox")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
 IMAGES = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
-HEIF = "HEIF"  # of pillow-heif, which Pillow has not by itself
+PLUGINS = ("HEIF",)  # read where something else taught Pillow to
 MOST_PIXELS = 50_000_000  # of an image: unpacked it takes up to 16 bytes a pixel, out of a file of a few kilobytes
 QUANTIZED = ("int8", "uint8", "int16", "int32")
 # From Y, U, V to red, green, blue in 16 fractional bits: black's Y, then the factors of Y, of V in red, of U and V in
@@ -297,10 +297,10 @@ def apply_activation(real: NDArray[Any], activation: str) -> NDArray[np.float32]
 
 
 def image_formats() -> tuple[str, ...]:
-    """Return which formats Pillow may read: IMAGES, and HEIC where something was registered that reads it."""
+    """Return the formats of images that are read, by Pillow's names."""
     from PIL import Image
 
-    return (*IMAGES, HEIF) if HEIF in Image.OPEN else IMAGES
+    return (*IMAGES, *(name for name in PLUGINS if name in Image.OPEN))
 
 
 def _decode(file: Any, mode: str) -> Any:

@@ -37,10 +37,10 @@ from worlds import ROOT, run_kit
 from kit.bundle.layout import Bundle
 from kit.bundle.signature import ClassesEntry
 from kit.emulation.bare import bare_bundle, bare_signature, newest_runtime
-from kit.emulation.heic import heic_site
 from kit.emulation.run import harness_argv
 from kit.errors import ModelError, RecipeError
 from kit.metrics.scorer import MetricMeasure
+from kit.packages.heic import heic_site
 from kit.scoring.samples import Run
 from kit.scoring.score import OutputScore, asked_of, score
 from kit.tflite.model import Signature

@@ -22,8 +22,8 @@ from served import FILE, Reply, Served, served
 from worlds import DIGITS, run_kit
 
 import kit.emulation.resident
-from kit.emulation.heic import heic_site
 from kit.errors import CheckError, EngineError, RecipeError
+from kit.packages.heic import heic_site
 from kit.serving.models import Settings, loaded_models
 from kit.serving.server import _bound
 from kit.serving.uploads import MOST_BYTES, RefusedError, received

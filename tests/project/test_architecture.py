@@ -55,7 +55,7 @@ ARROWS = {
     "bundle": "bounded errors files metrics recipe shared tflite",
     "updates": "bounded bundle errors files shared",
     "report": "bundle charts kit metrics render shared",
-    "emulation": "arm64 bundle errors files gpu kit lifetime render shared tflite toolchains",
+    "emulation": "arm64 bundle errors files gpu kit lifetime packages render shared tflite toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
     "quantizer": "emulation files quantizer.inside shared toolchains",

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import platform
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from kit.container.wheel_layer import SITE, write_wheel_layer
 from kit.files import cache_dir
-from kit.packages.cached_folder import Content, Notify, ensure, unpack_layer
+from kit.packages.cached_folder import Content, Notify, ensure
 from kit.toolchains.lockfile import read_lock
 from kit.toolchains.wheels import fetch_wheels
 
@@ -30,15 +30,16 @@ def heic_site(words: Sequence[str], notify: Notify) -> Path | None:
     if not any(map(_names_heic, words)):
         return None
     lock, python = read_lock(LOCK), f"{sys.version_info.major}.{sys.version_info.minor}"
-    folder = cache_dir() / PART / f"pillow-heif-{lock.pins[0].version}-{lock.sha256[:16]}-py{python}"
+    folder = cache_dir() / PART / f"pillow-heif-{lock.pins[0].version}-py{python}-{lock.sha256[:16]}"
 
     def fill(staging: Path) -> None:
         notify("fetching pillow-heif for HEIC images (6 MB, once)")
-        wheels = fetch_wheels(lock, python, platform.machine(), notify)
-        unpack_layer(write_wheel_layer(staging / "wheels.tar", wheels).path, staging)
+        for wheel in fetch_wheels(lock, python, platform.machine(), notify):
+            with zipfile.ZipFile(wheel) as archive:  # its SHA-256 is the lock's
+                archive.extractall(staging)
 
     ensure(folder, Content("what reads HEIC", _BYTES, fill), notify)
-    return folder / SITE
+    return folder
 
 
 def _names_heic(word: str) -> bool:
