@@ -99,7 +99,7 @@ def run_harness(
     """
     if bundle.is_file():
         refuse_golden(bundle, arguments)
-    with _runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
+    with runnable(bundle, runtime, notify, allow_code=allow_code) as (folder, chosen):
         argv = harness_argv(folder, chosen, arguments, notify)
         site = heic_site(arguments, notify)
         env = alone() | ({"PYTHONPATH": str(site)} if site else {})
@@ -110,10 +110,13 @@ def run_harness(
 
 
 @contextmanager
-def _runnable(
+def runnable(
     bundle: Path, runtime: str, notify: Callable[[str], None], *, allow_code: bool
 ) -> Iterator[tuple[Path, Runtime]]:
-    """Give a folder with a harness that may run, and the runtime that it runs on, for a block."""
+    """Give a folder with a harness that may run, and the runtime that it runs on, for a block.
+
+    Raises CheckError where a file of the bundle is not as it was built.
+    """
     if bundle.is_file():
         chosen = find_runtime(runtime) if runtime else newest_runtime()
         with bare_bundle(bundle, chosen, notify) as folder:

@@ -9,6 +9,16 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_serve.py::test_a_build_that_takes_the_bundles_place_is_noticed": ("start the page again",),
+    "bundle/test_serve.py::test_a_port_that_is_taken_is_refused_and_another_one_is_had": (
+        "give another --port, or leave it out for any",
+        "give one from 1 to 65535, or leave it out for any",
+    ),
+    "bundle/test_serve.py::test_one_that_hangs_is_ended_and_the_next_file_is_run": ("give a smaller file",),
+    "bundle/test_serve.py::test_options_that_do_not_go_with_a_page_are_refused_at_once": (
+        "add --serve, or leave <name> out",
+        "there is: <KERNELS>",
+    ),
     "builds/test_output_metrics.py::test_boxes_that_are_read_in_other_units_or_another_format_are_refused_with_the_keys_to_write": (
         "write units = '<other>'; or, if that is as it should be: [checks] gate = false",
         "write <_words>; or, if that is as it should be: [checks] gate = false",
