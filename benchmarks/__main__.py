@@ -24,6 +24,7 @@ from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups, recipe_text
 from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
+from benchmarks.page import page_rows
 from benchmarks.report import report_rows
 from kit.android.proof.step import MissingToolError
 from kit.files import write_whole
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     # The frames need neither models nor a toolchain, the others a model or two of their own.
-    alone = {"android", "frames", "boxes", "evaluation", "report"}
+    alone = {"android", "frames", "boxes", "evaluation", "page", "report"}
     lines = [] if options.only in alone else measured(options.only, options.rounds)
     if fnmatch("android", options.only):
         lines += found_tools(lambda: android(options.rounds))
@@ -60,6 +61,8 @@ def main(arguments: Sequence[str]) -> int:
         lines += evaluation(options.rounds)
     if fnmatch("report", options.only):
         lines += report(options.rounds)
+    if fnmatch("page", options.only):
+        lines += page(options.rounds)
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -156,6 +159,16 @@ def report(rounds: int) -> list[str]:
     folder = models(toolchain_venv(find_toolchain(TENSORFLOW), print), ["mobilenet"])
     with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
         return report_rows(folder, Path(temporary), rounds)
+
+
+def page(rounds: int) -> list[str]:
+    """Return the rows of the page of `emulate --serve`."""
+    folder = models(toolchain_venv(find_toolchain(TENSORFLOW), print), ["mobilenet"])
+    recipe = folder / "mobilenet" / "page.toml"
+    recipe.write_text(recipe_text("mobilenet", "int8", 100, 0), "utf-8")
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        spend([sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", temporary])
+        return page_rows(Path(temporary) / "mobilenet", rounds)
 
 
 def found_tools(rows: Callable[[], list[str]]) -> list[str]:

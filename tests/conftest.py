@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import signal
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from android_world import require_tools
+from filelock import FileLock
+from third_party import cache_folder
 from worlds import DIGITS, SUPPORT, run_kit
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -137,6 +140,30 @@ def docker_client() -> Iterator[docker.DockerClient]:
         pytest.skip(f"needs a Docker engine: {found}")
     yield found
     found.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> str:
+    """Give the path of Chromium. Skips with the reason where it, node or npm is missing."""
+    missing = [name for name in ("chromium", "node", "npm") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"needs {', '.join(missing)}: apt-get install chromium npm")
+    return str(shutil.which("chromium"))
+
+
+@pytest.fixture(scope="session")
+def tools(browser: str) -> Path:
+    """Give a folder with the packages of tests/support/pages, which npm installs once as their lock says."""
+    pages = SUPPORT / "pages"
+    key = hashlib.sha256((pages / "package-lock.json").read_bytes()).hexdigest()[:16]
+    folder = cache_folder() / f"pages-{key}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(f"{folder}.lock"):
+        if not (folder / "node_modules" / ".package-lock.json").exists():
+            shutil.copytree(pages, folder, dirs_exist_ok=True)
+            argv = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+            subprocess.run(argv, cwd=folder, check=True, capture_output=True)
+    return folder
 
 
 class _ByFile(LoadScopeScheduling):  # type: ignore[misc]

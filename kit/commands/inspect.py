@@ -40,6 +40,9 @@ def emulate(
     cpu: str = "",
     profile: bool = False,
     compare: bool = False,
+    serve: bool = False,
+    port: int = 0,
+    open: bool = False,
     allow_code: bool = False,
     debug: bool = False,
 ) -> None:
@@ -76,8 +79,11 @@ def emulate(
     --profile says operator by operator where the time is, by LiteRT's own profiler, who runs it and why not XNNPACK,
     and where the error is: beside the float32 bundle or .tflite that --against names, or as scheme auto measured it.
     It takes the golden vectors, or the files. Exit code 4: LiteRT refuses the model.
-    --compare prints the outputs beside the float model's, worst samples first: of the golden vectors, whose float
-    outputs are kept, or of the files beside the float32 bundle or .tflite that --against names.
+    --compare --against FLOAT prints the outputs of the files beside those of the float32 bundle or .tflite, worst
+    samples first.
+    --serve prints the address of a page on this machine alone: drop a file there, or use the camera, and see what the
+    model says, with boxes and masks over the image; beside each --against OTHER, such as the float model's bundle.
+    --port N names its port, --open opens it in the browser. Ctrl-C ends it with exit code 0.
     """
     files = [*input, *words_behind_dashes()]
     options = {
@@ -92,6 +98,17 @@ def emulate(
         if value
     ]
     of_their_own = ["profile"] * profile + ["compare"] * compare
+    from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
+
+    if serve:
+        from kit.serving.models import Settings
+
+        given += ["files"] * bool(files) + of_their_own
+        given += [name for name, value in {"accelerator": accelerator, "arch": arch, "cpu": cpu}.items() if value]
+        settings = Settings(runtime, signature, top or 5, threads or 1, kernels or "default")
+        emulate_served([Path(name) for name in (bundle, *against)], PageOptions(port, open, debug), settings, given)
+        return
+    refuse_page_options(port, browser=open)
     if arch or cpu:
         from kit.commands.emulate_elsewhere import emulate_arm64
 
@@ -153,7 +170,7 @@ def _option(name: str, value: object) -> list[str]:
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
     if not benchmark:
         return RecipeError(
-            "--against names another bundle, and none of --benchmark, --profile and --compare is given",
+            "--against names another bundle, and none of --benchmark, --profile, --compare and --serve is given",
             "add --benchmark",
         )
     return RecipeError(f"--against goes with no {given[0]}: it times golden vectors", f"leave {given[0]} out")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.frame import open_image, upright_size
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -96,6 +97,16 @@ def test_a_file_with_an_orientation_is_the_frame_with_that_turn(tmp_path: Path, 
     Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
     found = load_image(tmp_path / "a.png", (8, 5, 3), "rgb", resize)
     np.testing.assert_array_equal(found, image_pixels(pixels, ImageSpec(8, 5, "rgb", resize), EXIF[orientation]))
+
+
+@pytest.mark.parametrize("ending", ["png", "jpg", "webp", "tif", "bmp"])
+@pytest.mark.parametrize("orientation", [0, *EXIF, 9])
+def test_the_size_of_a_file_is_that_of_its_upright_image(tmp_path: Path, orientation: int, ending: str) -> None:
+    path, exif = tmp_path / f"a.{ending}", Image.Exif()
+    exif[0x0112] = orientation
+    more: dict[str, Any] = {} if ending == "bmp" else {"exif": exif}
+    Image.fromarray(frame(12, 9)).save(path, **more)
+    assert upright_size(path) == open_image(path).size
 
 
 # ---------------------------------------------------------------- letterbox

@@ -71,6 +71,7 @@ ARROWS = {
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "exploration": "bounded bundle errors shared tflite",
     "profiling": "bundle emulation errors exploration files quantizer shared tflite toolchains",
+    "serving": "arm64 bounded bundle emulation errors files render toolchains",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
     " toolchains",
@@ -79,7 +80,7 @@ ARROWS = {
     "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
     " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix profiling progress"
-    " recipe refusals render scoring search source_model tflite toolchains updates",
+    " recipe refusals render scoring search serving source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -93,6 +94,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.edges": "numpy",
     "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
@@ -110,6 +112,8 @@ LIBRARIES = {
     "profiling.profile_script": "emulate harness numpy",  # a script of the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
+    "serving": "werkzeug",
+    "emulation.resident_script": "numpy PIL emulate harness postprocess",  # a script that runs in the runtime's venv
     "emulation.arm64_script": "numpy emulate harness",  # a script of the runtime's venv, and of an emulated one
     "emulation.gpu_script": "ai_edge_litert numpy emulate harness",  # a script that runs in the runtime's venv
     "emulation.script_inputs": "harness",  # the same

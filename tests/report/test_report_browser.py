@@ -7,7 +7,6 @@ stores them anew: look at each. A failure names the folder where the whole ones 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -15,46 +14,17 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import report_world
-from filelock import FileLock
 from html_pages import read_page
 from PIL import Image
 from report_gallery import gallery
-from third_party import cache_folder
-from worlds import DIGITS, SUPPORT, run_kit
+from screens import PAGES, SERIOUS, another, smaller, store, validate
+from worlds import DIGITS, run_kit
 
 pytestmark = pytest.mark.slow
-PAGES = SUPPORT / "pages"
-SERIOUS = {"serious", "critical"}
 STORED = Path(__file__).parent / "screenshots"
-SMALLER = 8  # times, on each side
-FAR, MOST_FAR = 56, 0.003  # levels of 255 that a block is another by, and the share of blocks that may be
 VIEWS = {"wide": 1280, "phone": 360, "dark": 1280, "print": 794}
-
-
-@pytest.fixture(scope="module")
-def browser() -> str:
-    """Give the path of Chromium. Skips with the reason where it, node or npm is missing."""
-    missing = [name for name in ("chromium", "node", "npm") if shutil.which(name) is None]
-    if missing:
-        pytest.skip(f"needs {', '.join(missing)}: apt-get install chromium npm")
-    return str(shutil.which("chromium"))
-
-
-@pytest.fixture(scope="module")
-def tools(browser: str) -> Path:
-    """Give a folder with the packages of tests/support/pages, which npm installs once as their lock says."""
-    key = hashlib.sha256((PAGES / "package-lock.json").read_bytes()).hexdigest()[:16]
-    folder = cache_folder() / f"pages-{key}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(f"{folder}.lock"):
-        if not (folder / "node_modules" / ".package-lock.json").exists():
-            shutil.copytree(PAGES, folder, dirs_exist_ok=True)
-            argv = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-            subprocess.run(argv, cwd=folder, check=True, capture_output=True)
-    return folder
 
 
 def looked_at(browser: str, tools: Path, folder: Path, *pages: Path, pinned: bool = False) -> list[dict[str, Any]]:
@@ -76,25 +46,7 @@ def check(browser: str, tools: Path, folder: Path, *pages: Path, pinned: bool = 
         assert not [each for each in view["violations"] if each["impact"] in SERIOUS], f"{of}: {view['violations']}"
         assert not view["requests"], f"{of}: it fetches {view['requests']}"
         assert (folder / f"{view['page']}-{view['view']}.png").stat().st_size > 10_000
-    argv = [str(tools / "node_modules" / ".bin" / "html-validate"), "--config", str(PAGES / ".htmlvalidate.json")]
-    done = subprocess.run([*argv, *map(str, pages)], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-def smaller(path: Path) -> Image.Image:
-    """Return a screenshot whose pixels are the means of squares."""
-    with Image.open(path) as image:
-        return image.convert("RGB").reduce(SMALLER)
-
-
-def another(stored: Image.Image, seen: Image.Image) -> str:
-    """Say how a screenshot is another than the stored one, "" where it is none."""
-    if stored.width != seen.width or abs(stored.height - seen.height) > 2:
-        return f"{seen.size} pixels, and {stored.size} are stored"
-    height = min(stored.height, seen.height)
-    one, other = (np.asarray(image, np.int16)[:height] for image in (stored, seen))
-    far = float((np.abs(one - other).max(-1) > FAR).mean())
-    return f"{far:.1%} of it is another" if far > MOST_FAR else ""
+    validate(tools, *pages)
 
 
 def test_reports_of_four_kinds_look_as_they_were_stored(tmp_path: Path, browser: str, tools: Path) -> None:
@@ -106,9 +58,8 @@ def test_reports_of_four_kinds_look_as_they_were_stored(tmp_path: Path, browser:
         f"{page.stem}-{view}": smaller(tmp_path / f"{page.stem}-{view}-pinned.png") for page in pages for view in VIEWS
     }
     if os.environ.get("DROPKIT_STORE_SCREENSHOTS"):
-        STORED.mkdir(exist_ok=True)
         for name, image in seen.items():
-            image.quantize(256).save(STORED / f"{name}.png", optimize=True)
+            store(image, STORED / f"{name}.png")
     assert {path.stem for path in STORED.glob("*.png")} == set(seen)
     found = {name: another(Image.open(STORED / f"{name}.png").convert("RGB"), image) for name, image in seen.items()}
     assert {name: words for name, words in found.items() if words} == {}, f"screenshots in {tmp_path}"

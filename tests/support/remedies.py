@@ -9,6 +9,16 @@ the words of what it follows.
 from __future__ import annotations
 
 FOLLOWED: dict[str, tuple[str, ...]] = {
+    "bundle/test_serve.py::test_a_build_that_takes_the_bundles_place_is_noticed": ("start the page again",),
+    "bundle/test_serve.py::test_a_port_that_is_taken_is_refused_and_another_one_is_had": (
+        "give another --port, or leave it out for any",
+        "give one from 1 to 65535, or leave it out for any",
+    ),
+    "bundle/test_serve.py::test_one_that_hangs_is_ended_and_the_next_file_is_run": ("give a smaller file",),
+    "bundle/test_serve.py::test_options_that_do_not_go_with_a_page_are_refused_at_once": (
+        "add --serve, or leave <name> out",
+        "there is: <KERNELS>",
+    ),
     "builds/test_output_metrics.py::test_boxes_that_are_read_in_other_units_or_another_format_are_refused_with_the_keys_to_write": (
         "write units = '<other>'; or, if that is as it should be: [checks] gate = false",
         "write <_words>; or, if that is as it should be: [checks] gate = false",
@@ -470,12 +480,8 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_beside_float.py::test_a_bundle_beside_its_float32_bundle_by_the_next_step_that_is_printed": (
         "build it: kit build RECIPE --scheme float32 --out float, ...",
     ),
-    "bundle/test_beside_float.py::test_a_signature_without_golden_vectors_needs_files": (
-        "give files: --against FLOAT -- FILES",
-        "give files: -- FILES",
-    ),
+    "bundle/test_beside_float.py::test_a_signature_without_golden_vectors_needs_files": ("give files: -- FILES",),
     "bundle/test_beside_float.py::test_what_a_comparison_does_not_do_is_refused_with_what_to_do": (
-        "give files: -- FILES; or leave --against out",
         "save it as a file, and name that",
     ),
     "bundle/test_beside_float.py::test_what_a_profile_does_not_do_is_refused_with_what_to_do": (
@@ -580,6 +586,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "engine/test_engine_run.py::test_a_job_that_leaves_too_much_is_taken_with_fewer_samples": (
         "a job may leave <MOST_OUT> GB in <MOST_OUT_FILES> ...",
+    ),
+    "engine/test_docker_engine.py::test_a_folder_that_the_engine_does_not_see_is_named_until_it_does": (
+        "set TMPDIR to a folder that it shares, such as ~/tmp ...",
+    ),
+    "engine/test_image_platform.py::test_a_platform_that_is_not_known_is_refused": ("there is: <PLATFORMS>",),
+    "engine/test_image_platform.py::test_its_file_is_loaded_for_its_own_platform_alone": (
+        "export that one: `kit image <tensorflow> ...",
     ),
     "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
     "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 ARRAYS = (".npz", ".csv", ".npy", ".raw", ".bin", ".txt")
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # of EXIF: the rows of such an image are columns
 Placement = tuple[float, float, float, float, float, float]
 
 
@@ -32,8 +33,7 @@ def frame_of(path: Path, signature: Signature) -> Frame:
     """Return the frame of an INPUT that was read: an image's own pixels, else those of the model's input, else 0..1."""
     tensor = image_input(signature)
     if tensor is not None and path.suffix.lower() not in ARRAYS:
-        with open_image(path) as image:
-            return place(image.size, tensor)
+        return place(upright_size(path), tensor)
     if tensor is None or -1 in tensor.sample:
         return Frame(1, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
     height, width = tensor.sample[:2]
@@ -59,6 +59,17 @@ def image_input(signature: Signature) -> Tensor | None:
     """Return the one input, where it is an image."""
     tensors = tuple(signature.inputs.values())
     return tensors[0] if len(tensors) == 1 and tensors[0].kind == "image" else None
+
+
+def upright_size(path: Path) -> tuple[int, int]:
+    """Return the width and height of what open_image gives; of a JPEG without decoding it once more."""
+    from PIL import Image, ImageOps
+
+    with Image.open(path, formats=preprocess.image_formats()) as image:
+        if image.format != "JPEG":
+            return ImageOps.exif_transpose(image).size
+        turned = image.getexif().get(ORIENTATION) in TURNED
+        return image.size[::-1] if turned else image.size
 
 
 def open_image(path: Path) -> "Image":
