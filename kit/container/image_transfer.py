@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,7 +72,7 @@ def export_image(
 
 
 def import_image(
-    client: docker.DockerClient, toolchains: Sequence[Toolchain], source: Path, notify: Notify, platform: str = ""
+    client: docker.DockerClient, toolchains: Collection[Toolchain], source: Path, notify: Notify, platform: str = ""
 ) -> tuple[Toolchain, Image]:
     """Load an exported image into the engine; return whose it is, and it. `build` then takes it without building.
 
@@ -160,7 +160,7 @@ def _index(file: IO[bytes], source: Path) -> list[_Member]:
 
 
 def _whose(
-    client: docker.DockerClient, toolchains: Sequence[Toolchain], names: set[str], source: Path, platform: str
+    client: docker.DockerClient, toolchains: Collection[Toolchain], names: set[str], source: Path, platform: str
 ) -> tuple[Toolchain, Wanted, ImagePin]:
     """Return the toolchain whose pinned image an archive says to hold, by the name of its settings' file."""
     for machine_ in (platform, *(other for other in ARCHITECTURES if other != platform)):
