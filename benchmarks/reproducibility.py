@@ -265,11 +265,11 @@ def cases(folder: Path, version: str) -> list[Case]:
     ]
 
 
-def digits_cases(folder: Path, version: str) -> list[Case]:
-    """Write the example's model, samples and recipes into folder."""
+def digits_cases(folder: Path, version: str, model: str = "digits.keras") -> list[Case]:
+    """Write the example's model, samples and recipes into folder. model: its file of another Keras."""
     digits = folder / "digits"
     digits.mkdir(parents=True)
-    shutil.copyfile(ROOT / "examples" / "digits" / "digits.keras", digits / "model.keras")
+    shutil.copyfile(ROOT / "examples" / "digits" / model, digits / "model.keras")
     shutil.copyfile(ROOT / "examples" / "digits" / "samples.npz", digits / "samples.npz")
     return [_case(digits, scheme, version) for scheme in SCHEMES]
 

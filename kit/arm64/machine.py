@@ -34,7 +34,7 @@ CPUS = {
 }
 DEFAULT_CPU = "cortex-a76"
 _QEMU = "qemu-aarch64"
-_EMPTY = ("dev", "out", "proc", "sys", "tmp")  # folders of the base to mount on: here they would hide the real ones
+EMPTY = ("dev", "out", "proc", "sys", "tmp")  # folders of the base to mount on: here they would hide the real ones
 # Of this machine's environment: libraries for another processor; and byte-code is kept beside the modules in the cache,
 # for to compile them under emulation takes longer than all else.
 _LEAKING = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONDONTWRITEBYTECODE")
@@ -136,7 +136,7 @@ def _fill(machine: Machine, folder: Path, notify: Notify) -> None:
     notify(f"unpacking {machine.name} and an arm64 Debian for it (once)")
     _take_emulator(emulator, folder / _QEMU)
     unpack_layer(write_debian_layer(folder / "base.tar", base).path, folder / "root")
-    for name in _EMPTY:
+    for name in EMPTY:
         (folder / "root" / name).rmdir()
 
 

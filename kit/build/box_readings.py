@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kit.build.write_bundle import Parts
 from kit.bundle.box_head import box_head
 from kit.bundle.output_forms import BoxesForm
 from kit.errors import RecipeError
@@ -17,6 +16,8 @@ from kit.metrics.scorer import UndefinedError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from kit.build.write_bundle import Parts
 
 FINDS = 0.05  # a float model whose mAP is below this finds next to nothing
 BETTER = 0.15  # the mAP of another reading from which on the recipe's is wrong

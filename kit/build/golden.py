@@ -14,12 +14,18 @@ from kit.build.audio_input import AudioInput
 from kit.build.metrics import real
 from kit.build.raw_inputs import RawInputs
 from kit.recipe.schema import Recipe
-from kit.shared.job import Result, TensorSpec
+from kit.shared.job import Result, SignatureSpec, TensorSpec
+from kit.tflite.reader import read_tflite
 
 if TYPE_CHECKING:
     import numpy as np
 
     Arrays = Mapping[str, np.ndarray]
+
+_CHOOSING = frozenset(
+    {"ARG_MAX", "ARG_MIN", "TOPK_V2", "NON_MAX_SUPPRESSION_V4", "NON_MAX_SUPPRESSION_V5", "UNIQUE", "WHERE"}
+    | {"CUSTOM", "TFLite_Detection_PostProcess"}
+)
 
 
 def is_of_worker(recipe: Recipe, result: Result) -> bool:
@@ -29,28 +35,45 @@ def is_of_worker(recipe: Recipe, result: Result) -> bool:
     return bool(result.flex) or recipe.model.streaming
 
 
+def has_edges(result: Result, model: bytes) -> bool:
+    """Say whether edge vectors of a file can be judged: a call depends on its inputs alone, and no operator chooses.
+
+    Where one takes the largest of equal values, another kernel's rounding makes another choice. model: the .tflite.
+    """
+    operators = {code.name for code in read_tflite(model).operator_codes}
+    return not (result.kept or result.drawn or operators & _CHOOSING)
+
+
 def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[str, np.ndarray]:
     """Return the arrays of a bundle's golden.npz.
 
     made: the worker's golden.npz, see kit.shared.job; predictions: <prefix>output/<name> [N, ...] of the app's runtime,
     raw, at least as many samples as in made. tolerance/<name> is what another kernel or CPU may differ by: one step (or
     what floats need), and where the two interpreters differ, that much more, up to the file's own error against the
-    float model. drift/<name> is that error. Both are float64 scalars, in quantization steps, or in real values of an
-    output that has none.
+    float model. drift/<name> is that error. Both are float64 scalars, rounded up, in quantization steps, or in real
+    values of an output that has none. The float model's outputs are left out: their last bits depend on the CPU.
+    edge_input/<name> and edge_output/<name> are those of predictions, where it has any.
     """
     import numpy as np
 
     arrays = dict(made)
+    for signature in (result.signature, *result.others):
+        prefix = _prefix(result, signature)
+        # An index may be another one where values are equal.
+        outputs = [spec for spec in signature.outputs if spec.dtype.startswith("float") or spec.scale is not None]
+        kinds = (("edge_input", signature.inputs), ("edge_output", outputs))
+        keys = [f"{prefix}{kind}/{spec.name}" for kind, specs in kinds for spec in specs]
+        arrays |= {key: predictions[key] for key in keys if outputs and key in predictions}
     for prefix, spec in _outputs(result):
         key = f"{prefix}output/{spec.name}"
         if key not in made:
             continue
-        exact, theirs = made[f"{prefix}float/{spec.name}"], made[key]
+        exact, theirs = arrays.pop(f"{prefix}float/{spec.name}"), made[key]
         arrays[key] = ours = predictions[key][: len(theirs)]
         least = float(made[f"{prefix}tolerance/{spec.name}"])
         drift, seen = _distance(spec, real(ours, spec), exact), _distance(spec, real(ours, spec), real(theirs, spec))
-        arrays[f"{prefix}drift/{spec.name}"] = np.array(drift)
-        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(max(least, round_up(min(least + seen, drift))))
+        arrays[f"{prefix}drift/{spec.name}"] = np.array(round_up(drift))
+        arrays[f"{prefix}tolerance/{spec.name}"] = np.array(round_up(max(least, min(least + seen, drift))))
     return arrays
 
 
@@ -124,8 +147,11 @@ def round_up(value: float) -> float:
 def _outputs(result: Result) -> Iterator[tuple[str, TensorSpec]]:
     """Yield every output with the prefix of its signature's arrays."""
     for signature in (result.signature, *result.others):
-        prefix = "" if signature is result.signature else f"signature/{signature.key}/"
-        yield from ((prefix, spec) for spec in signature.outputs)
+        yield from ((_prefix(result, signature), spec) for spec in signature.outputs)
+
+
+def _prefix(result: Result, signature: SignatureSpec) -> str:
+    return "" if signature is result.signature else f"signature/{signature.key}/"
 
 
 def _distance(spec: TensorSpec, one: np.ndarray, other: np.ndarray) -> float:

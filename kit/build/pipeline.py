@@ -107,6 +107,7 @@ def build(plan: Plan, options: Options, reporter: Reporter, make: MakeBundle | N
         return built
     record = BuildRecord(
         engine=built.engine,
+        machine=built.result.machine,
         started=int(started),
         seconds=round(time.time() - started, 1),
         models=tuple(str(source.path.resolve()) for source in plan.sources),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kit.build.box_readings import refuse_units
 from kit.build.checks import judge, notes, refuse_other_runtime
 from kit.build.expected import expected_sections, is_verified
-from kit.build.golden import golden_vectors, is_of_worker, raw_of_vectors
+from kit.build.golden import golden_vectors, has_edges, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
 from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
@@ -47,7 +47,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
         there, predictions, vectors = here, evaluated, made
         runtime = f"TensorFlow {result.tensorflow}"
     else:
-        predictions = vectors = outputs_there(parts, runtime, notify, scripts, seeded=seeded)
+        asked = Asked(sha256_bytes(parts.model), seeded, has_edges(result, parts.model))
+        predictions = vectors = outputs_there(parts, runtime, notify, scripts, asked)
         if not result.kept:
             steady = [spec for spec in result.signature.outputs if spec.name not in result.drawn]
             refuse_state(runtime, steady, predictions)
@@ -89,12 +90,13 @@ def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Array
 
 
 def outputs_there(
-    parts: Parts, runtime: str, notify: Callable[[str], None], scripts: Scripts, *, seeded: bool = False
+    parts: Parts, runtime: str, notify: Callable[[str], None], scripts: Scripts, asked: Asked | None = None
 ) -> dict[str, np.ndarray]:
     """Return the outputs of these parts' model on a pinned runtime, as kit.emulation.run.runtime_outputs has them.
 
-    <prefix>output/<name> [N, ...], raw. seeded: and what it gives for seeded inputs.
+    <prefix>output/<name> [N, ...], raw. asked: what else it is run on; None for nothing.
     """
     with temporary_folder("dropkit-") as folder:
         write_runnable(folder, parts)
-        return runtime_outputs(folder, runtime, parts.job, Asked(sha256_bytes(parts.model), seeded), notify, scripts)
+        asked = asked or Asked(sha256_bytes(parts.model))
+        return runtime_outputs(folder, runtime, parts.job, asked, notify, scripts)

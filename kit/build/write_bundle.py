@@ -142,8 +142,8 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
         bundle.expected_bin.write_bytes(golden_bytes(judged.expected))
     write_android(folder, app, bundle.golden_npz)
     # What `verify` needs to build the same model again, beside the model files.
-    lock = plan.toolchain.on(parts.result.machine).lock
-    (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
+    for lock in plan.toolchain.locks().values():
+        (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     if recipe.quantize.by_litert:
         (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)

@@ -71,10 +71,9 @@ def _toolchain(parts: Parts) -> ToolchainEntry:
         python=toolchain.python,
         keras=toolchain.keras,
         legacy_keras=toolchain.legacy_keras,
-        lock_sha256=toolchain.on(result.machine).lock.sha256,
-        architecture=result.machine,
+        locks={machine: lock.sha256 for machine, lock in toolchain.locks().items()},
         loader=result.loader,
-        any_cpu=result.portable and not result.unsure,
+        any_cpu=result.portable and not result.unsure and not parts.recipe.quantize.bias_correction,
         **_quantizer(parts),
     )
 

@@ -2,9 +2,10 @@
 
 Little endian: "DKGOLD1\\n", the CRC-32 of everything after these 12 bytes, the number of sections; for each section
 its name (16-bit length, UTF-8), numpy's name of its dtype (the same), its rank (8 bits), as many 32-bit sizes, a
-64-bit number of bytes, and those bytes. A name is "<signature>/<kind>/<tensor>", of kind input, output, pixels, text or
-audio; the first axis of a shape counts vectors, and what follows is the shape that one call takes or gives. A text is
-UTF-8 in uint8, filled up with 0xFF; a sound is uint8 as kit.shared.audio.pack_sounds has it.
+64-bit number of bytes, and those bytes. A name is "<signature>/<kind>/<tensor>", of kind input, output, edge_input,
+edge_output, pixels, text or audio; the first axis of a shape counts vectors, and what follows is the shape that one
+call takes or gives. A text is UTF-8 in uint8, filled up with 0xFF; a sound is uint8 as kit.shared.audio.pack_sounds has
+it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def golden_sections(signature: BundleSignature, arrays: Mapping[str, np.ndarray]
     sections: dict[str, np.ndarray] = {}
     for entry, prefix in signature.with_prefixes():
         tensors = [("input", tensor) for tensor in entry.inputs] + [("output", tensor) for tensor in entry.outputs]
-        tensors += [(kind, tensor) for kind in ("pixels", "text", "audio") for tensor in entry.inputs]
+        tensors += [(kind, tensor) for kind in ("edge_input", "pixels", "text", "audio") for tensor in entry.inputs]
+        tensors += [("edge_output", tensor) for tensor in entry.outputs]
         for kind, tensor in tensors:
             if kind == "output" and entry is signature.train:
                 continue  # what a step gives depends on all steps before it

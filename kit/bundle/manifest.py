@@ -110,6 +110,7 @@ class BuildRecord:
     """<id>.build.json: what of a build is not the same on every machine. seconds are of the build itself."""
 
     engine: str | None = None
+    machine: str | None = None  # the architecture that the worker ran on: "x86_64"
     started: int | None = None
     seconds: float | None = None
     models: tuple[str, ...] = ()  # where the model files were

@@ -14,7 +14,7 @@ from kit.shared.job import VariableStatus
 from kit.shared.values import from_json
 from kit.tflite.weight_types import WeightTypes
 
-FORMAT = 3
+FORMAT = 4
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,17 @@ class Source:
 
 @dataclass(frozen=True)
 class ToolchainEntry:
-    """The toolchain that converted it. any_cpu: the bytes do not depend on the type of CPU."""
+    """The toolchain that converted it. any_cpu: the bytes depend neither on the type of CPU nor on its architecture.
+
+    locks: SHA-256 of its lock for each machine that it is pinned for ("x86_64"). On which of them it ran is in the
+    record beside the bundle: the bytes are the same.
+    """
 
     tensorflow: str
     python: str
     keras: str
     legacy_keras: str
-    lock_sha256: str
-    architecture: str
+    locks: Mapping[str, str] = field(default_factory=dict, hash=False)
     loader: str = ""  # "keras 3.15.1"
     any_cpu: bool = False
     quantizer: str = ""  # "litert-quantizer 0.11.0", where it made the file

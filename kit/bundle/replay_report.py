@@ -26,11 +26,11 @@ class OutputReplay:
         worst = raw["worst_steps" if raw["unit"] == "steps" else "worst"]
         return OutputReplay(str(raw["unit"]), worst, raw["allowed"], raw["worst_vector"], bool(raw["pass"]))
 
-    def sentence(self, name: str) -> str:
+    def sentence(self, name: str, vectors: str = "golden vector") -> str:
         """Say how it differs."""
         unit = " steps" if self.unit == "steps" else ""
         how = "holds other or unlike many values" if self.worst is None else f"differs by {self.worst:.4g}{unit}"
-        return f"{name} {how} in golden vector {self.worst_vector}, and {self.allowed:.4g} is allowed"
+        return f"{name} {how} in {vectors} {self.worst_vector}, and {self.allowed:.4g} is allowed"
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,10 @@ class ReplayReport:
         raw = self.to_json()
         for key, vectors in {"": raw, **raw.get("signatures", {})}.items():
             of = f" of signature '{key}'" if key else ""
-            for name, output in vectors["outputs"].items():
-                if not output["pass"]:
-                    yield OutputReplay.from_json(output).sentence(f"output '{name}'{of}")
+            for kind, outputs in _outputs(vectors):
+                for name, output in outputs.items():
+                    if not output["pass"]:
+                        yield OutputReplay.from_json(output).sentence(f"output '{name}'{of}", kind)
             for kind in ("pixels", "texts", "sounds"):
                 for name, raws in vectors.get(kind, {}).items():
                     if not raws["pass"]:
@@ -76,3 +77,9 @@ class ReplayReport:
             yield f"variables do not hold what is assigned to them{of}"
         if not train["pass"]:
             yield f"training takes the loss from {train['first']} to {train['last']} in {train['steps']} steps"
+
+
+def _outputs(vectors: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Yield the outputs of a signature's vectors of each kind, by name."""
+    yield "golden vector", vectors["outputs"]
+    yield "edge vector", vectors.get("edges", {}).get("outputs", {})

@@ -26,7 +26,7 @@ def emulate_gpu(
     """
     if accelerator != "gpu":
         raise RecipeError(f"--accelerator {accelerator!r} is not known", "write --accelerator gpu, or leave it out")
-    _refuse_beside("--accelerator gpu", given, _TAKEN)
+    refuse_beside("--accelerator gpu", given, _TAKEN)
     from kit.bundle.manifest import unchanged
     from kit.emulation.gpu import run_gpu
     from kit.emulation.gpu_report import judge, lines_of
@@ -58,7 +58,7 @@ def emulate_arm64(
         )
     if arch != "arm64":
         raise RecipeError(f"--arch {arch!r} is not known", "write --arch arm64, or leave it out")
-    _refuse_beside("--arch arm64", given, {*_TAKEN, "runtime"})
+    refuse_beside("--arch arm64", given, {*_TAKEN, "runtime"})
     from kit.arm64.machine import DEFAULT_CPU
     from kit.bundle.manifest import unchanged
     from kit.emulation.arm64 import ArmRequest, run_arm64
@@ -85,7 +85,7 @@ def emulate_arm64(
         raise SystemExit(2)
 
 
-def _refuse_beside(option: str, given: Collection[str], taken: Collection[str]) -> None:
+def refuse_beside(option: str, given: Collection[str], taken: Collection[str]) -> None:
     """Refuse options that are for an interpreter of this machine. taken: the names of those that are not."""
     if others := [name for name in given if name not in taken]:
         what = " and ".join(f"--{name}" for name in others)

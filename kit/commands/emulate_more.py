@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
 from kit.commands.command import print_json
+from kit.commands.emulate_elsewhere import refuse_beside
 from kit.errors import RecipeError
+
+_WORST = 10  # samples that --compare prints
+
+
+@dataclass(frozen=True)
+class Beside:
+    """The options that --profile and --compare share with others. against: the float32 bundle or .tflite."""
+
+    signature: str
+    runtime: str
+    threads: int
+    against: Sequence[str]
 
 
 def emulate_all_runtimes(bundle: Path, threads: int, others: Sequence[str], *, json: bool) -> None:
@@ -40,6 +54,84 @@ def emulate_all_runtimes(bundle: Path, threads: int, others: Sequence[str], *, j
         reporter.close()
     print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in table(report))
     judge_runtimes(report)
+
+
+def emulate_profile(bundle: Path, given: Collection[str], asked: Beside, files: Sequence[str], *, json: bool) -> None:
+    """Print where a call spends its time and makes its error, operator by operator.
+
+    given: the names of the other options that are given. Raises RecipeError for what does not go together, and what
+    kit.profiling.run raises.
+    """
+    against = asked.against
+    refuse_beside("--profile", given, {"json", "signature", "threads", "against", "golden"})
+    if asked.threads < 0:
+        raise RecipeError(f"--threads {asked.threads} is not a number of threads", "give 1 or more, or leave it out")
+    if len(against) > 1:
+        raise RecipeError("--profile has one float file beside it, and --against names several", "name one of them")
+    if bundle.is_file() and not files:
+        from kit.emulation.bare import refuse_golden
+
+        refuse_golden(bundle, ())
+    from kit.bundle.manifest import unchanged
+    from kit.profiling.report import lines_of
+    from kit.profiling.run import ProfileRequest, run_profile
+    from kit.progress import Reporter
+
+    exact = Path(against[0]) if against else None
+    request = ProfileRequest(tuple(files), asked.signature, asked.threads or 1, exact)
+    reporter = Reporter()
+    try:
+        with unchanged(bundle):
+            found = run_profile(bundle, request, reporter.note)
+    finally:
+        reporter.close()
+    print_json(found.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(found))
+    sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in found.errors)
+    if found.errors:
+        raise SystemExit(2)
+
+
+def emulate_compare(bundle: Path, given: Collection[str], asked: Beside, files: Sequence[str], *, json: bool) -> None:
+    """Print a bundle's outputs beside the float model's, worst samples first.
+
+    given: the names of the other options that are given. Raises RecipeError for what does not go together, and what
+    kit.scoring.beside_float raises.
+    """
+    against = asked.against
+    refuse_beside("--compare", given, {"json", "signature", "runtime", "against", "golden"})
+    _refuse_unlike(bundle, against, files)
+    from kit.bundle.manifest import unchanged
+    from kit.progress import Reporter
+    from kit.scoring.beside_float import CompareRequest, compare, lines_of, to_json
+
+    exact = Path(against[0]) if against else None
+    with unchanged(bundle):
+        found = compare(bundle, CompareRequest(exact, tuple(files), asked.signature, asked.runtime), Reporter().note)
+    print_json(to_json(found)) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(found, _WORST))
+    if found.code:
+        raise SystemExit(found.code)
+
+
+def _refuse_unlike(bundle: Path, against: Sequence[str], files: Sequence[str]) -> None:
+    """Refuse files without a float file, the other way round, and what is read once alone. Raises RecipeError."""
+    if len(against) > 1:
+        raise RecipeError("--compare has one float model beside it, and --against names several", "name one of them")
+    if files and not against:
+        raise RecipeError(
+            "--compare has no float model to run these files on",
+            "build it: kit build RECIPE --scheme float32 --out float, then --against float/ID",
+        )
+    if against and not files:
+        raise RecipeError(
+            "--against is for files: the golden vectors' float outputs are kept beside them",
+            "give files: -- FILES; or leave --against out",
+        )
+    if "-" in files:
+        raise RecipeError("--compare runs files twice, and stdin is read once", "save it as a file, and name that")
+    if bundle.is_file() and not files:
+        from kit.emulation.bare import refuse_golden
+
+        refuse_golden(bundle, ())
 
 
 def emulate_with_labels(bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], *, allow_code: bool) -> None:

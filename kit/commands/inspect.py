@@ -38,6 +38,8 @@ def emulate(
     accelerator: str = "",
     arch: str = "",
     cpu: str = "",
+    profile: bool = False,
+    compare: bool = False,
     serve: bool = False,
     port: int = 0,
     open: bool = False,
@@ -74,6 +76,11 @@ def emulate(
     on the golden vectors and on the files: which outputs are the same bits as this machine's, and how far the others
     are off. --cpu is cortex-a53, cortex-a76 (by default) or neoverse-n2. It is 30 to 800 times slower, and says how
     slow it will be. Exit code 4: an output is off; 5: the emulator cannot be had here.
+    --profile says operator by operator where the time is, by LiteRT's own profiler, who runs it and why not XNNPACK,
+    and where the error is: beside the float32 bundle or .tflite that --against names, or as scheme auto measured it.
+    It takes the golden vectors, or the files. Exit code 4: LiteRT refuses the model.
+    --compare prints the outputs beside the float model's, worst samples first: of the golden vectors, whose float
+    outputs are kept, or of the files beside the float32 bundle or .tflite that --against names.
     --serve prints the address of a page on this machine alone: drop a file there, or use the camera, and see what the
     model says, with boxes and masks over the image; beside each --against OTHER, such as the float model's bundle.
     --port N names its port, --open opens it in the browser. Ctrl-C ends it with exit code 0.
@@ -90,12 +97,13 @@ def emulate(
         for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
         if value
     ]
+    of_their_own = ["profile"] * profile + ["compare"] * compare
     from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
 
     if serve:
         from kit.serving.models import Settings
 
-        given += ["files"] * bool(files)
+        given += ["files"] * bool(files) + of_their_own
         given += [name for name, value in {"accelerator": accelerator, "arch": arch, "cpu": cpu}.items() if value]
         settings = Settings(runtime, signature, top or 5, threads or 1, kernels or "default")
         emulate_served([Path(name) for name in (bundle, *against)], PageOptions(port, open, debug), settings, given)
@@ -104,13 +112,20 @@ def emulate(
     if arch or cpu:
         from kit.commands.emulate_elsewhere import emulate_arm64
 
-        given += ["accelerator"] * bool(accelerator)
+        given += ["accelerator"] * bool(accelerator) + of_their_own
         emulate_arm64(Path(bundle), arch, cpu, given, runtime, signature, files, json=json)
         return
     if accelerator:
         from kit.commands.emulate_elsewhere import emulate_gpu
 
-        emulate_gpu(Path(bundle), accelerator, given, signature, files, json=json)
+        emulate_gpu(Path(bundle), accelerator, [*given, *of_their_own], signature, files, json=json)
+        return
+    if profile or compare:
+        from kit.commands.emulate_more import Beside, emulate_compare, emulate_profile
+
+        asked = Beside(signature, runtime, threads, tuple(against))
+        run = emulate_compare if compare else emulate_profile
+        run(Path(bundle), [*given, *["profile"] * (profile and compare)], asked, files, json=json)
         return
     if runtime == "all":
         from kit.commands.emulate_more import emulate_all_runtimes
@@ -125,20 +140,24 @@ def emulate(
     if benchmark and not of_harness:
         _benchmark([Path(name) for name in (bundle, *against)], runtime, threads or 1, json=json)
         return
-    from kit.bundle.manifest import unchanged
-    from kit.emulation.run import run_harness
-    from kit.progress import Reporter
-
     arguments = [word for name, value in options.items() if value for word in _option(name, value)]
     if labels:
         from kit.commands.emulate_more import emulate_with_labels
 
         words = [*arguments, "--", *files]
         emulate_with_labels(Path(bundle), Path(labels), runtime, words, allow_code=allow_code)
-        return
-    arguments += ["--", *files] if files else []
-    with unchanged(Path(bundle)):
-        code = run_harness(Path(bundle), runtime, arguments, Reporter().note, allow_code=allow_code)
+    else:
+        _run(Path(bundle), runtime, [*arguments, *(["--", *files] if files else [])], allow_code=allow_code)
+
+
+def _run(bundle: Path, runtime: str, arguments: list[str], *, allow_code: bool) -> None:
+    """Run the harness, and end with its exit code."""
+    from kit.bundle.manifest import unchanged
+    from kit.emulation.run import run_harness
+    from kit.progress import Reporter
+
+    with unchanged(bundle):
+        code = run_harness(bundle, runtime, arguments, Reporter().note, allow_code=allow_code)
     if code:
         raise SystemExit(code)
 
@@ -150,7 +169,10 @@ def _option(name: str, value: object) -> list[str]:
 
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
     if not benchmark:
-        return RecipeError("--against compares the times of bundles, and --benchmark is not given", "add --benchmark")
+        return RecipeError(
+            "--against names another bundle, and none of --benchmark, --profile, --compare and --serve is given",
+            "add --benchmark",
+        )
     return RecipeError(f"--against goes with no {given[0]}: it times golden vectors", f"leave {given[0]} out")
 
 

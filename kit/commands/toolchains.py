@@ -27,16 +27,24 @@ def toolchains(ctx: Context, json: bool = False, debug: bool = False) -> None:
 
 @command
 def image(
-    ctx: Context, version: str, export: str = "", import_: str = "", pin: bool = False, debug: bool = False
+    ctx: Context,
+    version: str,
+    platform: str = "",
+    export: str = "",
+    import_: str = "",
+    pin: bool = False,
+    debug: bool = False,
 ) -> None:
     """Build the image of a toolchain in the Docker engine and print its id. VERSION is auto (the newest), or all.
 
+    --platform linux/arm64 or linux/amd64 makes it for another machine than the engine's, as a Mac's engine is.
     --export FILE.tar writes it for a machine without network; --import FILE.tar loads such a file there, if it is
     byte for byte the pinned image. --pin (for maintainers) writes its digests into the kit.
     """
     from kit.container import image_transfer
+    from kit.container.base_image import PLATFORMS
     from kit.container.client import connect
-    from kit.container.image import ensure_image, pin_image
+    from kit.container.image import ensure_image, ensure_pinned, pin_image
     from kit.errors import RecipeError
     from kit.progress import Reporter
     from kit.toolchains.toolchain import find_toolchain, newest_toolchain
@@ -52,17 +60,24 @@ def image(
         if version == "all"
         else [newest_toolchain() if version == "auto" else find_toolchain(version)]
     )
+    machine = ""
+    if platform:
+        if platform not in PLATFORMS:
+            raise RecipeError(f"image: --platform {platform!r} is not known", f"there is: {', '.join(PLATFORMS)}")
+        machine = PLATFORMS[platform]
     client, notify = connect(), Reporter().note
     if import_:
-        toolchain, made = image_transfer.import_image(client, chosen, Path(import_), notify)
+        toolchain, made = image_transfer.import_image(client, chosen, Path(import_), notify, machine)
         _print_image(toolchain.id, made)
         return
     for toolchain in chosen:
         if export:
-            made = image_transfer.export_image(client, toolchain, Path(export), notify)
+            made = image_transfer.export_image(client, toolchain, Path(export), notify, machine)
         elif pin:
-            path, made = pin_image(client, toolchain, notify)
+            path, made = pin_image(client, toolchain, notify, machine)
             sys.stdout.write(f"{path}\n")
+        elif machine:
+            made = ensure_pinned(client, toolchain, notify, machine)
         else:
             made = ensure_image(client, toolchain, notify)
         _print_image(toolchain.id, made)
@@ -84,7 +99,8 @@ def lock(ctx: Context, debug: bool = False) -> None:
         sys.stdout.write(f"{path}\n")
     for line in (*relock_debian(), relock_driver(), relock_machine()):
         sys.stdout.write(f"{line}\n")
-    sys.stdout.write("next: `inv image all --pin`, for an image whose lock has changed must be pinned again\n")
+    sys.stdout.write("next: `inv image all --platform linux/amd64 --pin`, then the same for linux/arm64: ")
+    sys.stdout.write("an image whose lock has changed must be pinned again\n")
 
 
 @command

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 DATA = TOOLCHAINS / "base"
 # From the names in wheels to those in images and in Debian.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
+# From the names that `docker --platform` has.
+PLATFORMS = {f"linux/{architecture}": machine for machine, architecture in ARCHITECTURES.items()}
 # How long an engine may be silent about a pull, in seconds: it tells its progress more often than that.
 _PULL_SILENCE = 20
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tarfile
 from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -26,14 +27,22 @@ _MEMORY = 2 << 30
 _START_ALL = f"""
 import subprocess, sys
 command = [sys.executable, "/in/bytecode.py", "/in/wheels.tar", "{OUT}"]
-shards = [subprocess.Popen([*command, str(shard), "{_SHARDS}"]) for shard in range({_SHARDS})]
+shards = [subprocess.Popen([*command, str(shard), "{_SHARDS}", *sys.argv[1:]]) for shard in range({_SHARDS})]
 sys.exit(max(abs(shard.wait()) for shard in shards))
 """
 
 
-def write_bytecode_layer(
-    client: docker.DockerClient, architecture: str, base: Base, python: str, packages: Layer
-) -> Layer:
+@dataclass(frozen=True)
+class Compiler:
+    """The Python that compiles, in a container of the engine's own architecture."""
+
+    architecture: str  # "amd64"
+    base: Base
+    python: str  # as a path in the base
+    library: Layer | None = None  # the base whose standard library is compiled, where that is for another architecture
+
+
+def write_bytecode_layer(client: docker.DockerClient, compiler: Compiler, packages: Layer) -> Layer:
     """Write the byte-code of the base's standard library and of a layer of wheels, beside that layer.
 
     It lies at /opt/toolchain/pyc, where PYTHONPYCACHEPREFIX has Python look. The container stands on the base
@@ -45,14 +54,14 @@ def write_bytecode_layer(
     # Copied, for it may be installed where only this user can read it.
     script = packages.path.with_name("bytecode.py")
     shutil.copyfile(Path(__file__).with_name("bytecode_script.py"), script)
-    for path in (script, packages.path):
+    read_only = {"/in/wheels.tar": packages.path, "/in/bytecode.py": script}
+    if compiler.library:
+        read_only["/in/base.tar"] = compiler.library.path
+    for path in read_only.values():
         path.chmod(0o644)
     options = hardened(
         memory=_MEMORY,
-        read_only={
-            "/in/wheels.tar": packages.path,
-            "/in/bytecode.py": script,
-        },
+        read_only=read_only,
         out=out,
         environment={
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -62,8 +71,9 @@ def write_bytecode_layer(
         },
         labels={OWNER_LABEL: owner()},
     )
-    with passing_image(client, architecture, base.layers) as image:
-        run_to_end(client, image, [python, "-c", _START_ALL], options)
+    other = ["/in/base.tar"] if compiler.library else []
+    with passing_image(client, compiler.architecture, compiler.base.layers) as image:
+        run_to_end(client, image, [compiler.python, "-c", _START_ALL, *other], options)
     with ExitStack() as stack:
         tars = [stack.enter_context(tarfile.open(out / f"{n}.tar", mode="r:")) for n in range(_SHARDS)]
         entries = [_entry(tar, member) for tar in tars for member in tar]

@@ -1,8 +1,9 @@
 """Byte-code for a toolchain. Runs inside its container, as a script: standard library only, nothing of kit.
 
-Usage: python bytecode.py WHEELS.tar OUT SHARD SHARDS. Writes OUT/SHARD.tar with the byte-code of that part
+Usage: python bytecode.py WHEELS.tar OUT SHARD SHARDS [BASE.tar]. Writes OUT/SHARD.tar with the byte-code of that part
 of the Python files in the layer of wheels and in the standard library, at the paths where Python looks for it
-($PYTHONPYCACHEPREFIX). Source of the format: PEP 552, unchecked hashes.
+($PYTHONPYCACHEPREFIX). The standard library is that of BASE.tar, a base for another processor, else this Python's own.
+Byte-code is the same for all processors. Source of the format: PEP 552, unchecked hashes.
 """
 
 from __future__ import annotations
@@ -31,16 +32,20 @@ _LEFT_OUT = {
 _UNCHECKED = (1).to_bytes(4, "little")
 
 
-def main(wheels: str, out: str, shard: int, shards: int) -> None:
+def main(wheels: str, out: str, shard: int, shards: int, base: str = "") -> None:
     """Compile each shards-th file, starting at shard.
 
     In one process and one order: what marshal writes depends on the objects shared with code compiled before.
     """
     warnings.simplefilter("ignore")
-    with tarfile.open(wheels, mode="r:") as tar, tarfile.open(f"{out}/{shard}.tar", mode="w:") as result:
+    with (
+        tarfile.open(wheels, mode="r:") as tar,
+        tarfile.open(base or wheels, mode="r:") as below,
+        tarfile.open(f"{out}/{shard}.tar", mode="w:") as result,
+    ):
         names = {f"/{m.name}": m for m in tar if m.isreg() and m.name.endswith(".py")}
         reads: dict[str, Callable[[], bytes]] = {path: _reader(tar, member) for path, member in names.items()}
-        reads |= {path: _file_reader(path) for path in _standard_library()}
+        reads |= _library_of(below) if base else {path: _file_reader(path) for path in _standard_library()}
         for path in sorted(reads)[shard::shards]:
             source = reads[path]()
             try:
@@ -80,5 +85,22 @@ def _standard_library() -> list[str]:
     return found
 
 
+def _library_of(base: tarfile.TarFile) -> dict[str, Callable[[], bytes]]:
+    """Return how to read each Python file of a base's standard library, as _standard_library() finds them there."""
+    library = sysconfig.get_path("stdlib")
+    members = {f"/{member.name}": member for member in base}
+    found = {}
+    for path in members:
+        folder, _, name = path.removeprefix(f"{library}/").rpartition("/")
+        if not path.startswith(f"{library}/") or not name.endswith(".py") or _LEFT_OUT & set(folder.split("/")):
+            continue
+        there = path
+        while there in members and members[there].issym():
+            there = os.path.normpath(os.path.join(os.path.dirname(there), members[there].linkname))  # noqa: PTH118, PTH120
+        if there in members and members[there].isreg():
+            found[path] = _reader(base, members[there])
+    return found
+
+
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from kit.container import debian_layer, wheel_layer
 from kit.container.base_image import ARCHITECTURES, Base, DebianSource, Source, obtain_first, sources
-from kit.container.bytecode_layer import PYC, write_bytecode_layer
+from kit.container.bytecode_layer import PYC, Compiler, write_bytecode_layer
 from kit.container.client import machine, sweep
 from kit.container.image_digest import ImagePin, Origin, check_image, check_origin, read_pin, write_pin
 from kit.container.image_load import layers_of, load_image
@@ -106,9 +106,14 @@ def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Call
     return _ensure(client, Wanted(toolchain.on(platform), platform, sources(platform)), notify)
 
 
-def ensure_pinned(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
-    """Return the toolchain's pinned image, whatever $DROPKIT_BASE says. Raises EngineError where none is pinned."""
-    wanted = debian_image(client, toolchain)
+def ensure_pinned(
+    client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None], platform: str = ""
+) -> Image:
+    """Return the toolchain's pinned image, whatever $DROPKIT_BASE says. Raises EngineError where none is pinned.
+
+    platform: "x86_64" or "aarch64", "" is the engine's own; an engine of another keeps the image, and cannot run it.
+    """
+    wanted = debian_image(client, toolchain, platform)
     if wanted.pin(wanted.choices[0]) is None:
         raise EngineError(
             f"{toolchain.id}: no image is pinned for {ARCHITECTURES[wanted.machine]}",
@@ -117,9 +122,11 @@ def ensure_pinned(client: docker.DockerClient, toolchain: Toolchain, notify: Cal
     return _ensure(client, wanted, notify)
 
 
-def pin_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> tuple[Path, Image]:
+def pin_image(
+    client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None], platform: str = ""
+) -> tuple[Path, Image]:
     """Build the image on Debian, whatever its pin says, and pin it; return the pin's file and the image."""
-    wanted = replace(debian_image(client, toolchain), pinned=False)
+    wanted = replace(debian_image(client, toolchain, platform), pinned=False)
     image = _ensure(client, wanted, notify)
     source = wanted.choices[0]
     base, wheels, bytecode = image.diff_ids
@@ -128,9 +135,9 @@ def pin_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callabl
     return path, image
 
 
-def debian_image(client: docker.DockerClient, toolchain: Toolchain) -> Wanted:
+def debian_image(client: docker.DockerClient, toolchain: Toolchain, platform: str = "") -> Wanted:
     """Return what a toolchain's image on Debian is made of: the one base that is at hand without a registry."""
-    platform = machine(client)
+    platform = platform or machine(client)
     return Wanted(toolchain.on(platform), platform, (DebianSource(platform),))
 
 
@@ -201,10 +208,11 @@ def _build(
     wheels = fetch_wheels(toolchain.lock, toolchain.python, wanted.machine, notify)
     source, base = obtain_first(client, wanted.choices, staging, notify)
     python = base.find(f"python{toolchain.python}")
+    compiler = _compiler(client, wanted, base, staging, notify)
     notify(f"putting {len(wheels)} packages on {source.description}")
     packages = wheel_layer.write_wheel_layer(staging / "wheels.tar", wheels)
     notify("compiling the packages' byte-code")
-    layers = (*base.layers, packages, write_bytecode_layer(client, architecture, base, python, packages))
+    layers = (*base.layers, packages, write_bytecode_layer(client, compiler, packages))
     config = image_config(architecture, layers, _settings(base, toolchain, source))
     identity, diff_ids = image_id(config), tuple(layer.diff_id for layer in layers)
     pin = wanted.pin(source)
@@ -215,6 +223,19 @@ def _build(
     notify(f"loading {sum(layer.size for layer in layers) / 1e6:.0f} MB into the engine")
     reference, size = load_image(client, config, layers, image_tag(toolchain, identity))
     return source, Image(identity, reference, source.description, python, diff_ids, size)
+
+
+def _compiler(
+    client: docker.DockerClient, wanted: Wanted, base: Base, staging: Path, notify: Callable[[str], None]
+) -> Compiler:
+    """Return the image's own Python, or the same version for the engine's architecture where that is another one."""
+    here, name = machine(client), f"python{wanted.toolchain.python}"
+    if here == wanted.machine:
+        return Compiler(ARCHITECTURES[here], base, base.find(name))
+    folder = staging / "compiler"
+    folder.mkdir()
+    own = DebianSource(here).obtain(client, folder, notify)
+    return Compiler(ARCHITECTURES[here], own, own.find(name), base.layers[-1])
 
 
 def _settings(base: Base, toolchain: Toolchain, source: Source) -> dict[str, Any]:

@@ -87,7 +87,7 @@ def write_pin(folder: Path, architecture: str, base: str, origin: Origin, pin: I
 def check_origin(where: Path, pinned: Origin, now: Origin) -> None:
     """Raise EngineError where a pin was made from something else than what is there now."""
     stale = {
-        "lock": "requirements.lock is not the one that it was pinned with",
+        "lock": "the toolchain's lock is not the one that it was pinned with",
         "base_lock": "the lock of Debian's packages is not the one that it was pinned with",
         "layout": "the kit makes its layers in another way than when it was pinned",
     }

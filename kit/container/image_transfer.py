@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,16 +46,18 @@ class _Member:
     size: int
 
 
-def export_image(client: docker.DockerClient, toolchain: Toolchain, target: Path, notify: Notify) -> Image:
+def export_image(
+    client: docker.DockerClient, toolchain: Toolchain, target: Path, notify: Notify, platform: str = ""
+) -> Image:
     """Write a toolchain's pinned image to target, building it where the engine lacks it.
 
-    The same bytes on every machine. Raises OutputError where target cannot be written: then there is no file
-    there, or still the old one.
+    platform: as ensure_pinned has it. The same bytes on every machine. Raises OutputError where target cannot be
+    written: then there is no file there, or still the old one.
     """
     if target.is_dir():
         raise OutputError(f"{target}: cannot write: that is a folder", "name a file: --export FILE.tar")
-    image = ensure_pinned(client, toolchain, notify)
-    architecture = ARCHITECTURES[machine(client)]
+    image = ensure_pinned(client, toolchain, notify, platform)
+    architecture = ARCHITECTURES[platform or machine(client)]
     with alone(notify) as folder, _saved(client, image, folder) as saved:
         config, layers = read_saved(saved, architecture)
         if image_id(config) != image.id:
@@ -70,12 +72,12 @@ def export_image(client: docker.DockerClient, toolchain: Toolchain, target: Path
 
 
 def import_image(
-    client: docker.DockerClient, toolchains: Iterable[Toolchain], source: Path, notify: Notify
+    client: docker.DockerClient, toolchains: Sequence[Toolchain], source: Path, notify: Notify, platform: str = ""
 ) -> tuple[Toolchain, Image]:
     """Load an exported image into the engine; return whose it is, and it. `build` then takes it without building.
 
-    Raises EngineError where the file is not, byte for byte, the pinned image of one of these toolchains on this
-    engine's architecture: then the engine has seen none of it. RecipeError where it cannot be read.
+    platform: as ensure_pinned has it. Raises EngineError where the file is not, byte for byte, the pinned image of one
+    of these toolchains for it: then the engine has seen none of it. RecipeError where it cannot be read.
     """
     if source.exists() and not source.is_file():
         raise RecipeError(
@@ -85,7 +87,9 @@ def import_image(
         with source.open("rb") as file:
             notify(f"checking {source} against the pins")
             members = _index(file, source)
-            toolchain, wanted, pin = _whose(client, toolchains, members, source)
+            names = {member.name for member in members}
+            platform = platform or machine(client)
+            toolchain, wanted, pin = _whose(client, toolchains, names, source, platform)
             config, layers = _checked(file, source, members, pin, image_tag(toolchain, pin.id))
     except OSError as error:
         raise RecipeError(
@@ -156,20 +160,28 @@ def _index(file: IO[bytes], source: Path) -> list[_Member]:
 
 
 def _whose(
-    client: docker.DockerClient, toolchains: Iterable[Toolchain], members: list[_Member], source: Path
+    client: docker.DockerClient, toolchains: Sequence[Toolchain], names: set[str], source: Path, platform: str
 ) -> tuple[Toolchain, Wanted, ImagePin]:
     """Return the toolchain whose pinned image an archive says to hold, by the name of its settings' file."""
-    names = {member.name for member in members}
-    for toolchain in toolchains:
-        wanted = debian_image(client, toolchain)
-        pin = wanted.pin(wanted.choices[0])
-        if pin and f"{pin.id[7:]}.json" in names:
-            return toolchain, wanted, pin
+    for machine_ in (platform, *(other for other in ARCHITECTURES if other != platform)):
+        for toolchain in toolchains:
+            wanted = debian_image(client, toolchain, machine_)
+            pin = wanted.pin(wanted.choices[0])
+            if pin is None or f"{pin.id[7:]}.json" not in names:
+                continue
+            if machine_ == platform:
+                return toolchain, wanted, pin
+            raise EngineError(
+                f"{source}: refused, and nothing was loaded: it is the image of {toolchain.id} for"
+                f" {ARCHITECTURES[machine_]}, and one for {ARCHITECTURES[platform]} is needed",
+                f"export that one: `kit image {toolchain.tensorflow} --platform linux/{ARCHITECTURES[platform]}"
+                " --export FILE`",
+            )
     found = ", ".join(sorted(f"sha256:{name[:-5]}" for name in names if name.endswith(".json") and len(name) == 69))
     raise _refused(
         source,
         f"the image in it ({found[:200] or 'none'}) is not a pinned one that was asked for on"
-        f" {ARCHITECTURES[machine(client)]}",
+        f" {ARCHITECTURES[platform]}",
     )
 
 

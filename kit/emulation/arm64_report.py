@@ -12,7 +12,7 @@ from kit.bundle.replay_report import PASS, ReplayReport
 from kit.emulation.output_check import InputError, OutputCheck, check_lines
 from kit.errors import CheckError
 
-GOLDEN, FILES = "golden vectors", "your files"
+GOLDEN, EDGES, FILES = "golden vectors", "edge vectors", "your files"
 _WHY = (
     "the runtime's own arm64 kernels, every instruction emulated: its outputs are an arm64 machine's, its time is not "
     "(docs/emulation.md)"
@@ -37,7 +37,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class ArmCheck(OutputCheck):
-    """How far arm64's values are from this machine's, or from those as built. inputs: GOLDEN or FILES."""
+    """How far arm64's values are from this machine's, or from those as built. inputs: GOLDEN, EDGES or FILES."""
 
     off: int | None  # calls with any bit that differs; of golden vectors it is not known
     worst: float | None  # None: of another shape, or not finite where the other is
@@ -50,7 +50,7 @@ class ArmCheck(OutputCheck):
     @property
     def sentence(self) -> str:
         """Say how far it is off."""
-        than = "as built" if self.inputs == GOLDEN else "as on x86-64"
+        than = "as built" if self.inputs != FILES else "as on x86-64"
         if self.same:
             return f"{self.output}: {'the same bits' if self.unit == 'steps' else 'the same values'} {than}"
         how = "other or unlike many values" if self.worst is None else f"max difference {self.distance(self.worst)}"
@@ -119,12 +119,11 @@ def golden_checks(replay: ReplayReport) -> Iterator[ArmCheck]:
     """Yield what the harness found of every signature's golden vectors."""
     raw = replay.to_json()
     for key, vectors in {"": raw, **raw.get("signatures", {})}.items():
-        for name, found in vectors["outputs"].items():
-            worst = found["worst_steps" if found["unit"] == "steps" else "worst"]
-            passed = bool(found["pass"])
-            yield ArmCheck(
-                GOLDEN, key, name, int(vectors["vectors"]), found["unit"], found["allowed"], None, passed, None, worst
-            )
+        for inputs, part in {GOLDEN: vectors, EDGES: vectors.get("edges", {"outputs": {}})}.items():
+            for name, found in part["outputs"].items():
+                worst = found["worst_steps" if found["unit"] == "steps" else "worst"]
+                unit, allowed, passed = found["unit"], found["allowed"], bool(found["pass"])
+                yield ArmCheck(inputs, key, name, int(part["vectors"]), unit, allowed, None, passed, None, worst)
 
 
 def file_checks(

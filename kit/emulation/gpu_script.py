@@ -119,7 +119,8 @@ class Work:
             sys.stdout.flush()
             given = ask(self.gpu, signature, fed)
             for output, each in found.items():
-                each.add(given[output], wanted[output])
+                if output in wanted:  # edge vectors have no index
+                    each.add(given[output], wanted[output])
         self.found += [each for each in found.values() if each.calls]
 
     def to_json(self) -> dict[str, Any]:
@@ -192,6 +193,8 @@ def compare_all(work: Work, chosen: Signature, files: list[str]) -> None:
                 for index in range(count_calls(signature, inputs))
             ),
         )
+        edges = work.golden.edge_inputs(signature)
+        work.compare("edge vectors", signature, judged(work, signature, edges) if edges else iter(()))
         restore(work)
         work.compare(
             "drawn inputs", signature, ((fed, ask(work.cpu, signature, fed)) for fed in drawn(signature, inputs))
@@ -199,6 +202,17 @@ def compare_all(work: Work, chosen: Signature, files: list[str]) -> None:
     restore(work)
     given = samples(chosen, files, work.errors)
     work.compare("your files", chosen, ((fed, ask(work.cpu, chosen, fed)) for _, fed in given))
+
+
+def judged(work: Work, signature: Signature, edges: Arrays) -> Feeds:
+    """Yield each edge vector with its outputs as built. edges: by name [N * rows, *sample] of each input's dtype."""
+    from harness.calls import call_of, count_calls
+    from harness.golden import edge_outputs
+
+    tensors = edge_outputs(signature)
+    outputs = {name: work.golden.of(signature, "edge_output", name) for name in tensors}
+    for index in range(count_calls(signature, edges)):
+        yield call_of(signature.inputs, edges, index), call_of(tensors, outputs, index)
 
 
 def restore(work: Work) -> None:

@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
+from kit.bundle.agreement import refuse_disagreement
 from kit.bundle.arrays import made_arrays
-from kit.bundle.layout import HARNESS, only_bundle
+from kit.bundle.layout import HARNESS, Bundle, only_bundle
 from kit.bundle.manifest import read_intact, read_manifest
 from kit.bundle.manifest_entries import Manifest
 from kit.bundle.replay_report import PASS, ReplayReport
@@ -50,10 +51,14 @@ class Files(Protocol):
 
 @dataclass(frozen=True)
 class Asked:
-    """What a model file is run on: all samples; with seeded, drawn inputs, too. sha256: of the file that is there."""
+    """What a model file is run on: all samples; with seeded, drawn inputs, with edges, those of kit.shared.edges, too.
+
+    sha256: of the file that is there.
+    """
 
     sha256: str
     seeded: bool = False
+    edges: bool = False
 
 
 RUN_SAMPLES = Path(__file__).with_name("runtime_outputs.py")
@@ -138,7 +143,7 @@ def runtime_outputs(
         out = folder / "outputs.npz"
         scripts = scripts or Scripts()
         words: list[str | Path] = [RUN_SAMPLES, bundle.resolve(), job.inputs, job.out, out, asked.sha256]
-        words += [str(scripts.cores), *(["seeded"] if asked.seeded else [])]
+        words += [str(scripts.cores), *(["seeded"] if asked.seeded else []), *(["edges"] if asked.edges else [])]
         done = scripts.run(python, words)
         if done.returncode < 0:
             raise crashed(bundle, runtime, done.returncode)
@@ -154,7 +159,11 @@ def runtime_outputs(
 
 @contextmanager
 def with_own_harness(bundle: Path, manifest: Manifest) -> Iterator[Path]:
-    """Give a folder with a bundle's data and the kit's own harness beside it, for a block. Raises as lay_harness."""
+    """Give a folder with a bundle's data and the kit's own harness beside it, for a block.
+
+    Raises CheckError where its files contradict each other, and as lay_harness.
+    """
+    refuse_disagreement(Bundle(bundle, manifest.id))
     with temporary_folder("dropkit-emulate-") as folder:
         lay_harness(folder, bundle, manifest)
         (folder / "src").symlink_to(bundle.resolve() / "src")

@@ -1,13 +1,15 @@
 """Write the outputs of a bundle's model on the runtime of this Python, through the bundle's own harness.
 
-Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256 PROCESSES [seeded]. A script of the runtime's venv: never
-imported. IN and OUT are a job's folders, see kit.shared.job: the main signature gets every evaluation sample, in at
-most as many processes, every other one its golden inputs. RESULT has output/<name> [N, ...] of the main signature and
-signature/<key>/output/<name> of each other; raw, with the variables as built before each. again/ has what the first
+Usage: runtime_outputs.py BUNDLE IN OUT RESULT.npz SHA256 PROCESSES [seeded] [edges]. A script of the runtime's venv:
+never imported. IN and OUT are a job's folders, see kit.shared.job: the main signature gets every evaluation sample, in
+at most as many processes, every other one its golden inputs. RESULT has output/<name> [N, ...] of the main signature
+and signature/<key>/output/<name> of each other; raw, with the variables as built before each. again/ has what the first
 call gives when it is asked once more.
 With seeded, <prefix>seeded/<name> [VECTORS, *shape of one call] has what inputs of kit.shared.seeded give, and
 <prefix>range/<input>, float64 [2], from where to where they are drawn: none where the runtime refuses them, and of a
 model with variables those of the main signature alone.
+With edges, <prefix>edge_input/<name> and <prefix>edge_output/<name> [calls * rows, ...] are those of kit.shared.edges:
+none where the runtime refuses one of them, or gives something else when it is asked again.
 It prints {"done", "total", "processes"} from time to time. Where it cannot go on, it prints {"error", "hint"} and ends
 with 3. SHA256 is of the model file that has to be there.
 """
@@ -74,7 +76,10 @@ def main() -> int:
                     arrays |= split_outputs(model, runner, samples(inputs, out), cost, Path(folder))
                 else:
                     arrays |= outputs(runner, signature, samples(inputs, out) if main else vectors.inputs(signature))
-                if sys.argv[7:] and (main or not model.variables):
+                if "edges" in sys.argv[7:]:
+                    with contextlib.suppress(EmulateError):
+                        arrays |= edge_outputs(runner, signature, vectors.inputs(signature))
+                if "seeded" in sys.argv[7:] and (main or not model.variables):
                     assign(model.variables, runner, vectors.variables(model.variables))
                     with contextlib.suppress(EmulateError):
                         arrays |= seeded_outputs(runner, signature, vectors.inputs(signature))
@@ -198,6 +203,38 @@ def seeded_outputs(runner: Runner, signature: Signature, golden: Arrays) -> Arra
     return arrays | {
         f"{signature.prefix}seeded/{name}": np.stack([call[name] for call in calls]) for name in signature.outputs
     }
+
+
+def edge_outputs(runner: Runner, signature: Signature, golden: Arrays) -> Arrays:
+    """Return <prefix>edge_input/<name> and <prefix>edge_output/<name>, [calls * rows, ...] in their dtypes.
+
+    golden: by name [N * rows, *sample] of each input in its dtype.
+    """
+    import numpy as np
+    from harness.calls import call_of
+    from harness.interpreter import ask
+
+    from kit.shared.edges import EdgeInput, edge_vectors
+
+    first = call_of(signature.inputs, golden, 0)
+    made = {
+        name: EdgeInput(
+            first[name].shape, golden[name], tensor.zero_point, tensor.scale is not None, tensor.kind == "image"
+        )
+        for name, tensor in signature.inputs.items()
+    }
+    fed = edge_vectors(made)
+    calls = [ask(runner, signature, each) for each in fed]
+    again = [ask(runner, signature, each) for each in fed[:1]]
+    steady = all(calls[0][name].tobytes() == call[name].tobytes() for call in again for name in signature.outputs)
+    if not fed or not steady or any(len({call[name].shape for call in calls}) > 1 for name in signature.outputs):
+        return {}
+    arrays: Arrays = {}
+    for kind, tensors, rows in (("input", signature.inputs, fed), ("output", signature.outputs, calls)):
+        for name, tensor in tensors.items():
+            join = np.concatenate if tensor.batched else np.stack
+            arrays[f"{signature.prefix}edge_{kind}/{name}"] = join([row[name] for row in rows])
+    return arrays
 
 
 def refuse(error: str, hint: str) -> int:

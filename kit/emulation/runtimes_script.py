@@ -3,8 +3,8 @@
 Usage: runtimes_script.py EMULATE KERNELS THREADS... A script of the runtime's venv: never imported. EMULATE is a folder
 with the harness of a bundle. For each number of threads it prints a line of JSON as soon as it has it: {"threads",
 "stable", "outputs": [{"signature", "output", "unit", "worst", "allowed", "pass"}]}, or {"threads", "error"} where the
-runtime refuses the model. stable: REPEATS calls of each vector give the same bytes. worst is None where a value is not
-finite, or has another shape.
+runtime refuses the model. Edge vectors are an output of their own, where they are off. stable: REPEATS calls of each
+vector give the same bytes. worst is None where a value is not finite, or has another shape.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def replayed(model: Model, runner: Runner, golden: Golden) -> dict[str, Any]:
         if not golden.has_vectors(signature):
             continue
         assign(model.variables, runner, built)
-        for name, check in replay_vectors(signature, runner, golden).outputs:
+        found = replay_vectors(signature, runner, golden)
+        edges = [(f"{name} on edge vectors", check) for name, check in found.edge_outputs if not check.passed]
+        for name, check in (*found.outputs, *edges):
             outputs.append(
                 {
                     "signature": signature.key,

@@ -56,9 +56,17 @@ class DockerEngine:
                 container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)
                 return _follow(container, job, limits, on_line)
         except docker.errors.DockerException as error:
-            raise EngineError(
-                f"the container engine failed: {error}", "see `docker info`, or build with --engine local"
-            ) from error
+            raise _failed(error, job) from error
+
+
+def _failed(error: Exception, job: JobFolder) -> EngineError:
+    """Return what an engine's error means."""
+    if "bind source path does not exist" in str(error):
+        return EngineError(
+            f"the container engine sees no {job.inputs.parent}: its virtual machine does not share that folder",
+            "set TMPDIR to a folder that it shares, such as ~/tmp below your home (docs/containers.md, On a Mac)",
+        )
+    return EngineError(f"the container engine failed: {error}", "see `docker info`, or build with --engine local")
 
 
 def docker_command(image: Image) -> list[str]:

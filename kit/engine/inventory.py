@@ -19,9 +19,14 @@ from kit.toolchains.toolchain import LOCKS, QUANTIZER_PYTHON, quantizer, runtime
 from kit.toolchains.venv import venv_folder, venv_size
 
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
+JOB_MEMORY = 3_500_000_000  # bytes: what a conversion of a usual model takes, and the engine's own system
 BUILDERS = ("build", "freeze", "verify", "matrix")
 RUNNERS = ("build", "emulate", "verify", "matrix", "android")
 _DOCKER = "start the container engine, or build with --engine local"
+_ON_A_MAC = "start Docker Desktop, or `colima start --cpu 4 --memory 8` (docs/containers.md, On a Mac)"
+_MORE_MEMORY = (
+    "give its virtual machine 8 GB: Docker Desktop, Settings, Resources; or `colima stop`, `colima start --memory 8`"
+)
 _LOCAL = "build with --engine docker, or on Linux on x86_64 or aarch64"
 _WALLS = "a newer kernel has them (docs/security.md); --engine docker has walls of its own"
 
@@ -133,21 +138,38 @@ def _image_sizes() -> dict[str, int]:
 
 def health() -> list[HealthRow]:
     """Return what this machine has and lacks."""
-    found = probe()
-    docker = found if isinstance(found, str) else f"version {found.version().get('Version')}"
     cache = cache_dir()
     free = free_bytes(cache)
     machine = platform.machine()
     walls = probe_walls()
     linux = platform.system() == "Linux" and machine in {"x86_64", "aarch64"}
     return [
-        HealthRow("docker engine", docker, not isinstance(found, str), _DOCKER, (*BUILDERS, "image")),
+        *_docker_health(),
         HealthRow("local engine", f"{platform.system()} on {machine}", linux, _LOCAL, BUILDERS),
         HealthRow("local walls", summary(walls), walls.whole, _WALLS, BUILDERS),
         HealthRow("python", platform.python_version(), ok=True),
         HealthRow("cache", f"{cache} ({free / 1e9:.0f} GB free)", free > NEEDED, MOVE, (*BUILDERS, "android")),
         *_runtime_health(),
     ]
+
+
+def _docker_health() -> Iterator[HealthRow]:
+    """Yield the container engine, and its memory: on a Mac that is its virtual machine's, and often too little."""
+    engine, users = probe(), (*BUILDERS, "image")
+    remedy = _ON_A_MAC if platform.system() == "Darwin" else _DOCKER
+    if isinstance(engine, str):
+        yield HealthRow("docker engine", engine, ok=False, remedy=remedy, needed_by=users)
+        return
+    info = engine.info()
+    found = f"version {info.get('ServerVersion')} on {info.get('Architecture')}, {info.get('NCPU')} CPUs"
+    yield HealthRow("docker engine", found, ok=True, remedy=remedy, needed_by=users)
+    yield memory_row(int(info.get("MemTotal") or 0))
+
+
+def memory_row(total: int) -> HealthRow:
+    """Return the row of an engine with this much memory, in bytes; 0 is not known."""
+    found = f"{total / 1e9:.1f} GB" if total else "not known"
+    return HealthRow("docker memory", found, not 0 < total < JOB_MEMORY, _MORE_MEMORY, BUILDERS)
 
 
 def _runtime_health() -> Iterator[HealthRow]:

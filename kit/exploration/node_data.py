@@ -22,6 +22,7 @@ from kit.tflite.held import held_by_operators
 from kit.tflite.model import TfliteFile
 
 Nodes = dict[tuple[int, int], float | str]  # by subgraph and operator
+RETYPES = {"QUANTIZE", "DEQUANTIZE"}
 _PALE, _STRONG = "#fff3d6", "#c2410c"  # of the least and of the largest value
 
 
@@ -65,7 +66,7 @@ def explored(folder: Path) -> Explored:
     file = read_named(model)
     layers = layers_by_operator(folder / TENSORS, file)
     held: Nodes = {(row.subgraph, row.operator): float(row.bytes) for row in held_by_operators(file) if row.bytes}
-    errors, notes = _errors(folder.with_name(f"{folder.name}.search.json"), file)
+    errors, notes = recorded_errors(folder.with_name(f"{folder.name}.search.json"), file)
     columns = [
         _column(file, "added", "error that it adds, % of the signal", {at: 100 * e.added for at, e in errors.items()}),
         _column(file, "snr", "signal to noise, dB", {at: min(e.snr, PERFECT) for at, e in errors.items()}),
@@ -82,8 +83,11 @@ def _column(file: TfliteFile, word: str, title: str, nodes: Mapping[tuple[int, i
     return NodeData(word, title, graphs)
 
 
-def _errors(record: Path, file: TfliteFile) -> tuple[dict[tuple[int, int], LayerError], list[str]]:
-    """Return the errors of a search's record by operator, and notes on what is not there."""
+def recorded_errors(record: Path, file: TfliteFile) -> tuple[dict[tuple[int, int], LayerError], list[str]]:
+    """Return the errors of a search's record by operator, and notes on what is not there.
+
+    file: with the names of its tensors. Raises OutputError where the record is none.
+    """
     if not record.is_file():
         return {}, [
             "errors of layers are measured by scheme = 'auto' and tune = true, and this bundle is of neither: names of "
@@ -92,7 +96,17 @@ def _errors(record: Path, file: TfliteFile) -> tuple[dict[tuple[int, int], Layer
     size, errors = _chosen(record)
     if size != file.size:
         return {}, [f"{record.name} is of another build, whose file has {size:,} bytes: its errors are left out"]
-    places = dict(reversed(list(_places(file))))
+    return errors_by_operator(errors, file)
+
+
+def errors_by_operator(
+    errors: Sequence[LayerError], file: TfliteFile
+) -> tuple[dict[tuple[int, int], LayerError], list[str]]:
+    """Return errors by the operator that gives their tensor, and notes on those that none gives.
+
+    file: with the names of its tensors.
+    """
+    places = dict(reversed([*_places(file), *_retyped(file)]))
     found = {places[error.tensor]: error for error in errors if error.tensor in places}
     lost = len(errors) - len(found)
     return found, [f"{lost} of {len(errors)} layers have no operator of their name in the file"] if lost else []
@@ -109,9 +123,18 @@ def _chosen(record: Path) -> tuple[int, Sequence[LayerError]]:
         raise OutputError(f"{record}: no record of a search: {what}", "remove it, or build the bundle again") from error
 
 
+def _retyped(file: TfliteFile) -> Iterator[tuple[str, tuple[int, int]]]:
+    """Yield what only changes a type, as an output at the app's border, with the place of what calculates it."""
+    for index, graph in enumerate(file.subgraphs):
+        made = {at: place for place, operator in enumerate(graph.operators) for at in operator.outputs}
+        for operator in graph.operators:
+            if operator.name in RETYPES and operator.outputs and (at := made.get(operator.inputs[0])) is not None:
+                yield graph.tensors[operator.outputs[0]].name, (index, at)
+
+
 def _places(file: TfliteFile) -> Iterator[tuple[str, tuple[int, int]]]:
     """Yield each operator's first output by name, with its place; what only changes a type has the name, too."""
     for index, graph in enumerate(file.subgraphs):
         for place, operator in enumerate(graph.operators):
-            if operator.outputs and operator.name not in {"QUANTIZE", "DEQUANTIZE"}:
+            if operator.outputs and operator.name not in RETYPES:
                 yield graph.tensors[operator.outputs[0]].name, (index, place)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -48,17 +48,18 @@ def guess_outputs(
     inputs: Sequence[InputGuess],
     labels: Sequence[int],
     ask: Ask,
-    boxed: Collection[str] = (),
+    boxed: Mapping[str, str] | None = None,
 ) -> list[OutputGuess]:
     """Return what each output may be.
 
-    labels: how many each list of labels has that was found; boxed: outputs whose truth in the data is boxes.
+    labels: how many each list of labels has that was found; boxed: outputs whose truth in the data is boxes, with the
+    boxes' units.
     """
     images = any(guess.kind == "image" for guess in inputs)
     shapes = {tensor.name: _closed(tensor) for tensor in outputs}
     beside: set[str] = set()
     found: dict[str, OutputGuess] = {}
-    for guess, others in _boxes(outputs, shapes, boxed) if images else ():
+    for guess, others in _boxes(outputs, shapes, boxed or {}) if images else ():
         if guess.tensor.name not in beside:
             found[guess.tensor.name] = guess
             beside |= others
@@ -156,7 +157,7 @@ def _map(tensor: Tensor) -> OutputGuess:
 
 
 def _boxes(
-    outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]], boxed: Collection[str]
+    outputs: Sequence[Tensor], shapes: Mapping[str, tuple[int, ...]], boxed: Mapping[str, str]
 ) -> Iterator[tuple[OutputGuess, set[str]]]:
     """Yield outputs that are boxes, with the outputs that belong to each."""
     for tensor in outputs:
@@ -174,14 +175,17 @@ def _boxes(
         except RecipeError:
             continue
         belongs = {name for name in (head.scores, head.classes, head.count) if name}
-        guess = _of_head(tensor, head.name, belongs, {"head": head.name, "scores": head.scores})
-        why = (f"the data has boxes as y/{tensor.name}",) if sure else ()
-        yield replace(guess, reasons=(*guess.reasons, *why)), belongs
+        keys = {"head": head.name, "scores": head.scores}
+        yield _of_head(tensor, belongs, keys, boxed.get(tensor.name)), belongs
 
 
-def _of_head(tensor: Tensor, head: str, belongs: set[str], keys: Mapping[str, Any]) -> OutputGuess:
+def _of_head(tensor: Tensor, belongs: set[str], keys: Mapping[str, Any], units: str | None) -> OutputGuess:
+    """Return the guess of boxes. keys: head and scores; units: those of boxes in the data, None where it has none."""
+    head = keys["head"]
     form = "cxcywh" if head.startswith("yolo") else "yxyx"
-    doubts = [f'coordinates are taken as {form} in 0..1; there are also xyxy, yxyx and cxcywh, and units = "pixels"']
+    place = f"{form} in 0..1" if units is None else f"{form}, in the units of the data's boxes"
+    other = ', and units = "pixels"' if units is None else ""
+    doubts = [f"coordinates are taken as {place}; there are also xyxy, yxyx and cxcywh{other}"]
     if head == "scores":
         doubts.append('where the boxes are offsets from anchors, write head = "anchors" and anchors = FILE')
         doubts.append(
@@ -189,10 +193,12 @@ def _of_head(tensor: Tensor, head: str, belongs: set[str], keys: Mapping[str, An
         )
     if head.startswith("yolo"):
         doubts.append('where a fifth value multiplies the scores, as in YOLOv5, write head = "yolo-objectness"')
-    written = {key: given for key, given in keys.items() if given} | {"format": form, "units": "normalized"}
+    written = {key: given for key, given in keys.items() if given} | {"format": form, "units": units or "normalized"}
     beside = f", with {', '.join(sorted(belongs))}" if belongs else ""
-    reason = f"kind boxes: {shown(tensor.shape or ())}{beside}"
-    return OutputGuess(tensor, "boxes", (reason,), tuple(doubts), written)
+    reasons = [f"kind boxes: {shown(tensor.shape or ())}{beside}"]
+    if units is not None:
+        reasons.append(f"the data has boxes as y/{tensor.name}, {units}")
+    return OutputGuess(tensor, "boxes", tuple(reasons), tuple(doubts), written)
 
 
 def with_labels(guess: OutputGuess, labels: str | None) -> OutputGuess:

@@ -69,7 +69,7 @@ def make(request: Request, ask: Ask, reporter: Reporter) -> Made:
         raise RecipeError(f"--data {data}: there is no such file or folder", "name a folder, an .npz, a .csv or a .txt")
     inputs = guess_inputs(description, ask)
     lists = find_labels(request.model, data)
-    boxed = set() if data is None or data.is_dir() else boxed_outputs(data, description.outputs)
+    boxed = {} if data is None or data.is_dir() else boxed_outputs(data, description.outputs)
     outputs = guess_outputs(description.outputs, inputs, [len(each.texts) for each in lists], ask, boxed)
     plan = None if data is None else _plan_data(data, inputs, outputs, lists)
     if plan is not None:

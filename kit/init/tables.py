@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.bounded import read_bounded
+from kit.build.box_readings import BEYOND
 from kit.build.samples import read_arrays
 from kit.errors import RecipeError
 from kit.init.data import DataPlan, Write, _few
@@ -83,14 +84,20 @@ def plan_file(
     )
 
 
-def boxed_outputs(path: Path, outputs: Sequence[Tensor]) -> set[str]:
-    """Return the outputs whose truth in an .npz is boxes, [N, most, 5]. Raises RecipeError where it cannot be read."""
+def boxed_outputs(path: Path, outputs: Sequence[Tensor]) -> dict[str, str]:
+    """Return the outputs whose truth in an .npz is boxes, [N, most, 5], with their units as a recipe names them.
+
+    Raises RecipeError where it cannot be read.
+    """
     if path.suffix.lower() != ".npz":
-        return set()
+        return {}
     arrays = read_arrays(path, f"--data {path}")
-    names = [tensor.name for tensor in outputs]
-    boxes = {name.removeprefix("y/") for name, array in arrays.items() if array.ndim == 3 and array.shape[-1] == 5}
-    return {name for name in names if name in boxes and f"y/{name}" in arrays}
+    found = {tensor.name: arrays[f"y/{tensor.name}"] for tensor in outputs if f"y/{tensor.name}" in arrays}
+    return {
+        name: "pixels" if array[..., 1:].max(initial=0) > BEYOND else "normalized"
+        for name, array in found.items()
+        if array.ndim == 3 and array.shape[-1] == 5 and array.dtype.kind in "fiu"
+    }
 
 
 def _saving(arrays: Mapping[str, np.ndarray]) -> Write:

@@ -75,7 +75,7 @@ def _made(manifest: Manifest) -> Iterator[tuple[str, object]]:
         yield "source", f"{source.file} ({kind}), sha256 {source.sha256}"
     made, model = manifest.toolchain, manifest.model
     quantizer = f", {made.quantizer}" if made.quantizer else ""
-    yield "toolchain", f"TensorFlow {made.tensorflow}, {made.loader or made.keras}, {made.architecture}{quantizer}"
+    yield "toolchain", f"TensorFlow {made.tensorflow}, {made.loader or made.keras}{quantizer}"
     yield "model", f"{model.bytes:,} bytes, {model.scheme}, {model.io} in and out, sha256 {model.sha256}"
     if model.weights:
         yield "weights", weights_text(model.weights, model.scheme)

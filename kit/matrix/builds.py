@@ -278,7 +278,7 @@ def finished_build(request: MatrixRequest, variant: Variant, *, unchanged: bool)
         failure=None,
         seconds=record.seconds,
         engine=record.engine,
-        architecture=manifest.toolchain.architecture,
+        architecture=record.machine,
         bundle=str(bundle),
         bytes=file.size,
         sha256=file.sha256,

@@ -10,13 +10,14 @@ from pathlib import Path
 from kit.emulation.run import Files
 from kit.emulation.scripts import Scripts, last_line
 from kit.files import temporary_folder
-from kit.shared.quantization import Quantized, QuantizerJob, dump, load
+from kit.shared.quantization import FilePair, Quantized, QuantizerJob, dump, load
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.toolchain import QUANTIZER_PYTHON, quantizer
 from kit.toolchains.venv import locked_venv
 
 _SCRIPT = Path(__file__).with_name("quantize_file.py")
 _COMPARE = Path(__file__).with_name("compare_files.py")
+_COMPARE_BUNDLES = Path(__file__).with_name("compare_bundles.py")
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,18 @@ def run_comparison(
         text.write_text(dump(order), "utf-8")
         done = Scripts().run(python, [_COMPARE, job.inputs, job.out, product, text, result])
         if done.returncode:
+            return Quantized(_death(done.returncode, done.stderr))
+        return load(Quantized, result.read_text("utf-8"))
+
+
+def run_bundle_comparison(pair: FilePair, notify: Callable[[str], None]) -> Quantized:
+    """Return the error of each layer of a product against the float32 file of the same model, or why there is none."""
+    python = quantizer_python(quantizer_lock(), notify)
+    with temporary_folder("dropkit-compare-") as folder:
+        text, result = folder / "order.json", folder / "result.json"
+        text.write_text(dump(pair), "utf-8")
+        done = Scripts().run(python, [_COMPARE_BUNDLES, text, result])
+        if not result.is_file():
             return Quantized(_death(done.returncode, done.stderr))
         return load(Quantized, result.read_text("utf-8"))
 

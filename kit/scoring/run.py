@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import read_manifest
 from kit.bundle.signature import SignatureEntry, read_signature
-from kit.emulation.bare import bare_bundle, newest_runtime
 from kit.emulation.run import run_harness
 from kit.errors import RecipeError
 from kit.files import temporary_folder
+from kit.scoring.described import described
 from kit.scoring.samples import read_run
-from kit.scoring.score import OutputScore, Wanted, asked_of, score
+from kit.scoring.score import OutputScore, score
 
 _OWN = "--save-outputs"
 
@@ -61,7 +59,7 @@ def run_scored(bundle: Path, truth: Path, asked: Asked, notify: Callable[[str], 
         text = printed.read_text("utf-8")
         if code not in {0, RecipeError.code} or not saved.is_file():
             return ScoredRun(text, code, ())
-        with _described(bundle) as (place, metrics):
+        with described(bundle) as (place, metrics):
             signature = _signature(place, _value(arguments, "--signature"))
             run = read_run(saved, signature, errors=code != 0)
             scores = score(place, signature, run, truth, metrics) if run.count else ()
@@ -72,19 +70,6 @@ def _value(arguments: Sequence[str], option: str) -> str:
     """Return an option's value, "" where it is not given."""
     own = arguments[: arguments.index("--")]
     return own[own.index(option) + 1] if option in own else ""
-
-
-@contextmanager
-def _described(bundle: Path) -> Iterator[tuple[Bundle, Wanted]]:
-    """Give what says of a model's outputs, for a block, and the metrics that its recipe asked for."""
-    if bundle.is_file():
-        with bare_bundle(bundle, newest_runtime(), lambda _: None) as folder:
-            (assets,) = (folder / "src" / "main" / "assets").iterdir()
-            yield Bundle(folder, assets.name), {}
-    else:
-        manifest = read_manifest(bundle)
-        outputs = manifest.measures.outputs if manifest.measures else ()
-        yield Bundle(bundle, manifest.id), asked_of({output.name: output.metrics for output in outputs})
 
 
 def _signature(bundle: Bundle, key: str) -> SignatureEntry:

@@ -34,6 +34,12 @@ def halves(parts: Parts, evaluated: Arrays, predictions: Arrays) -> Halves:
                   _half(parts, evaluated, predictions, range(1, count, 2)))  # fmt: skip
 
 
+def whole(parts: Parts, evaluated: Arrays, predictions: Arrays) -> tuple[OutputMeasure, ...]:
+    """Measure a candidate on all samples, without intervals. evaluated, predictions: as halves has them: [N, ...]."""
+    count = len(next(array for name, array in predictions.items() if name.startswith("output/")))
+    return _half(parts, evaluated, predictions, range(count), intervals=False)
+
+
 def _half(
     parts: Parts, evaluated: Arrays, predictions: Arrays, rows: range, *, intervals: bool = True
 ) -> tuple[OutputMeasure, ...]:

@@ -29,7 +29,7 @@ from kit.files import sha256_file
 from kit.quantizer.run import QuantizedFile, run_quantizer
 from kit.recipe.schema import Recipe
 from kit.search.candidates import Candidate
-from kit.search.halves import Halves, halves
+from kit.search.halves import Halves, halves, whole
 from kit.search.limits import broken
 from kit.shared.job import EVALUATED, GOLDEN, MODEL, RESULT, Result
 from kit.shared.quantization import LayerError, QuantizerJob
@@ -127,9 +127,9 @@ class Trials:
         return trial
 
     def refused(self, trial: Trial, lost: Iterable[Verdict]) -> None:
-        """Note what a candidate that keeps the checks on the half to choose on does not keep on all samples."""
+        """Note what a candidate does not keep of the build's own checks, which are on all samples."""
         place = [each is trial for each in self.done].index(True)
-        self.done[place] = replace(trial, why=f"on all samples {_words(lost)}")
+        self.done[place] = replace(trial, why=_on_all(lost))
 
     def _try(self, candidate: Candidate, file: QuantizedFile, out: Path, scripts: Scripts) -> Trial:
         if file.path is None:
@@ -165,13 +165,19 @@ class Trials:
             raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
-        lost = broken(recipe, result, both.chosen_on, len(parts.model))
-        return replace(trial, size=size, cost=cost, halves=both, why=_words(lost), made=(result, job))
+        why = _words(broken(recipe, result, both.chosen_on, size))
+        if not why and (lost := broken(recipe, result, whole(parts, evaluated, predictions), size)):
+            why = _on_all(lost)
+        return replace(trial, size=size, cost=cost, halves=both, why=why, made=(result, job))
 
 
 def _words(lost: Iterable[Verdict]) -> str:
     """Return checks that do not hold, with what was measured."""
     return "; ".join(f"{verdict.name} {verdict.value}" for verdict in lost)
+
+
+def _on_all(lost: Iterable[Verdict]) -> str:
+    return f"on all samples {_words(lost)}"
 
 
 def _evaluated(job: JobFolder) -> dict[str, np.ndarray]:

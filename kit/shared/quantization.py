@@ -1,7 +1,7 @@
 """The contract between the host and the quantizer's script: what to make of a float32 file. Standard library only.
 
 The host writes a QuantizerJob as JSON; the script writes <i>.tflite and <i>.json, a Quantized, for each request.
-Another script compares a finished file with the float32 one, and writes a Quantized with the errors alone.
+Two scripts compare a finished file with the float32 one, and write a Quantized with the errors alone.
 """
 
 from __future__ import annotations
@@ -98,10 +98,33 @@ class Quantized:
     unsure: Mapping[str, float] = field(default_factory=dict, hash=False)
 
 
-_T = TypeVar("_T", QuantizerJob, Quantized)
+@dataclass(frozen=True)
+class NamedFile:
+    """A .tflite file, and the names of all its tensors, in its order; none where the file has them itself."""
+
+    path: str
+    names: tuple[str, ...] = ()
 
 
-def dump(value: QuantizerJob | Quantized) -> str:
+@dataclass(frozen=True)
+class FilePair:
+    """A float32 file and a product of the same model, to compare on inputs.
+
+    inputs: an .npz with input/<name> [N, *shape of a call] as the product takes it; layers: the names of the source
+    model's; signature: the key of the one that both have.
+    """
+
+    exact: NamedFile
+    product: NamedFile
+    inputs: str
+    signature: str
+    layers: tuple[str, ...]
+
+
+_T = TypeVar("_T", QuantizerJob, Quantized, FilePair)
+
+
+def dump(value: QuantizerJob | Quantized | FilePair) -> str:
     """Return a value as JSON text, the same for the same value."""
     return json.dumps(dataclasses.asdict(value), indent=1, sort_keys=True) + "\n"
 

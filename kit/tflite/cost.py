@@ -47,6 +47,14 @@ def cost_of(file: TfliteFile) -> Cost:
     return _graph(file, file.subgraphs[main], 0)
 
 
+def operator_cost(graph: Subgraph, operator: Operator) -> Cost:
+    """Return what one run of an operator costs, without what runs inside of it."""
+    macs = dict.fromkeys(UNITS, 0)
+    kind, count = _macs(graph, operator)
+    macs[kind] += count
+    return Cost(macs, _moved(graph, operator))
+
+
 def _graph(file: TfliteFile, graph: Subgraph, depth: int) -> Cost:
     macs, moved = dict.fromkeys(UNITS, 0), 0
     for operator in graph.operators:
@@ -56,9 +64,9 @@ def _graph(file: TfliteFile, graph: Subgraph, depth: int) -> Cost:
             moved += times * body.moved
             macs = {kind: count + times * body.macs[kind] for kind, count in macs.items()}
             continue
-        kind, count = _macs(graph, operator)
-        macs[kind] += count
-        moved += _moved(graph, operator)
+        own = operator_cost(graph, operator)
+        macs = {kind: count + own.macs[kind] for kind, count in macs.items()}
+        moved += own.moved
     return Cost(macs, moved)
 
 

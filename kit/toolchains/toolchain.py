@@ -58,6 +58,15 @@ class Toolchain:
             )
         return read_lock(self.folder / LOCKS[machine])
 
+    def locks(self) -> dict[str, Lock]:
+        """Return its lock for each machine that it is pinned for."""
+        return {machine: read_lock(self.folder / name) for machine, name in LOCKS.items() if self.is_pinned(machine)}
+
+    def is_pinned(self, machine: str) -> bool:
+        """Say whether it has a lock for a machine."""
+        name = LOCKS.get(_ALIASES.get(machine.lower(), machine))
+        return name is not None and (self.folder / name).is_file()
+
     def on(self, machine: str) -> Toolchain:
         """Return the same toolchain for another machine, such as the one that a container engine runs on."""
         return replace(self, machine=machine)

@@ -225,7 +225,10 @@ def test_the_golden_test_fails_on_one_flipped_byte(compiled: Compiled, bundle: P
         run_golden(compiled, find_bindings(bundle).assets, tmp_path, quiet)
 
 
-@pytest.mark.parametrize("section", ["serving_default/output/digit", "serving_default/pixels/image"])
+@pytest.mark.parametrize(
+    "section",
+    ["serving_default/output/digit", "serving_default/edge_output/digit", "serving_default/pixels/image"],
+)
 def test_the_golden_test_fails_on_another_value_under_a_true_checksum(
     compiled: Compiled, bundle: Path, tmp_path: Path, section: str
 ) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from worlds import DIGITS, run_kit
 
@@ -91,6 +92,23 @@ def test_a_tflite_that_was_exchanged_with_its_digest_is_found_by_building_again(
     printed = check_refused(bundle, "bytes", "1 of them differ")
     assert "structure" in printed
     assert "numbers" in printed
+
+
+@pytest.mark.slow
+def test_where_the_bytes_may_be_others_on_another_cpu_the_numbers_decide(bundle: Path) -> None:
+    content = bytearray((bundle / TFLITE).read_bytes())
+    content[20_000] ^= 0x40
+    (bundle / TFLITE).write_bytes(bytes(content))
+    manifest = json.loads((bundle / "bundle.json").read_text("utf-8"))
+    manifest["files"][TFLITE] = sha256_file(bundle / TFLITE)
+    manifest["toolchain"]["any_cpu"] = False
+    (bundle / "bundle.json").write_text(json.dumps(manifest), "utf-8")
+    with np.load(bundle / "emulate" / "golden.npz") as arrays:
+        assert not [name for name in arrays if name.startswith("float/")]
+    printed = check_refused(bundle, "numbers: of the bundle's own file: digit: golden outputs differ by ")
+    assert "bytes      FAILS" in printed
+    assert "the same bytes are not promised on every CPU: bundle.json says so (toolchain.any_cpu)" in printed
+    assert "structure  holds" in printed
 
 
 def test_a_folder_that_is_no_bundle_and_a_model_that_is_nowhere(bundle: Path, tmp_path: Path) -> None:

@@ -93,7 +93,7 @@ def test_a_letterboxed_image_fits_too_and_keeps_its_pad_color(digits_bundle: Pat
         ("toolchain.python", "/tmp/python"),
         ("toolchain.python", "3.11 --evil"),
         ("toolchain.tensorflow", "../../x"),
-        ("toolchain.architecture", "riscv"),
+        ("toolchain.locks", {"x86_64": "x"}),
         ("source.files.0.file", "../../etc/passwd"),
         ("source.files.0.sha256", 7),
         ("signature.outputs.0.labels", "../../../provenance/custom.py"),
@@ -125,7 +125,7 @@ def test_a_field_that_no_build_writes_is_one_clear_error(
 
 
 @pytest.mark.parametrize(
-    "text", ["[" * 100_000, "[]", "3", '{"format": 3}', '{"format": [2]}', "\x00", '{"format": 3, "id']
+    "text", ["[" * 100_000, "[]", "4", '{"format": 4}', '{"format": [2]}', "\x00", '{"format": 4, "id']
 )
 def test_a_manifest_that_is_none_is_one_clear_error(tmp_path: Path, text: str) -> None:
     (tmp_path / "bundle.json").write_text(text, "utf-8")

@@ -66,7 +66,7 @@ def test_a_changed_bundle_is_whole_when_it_is_built_again(bundle: Path, tmp_path
     [
         (flip, "is not as it was built"),
         (lambda bundle: (bundle / TFLITE).unlink(), "missing: "),
-        (lambda bundle: change(bundle, lambda m: m.update(format=2)), "its format is 2, and this dropkit knows 3"),
+        (lambda bundle: change(bundle, lambda m: m.update(format=2)), "its format is 2, and this dropkit knows 4"),
         (lambda bundle: change(bundle, lambda m: m.update(id="Digits")), "bundle.json is none that a build writes"),
         (lambda bundle: change(bundle, lambda m: m.pop("signature")), "bundle.json is none that a build writes"),
     ],

@@ -43,13 +43,14 @@ def test_an_int8_model_gives_the_same_bits_on_arm64_and_a_bad_file_is_one_line(
     files = ("--input", str(some_digits(tmp_path, 3)), "--input", str(tmp_path / "none.npz"))
     done = run_kit("emulate", str(digits_bundle), "--arch", "arm64", *files, "--json")
     assert done.returncode == 2, done.stderr
-    assert "times slower than here: about " in done.stderr and " for 11 calls" in done.stderr
+    assert "times slower than here: about " in done.stderr and " for 15 calls" in done.stderr
     assert "none.npz: there is no such file; check the name" in done.stderr
     report = json.loads(done.stdout)
     assert (report["cpu"], report["emulator"]) == ("cortex-a76", arm64_machine.name)
     found = {check["inputs"]: check for check in report["checks"]}
     assert {name: (check["calls"], check["same"], check["passed"]) for name, check in found.items()} == {
         "golden vectors": (8, True, True),
+        "edge vectors": (4, True, True),
         "your files": (3, True, True),
     }
     assert found["your files"]["off"] == 0 and found["your files"]["top1"] == [3, 3]

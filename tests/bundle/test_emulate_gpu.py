@@ -76,6 +76,7 @@ def test_golden_vectors_drawn_inputs_and_files_run_in_both_precisions(digits_bun
         found = {check["inputs"]: check for check in run["checks"]}
         assert run["whole"] and {name: check["calls"] for name, check in found.items()} == {
             "golden vectors": 8,
+            "edge vectors": 4,
             "drawn inputs": 3,
             "your files": 20,
         }

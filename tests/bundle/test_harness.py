@@ -49,13 +49,14 @@ ARROWS = {
     "outputs": "decode files frame numbers report signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls errors feed files golden numbers outputs report signature sounds tensor texts",
+    "compare": "calls errors feed files golden numbers report signature sounds tensor texts",
     "training": "calls golden interpreter numbers report signature",
     "state": "errors files interpreter numbers outputs report signature",
     "replay": "compare golden interpreter model report signature state training",
     "benchmark": "files interpreter report signature",
+    "meaning": "report",
     "draw": "decode errors files forms found frame inputs signature",
-    "text": "found numbers report",
+    "text": "found meaning numbers report",
     "records": "found report",
     "saved": "errors files report",
     "spread": "",
@@ -182,20 +183,24 @@ def test_an_output_in_json_has_the_fewest_digits_of_its_own_type_and_null_for_na
 
 
 def test_a_report_says_the_same_to_a_script_and_to_a_user() -> None:
-    output = OutputCheck("steps", 9, 1.0, 2, None, 3.5, passed=False, shapes=None)
-    main = SignatureCheck(3, (("y", output),), (("x", PixelCheck(0, 64, 0)),))
+    output = OutputCheck("steps", 9, 1.0, 2, 3.5, passed=False, shapes=None, vectors_off=2)
+    edge = OutputCheck("steps", 0, 1.0, 0, None, passed=True, shapes=None)
+    main = SignatureCheck(3, (("y", output),), (("x", PixelCheck(0, 64, 0)),), edges=4, edge_outputs=(("y", edge),))
     replay = Replay(main, (("other", SignatureCheck()),), None, StateCheck(("w",), (), (), golden=True))
     report = Report("b", "1.0.0", "0", Interpreter("ai-edge-litert", "2.3.0", 1, "litert:2.3.0"), replay)
     plain: dict[str, Any] = report.to_json()
-    assert list(plain) == "bundle version kit runtime verdict vectors outputs pixels signatures state".split()
+    assert list(plain) == "bundle version kit runtime verdict vectors outputs pixels edges signatures state".split()
     assert (plain["verdict"], plain["outputs"]["y"]["worst_steps"], plain["outputs"]["y"]["pass"]) == ("fail", 9, False)
     assert plain["signatures"]["other"] == {"vectors": 0, "outputs": {}, "pixels": {}, "pass": True}
     assert plain["state"] == {"read": ["w"], "assigned": [], "restored": [], "golden": True, "pass": False}
     assert list(lines_of(report))[1:] == [
-        "  output y: max difference 9 steps (1 allowed, worst in vector 2), from float not finite steps (3.5 allowed): "
-        "FAIL",
+        "  output y: max difference 9 steps (1 allowed, 2 of 3 vectors are off, worst vector 2); as built 3.5 steps "
+        "from float: FAIL",
+        "  output y on 4 edge vectors: max difference 0 steps (1 allowed): ok",
         "  pixels x: pre-processing gives the same input: ok",
         "  signature other: no golden vectors",
         "  variables: w is not as built: FAIL",
         "golden: fail, 3 vectors",
+        "  the bundle was built with this runtime: model.tflite is not the file that these vectors are of (a weight or "
+        "a scale is another one), or golden.npz is of another build",
     ]

@@ -15,6 +15,7 @@ import pytest
 
 from kit.container.client import connect, probe
 from kit.container.sandbox import hardened
+from kit.engine import inventory
 from kit.engine.run import choose_engine
 from kit.errors import EngineError
 
@@ -106,6 +107,23 @@ def test_connect_raises_the_reason_with_a_way_out(tmp_path: Path, monkeypatch: p
         connect()
     assert caught.value.code == 5
     assert choose_engine("local", print).name == "local"
+
+
+def test_doctor_says_what_a_mac_user_starts_and_how_much_memory_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+    (here,) = inventory._docker_health()
+    monkeypatch.setattr(inventory.platform, "system", lambda: "Darwin")
+    (mac,) = inventory._docker_health()
+    assert not here.ok and not mac.ok
+    assert "--engine local" in here.remedy, "which a Mac has not"
+    assert mac.remedy.startswith("start Docker Desktop, or `colima start --cpu 4 --memory 8`")
+    # colima's own default, what is advised, and an engine that does not say.
+    small, enough, unknown = (inventory.memory_row(size) for size in (2 << 30, 8 << 30, 0))
+    assert (small.ok, enough.ok, unknown.ok) == (False, True, True)
+    assert "2.1 GB" in small.found
+    assert "colima start --memory 8" in small.remedy
 
 
 def test_the_options_of_a_container_shut_it_in(tmp_path: Path) -> None:

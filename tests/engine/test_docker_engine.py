@@ -16,8 +16,12 @@ from models import keras3_model
 from worlds import DIGITS, ROOT, run_kit, write_recipe
 
 from kit.container.client import OWNER_LABEL
+from kit.engine.base import JobFolder, Limits
+from kit.engine.docker import DockerEngine
+from kit.errors import EngineError
 from kit.files import tree_digests
 from kit.recipe.quantize import Scheme
+from kit.toolchains.toolchain import find_toolchain
 
 if TYPE_CHECKING:
     import docker
@@ -44,6 +48,23 @@ def test_container_and_venv_give_the_same_bytes_of_every_file(digits_bundle: Pat
     assert "engine: docker" in built.stdout
     assert tree_digests(tmp_path / "digits") == tree_digests(digits_bundle)
     assert json.loads((tmp_path / "digits.build.json").read_text("utf-8"))["engine"] == "docker"
+
+
+def test_a_folder_that_the_engine_does_not_see_is_named_until_it_does(
+    docker_client: docker.DockerClient, tmp_path: Path
+) -> None:
+    """As on a Mac, where the engine's virtual machine shares some folders alone; here the folder is not made yet."""
+    engine, toolchain = DockerEngine(docker_client), find_toolchain("2.19.1")
+    engine.prepare(toolchain, print)
+    job = JobFolder(tmp_path / "in", tmp_path / "out", tmp_path / "log")
+    job.out.mkdir()
+    with pytest.raises(EngineError, match="its virtual machine does not share that folder") as caught:
+        engine.run(toolchain, job, Limits(), print)
+    assert str(tmp_path) in caught.value.message
+    assert caught.value.hint.startswith("set TMPDIR to a folder that it shares")
+    job.inputs.mkdir()
+    assert engine.run(toolchain, job, Limits(), print).status == 1
+    assert "No module named kit" in job.log.read_text("utf-8"), "the container ran, on an empty job"
 
 
 @pytest.mark.slow

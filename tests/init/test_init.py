@@ -95,16 +95,19 @@ def test_an_array_is_split_with_a_fixed_seed_and_auto_is_asked_for(tmp_path: Pat
         assert set(file["y"].tolist()) == set(range(10))
 
 
-def test_boxes_in_the_data_make_an_output_boxes_whatever_its_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("largest", "units"), [(0.9, "normalized"), (60.0, "pixels")])
+def test_boxes_in_the_data_make_an_output_boxes_whatever_its_name(tmp_path: Path, largest: float, units: str) -> None:
     held = tmp_path / "held.npz"
-    np.savez(held, photo=np.zeros((20, 64, 64, 1), np.uint8), **{"y/out": np.zeros((20, 4, 5)), "y": np.zeros(20)})  # type: ignore[arg-type]
+    boxes = np.full((20, 4, 5), largest)
+    boxes[..., 0] = 3  # the class
+    np.savez(held, photo=np.zeros((20, 64, 64, 1), np.uint8), **{"y/out": boxes, "y": np.zeros(20)})  # type: ignore[arg-type]
     outputs = [Tensor("out", (14, 64))]
-    assert boxed_outputs(held, outputs) == {"out"}
+    assert boxed_outputs(held, outputs) == {"out": units}
     photo = InputGuess(Tensor("photo", (64, 64, 1)), "image")
     (plain,) = guess_outputs(outputs, [photo], [], take_default)
     (guess,) = guess_outputs(outputs, [photo], [], take_default, boxed_outputs(held, outputs))
-    assert (plain.kind, guess.kind, guess.keys["head"]) == ("tensor", "boxes", "yolo")
-    assert "the data has boxes as y/out" in guess.reasons
+    assert (plain.kind, guess.kind, guess.keys["head"], guess.keys["units"]) == ("tensor", "boxes", "yolo", units)
+    assert f"the data has boxes as y/out, {units}" in guess.reasons
 
 
 def test_label_folders_become_labels_and_links(tmp_path: Path) -> None:

@@ -66,10 +66,11 @@ ARROWS = {
     " toolchains",
     "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
     " recipe render report shared source_model tflite toolchains updates",
-    "scoring": "bounded build bundle emulation errors files metrics recipe",
+    "scoring": "bounded build bundle emulation errors files metrics recipe shared",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",
     "exploration": "bounded bundle errors shared tflite",
+    "profiling": "bundle emulation errors exploration files quantizer shared tflite toolchains",
     "serving": "arm64 bounded bundle emulation errors files render toolchains",
     "comparison": "bounded bundle errors inspection kit render tflite toolchains updates files",
     "search": "build bundle charts emulation engine errors files metrics progress quantizer recipe render shared tflite"
@@ -78,8 +79,8 @@ ARROWS = {
     "cleaning": "android.proof build bundle errors files lifetime",
     "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
     "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
-    " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix progress recipe"
-    " refusals render scoring search serving source_model tflite toolchains updates",
+    " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix profiling progress"
+    " recipe refusals render scoring search serving source_model tflite toolchains updates",
     "__main__": "commands",
 }
 WORKER = {name for name in ARROWS if name.partition(".")[0] == "worker"}
@@ -93,6 +94,7 @@ LIBRARIES = {
     "shared.postprocess": "numpy",
     "shared.preprocess": "numpy PIL",
     "shared.rows": "numpy",
+    "shared.edges": "numpy",
     "shared.seeded": "numpy",
     "shared.text": "numpy",
     "metrics": "numpy sklearn scipy pycocotools",
@@ -105,6 +107,9 @@ LIBRARIES = {
     "engine.walls": "",  # a script that becomes the worker
     "container.bytecode_script": "",  # a script that runs inside a container
     "emulation.waiting_script": "",  # a script that runs in the runtime's venv
+    "profiling.events": "",  # imported by a script of the runtime's venv
+    "profiling.litert_c": "numpy",  # the same
+    "profiling.profile_script": "emulate harness numpy",  # a script of the runtime's venv
     "quantizer.quantize_file": "",  # a script that runs in the quantizer's venv
     "quantizer.inside": "ai_edge_litert litert_quantizer numpy",  # the same
     "serving": "werkzeug",

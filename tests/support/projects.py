@@ -33,7 +33,7 @@ def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example
     named = {"id": name or place.name, "version": "1.0.0"}
     manifest = {
         **named,
-        "format": 3,
+        "format": 4,
         "key": "0" * 64,
         "kit": "0.1.0",
         "recipe": {"model": named, "android": {"package": package, "runtime": runtime}},
@@ -43,8 +43,7 @@ def seal(place: Path, runtime: str = "litert:2.3.0", package: str = "com.example
             "python": "3.11",
             "keras": "3.15.1",
             "legacy_keras": "",
-            "lock_sha256": "0" * 64,
-            "architecture": "x86_64",
+            "locks": {"x86_64": "0" * 64},
         },
         "model": {"sha256": "0" * 64, "bytes": 8, "scheme": "float32", "io": "float32"},
         "signature": {

@@ -477,6 +477,26 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_benchmark.py::test_a_benchmark_has_starts_calls_and_memory_and_of_another_bundle_the_ratio": (
         "add --benchmark",
     ),
+    "bundle/test_beside_float.py::test_a_bundle_beside_its_float32_bundle_by_the_next_step_that_is_printed": (
+        "build it: kit build RECIPE --scheme float32 --out float, ...",
+    ),
+    "bundle/test_beside_float.py::test_a_signature_without_golden_vectors_needs_files": (
+        "give files: --against FLOAT -- FILES",
+        "give files: -- FILES",
+    ),
+    "bundle/test_beside_float.py::test_what_a_comparison_does_not_do_is_refused_with_what_to_do": (
+        "give files: -- FILES; or leave --against out",
+        "save it as a file, and name that",
+    ),
+    "bundle/test_beside_float.py::test_what_a_profile_does_not_do_is_refused_with_what_to_do": (
+        "kit build RECIPE --scheme float32 --out float, then ...",
+        "name one of them",
+    ),
+    "bundle/test_beside_float.py::test_what_does_not_fit_a_bundle_is_refused_once_it_is_tried": (
+        "give files that the model takes",
+        "name the float32 bundle of the same model",
+        "name the float32 bundle of the same model: kit build ...",
+    ),
     "bundle/test_benchmark.py::test_with_a_file_it_times_a_call_on_it_as_the_harness_does": ("leave <given> out",),
     "bundle/test_benchmark.py::test_bundles_of_two_runtimes_are_compared_on_one_that_is_named": (
         "name one for all: --runtime <runtimes>",
@@ -570,6 +590,13 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "engine/test_engine_run.py::test_a_job_that_leaves_too_much_is_taken_with_fewer_samples": (
         "a job may leave <MOST_OUT> GB in <MOST_OUT_FILES> ...",
+    ),
+    "engine/test_docker_engine.py::test_a_folder_that_the_engine_does_not_see_is_named_until_it_does": (
+        "set TMPDIR to a folder that it shares, such as ~/tmp ...",
+    ),
+    "engine/test_image_platform.py::test_a_platform_that_is_not_known_is_refused": ("there is: <PLATFORMS>",),
+    "engine/test_image_platform.py::test_its_file_is_loaded_for_its_own_platform_alone": (
+        "export that one: `kit image <tensorflow> ...",
     ),
     "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
     "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
-from itertools import zip_longest
 from pathlib import Path
-from typing import Any
 
 from kit.android.proof.step import Step, step
+from kit.bundle.agreement import field_differences, note_differences, shown
 from kit.bundle.layout import Bundle
 from kit.bundle.manifest import read_manifest
 from kit.bundle.metadata import about, calibrations, describe
@@ -47,9 +45,11 @@ def _check(bundle: Path) -> str:
     found = read_metadata(file)
     if found is None:
         raise CheckError(f"{model.name} has no metadata", _AGAIN)
+    wanted = describe(file, signature, about(recipe))
     inside = read_files(model)
     faults = [
-        *_differences(found, describe(file, signature, about(recipe))),
+        *field_differences(found, wanted, "the model", "the bundle", frozenset({"subgraphs"})),
+        *note_differences(found, wanted),
         *_recipe(found, recipe, signature.main.key),
     ]
     faults += _files(inside, there, signature)
@@ -58,26 +58,6 @@ def _check(bundle: Path) -> str:
     tensors = sum(len(graph.inputs) + len(graph.outputs) for graph in found.subgraphs)
     behind = f"; {', '.join(sorted(inside))} behind the model" if inside else ""
     return f"{tensors} inputs and outputs as signature.json and the recipe have them{behind}"
-
-
-def _differences(found: Metadata, wanted: Metadata) -> Iterator[str]:
-    """Yield what the file's metadata has otherwise than what the bundle's other files would give."""
-    yield from _fields(found, wanted, "the model", "the bundle", skip={"subgraphs"})
-    if len(found.subgraphs) != len(wanted.subgraphs):
-        yield f"metadata of {len(found.subgraphs)} subgraphs, and signature.json is of {len(wanted.subgraphs)}"
-    for graph, other in zip(found.subgraphs, wanted.subgraphs, strict=False):
-        for way in ("inputs", "outputs"):
-            for note, one in zip_longest(getattr(graph, way), getattr(other, way)):
-                if note is None or one is None:
-                    yield f"{graph.name}: {len(getattr(graph, way))} {way}, and {len(getattr(other, way))} in the model"
-                    break
-                yield from _fields(note, one, one.name, "signature.json")
-
-
-def _fields(found: Any, wanted: Any, what: str, where: str, skip: frozenset[str] | set[str] = frozenset()) -> list[str]:
-    names = [each.name for each in fields(found) if each.name not in skip]
-    pairs = [(name, _shown(getattr(found, name)), _shown(getattr(wanted, name))) for name in names]
-    return [f"{what}: {name} {a} in the metadata, {b} in {where}" for name, a, b in pairs if a != b]
 
 
 def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
@@ -94,7 +74,7 @@ def _recipe(found: Metadata, recipe: Recipe, main: str) -> Iterator[str]:
             if len(reported) != len(wanted) or any(
                 abs(a - b) > 1e-6 * abs(b) for a, b in zip(reported, wanted, strict=True)
             ):
-                yield f"{tensor.name}: {name} {_shown(reported)} in the metadata, {_shown(tuple(wanted))} in the recipe"
+                yield f"{tensor.name}: {name} {shown(reported)} in the metadata, {shown(tuple(wanted))} in the recipe"
 
 
 def _files(inside: Mapping[str, bytes], bundle: Bundle, signature: BundleSignature) -> Iterator[str]:
@@ -115,9 +95,3 @@ def _lines(content: bytes | None) -> str:
         return "none"
     lines = content.decode("utf-8", "replace").splitlines()
     return f"{len(lines)} lines {', '.join(map(repr, lines[:3]))}{', ...' if len(lines) > 3 else ''}"
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple) and all(isinstance(each, float) for each in value):
-        return f"[{', '.join(f'{each:.7g}' for each in value)}]"
-    return repr(value)

@@ -7,7 +7,7 @@ from pathlib import Path
 from ai_edge_litert.tools import flatbuffer_utils
 
 from kit.quantizer.inside.calibration_calls import calibration_calls
-from kit.quantizer.inside.layer_errors import Pair, by_layer, layer_errors
+from kit.quantizer.inside.layer_errors import Pair, by_layer, layer_errors, with_outputs
 from kit.quantizer.inside.schemes import Operator, operators
 from kit.quantizer.inside.tensors import Tensors
 from kit.quantizer.inside.unique_names import with_unique_names
@@ -26,7 +26,8 @@ def compared(job: QuantizerJob, inputs: Path, out: Path, product: Path) -> tuple
     main, calls = next(iter(calibration_calls(inputs, out).items()))
     pairs = ((call, _fed(call, specs)) for call in calls[: job.compared])
     found, others = _operators(exact, job), _operators(made, job)
-    return layer_errors(Pair(Tensors.of(exact), Tensors.of(made), by_layer(found, others)), main, pairs, found)
+    both = Tensors.of(exact), Tensors.of(made)
+    return layer_errors(Pair(*both, with_outputs(by_layer(found, others), *both, main)), main, pairs, found)
 
 
 def _operators(content: bytes, job: QuantizerJob) -> list[Operator]:

@@ -34,13 +34,22 @@ def by_name(found: Sequence[Operator]) -> dict[str, str]:
 def by_layer(found: Sequence[Operator], product: Sequence[Operator]) -> dict[str, str]:
     """Return the outputs that both files have: by name, else the last ones of the same layers of the source.
 
-    product: its operators. TensorFlow's converter keeps most names, and not those at the border or what it rewrote.
+    product: its operators. TensorFlow's converter keeps most names, and not those at the border or what it rewrote. One
+    that has a partner by its name is no other's.
     """
     names = {operator.output for operator in product}
     last = {operator.layers: operator.output for operator in product if operator.layers}
     own = {operator.layers: operator.output for operator in found if operator.layers}
     partners = {name: name for name in (operator.output for operator in found) if name in names}
-    return {own[layers]: last[layers] for layers in own if layers in last} | partners
+    taken = set(partners.values())
+    by_place = {own[layers]: last[layers] for layers in own if layers in last and last[layers] not in taken}
+    return by_place | partners
+
+
+def with_outputs(partners: Mapping[str, str], exact: Tensors, product: Tensors, signature: str) -> dict[str, str]:
+    """Return partners with the outputs of a signature, which both files know by the same names."""
+    wanted, made = exact.outputs(signature), product.outputs(signature)
+    return {**partners, **{tensor: made[name] for name, tensor in wanted.items() if name in made}}
 
 
 def layer_errors(pair: Pair, signature: str, calls: Calls, found: Sequence[Operator]) -> tuple[LayerError, ...]:

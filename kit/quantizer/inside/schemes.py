@@ -41,7 +41,7 @@ class Operator:
     @property
     def output(self) -> str:
         """Return the name of its output; of several, all of them."""
-        return self.scope.rstrip(";")
+        return self.scope.removesuffix(";")  # one: a name of the converter may end with another
 
 
 def operators(model: Any, layers: Collection[str]) -> Iterator[Operator]:

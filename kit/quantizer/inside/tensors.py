@@ -53,6 +53,11 @@ class Tensors:
                 with suppress(ValueError):  # a tensor that nothing has filled
                     yield name, self.interpreter.get_tensor(place, self.graphs[signature])
 
+    def outputs(self, signature: str) -> dict[str, str]:
+        """Return the names of the tensors that a signature gives, by the names of its outputs."""
+        details = self.interpreter.get_signature_runner(signature).get_output_details()
+        return {name: str(detail["name"]) for name, detail in details.items() if detail["name"]}
+
     def scales(self, signature: str) -> dict[str, tuple[np.ndarray, np.ndarray, int]]:
         """Return of every quantized tensor by name: scales float32 [n], zero points int32 [n], and their axis."""
         found = {}

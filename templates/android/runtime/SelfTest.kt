@@ -122,8 +122,42 @@ internal class SelfTester(
         if (!judged) return listOf()
         val checks = spec.outputs.mapIndexed { index, tensor ->
             Check(prefix + tensor.name, tensor.unit, worst[index], tensor.allowed)
-        }
+        } + edges(spec, prefix, wanted)
         return if (spec === main) checks + feeds.mapNotNull { made(it, prefix) } else checks
+    }
+
+    /**
+     * The checks of the edge vectors of one signature, where there are any: judged where these are finite.
+     * A float's rounding error grows with the values: where they are larger than any golden vector's, as much more is allowed.
+     */
+    private fun edges(spec: Spec, prefix: String, usual: List<Section>): List<Check> {
+        val call = engine.call(spec.key)
+        val fed = spec.inputs.map { golden.find(spec.key, "edge_input", it) ?: return listOf() }
+        val wanted = spec.outputs.map { golden.find(spec.key, "edge_output", it) } // null: of an index
+        val vectors = fed.first().vectors
+        check(vectors >= 1 && (fed + wanted.filterNotNull()).all { it.vectors == vectors }) {
+            "${bundle.golden}: not every tensor of ${spec.key} has $vectors edge vectors"
+        }
+        val largest = spec.outputs.mapIndexed { index, tensor ->
+            (0 until usual[index].vectors).maxOf { largest(usual[index].vector(it), tensor.dtype) }
+        }
+        val worst = DoubleArray(spec.outputs.size)
+        for (vector in 0 until vectors) {
+            spec.inputs.forEachIndexed { index, tensor ->
+                call.input(tensor.name).resize(fed[index].call)
+                call.input(tensor.name).writeRaw(fed[index].vector(vector))
+            }
+            call.run()
+            spec.outputs.forEachIndexed { index, tensor ->
+                val golden = wanted[index]?.vector(vector) ?: return@forEachIndexed
+                val grown = if (tensor.dtype == "float32") maxOf(1.0, largest(golden, tensor.dtype) / maxOf(largest[index], 1.0)) else 1.0
+                val off = distance(call.output(tensor.name).readRaw(), golden, tensor.dtype, finite = true)
+                worst[index] = maxOf(worst[index], off / grown)
+            }
+        }
+        return spec.outputs.indices.filter { wanted[it] != null }.map {
+            Check("$prefix${spec.outputs[it].name} on edge vectors", spec.outputs[it].unit, worst[it], spec.outputs[it].allowed)
+        }
     }
 
     /** Whether golden pixels, texts or sounds, through what these go through in a call, give the golden input to the byte. */
@@ -217,8 +251,19 @@ internal fun Slot.readRaw(): ByteArray {
     return bytes.array()
 }
 
-/** The largest difference; two NaN are 0 apart, NaN from a number infinitely. */
-private fun distance(raw: ByteArray, golden: ByteArray, dtype: String): Double {
+/** The largest finite absolute value. */
+private fun largest(raw: ByteArray, dtype: String): Double {
+    val values = ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN)
+    var found = 0.0
+    for (at in raw.indices step widthOf(dtype)) {
+        val value = abs(valueAt(values, at, dtype))
+        if (value.isFinite()) found = maxOf(found, value)
+    }
+    return found
+}
+
+/** The largest difference; two NaN are 0 apart, NaN from a number infinitely. `finite`: where the golden values are. */
+private fun distance(raw: ByteArray, golden: ByteArray, dtype: String, finite: Boolean = false): Double {
     val ours = ByteBuffer.wrap(raw).order(ByteOrder.LITTLE_ENDIAN)
     val theirs = ByteBuffer.wrap(golden).order(ByteOrder.LITTLE_ENDIAN)
     if (raw.size != golden.size) return Double.POSITIVE_INFINITY
@@ -226,7 +271,7 @@ private fun distance(raw: ByteArray, golden: ByteArray, dtype: String): Double {
     for (at in raw.indices step widthOf(dtype)) {
         val one = valueAt(ours, at, dtype)
         val other = valueAt(theirs, at, dtype)
-        if (one == other || (one.isNaN() && other.isNaN())) continue
+        if (one == other || (one.isNaN() && other.isNaN()) || (finite && !other.isFinite())) continue
         val off = abs(one - other)
         worst = maxOf(worst, if (off.isNaN()) Double.POSITIVE_INFINITY else off)
     }

@@ -19,10 +19,11 @@ from .tensor import Tensor
 class Golden:
     """The arrays of golden.npz by key, "<prefix><kind>/<tensor>".
 
-    input, output: [N * rows, *sample] in the tensor's dtype; float: the same of the float model, float32; pixels: of an
-    image, uint8; text: UTF-8 filled up with 0xFF, uint8 [N * rows, bytes]; audio: sounds as audio.pack_sounds has them,
-    uint8 [N * rows, bytes]; tolerance, drift: numbers, in quantization steps or of an output's own unit;
-    variable/<name>.
+    input, output: [N * rows, *sample] in the tensor's dtype; edge_input, edge_output: the same of inputs at the edges
+    of what it may be fed, where there are any; pixels: of an image, uint8; text: UTF-8 filled up with
+    0xFF, uint8 [N * rows, bytes]; audio: sounds as audio.pack_sounds has them, uint8 [N * rows, bytes]; tolerance: how
+    far an output may be off, drift: how far it was from the float model's as built, numbers in quantization steps or of
+    an output's own unit; variable/<name>.
     """
 
     path: Path
@@ -35,6 +36,15 @@ class Golden:
     def inputs(self, signature: Signature) -> Arrays:
         """Return [N * rows, *sample] of each input in its tensor's dtype. Raises KeyError where there is none."""
         return {name: self.of(signature, "input", name) for name in signature.inputs}
+
+    def edge_inputs(self, signature: Signature) -> Arrays:
+        """Return [N * rows, *sample] of each input in its tensor's dtype; empty where there are none."""
+        found = signature.inputs if self.has_edges(signature) else ()
+        return {name: self.of(signature, "edge_input", name) for name in found}
+
+    def has_edges(self, signature: Signature) -> bool:
+        """Say whether there are any edge vectors of a signature: then there is all of them."""
+        return any(self.has(signature, kind, name) for kind, named in _edges_of(signature) for name in named)
 
     def variables(self, kept: Variables | None) -> Arrays:
         """Return the value of each kept variable as built, of its tensor's shape and dtype; empty without any."""
@@ -55,6 +65,8 @@ def read_golden(model: Model) -> Golden:
     for signature in (model.main, *model.others):
         if signature is model.main or golden.has_vectors(signature):
             _check_counts(golden, _counts(golden, signature, _vectors_of(signature)), signature, bounded=True)
+        if golden.has_edges(signature):
+            _check_counts(golden, _tensor_counts(golden, signature, _edges_of(signature)), signature, bounded=True)
     if model.train:
         _check_counts(golden, _counts(golden, model.train, _vectors_of(model.train)[:1]), model.train, bounded=False)
         _check_loss(golden, f"{model.train.prefix}output/loss")
@@ -66,16 +78,31 @@ def read_golden(model: Model) -> Golden:
 
 
 def _vectors_of(signature: Signature) -> tuple[tuple[str, Tensors], ...]:
-    return (("input", signature.inputs), ("output", signature.outputs), ("float", signature.outputs))
+    return (("input", signature.inputs), ("output", signature.outputs))
+
+
+def edge_outputs(signature: Signature) -> Tensors:
+    """Return the outputs that edge vectors have: an index may be another one where values are equal."""
+    kinds = {name: np.dtype(tensor.dtype).kind for name, tensor in signature.outputs.items()}
+    return {n: tensor for n, tensor in signature.outputs.items() if kinds[n] == "f" or tensor.scale is not None}
+
+
+def _edges_of(signature: Signature) -> tuple[tuple[str, Tensors], ...]:
+    return (("edge_input", signature.inputs), ("edge_output", edge_outputs(signature)))
+
+
+def _tensor_counts(golden: Golden, signature: Signature, vectors: tuple[tuple[str, Tensors], ...]) -> set[int]:
+    """Return how many vectors the arrays of tensors hold: one number where all is well. Raises EmulateError."""
+    return {
+        _count(golden, f"{signature.prefix}{kind}/{name}", tensor, tensor.dtype)
+        for kind, tensors in vectors
+        for name, tensor in tensors.items()
+    }
 
 
 def _counts(golden: Golden, signature: Signature, vectors: tuple[tuple[str, Tensors], ...]) -> set[int]:
     """Return how many vectors the arrays of a signature hold: one number where all is well. Raises EmulateError."""
-    counts = set()
-    for kind, tensors in vectors:
-        for name, tensor in tensors.items():
-            dtype = "float32" if kind == "float" else tensor.dtype
-            counts.add(_count(golden, f"{signature.prefix}{kind}/{name}", tensor, dtype))
+    counts = _tensor_counts(golden, signature, vectors)
     for name, tensor in signature.inputs.items():
         if tensor.kind == "image" and golden.has(signature, "pixels", name):
             counts.add(_count(golden, f"{signature.prefix}pixels/{name}", tensor, "uint8"))

@@ -29,6 +29,10 @@ KERNELS = {"default": "AUTO", "reference": "BUILTIN_REF"}  # by the name of an O
 Call = Callable[..., Mapping[str, Any]]  # of one array for each input's name; gives one for each output's
 
 
+class _MismatchError(Exception):
+    """What signature.json says of the model file is not so."""
+
+
 @dataclass(frozen=True)
 class Runner:
     """A loaded model: by signature key what runs it."""
@@ -62,6 +66,10 @@ def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
     except SystemError as error:
         # tflite-runtime 2.14 imports beside numpy 2, and fails at its first call.
         raise _unfit(package, error) from error
+    except _MismatchError as error:
+        raise EmulateError(
+            f"{model.bundle.assets}: signature.json is not of this model.tflite: {error}", "build the bundle again"
+        ) from error
     except (ValueError, RuntimeError) as error:
         message = f"{model.bundle.assets}: {package} {version} cannot run this model: {one_line(error)}"
         raise EmulateError(message, f"build the bundle again, or run: {INSTALL}") from error
@@ -128,7 +136,7 @@ def _import_interpreter() -> tuple[str, Any]:
 
 
 def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
-    """Return what runs each signature, held against signature.json. Raises ValueError where the two differ."""
+    """Return what runs each signature, held against signature.json. Raises _MismatchError where the two differ."""
     # tflite-runtime leaves XNNPACK out, and with it the kernels that an app runs, where a signature's runner
     # has to allocate by itself; and it refuses to once there is a runner. Not with open axes: they are of
     # size 1 here, and a convolution over too small an image ends LiteRT 1's process.
@@ -140,7 +148,7 @@ def _calls(interpreter: Any, model: Model) -> dict[str, Call]:
     calls: dict[str, Call] = {}
     for signature in model.signatures:
         if signature.key not in keys:
-            raise ValueError(f"it has no signature {signature.key!r}, only {keys}")
+            raise _MismatchError(f"it has no signature {signature.key!r}, only {keys}")
         runner = interpreter.get_signature_runner(signature.key)
         calls[signature.key] = _reset_before(runner, interpreter) if model.resets else runner
         _check_tensors(signature.inputs, runner.get_input_details())
@@ -186,9 +194,9 @@ def _reset_before(runner: Call, interpreter: Any) -> Call:
 
 
 def _check_tensors(tensors: Tensors, details: Mapping[str, Mapping[str, Any]]) -> None:
-    """Compare signature.json with the model file. Raises ValueError where they differ."""
+    """Compare signature.json with the model file. Raises _MismatchError where they differ."""
     if set(tensors) != set(details):
-        raise ValueError(f"signature.json names {sorted(tensors)}, the file {sorted(details)}")
+        raise _MismatchError(f"signature.json names {sorted(tensors)}, the file {sorted(details)}")
     for name, tensor in tensors.items():
         _check_tensor(tensor, details[name])
 
@@ -197,11 +205,11 @@ def _check_tensor(tensor: Tensor, found: Mapping[str, Any]) -> None:
     name, (scale, zero_point) = tensor.name, found["quantization"]
     shape, dtype = [int(size) for size in found["shape_signature"]], np.dtype(found["dtype"]).name
     if shape != list(tensor.shape) or dtype != tensor.dtype:
-        raise ValueError(f"{name} is {tensor} in signature.json, {dtype} {shape} in the file")
+        raise _MismatchError(f"{name} is {tensor} in signature.json, {dtype} {shape} in the file")
     same = math.isclose(scale, tensor.scale or 0.0, rel_tol=1e-6)
     if not same or (tensor.scale and zero_point != tensor.zero_point):
         ours = f"scale {tensor.scale}, zero point {tensor.zero_point}"
-        raise ValueError(f"{name} has {ours} in signature.json, {scale}, {zero_point} in the file")
+        raise _MismatchError(f"{name} has {ours} in signature.json, {scale}, {zero_point} in the file")
 
 
 def _refusal(runner: Runner, signature: Signature, values: Arrays, error: Exception) -> EmulateError:

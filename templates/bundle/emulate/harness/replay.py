@@ -1,7 +1,7 @@
 """Replay the golden vectors of all signatures, with training and the kept variables, and leave these as built."""
 
-from .compare import compare_output, compare_pixels, compare_sounds, compare_texts
-from .golden import Golden
+from .compare import compare_edges, compare_output, compare_pixels, compare_sounds, compare_texts
+from .golden import Golden, edge_outputs
 from .interpreter import Runner, ask_all
 from .model import Model
 from .report import Replay, SignatureCheck, StateCheck, TrainingCheck
@@ -45,7 +45,20 @@ def replay_vectors(signature: Signature, runner: Runner, golden: Golden) -> Sign
     texts = [(tensor.name, compare_texts(signature, tensor, golden)) for tensor in said]
     heard = [tensor for tensor in signature.inputs.values() if golden.has(signature, "audio", tensor.name)]
     sounds = [(tensor.name, compare_sounds(signature, tensor, golden)) for tensor in heard]
-    return SignatureCheck(len(calls), tuple(outputs), tuple(pixels), tuple(texts), tuple(sounds))
+    edges = ask_all(runner, signature, golden.edge_inputs(signature)) if golden.has_edges(signature) else []
+    edge_checks = [
+        (name, compare_edges(signature, tensor, [call[name] for call in edges], golden))
+        for name, tensor in (edge_outputs(signature).items() if edges else ())
+    ]
+    return SignatureCheck(
+        vectors=len(calls),
+        outputs=tuple(outputs),
+        edges=len(edges),
+        edge_outputs=tuple(edge_checks),
+        pixels=tuple(pixels),
+        texts=tuple(texts),
+        sounds=tuple(sounds),
+    )
 
 
 def _replay_state(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from .found import Boxes, Embedding, Found, Mask, Points
+from .meaning import meaning
 from .numbers import Number
 from .report import (
     Classes,
@@ -28,6 +29,7 @@ def lines_of(report: Report) -> Iterator[str]:
     yield f"{' '.join(filter(None, (report.bundle, report.version)))} on {name}, {threads}{app}"
     if report.replay is not None:
         yield from _replay_lines(report.replay)
+        yield from (f"  {sentence}" for sentence in meaning(report.replay, report.runtime))
     if report.loaded is not None:
         yield f"variables from {report.loaded}"
     for result in report.results or ():
@@ -63,7 +65,10 @@ def _replay_lines(replay: Replay) -> Iterator[str]:
 
 def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
     for name, output in check.outputs:
-        yield f"{indent}output {name}: {_distances(output)}: {_verdict(output.passed)}"
+        yield f"{indent}output {name}: {_distances(output, check.vectors)}: {_verdict(output.passed)}"
+    for name, output in check.edge_outputs:
+        vectors = _plural(check.edges, "edge vector")
+        yield f"{indent}output {name} on {vectors}: {_distances(output, check.edges)}: {_verdict(output.passed)}"
     for name, pixels in check.pixels:
         yield f"{indent}pixels {name}: {_pixels(pixels)}: {_verdict(pixels.passed)}"
     for name, texts in check.texts:
@@ -72,15 +77,15 @@ def _vector_lines(check: SignatureCheck, indent: str) -> Iterator[str]:
         yield f"{indent}audio {name}: {_pixels(sounds)}: {_verdict(sounds.passed)}"
 
 
-def _distances(check: OutputCheck) -> str:
+def _distances(check: OutputCheck, vectors: int) -> str:
     if check.shapes is not None:
         ours, golden = check.shapes
         return f"of shape {list(ours)}, and vector {check.worst_vector} has {list(golden)}"
     unit = " steps" if check.unit == "steps" else ""
-    at = "" if check.passed else f", worst in vector {check.worst_vector}"
-    off = f"{_short(check.worst)}{unit} ({check.allowed:.4g} allowed{at})"
-    far = f"{_short(check.worst_from_float)}{unit} ({check.allowed_from_float:.4g} allowed)"
-    return f"max difference {off}, from float {far}"
+    at = f", {check.vectors_off} of {vectors} vectors are off, worst vector {check.worst_vector}"
+    off = f"{_short(check.worst)}{unit} ({check.allowed:.4g} allowed{'' if check.passed else at})"
+    far = "" if check.from_float is None else f"; as built {check.from_float:.4g}{unit} from float"
+    return f"max difference {off}{far}"
 
 
 def _pixels(check: PixelCheck) -> str:
