@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kit.arm64.machine import DEFAULT_CPU
-from kit.bundle.layout import MANIFEST
+from kit.bundle.whole import MANIFEST
 from kit.emulation.all_runtimes import run_all_runtimes
 from kit.emulation.arm64 import ArmRequest, run_arm64
 from kit.emulation.gpu import run_gpu
@@ -72,7 +72,7 @@ def _others(report: RuntimesReport, names: list[str]) -> Iterator[str]:
 
 
 def _arm64(path: Path) -> str:
-    report = run_arm64(path, ArmRequest(), QUIET.note, lambda *_: None)
+    report = run_arm64(path, ArmRequest(DEFAULT_CPU), QUIET.note, lambda *_: None)
     return f"{_checks(report.checks)}; a call {report.call_seconds * 1000:.3g} ms, {report.slowdown:.0f} times"
 
 

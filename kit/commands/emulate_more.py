@@ -98,40 +98,33 @@ def emulate_compare(bundle: Path, given: Collection[str], asked: Beside, files: 
     kit.scoring.beside_float raises.
     """
     against = asked.against
-    refuse_beside("--compare", given, {"json", "signature", "runtime", "against", "golden"})
-    _refuse_unlike(bundle, against, files)
+    refuse_beside("--compare", given, {"json", "signature", "runtime", "against"})
+    _refuse_unlike(against, files)
     from kit.bundle.manifest import unchanged
     from kit.progress import Reporter
     from kit.scoring.beside_float import CompareRequest, compare, lines_of, to_json
 
-    exact = Path(against[0]) if against else None
+    request = CompareRequest(Path(against[0]), tuple(files), asked.signature, asked.runtime)
     with unchanged(bundle):
-        found = compare(bundle, CompareRequest(exact, tuple(files), asked.signature, asked.runtime), Reporter().note)
+        found = compare(bundle, request, Reporter().note)
     print_json(to_json(found)) if json else sys.stdout.writelines(f"{line}\n" for line in lines_of(found, _WORST))
     if found.code:
         raise SystemExit(found.code)
 
 
-def _refuse_unlike(bundle: Path, against: Sequence[str], files: Sequence[str]) -> None:
-    """Refuse files without a float file, the other way round, and what is read once alone. Raises RecipeError."""
+def _refuse_unlike(against: Sequence[str], files: Sequence[str]) -> None:
+    """Refuse a comparison without a float file or without files, and what is read once alone. Raises RecipeError."""
     if len(against) > 1:
         raise RecipeError("--compare has one float model beside it, and --against names several", "name one of them")
-    if files and not against:
+    if not against:
         raise RecipeError(
-            "--compare has no float model to run these files on",
+            "--compare has no float model beside it",
             "build it: kit build RECIPE --scheme float32 --out float, then --against float/ID",
         )
-    if against and not files:
-        raise RecipeError(
-            "--against is for files: the golden vectors' float outputs are kept beside them",
-            "give files: -- FILES; or leave --against out",
-        )
+    if not files:
+        raise RecipeError("--compare runs files through both models, and there are none", "give files: -- FILES")
     if "-" in files:
         raise RecipeError("--compare runs files twice, and stdin is read once", "save it as a file, and name that")
-    if bundle.is_file() and not files:
-        from kit.emulation.bare import refuse_golden
-
-        refuse_golden(bundle, ())
 
 
 def emulate_with_labels(bundle: Path, truth: Path, runtime: str, arguments: Sequence[str], *, allow_code: bool) -> None:

@@ -79,8 +79,8 @@ def emulate(
     --profile says operator by operator where the time is, by LiteRT's own profiler, who runs it and why not XNNPACK,
     and where the error is: beside the float32 bundle or .tflite that --against names, or as scheme auto measured it.
     It takes the golden vectors, or the files. Exit code 4: LiteRT refuses the model.
-    --compare prints the outputs beside the float model's, worst samples first: of the golden vectors, whose float
-    outputs are kept, or of the files beside the float32 bundle or .tflite that --against names.
+    --compare --against FLOAT prints the outputs of the files beside those of the float32 bundle or .tflite, worst
+    samples first.
     --serve prints the address of a page on this machine alone: drop a file there, or use the camera, and see what the
     model says, with boxes and masks over the image; beside each --against OTHER, such as the float model's bundle.
     --port N names its port, --open opens it in the browser. Ctrl-C ends it with exit code 0.

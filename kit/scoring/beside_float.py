@@ -1,4 +1,4 @@
-"""A bundle's outputs beside those of the float model: on files, or on the golden vectors, worst samples first."""
+"""A bundle's outputs beside those of the float model on files, worst samples first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from kit.build.metrics import real
 from kit.bundle.arrays import made_arrays
 from kit.bundle.layout import Bundle
-from kit.bundle.manifest import read_intact
 from kit.bundle.signature import SignatureEntry, read_signature
 from kit.emulation.run import run_harness
 from kit.errors import RecipeError
@@ -29,10 +28,10 @@ _SAME = "name the float32 bundle of the same model: kit build RECIPE --scheme fl
 
 @dataclass(frozen=True)
 class CompareRequest:
-    """What is asked for. exact: the float32 bundle or .tflite, None for the golden vectors' own float outputs."""
+    """What is asked for. exact: the float32 bundle or .tflite."""
 
-    exact: Path | None = None
-    files: tuple[str, ...] = ()
+    exact: Path
+    files: tuple[str, ...]
     signature: str = ""
     runtime: str = ""
 
@@ -84,8 +83,6 @@ def compare(bundle: Path, asked: CompareRequest, notify: Notify) -> Compared:
     Raises RecipeError where the two do not take or give the same, CheckError where a file of a bundle is not as it was
     built, EngineError where an interpreter crashed.
     """
-    if asked.exact is None:
-        return _golden(bundle, asked.signature)
     got = _run(bundle, asked, asked.files, notify)
     if not got.names:
         return Compared(bundle.name, str(asked.exact), (), got.errors, got.code)
@@ -98,26 +95,6 @@ def compare(bundle: Path, asked: CompareRequest, notify: Notify) -> Compared:
         entry = _entry(place, asked.signature)
         found = _beside(place, entry, (exact, got), str(asked.exact))
     return Compared(bundle.name, str(asked.exact), found, got.errors, got.code)
-
-
-def _golden(bundle: Path, key: str) -> Compared:
-    """Return the golden vectors as built, beside the float outputs that are kept with them."""
-    manifest = read_intact(bundle)
-    place = Bundle(bundle, manifest.id)
-    signatures = read_signature(place.signature)
-    entry = _entry(place, key)
-    prefix = "" if entry.key == signatures.main.key else f"signature/{entry.key}/"
-    arrays = made_arrays(place.golden_npz)
-    if any(f"{prefix}float/{output.name}" not in arrays for output in entry.outputs):
-        raise RecipeError(f"{bundle}: {entry.key!r} has no golden vectors", "give files: --against FLOAT -- FILES")
-    sides = [
-        {each.name: arrays[f"{prefix}{kind}/{each.name}"] for each in entry.outputs} for kind in ("float", "output")
-    ]
-    values = {each.name: real(sides[1][each.name], each) for each in entry.outputs}
-    count = len(next(iter(values.values())))
-    names = tuple(("golden vector", index) for index in range(count))
-    exact, got = (_Run(names, side, (), (), 0) for side in (sides[0], values))
-    return Compared(manifest.id, "the float outputs in golden.npz", _beside(place, entry, (exact, got), "golden.npz"))
 
 
 def _beside(place: Bundle, entry: SignatureEntry, runs: tuple[_Run, _Run], against: str) -> tuple[Sample, ...]:

@@ -104,8 +104,8 @@ def test_a_file_with_an_orientation_is_the_frame_with_that_turn(tmp_path: Path, 
 def test_the_size_of_a_file_is_that_of_its_upright_image(tmp_path: Path, orientation: int, ending: str) -> None:
     path, exif = tmp_path / f"a.{ending}", Image.Exif()
     exif[0x0112] = orientation
-    image = Image.fromarray(frame(12, 9))
-    image.save(path) if ending == "bmp" else image.save(path, exif=exif)
+    more: dict[str, Any] = {} if ending == "bmp" else {"exif": exif}
+    Image.fromarray(frame(12, 9)).save(path, **more)
     assert upright_size(path) == open_image(path).size
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import socket
 import subprocess
 import sys
@@ -114,7 +115,7 @@ def test_doctor_says_what_a_mac_user_starts_and_how_much_memory_it_needs(
 ) -> None:
     monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
     (here,) = inventory._docker_health()
-    monkeypatch.setattr(inventory.platform, "system", lambda: "Darwin")
+    monkeypatch.setattr(platform, "system", lambda: "Darwin")
     (mac,) = inventory._docker_health()
     assert not here.ok and not mac.ok
     assert "--engine local" in here.remedy, "which a Mac has not"

@@ -266,7 +266,7 @@ def test_an_archive_that_no_export_wrote_is_refused_before_an_engine_is_asked(tm
     path.write_bytes(HOSTILE[name])
     no_engine = cast("docker.DockerClient", None)
     with pytest.raises(EngineError, match="refused, and nothing was loaded"):
-        import_image(no_engine, toolchains().values(), path, print)
+        import_image(no_engine, list(toolchains().values()), path, print)
 
 
 def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "missing.tar", tmp_path, tmp_path / "pipe"):
         with pytest.raises(RecipeError, match=path.name) as error:
-            import_image(no_engine, toolchains().values(), path, print)
+            import_image(no_engine, list(toolchains().values()), path, print)
         assert error.value.hint == "name a file that `kit image V --export FILE` wrote"
 
 

@@ -480,12 +480,8 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_beside_float.py::test_a_bundle_beside_its_float32_bundle_by_the_next_step_that_is_printed": (
         "build it: kit build RECIPE --scheme float32 --out float, ...",
     ),
-    "bundle/test_beside_float.py::test_a_signature_without_golden_vectors_needs_files": (
-        "give files: --against FLOAT -- FILES",
-        "give files: -- FILES",
-    ),
+    "bundle/test_beside_float.py::test_a_signature_without_golden_vectors_needs_files": ("give files: -- FILES",),
     "bundle/test_beside_float.py::test_what_a_comparison_does_not_do_is_refused_with_what_to_do": (
-        "give files: -- FILES; or leave --against out",
         "save it as a file, and name that",
     ),
     "bundle/test_beside_float.py::test_what_a_profile_does_not_do_is_refused_with_what_to_do": (
