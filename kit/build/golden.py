@@ -51,7 +51,7 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
     raw, at least as many samples as in made. tolerance/<name> is what another kernel or CPU may differ by: one step (or
     what floats need), and where the two interpreters differ, that much more, up to the file's own error against the
     float model. drift/<name> is that error. Both are float64 scalars, rounded up, in quantization steps, or in real
-    values of an output that has none. The float model's outputs are left out: their last bits depend on the CPU.
+    values of an output that has none. The float model's outputs are left out, see float_outputs.
     edge_input/<name> and edge_output/<name> are those of predictions, where it has any.
     """
     import numpy as np
@@ -75,6 +75,12 @@ def golden_vectors(result: Result, made: Arrays, predictions: Arrays) -> dict[st
         arrays[f"{prefix}drift/{spec.name}"] = np.array(round_up(drift))
         arrays[f"{prefix}tolerance/{spec.name}"] = np.array(round_up(max(least, min(least + seen, drift))))
     return arrays
+
+
+def float_outputs(result: Result, made: Arrays) -> dict[str, np.ndarray]:
+    """Return <prefix>float/<name> of the worker's golden.npz, float32 [N, ...]: their last bits depend on the CPU."""
+    keys = [f"{prefix}float/{spec.name}" for prefix, spec in _outputs(result)]
+    return {key: made[key] for key in keys if key in made}
 
 
 def raw_of_vectors(result: Result, made: Arrays, samples: Arrays, raw: RawInputs) -> dict[str, np.ndarray]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kit.build.box_readings import refuse_units
 from kit.build.checks import judge, notes, refuse_other_runtime
 from kit.build.expected import expected_sections, is_verified
-from kit.build.golden import golden_vectors, has_edges, is_of_worker, raw_of_vectors
+from kit.build.golden import float_outputs, golden_vectors, has_edges, is_of_worker, raw_of_vectors
 from kit.build.metrics import measure, real
 from kit.build.output_metrics import with_metrics
 from kit.build.write_bundle import Judged, Parts, write_runnable
@@ -64,7 +64,8 @@ def run_trial(parts: Parts, notify: Callable[[str], None], scripts: Scripts) -> 
     expected = expected_sections(parts.signature, vectors, golden) if seeded else {}
     if seeded and not expected:
         remarks.append(f"the app does not verify accelerators: {runtime} refuses inputs that are drawn at random")
-    return Judged(runtime, golden, there, verdicts, tuple(remarks), weights, expected), predictions
+    floats = float_outputs(result, made)
+    return Judged(runtime, golden, there, verdicts, tuple(remarks), weights, floats, expected), predictions
 
 
 def refuse_state(runtime: str, outputs: Sequence[TensorSpec], predictions: Arrays) -> None:

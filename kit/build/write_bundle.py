@@ -21,6 +21,7 @@ from kit.build.plan import Plan
 from kit.build.samples import Samples
 from kit.build.truth import OutputTruth
 from kit.bundle.layout import (
+    FLOATS,
     PROVENANCE,
     PROVENANCE_CODE,
     PROVENANCE_METRICS,
@@ -105,6 +106,7 @@ class Judged:
     verdicts: tuple[Verdict, ...]
     notes: tuple[str, ...]  # the worker's, then what the measures say
     weights: WeightTypes
+    floats: Mapping[str, np.ndarray]  # the arrays of float.npz
     expected: Mapping[str, np.ndarray] = field(default_factory=dict)  # the sections of expected.bin, empty without it
 
 
@@ -147,6 +149,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     if recipe.quantize.by_litert:
         (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
+    save_npz(folder / FLOATS, judged.floats)
     (folder / TENSORS).write_text(table_text(parts.tensors, parts.result.layers), "utf-8", newline="\n")
     own = recipe.file(recipe.checks.code) if recipe.checks.code else None
     for place, path in (

@@ -20,6 +20,7 @@ REPORT = "report.html"
 # What `verify` needs to build the same model again.
 PROVENANCE = Path("provenance")
 SAMPLES = PROVENANCE / "samples.npz"
+FLOATS = PROVENANCE / "float.npz"  # the float model's outputs of the golden vectors: their last bits follow the CPU
 TENSORS = PROVENANCE / "tensors.json"  # their names, by index
 QUANTIZER_LOCK = PROVENANCE / "quantizer.lock"
 UPDATE_KEY = PROVENANCE / "update_key.pem"  # of the class: it checks what comes over the air

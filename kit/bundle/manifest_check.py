@@ -27,7 +27,7 @@ _PLACES = (
     r"src/(main|androidTest)/kotlin/([A-Za-z0-9_]+/)+[A-Za-z0-9_]+\.kt",
     r"(README\.md|report\.html|consumer-rules\.pro)",
     r"emulate/(emulate\.py|constants\.py|((pre|post)process|text|audio|wav)\.py|harness/[a-z_]+\.py|golden\.npz|requirements\.txt)",
-    r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|samples\.npz|(custom|metrics)\.py|(structure|tensors)\.json|update_key\.pem)",
+    r"provenance/(requirements(-aarch64)?\.lock|quantizer\.lock|(samples|float)\.npz|(custom|metrics)\.py|(structure|tensors)\.json|update_key\.pem)",
 )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.build.metrics import real
 from kit.bundle.arrays import made_arrays
-from kit.bundle.layout import Bundle
+from kit.bundle.layout import FLOATS, Bundle
 from kit.bundle.manifest import read_intact
 from kit.bundle.signature import SignatureEntry, read_signature
 from kit.emulation.run import run_harness
@@ -107,7 +107,7 @@ def _golden(bundle: Path, key: str) -> Compared:
     signatures = read_signature(place.signature)
     entry = _entry(place, key)
     prefix = "" if entry.key == signatures.main.key else f"signature/{entry.key}/"
-    arrays = made_arrays(place.golden_npz)
+    arrays = {**made_arrays(place.golden_npz), **made_arrays(bundle / FLOATS)}
     if any(f"{prefix}float/{output.name}" not in arrays for output in entry.outputs):
         raise RecipeError(f"{bundle}: {entry.key!r} has no golden vectors", "give files: --against FLOAT -- FILES")
     sides = [
@@ -117,7 +117,7 @@ def _golden(bundle: Path, key: str) -> Compared:
     count = len(next(iter(values.values())))
     names = tuple(("golden vector", index) for index in range(count))
     exact, got = (_Run(names, side, (), (), 0) for side in (sides[0], values))
-    return Compared(manifest.id, "the float outputs in golden.npz", _beside(place, entry, (exact, got), "golden.npz"))
+    return Compared(manifest.id, f"the float outputs in {FLOATS}", _beside(place, entry, (exact, got), "golden.npz"))
 
 
 def _beside(place: Bundle, entry: SignatureEntry, runs: tuple[_Run, _Run], against: str) -> tuple[Sample, ...]:

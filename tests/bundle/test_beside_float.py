@@ -206,7 +206,7 @@ def test_a_user_reads_the_largest_of_each_first() -> None:
 
 def test_the_golden_vectors_are_compared_with_the_float_outputs_beside_them(digits_bundle: Path) -> None:
     beside = found(digits_bundle, "--compare")
-    assert (beside["against"], len(beside["samples"])) == ("the float outputs in golden.npz", 8)
+    assert (beside["against"], len(beside["samples"])) == ("the float outputs in provenance/float.npz", 8)
     sizes = [sample["outputs"]["digit"]["difference"] for sample in beside["samples"]]
     assert sizes == sorted(sizes, reverse=True) and 0 < sizes[0] < 0.1
     done = run_kit("emulate", str(digits_bundle), "--compare")
