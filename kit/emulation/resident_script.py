@@ -192,7 +192,7 @@ def _href(image: Image, form: str) -> str:
 
 
 def _as_built(model: Model) -> Arrays:
-    """Return the variables that the model keeps as they were built, by name; none where it keeps none."""
+    """Return the variables that the model keeps as they were built, of their own shape and dtype by name."""
     from harness.golden import read_golden
 
     return read_golden(model).variables(model.variables) if model.variables else {}

@@ -35,7 +35,10 @@ def halves(parts: Parts, evaluated: Arrays, predictions: Arrays) -> Halves:
 
 
 def whole(parts: Parts, evaluated: Arrays, predictions: Arrays) -> tuple[OutputMeasure, ...]:
-    """Measure a candidate on all samples, without intervals. evaluated, predictions: as halves has them: [N, ...]."""
+    """Measure a candidate on all samples, without intervals.
+
+    evaluated, predictions: as halves has them: [N, ...] in their own dtype.
+    """
     count = len(next(array for name, array in predictions.items() if name.startswith("output/")))
     return _half(parts, evaluated, predictions, range(count), intervals=False)
 

@@ -123,8 +123,10 @@ def test_boxes_are_gated_by_map(held: Held) -> None:
 
 
 MISREAD = {
-    "units = 'pixels'": "half of the float model's best boxes go to ",
-    "format = 'cxcywh', units = 'pixels'": "the float model's boxes are not those of the data: mAP 0.0",
+    "write units = 'pixels'; or, if that is as it should be: [checks] gate = false": "half of the float model's best "
+    "boxes go to ",
+    "write format = 'cxcywh', units = 'pixels'; or, if that is as it should be: [checks] gate = false": "the float "
+    "model's boxes are not those of the data: mAP 0.0",
 }
 
 
@@ -138,7 +140,7 @@ def test_boxes_that_are_read_in_other_units_or_another_format_are_refused_with_t
         assert output != right
         done = held.build(output, "data = 'held.npz'\n", gate=True)
         assert done.returncode == 2, done.stdout + done.stderr
-        assert words in done.stderr and f"next: write {keys}; or, if that" in done.stderr, done.stderr
+        assert words in done.stderr and f"next: {keys}\n" in done.stderr, done.stderr
     done = held.build(right, "data = 'held.npz'\n", gate=True)
     assert done.returncode == 0, "what is read rightly is built: " + done.stderr
 
