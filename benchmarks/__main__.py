@@ -24,6 +24,7 @@ from benchmarks.cost.meter import Spent, spend
 from benchmarks.cost.rows import DIGITS, HERE, OUT, ROOT, ROWS, TENSORFLOW, Command, Group, Runs, groups, recipe_text
 from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
+from benchmarks.harness import harness_rows
 from benchmarks.page import page_rows
 from benchmarks.report import report_rows
 from kit.android.proof.step import MissingToolError
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str]) -> int:
     )
     options = parser.parse_args(arguments)
     # The frames need neither models nor a toolchain, the others a model or two of their own.
-    alone = {"android", "frames", "boxes", "evaluation", "page", "report"}
+    alone = {"android", "frames", "boxes", "evaluation", "harness", "page", "report"}
     lines = [] if options.only in alone else measured(options.only, options.rounds)
     if fnmatch("android", options.only):
         lines += found_tools(lambda: android(options.rounds))
@@ -63,6 +64,8 @@ def main(arguments: Sequence[str]) -> int:
         lines += report(options.rounds)
     if fnmatch("page", options.only):
         lines += page(options.rounds)
+    if fnmatch("harness", options.only):
+        lines += harness(options.rounds)
     table = "\n".join([HEAD, *lines])
     print(table)
     if options.only == "*":
@@ -163,12 +166,25 @@ def report(rounds: int) -> list[str]:
 
 def page(rounds: int) -> list[str]:
     """Return the rows of the page of `emulate --serve`."""
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        return page_rows(_of_images(temporary), rounds)
+
+
+def harness(rounds: int) -> list[str]:
+    """Return the rows of a bundle's own emulate.py."""
+    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
+        images = _of_images(temporary)
+        spend([sys.executable, "-m", "kit", "build", str(DIGITS), "--engine", "local", "--out", temporary])
+        return harness_rows(Path(temporary) / "digits", images, rounds)
+
+
+def _of_images(out: str) -> Path:
+    """Build MobileNetV2 in int8, with uint8 images at its border; return its bundle."""
     folder = models(toolchain_venv(find_toolchain(TENSORFLOW), print), ["mobilenet"])
     recipe = folder / "mobilenet" / "page.toml"
     recipe.write_text(recipe_text("mobilenet", "int8", 100, 0), "utf-8")
-    with TemporaryDirectory(prefix="dropkit-bench-") as temporary:
-        spend([sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", temporary])
-        return page_rows(Path(temporary) / "mobilenet", rounds)
+    spend([sys.executable, "-m", "kit", "build", str(recipe), "--engine", "local", "--out", out])
+    return Path(out) / "mobilenet"
 
 
 def found_tools(rows: Callable[[], list[str]]) -> list[str]:
