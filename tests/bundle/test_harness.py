@@ -68,7 +68,7 @@ ARROWS = {
     "command": "benchmark bundle calls draw errors files golden inputs interpreter model options progress records"
     " replay report results run_inputs saved signature spread state text",
 }
-LIBRARIES = {"numpy", "PIL", "audio", "postprocess", "preprocess", "text", "wav"}
+LIBRARIES = {"numpy", "PIL", "pillow_heif", "audio", "postprocess", "preprocess", "text", "wav"}
 
 
 def imports(path: Path) -> Iterator[tuple[str, bool]]:

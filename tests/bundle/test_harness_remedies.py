@@ -92,8 +92,18 @@ def test_a_file_of_another_model_runs_when_the_bundle_is_built_again(desk: Desk,
     desk.change_signature(lambda signature: signature["inputs"][0].update(shape=[1, 9, 9, 1]))
     done = desk.run()
     assert_one_clear_line(done, 2, "in signature.json")
-    step = done.stderr.strip().partition("; ")[2]
-    assert re.search(r"build the bundle again, or run: \S+ -m pip install -r .*requirements\.txt$", step)
+    assert done.stderr.endswith("; build the bundle again\n")
+    shutil.copytree(digits_bundle, desk.bundle, dirs_exist_ok=True)
+    runs(desk)
+
+
+def test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again(desk: Desk, digits_bundle: Path) -> None:
+    (desk.bundle / "src/main/assets/digits/model.tflite").write_bytes(b"\x1c\0\0\0TFL3" + bytes(64))
+    done = desk.run()
+    assert_one_clear_line(done, 2, "cannot run this model")
+    assert re.search(
+        r"; build the bundle again, or run: \S+ -m pip install -r .*requirements\.txt$", done.stderr.strip()
+    )
     shutil.copytree(digits_bundle, desk.bundle, dirs_exist_ok=True)
     runs(desk)
 

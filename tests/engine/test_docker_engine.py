@@ -64,7 +64,7 @@ def test_a_folder_that_the_engine_does_not_see_is_named_until_it_does(
     assert caught.value.hint.startswith("set TMPDIR to a folder that it shares")
     job.inputs.mkdir()
     assert engine.run(toolchain, job, Limits(), print).status == 1
-    assert "No module named kit" in job.log.read_text("utf-8"), "the container ran, on an empty job"
+    assert "No module named 'kit'" in job.log.read_text("utf-8"), "the container ran, on an empty job"
 
 
 @pytest.mark.slow

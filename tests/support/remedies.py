@@ -560,7 +560,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_harness_remedies.py::test_a_damaged_bundle_runs_when_it_is_copied_again": (
         "copy the bundle again, or build it again",
     ),
-    "bundle/test_harness_remedies.py::test_a_file_of_another_model_runs_when_the_bundle_is_built_again": (
+    "bundle/test_harness_remedies.py::test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again": (
         "build the bundle again, or run: <INSTALL>",
     ),
     "bundle/test_harness_remedies.py::test_a_folder_without_files_to_read_is_exchanged_for_one_that_has_them": (
