@@ -6,8 +6,9 @@ Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somew
 from __future__ import annotations
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kit.arm64.machine import DEFAULT_CPU
@@ -17,7 +18,7 @@ from kit.emulation.arm64 import ArmRequest, run_arm64
 from kit.emulation.gpu import run_gpu
 from kit.emulation.gpu_report import GpuRun
 from kit.emulation.output_check import OutputCheck
-from kit.emulation.runtimes_report import RuntimesReport
+from kit.emulation.runtimes_report import RUNS, RuntimeRow, RuntimesReport
 from kit.errors import KitError
 from kit.files import write_whole
 from kit.progress import Reporter
@@ -58,22 +59,33 @@ def _runtimes(path: Path) -> str:
 
 
 def _others(report: RuntimesReport, names: list[str]) -> Iterator[str]:
-    """Yield what is not as built, by its words: "litert:1.0.1, litert:1.1.2: CONV_2D version 8 is not known"."""
+    """Yield what is not as built, by its words: "litert:1.1.2, litert:1.2.0 fail: DEPTHWISE_CONV_2D ..."."""
     said: dict[str, list[str]] = {}
     for name in names:
         for row in report.rows:
-            if row.runtime == name and row.verdict != "runs":
-                where = name if row.kernels == "default" else f"{name} with {row.kernels} kernels"
-                places = said.setdefault(row.words, [])
-                if where not in places:
-                    places.append(where)
+            if row.verdict == RUNS:
+                continue
+            where = name if row.kernels == "default" else f"{name} (reference kernels)"
+            places = said.setdefault(f"fail: {row.error}" if row.error else _off(row), [])
+            if row.runtime == name and where not in places:
+                places.append(where)
     for words, places in said.items():
-        yield f"{', '.join(places)}: {words}"
+        yield f"{', '.join(places)} {words}"
+
+
+def _off(row: RuntimeRow) -> str:
+    """Say how a row is off, by the output that is so most: less than the double of what is allowed, or far more."""
+    shares = {each: math.inf if each.worst is None else each.worst / each.allowed for each in row.outputs}
+    worst = max(shares, key=lambda each: shares[each])
+    if shares[worst] < 1:
+        return "not the same when asked again"
+    return f"off in {worst.output}, {'less than twice what' if shares[worst] < 2 else 'far more than'} is allowed"
 
 
 def _arm64(path: Path) -> str:
     report = run_arm64(path, ArmRequest(DEFAULT_CPU), QUIET.note, lambda *_: None)
-    return f"{_checks(report.checks)}; a call {report.call_seconds * 1000:.3g} ms, {report.slowdown:.0f} times"
+    golden = [check for check in report.checks if check.inputs == "golden vectors"]
+    return f"{_checks(golden)}; a call {report.call_seconds * 1000:.3g} ms, {report.slowdown:.0f} times"
 
 
 def _gpu(path: Path) -> list[str]:
@@ -90,7 +102,7 @@ def _gpu_run(run: GpuRun) -> str:
     return _checks([check for check in run.checks if check.inputs == "golden vectors"])
 
 
-def _checks(checks: tuple[OutputCheck, ...] | list[OutputCheck]) -> str:
+def _checks(checks: Sequence[OutputCheck]) -> str:
     return "; ".join(check.sentence + ("" if check.passed else ": **off**") for check in checks)
 
 
