@@ -95,5 +95,5 @@ def _ratios(rounds: Sequence[dict[str, Spent]], one: str, other: str, kind: str)
 
 
 if __name__ == "__main__":
-    bundles = [Path(word) for word in sys.argv[1:3]]
-    print("\n".join(harness_rows(*bundles, int((sys.argv[3:] or ["3"])[0]))))
+    digits, images, *more = sys.argv[1:]
+    print("\n".join(harness_rows(Path(digits), Path(images), int((more or ["3"])[0]))))
