@@ -77,9 +77,10 @@ def main(cpus: Sequence[str]) -> None:
         missing = qemu_missing() if columns[cpu] == "x86" else arm64.missing()
         if missing:
             raise SystemExit(f"{cpu}: needs {missing}")
+        found = _found(cpu, cases)
+        left = [case for case in cases if case.sha256 and case.key not in found]
         for legacy in (False, True):
-            jobs = [case for case in cases if case.sha256 and case.legacy is legacy]
-            _run(cpu, [case for case in jobs if case.key not in _found(cpu, cases)], cases)
+            _run(cpu, [case for case in left if case.legacy is legacy], cases)
     table = "\n".join(_table(cases, list(columns)))
     print(table)
     before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)

@@ -5,14 +5,13 @@ Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somew
 
 from __future__ import annotations
 
-import json
 import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from kit.arm64.machine import DEFAULT_CPU
-from kit.bundle.whole import MANIFEST
+from kit.bundle.manifest import read_manifest
 from kit.emulation.all_runtimes import run_all_runtimes
 from kit.emulation.arm64 import ArmRequest, run_arm64
 from kit.emulation.gpu import run_gpu
@@ -33,8 +32,8 @@ def main(bundles: list[str]) -> None:
     """Print a row for each bundle as it comes, and write the table."""
     rows = []
     for path in map(Path, bundles):
-        manifest = json.loads((path / MANIFEST).read_text("utf-8"))
-        name = f"{manifest['id']}, `{manifest['model']['scheme']}`"
+        manifest = read_manifest(path)
+        name = f"{manifest.id}, `{manifest.model.scheme}`"
         cells = [_cell(part, path) for part in (_runtimes, _arm64)]
         rows.append(f"| {name} | {' | '.join([*cells, *_gpu(path)])} |")
         print(rows[-1], flush=True)

@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from kit.bundle.box_head import box_head
+from kit.bundle.box_head import box_head, box_tensors
 from kit.bundle.output_forms import BoxesForm
 from kit.errors import RecipeError
-from kit.metrics.scorer import UndefinedError
+from kit.metrics.scorer import Scorer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,8 +58,7 @@ def _reach(form: BoxesForm, name: str, evaluated: Mapping[str, np.ndarray]) -> f
 
     from kit.shared.postprocess import detect
 
-    names = {"boxes": name, "scores": form.scores, "classes": form.classes, "count": form.count}
-    parts = {part: evaluated[f"float/{other}"] for part, other in names.items() if other is not None}
+    parts = {part: evaluated[f"float/{output}"] for part, output in box_tensors(name, form).items()}
     head = box_head(replace(form, size=None), form.threshold)
     ends = []
     for index in range(min(SAMPLES, len(parts["boxes"]))):
@@ -69,18 +68,18 @@ def _reach(form: BoxesForm, name: str, evaluated: Mapping[str, np.ndarray]) -> f
 
 
 def refuse_misread(
-    name: str, form: BoxesForm, pixels: tuple[int, int] | None, measure: Callable[[BoxesForm], float]
+    name: str, form: BoxesForm, pixels: tuple[int, int] | None, found: float, scored: Callable[[BoxesForm], Scorer]
 ) -> None:
     """Refuse a reading of boxes by which the float model finds next to nothing where another one finds much.
 
-    name: of the output; pixels: (width, height) of the model's input where it is known; measure: the float model's mAP
-    of a reading, on the data of [checks]. Raises RecipeError with the keys to write.
+    name: of the output; pixels: (width, height) of the model's input where it is known; found: the float model's mAP on
+    the data of [checks]; scored: its scorer by another reading. Raises RecipeError with the keys to write.
     """
-    found = _value(measure, form)
     if found >= FINDS:
         return
-    best = max(_others(form, pixels), key=lambda other: _value(measure, other), default=form)
-    if (reached := _value(measure, best)) >= BETTER:
+    others = [(scored(other).value(None), other) for other in _others(form, pixels)]
+    reached, best = max(others, key=lambda pair: pair[0], default=(found, form))
+    if reached >= BETTER:
         raise RecipeError(
             f"[[outputs]] {name}: read with {_words(form)}, the float model's boxes are not those of the data: mAP "
             f"{found:.3f}, and {reached:.3f} with {_words(best)}",
@@ -99,13 +98,6 @@ def _others(form: BoxesForm, pixels: tuple[int, int] | None) -> Iterator[BoxesFo
             other = replace(form, format=format_, size=size)
             if (other.format, other.size) != (form.format, form.size):
                 yield other
-
-
-def _value(measure: Callable[[BoxesForm], float], form: BoxesForm) -> float:
-    try:
-        return measure(form)
-    except UndefinedError:
-        return 0.0
 
 
 def _words(form: BoxesForm) -> str:

@@ -154,7 +154,11 @@ def measured(subject: Subject, both: Both, own: Own) -> Iterator[MetricMeasure]:
         kind = subject.request.kind
         if kind not in makers:
             makers[kind] = _MAKERS[kind](subject, both)  # what is decoded once serves all metrics of an output
-        yield _scored(name, k, makers[kind](name, k or 0), intervals=both.intervals)
+        measure = _scored(name, k, makers[kind](name, k or 0), intervals=both.intervals)
+        if subject.around.gate and name == "map" and measure.before is not None:
+            form = subject.entry.boxes or BoxesForm()
+            refuse_misread(subject.name, form, _pixels(subject), measure.before, _box_scorer(subject, both.exact))
+        yield measure
 
 
 def _compared(subject: Subject, both: Both, name: str) -> MetricMeasure:
@@ -278,22 +282,27 @@ def _mask(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, Sc
 
 
 def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, Scorer]]:
+    form = subject.entry.boxes or BoxesForm()
+    scorers = both.map(lambda arrays: _box_scorer(subject, arrays)(form))
+    return lambda _name, _k: scorers
+
+
+def _box_scorer(subject: Subject, arrays: Arrays) -> Callable[[BoxesForm], Scorer]:
+    """Return what gives the scorer of a model's boxes by how they are read. arrays: by output, float32 [N, ...]."""
     import numpy as np
 
     from kit.build.truth_fit import boxes
-    from kit.bundle.box_head import box_head
+    from kit.bundle.box_head import box_head, box_tensors
     from kit.metrics.boxes import Found, scorer
     from kit.shared.postprocess import UNIT, boxes_on_frame, detect
 
-    form, truth = subject.entry.boxes or BoxesForm(), _truth(subject)
-    labels = subject.around.labels.get(subject.name)
+    truth, labels = _truth(subject), subject.around.labels.get(subject.name)
     asset = subject.around.anchors.get(subject.name)
     anchors = None if asset is None else np.frombuffer(asset, "<f4").reshape(-1, 4)
-    names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}
-    parts = {part: name for part, name in names.items() if name is not None}
 
-    def found(arrays: Arrays, form: BoxesForm = form) -> Scorer:
-        """Return the scorer of a model's boxes, of arrays by output name, float32 [N, ...]."""
+    def scored(form: BoxesForm) -> Scorer:
+        """Return the scorer of the boxes as a form reads them."""
+        parts = box_tensors(subject.name, form)
         true, head, predicted = boxes(truth, labels, form.size), box_head(form, min(form.threshold, LOWEST)), []
         for index in range(len(true)):
             seen = detect(head, {part: arrays[name][index] for part, name in parts.items()}, anchors)
@@ -303,13 +312,7 @@ def _boxes(subject: Subject, both: Both) -> Callable[[str, int], tuple[Scorer, S
             predicted.append(Found(corners, seen.classes.astype(np.int64), seen.scores.astype(np.float64)))
         return scorer(true, predicted)
 
-    scorers = both.map(found)
-    if subject.around.gate:
-        read = {form: scorers[0]}  # of the float model, by the way to read its numbers
-        refuse_misread(
-            subject.name, form, _pixels(subject), lambda each: (read.get(each) or found(both.exact, each)).value(None)
-        )
-    return lambda _name, _k: scorers
+    return scored
 
 
 def _pixels(subject: Subject) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""From what signature.json says of boxes to what decodes them."""
+"""From what signature.json says of boxes to what decodes them: how, and of which outputs."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ def box_head(form: BoxesForm, threshold: float) -> BoxHead:
         iou=form.iou,
         most=form.most,
     )
+
+
+def box_tensors(name: str, form: BoxesForm) -> dict[str, str]:
+    """Return the outputs that boxes are decoded of, themselves first, by their part: as postprocess.detect has them."""
+    names = {"boxes": name, "scores": form.scores, "classes": form.classes, "count": form.count}
+    return {part: output for part, output in names.items() if output is not None}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kit.commands.command import print_json
 from kit.errors import RecipeError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kit.emulation.arm64_report import ArmReport
     from kit.emulation.gpu_report import GpuReport
 
+Report = TypeVar("Report", "ArmReport", "GpuReport")
 _TAKEN = {"json", "signature", "golden"}  # of the options of `emulate`, by both
 
 
@@ -38,10 +39,7 @@ def emulate_gpu(
             report = run_gpu(bundle, files, reporter.note, signature=signature)
     finally:
         reporter.close()
-    _print(report, lines_of(report), json=json)
-    judge(report)
-    if report.errors:
-        raise SystemExit(2)
+    _finish(report, lines_of(report), judge, json=json)
 
 
 def emulate_arm64(
@@ -79,10 +77,7 @@ def emulate_arm64(
             report = run_arm64(bundle, asked, reporter.note, advance)
     finally:
         reporter.close()
-    _print(report, lines_of(report), json=json)
-    judge(report)
-    if report.errors:
-        raise SystemExit(2)
+    _finish(report, lines_of(report), judge, json=json)
 
 
 def refuse_beside(option: str, given: Collection[str], taken: Collection[str]) -> None:
@@ -92,7 +87,10 @@ def refuse_beside(option: str, given: Collection[str], taken: Collection[str]) -
         raise RecipeError(f"{what} does not go with {option}", f"leave {what} out")
 
 
-def _print(report: GpuReport | ArmReport, lines: Iterable[str], *, json: bool) -> None:
-    """Print a report, and on stderr the files that cannot be used."""
+def _finish(report: Report, lines: Iterable[str], judge: Callable[[Report], None], *, json: bool) -> None:
+    """Print a report, and on stderr the files that cannot be used; end with what is wrong, or with 2 for such files."""
     print_json(report.to_json()) if json else sys.stdout.writelines(f"{line}\n" for line in lines)
     sys.stderr.writelines(f"emulate: {error.error}; {error.hint}\n" for error in report.errors)
+    judge(report)
+    if report.errors:
+        raise SystemExit(2)

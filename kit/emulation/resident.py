@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.bundle.layout import HARNESS
+from kit.emulation.output_check import InputError
 from kit.emulation.run import crashed, lock_of
 from kit.emulation.scripts import alone
 from kit.errors import EngineError, RecipeError
@@ -50,27 +51,18 @@ class Ready:
 
 
 @dataclass(frozen=True)
-class FileError:
-    """Why a file cannot be used, in the harness's words, and the next step."""
-
-    input: str
-    error: str
-    hint: str
-
-
-@dataclass(frozen=True)
 class FileOutputs:
     """What came of one file. results: as the harness's --json has them, in the script's words; left: calls not made."""
 
     results: tuple[dict[str, Any], ...]
-    errors: tuple[FileError, ...]
+    errors: tuple[InputError, ...]
     left: int
 
     @classmethod
     def from_line(cls, line: str) -> FileOutputs:
         """Return what a line of the script says. Raises ValueError, KeyError or TypeError where it says nothing."""
         raw = json.loads(line)
-        errors = tuple(from_json(FileError, each) for each in raw["errors"])
+        errors = tuple(from_json(InputError, each) for each in raw["errors"])
         return cls(tuple(dict(result) for result in raw["results"]), errors, int(raw["left"]))
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kit.build.convert import refuse_asks
 from kit.build.plan import Plan, make_plan
@@ -20,12 +21,15 @@ from kit.init.identity import id_of
 from kit.init.labels import Labels, find_labels
 from kit.init.loaded import least_recipe, load
 from kit.init.question import Ask, Question, take_default
-from kit.init.tables import boxed_outputs, plan_file
+from kit.init.tables import boxed_outputs, npz_arrays, plan_file
 from kit.init.toml import recipe_text
 from kit.progress import Reporter
 from kit.recipe.load import parse_recipe
 from kit.source_model.model_file import read_model_file
 from kit.toolchains.selection import choose_toolchain
+
+if TYPE_CHECKING:
+    from kit.init.tables import Arrays
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,10 @@ def make(request: Request, ask: Ask, reporter: Reporter) -> Made:
         raise RecipeError(f"--data {data}: there is no such file or folder", "name a folder, an .npz, a .csv or a .txt")
     inputs = guess_inputs(description, ask)
     lists = find_labels(request.model, data)
-    boxed = {} if data is None or data.is_dir() else boxed_outputs(data, description.outputs)
+    arrays = {} if data is None or data.is_dir() else npz_arrays(data)
+    boxed = boxed_outputs(arrays, description.outputs)
     outputs = guess_outputs(description.outputs, inputs, [len(each.texts) for each in lists], ask, boxed)
-    plan = None if data is None else _plan_data(data, inputs, outputs, lists)
+    plan = None if data is None else _plan_data(data, arrays, inputs, outputs, lists)
     if plan is not None:
         for name, word in plan.normalization.items():
             why = f"the data has floats as pixels {word} give them, so the app makes the same"
@@ -120,10 +125,15 @@ def _asked_data(ask: Ask) -> Path | None:
 
 
 def _plan_data(
-    data: Path, inputs: Sequence[InputGuess], outputs: Sequence[OutputGuess], lists: Sequence[Labels]
+    data: Path,
+    arrays: Arrays,
+    inputs: Sequence[InputGuess],
+    outputs: Sequence[OutputGuess],
+    lists: Sequence[Labels],
 ) -> DataPlan:
+    """Return what becomes of the data. arrays: an .npz's, [N, ...] in their own dtype."""
     if not data.is_dir():
-        return plan_file(data, inputs, outputs, lists)
+        return plan_file(data, arrays, inputs, outputs, lists)
     classes = next((guess.classes for guess in outputs if guess.kind == "classes"), None)
     return plan_folder(data, inputs, classes, lists)
 

@@ -30,20 +30,32 @@ _VALUES = ("x", "x_test", "x_train", "images", "data", "text", "texts", "input",
 _NAMES = "name the arrays by the model's inputs: "
 
 
+def npz_arrays(path: Path) -> Arrays:
+    """Return the arrays of an .npz in their own shapes and dtypes, none of another file. Raises RecipeError."""
+    if path.suffix.lower() != ".npz":
+        return {}
+    return {name: array[:] for name, array in read_arrays(path, f"--data {path}").items()}
+
+
 def plan_file(
-    path: Path, inputs: Sequence[InputGuess], outputs: Sequence[OutputGuess], known: Sequence[Labels]
+    path: Path,
+    arrays: Arrays,
+    inputs: Sequence[InputGuess],
+    outputs: Sequence[OutputGuess],
+    known: Sequence[Labels],
 ) -> DataPlan:
-    """Return what becomes of a file of data. Raises RecipeError where it is no such data, or not of this model."""
+    """Return what becomes of a file of data. arrays: what npz_arrays gives of it, [N, ...] in their own dtype.
+
+    Raises RecipeError where it is no such data, or not of this model.
+    """
     suffix = path.suffix.lower()
-    if suffix == ".npz":
-        arrays: Arrays = {name: array[:] for name, array in read_arrays(path, f"--data {path}").items()}
-    elif suffix == ".csv":
+    if suffix == ".csv":
         arrays = _columns(path, inputs)
     elif suffix == ".txt" and [guess.kind for guess in inputs] == ["text"]:
         import numpy as np
 
         arrays = {inputs[0].tensor.name: np.array([line for line in _text(path).splitlines() if line.strip()])}
-    else:
+    elif suffix != ".npz":
         raise RecipeError(
             f"--data {path}: neither a folder nor a file of data that is known",
             "give a folder of images or .wav files, an .npz, a .csv, or a .txt with one text a line",
@@ -84,14 +96,8 @@ def plan_file(
     )
 
 
-def boxed_outputs(path: Path, outputs: Sequence[Tensor]) -> dict[str, str]:
-    """Return the outputs whose truth in an .npz is boxes, [N, most, 5], with their units as a recipe names them.
-
-    Raises RecipeError where it cannot be read.
-    """
-    if path.suffix.lower() != ".npz":
-        return {}
-    arrays = read_arrays(path, f"--data {path}")
+def boxed_outputs(arrays: Arrays, outputs: Sequence[Tensor]) -> dict[str, str]:
+    """Return the outputs whose truth is boxes, [N, most, 5] of any dtype, with their units as a recipe names them."""
     found = {tensor.name: arrays[f"y/{tensor.name}"] for tensor in outputs if f"y/{tensor.name}" in arrays}
     return {
         name: "pixels" if array[..., 1:].max(initial=0) > BEYOND else "normalized"

@@ -13,7 +13,7 @@ from kit.bundle.manifest import read_intact
 from kit.bundle.tensor_table import layers_by_operator, read_named, read_table
 from kit.emulation.bare import bare_bundle
 from kit.emulation.output_check import InputError
-from kit.emulation.run import crashed, with_own_harness
+from kit.emulation.run import crashed, lock_of, with_own_harness
 from kit.emulation.scripts import Scripts, last_line
 from kit.errors import CheckError, EngineError, RecipeError
 from kit.exploration.node_data import errors_by_operator, recorded_errors
@@ -122,8 +122,7 @@ def _subject(bundle: Path, runtime: Runtime, notify: Notify) -> Iterator[_Subjec
 
 def _timed(subject: _Subject, runtime: Runtime, asked: ProfileRequest, out: Path, notify: Notify) -> _Timed:
     """Return what the script says. out: a folder for it. Raises what kind of error the bundle is at fault with."""
-    images = "pillow" in (subject.folder / "emulate" / "requirements.txt").read_text("utf-8").lower()
-    python = runtime_venv(runtime, runtime.lock(images=images), notify)
+    python = runtime_venv(runtime, lock_of(subject.folder, runtime), notify)
     words = [str(asked.threads), str(SECONDS), str(SAMPLES), str(out), asked.signature, *map(str, asked.files)]
     done = Scripts().run(python, [_SCRIPT, subject.folder, *words])
     if done.returncode < 0:

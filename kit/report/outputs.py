@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kit.bundle.box_head import box_head
+from kit.bundle.box_head import box_head, box_tensors
 from kit.bundle.signature import TensorEntry
 from kit.report.inputs import lines_of, numbers_text
 from kit.report.numbers import NOISE, fixed, places
@@ -95,8 +95,7 @@ class Outputs:
     def _boxes(self, subject: Subject, row: int, image: PageImage, *, exact: bool) -> Side:
         form = subject.entry.boxes
         assert form is not None
-        names = {"boxes": subject.name, "scores": form.scores, "classes": form.classes, "count": form.count}
-        sources = {part: self.subjects[name] for part, name in names.items() if name is not None}
+        sources = {part: self.subjects[name] for part, name in box_tensors(subject.name, form).items()}
         tensors = {part: (each.exact if exact else each.got)[row] for part, each in sources.items()}
         found = detect(box_head(form, form.threshold), tensors, subject.anchors)
         shapes = []

@@ -26,7 +26,7 @@ from kit.init.identity import id_of
 from kit.init.make import Made, Request, make
 from kit.init.question import asker, take_default
 from kit.init.split import split
-from kit.init.tables import boxed_outputs
+from kit.init.tables import boxed_outputs, npz_arrays
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
 
@@ -102,10 +102,10 @@ def test_boxes_in_the_data_make_an_output_boxes_whatever_its_name(tmp_path: Path
     boxes[..., 0] = 3  # the class
     np.savez(held, photo=np.zeros((20, 64, 64, 1), np.uint8), **{"y/out": boxes, "y": np.zeros(20)})  # type: ignore[arg-type]
     outputs = [Tensor("out", (14, 64))]
-    assert boxed_outputs(held, outputs) == {"out": units}
+    assert boxed_outputs(npz_arrays(held), outputs) == {"out": units}
     photo = InputGuess(Tensor("photo", (64, 64, 1)), "image")
     (plain,) = guess_outputs(outputs, [photo], [], take_default)
-    (guess,) = guess_outputs(outputs, [photo], [], take_default, boxed_outputs(held, outputs))
+    (guess,) = guess_outputs(outputs, [photo], [], take_default, boxed_outputs(npz_arrays(held), outputs))
     assert (plain.kind, guess.kind, guess.keys["head"], guess.keys["units"]) == ("tensor", "boxes", "yolo", units)
     assert f"the data has boxes as y/out, {units}" in guess.reasons
 

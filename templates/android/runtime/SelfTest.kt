@@ -106,11 +106,7 @@ internal class SelfTester(
         }
         val worst = DoubleArray(spec.outputs.size)
         for (vector in 0 until vectors) {
-            spec.inputs.forEachIndexed { index, tensor ->
-                call.input(tensor.name).resize(fed[index].call)
-                call.input(tensor.name).writeRaw(fed[index].vector(vector))
-            }
-            call.run()
+            run(call, spec, fed, vector)
             spec.outputs.forEachIndexed { index, tensor ->
                 val raw = call.output(tensor.name).readRaw()
                 record?.invoke(vector, "${spec.key}/output/${tensor.name}", raw)
@@ -143,11 +139,7 @@ internal class SelfTester(
         }
         val worst = DoubleArray(spec.outputs.size)
         for (vector in 0 until vectors) {
-            spec.inputs.forEachIndexed { index, tensor ->
-                call.input(tensor.name).resize(fed[index].call)
-                call.input(tensor.name).writeRaw(fed[index].vector(vector))
-            }
-            call.run()
+            run(call, spec, fed, vector)
             spec.outputs.forEachIndexed { index, tensor ->
                 val golden = wanted[index]?.vector(vector) ?: return@forEachIndexed
                 val grown = if (tensor.dtype == "float32") maxOf(1.0, largest(golden, tensor.dtype) / maxOf(largest[index], 1.0)) else 1.0
@@ -158,6 +150,15 @@ internal class SelfTester(
         return spec.outputs.indices.filter { wanted[it] != null }.map {
             Check("$prefix${spec.outputs[it].name} on edge vectors", spec.outputs[it].unit, worst[it], spec.outputs[it].allowed)
         }
+    }
+
+    /** One call on a vector of the golden inputs. */
+    private fun run(call: Call, spec: Spec, fed: List<Section>, vector: Int) {
+        spec.inputs.forEachIndexed { index, tensor ->
+            call.input(tensor.name).resize(fed[index].call)
+            call.input(tensor.name).writeRaw(fed[index].vector(vector))
+        }
+        call.run()
     }
 
     /** Whether golden pixels, texts or sounds, through what these go through in a call, give the golden input to the byte. */
