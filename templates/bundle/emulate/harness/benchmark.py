@@ -4,12 +4,12 @@ import time
 
 import numpy as np
 
+from .entries import Benchmark
 from .files import Arrays
 from .interpreter import Runner, ask
-from .report import Benchmark
 from .signature import Signature
 
-WARM_UP, RUNS = 10, 100
+WARM_UP = 10
 
 
 def benchmark(runner: Runner, signature: Signature, values: Arrays, runs: int) -> Benchmark:

@@ -5,16 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from .calls import one_call
+from .checks import OutputCheck, PixelCheck
 from .errors import broken
 from .feed import feed
 from .files import Array
 from .golden import Golden
 from .numbers import number
-from .report import OutputCheck, PixelCheck
 from .signature import Signature
-from .sounds import windows_of_golden
 from .tensor import Tensor
-from .texts import ids_of_golden
 
 
 def compare_output(signature: Signature, tensor: Tensor, produced: Sequence[Array], golden: Golden) -> OutputCheck:
@@ -87,6 +85,8 @@ def compare_pixels(signature: Signature, tensor: Tensor, golden: Golden) -> Pixe
 
 def compare_texts(signature: Signature, tensor: Tensor, golden: Golden) -> PixelCheck:
     """Return whether the ids of the golden texts are the golden input, value for value. Raises EmulateError."""
+    from .texts import ids_of_golden
+
     wanted = golden.of(signature, "input", tensor.name)
     try:
         fed = ids_of_golden(tensor, golden.of(signature, "text", tensor.name))
@@ -98,6 +98,8 @@ def compare_texts(signature: Signature, tensor: Tensor, golden: Golden) -> Pixel
 
 def compare_sounds(signature: Signature, tensor: Tensor, golden: Golden) -> PixelCheck:
     """Return whether the windows of the golden sounds are the golden input, value for value. Raises EmulateError."""
+    from .sounds import windows_of_golden
+
     wanted = golden.of(signature, "input", tensor.name)
     try:
         windows = windows_of_golden(tensor, golden.of(signature, "audio", tensor.name))

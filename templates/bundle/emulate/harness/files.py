@@ -23,6 +23,12 @@ def read_bytes(path: Path) -> bytes:
         raise broken(path, f"it cannot be read: {error.strerror}") from error
 
 
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Return the lines of a labels file. Raises EmulateError."""
+    text = read_bytes(path).decode("utf-8", "replace")
+    return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))
+
+
 def read_npz(path: Path, refuse: Callable[[Path, str], EmulateError]) -> Arrays:
     """Return the arrays of an .npz file by name, of any shape and dtype but objects.
 

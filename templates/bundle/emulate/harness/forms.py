@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 import postprocess
 
-from .files import Array, read_bytes
+from .files import Array, read_bytes, read_labels
 
-KINDS = ("boxes", "mask", "keypoints", "embedding")
 _ACTIVATIONS = ("none", "sigmoid", "softmax")
 _PARTS = ("scores", "classes", "count")
 Labels = tuple[str, ...] | None
@@ -75,12 +74,6 @@ def read_form(kind: str, entry: Mapping[str, Any], folder: Path) -> Form:
         return KeypointsForm(labels, *form)
     parts = {part: str(entry[part]) for part in _PARTS if entry[part] is not None}
     return BoxesForm(labels, _box_head(entry), parts, _anchors(entry["anchors"], folder))
-
-
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Return the lines of a labels file. Raises EmulateError."""
-    text = read_bytes(path).decode("utf-8", "replace")
-    return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))
 
 
 def _box_head(entry: Mapping[str, Any]) -> postprocess.BoxHead:

@@ -10,10 +10,10 @@ import numpy as np
 import preprocess
 
 from .calls import call_of, calls_text, holds_calls, shape_text
+from .entries import TextCount
 from .errors import INSTALL, MISSING, PIP, REQUIREMENTS, EmulateError, one_line, refused
 from .feed import feed
 from .files import Array, Arrays, read_bytes, read_npz
-from .report import TextCount
 from .signature import Signature
 from .sounds import read_windows, to_windows
 from .tables import read_table

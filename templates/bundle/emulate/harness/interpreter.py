@@ -2,11 +2,9 @@
 
 import contextlib
 import importlib
-import importlib.metadata
 import math
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TextIO
@@ -55,7 +53,7 @@ def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
         hint = "run it in an app that links select-tf-ops, or build the model without these operators"
         raise EmulateError(f"{model.bundle.assets}: it needs {ops}", hint, MISSING)
     package, module = _import_interpreter()
-    version = importlib.metadata.version(package)
+    version = _version(package, module)
     try:
         # The content and not the path: one read, and no trouble with names in other alphabets.
         resolver = getattr(module.OpResolverType, KERNELS[kernels])
@@ -110,15 +108,15 @@ def quiet() -> Iterator[TextIO]:
     Gives what still reaches it.
     """
     sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as sink:
-        os.dup2(sink.fileno(), 2)
-        try:
-            with os.fdopen(os.dup(saved), "w") as screen:
-                yield screen
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+    saved, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        with os.fdopen(os.dup(saved), "w") as screen:
+            yield screen
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+        os.close(nowhere)
 
 
 def _import_interpreter() -> tuple[str, Any]:
@@ -133,6 +131,16 @@ def _import_interpreter() -> tuple[str, Any]:
         except Exception as error:
             raise _unfit(package, error) from error
     raise EmulateError("no LiteRT interpreter is installed", f"run: {INSTALL}", MISSING)
+
+
+def _version(package: str, module: Any) -> str:
+    """Return a package's version, by its own word where it has one: importlib.metadata takes as long as all of ours."""
+    own = getattr(sys.modules[module.__name__.partition(".")[0]], "__version__", None)
+    if isinstance(own, str):
+        return own
+    from importlib.metadata import version
+
+    return version(package)
 
 
 def _calls(interpreter: Any, model: Model) -> dict[str, Call]:

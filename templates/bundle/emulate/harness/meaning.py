@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from .report import Interpreter, Replay
+from .checks import Replay
+from .report import Interpreter
 
 _APP = {"litert": "ai-edge-litert", "tflite": "tflite-runtime"}  # packages by a runtime's name
 

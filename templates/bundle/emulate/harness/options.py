@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from .benchmark import RUNS
 from .bundle import Bundle
 from .errors import EmulateError
 
 FORMS = ("text", "json", "jsonl", "csv")
 KERNELS = ("default", "reference")
+RUNS = 100  # of the benchmark
 ABOUT = "Run this bundle's model as the app does. Without INPUT: replay its golden vectors."
 
 

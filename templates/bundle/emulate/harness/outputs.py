@@ -4,10 +4,10 @@ import numpy as np
 import preprocess
 
 from .decode import Decoded, decode
+from .entries import Classes, ClassScore, Values
 from .files import Array, Arrays
 from .frame import Frame
 from .numbers import MOST_VALUES, number
-from .report import Classes, ClassScore, Values
 from .signature import Signature
 from .tensor import Tensor
 

@@ -5,8 +5,9 @@ import io
 import json
 from collections.abc import Iterator
 
+from .entries import Classes, InputError, Result, Values
 from .found import Found
-from .report import Classes, InputError, Report, Result, Values
+from .report import Report
 
 Cells = dict[str, object]  # by a column's title
 

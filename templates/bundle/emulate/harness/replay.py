@@ -1,10 +1,10 @@
 """Replay the golden vectors of all signatures, with training and the kept variables, and leave these as built."""
 
+from .checks import Replay, SignatureCheck, StateCheck, TrainingCheck
 from .compare import compare_edges, compare_output, compare_pixels, compare_sounds, compare_texts
 from .golden import Golden, edge_outputs
 from .interpreter import Runner, ask_all
 from .model import Model
-from .report import Replay, SignatureCheck, StateCheck, TrainingCheck
 from .signature import Signature, Variables
 from .state import assign, other_than, unlike
 from .training import train

@@ -8,6 +8,7 @@ import numpy as np
 
 from .decode import Decoded, is_embedding, with_similarity
 from .draw import draw, save
+from .entries import Result
 from .errors import broken
 from .files import Array, Arrays
 from .frame import Frame, frame_of
@@ -15,7 +16,6 @@ from .inputs import Sample, read_input
 from .interpreter import Runner, ask
 from .options import Options
 from .outputs import Read, read_outputs
-from .report import Result
 from .signature import Signature
 
 

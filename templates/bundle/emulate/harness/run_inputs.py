@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from .entries import InputError, Result
 from .errors import USAGE, EmulateError, one_line
 from .files import Arrays
 from .frame import ARRAYS, frame_of
 from .input_files import input_files
 from .inputs import Sample, read_input
 from .interpreter import Runner
-from .report import InputError, Result
 from .results import Outcome, Run, run_input, run_sample
 from .spread import Unit, Work, spread
 from .stdin import STDIN, stdin_file

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from .entries import Result
 from .errors import EmulateError, one_line
 from .files import Arrays
-from .report import Result
 
 
 def save_outputs(path: Path, results: Sequence[Result], raw: Sequence[Arrays]) -> None:

@@ -3,13 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from .forms import KINDS, BoxesForm
-from .tensor import Tensor
+from .tensor import FORMS, Tensor
+
+if TYPE_CHECKING:
+    from .forms import BoxesForm
 
 INPUTS = ("image", "tensor", "text", "audio")
-OUTPUTS = ("classes", "tensor", *KINDS)
+OUTPUTS = ("classes", "tensor", *FORMS)
 Tensors = dict[str, Tensor]
 
 
@@ -28,7 +30,7 @@ class Signature:
         key = str(entry["signature"])
         inputs = by_name(Tensor.from_json(tensor, folder, INPUTS) for tensor in entry["inputs"])
         outputs = by_name(Tensor.from_json(tensor, folder, OUTPUTS) for tensor in entry["outputs"])
-        forms = [tensor.form for tensor in outputs.values() if isinstance(tensor.form, BoxesForm)]
+        forms = [cast("BoxesForm", tensor.form) for tensor in outputs.values() if tensor.kind == "boxes"]
         if unknown := {name for form in forms for name in form.parts.values()} - outputs.keys():
             raise ValueError(f"{key}: boxes take {sorted(unknown)}, and it gives no output of that name")
         if not inputs or not outputs:

@@ -9,9 +9,6 @@ import numpy as np
 from .errors import EmulateError
 from .files import Array, Arrays, read_npz
 from .interpreter import Runner, ask
-from .numbers import number
-from .outputs import values_of
-from .report import Variable
 from .signature import Variables
 
 
@@ -40,15 +37,6 @@ def other_than(values: Array) -> Array:
     with np.errstate(all="ignore"):
         more = np.asarray(values + values.dtype.type(1))
     return np.where(np.isfinite(more) & (more != values), more, 0).astype(values.dtype)
-
-
-def variables_of(kept: Variables, runner: Runner) -> tuple[tuple[str, Variable], ...]:
-    """Return what --variables says of each kept variable, by name. Raises EmulateError."""
-    found = ask(runner, kept.read, {})
-    return tuple(
-        (name, Variable(values_of(tensor, found[name]), number(found[name].mean(dtype=np.float64))))
-        for name, tensor in kept.tensors.items()
-    )
 
 
 def read_state(path: Path, kept: Variables) -> Arrays:

@@ -3,7 +3,6 @@
 import contextlib
 import math
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +26,8 @@ def stdin_file(signature: Signature) -> Iterator[Path]:
     content = sys.stdin.buffer.read(MOST_BYTES + 1)
     if not content:
         raise EmulateError(f"{STDIN}: stdin is empty", "pipe a file into it: emulate.py - < seven.png")
+    import tempfile  # takes 5 ms
+
     if len(content) > MOST_BYTES:
         raise EmulateError(f"{STDIN}: more than {MOST_BYTES:,} bytes come through stdin", "name the file")
     with tempfile.TemporaryDirectory() as folder:

@@ -1,20 +1,26 @@
 """One input or output as signature.json describes it: its shape, type, and what its values mean."""
 
+from __future__ import annotations
+
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import preprocess
-from audio import AudioForm
-from text import TextForm, read_vocabulary
 
 from .errors import broken
-from .files import read_bytes
-from .forms import KINDS, Form, read_form, read_labels
+from .files import read_bytes, read_labels
 
+if TYPE_CHECKING:
+    from audio import AudioForm
+    from text import TextForm
+
+    from .forms import Form
+
+FORMS = ("boxes", "mask", "keypoints", "embedding")  # kinds of outputs that have one
 DTYPES = ("float32", "float16", "uint8", "int8", "int16", "int32", "int64", "bool")
 Shape = tuple[int, ...]
 
@@ -28,7 +34,7 @@ class Tensor:
     dtype: str  # of the model file, numpy's name: "int8"
     scale: float | None  # real = scale * (q - zero_point); None: not quantized
     zero_point: int
-    kind: str  # an input's: image, text, audio, tensor; an output's: classes, tensor, or one of forms.KINDS
+    kind: str  # an input's: image, text, audio, tensor; an output's: classes, tensor, or one of FORMS
     batched: bool = True  # axis 0 is the batch
     mean: tuple[float, ...] = ()  # image: model value = (pixel - mean) / std, of pixels 0..255
     std: tuple[float, ...] = ()
@@ -42,7 +48,7 @@ class Tensor:
     audio: AudioForm | None = None  # audio: how sound becomes windows
 
     @classmethod
-    def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> "Tensor":
+    def from_json(cls, entry: Mapping[str, Any], folder: Path, kinds: tuple[str, ...]) -> Tensor:
         """Return a tensor of signature.json, checked. folder: of the labels; kinds: those that it may be of.
 
         Raises KeyError, TypeError or ValueError for what no build writes, EmulateError for labels that cannot be read.
@@ -56,7 +62,9 @@ class Tensor:
             return _audio(tensor, entry["audio"])
         if tensor.kind == "classes":
             return _classes(tensor, entry, folder)
-        if tensor.kind in KINDS:
+        if tensor.kind in FORMS:
+            from .forms import read_form
+
             return replace(tensor, form=read_form(tensor.kind, entry[tensor.kind], folder))
         return tensor
 
@@ -109,6 +117,8 @@ def _image(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
 
 def _text(tensor: Tensor, form: Mapping[str, Any], folder: Path) -> Tensor:
     """Return tensor with what turns text into its ids. Raises ValueError where no text can become it."""
+    from text import TextForm, read_vocabulary
+
     if not tensor.batched or len(tensor.sample) > 1 or not tensor.dtype.startswith("int"):
         raise ValueError(f"{tensor.name}: {tensor} is no row of ids")
     place = folder / form["vocabulary"]
@@ -121,6 +131,8 @@ def _text(tensor: Tensor, form: Mapping[str, Any], folder: Path) -> Tensor:
 
 def _audio(tensor: Tensor, entry: Mapping[str, Any]) -> Tensor:
     """Return tensor with what makes windows of sound. Raises ValueError where none can become it."""
+    from audio import AudioForm
+
     form = AudioForm(*(int(entry[key]) for key in ("rate", "window", "hop")))
     if math.prod(tensor.sample) != form.window or not 1 <= form.hop <= form.window or form.rate < 1:
         raise ValueError(f"{tensor.name}: {tensor} takes no {form}")

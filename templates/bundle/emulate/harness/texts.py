@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from text import TextForm, all_ids, tokenize_all, unpack_texts
 
+from .entries import TextCount
 from .errors import one_line, refused
 from .files import Array
-from .report import TextCount
 from .tensor import Tensor
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 
 from .calls import call_of
+from .checks import TrainingCheck
 from .golden import Golden
 from .interpreter import Runner, ask
 from .numbers import number
-from .report import TrainingCheck
 from .signature import Signature
 
 STEPS = 10  # on one golden vector, after which the loss must be lower
