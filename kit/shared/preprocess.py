@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop", "letterbox")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
-IMAGES = ("AVIF", "BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")  # others start programs, as EPS does
+# Others start programs, as EPS does. Pillow imports all of its plugins once it is asked for one of the last three.
+IMAGES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "AVIF", "TIFF", "WEBP")
+ORIENTATION, ORIENTATIONS = 0x0112, frozenset(range(2, 9))  # of EXIF: those that turn or mirror an image
 PLUGINS = ("HEIF",)  # read where something else taught Pillow to
 MOST_PIXELS = 50_000_000  # of an image: unpacked it takes up to 16 bytes a pixel, out of a file of a few kilobytes
 QUANTIZED = ("int8", "uint8", "int16", "int32")
@@ -305,14 +307,17 @@ def image_formats() -> tuple[str, ...]:
 
 def _decode(file: Any, mode: str) -> Any:
     """Return a Pillow image of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
-    from PIL import Image, ImageOps
+    from PIL import Image
 
     image: Image.Image = Image.open(file, formats=image_formats())
     is_png = image.format == "PNG"
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width} x {image.height} pixels, and {MOST_PIXELS:,} are read")
     image.load()
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ORIENTATION) in ORIENTATIONS:
+        from PIL import ImageOps
+
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and is_png):
         # Pillow's own convert("L") clips at 255 instead of scaling.
         image = Image.fromarray((np.asarray(image).astype(np.int64) >> 8).astype(np.uint8))
@@ -320,7 +325,7 @@ def _decode(file: Any, mode: str) -> Any:
         raise ValueError(f"its pixels have 32 bits (mode {image.mode}), 8 per channel are needed")
     elif "transparency" in image.info or image.mode in ("LA", "PA", "RGBA"):
         image = _on_black(image.convert("RGBA"))
-    return image.convert(mode)
+    return image if image.mode == mode else image.convert(mode)  # which copies it
 
 
 def _on_black(image: Any) -> Any:
@@ -335,8 +340,10 @@ def _fitted(image: Any, spec: ImageSpec) -> NDArray[np.uint8]:
     from PIL import Image
 
     cut, place = _layout(image.size, spec)
-    # Not resize(box=...): its filter reaches over the edge of the box.
-    image = image.crop(_edges(cut)).resize(place[2:], Image.Resampling.BILINEAR)
+    if cut[2:] != image.size:
+        # Not resize(box=...): its filter reaches over the edge of the box.
+        image = image.crop(_edges(cut))
+    image = image.resize(place[2:], Image.Resampling.BILINEAR)
     pixels = np.empty((spec.height, spec.width, spec.channels), np.uint8)
     pixels[:] = spec.pad_color
     left, top, right, bottom = _edges(place)

@@ -1,15 +1,26 @@
 """How long one call takes here."""
 
 import time
+from dataclasses import dataclass
 
 import numpy as np
 
-from .entries import Benchmark
 from .files import Arrays
 from .interpreter import Runner, ask
 from .signature import Signature
 
 WARM_UP = 10
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """The time of one call, with its copies in and out."""
+
+    median_ms: float
+    p90_ms: float
+    runs: int
+    warm_up: int
+    threads: int
 
 
 def benchmark(runner: Runner, signature: Signature, values: Arrays, runs: int) -> Benchmark:

@@ -1,5 +1,8 @@
 """One call's worth of arrays: the rows of many samples that a signature takes at once."""
 
+from collections.abc import Iterable, Iterator
+from itertools import repeat
+
 import numpy as np
 
 from .files import Array, Arrays
@@ -22,6 +25,19 @@ def one_call(tensor: Tensor, array: Array, index: int) -> Array:
     if not tensor.batched:
         return np.asarray(array[index])
     return array[index * tensor.rows : (index + 1) * tensor.rows]
+
+
+def all_calls(tensors: Tensors, arrays: Arrays, count: int) -> Iterator[Arrays]:
+    """Yield what call_of has of each of `count` calls."""
+    parts = [_parts(tensor, arrays[name], count) for name, tensor in tensors.items()]
+    return (dict(zip(tensors, call, strict=True)) for call in zip(*parts, strict=True))
+
+
+def _parts(tensor: Tensor, array: Array, count: int) -> Iterable[Array]:
+    """Return what one_call has of each call: numpy cuts all rows at once."""
+    if array.ndim == len(tensor.sample):
+        return repeat(one_call(tensor, array, 0), count)
+    return array.reshape(count, tensor.rows, *array.shape[1:]) if tensor.batched else map(np.asarray, array)
 
 
 def count_calls(signature: Signature, arrays: Arrays) -> int:

@@ -11,7 +11,7 @@ from .files import Array, Arrays
 from .forms import BoxesForm, EmbeddingForm, Form, KeypointsForm, Labels, MaskForm
 from .found import Box, Boxes, Embedding, Found, Mask, MaskClass, Point, Points
 from .frame import Frame
-from .numbers import MOST_VALUES, number
+from .numbers import MOST_VALUES, number, numbers
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def decode(form: Form, name: str, real: Arrays, frame: Frame) -> Decoded:
         return Decoded(_points(form, values, frame), np.zeros(0, np.int32))
     unit = postprocess.unit_length(values.reshape(-1))
     length = math.sqrt(float(np.square(values.astype(np.float64)).sum()))
-    first = tuple(number(value) for value in unit[:MOST_VALUES])
+    first = numbers(unit[:MOST_VALUES])
     return Decoded(Embedding(unit.size, number(np.float32(length)), first, unit.size > MOST_VALUES), unit)
 
 
@@ -101,7 +101,7 @@ def _points(form: KeypointsForm, values: Array, frame: Frame) -> Points:
 
 def _point(form: KeypointsForm, placed: Array, index: int) -> Point:
     """Return a keypoint of x, y and score, float32 [3]."""
-    x, y, score = (number(value) for value in placed)
+    x, y, score = numbers(placed)
     return Point(x, y, score, index, _label(form.labels, index))
 
 

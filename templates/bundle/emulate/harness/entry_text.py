@@ -1,10 +1,16 @@
 """The outputs of calls in lines for a user."""
 
-from collections.abc import Iterator
+from __future__ import annotations
 
-from .entries import Classes, ClassScore, Result, TextCount, Values, Variable
-from .found import Boxes, Embedding, Found, Mask, Points
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from .entries import Classes, ClassScore, Result, TextCount, Values
 from .words import plural, short
+
+if TYPE_CHECKING:
+    from .found import Found
+    from .variables import Variable
 
 
 def result_lines(result: Result) -> Iterator[str]:
@@ -33,20 +39,25 @@ def _tokens(count: TextCount) -> str:
 
 
 def _output_lines(name: str, output: Classes | Values | Found) -> Iterator[str]:
-    if isinstance(output, Boxes | Mask | Points | Embedding):
-        yield from _found_lines(name, output)
-        return
     if isinstance(output, Classes):
         yield f"  {name}"
         yield from (f"    {short(score.score):<8} {_label(score)}" for score in output.top)
-        return
+    elif isinstance(output, Values):
+        yield _value_line(name, output)
+    else:
+        yield from _found_lines(name, output)
+
+
+def _value_line(name: str, output: Values) -> str:
     first = " ".join(short(value) for value in output.values[:8])
     more = " ..." if len(output.values) > 8 else ""
     limits = f", {_limits(output)}" if output.shape else ""  # a single number is its own
-    yield f"  {name}: {output.dtype} {list(output.shape)}{limits}: {first}{more}"
+    return f"  {name}: {output.dtype} {list(output.shape)}{limits}: {first}{more}"
 
 
 def _found_lines(name: str, found: Found) -> Iterator[str]:
+    from .found import Boxes, Mask, Points
+
     if isinstance(found, Boxes):
         count = len(found.boxes)
         yield f"  {name}: {f'{count} boxes' if count != 1 else '1 box'}"

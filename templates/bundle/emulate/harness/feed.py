@@ -16,6 +16,8 @@ def feed(path: Path, tensor: Tensor, array: Array) -> Array:
     An image's: pixels as uint8, or normalized float values. Another's: the tensor's own dtype, or real float values.
     Raises EmulateError for a dtype or range that cannot be meant.
     """
+    if tensor.kind == "image" and array.dtype == np.uint8:
+        return _of_pixels(path, tensor, array)
     if tensor.kind == "image":
         return _to_file(path, tensor, _normalized(path, tensor, array))
     if array.dtype == np.dtype(tensor.dtype):
@@ -30,10 +32,24 @@ def feed(path: Path, tensor: Tensor, array: Array) -> Array:
     raise refused(path, f"{tensor.name} is {array.dtype}: give {tensor.dtype} as it is, or float32 values")
 
 
+def _of_pixels(path: Path, tensor: Tensor, pixels: Array) -> Array:
+    """Return pixels, uint8 [..., C] or of one mean and std, in the tensor's dtype, of the same shape.
+
+    There are 256 of a channel: what each of them becomes is computed once. Raises EmulateError.
+    """
+    channels = max(len(tensor.mean), len(tensor.std))
+    each = np.repeat(np.arange(256, dtype=np.uint8)[:, None], channels, axis=1)
+    table = _to_file(path, tensor, preprocess.normalize(each, tensor.mean, tensor.std))
+    if (table == table[:, :1]).all():
+        return np.take(table[:, 0], pixels)
+    fed = np.empty(pixels.shape, table.dtype)
+    for channel in range(channels):
+        fed[..., channel] = np.take(table[:, channel], pixels[..., channel])
+    return fed
+
+
 def _normalized(path: Path, tensor: Tensor, array: Array) -> Array:
-    """Return an image's normalized values, float of array's shape: of uint8 pixels, or of floats that already are."""
-    if array.dtype == np.uint8:
-        return preprocess.normalize(array, tensor.mean, tensor.std)
+    """Return an image's normalized values, float of array's shape, of floats that already are."""
     if array.dtype.kind != "f":
         raise refused(path, f"{tensor.name} is {array.dtype}: give pixels as uint8, or normalized float32")
     low, high = _limits(tensor)

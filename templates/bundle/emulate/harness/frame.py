@@ -29,13 +29,18 @@ class Frame:
     placement: Placement  # (a, b, c, d, e, f), of x and y from 0 to 1 over the model's input
 
 
+NOWHERE = Frame(1, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))  # of what has no frame: 0..1
+
+
 def frame_of(path: Path, signature: Signature) -> Frame:
-    """Return the frame of an INPUT that was read: an image's own pixels, else those of the model's input, else 0..1."""
+    """Return the frame of an INPUT that was read: an image's own pixels, those of the model's input, or NOWHERE."""
+    if not signature.decodes:
+        return NOWHERE
     tensor = image_input(signature)
     if tensor is not None and path.suffix.lower() not in ARRAYS:
         return place(upright_size(path), tensor)
     if tensor is None or -1 in tensor.sample:
-        return Frame(1, 1, (1.0, 0.0, 0.0, 0.0, 1.0, 0.0))
+        return NOWHERE
     height, width = tensor.sample[:2]
     return stretched(width, height)
 

@@ -3,44 +3,45 @@
 import math
 import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import preprocess
 
-from .calls import call_of, calls_text, holds_calls, shape_text
+from .calls import all_calls, calls_text, holds_calls, shape_text
 from .entries import TextCount
 from .errors import INSTALL, MISSING, PIP, REQUIREMENTS, EmulateError, one_line, refused
 from .feed import feed
 from .files import Array, Arrays, read_bytes, read_npz
 from .signature import Signature
-from .sounds import read_windows, to_windows
-from .tables import read_table
 from .tensor import Shape, Tensor, fits
-from .texts import read_lines, to_ids
 
 HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")  # brands of ISO/IEC 23008-12
 
 
-@dataclass(frozen=True)
-class Sample:
+class Sample(NamedTuple):
     """One call's worth of input and where it came from."""
 
     source: str
-    index: int | None  # of the call, where the source holds more than one sample
+    # Of the call, where the source holds more than one sample.
+    index: int | None  # type: ignore[assignment]  # of a tuple it is a method
     feed: Arrays  # [rows, *sample] of each input in its tensor's dtype
     texts: tuple[tuple[str, TextCount], ...] = ()  # of the texts that were made ids, by input
     seconds: float | None = None  # of a sound: from its start to this window's
-    count: int = 1  # of the source's calls
+    count: int = 1  # type: ignore[assignment]  # of the source's calls
 
 
 def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
     """Yield the samples of one file. Raises EmulateError."""
     suffix = path.suffix.lower()
-    if suffix in (".npz", ".csv"):
-        read = _arrays if suffix == ".npz" else read_table
-        yield from _samples(path, signature, read(path, signature))
+    if suffix == ".npz":
+        yield from _samples(path, signature, _arrays(path, signature))
+        return
+    if suffix == ".csv":
+        from .tables import read_table
+
+        yield from _samples(path, signature, read_table(path, signature))
         return
     if len(signature.inputs) > 1:
         several = f"{signature.key} has {sorted(signature.inputs)}"
@@ -56,6 +57,8 @@ def read_input(path: Path, signature: Signature) -> Iterator[Sample]:
 
 def _windows(path: Path, signature: Signature, tensor: Tensor) -> Iterator[Sample]:
     """Yield a Sample for each call's worth of windows of a sound. Raises EmulateError."""
+    from .sounds import read_windows
+
     assert tensor.audio is not None
     windows = read_windows(path, tensor)
     count = len(windows) // tensor.rows
@@ -65,7 +68,7 @@ def _windows(path: Path, signature: Signature, tensor: Tensor) -> Iterator[Sampl
         rows = windows[index * tensor.rows : (index + 1) * tensor.rows]
         (sample,) = _samples(path, signature, {tensor.name: rows if tensor.batched else rows[0]})
         start = index * tensor.rows * tensor.audio.hop / tensor.audio.rate
-        yield replace(sample, index=None if count == 1 else index, seconds=start, count=count)
+        yield sample._replace(index=None if count == 1 else index, seconds=start, count=count)
 
 
 def _arrays(path: Path, signature: Signature) -> Arrays:
@@ -104,6 +107,8 @@ def _array(path: Path, tensor: Tensor) -> Array:
                 array: Array = np.lib.format.read_array(file, allow_pickle=False)
                 return array
         if tensor.kind == "text" and path.suffix.lower() == ".txt":
+            from .texts import read_lines
+
             return read_lines(path)
         if tensor.kind != "image":
             more = {"text": ".txt, ", "audio": ".wav, "}.get(tensor.kind, "")
@@ -157,12 +162,22 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
     Raises EmulateError.
     """
     arrays, texts = _with_ids(path, signature, arrays)
-    arrays = {name: to_windows(path, signature.inputs[name], array) for name, array in arrays.items()}
+    arrays = {name: _windows_of(path, signature.inputs[name], array) for name, array in arrays.items()}
     count = _count(path, signature, arrays)
     fed = {name: feed(path, tensor, arrays[name]) for name, tensor in signature.inputs.items()}
-    for index in [None] if count is None else range(count):
+    source, calls = str(path), all_calls(signature.inputs, fed, count or 1)
+    for index, call in enumerate(calls):
         counts = tuple((name, of_call(signature.inputs[name], each, index)) for name, each in texts.items())
-        yield Sample(str(path), index, call_of(signature.inputs, fed, index or 0), counts, count=count or 1)
+        yield Sample(source, None if count is None else index, call, counts, count=count or 1)
+
+
+def _windows_of(path: Path, tensor: Tensor, array: Array) -> Array:
+    """Return an array as sounds.to_windows does, of an input of sound, any other as it is. Raises EmulateError."""
+    if tensor.audio is None:
+        return array
+    from .sounds import to_windows
+
+    return to_windows(path, tensor, array)
 
 
 def _with_ids(path: Path, signature: Signature, arrays: Arrays) -> tuple[Arrays, dict[str, tuple[TextCount, ...]]]:
@@ -170,13 +185,17 @@ def _with_ids(path: Path, signature: Signature, arrays: Arrays) -> tuple[Arrays,
     said = {
         name: tensor for name, tensor in signature.inputs.items() if tensor.text and arrays[name].dtype.kind in "US"
     }
+    if not said:
+        return arrays, {}
+    from .texts import to_ids
+
     ids = {name: to_ids(path, tensor, arrays[name]) for name, tensor in said.items()}
     return arrays | {name: made.array for name, made in ids.items()}, {name: made.counts for name, made in ids.items()}
 
 
-def of_call(tensor: Tensor, counts: tuple[TextCount, ...], index: int | None) -> TextCount:
-    """Return what one call's texts have together. index: the call's, where there are several."""
-    rows = counts[(index or 0) * tensor.rows :][: tensor.rows]
+def of_call(tensor: Tensor, counts: tuple[TextCount, ...], index: int) -> TextCount:
+    """Return what the texts of call number index have together."""
+    rows = counts[index * tensor.rows :][: tensor.rows]
     return TextCount(sum(c.tokens for c in rows), sum(c.unknown for c in rows), sum(c.cut for c in rows))
 
 

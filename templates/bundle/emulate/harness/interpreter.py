@@ -84,10 +84,11 @@ def ask(runner: Runner, signature: Signature, values: Arrays) -> Arrays:
         raise _unfit(runner.package, error) from error
     except (ValueError, RuntimeError) as error:
         raise _refusal(runner, signature, values, error) from error
-    arrays = {name: np.asarray(produced[name]) for name in signature.outputs}
+    arrays = {}
     for name, tensor in signature.outputs.items():
-        if not fits(arrays[name].shape, tensor.shape):
-            shapes = f"{list(arrays[name].shape)}, and in signature.json {list(tensor.shape)}"
+        array = arrays[name] = np.asarray(produced[name])
+        if array.shape != tensor.shape and not fits(array.shape, tensor.shape):
+            shapes = f"{list(array.shape)}, and in signature.json {list(tensor.shape)}"
             raise EmulateError(f"{name} came out as {shapes}", "build the bundle again")
     return arrays
 

@@ -36,6 +36,11 @@ class Options:
     save_outputs: Path | None  # the .npz for what the model gave
 
     @property
+    def shown(self) -> int:
+        """How many classes are shown at most: a .csv has the best alone."""
+        return 1 if self.form == "csv" else self.top
+
+    @property
     def of_variables(self) -> tuple[str, ...]:
         """The options given that only a model with kept variables takes."""
         given = (("variables", self.variables), ("load", self.load), ("save", self.save))

@@ -3,10 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator
 
 from .entries import Classes, InputError, Result, Values
-from .found import Found
 from .report import Report
 
 Cells = dict[str, object]  # by a column's title
@@ -24,30 +22,29 @@ def csv_of(report: Report) -> str:
     An output of classes is its best class and <name>_score; numbers are <name>, or <name>_0 and so on; what else is
     found is JSON in one cell.
     """
-    rows: list[Cells] = [dict(_cells(result)) for result in report.results or ()]
+    rows: list[Cells] = [_cells(result) for result in report.results or ()]
     rows += [{"input": error.input, "error": error.error} for error in report.errors]
-    titles = list(dict.fromkeys(("input", "index", *(title for row in rows for title in row if title != "error"))))
+    found: Cells = {"input": None, "index": None}
+    for row in rows:
+        found.update(row)  # in the order in which titles first come
+    titles = [title for title in found if title != "error"] + (["error"] if report.errors else [])
     text = io.StringIO()
-    writer = csv.DictWriter(text, [*titles, *(["error"] if report.errors else [])], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(titles)
+    writer.writerows([row.get(title) for title in titles] for row in rows)
     return text.getvalue()
 
 
-def _cells(result: Result) -> Iterator[tuple[str, object]]:
-    yield "input", result.input
-    yield "index", result.index
+def _cells(result: Result) -> Cells:
+    cells: Cells = {"input": result.input, "index": result.index}
     for name, output in result.outputs:
-        yield from _output_cells(name, output)
-
-
-def _output_cells(name: str, output: Classes | Values | Found) -> Iterator[tuple[str, object]]:
-    if isinstance(output, Classes):
-        best = output.top[0]
-        yield name, best.index if best.label is None else best.label
-        yield f"{name}_score", best.score
-    elif isinstance(output, Values):
-        single = len(output.values) == 1
-        yield from ((name if single else f"{name}_{at}", value) for at, value in enumerate(output.values))
-    else:
-        yield name, json.dumps(output.to_json())
+        if isinstance(output, Classes):
+            best = output.top[0]
+            cells[name] = best.index if best.label is None else best.label
+            cells[f"{name}_score"] = best.score
+        elif isinstance(output, Values):
+            single = len(output.values) == 1
+            cells |= {name if single else f"{name}_{at}": value for at, value in enumerate(output.values)}
+        else:
+            cells[name] = json.dumps(output.to_json())
+    return cells

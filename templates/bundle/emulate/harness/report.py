@@ -6,9 +6,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .benchmark import Benchmark
     from .checks import Replay
-    from .entries import Benchmark, InputError, Result, Variable
+    from .entries import InputError, Result
     from .numbers import Json
+    from .variables import Variable
 
 
 @dataclass(frozen=True)

@@ -1,96 +1,96 @@
-"""One result for each call that an INPUT is enough for: the outputs in words, and drawn where that is asked for."""
+"""One result for each call that an INPUT is enough for."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .decode import Decoded, is_embedding, with_similarity
-from .draw import draw, save
 from .entries import Result
-from .errors import broken
-from .files import Array, Arrays
+from .errors import EmulateError, broken
+from .files import Arrays
 from .frame import Frame, frame_of
 from .inputs import Sample, read_input
-from .interpreter import Runner, ask
-from .options import Options
-from .outputs import Read, read_outputs
+from .interpreter import ask
+from .outputs import read_outputs
+from .run import Run
 from .signature import Signature
 
+if TYPE_CHECKING:
+    from .outputs import Named
 
-@dataclass(frozen=True)
-class Run:
-    """What runs INPUTs, and the first embedding of each output, which later ones are compared with."""
-
-    signature: Signature
-    runner: Runner
-    options: Options
-    first: dict[str, Array] = field(default_factory=dict)
-
-    def on(self, runner: Runner) -> "Run":
-        """Return the same on another runner of the same model."""
-        return replace(self, runner=runner)
-
-    @property
-    def knows_first(self) -> bool:
-        """Whether no later output is a first one that others are compared with."""
-        forms = {name: tensor.form for name, tensor in self.signature.outputs.items()}
-        return all(name in self.first for name, form in forms.items() if is_embedding(form))
+MOST_BYTES, OVERHEAD = 1 << 20, 1 << 10  # of outputs that are read at once, and of each call beside them
 
 
-@dataclass(frozen=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one call came to. raw: where it is kept, [*shape] of each output in its tensor's dtype."""
 
     result: Result
     raw: Arrays
 
 
+Called = list[tuple[Sample, Arrays]]  # calls, and [*shape] of each output in its tensor's dtype
+
+
 def run_input(path: Path, run: Run) -> Iterator[Outcome]:
     """Yield what comes of each call that an INPUT is enough for. Raises EmulateError."""
+    return run_samples(path, read_input(path, run.signature), run)
+
+
+def run_samples(path: Path, samples: Iterable[Sample], run: Run) -> Iterator[Outcome]:
+    """Yield what comes of calls with samples of one INPUT. Raises EmulateError behind what came before the error."""
     frame: Frame | None = None
-    for sample in read_input(path, run.signature):
+    for called in filter(None, _called(samples, run)):
         frame = frame or frame_of(path, run.signature)
-        yield run_sample(sample, run, frame)
+        yield from _outcomes(called, run, frame)
 
 
-def run_sample(sample: Sample, run: Run, frame: Frame) -> Outcome:
-    """Return what comes of one call. Raises EmulateError."""
-    produced = ask(run.runner, run.signature, sample.feed)
+def _called(samples: Iterable[Sample], run: Run) -> Iterator[Called]:
+    """Yield calls, or none, as many as are read at once. Raises EmulateError behind those before the error."""
+    called: Called = []
+    most = 1
     try:
-        read = read_outputs(run.signature, produced, run.options.top, frame)
+        for sample in samples:
+            called.append((sample, ask(run.runner, run.signature, sample.feed)))
+            if len(called) == 1:
+                most = _most_at_once(run.signature, called[0][1])
+            if len(called) == most:
+                yield called
+                called = []
+    except EmulateError:
+        yield called
+        raise
+    yield called
+
+
+def _most_at_once(signature: Signature, produced: Arrays) -> int:
+    """Return how many calls' outputs are read at once: a few thousand small ones, one where something is decoded.
+
+    produced: [*shape] of each output of a call in its tensor's dtype.
+    """
+    size = sum(array.nbytes for array in produced.values())
+    return 1 if signature.decodes else max(1, MOST_BYTES // (size + OVERHEAD))
+
+
+def _outcomes(called: Called, run: Run, frame: Frame) -> Iterator[Outcome]:
+    """Yield what comes of calls whose outputs are read at once. Raises EmulateError."""
+    try:
+        read = read_outputs(run.signature, [produced for _, produced in called], run.options.shown, frame)
     except ValueError as error:
         raise broken(run.runner.bundle.signature, str(error)) from error
-    kept = {name: np.array(array) for name, array in produced.items()} if run.options.save_outputs else {}
-    return Outcome(_result(sample, run, frame, _compared(read, run)), kept)
+    result_of = _decoded if run.signature.decodes else _plain
+    for (sample, produced), outputs in zip(called, read, strict=True):
+        raw = {name: np.array(array) for name, array in produced.items()} if run.options.save_outputs else {}
+        yield Outcome(result_of(sample, outputs, run, frame), raw)
 
 
-def _result(sample: Sample, run: Run, frame: Frame, read: dict[str, Read]) -> Result:
-    tensors = run.signature.outputs
-    decoded = [(tensors[name].form, output) for name, output in read.items() if isinstance(output, Decoded)]
-    drawn = tuple((form, output) for form, output in decoded if form is not None)
-    folder = run.options.save_images
-    saved = None if folder is None else str(save(draw(sample, run.signature, frame, drawn), folder, sample))
-    placed = any(not is_embedding(form) for form, _ in drawn)
-    outputs = tuple((name, each.found if isinstance(each, Decoded) else each) for name, each in read.items())
-    return Result(
-        sample.source,
-        sample.index,
-        outputs,
-        (frame.width, frame.height) if placed else None,
-        saved,
-        sample.texts,
-        sample.seconds,
-    )
+def _plain(sample: Sample, outputs: Named, _run: Run, _frame: Frame) -> Result:
+    return Result(sample.source, sample.index, outputs, None, None, sample.texts, sample.seconds)
 
 
-def _compared(read: dict[str, Read], run: Run) -> dict[str, Read]:
-    """Return outputs, each embedding compared with the first of its name."""
-    compared = dict(read)
-    for name, output in read.items():
-        if isinstance(output, Decoded) and is_embedding(run.signature.outputs[name].form):
-            if name in run.first:
-                compared[name] = with_similarity(output, run.first[name])
-            run.first.setdefault(name, output.array)
-    return compared
+def _decoded(sample: Sample, outputs: Named, run: Run, frame: Frame) -> Result:
+    from .decoded import decoded_result  # with all that draws
+
+    return decoded_result(sample, outputs, run, frame)

@@ -10,11 +10,12 @@ from pathlib import Path
 from .entries import InputError, Result
 from .errors import USAGE, EmulateError, one_line
 from .files import Arrays
-from .frame import ARRAYS, frame_of
+from .frame import ARRAYS
 from .input_files import input_files
 from .inputs import Sample, read_input
 from .interpreter import Runner
-from .results import Outcome, Run, run_input, run_sample
+from .results import Outcome, run_input, run_samples
+from .run import Run
 from .spread import Unit, Work, spread
 from .stdin import STDIN, stdin_file
 
@@ -73,7 +74,7 @@ def run_inputs(inputs: Sequence[Path], run: Run, cores: Cores) -> Ran:
         work = Work(
             partial(_units, files, run), run.runner, cores.load, cores.cost, cores.processes, may_split, cores.tell
         )
-        entries = [_named(entry, names) for entry in spread(work)]
+        entries = [_named(entry, names) if names else entry for entry in spread(work)]
     outcomes = [entry for entry in entries if isinstance(entry, Outcome)]
     return Ran(
         results=tuple(outcome.result for outcome in outcomes),
@@ -138,7 +139,7 @@ def _run_call(file: tuple[int, Path], sample: Sample, run: Run, runner: Runner) 
     entries: list[Entry] = []
     errors: list[InputError] = []
     with _collected(errors, file[1]):
-        entries.append(run_sample(sample, run.on(runner), frame_of(file[1], run.signature)))
+        entries.extend(run_samples(file[1], [sample], run.on(runner)))
     return [*entries, *(CallError(file[0], error) for error in errors)]
 
 
@@ -150,7 +151,7 @@ def _named(entry: Entry, names: dict[str, str]) -> Entry:
         error = entry.error
         return replace(entry, error=replace(error, input=names.get(error.input, error.input)))
     name = names.get(entry.result.input, entry.result.input)
-    return replace(entry, result=replace(entry.result, input=name))
+    return entry._replace(result=entry.result._replace(input=name))
 
 
 @contextlib.contextmanager

@@ -38,6 +38,11 @@ class Signature:
         return cls(key, inputs, outputs, "" if main else f"signature/{key}/")
 
     @property
+    def decodes(self) -> bool:
+        """Whether an output is more than numbers or classes."""
+        return any(tensor.form is not None for tensor in self.outputs.values())
+
+    @property
     def fixed(self) -> bool:
         """Whether one call has one size: no axis is open but the batch's."""
         return all(-1 not in tensor.sample for tensor in self.inputs.values())

@@ -10,8 +10,9 @@ from .words import plural, short
 
 if TYPE_CHECKING:
     from .checks import OutputCheck, PixelCheck, Replay, SignatureCheck, StateCheck, TrainingCheck
-    from .entries import Result, Variable
+    from .entries import Result
     from .report import Report
+    from .variables import Variable
 
 
 def lines_of(report: Report) -> Iterator[str]:

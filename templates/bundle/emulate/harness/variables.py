@@ -1,12 +1,25 @@
 """The kept variables as --variables shows them."""
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from .entries import Variable
+from .entries import Values
 from .interpreter import Runner, ask
-from .numbers import number
+from .numbers import Json, Number, number
 from .outputs import values_of
 from .signature import Variables
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A kept variable as it is now."""
+
+    values: Values
+    mean: Number
+
+    def to_json(self) -> Json:
+        return {"dtype": self.values.dtype, "mean": self.mean, **self.values.to_json()}
 
 
 def variables_of(kept: Variables, runner: Runner) -> tuple[tuple[str, Variable], ...]:

@@ -15,7 +15,7 @@ from .model import Model
 from .options import Options
 from .progress import Bar
 from .report import Report
-from .results import Run
+from .run import Run
 from .run_inputs import Cores, run_inputs
 from .signature import Signature
 from .spread import usable_cores
