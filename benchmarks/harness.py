@@ -1,11 +1,15 @@
 """A bundle's emulate.py beside a bare loop over the interpreter, two processes beside one, a replay beside its imports.
 
+The loop does the same work: it has to print the same rows, or nothing is measured. All run as they would for a user: no
+variable of Python's is set, which may forbid to keep what is compiled, and what is compiled is there.
+
 `python -m benchmarks.harness DIGITS MOBILENET [ROUNDS]` prints the rows of a bundle of the example and of one of an
 image model with uint8 inputs, as `inv bench --only harness` does.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +28,7 @@ from kit.toolchains.venv import runtime_venv
 
 DIGITS_COUNT, PHOTOS, SIZE = 5000, 200, (1280, 720)
 LOOP, JPEGS, TWO, REPLAY = 1.4, 1.1, 0.55, 1.2  # the goals
+ENVIRONMENT = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
 
 def harness_rows(digits: Path, images: Path, rounds: int) -> list[str]:
@@ -34,6 +39,8 @@ def harness_rows(digits: Path, images: Path, rounds: int) -> list[str]:
             np.savez(many, image=np.resize(arrays["image"], (DIGITS_COUNT, *arrays["image"].shape[1:])))
         _album(album)
         python = _python(images)
+        for bundle in (digits, images):
+            spend([str(python), "-m", "compileall", "-q", str((bundle / HARNESS).parent)], ENVIRONMENT)
         small = {
             "harness": _emulate(python, digits, "--jobs", "1", "--csv", "--", str(many)),
             "loop": _bare(python, digits, many),
@@ -46,6 +53,8 @@ def harness_rows(digits: Path, images: Path, rounds: int) -> list[str]:
         replay = {"harness": _emulate(python, digits), "loop": [str(python), str(HERE / "bare_loop.py")]}
         spent = {name: _by_turns(name, commands, rounds)
                  for name, commands in {"digits": small, "photos": large, "replay": replay}.items()}  # fmt: skip
+        _check_rows(spent["digits"], many)
+        _check_rows(spent["photos"], album)
         return [
             line(f"emulate.py over {DIGITS_COUNT:,} digits / a bare loop: CPU time",
                  _ratios(spent["digits"], "harness", "loop", "cpu"), LOOP),
@@ -68,7 +77,15 @@ def _emulate(python: Path, bundle: Path, *words: str) -> list[str]:
 
 
 def _bare(python: Path, bundle: Path, path: Path) -> list[str]:
-    return [str(python), str(HERE / "bare_loop.py"), str(only_bundle(bundle).model), str(path)]
+    return [str(python), str(HERE / "bare_loop.py"), str(only_bundle(bundle).signature.parent), str(path)]
+
+
+def _check_rows(rounds: Sequence[dict[str, Spent]], path: Path) -> None:
+    """Raise SystemExit where commands did not print the same rows of what they read."""
+    for spent in rounds:
+        rows = {name: [line for line in run.printed.splitlines() if str(path) in line] for name, run in spent.items()}
+        if any(own != rows["loop"] or not own for own in rows.values()):
+            raise SystemExit(f"{path}: {' and '.join(rows)} do not print the same rows")
 
 
 def _album(folder: Path) -> None:
@@ -84,7 +101,7 @@ def _by_turns(name: str, commands: dict[str, list[str]], rounds: int) -> list[di
     """Run commands by turns, so that a busy machine is busy for all of them."""
     found = []
     for number in range(rounds):
-        found.append({each: spend(argv) for each, argv in commands.items()})
+        found.append({each: spend(argv, ENVIRONMENT) for each, argv in commands.items()})
         words = [f"{each} {spent.wall:.2f} s, CPU {spent.cpu:.2f} s" for each, spent in found[-1].items()]
         print(f"harness, {name}, round {number + 1}: {'; '.join(words)}", flush=True)
     return found

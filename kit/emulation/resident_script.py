@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from harness.frame import Frame
     from harness.inputs import Sample
     from harness.model import Model
-    from harness.results import Run
+    from harness.run import Run
     from harness.signature import Signature
     from harness.tensor import Tensor
     from PIL.Image import Image
@@ -53,7 +53,7 @@ def main() -> int:
     from harness.interpreter import load_runner
     from harness.model import read_model
     from harness.options import parse
-    from harness.results import Run
+    from harness.run import Run
     from harness.state import assign
 
     from kit.emulation.script_inputs import chosen_signature
@@ -102,17 +102,15 @@ def endings(signature: Signature) -> list[str]:
 def outputs_of(path: Path, run: Run, *, preview: bool) -> dict[str, Any]:
     """Return what comes of the first calls of a file; of its others, how many there are."""
     from harness.errors import EmulateError, one_line
-    from harness.frame import frame_of
     from harness.inputs import read_input
-    from harness.results import run_sample
+    from harness.results import run_samples
 
     results: list[dict[str, Any]] = []
     left = 0
     try:
         for sample in itertools.islice(read_input(path, run.signature), MOST):
-            frame = frame_of(path, run.signature)
-            outcome = run_sample(sample, run, frame)
-            masks = dict(_masks(run.signature, outcome.raw, frame))
+            (outcome,) = run_samples(path, [sample], run)
+            masks = dict(_masks(path, run.signature, outcome.raw))
             shown = {"preview": _preview(path, run.signature, sample)} if preview else {}
             results.append({**outcome.result.to_json(), "masks": masks, **shown})
             left = sample.count - len(results)
@@ -123,18 +121,19 @@ def outputs_of(path: Path, run: Run, *, preview: bool) -> dict[str, Any]:
     return {"results": results, "errors": [], "left": left}
 
 
-def _masks(signature: Signature, raw: Arrays, frame: Frame) -> Any:
+def _masks(path: Path, signature: Signature, raw: Arrays) -> Any:
     """Yield each mask by its output: its image, its colours by class, and how it lies in the frame.
 
     raw: [*shape] of each output in its tensor's dtype. matrix: frame_x = a * x + c * y + e, frame_y = b * x + d * y + f
     of x and y in pixels of the mask, as SVG has it.
     """
     from harness.forms import MaskForm
+    from harness.frame import frame_of
 
     for name, tensor in signature.outputs.items():
         single = not tensor.batched or len(raw[name]) == 1
         if isinstance(tensor.form, MaskForm) and single:
-            yield name, _mask(tensor.form, _classes(tensor, raw[name]), frame)
+            yield name, _mask(tensor.form, _classes(tensor, raw[name]), frame_of(path, signature))
 
 
 def _classes(tensor: Tensor, produced: Any) -> Any:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from harness.checks import OutputCheck
 from harness.compare import compare_edges
 from harness.golden import Golden
-from harness.report import OutputCheck
 from harness.signature import Signature
 from harness.tensor import Tensor
 from worlds import bare_result

@@ -21,9 +21,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.entries import InputError, Result
 from harness.errors import EmulateError
 from harness.progress import Bar
-from harness.report import InputError, Result
 from harness.run_inputs import CallError, _errors
 from harness.saved import save_outputs
 from harness.signature import Signature as HarnessSignature

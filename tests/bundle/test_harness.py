@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from harness.checks import OutputCheck, PixelCheck, Replay, SignatureCheck, StateCheck
 from harness.compare import distance
 from harness.outputs import read_output
-from harness.report import Interpreter, OutputCheck, PixelCheck, Replay, Report, SignatureCheck, StateCheck
+from harness.report import Interpreter, Report
 from harness.signature import Signature, Variables
 from harness.tensor import Tensor
 from harness.text import lines_of
@@ -29,10 +30,13 @@ OLDEST = (3, 10)  # Python, of those that the pinned runtimes have wheels for an
 ARROWS = {
     "bundle": "",
     "errors": "",
-    "numbers": "",
-    "found": "numbers",
-    "report": "found numbers",
     "files": "errors",
+    "numbers": "files",
+    "found": "numbers",
+    "entries": "found numbers",
+    "checks": "numbers",
+    "words": "numbers",
+    "groups": "errors",
     "forms": "files",
     "tensor": "errors files forms",
     "signature": "forms tensor",
@@ -40,33 +44,40 @@ ARROWS = {
     "model": "bundle errors files signature",
     "feed": "errors files tensor",
     "input_files": "errors signature",
-    "texts": "errors files report tensor",
+    "texts": "entries errors files tensor",
     "sounds": "errors files tensor",
     "tables": "errors files signature tensor",
-    "inputs": "calls errors feed files report signature sounds tables tensor texts",
+    "inputs": "calls entries errors feed files signature sounds tables tensor texts",
     "frame": "files signature tensor",
     "decode": "files forms found frame numbers",
-    "outputs": "decode files frame numbers report signature tensor",
+    "outputs": "decode entries files frame numbers signature tensor",
     "interpreter": "bundle calls errors files model signature tensor",
     "golden": "calls errors files model signature tensor",
-    "compare": "calls errors feed files golden numbers report signature sounds tensor texts",
-    "training": "calls golden interpreter numbers report signature",
-    "state": "errors files interpreter numbers outputs report signature",
-    "replay": "compare golden interpreter model report signature state training",
-    "benchmark": "files interpreter report signature",
-    "meaning": "report",
+    "compare": "calls checks errors feed files golden numbers signature sounds tensor texts",
+    "training": "calls checks golden interpreter numbers signature",
+    "state": "errors files interpreter signature",
+    "replay": "checks compare golden interpreter model signature state training",
+    "benchmark": "files interpreter signature",
+    "variables": "entries interpreter numbers outputs signature",
+    "report": "benchmark checks entries numbers variables",
+    "meaning": "checks report",
     "draw": "decode errors files forms found frame inputs signature",
-    "text": "found meaning numbers report",
-    "records": "found report",
-    "saved": "errors files report",
+    "entry_text": "entries found variables words",
+    "text": "checks entries entry_text meaning report variables words",
+    "records": "entries report",
+    "saved": "entries errors files",
     "spread": "",
     "progress": "",
     "stdin": "errors signature tensor",
-    "options": "benchmark bundle errors",
-    "results": "decode draw errors files frame inputs interpreter options outputs report signature",
-    "run_inputs": "errors files frame input_files inputs interpreter report results spread stdin",
-    "command": "benchmark bundle calls draw errors files golden inputs interpreter model options progress records"
-    " replay report results run_inputs saved signature spread state text",
+    "options": "bundle errors",
+    "run": "files interpreter options signature",
+    "decoded": "decode draw entries frame inputs outputs run",
+    "results": "decoded entries errors files frame groups inputs interpreter outputs run signature",
+    "run_inputs": "entries errors files frame groups input_files inputs interpreter results run spread stdin",
+    "with_inputs": "benchmark calls entries errors files golden inputs interpreter model options progress report run"
+    " run_inputs saved signature spread",
+    "command": "bundle draw errors golden interpreter model options records replay report signature state text"
+    " variables with_inputs",
 }
 LIBRARIES = {"numpy", "PIL", "pillow_heif", "audio", "postprocess", "preprocess", "text", "wav"}
 
@@ -178,7 +189,7 @@ def test_two_nan_are_no_distance_apart_and_another_shape_is_infinitely_far() -> 
 
 def test_an_output_in_json_has_the_fewest_digits_of_its_own_type_and_null_for_nan() -> None:
     tensor = Tensor("y", (1, 3), "float32", None, 0, "tensor")
-    found = read_output(tensor, np.array([[0.1, np.nan, -2.0]], np.float32), 5).to_json()
+    found = read_output(tensor, [np.array([[0.1, np.nan, -2.0]], np.float32)], 5)[0].to_json()
     assert json.dumps([found[key] for key in ("min", "max", "values")]) == "[-2.0, 0.1, [0.1, null, -2.0]]"
 
 

@@ -1,11 +1,10 @@
 """Where a bundle's files are, and what its build knew. Reads none of them."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 
-@dataclass(frozen=True)
-class Bundle:
+class Bundle(NamedTuple):
     """A bundle on this machine."""
 
     id: str

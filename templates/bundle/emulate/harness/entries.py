@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from .found import Found
     from .numbers import Json, Number
 
+    Outputs = tuple[tuple[str, "Classes | Values | Found"], ...]  # of a call, by name
+
 
 class TextCount(NamedTuple):
     """How many tokens a text has, how many of them the vocabulary does not have, and how many are cut off."""
@@ -64,7 +66,7 @@ class Result(NamedTuple):
 
     input: str
     index: int | None  # type: ignore[assignment]  # of a tuple it is a method
-    outputs: tuple[tuple[str, Classes | Values | Found], ...]
+    outputs: Outputs
     frame: tuple[int, int] | None = None  # width, height of what places are given in
     image: str | None = None  # the file that they are drawn in
     texts: tuple[tuple[str, TextCount], ...] = ()  # by input

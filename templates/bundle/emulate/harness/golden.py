@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from .signature import Signature, Tensors, Variables
 from .tensor import Tensor
 
 
-@dataclass(frozen=True)
-class Golden:
+class Golden(NamedTuple):
     """The arrays of golden.npz by key, "<prefix><kind>/<tensor>".
 
     input, output: [N * rows, *sample] in the tensor's dtype; edge_input, edge_output: the same of inputs at the edges

@@ -58,7 +58,8 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
     """Return the options. more: what --help says behind the list of them. Raises EmulateError."""
     parser = _parser(bundle, more)
     own, behind = _split(sys.argv[1:] if argv is None else argv)
-    given = parser.parse_intermixed_args(own)
+    # What takes INPUTs between options lays out the whole usage first.
+    given = parser.parse_intermixed_args(own) if own else parser.parse_args(own)
     inputs, runs = [*given.inputs, *behind], given.benchmark
     if runs is not None and not runs.lstrip("-").isdecimal():
         # `--benchmark seven.png`: argparse cannot know that this is an INPUT.

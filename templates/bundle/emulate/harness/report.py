@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from .benchmark import Benchmark
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from .variables import Variable
 
 
-@dataclass(frozen=True)
-class Interpreter:
+class Interpreter(NamedTuple):
     """What ran the model."""
 
     name: str  # pip's: "ai-edge-litert"
@@ -46,7 +45,8 @@ class Report:
         return not any((self.replay, self.results, self.benchmark, self.variables, self.saved))
 
     def to_json(self) -> Json:
-        plain: Json = {"bundle": self.bundle, "version": self.version, "kit": self.kit, "runtime": asdict(self.runtime)}
+        runtime = self.runtime._asdict()
+        plain: Json = {"bundle": self.bundle, "version": self.version, "kit": self.kit, "runtime": runtime}
         plain |= {} if self.replay is None else self.replay.to_json()
         variables: Json = {name: variable.to_json() for name, variable in self.variables or ()}
         parts: Json = {

@@ -11,6 +11,7 @@ from .entries import InputError, Result
 from .errors import USAGE, EmulateError, one_line
 from .files import Arrays
 from .frame import ARRAYS
+from .groups import in_groups
 from .input_files import input_files
 from .inputs import Sample, read_input
 from .interpreter import Runner
@@ -19,13 +20,14 @@ from .run import Run
 from .spread import Unit, Work, spread
 from .stdin import STDIN, stdin_file
 
-LARGE = 1 << 20  # bytes: a file of arrays or sound from this size on is shared among processes, call by call
+LARGE = 1 << 20  # bytes: a file of arrays or sound from this size on is shared among processes
+PIECES, MOST_CALLS = 64, 64  # a large file is cut into at least so many pieces, of so many calls at most
 _SEVERAL = (*ARRAYS, ".wav")  # endings of files that may hold more than one call's worth
 
 
 @dataclass(frozen=True)
 class CallError:
-    """The error of one call of a file that is shared call by call: others of it may fail alike. place: the file's."""
+    """The error of one call of a file that is shared: others of it may fail alike. place: the file's."""
 
     place: int
     error: InputError
@@ -95,7 +97,7 @@ def _errors(entries: Sequence[Entry]) -> tuple[InputError, ...]:
 
 
 def _units(files: Sequence[Path | InputError], run: Run) -> Iterator[Unit]:
-    """Yield what is to be done: each file, and of a large one each call."""
+    """Yield what is to be done: each file, and of a large one some calls at a time."""
     for place, file in enumerate(files, 1):
         left = len(files) - place
         if isinstance(file, InputError):
@@ -113,12 +115,22 @@ def _is_large(path: Path) -> bool:
 
 
 def _calls(path: Path, run: Run, place: int, left: int) -> Iterator[Unit]:
-    """Yield each call of a file, and at last its error. place: the file's; left: how many files come behind it."""
+    """Yield the calls of a file, some at a time, and at last its error.
+
+    place: the file's; left: how many files come behind it.
+    """
     errors: list[InputError] = []
+    done = 0
     with _collected(errors, path):
-        for number, sample in enumerate(read_input(path, run.signature), 1):
-            yield Unit(partial(_run_call, (place, path), sample, run), left + sample.count - number)
+        for samples in in_groups(read_input(path, run.signature), _in_one_unit):
+            done += len(samples)
+            yield Unit(partial(_run_calls, (place, path), samples, run), left + samples[0].count - done, len(samples))
     yield from (Unit(partial(_given, error), left) for error in errors)
+
+
+def _in_one_unit(sample: Sample) -> int:
+    """Return how many calls of a file are done in one piece: so few that each process gets many pieces."""
+    return max(1, min(sample.count // PIECES, MOST_CALLS))
 
 
 def _given(error: InputError, _runner: Runner) -> list[Entry]:
@@ -134,13 +146,17 @@ def _run_file(path: Path, run: Run, runner: Runner) -> list[Entry]:
     return [*entries, *errors]
 
 
-def _run_call(file: tuple[int, Path], sample: Sample, run: Run, runner: Runner) -> list[Entry]:
-    """Return what comes of one call. file: its place and path."""
+def _run_calls(file: tuple[int, Path], samples: Sequence[Sample], run: Run, runner: Runner) -> list[Entry]:
+    """Return what comes of some calls of a file. file: its place and path."""
     entries: list[Entry] = []
-    errors: list[InputError] = []
-    with _collected(errors, file[1]):
-        entries.extend(run_samples(file[1], [sample], run.on(runner)))
-    return [*entries, *(CallError(file[0], error) for error in errors)]
+    left = iter(samples)
+    while True:
+        errors: list[InputError] = []
+        with _collected(errors, file[1]):
+            entries.extend(run_samples(file[1], left, run.on(runner)))
+        if not errors:
+            return entries
+        entries += [CallError(file[0], error) for error in errors]  # and on with the call behind it
 
 
 def _named(entry: Entry, names: dict[str, str]) -> Entry:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from .tensor import FORMS, Tensor
 
@@ -48,8 +48,7 @@ class Signature:
         return all(-1 not in tensor.sample for tensor in self.inputs.values())
 
 
-@dataclass(frozen=True)
-class Variables:
+class Variables(NamedTuple):
     """The variables that the model keeps from call to call, and the two signatures that reach them."""
 
     read: Signature  # takes nothing, gives every variable
