@@ -1,4 +1,4 @@
-"""What the harness does for many samples at once is what it does for one; a replay loads nothing that it does not need."""
+"""What the harness does for many samples at once is what it does for one; a replay loads only what it needs."""
 
 from __future__ import annotations
 
