@@ -187,7 +187,7 @@ def _command(cpu: str, code: Path, order: Path) -> tuple[list[str], dict[str, st
     toolchain = find_toolchain(VERSION)
     words = ["-s", "-m", "benchmarks.many_jobs", str(order)]
     if cpu in arm64.CPUS:
-        machine, site = find_machine(print), arm64.toolchain_site(toolchain, print)
+        machine, site = find_machine(print), arm64.arm64_packages(toolchain, print)
         argv = [str(machine.emulator), *machine.words(cpu, words)]
         return argv, worker_env(f"{code}:{ROOT}:{site}")
     return [*emulated(cpu)(toolchain_venv(toolchain, print)), *words], worker_env(f"{code}:{ROOT}")
