@@ -10,12 +10,12 @@ from tempfile import TemporaryDirectory
 
 from kit.arm64.machine import DEFAULT_CPU, PYTHON, find_machine, refuse_other_machines
 from kit.arm64.site import MACHINE, arm64_site
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import WORKER, JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.errors import EngineError
 from kit.process import Command, Exit, run
 from kit.toolchains.space import TOOLCHAIN_BYTES
-from kit.toolchains.toolchain import Toolchain
+from kit.toolchains.toolchain import Packages
 from kit.toolchains.venv import toolchain_venv
 
 CPUS = ("cortex-a76", "neoverse-n2")  # with and without SVE
@@ -29,29 +29,33 @@ class Arm64:
     name: str = "arm64"
     isolated: bool = False
 
-    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
-        """Fetch and unpack the emulator and the toolchain's wheels, and compile them, once. Raises EngineError."""
+    def prepare(self, packages: Packages, notify: Callable[[str], None]) -> None:
+        """Fetch and unpack the emulator and the wheels, and compile TensorFlow's, once. Raises EngineError."""
         find_machine(notify)
-        compile_site(toolchain, toolchain_site(toolchain, notify), notify)
+        site = arm64_packages(packages, notify)
+        if not packages.universal:
+            compile_site(packages, site, notify)
 
-    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+    def run(
+        self, packages: Packages, job: JobFolder, limits: Limits, on_line: Callable[[str], None], module: str = WORKER
+    ) -> Exit:
         """Run one job."""
-        machine, site = find_machine(on_line), toolchain_site(toolchain, on_line)
+        machine, site = find_machine(on_line), arm64_packages(packages, on_line)
         with TemporaryDirectory() as home:
             env = {**worker_env(f"{job.inputs / 'code'}:{site}"), "HOME": home, "TMPDIR": home}
-            words = machine.words(self.cpu, local_argv(Path(), job)[1:])
+            words = machine.words(self.cpu, local_argv(Path(), job, module)[1:])
             command = Command([str(machine.emulator), *words], env, Path(home))
             return run(command, log=job.log, on_line=on_line, timeout=limits.seconds)
 
 
-def toolchain_site(toolchain: Toolchain, notify: Callable[[str], None]) -> Path:
-    """Return the folder of a toolchain's wheels for arm64. Raises EngineError where they cannot be had."""
-    if toolchain.python != PYTHON:
+def arm64_packages(packages: Packages, notify: Callable[[str], None]) -> Path:
+    """Return the folder of locked wheels for arm64. Raises EngineError where they cannot be had."""
+    if packages.python != PYTHON:
         raise EngineError(
-            f"{toolchain.id} runs on Python {toolchain.python}, and the emulated Debian has {PYTHON}",
+            f"{packages.id} runs on Python {packages.python}, and the emulated Debian has {PYTHON}",
             "take another toolchain",
         )
-    return arm64_site(toolchain.id, toolchain.on(MACHINE).lock, TOOLCHAIN_BYTES, notify)
+    return arm64_site(packages.id, packages.on(MACHINE).lock, TOOLCHAIN_BYTES, notify)
 
 
 # Run by a toolchain's Python on this machine: compiles in a folder what TensorFlow imports here.
@@ -69,7 +73,7 @@ for name in sorted(file.removeprefix(here) for file in files if file.startswith(
 """
 
 
-def compile_site(toolchain: Toolchain, site: Path, notify: Callable[[str], None]) -> None:
+def compile_site(toolchain: Packages, site: Path, notify: Callable[[str], None]) -> None:
     """Compile here, once, what TensorFlow imports: 45 MB of Python, which takes minutes under emulation.
 
     Every CPython of one minor version reads the same byte-code.

@@ -21,10 +21,10 @@ from kit.container.base_image import ARCHITECTURES, read_saved
 from kit.container.client import connect
 from kit.container.image_transfer import export_image
 from kit.container.wheel_layer import SITE
-from kit.engine.base import JobFolder, Limits, worker_env
+from kit.engine.base import WORKER, JobFolder, Limits, worker_env
 from kit.errors import KitError
 from kit.process import Command, Exit, run
-from kit.toolchains.toolchain import Toolchain, find_toolchain, toolchains
+from kit.toolchains.toolchain import Packages, find_toolchain, toolchains
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,22 @@ class Arm64Image:
     name: str = "arm64 image"
     isolated: bool = False
 
-    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:  # noqa: ARG002
+    def prepare(self, packages: Packages, notify: Callable[[str], None]) -> None:  # noqa: ARG002
         """Fetch and unpack the emulator, once. Raises EngineError."""
         find_machine(notify)
 
     def run(
         self,
-        toolchain: Toolchain,  # noqa: ARG002
+        packages: Packages,  # noqa: ARG002
         job: JobFolder,
         limits: Limits,
         on_line: Callable[[str], None],
+        module: str = WORKER,
     ) -> Exit:
         """Run one job."""
         with TemporaryDirectory() as home:
             env = {**self.environment, **worker_env(f"{job.inputs / 'code'}:/{SITE}"), "HOME": home, "TMPDIR": home}
-            arguments = ["-S", "-s", "-m", "kit.worker", str(job.inputs), str(job.out)]
+            arguments = ["-S", "-s", "-m", module, str(job.inputs), str(job.out)]
             command = Command(self.argv(*arguments), env, Path(home))
             return run(command, log=job.log, on_line=on_line, timeout=limits.seconds)
 

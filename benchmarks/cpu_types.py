@@ -114,16 +114,22 @@ def _recipes() -> Iterator[tuple[str, str, Path]]:
         (seeded / "done").touch()
     for model in SEEDED:
         keys = "[[inputs]]\nname = 'image'\nkind = 'image'\nmean = [0.0]\nstd = [255.0]\n" if model == "digits" else ""
-        yield from _written(model, seeded / model, "model.keras", "samples.npz", keys)
+        yield from written(model, seeded / model, "model.keras", "samples.npz", keys)
     for model in PRACTICE:
-        folder = runner.made(architectures()[model], PLACE)
-        facts = runner.about(folder)
-        yield from _written(model, folder, facts["stored"], "main-calibration.npz", facts["tables"], facts["keys"])
+        yield from of_practice(model, PLACE)
 
 
-def _written(
+def of_practice(model: str, place: Path) -> Iterator[tuple[str, str, Path]]:
+    """Yield model, scheme and recipe of a model of practice, made in place."""
+    folder = runner.made(architectures()[model], place)
+    facts = runner.about(folder)
+    yield from written(model, folder, facts["stored"], "main-calibration.npz", facts["tables"], facts["keys"])
+
+
+def written(
     model: str, folder: Path, file: str, samples: str, tables: str, keys: str = ""
 ) -> Iterator[tuple[str, str, Path]]:
+    """Yield model, scheme and recipe of each scheme, written beside the model's file. tables, keys: of the recipe."""
     for scheme in SCHEMES:
         lines = ["[model]", f"path = '{file}'", f"id = '{model}'", keys]
         lines += ["[toolchain]", f"tensorflow = '{VERSION}'", "[quantize]", f"scheme = '{scheme}'"]
@@ -187,7 +193,7 @@ def _command(cpu: str, code: Path, order: Path) -> tuple[list[str], dict[str, st
     toolchain = find_toolchain(VERSION)
     words = ["-s", "-m", "benchmarks.many_jobs", str(order)]
     if cpu in arm64.CPUS:
-        machine, site = find_machine(print), arm64.toolchain_site(toolchain, print)
+        machine, site = find_machine(print), arm64.arm64_packages(toolchain, print)
         argv = [str(machine.emulator), *machine.words(cpu, words)]
         return argv, worker_env(f"{code}:{ROOT}:{site}")
     return [*emulated(cpu)(toolchain_venv(toolchain, print)), *words], worker_env(f"{code}:{ROOT}")

@@ -5,10 +5,8 @@ A part of `inv bench --reproducibility`. That the float32 file is the same is th
 
 from __future__ import annotations
 
-import os
-import subprocess
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.build.convert import Data, convert
@@ -17,9 +15,9 @@ from kit.build.samples import representative
 from kit.engine.base import Engine, JobFolder, Limits
 from kit.files import sha256_file
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock, quantizer_python
+from kit.quantizer.run import QuantizerPlace, run_quantizer
 from kit.recipe.load import load_recipe
-from kit.shared.quantization import Quantization, QuantizerJob, dump
+from kit.shared.quantization import Quantization, QuantizerJob
 from kit.toolchains.toolchain import quantizer
 
 REQUESTS = {
@@ -36,16 +34,15 @@ REQUESTS = {
 }
 # Of MobileNetV2's 53 convolutions each runs on all samples again, which takes an emulator many hours.
 DEEP = ("mobilenet",)
-_SCRIPT = Path(__file__).parent.parent / "kit" / "quantizer" / "quantize_file.py"
+SLOW = Limits(seconds=7200)
 
 
 @dataclass(frozen=True)
 class Circumstance:
-    """What is changed. before: the command that starts a Python; missing: what this machine lacks for it."""
+    """What is changed: where the quantizer runs. missing: what this machine lacks for it."""
 
     name: str
-    before: Callable[[Path], list[str]] = lambda python: [str(python)]
-    env: Mapping[str, str] = field(default_factory=dict)
+    engine: Engine
     missing: str = ""
 
 
@@ -53,13 +50,13 @@ def quantizer_rows(
     recipes: Mapping[str, Path], engine: Engine, circumstances: Sequence[Circumstance], folder: Path
 ) -> Iterator[str]:
     """Yield the table's lines, in Markdown. recipes: of each model one of scheme int8, which names samples."""
-    name, python = quantizer().folder.name, quantizer_python(quantizer_lock(), print)
+    name = quantizer().id
     yield f"| {name} | {' | '.join(recipes)} |"
     yield "|---|" + "---|" * len(recipes)
     cells: dict[str, list[str]] = {each.name: [] for each in circumstances}
     for model, recipe in recipes.items():
         requests = [request for request in REQUESTS.values() if model not in DEEP or not request.bias_correction]
-        for circumstance, same in _compared(recipe, requests, engine, (python, circumstances), folder / model):
+        for circumstance, same in _compared(recipe, requests, engine, circumstances, folder / model):
             cells[circumstance].append(same)
             print(f"{name}, {model}, {circumstance}: {same}", flush=True)
     for circumstance, counts in cells.items():
@@ -67,40 +64,31 @@ def quantizer_rows(
 
 
 def _compared(
-    recipe: Path, requests: Sequence[Quantization], engine: Engine,
-    how: tuple[Path, Sequence[Circumstance]], folder: Path,
-) -> Iterator[tuple[str, str]]:  # fmt: skip
-    """Yield of each circumstance how many files are the same as without it. how: the Python, and what is changed."""
-    python, circumstances = how
+    recipe: Path, requests: Sequence[Quantization], engine: Engine, changed: Sequence[Circumstance], folder: Path
+) -> Iterator[tuple[str, str]]:
+    """Yield of each circumstance how many files are the same as without it."""
     asked = load_recipe(recipe)
     floating = asked.quantize.model_copy(update={"scheme": "float32", "quantizer": "tensorflow"})
     plan = make_plan(asked, "")
     plan = replace(plan, recipe=asked.model_copy(update={"quantize": floating}))
     folder.mkdir(parents=True)
     data = Data(representative(asked, plan.sources[0], folder), None)
-    with convert(plan, engine, data, Limits(seconds=7200), Reporter(quiet=True)) as (result, job):
+    with convert(plan, engine, data, SLOW, Reporter(quiet=True)) as (result, job):
         order = QuantizerJob(tuple(requests), result.layers)
-        first = _files(Circumstance(""), python, order, job, folder / "first")
-        for number, circumstance in enumerate(circumstances):
+        first = _files(engine, order, job, folder / "first")
+        for number, circumstance in enumerate(changed):
             if circumstance.missing:
                 yield circumstance.name, f"not run here: needs {circumstance.missing}"
                 continue
-            again = _files(circumstance, python, order, job, folder / f"{number}")
+            again = _files(circumstance.engine, order, job, folder / f"{number}")
             yield circumstance.name, f"{sum(a == b for a, b in zip(first, again, strict=True))} of {len(first)}"
 
 
-def _files(circumstance: Circumstance, python: Path, order: QuantizerJob, job: JobFolder, folder: Path) -> list[str]:
-    """Return the sha256 of each file that is asked for, "" where the quantizer made none."""
+def _files(engine: Engine, order: QuantizerJob, job: JobFolder, folder: Path) -> list[str]:
+    """Return the sha256 of each file that is asked for, what is said instead where the quantizer made none."""
     results = folder / "results"
     results.mkdir(parents=True)
-    (folder / "order.json").write_text(dump(order), "utf-8")
-    argv = [
-        *circumstance.before(python),
-        str(_SCRIPT),
-        *map(str, (job.inputs, job.out, folder / "order.json", results)),
-    ]
-    done = subprocess.run(argv, env={**os.environ, **circumstance.env}, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SystemExit(f"{' '.join(argv)}\n{done.stderr[-2000:]}")
-    files = [results / f"{number}.tflite" for number in range(len(order.requests))]
-    return [sha256_file(file) if file.exists() else "" for file in files]
+    place = QuantizerPlace(engine, quantizer(), SLOW, print)
+    place.prepare()
+    made = run_quantizer(place, job, order, results)
+    return [sha256_file(each.path) if each.path else each.said.error for each in made]

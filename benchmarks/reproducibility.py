@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import arm64
-from benchmarks.quantizer_bytes import Circumstance, quantizer_rows
+from benchmarks.quantizer_bytes import SLOW, Circumstance, quantizer_rows
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
 from kit.build.samples import representative
@@ -25,15 +25,16 @@ from kit.build.trial import run_trial
 from kit.build.write_bundle import Parts
 from kit.container.client import probe
 from kit.emulation.scripts import Scripts
-from kit.engine.base import Engine, JobFolder, Limits, worker_env
+from kit.engine import choose_engine
+from kit.engine.base import WORKER, Engine, JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
 from kit.files import cache_dir, sha256_file, write_whole
 from kit.process import Command, Exit, run
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
 from kit.shared.npz import save_npz
-from kit.toolchains.toolchain import Toolchain, find_toolchain
-from kit.toolchains.venv import toolchain_venv
+from kit.toolchains.toolchain import Packages, find_toolchain
+from kit.toolchains.venv import packages_venv, toolchain_venv
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reproducibility.md"
@@ -41,7 +42,6 @@ BEGIN, END = "<!-- table: inv bench --reproducibility -->", "<!-- table end -->"
 VERSION = "2.19.1"
 SCHEMES = ("float32", "dynamic", "int8")
 NOBODY = 65534
-SLOW = Limits(seconds=7200)
 
 
 @dataclass(frozen=True)
@@ -79,16 +79,18 @@ class Under:
     name: str = "local"
     isolated: bool = False
 
-    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
+    def prepare(self, packages: Packages, notify: Callable[[str], None]) -> None:
         """Make the venv, once."""
-        toolchain_venv(toolchain, notify)
+        packages_venv(packages, notify)
 
-    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
+    def run(
+        self, packages: Packages, job: JobFolder, limits: Limits, on_line: Callable[[str], None], module: str = WORKER
+    ) -> Exit:
         """Run one job."""
-        python = toolchain_venv(toolchain, on_line)
+        python = packages_venv(packages, on_line)
         with TemporaryDirectory() as home:
             env = {**worker_env(str(job.inputs / "code")), "HOME": home, "TMPDIR": home, **(self.extra or {})}
-            argv = [*self.before(python), *local_argv(python, job)[1:]]
+            argv = [*self.before(python), *local_argv(python, job, module)[1:]]
             return run(Command(argv, env, Path(home)), log=job.log, on_line=on_line, timeout=limits.seconds)
 
 
@@ -108,17 +110,19 @@ def rows() -> list[Row]:
 
 
 def circumstances() -> list[Circumstance]:
-    """Return those of LiteRT's quantizer, which is a process of its own."""
+    """Return those of LiteRT's quantizer, whose jobs alone are changed."""
+    docker = _no_docker()
     return [
-        Circumstance("made a second time"),
+        Circumstance("made a second time", Under()),
+        Circumstance("in a container", Under() if docker else choose_engine("docker", print), docker),
+        Circumstance("on one core", Under(lambda python: ["taskset", "-c", _core(), str(python)]), _without("taskset")),
+        Circumstance("four years later", Under(extra=_later()), "" if _faketime() else "libfaketime"),
         Circumstance(
-            "on one core", lambda python: ["taskset", "-c", _core(), str(python)], missing=_without("taskset")
+            "other locale, time zone, hash seed, umask",
+            Under(lambda python: ["sh", "-c", STRICT, "sh", str(python)], STRANGE),
         ),
-        Circumstance("four years later", env=_later(), missing="" if _faketime() else "libfaketime"),
-        Circumstance(
-            "other locale, time zone, hash seed, umask", lambda p: ["sh", "-c", STRICT, "sh", str(p)], STRANGE
-        ),
-        *(Circumstance(f"CPU type {cpu}", emulated(cpu), missing=qemu_missing()) for cpu in CPUS),
+        *(Circumstance(f"CPU type {cpu}", Under(emulated(cpu)), qemu_missing()) for cpu in CPUS),
+        *(Circumstance(f"aarch64, CPU type {cpu}", arm64.Arm64(cpu), arm64.missing()) for cpu in arm64.CPUS),
     ]
 
 

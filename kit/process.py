@@ -36,12 +36,20 @@ class Exit:
             return "it wrote more than a job may, and was killed"
         if self.timed_out:
             return "it ran out of time and was killed"
-        number = -self.status if self.status < 0 else self.status - 128
-        if self.status < 0 or self.status > 128:
-            with suppress(ValueError):
-                name = signal.Signals(number)
-                return f"{(signal.strsignal(number) or 'signal').lower()} ({name.name})"
+        if name := self.signal:
+            number = signal.Signals[name]
+            return f"{(signal.strsignal(number) or 'signal').lower()} ({name})"
         return f"exit status {self.status}"
+
+    @property
+    def signal(self) -> str:
+        """Return the name of the signal that ended it, as a shell or a container says it, too; "" for none."""
+        if 0 <= self.status <= 128:
+            return ""
+        try:
+            return signal.Signals(-self.status if self.status < 0 else self.status - 128).name
+        except ValueError:
+            return ""
 
 
 @dataclass(frozen=True)

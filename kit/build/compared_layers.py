@@ -13,7 +13,7 @@ from kit.engine import Engine, JobFolder, Limits
 from kit.errors import KitError
 from kit.files import temporary_folder
 from kit.progress import Reporter
-from kit.quantizer.run import run_comparison
+from kit.quantizer.run import QuantizerPlace, run_comparison
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, RESULT, Result
 from kit.shared.quantization import LayerError, Quantized, QuantizerJob
@@ -38,16 +38,18 @@ def compare_layers(
     result, job = made
     order = QuantizerJob((), result.layers, COMPARED)
     reporter.stage("compare it with the float file, layer by layer")
+    place = QuantizerPlace(engine, plan.quantizer, limits, reporter.note)
     try:
+        place.prepare()
         if plan.recipe.quantize.by_litert:
             with temporary_folder("dropkit-float-") as folder:
                 (folder / MODEL).symlink_to(job.out / FLOAT32)
                 (folder / RESULT).symlink_to(job.out / RESULT)
                 exact = replace(job, out=folder)
-                said = run_comparison(exact, job.out, order, plan.quantizer_lock, reporter.note)
+                said = run_comparison(place, exact, job.out, order)
         else:
             with convert(floating(plan), engine, data, limits, reporter) as (_, exact):
-                said = run_comparison(exact, job.out, order, plan.quantizer_lock, reporter.note)
+                said = run_comparison(place, exact, job.out, order)
     except KitError as error:
         said = Quantized(error.message)
     if said.error:

@@ -16,6 +16,7 @@ from kit.engine import Engine, JobFolder, Limits, Order, run_job
 from kit.errors import ModelError
 from kit.files import sha256_file
 from kit.progress import Reporter
+from kit.quantizer.run import QuantizerPlace
 from kit.recipe.schema import Input
 from kit.shared.job import (
     CALIBRATION,
@@ -77,6 +78,10 @@ def convert(
     refuse_asks(plan)
     _refuse_code(plan, engine)
     engine.prepare(plan.toolchain, reporter.note)
+    by_litert = plan.recipe.quantize.by_litert and not freeze
+    place = QuantizerPlace(engine, plan.quantizer, limits, reporter.note)
+    if by_litert:
+        place.prepare()
     job = replace(_job(plan, engine, data), freeze=freeze)
     extra = {CODE: plan.code, STRUCTURE: plan.structure}
     files = {part.file: source.path for part, source in zip(job.parts, plan.sources, strict=True)}
@@ -87,9 +92,9 @@ def convert(
             raise ModelError(
                 f"{MODEL} is not the file that the conversion wrote: it was changed since", "build it again"
             )
-        if plan.recipe.quantize.by_litert and not freeze:
+        if by_litert:
             reporter.stage(f"quantize to {plan.recipe.quantize.scheme}")
-            yield quantized(plan, result, folder, reporter.note), folder
+            yield quantized(plan, result, folder, place), folder
         else:
             yield result, folder
 

@@ -15,12 +15,11 @@ from kit.build.raw_inputs import RawInputs
 from kit.build.text_input import texts_of
 from kit.engine.own_metrics import MetricPlace
 from kit.errors import RecipeError
-from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.source_model.model_file import NEW_WEIGHTS, WEIGHTS, ModelFile, read_model_file
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.selection import choose_toolchain
-from kit.toolchains.toolchain import Toolchain, find_runtime
+from kit.toolchains.toolchain import Quantizer, Toolchain, find_runtime, quantizer
 from kit.updates.keys import public_key
 
 LARGE = 512 << 20  # bytes of weights in float32
@@ -42,7 +41,7 @@ class Plan:
     trust: str = "[model] allow_code = true"  # how the user says that the model's code may run
     anchors: Mapping[str, Anchors] = field(default_factory=dict)  # by output name
     raw_inputs: RawInputs = field(default_factory=RawInputs)
-    quantizer_lock: Lock = field(default_factory=quantizer_lock)
+    quantizer: Quantizer = field(default_factory=quantizer)
     update_key: bytes | None = None  # the public key that the class checks updates with, DER
     unsure: Mapping[str, float] = field(default_factory=dict, hash=False)  # ranges that a verified build recorded
     metrics: MetricPlace | None = None  # where the user's own run, once there is an engine

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from kit.build.plan import Plan
 from kit.engine import JobFolder
 from kit.errors import ModelError, RecipeError
 from kit.files import sha256_file, temporary_folder
-from kit.quantizer.run import QuantizedFile, run_quantizer
+from kit.quantizer.run import QuantizedFile, QuantizerPlace, run_quantizer
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
 from kit.shared.quantization import LayerScheme, Quantization, QuantizerJob
@@ -31,9 +30,9 @@ def quantization_of(quantize: Quantize) -> Quantization:
     return Quantization(quantize.scheme, layers, rounding, quantize.bias_correction)
 
 
-def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str], None]) -> Result:
+def quantized(plan: Plan, result: Result, job: JobFolder, place: QuantizerPlace) -> Result:
     """Put the quantized file in the place of the job's float32 file, which stays beside it; return the result with its
-    digest.
+    digest. place: made ready.
 
     Raises ModelError where the quantizer cannot, RecipeError for a pattern that no layer has.
     """
@@ -42,7 +41,7 @@ def quantized(plan: Plan, result: Result, job: JobFolder, notify: Callable[[str]
     order = QuantizerJob((wanted,), result.layers, unsure=plan.unsure)
     with temporary_folder("dropkit-quantize-") as root:
         (root / "files").mkdir()
-        (made,) = run_quantizer(job, order, plan.quantizer_lock, root / "files", notify)
+        (made,) = run_quantizer(place, job, order, root / "files")
         if made.path is None:
             _refuse(plan, result, made)
         else:

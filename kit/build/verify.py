@@ -41,13 +41,12 @@ from kit.engine import Engine, JobFolder, Limits
 from kit.errors import CheckError, RecipeError
 from kit.files import sha256_bytes, sha256_file, sha256_tree, temporary_folder
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Recipe
 from kit.shared.job import GOLDEN, MODEL, Result
 from kit.tflite.diff import compare
 from kit.tflite.reader import read_tflite
 from kit.toolchains.lockfile import Lock, read_lock
-from kit.toolchains.toolchain import Toolchain, find_runtime, toolchains
+from kit.toolchains.toolchain import Toolchain, find_runtime, quantizer, toolchains
 
 if TYPE_CHECKING:
     import numpy as np
@@ -173,8 +172,8 @@ def _files(bundle: Path, manifest: Manifest) -> VerifyCheck:
     locks = {} if lines else {machine: lock.sha256 for machine, lock in _toolchain(bundle, manifest).locks().items()}
     if not lines and locks != manifest.toolchain.locks:
         lines = [f"the locks in {PROVENANCE} are not those that {MANIFEST} names"]
-    quantizer = _quantizer_lock(bundle, manifest)
-    if not lines and quantizer and quantizer.sha256 != manifest.toolchain.quantizer_lock_sha256:
+    lock = _quantizer_lock(bundle, manifest)
+    if not lines and lock and lock.sha256 != manifest.toolchain.quantizer_lock_sha256:
         lines = [f"{QUANTIZER_LOCK} is not the one that {MANIFEST} names"]
     return VerifyCheck("files", not lines, tuple(lines) or (f"{len(manifest.files)} files are as {MANIFEST} has them",))
 
@@ -212,8 +211,8 @@ def _check_locks(bundle: Path, manifest: Manifest) -> None:
     pinned = [lock for toolchain in toolchains().values() for lock in toolchain.locks().values()]
     for lock in _toolchain(bundle, manifest).locks().values():
         check_packages(lock, {pin.name for other in pinned for pin in other.pins}, bundle)
-    if quantizer := _quantizer_lock(bundle, manifest):
-        check_packages(quantizer, {pin.name for pin in quantizer_lock().pins}, bundle)
+    if own := _quantizer_lock(bundle, manifest):
+        check_packages(own, {pin.name for pin in quantizer().lock.pins}, bundle)
 
 
 def _quantizer_lock(bundle: Path, manifest: Manifest) -> Lock | None:
@@ -238,7 +237,7 @@ def _plan(bundle: Path, models: Sequence[Path], manifest: Manifest, *, allow_cod
         trust="--allow-code",
         anchors=_anchors(there, manifest),
         raw_inputs=raw_inputs_of(recipe, sources, structure),
-        quantizer_lock=_quantizer_lock(bundle, manifest) or made.quantizer_lock,
+        quantizer=quantizer(_quantizer_lock(bundle, manifest)),
         unsure=manifest.model.unsure,
     )
 

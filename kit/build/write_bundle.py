@@ -145,7 +145,7 @@ def write_bundle(folder: Path, parts: Parts, judged: Judged) -> Bundle:
     for lock in plan.toolchain.locks().values():
         (folder / PROVENANCE / lock.path.name).write_text(lock.text, "utf-8", newline="\n")
     if recipe.quantize.by_litert:
-        (folder / QUANTIZER_LOCK).write_text(plan.quantizer_lock.text, "utf-8", newline="\n")
+        (folder / QUANTIZER_LOCK).write_text(plan.quantizer.lock.text, "utf-8", newline="\n")
     save_npz(folder / SAMPLES, parts.samples)
     (folder / TENSORS).write_text(table_text(parts.tensors, parts.result.layers), "utf-8", newline="\n")
     own = recipe.file(recipe.checks.code) if recipe.checks.code else None

@@ -82,7 +82,7 @@ def _quantizer(parts: Parts) -> dict[str, str]:
     """Return what is said of LiteRT's quantizer, nothing where it made no part of the file."""
     if not parts.recipe.quantize.by_litert:
         return {}
-    lock = parts.plan.quantizer_lock
+    lock = parts.plan.quantizer.lock
     version = next((pin.version for pin in lock.pins if pin.name == "litert-quantizer"), "")
     return {"quantizer": f"litert-quantizer {version}", "quantizer_lock_sha256": lock.sha256}
 

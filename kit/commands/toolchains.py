@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from invoke.context import Context
 
     from kit.container.image import Image
+    from kit.toolchains.toolchain import Packages
 
 
 @command
@@ -37,6 +38,8 @@ def image(
 ) -> None:
     """Build the image of a toolchain in the Docker engine and print its id. VERSION is auto (the newest), or all.
 
+    VERSION quantizer is LiteRT's quantizer, which has an image of its own; all has it, too.
+
     --platform linux/arm64 or linux/amd64 makes it for another machine than the engine's, as a Mac's engine is.
     --export FILE.tar writes it for a machine without network; --import FILE.tar loads such a file there, if it is
     byte for byte the pinned image. --pin (for maintainers) writes its digests into the kit.
@@ -47,40 +50,45 @@ def image(
     from kit.container.image import ensure_image, ensure_pinned, pin_image
     from kit.errors import RecipeError
     from kit.progress import Reporter
-    from kit.toolchains.toolchain import find_toolchain, newest_toolchain
-    from kit.toolchains.toolchain import toolchains as pinned
 
     if (bool(export) + bool(import_) + pin) > 1 or (export and version == "all"):
         raise RecipeError(
             "image: --export, --import and --pin go one at a time, --export with one version",
             "leave the others out: `kit image V --export FILE`",
         )
-    chosen = (
-        list(pinned().values())
-        if version == "all"
-        else [newest_toolchain() if version == "auto" else find_toolchain(version)]
-    )
-    machine = ""
+    machine, chosen = "", _with_images(version)
     if platform:
         if platform not in PLATFORMS:
             raise RecipeError(f"image: --platform {platform!r} is not known", f"there is: {', '.join(PLATFORMS)}")
         machine = PLATFORMS[platform]
     client, notify = connect(), Reporter().note
     if import_:
-        toolchain, made = image_transfer.import_image(client, chosen, Path(import_), notify, machine)
-        _print_image(toolchain.id, made)
+        packages, made = image_transfer.import_image(client, chosen, Path(import_), notify, machine)
+        _print_image(packages.id, made)
         return
-    for toolchain in chosen:
+    for packages in chosen:
         if export:
-            made = image_transfer.export_image(client, toolchain, Path(export), notify, machine)
+            made = image_transfer.export_image(client, packages, Path(export), notify, machine)
         elif pin:
-            path, made = pin_image(client, toolchain, notify, machine)
+            path, made = pin_image(client, packages, notify, machine)
             sys.stdout.write(f"{path}\n")
         elif machine:
-            made = ensure_pinned(client, toolchain, notify, machine)
+            made = ensure_pinned(client, packages, notify, machine)
         else:
-            made = ensure_image(client, toolchain, notify)
-        _print_image(toolchain.id, made)
+            made = ensure_image(client, packages, notify)
+        _print_image(packages.id, made)
+
+
+def _with_images(version: str) -> list[Packages]:
+    """Return what `kit image VERSION` is about."""
+    from kit.toolchains.toolchain import find_toolchain, newest_toolchain, quantizer
+    from kit.toolchains.toolchain import toolchains as pinned
+
+    if version == "all":
+        return [*pinned().values(), quantizer()]
+    if version == "quantizer":
+        return [quantizer()]
+    return [newest_toolchain() if version == "auto" else find_toolchain(version)]
 
 
 def _print_image(name: str, made: Image) -> None:

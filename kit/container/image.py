@@ -1,4 +1,4 @@
-"""A toolchain as an image: base, wheels and byte-code. Knows layers and the engine, not what runs on them."""
+"""Locked packages as an image: base, wheels and byte-code. Knows layers and the engine, not what runs on them."""
 
 from __future__ import annotations
 
@@ -25,13 +25,12 @@ from kit.container.sandbox import USER
 from kit.errors import EngineError
 from kit.files import cache_dir, json_text, write_whole
 from kit.lifetime.locks import keep_shared
-from kit.toolchains.toolchain import TOOLCHAINS
 from kit.toolchains.wheels import fetch_wheels
 
 if TYPE_CHECKING:
     import docker
 
-    from kit.toolchains.toolchain import Toolchain
+    from kit.toolchains.toolchain import Packages
 
 # Raise it with every change to the bytes of a layer or of the configuration: then images are built anew.
 LAYOUT = 2
@@ -40,7 +39,7 @@ _PARTIAL = ".partial-"
 
 @dataclass(frozen=True)
 class Image:
-    """A toolchain's image in the engine."""
+    """The image of a toolchain, or of the quantizer, in the engine."""
 
     id: str  # "sha256:...": the digest of its configuration, the same wherever the same pins are built
     reference: str  # what this engine calls it: give this to client.containers.create
@@ -54,29 +53,29 @@ class Image:
 class Wanted:
     """What an image is to be made of."""
 
-    toolchain: Toolchain
+    packages: Packages
     machine: str
     choices: tuple[Source, ...]
     pinned: bool = True  # hold it against the pin
 
     def record(self, source: Source) -> Path:
         """Return the file that remembers the image on this base."""
-        parts = [self.toolchain.lock.sha256, self.toolchain.python, self.machine, source.identity, layout()]
+        parts = [self.packages.lock.sha256, self.packages.python, self.machine, source.identity, layout()]
         key = hashlib.sha256(json.dumps(parts).encode()).hexdigest()
-        return cache_dir() / "images" / f"{self.toolchain.id}-{key[:16]}.json"
+        return cache_dir() / "images" / f"{self.packages.id}-{key[:16]}.json"
 
     def origin(self, source: Source) -> Origin:
         """Return what the image on this base is made from, as a pin states it."""
-        return Origin(self.toolchain.lock.sha256, source.identity, layout())
+        return Origin(self.packages.lock.sha256, source.identity, layout())
 
     def pin(self, source: Source) -> ImagePin | None:
         """Return the pin of the image on this base. Raises EngineError for one that was made from other locks."""
         if not self.pinned or not source.pin_name:
             return None
-        now, kit_folder = self.origin(source), TOOLCHAINS / self.toolchain.id
-        for folder in dict.fromkeys((self.toolchain.folder, kit_folder)):
+        now, kit_folder = self.origin(source), self.packages.kit_folder
+        for folder in dict.fromkeys((self.packages.folder, kit_folder)):
             found = read_pin(folder, ARCHITECTURES[self.machine], source.pin_name)
-            if found and folder == self.toolchain.folder:
+            if found and folder == self.packages.folder:
                 check_origin(folder, found[0], now)
             # A lock that stands elsewhere (in a bundle) may be the kit's own, or an older one that nothing pins.
             if found and found[0] == now:
@@ -90,55 +89,56 @@ def layout() -> str:
     return f"{LAYOUT}-{hashlib.sha256(trimmed.encode()).hexdigest()[:16]}"
 
 
-def image_tag(toolchain: Toolchain, identity: str) -> str:
-    """Return the tag of a toolchain's image by its id."""
-    return f"dropkit/tensorflow:{toolchain.tensorflow}-{identity[7:19]}"
+def image_tag(packages: Packages, identity: str) -> str:
+    """Return an image's tag by its id: "dropkit/tensorflow:2.19.1-<12 digits>"."""
+    name, _, version = packages.id.rpartition("-")
+    return f"dropkit/{name}:{version}-{identity[7:19]}"
 
 
-def ensure_image(client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None]) -> Image:
-    """Return the toolchain's image, building it where this engine lacks it. notify gets lines of progress.
+def ensure_image(client: docker.DockerClient, packages: Packages, notify: Callable[[str], None]) -> Image:
+    """Return the image of these packages, building it where this engine lacks it. notify gets lines of progress.
 
     The base follows $DROPKIT_BASE (see kit.container.base_image). Raises EngineError where a part cannot be had, and
     where the image is not the pinned one; then, and after an interrupt, nothing is left in the engine or the
     cache but what was downloaded.
     """
     platform = machine(client)
-    return _ensure(client, Wanted(toolchain.on(platform), platform, sources(platform)), notify)
+    return _ensure(client, Wanted(packages.on(platform), platform, sources(platform)), notify)
 
 
 def ensure_pinned(
-    client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None], platform: str = ""
+    client: docker.DockerClient, packages: Packages, notify: Callable[[str], None], platform: str = ""
 ) -> Image:
-    """Return the toolchain's pinned image, whatever $DROPKIT_BASE says. Raises EngineError where none is pinned.
+    """Return the pinned image of these packages, whatever $DROPKIT_BASE says. Raises EngineError where none is pinned.
 
     platform: "x86_64" or "aarch64", "" is the engine's own; an engine of another keeps the image, and cannot run it.
     """
-    wanted = debian_image(client, toolchain, platform)
+    wanted = debian_image(client, packages, platform)
     if wanted.pin(wanted.choices[0]) is None:
         raise EngineError(
-            f"{toolchain.id}: no image is pinned for {ARCHITECTURES[wanted.machine]}",
+            f"{packages.id}: no image is pinned for {ARCHITECTURES[wanted.machine]}",
             "`inv image V --pin` pins it (for maintainers)",
         )
     return _ensure(client, wanted, notify)
 
 
 def pin_image(
-    client: docker.DockerClient, toolchain: Toolchain, notify: Callable[[str], None], platform: str = ""
+    client: docker.DockerClient, packages: Packages, notify: Callable[[str], None], platform: str = ""
 ) -> tuple[Path, Image]:
     """Build the image on Debian, whatever its pin says, and pin it; return the pin's file and the image."""
-    wanted = replace(debian_image(client, toolchain, platform), pinned=False)
+    wanted = replace(debian_image(client, packages, platform), pinned=False)
     image = _ensure(client, wanted, notify)
     source = wanted.choices[0]
     base, wheels, bytecode = image.diff_ids
     pin = ImagePin(image.id, base, wheels, bytecode, image.python)
-    path = write_pin(toolchain.folder, ARCHITECTURES[wanted.machine], source.pin_name, wanted.origin(source), pin)
+    path = write_pin(packages.folder, ARCHITECTURES[wanted.machine], source.pin_name, wanted.origin(source), pin)
     return path, image
 
 
-def debian_image(client: docker.DockerClient, toolchain: Toolchain, platform: str = "") -> Wanted:
-    """Return what a toolchain's image on Debian is made of: the one base that is at hand without a registry."""
+def debian_image(client: docker.DockerClient, packages: Packages, platform: str = "") -> Wanted:
+    """Return what an image on Debian is made of: the one base that is at hand without a registry."""
     platform = platform or machine(client)
-    return Wanted(toolchain.on(platform), platform, (DebianSource(platform),))
+    return Wanted(packages.on(platform), platform, (DebianSource(platform),))
 
 
 def remember(wanted: Wanted, source: Source, image: Image) -> None:
@@ -156,7 +156,7 @@ def _ensure(client: docker.DockerClient, wanted: Wanted, notify: Callable[[str],
         if found:
             return found
         if any(wanted.record(source).exists() for source in wanted.choices):
-            notify(f"made again, for the engine has no longer what was recorded as the image of {wanted.toolchain.id}")
+            notify(f"made again, for the engine has no longer what was recorded as the image of {wanted.packages.id}")
         sweep(client)
         with tempfile.TemporaryDirectory(prefix=_PARTIAL, dir=folder) as staging:
             source, image = _build(client, wanted, Path(staging), notify)
@@ -203,25 +203,25 @@ def _find(client: docker.DockerClient, wanted: Wanted) -> Image | None:
 def _build(
     client: docker.DockerClient, wanted: Wanted, staging: Path, notify: Callable[[str], None]
 ) -> tuple[Source, Image]:
-    toolchain, architecture = wanted.toolchain, ARCHITECTURES[wanted.machine]
-    notify(f"building the image of {toolchain.id} (once)")
-    wheels = fetch_wheels(toolchain.lock, toolchain.python, wanted.machine, notify)
+    packages, architecture = wanted.packages, ARCHITECTURES[wanted.machine]
+    notify(f"building the image of {packages.id} (once)")
+    wheels = fetch_wheels(packages.lock, packages.python, wanted.machine, notify)
     source, base = obtain_first(client, wanted.choices, staging, notify)
-    python = base.find(f"python{toolchain.python}")
+    python = base.find(f"python{packages.python}")
     compiler = _compiler(client, wanted, base, staging, notify)
     notify(f"putting {len(wheels)} packages on {source.description}")
-    packages = wheel_layer.write_wheel_layer(staging / "wheels.tar", wheels)
+    site = wheel_layer.write_wheel_layer(staging / "wheels.tar", wheels)
     notify("compiling the packages' byte-code")
-    layers = (*base.layers, packages, write_bytecode_layer(client, compiler, packages))
-    config = image_config(architecture, layers, _settings(base, toolchain, source))
+    layers = (*base.layers, site, write_bytecode_layer(client, compiler, site))
+    config = image_config(architecture, layers, _settings(base, packages, source))
     identity, diff_ids = image_id(config), tuple(layer.diff_id for layer in layers)
     pin = wanted.pin(source)
     if pin:
-        check_image(toolchain.id, pin, identity, diff_ids)
+        check_image(packages.id, pin, identity, diff_ids)
     elif wanted.pinned:
-        notify(f"note: nothing pins the image of {toolchain.id} on {source.description}: its digest is not checked")
+        notify(f"note: nothing pins the image of {packages.id} on {source.description}: its digest is not checked")
     notify(f"loading {sum(layer.size for layer in layers) / 1e6:.0f} MB into the engine")
-    reference, size = load_image(client, config, layers, image_tag(toolchain, identity))
+    reference, size = load_image(client, config, layers, image_tag(packages, identity))
     return source, Image(identity, reference, source.description, python, diff_ids, size)
 
 
@@ -229,7 +229,7 @@ def _compiler(
     client: docker.DockerClient, wanted: Wanted, base: Base, staging: Path, notify: Callable[[str], None]
 ) -> Compiler:
     """Return the image's own Python, or the same version for the engine's architecture where that is another one."""
-    here, name = machine(client), f"python{wanted.toolchain.python}"
+    here, name = machine(client), f"python{wanted.packages.python}"
     if here == wanted.machine:
         return Compiler(ARCHITECTURES[here], base, base.find(name))
     folder = staging / "compiler"
@@ -238,7 +238,7 @@ def _compiler(
     return Compiler(ARCHITECTURES[here], own, own.find(name), base.layers[-1])
 
 
-def _settings(base: Base, toolchain: Toolchain, source: Source) -> dict[str, Any]:
+def _settings(base: Base, packages: Packages, source: Source) -> dict[str, Any]:
     """Return the configuration of an image's containers: of the base's own, only the path is kept."""
     environment = {
         "HOME": "/tmp",  # noqa: S108  the one place where a job may write besides its results
@@ -254,8 +254,8 @@ def _settings(base: Base, toolchain: Toolchain, source: Source) -> dict[str, Any
         "Labels": {
             "dropkit.base": source.description,
             "dropkit.layout": str(LAYOUT),
-            "dropkit.lock": toolchain.lock.sha256,
-            "dropkit.toolchain": toolchain.id,
+            "dropkit.lock": packages.lock.sha256,
+            "dropkit.toolchain": packages.id,
         },
         "User": USER,
         "WorkingDir": "/tmp",  # noqa: S108

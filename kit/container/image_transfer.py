@@ -1,4 +1,4 @@
-"""A toolchain's image as a file, for machines without network. Knows archives and pins, builds no layer.
+"""An image of locked packages as a file, for machines without network. Knows archives and pins, builds no layer.
 
 The file is what kit.container.layers writes, byte for byte: an archive for `docker load`. It may come from
 anyone. So nothing in it is parsed but its tar headers, each byte is held against the pins before an engine sees
@@ -28,7 +28,7 @@ from kit.files import writable, writing_whole
 if TYPE_CHECKING:
     import docker
 
-    from kit.toolchains.toolchain import Toolchain
+    from kit.toolchains.toolchain import Packages
 
 Notify = Callable[[str], None]
 _BLOCK = tarfile.BLOCKSIZE
@@ -47,16 +47,16 @@ class _Member:
 
 
 def export_image(
-    client: docker.DockerClient, toolchain: Toolchain, target: Path, notify: Notify, platform: str = ""
+    client: docker.DockerClient, packages: Packages, target: Path, notify: Notify, platform: str = ""
 ) -> Image:
-    """Write a toolchain's pinned image to target, building it where the engine lacks it.
+    """Write a pinned image to target, building it where the engine lacks it.
 
     platform: as ensure_pinned has it. The same bytes on every machine. Raises OutputError where target cannot be
     written: then there is no file there, or still the old one.
     """
     if target.is_dir():
         raise OutputError(f"{target}: cannot write: that is a folder", "name a file: --export FILE.tar")
-    image = ensure_pinned(client, toolchain, notify, platform)
+    image = ensure_pinned(client, packages, notify, platform)
     architecture = ARCHITECTURES[platform or machine(client)]
     with alone(notify) as folder, _saved(client, image, folder) as saved:
         config, layers = read_saved(saved, architecture)
@@ -66,18 +66,18 @@ def export_image(
             )
         notify(f"writing {sum(layer.size for layer in layers) / 1e6:.0f} MB to {target}")
         with _for_export(target), writing_whole(target) as file:
-            for piece in image_archive(config, layers, image_tag(toolchain, image.id)):
+            for piece in image_archive(config, layers, image_tag(packages, image.id)):
                 file.write(piece)
     return image
 
 
 def import_image(
-    client: docker.DockerClient, toolchains: Collection[Toolchain], source: Path, notify: Notify, platform: str = ""
-) -> tuple[Toolchain, Image]:
+    client: docker.DockerClient, known: Collection[Packages], source: Path, notify: Notify, platform: str = ""
+) -> tuple[Packages, Image]:
     """Load an exported image into the engine; return whose it is, and it. `build` then takes it without building.
 
     platform: as ensure_pinned has it. Raises EngineError where the file is not, byte for byte, the pinned image of one
-    of these toolchains for it: then the engine has seen none of it. RecipeError where it cannot be read.
+    of these packages for it: then the engine has seen none of it. RecipeError where it cannot be read.
     """
     if source.exists() and not source.is_file():
         raise RecipeError(
@@ -89,19 +89,19 @@ def import_image(
             members = _index(file, source)
             names = {member.name for member in members}
             platform = platform or machine(client)
-            toolchain, wanted, pin = _whose(client, toolchains, names, source, platform)
-            config, layers = _checked(file, source, members, pin, image_tag(toolchain, pin.id))
+            packages, wanted, pin = _whose(client, known, names, source, platform)
+            config, layers = _checked(file, source, members, pin, image_tag(packages, pin.id))
     except OSError as error:
         raise RecipeError(
             f"{source}: cannot be read: {error.strerror or error}", "name a file that `kit image V --export FILE` wrote"
         ) from error
     with alone(notify):
         notify(f"loading {sum(layer.size for layer in layers) / 1e6:.0f} MB into the engine")
-        reference, size = load_image(client, config, layers, image_tag(toolchain, pin.id))
+        reference, size = load_image(client, config, layers, image_tag(packages, pin.id))
         base = wanted.choices[0]
         image = Image(pin.id, reference, base.description, pin.python, pin.diff_ids, size)
         remember(wanted, base, image)
-    return toolchain, image
+    return packages, image
 
 
 @contextmanager
@@ -160,21 +160,21 @@ def _index(file: IO[bytes], source: Path) -> list[_Member]:
 
 
 def _whose(
-    client: docker.DockerClient, toolchains: Collection[Toolchain], names: set[str], source: Path, platform: str
-) -> tuple[Toolchain, Wanted, ImagePin]:
-    """Return the toolchain whose pinned image an archive says to hold, by the name of its settings' file."""
+    client: docker.DockerClient, known: Collection[Packages], names: set[str], source: Path, platform: str
+) -> tuple[Packages, Wanted, ImagePin]:
+    """Return the packages whose pinned image an archive says to hold, by the name of its settings' file."""
     for machine_ in (platform, *(other for other in ARCHITECTURES if other != platform)):
-        for toolchain in toolchains:
-            wanted = debian_image(client, toolchain, machine_)
+        for packages in known:
+            wanted = debian_image(client, packages, machine_)
             pin = wanted.pin(wanted.choices[0])
             if pin is None or f"{pin.id[7:]}.json" not in names:
                 continue
             if machine_ == platform:
-                return toolchain, wanted, pin
+                return packages, wanted, pin
             raise EngineError(
-                f"{source}: refused, and nothing was loaded: it is the image of {toolchain.id} for"
+                f"{source}: refused, and nothing was loaded: it is the image of {packages.id} for"
                 f" {ARCHITECTURES[machine_]}, and one for {ARCHITECTURES[platform]} is needed",
-                f"export that one: `kit image {toolchain.tensorflow} --platform linux/{ARCHITECTURES[platform]}"
+                f"export that one: `kit image {packages.asked_as} --platform linux/{ARCHITECTURES[platform]}"
                 " --export FILE`",
             )
     found = ", ".join(sorted(f"sha256:{name[:-5]}" for name in names if name.endswith(".json") and len(name) == 69))

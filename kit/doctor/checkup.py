@@ -17,11 +17,10 @@ from kit.lifetime.scratch import temporary_base
 from kit.matrix.builds import BUILD_MEMORY
 from kit.matrix.parallel import available_memory
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock
 from kit.recipe.schema import Android
 from kit.toolchains.lockfile import uv
 from kit.toolchains.space import free_bytes
-from kit.toolchains.toolchain import QUANTIZER_PYTHON, find_runtime, newest_toolchain, quantizer
+from kit.toolchains.toolchain import find_runtime, newest_toolchain, quantizer
 from kit.toolchains.venv import venv_folder, venv_size
 
 DEFAULT_RUNTIME = Android().runtime  # a recipe's, which names no other
@@ -100,7 +99,7 @@ def _cached() -> Iterator[HealthRow]:
     places = (
         (toolchain.id, venv_folder(toolchain.id, toolchain.lock, toolchain.python), BUILDERS),
         (runtime.name, venv_folder(runtime.folder.name, runtime.lock(images=True), sys.executable), RUNNERS),
-        (quantizer().name, venv_folder(quantizer().folder.name, quantizer_lock(), QUANTIZER_PYTHON), BUILDERS),
+        (quantizer().id, venv_folder(quantizer().id, quantizer().lock, quantizer().python), BUILDERS),
     )
     for name, folder, needed in places:
         size = venv_size(folder)

@@ -14,10 +14,9 @@ from kit.engine.inventory import damaged_runtimes
 from kit.errors import EngineError, KitError
 from kit.files import cache_dir
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock, quantizer_python
 from kit.toolchains.space import RUNTIME_BYTES
-from kit.toolchains.toolchain import Runtime, find_runtime, newest_toolchain
-from kit.toolchains.venv import runtime_venv, toolchain_venv
+from kit.toolchains.toolchain import Runtime, find_runtime, newest_toolchain, quantizer
+from kit.toolchains.venv import packages_venv, runtime_venv, toolchain_venv
 
 
 def fix_all(reporter: Reporter) -> None:
@@ -30,7 +29,7 @@ def fix_all(reporter: Reporter) -> None:
     runtime, notify = find_runtime(DEFAULT_RUNTIME), reporter.note
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         (runtime.name, lambda: runtime_venv(runtime, runtime.lock(images=True), notify)),
-        ("the quantizer", lambda: quantizer_python(quantizer_lock(), notify)),
+        ("the quantizer", lambda: packages_venv(quantizer(), notify)),
         ("the Kotlin compiler", lambda: kotlin(notify)),
         ("emulated arm64", lambda: _arm64(runtime, notify)),
         (newest_toolchain().id, lambda: toolchain_venv(newest_toolchain(), notify)),  # the largest comes last

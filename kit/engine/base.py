@@ -11,9 +11,10 @@ from typing import Protocol
 
 from kit.bounded import MOST_OUT, MOST_OUT_FILES, MOST_SCRATCH, MOST_SCRATCH_FILES
 from kit.process import Exit
-from kit.toolchains.toolchain import Toolchain
+from kit.toolchains.toolchain import Packages
 
 GIB = 1 << 30
+WORKER = "kit.worker"
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _holds_more(top: Path, most: int, most_files: int) -> bool:
 
 
 class Engine(Protocol):
-    """Runs the worker in a toolchain."""
+    """Runs jobs on locked packages."""
 
     @property
     def name(self) -> str:
@@ -66,15 +67,20 @@ class Engine(Protocol):
     def isolated(self) -> bool:
         """Say whether it is a sandbox: whether code that comes with a model may run."""
 
-    def prepare(self, toolchain: Toolchain, notify: Callable[[str], None]) -> None:
-        """Make the toolchain ready, once. Raises EngineError."""
+    def prepare(self, packages: Packages, notify: Callable[[str], None]) -> None:
+        """Make the packages ready, once. Raises EngineError."""
 
-    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Callable[[str], None]) -> Exit:
-        """Run one job to its end; give each line of the worker's stdout to on_line."""
+    def run(
+        self, packages: Packages, job: JobFolder, limits: Limits, on_line: Callable[[str], None], module: str = WORKER
+    ) -> Exit:
+        """Run one job to its end; give each line of its stdout to on_line.
+
+        module: of the job's own code, run as `python -m MODULE IN OUT`.
+        """
 
 
 def worker_env(pythonpath: str) -> dict[str, str]:
-    """Return the worker's whole environment: nothing of the user's, so that nothing of it can change a byte."""
+    """Return a job's whole environment: nothing of the user's, so that nothing of it can change a byte."""
     return {
         "CUDA_VISIBLE_DEVICES": "-1",
         "DROPKIT_JOB": "1",

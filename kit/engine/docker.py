@@ -1,4 +1,4 @@
-"""The docker engine: the toolchain as an image, each job in a hardened container that is gone afterwards."""
+"""The docker engine: locked packages as an image, each job in a hardened container that is gone afterwards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from kit.container import client as engine
 from kit.container.image import Image, ensure_image
 from kit.container.sandbox import OUT, hardened
 from kit.container.wheel_layer import SITE
-from kit.engine.base import JobFolder, Limits, too_large, worker_env
+from kit.engine.base import WORKER, JobFolder, Limits, too_large, worker_env
 from kit.errors import EngineError
 from kit.files import refuse_odd_path
 from kit.lifetime.scratch import temporary_base
 from kit.process import Exit
-from kit.toolchains.toolchain import Toolchain
+from kit.toolchains.toolchain import Packages
 
 if TYPE_CHECKING:
     import docker
@@ -30,30 +30,32 @@ Notify = Callable[[str], None]
 
 @dataclass
 class DockerEngine:
-    """Runs the worker in a container of the engine that `client` talks to."""
+    """Runs jobs in containers of the engine that `client` talks to."""
 
     client: docker.DockerClient
     name: str = "docker"
     isolated: bool = True
     _images: dict[str, Image] = field(default_factory=dict)
 
-    def prepare(self, toolchain: Toolchain, notify: Notify) -> None:
+    def prepare(self, packages: Packages, notify: Notify) -> None:
         """Make the image, once, and clear away containers that a killed process left."""
         refuse_odd_path(temporary_base(), "", "TMPDIR")
         engine.sweep(self.client)
-        self._images[toolchain.id] = ensure_image(self.client, toolchain, notify)
+        self._images[packages.id] = ensure_image(self.client, packages, notify)
 
-    def run(self, toolchain: Toolchain, job: JobFolder, limits: Limits, on_line: Notify) -> Exit:
+    def run(self, packages: Packages, job: JobFolder, limits: Limits, on_line: Notify, module: str = WORKER) -> Exit:
         """Run one job. The container is removed whatever happens, also on Ctrl-C."""
         import docker
 
-        image = self._images[toolchain.id]
+        image = self._images[packages.id]
         # The container's user is nobody on this machine: it may write this one folder, inside a private one.
         job.out.chmod(0o777)
         try:
             with engine.passing_container(self.client) as name:
                 options = docker_options(job, limits)
-                container = self.client.containers.create(image.reference, docker_command(image), name=name, **options)
+                container = self.client.containers.create(
+                    image.reference, docker_command(image, module), name=name, **options
+                )
                 return _follow(container, job, limits, on_line)
         except docker.errors.DockerException as error:
             raise _failed(error, job) from error
@@ -69,9 +71,9 @@ def _failed(error: Exception, job: JobFolder) -> EngineError:
     return EngineError(f"the container engine failed: {error}", "see `docker info`, or build with --engine local")
 
 
-def docker_command(image: Image) -> list[str]:
+def docker_command(image: Image, module: str = WORKER) -> list[str]:
     """Return the command of one job."""
-    return [image.python, "-s", "-m", "kit.worker", IN, OUT]
+    return [image.python, "-s", "-m", module, IN, OUT]
 
 
 def docker_options(job: JobFolder, limits: Limits) -> dict[str, Any]:

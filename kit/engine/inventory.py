@@ -15,7 +15,7 @@ from kit.engine.walls import summary
 from kit.files import cache_dir
 from kit.lifetime.tied import tied
 from kit.toolchains.space import MOVE, free_bytes
-from kit.toolchains.toolchain import LOCKS, QUANTIZER_PYTHON, quantizer, runtimes, toolchains
+from kit.toolchains.toolchain import LOCKS, quantizer, runtimes, toolchains
 from kit.toolchains.venv import venv_folder, venv_size
 
 NEEDED = 4_000_000_000  # bytes: wheels, venv and image of one toolchain
@@ -39,6 +39,7 @@ class RuntimeRow:
     packages: int
     lock: str  # the beginning of its SHA-256
     venv_bytes: int
+    image_bytes: int  # a runtime has no image
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,6 @@ class ToolchainRow(RuntimeRow):
     python: str
     loads: Mapping[str, str]
     cannot: tuple[str, ...]
-    image_bytes: int
 
 
 @dataclass(frozen=True)
@@ -84,17 +84,13 @@ def toolchain_rows() -> list[RuntimeRow]:
                 image_bytes=max(images.get(lock.sha256, 0) for lock in locks),
             )
         )
-    pinned = [(r, r.lock(images=True), sys.executable) for r in runtimes().values()]
-    pinned.append((quantizer(), quantizer().lock(images=False), QUANTIZER_PYTHON))
-    for r, lock, python in pinned:
-        rows.append(
-            RuntimeRow(
-                name=r.name,
-                packages=len(lock.pins),
-                lock=lock.sha256[:12],
-                venv_bytes=venv_size(venv_folder(f"{r.id}-{r.version}", lock, python)),
-            )
-        )
+    for r in runtimes().values():
+        lock = r.lock(images=True)
+        size = venv_size(venv_folder(f"{r.id}-{r.version}", lock, sys.executable))
+        rows.append(RuntimeRow(r.name, len(lock.pins), lock.sha256[:12], size, 0))
+    made = quantizer()
+    size, image = venv_size(venv_folder(made.id, made.lock, made.python)), images.get(made.lock.sha256, 0)
+    rows.append(RuntimeRow(made.id, len(made.lock.pins), made.lock.sha256[:12], size, image))
     return rows
 
 
@@ -108,10 +104,11 @@ def print_toolchains(rows: Sequence[RuntimeRow]) -> None:
     for heading in ("name", "keras", "tf-keras", "lock", "venv", "image"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        keras, legacy, image = "-", "-", 0
+        keras, legacy = "-", "-"
         if isinstance(row, ToolchainRow):
-            keras, legacy, image = row.keras, row.legacy_keras or "-", row.image_bytes
-        table.add_row(row.name, keras, legacy, row.lock, *(_megabytes(size) for size in (row.venv_bytes, image)))
+            keras, legacy = row.keras, row.legacy_keras or "-"
+        sizes = (row.venv_bytes, row.image_bytes)
+        table.add_row(row.name, keras, legacy, row.lock, *(_megabytes(size) for size in sizes))
     Console(soft_wrap=True).print(table)
 
 
@@ -120,7 +117,7 @@ def _megabytes(size: int) -> str:
 
 
 def _image_sizes() -> dict[str, int]:
-    """Return the size in bytes of each toolchain's image in the engine, by the digest of its lock. Builds none."""
+    """Return the size in bytes of each image in the engine, by the digest of its lock. Builds none."""
     from docker.errors import DockerException
 
     client = probe()

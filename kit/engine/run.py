@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import stat
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,18 +93,19 @@ def lay_out(
     files: Mapping[str, Path],
     arrays: Mapping[str, Mapping[str, np.ndarray]],
     texts: Mapping[str, str],
+    code: Sequence[str] = ("shared", "trust", "worker"),
 ) -> None:
-    """Write a job's folder: the worker's code, and by their names files, .npz files and texts.
+    """Write a job's folder: its code, and by their names files, .npz files and texts.
 
-    arrays: [N, ...] of any dtype.
+    arrays: [N, ...] of any dtype; code: the packages of kit that it runs.
     """
     from kit.shared.npz import save_npz
 
     folder.out.mkdir()
-    code = folder.inputs / "code" / "kit"
-    for name in ("shared", "trust", "worker"):
-        shutil.copytree(KIT / name, code / name, ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copyfile(KIT / "__init__.py", code / "__init__.py")
+    place = folder.inputs / "code" / "kit"
+    for name in code:
+        shutil.copytree(KIT / name, place / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(KIT / "__init__.py", place / "__init__.py")
     for name, path in files.items():
         copy = shutil.copytree if path.is_dir() else shutil.copyfile
         copy(path, folder.inputs / name)

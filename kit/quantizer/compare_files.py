@@ -1,9 +1,6 @@
-"""Compare a finished file with the float32 one, tensor by tensor. A script that runs in the quantizer's venv: never
-imported.
+"""Compare a finished file with the float32 one, tensor by tensor. Runs on the quantizer's packages, in an engine.
 
-Usage: compare_files.py IN OUT PRODUCT ORDER RESULT. IN and OUT are the folders of a job to float32, see kit.shared.job;
-PRODUCT the folder of what another job wrote, of the same model and data. ORDER is a file of a QuantizerJob without
-requests, see kit.shared.quantization. RESULT gets a Quantized with the error of each layer.
+Usage: python -m kit.quantizer.compare_files IN OUT, see kit.shared.quantization: of one model and its data.
 """
 
 from __future__ import annotations
@@ -15,14 +12,13 @@ from pathlib import Path
 
 def main() -> None:
     """Write the errors."""
-    inputs, out, product, order, result = map(Path, sys.argv[1:6])
-    sys.path.append(str(Path(__file__).parents[2]))  # of kit: its shared package needs numpy alone
+    inputs, out = map(Path, sys.argv[1:3])
     os.dup2(2, 1)  # the interpreter greets on stdout
     from kit.quantizer.inside.compared_files import compared
-    from kit.shared.quantization import Quantized, QuantizerJob, dump, load
+    from kit.shared.quantization import ORDER, Quantized, QuantizerJob, dump, load, said_name
 
-    errors = compared(load(QuantizerJob, order.read_text("utf-8")), inputs, out, product)
-    result.write_text(dump(Quantized(errors=errors)), "utf-8")
+    errors = compared(load(QuantizerJob, (inputs / ORDER).read_text("utf-8")), inputs)
+    (out / said_name(0)).write_text(dump(Quantized(errors=errors)), "utf-8")
 
 
 if __name__ == "__main__":

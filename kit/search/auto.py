@@ -20,6 +20,7 @@ from kit.engine import Engine
 from kit.errors import CheckError, KitError, RecipeError
 from kit.files import temporary_folder
 from kit.progress import Reporter
+from kit.quantizer.run import QuantizerPlace
 from kit.recipe.quantize import Quantize
 from kit.search.candidates import mixed, mixes, plain_candidates, ranked_layers, tensorflow_int8
 from kit.search.chart import narrow_chart
@@ -44,6 +45,8 @@ class Search:
     def __call__(self, plan: Plan, engine: Engine, data: Data, options: Options, reporter: Reporter) -> Built:
         """Convert to float32, try candidates, and build the best that keeps the checks."""
         what = "tune" if plan.recipe.quantize.tune else "scheme 'auto'"
+        place = QuantizerPlace(engine, plan.quantizer, options.limits, reporter.note)
+        place.prepare()
         with ExitStack() as stack:
             result, job = stack.enter_context(convert(floating(plan), engine, data, options.limits, reporter))
             refuse_unquantizable(plan, result)
@@ -61,7 +64,7 @@ class Search:
             folder = stack.enter_context(temporary_folder("dropkit-search-"))
             truths = data.evaluation.truths if data.evaluation is not None else {}
             limits = with_limits(plan.recipe, result, truths)
-            trials = Trials(plan, limits, result, job, data, folder, reporter.note)
+            trials = Trials(plan, limits, result, job, data, folder, place)
             how = (engine, data, options, reporter)
             if plan.recipe.quantize.tune:
                 reporter.stage("try the options of int8")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -26,7 +26,7 @@ from kit.emulation.scripts import Scripts, usable_cores
 from kit.engine import JobFolder
 from kit.errors import KitError, RecipeError
 from kit.files import sha256_file
-from kit.quantizer.run import QuantizedFile, run_quantizer
+from kit.quantizer.run import QuantizedFile, QuantizerPlace, run_quantizer
 from kit.recipe.schema import Recipe
 from kit.search.candidates import Candidate
 from kit.search.halves import Halves, halves, whole
@@ -82,7 +82,7 @@ class Trial:
 class Trials:
     """Makes and measures candidates of one conversion to float32.
 
-    plan: with scheme auto; limits: its recipe with the checks to search by; folder: for the files.
+    plan: with scheme auto; limits: its recipe with the checks to search by; folder: for the files; place: made ready.
     """
 
     plan: Plan
@@ -91,7 +91,7 @@ class Trials:
     job: JobFolder
     data: Data
     folder: Path
-    notify: Callable[[str], None]
+    place: QuantizerPlace
     done: list[Trial] = field(default_factory=list)
 
     def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
@@ -100,7 +100,7 @@ class Trials:
         first = len(self.done)
         folder = self.folder / f"{first}"
         folder.mkdir()
-        files = run_quantizer(self.job, order, self.plan.quantizer_lock, folder, self.notify)
+        files = run_quantizer(self.place, self.job, order, folder)
         beside = max(1, min(len(candidates), usable_cores()))
         scripts = Scripts(cores=max(1, usable_cores() // beside))
         with ThreadPoolExecutor(beside) as pool:
@@ -157,7 +157,7 @@ class Trials:
             parts = with_truth(Parts.of(plan, result, job, self.data.raw()), self.data)
             size = len(parts.model)  # as an app gets it
             runtime = find_runtime(recipe.android.runtime).name
-            predictions = outputs_there(parts, runtime, self.notify, scripts)
+            predictions = outputs_there(parts, runtime, self.place.notify, scripts)
             refuse_state(runtime, [s for s in result.signature.outputs if s.name not in result.drawn], predictions)
             both = halves(parts, evaluated, predictions)
             cost = cost_of(read_tflite(parts.model)).units

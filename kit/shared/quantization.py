@@ -1,7 +1,9 @@
 """The contract between the host and the quantizer's script: what to make of a float32 file. Standard library only.
 
-The host writes a QuantizerJob as JSON; the script writes <i>.tflite and <i>.json, a Quantized, for each request.
-Two scripts compare a finished file with the float32 one, and write a Quantized with the errors alone.
+A job's folder IN has ORDER, a QuantizerJob as JSON; EXACT, a folder with what a job to float32 wrote (its model and
+result), and that job's own data. The script writes <i>.tflite and <i>.json, a Quantized, for each request into OUT, and
+keeps what it measured there, for another order. Another script compares PRODUCT, a folder like EXACT, with it, and
+writes one Quantized with the errors alone; a third one compares the files of a FilePair.
 """
 
 from __future__ import annotations
@@ -14,6 +16,8 @@ from typing import TypeVar
 
 from kit.shared.values import from_json
 
+ORDER, EXACT, PRODUCT = "order.json", "exact", "product"
+KEPT = ("ranges.json", "moments.json")  # what was measured
 PERFECT = 200.0  # decibels of a LayerError's snr: no difference at all
 # What calculates with whole numbers, and so needs the ranges of what is calculated.
 STATIC = ("int8", "int16x8")
@@ -119,6 +123,16 @@ class FilePair:
     inputs: str
     signature: str
     layers: tuple[str, ...]
+
+
+def made_name(number: int) -> str:
+    """Return the name of a request's file."""
+    return f"{number}.tflite"
+
+
+def said_name(number: int) -> str:
+    """Return the name of what is said of it, which is there once it is done."""
+    return f"{number}.json"
 
 
 _T = TypeVar("_T", QuantizerJob, Quantized, FilePair)

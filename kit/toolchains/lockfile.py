@@ -16,6 +16,7 @@ from kit.errors import EngineError
 _REQUIREMENT = re.compile(
     r"([A-Za-z0-9][A-Za-z0-9._-]*)==([A-Za-z0-9.!+_-]+)\s*(?:;[^\\#]*?)?((?:\s*--hash=sha256:[0-9a-f]{64})+)\s*"
 )
+_MARKER = re.compile(r"(?m)^[A-Za-z0-9][^;\s]*\s*;")
 
 
 @dataclass(frozen=True)
@@ -75,6 +76,8 @@ def lock_for(lock: Lock, environment: Mapping[str, str]) -> Lock:
 
     environment: every variable of a marker. Source: https://packaging.python.org/specifications/dependency-specifiers/.
     """
+    if not _MARKER.search(lock.text):
+        return lock
     from packaging.markers import Marker
 
     kept = []

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Protocol, Self
 
 from kit.errors import EngineError, RecipeError
 from kit.toolchains.lockfile import Lock, compile_lock, read_lock
@@ -19,12 +20,48 @@ MEDIAPIPE = TOOLCHAINS.parent / "android" / "mediapipe_tasks"
 QUANTIZERS = TOOLCHAINS.parent / "quantizer"
 # numpy's results may be others in another version, and the quantizer's lock has one for each Python.
 QUANTIZER_PYTHON = "3.11"
+_QUANTIZER = "litert-quantizer"
 # Google Play services update their runtime on the phone: no version of it is known here, and pip has none of it.
 PLAY_STAND_IN = "litert:1.4.0"
 
 # The lock of each machine. They differ in TensorFlow's own wheel: tensorflow-cpu has none for aarch64.
 LOCKS = {"x86_64": "requirements.lock", "aarch64": "requirements-aarch64.lock"}
 _ALIASES = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+class Packages(Protocol):
+    """Locked packages on a Python of their own, which an engine runs jobs on: a toolchain, or the quantizer."""
+
+    @property
+    def id(self) -> str:
+        """Return its name and version in tables, paths and tags: "tensorflow-2.19.1"."""
+
+    @property
+    def asked_as(self) -> str:
+        """Return what a user calls it in `kit image NAME`: "2.19.1"."""
+
+    @property
+    def python(self) -> str:
+        """Return the version of its Python: "3.11"."""
+
+    @property
+    def folder(self) -> Path:
+        """Return where its lock is, and the digests of its image."""
+
+    @property
+    def kit_folder(self) -> Path:
+        """Return where the kit's own lock of this name and version is, or would be."""
+
+    @property
+    def lock(self) -> Lock:
+        """Return its hashed lock for its machine."""
+
+    @property
+    def universal(self) -> bool:
+        """Say whether one lock is for all machines, by its markers."""
+
+    def on(self, machine: str) -> Self:
+        """Return the same packages for another machine."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +83,21 @@ class Toolchain:
     def id(self) -> str:
         """Return its name in tables, paths and tags: "tensorflow-2.19.1"."""
         return f"tensorflow-{self.tensorflow}"
+
+    @property
+    def asked_as(self) -> str:
+        """Return what a user calls it in `kit image NAME`."""
+        return self.tensorflow
+
+    @property
+    def kit_folder(self) -> Path:
+        """Return where the kit's own lock of this version is, or would be."""
+        return TOOLCHAINS / self.id
+
+    @property
+    def universal(self) -> bool:
+        """Say that there is a lock for each machine."""
+        return False
 
     @property
     def lock(self) -> Lock:
@@ -75,6 +127,53 @@ class Toolchain:
         """Say whether it loads a file of that format (".h5") that this version of Keras wrote; "" is any."""
         spans = [span for span in self.loads.get(suffix, "").split("|") if span.strip()]
         return any(not keras or _within(keras, span) for span in spans)
+
+
+@dataclass(frozen=True)
+class Quantizer:
+    """LiteRT's quantizer with everything that it needs, each file by its hash. own: the lock of a bundle."""
+
+    version: str
+    own: Lock | None = None
+
+    @property
+    def id(self) -> str:
+        """Return its name in tables, paths and tags: "litert-quantizer-0.11.0"."""
+        return f"{_QUANTIZER}-{self.version}"
+
+    @property
+    def asked_as(self) -> str:
+        """Return what a user calls it in `kit image NAME`."""
+        return "quantizer"
+
+    @property
+    def python(self) -> str:
+        """Return the version of its Python."""
+        return QUANTIZER_PYTHON
+
+    @property
+    def universal(self) -> bool:
+        """Say that one lock is for all machines."""
+        return True
+
+    @property
+    def kit_folder(self) -> Path:
+        """Return where the kit's own lock of this version is, or would be."""
+        return QUANTIZERS / self.id
+
+    @property
+    def folder(self) -> Path:
+        """Return where its lock is."""
+        return self.own.path.parent if self.own else self.kit_folder
+
+    @property
+    def lock(self) -> Lock:
+        """Return its hashed lock, one for all machines."""
+        return self.own or read_lock(self.kit_folder / "requirements.lock")
+
+    def on(self, machine: str) -> Quantizer:  # noqa: ARG002  one lock is for all
+        """Return the same."""
+        return self
 
 
 @dataclass(frozen=True)
@@ -108,10 +207,13 @@ def runtimes() -> dict[str, Runtime]:
     return {r.name: r for r in sorted(found, key=lambda r: (r.id, _version(r.version)))}
 
 
-def quantizer() -> Runtime:
-    """Return LiteRT's quantizer, pinned as a runtime is. Its venv has a Python of its own: QUANTIZER_PYTHON."""
+def quantizer(own: Lock | None = None) -> Quantizer:
+    """Return LiteRT's quantizer, by the kit's lock or by a bundle's own."""
     (folder,) = (path.parent for path in QUANTIZERS.glob("*/requirements.in"))
-    return Runtime(folder.name.rpartition("-")[0], folder.name.rpartition("-")[2], folder)
+    version = folder.name.rpartition("-")[2]
+    return Quantizer(
+        next((pin.version for pin in own.pins if pin.name == _QUANTIZER), version) if own else version, own
+    )
 
 
 def newest_toolchain() -> Toolchain:

@@ -20,7 +20,7 @@ from kit.toolchains.download import complaint, run_download
 from kit.toolchains.lockfile import Lock, uv, uv_env
 from kit.toolchains.space import RUNTIME_BYTES, TOOLCHAIN_BYTES, full_error, need_space
 from kit.toolchains.stamp import damage, sentence, write_stamp
-from kit.toolchains.toolchain import Runtime, Toolchain
+from kit.toolchains.toolchain import Packages, Runtime
 from kit.toolchains.wheels import CHECK_INDEX, fetch_wheels
 
 Notify = Callable[[str], None]
@@ -36,7 +36,14 @@ class _Install:
     notify: Notify
 
 
-def toolchain_venv(toolchain: Toolchain, notify: Notify) -> Path:
+def packages_venv(packages: Packages, notify: Notify) -> Path:
+    """Return the Python of a venv for jobs of an engine, made where it is missing."""
+    if packages.universal:
+        return locked_venv(packages.id, packages.id, packages.lock, notify, python=packages.python)
+    return toolchain_venv(packages, notify)
+
+
+def toolchain_venv(toolchain: Packages, notify: Notify) -> Path:
     """Return the Python of a venv that holds exactly the toolchain's locked wheels, made where it is missing."""
 
     def fill(python: Path, scratch: Path) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from filelock import FileLock
 
 from kit.errors import EngineError
-from kit.files import cache_dir, sha256_file
+from kit.files import cache_dir, sha256_file, temporary_folder
 from kit.lifetime.locks import keep_shared
 from kit.toolchains.download import complaint, run_download
-from kit.toolchains.lockfile import Lock
+from kit.toolchains.lockfile import Lock, lock_for
 from kit.toolchains.space import WHEELS_BYTES, full_error, need_space
 from kit.toolchains.stamp import sentence
 
@@ -29,8 +29,9 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
 
     python is "3.11"; machine "x86_64" or "aarch64". The download uses the user's own pip settings (index,
     proxy, certificates); each file's SHA-256 is checked against the lock on every call. Raises EngineError
-    where a wheel cannot be had or is not the locked one.
+    where a wheel cannot be had or is not the locked one. Of a lock with markers it takes those of Linux.
     """
+    lock = lock_for(lock, linux_environment(python, machine))
     folder = cache_dir() / "wheels" / f"{lock.sha256[:16]}-{python}-{machine}"
     if keep_shared(folder) and (folder / ".complete").exists() and (found := _find(lock, folder)):
         return found
@@ -44,6 +45,23 @@ def fetch_wheels(lock: Lock, python: str, machine: str, notify: Callable[[str], 
         raise EngineError(
             f"{folder}: cannot be written: {error.strerror}", "set DROPKIT_CACHE to a folder with space"
         ) from error
+
+
+def linux_environment(python: str, machine: str) -> dict[str, str]:
+    """Return what a lock's markers ask about: pip would take the Python that runs it."""
+    return {
+        "implementation_name": "cpython",
+        "implementation_version": f"{python}.2",
+        "os_name": "posix",
+        "platform_machine": machine,
+        "platform_python_implementation": "CPython",
+        "platform_release": "",
+        "platform_system": "Linux",
+        "platform_version": "",
+        "python_full_version": f"{python}.2",
+        "python_version": python,
+        "sys_platform": "linux",
+    }
 
 
 def _fetch(lock: Lock, python: str, machine: str, folder: Path, notify: Callable[[str], None]) -> tuple[Path, ...]:
@@ -89,10 +107,11 @@ def _download(lock: Lock, python: str, machine: str, folder: Path) -> None:
         *(word for platform in platforms for word in ("--platform", platform)),
         "--dest",
         str(folder),
-        "--requirement",
-        str(lock.path),
     ]
-    _pip(argv, str(lock.path))
+    with temporary_folder("dropkit-lock-") as scratch:
+        chosen = scratch / lock.path.name  # of a lock for all machines, this one's part
+        chosen.write_text(lock.text, "utf-8")
+        _pip([*argv, "--requirement", str(chosen)], str(lock.path))
 
 
 def _pip(argv: Sequence[str], what: str) -> None:

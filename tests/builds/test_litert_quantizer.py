@@ -13,9 +13,9 @@ from worlds import DIGITS, run_kit, write_recipe
 
 from kit.bundle.layout import QUANTIZER_LOCK
 from kit.files import sha256_file
-from kit.quantizer.run import quantizer_lock
 from kit.tflite.reader import read_tflite
 from kit.tflite.weight_types import weight_types
+from kit.toolchains.toolchain import quantizer
 
 FLOAT32_BYTES = 103_000  # of the digits' weights
 PLAIN = {"quantize_io": "", "quantize_representative": ""}
@@ -73,7 +73,7 @@ def test_layers_have_schemes_of_their_own_and_verify_builds_the_same_bytes(tmp_p
     bundle = tmp_path / "dist" / "digits"
     toolchain = manifest_of(tmp_path)["toolchain"]
     assert toolchain["quantizer"] == "litert-quantizer 0.11.0"
-    assert toolchain["quantizer_lock_sha256"] == quantizer_lock().sha256 == sha256_file(bundle / QUANTIZER_LOCK)
+    assert toolchain["quantizer_lock_sha256"] == quantizer().lock.sha256 == sha256_file(bundle / QUANTIZER_LOCK)
     verified = run_kit("verify", str(bundle), "--engine", "local", "--model", str(DIGITS / "digits.keras"))
     assert verified.returncode == 0, verified.stdout + verified.stderr
     assert "bytes      holds" in verified.stdout

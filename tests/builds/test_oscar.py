@@ -14,11 +14,10 @@ import pytest
 from test_litert_quantizer import build, manifest_of, model_of
 from worlds import DIGITS, ROOT, SUPPORT, run_kit
 
-from kit.quantizer.run import quantizer_lock, quantizer_python
 from kit.shared.moment_grid import settled_roots
 from kit.shared.range_grid import NOISE, Grid
-from kit.toolchains.toolchain import find_runtime
-from kit.toolchains.venv import runtime_venv
+from kit.toolchains.toolchain import find_runtime, quantizer
+from kit.toolchains.venv import packages_venv, runtime_venv
 
 OSCAR = {"quantize_scheme": "'int4'", "quantize_rounding": "'oscar'", "quantize_io": ""}
 
@@ -27,7 +26,7 @@ OSCAR = {"quantize_scheme": "'int4'", "quantize_rounding": "'oscar'", "quantize_
 def scaled(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the folder that tests/support/scaled_dense.py writes."""
     folder = tmp_path_factory.mktemp("scaled")
-    python = quantizer_python(quantizer_lock(), lambda _: None)
+    python = packages_venv(quantizer(), lambda _: None)
     argv = [str(python), "-s", str(SUPPORT / "scaled_dense.py"), str(folder)]
     done = subprocess.run(
         argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False

@@ -71,7 +71,7 @@ def test_a_candidate_whose_process_dies_is_a_row(tmp_path: Path, quantized_model
     folder.mkdir()
     environment = {**os.environ, "TMPDIR": str(folder)}
     with subprocess.Popen(argv, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        kill_one(process, "quantize_file.py", folder)  # while it imports: it has made nothing yet
+        kill_one(process, "kit.quantizer.quantize_file", folder)  # while it imports: it has made nothing yet
         kill_one(process, "runtime_outputs.py", folder)
         assert process.stdout is not None
         said = process.stdout.read().decode()

@@ -11,15 +11,16 @@ import pytest
 from test_container_archive import make_deb, make_wheel, member
 from worlds import run_kit
 
-from kit.arm64 import machine, site
-from kit.arm64.machine import find_machine, is_here
-from kit.arm64.site import arm64_site
+from kit.arm64 import machine
+from kit.arm64.machine import PYTHON, find_machine, is_here
+from kit.arm64.site import MACHINE, arm64_site
 from kit.doctor import checkup
 from kit.errors import EngineError
 from kit.files import sha256_file
 from kit.packages.debian_mirror import Deb, read_debs
 from kit.toolchains.lockfile import Lock, lock_for
 from kit.toolchains.toolchain import runtimes
+from kit.toolchains.wheels import linux_environment
 
 QEMU = [member("./usr/bin/qemu-aarch64", mode=0o755), member("./usr/bin/qemu-arm", mode=0o755)]
 METADATA = b"Metadata-Version: 2.1\nName: thing\nVersion: 1\n"
@@ -143,14 +144,14 @@ def test_a_lock_names_an_emulator_that_runs_the_newest_runtime() -> None:
 def test_requirements_of_a_lock_are_those_for_arm64_and_its_python() -> None:
     for runtime in runtimes().values():
         whole = runtime.lock(images=True)
-        chosen = lock_for(whole, site._ENVIRONMENT)
+        chosen = lock_for(whole, linux_environment(PYTHON, MACHINE))
         names = [pin.name for pin in chosen.pins]
         assert len(names) == len(set(names)) and "numpy" in names and "colorama" not in names
         assert set(chosen.pins) <= set(whole.pins)
     marked = "a==1 ; python_full_version < '3.11' \\\n    --hash=sha256:" + "0" * 64
-    assert lock_for(Lock(Path("x.lock"), f"{marked}\nb==2 --hash=sha256:{'1' * 64}\n"), site._ENVIRONMENT).text == (
-        f"b==2 --hash=sha256:{'1' * 64}\n"
-    )
+    assert lock_for(
+        Lock(Path("x.lock"), f"{marked}\nb==2 --hash=sha256:{'1' * 64}\n"), linux_environment(PYTHON, MACHINE)
+    ).text == (f"b==2 --hash=sha256:{'1' * 64}\n")
 
 
 def test_wheels_are_unpacked_once_and_made_again_where_they_are_damaged(

@@ -15,9 +15,8 @@ from kit.doctor.checkup import _cached
 from kit.doctor.fix import fix_all
 from kit.engine.inventory import damaged_runtimes
 from kit.progress import Reporter
-from kit.quantizer.run import quantizer_lock, quantizer_python
-from kit.toolchains.toolchain import find_runtime, newest_toolchain
-from kit.toolchains.venv import toolchain_venv, venv_folder
+from kit.toolchains.toolchain import find_runtime, newest_toolchain, quantizer
+from kit.toolchains.venv import packages_venv, toolchain_venv, venv_folder
 
 
 @pytest.fixture
@@ -29,7 +28,7 @@ def cache(tmp_path: Path, android_tools: None) -> Path:
 
     cache = tmp_path / "cache"
     (cache / "venvs").mkdir(parents=True)
-    for python in (toolchain_venv(newest_toolchain(), quiet), quantizer_python(quantizer_lock(), quiet)):
+    for python in (toolchain_venv(newest_toolchain(), quiet), packages_venv(quantizer(), quiet)):
         (cache / "venvs" / python.parent.parent.name).symlink_to(python.parent.parent)
     folder = kotlin(quiet).lib.parent.parent
     (cache / "kotlin").mkdir()

@@ -34,7 +34,7 @@ from kit.container.wheel_layer import SITE, write_wheel_layer
 from kit.errors import EngineError, RecipeError
 from kit.files import cache_dir, sha256_file
 from kit.packages.debian_mirror import read_debs
-from kit.toolchains.toolchain import LOCKS, Toolchain, find_toolchain, toolchains
+from kit.toolchains.toolchain import LOCKS, Packages, Toolchain, find_toolchain, quantizer, toolchains
 from kit.toolchains.wheels import fetch_wheels
 
 if TYPE_CHECKING:
@@ -48,8 +48,8 @@ A, B, C, D = (f"sha256:{digit * 64}" for digit in "abcd")
 PIN = ImagePin(A, B, C, D, "/usr/bin/python3.11")
 
 
-def wanted(toolchain: Toolchain, platform: str = "x86_64") -> Wanted:
-    return Wanted(toolchain, platform, (DebianSource(platform),))
+def wanted(packages: Packages, platform: str = "x86_64") -> Wanted:
+    return Wanted(packages, platform, (DebianSource(platform),))
 
 
 def copied(toolchain: Toolchain, folder: Path) -> Toolchain:
@@ -70,14 +70,11 @@ def flip(path: Path, offset: int) -> None:
 # ---------------------------------------------------------------- pins as data
 
 
-@pytest.mark.parametrize("version", list(toolchains()))
+@pytest.mark.parametrize("packages", [*toolchains().values(), quantizer()], ids=lambda packages: packages.asked_as)
 @pytest.mark.parametrize(("machine", "platform"), [("x86_64", "linux/amd64"), ("aarch64", "linux/arm64")])
-def test_every_toolchain_s_image_is_pinned_with_the_locks_as_they_are(
-    version: str, machine: str, platform: str
-) -> None:
-    toolchain = find_toolchain(version).on(machine)
-    found = wanted(toolchain, machine).pin(DebianSource(machine))
-    assert found, f"run `inv image {version} --platform {platform} --pin`"
+def test_every_image_is_pinned_with_the_locks_as_they_are(packages: Packages, machine: str, platform: str) -> None:
+    found = wanted(packages.on(machine), machine).pin(DebianSource(machine))
+    assert found, f"run `inv image {packages.asked_as} --platform {platform} --pin`"
 
 
 def test_the_pythons_that_compile_for_each_other_are_of_one_version() -> None:

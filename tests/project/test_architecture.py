@@ -58,7 +58,7 @@ ARROWS = {
     "emulation": "arm64 bundle errors files gpu kit lifetime packages render shared tflite toolchains",
     "engine": "bounded container errors files lifetime process progress shared toolchains",
     "quantizer.inside": "shared",
-    "quantizer": "emulation files quantizer.inside shared toolchains",
+    "quantizer": "bounded emulation engine files process quantizer.inside shared toolchains",
     "android": "",
     "android.codegen": "bundle errors files render updates",
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
@@ -77,7 +77,7 @@ ARROWS = {
     " toolchains",
     "matrix": "build bundle charts errors files kit lifetime metrics process recipe render shared tflite toolchains",
     "cleaning": "android.proof build bundle errors files lifetime",
-    "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress quantizer recipe toolchains",
+    "doctor": "android.proof arm64 cleaning engine errors files lifetime matrix progress recipe toolchains",
     "commands": "android.codegen android.install android.proof arm64 bounded build bundle cleaning comparison container"
     " doctor emulation engine errors exploration files gpu init inspection kit lifetime matrix profiling progress"
     " recipe refusals render scoring search serving source_model tflite toolchains updates",

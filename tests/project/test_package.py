@@ -131,7 +131,7 @@ def test_toolchains_lists_every_pin_with_its_lock() -> None:
     assert done.returncode == 0, done.stderr
     rows = {row["name"]: row for row in json.loads(done.stdout)}
     assert rows["tensorflow-2.19.1"]["keras"] == "3.15.1"
-    assert "litert:2.3.0" in rows and "litert-quantizer:0.11.0" in rows
+    assert "litert:2.3.0" in rows and "litert-quantizer-0.11.0" in rows
 
 
 @pytest.mark.parametrize(

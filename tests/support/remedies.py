@@ -592,7 +592,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     ),
     "engine/test_image_platform.py::test_a_platform_that_is_not_known_is_refused": ("there is: <PLATFORMS>",),
     "engine/test_image_platform.py::test_its_file_is_loaded_for_its_own_platform_alone": (
-        "export that one: `kit image <tensorflow> ...",
+        "export that one: `kit image <asked_as> ...",
     ),
     "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
     "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (

@@ -149,7 +149,7 @@ def main(folder: Path) -> None:
     def work(name: str) -> Work:
         job = QuantizerJob((), ("q", "k", "v", "out", "single"), compared=16)
         (folder / name).mkdir()
-        made = Work(content, job, folder, folder, folder / name / "ranges.json")
+        made = Work(content, job, folder, folder / name / "ranges.json")
         made.__dict__["calls"] = {"serving_default": calls}  # those of a job's folder otherwise
         return made
 

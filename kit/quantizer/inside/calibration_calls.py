@@ -8,15 +8,17 @@ from pathlib import Path
 from kit.shared.calls import Feeds, calls
 from kit.shared.job import CALIBRATION, EVALUATION, JOB, RESULT, Result, load_job, load_result
 from kit.shared.npz import map_npz
+from kit.shared.quantization import EXACT
 from kit.shared.rows import signature_rows
 
 
-def calibration_calls(inputs: Path, out: Path) -> dict[str, Sequence[Feeds]]:
+def calibration_calls(inputs: Path) -> dict[str, Sequence[Feeds]]:
     """Return the calls of each signature that has data, the main one first: by input name [...], in its dtype.
 
     The representative data; where there is none, that of the checks.
     """
-    job, made = load_job((inputs / JOB).read_text("utf-8")), load_result((out / RESULT).read_text("utf-8"))
+    job = load_job((inputs / JOB).read_text("utf-8"))
+    made = load_result((inputs / EXACT / RESULT).read_text("utf-8"))
     assert isinstance(made, Result)
     given = map_npz(inputs / (CALIBRATION if job.calibrate else EVALUATION))
     requests = {request.name: request for request in job.inputs}

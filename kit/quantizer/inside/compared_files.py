@@ -13,17 +13,17 @@ from kit.quantizer.inside.tensors import Tensors
 from kit.quantizer.inside.unique_names import with_unique_names
 from kit.shared.calls import Feeds
 from kit.shared.job import MODEL, RESULT, Result, TensorSpec, load_result
-from kit.shared.quantization import LayerError, QuantizerJob
+from kit.shared.quantization import EXACT, PRODUCT, LayerError, QuantizerJob
 from kit.shared.rows import raw
 
 
-def compared(job: QuantizerJob, inputs: Path, out: Path, product: Path) -> tuple[LayerError, ...]:
-    """Return the error of each layer of the main signature. inputs, out, product: see compare_files."""
-    exact, made = (with_unique_names((folder / MODEL).read_bytes()) for folder in (out, product))
-    result = load_result((product / RESULT).read_text("utf-8"))
+def compared(job: QuantizerJob, inputs: Path) -> tuple[LayerError, ...]:
+    """Return the error of each layer of the main signature. inputs: a job's folder IN, see kit.shared.quantization."""
+    exact, made = (with_unique_names((inputs / name / MODEL).read_bytes()) for name in (EXACT, PRODUCT))
+    result = load_result((inputs / PRODUCT / RESULT).read_text("utf-8"))
     assert isinstance(result, Result)
     specs = {spec.name: spec for spec in result.signature.inputs}
-    main, calls = next(iter(calibration_calls(inputs, out).items()))
+    main, calls = next(iter(calibration_calls(inputs).items()))
     pairs = ((call, _fed(call, specs)) for call in calls[: job.compared])
     found, others = _operators(exact, job), _operators(made, job)
     both = Tensors.of(exact), Tensors.of(made)

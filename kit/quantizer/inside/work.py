@@ -20,24 +20,23 @@ from kit.quantizer.inside.ranges import Ranges, given, kept, measure, settled
 from kit.quantizer.inside.schemes import Operator, apply, operators, scaled_layers
 from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
-from kit.shared.quantization import LayerError, Quantization, Quantized, QuantizerJob
+from kit.shared.quantization import KEPT, LayerError, Quantization, Quantized, QuantizerJob
 from kit.shared.range_grid import Grid
 
 
 @dataclass(frozen=True)
 class Work:
-    """The float file, whose tensors have a name each. inputs, out: a job's folders; ranges_file: see ranges.kept."""
+    """The float file, whose tensors have a name each. inputs: a job's folder IN; ranges_file: see ranges.kept."""
 
     content: bytes
     job: QuantizerJob
     inputs: Path
-    out: Path
     ranges_file: Path
 
     @cached_property
     def calls(self) -> dict[str, Sequence[Feeds]]:
         """Return what the calls of the calibration data take, by signature: each by input name [...], in its dtype."""
-        return calibration_calls(self.inputs, self.out)
+        return calibration_calls(self.inputs)
 
     @cached_property
     def grid(self) -> Grid:
@@ -73,7 +72,7 @@ class Work:
     @cached_property
     def moments(self) -> Moments:
         """Return the mean square of each channel that a dense layer is fed; of no layer inside of a loop."""
-        place = self.ranges_file.with_name("moments.json")
+        place = self.ranges_file.with_name(KEPT[1])
         roots = kept_roots(place, lambda: measure_roots(self.content, self.calls, set(self.dense.values())))
         return settled_moments(roots, self.moment_grid, self.given)
 

@@ -18,6 +18,7 @@ from kit.shared.job import JobError
 from kit.worker.graph.batch_norm import fold_normalization
 from kit.worker.graph.counts import with_plain_counts
 from kit.worker.graph.dot_product import with_summed_products
+from kit.worker.graph.exact_functions import with_exact_functions
 from kit.worker.graph.float_graph import float_graph, other_precisions
 from kit.worker.graph.lookup import tables_of, with_plain_lookups
 from kit.worker.graph.needed import base, pruned
@@ -34,7 +35,9 @@ from kit.worker.source.precision import HALVES
 class Frozen:
     """A flat graph. Tensors by name ("x:0"), operations by name ("x")."""
 
-    graph: graph_pb2.GraphDef  # batch normalization folded, and no operator that TFLite lacks and others can replace
+    graph: (
+        graph_pb2.GraphDef
+    )  # batch normalization and functions of constants folded, and no operator that TFLite lacks and others can replace
     unfolded: graph_pb2.GraphDef
     inputs: tuple[str, ...]  # in the order of the contract
     outputs: tuple[str, ...]
@@ -95,7 +98,7 @@ def freeze(traced: Any, variables: Sequence[Variable], keep: Collection[str]) ->
     resources = {f"{placeholder}:0" for placeholder in kept.values()}
     outputs = tuple(tensor.name for tensor in function.outputs)
     return Frozen(
-        with_summed_products(with_whole_biases(fold_normalization(whole), function.graph)),
+        with_summed_products(with_whole_biases(fold_normalization(with_exact_functions(whole)), function.graph)),
         whole,
         tuple(tensor.name for tensor in function.inputs if tensor.name not in resources),
         outputs,
