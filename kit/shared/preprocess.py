@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 COLORS = ("grayscale", "rgb", "bgr")
 RESIZES = ("stretch", "crop", "letterbox")
 ACTIVATIONS = ("none", "softmax", "sigmoid")
-# Others start programs, as EPS does. Pillow imports all of its plugins once it is asked for one of the last three.
+# Others start programs, as EPS does. The last three come last: for them Pillow imports all of its plugins.
 IMAGES = ("BMP", "GIF", "JPEG", "PNG", "PPM", "AVIF", "TIFF", "WEBP")
 ORIENTATION, ORIENTATIONS = 0x0112, frozenset(range(2, 9))  # of EXIF: those that turn or mirror an image
 PLUGINS = ("HEIF",)  # read where something else taught Pillow to
@@ -307,16 +307,14 @@ def image_formats() -> tuple[str, ...]:
 
 def _decode(file: Any, mode: str) -> Any:
     """Return a Pillow image of mode "L" or "RGB": first frame, upright, 8 bits, blended onto black."""
-    from PIL import Image
+    from PIL import Image, ImageOps
 
     image: Image.Image = Image.open(file, formats=image_formats())
     is_png = image.format == "PNG"
     if image.width * image.height > MOST_PIXELS:
         raise ValueError(f"it has {image.width} x {image.height} pixels, and {MOST_PIXELS:,} are read")
     image.load()
-    if image.getexif().get(ORIENTATION) in ORIENTATIONS:
-        from PIL import ImageOps
-
+    if image.getexif().get(ORIENTATION) in ORIENTATIONS:  # else it would copy the image
         image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16") or (image.mode == "I" and is_png):
         # Pillow's own convert("L") clips at 255 instead of scaling.
@@ -340,10 +338,8 @@ def _fitted(image: Any, spec: ImageSpec) -> NDArray[np.uint8]:
     from PIL import Image
 
     cut, place = _layout(image.size, spec)
-    if cut[2:] != image.size:
-        # Not resize(box=...): its filter reaches over the edge of the box.
-        image = image.crop(_edges(cut))
-    image = image.resize(place[2:], Image.Resampling.BILINEAR)
+    # Not resize(box=...): its filter reaches over the edge of the box.
+    image = (image if cut[2:] == image.size else image.crop(_edges(cut))).resize(place[2:], Image.Resampling.BILINEAR)
     pixels = np.empty((spec.height, spec.width, spec.channels), np.uint8)
     pixels[:] = spec.pad_color
     left, top, right, bottom = _edges(place)

@@ -28,13 +28,19 @@ def one_call(tensor: Tensor, array: Array, index: int) -> Array:
 
 
 def all_calls(tensors: Tensors, arrays: Arrays, count: int) -> Iterator[Arrays]:
-    """Yield what call_of has of each of `count` calls."""
+    """Yield what call_of has of each of `count` calls.
+
+    arrays: [*sample] or [count * rows, *sample] of each tensor; yielded: [rows, *sample], in their own dtype.
+    """
     parts = [_parts(tensor, arrays[name], count) for name, tensor in tensors.items()]
     return (dict(zip(tensors, call, strict=True)) for call in zip(*parts, strict=True))
 
 
 def _parts(tensor: Tensor, array: Array, count: int) -> Iterable[Array]:
-    """Return what one_call has of each call: numpy cuts all rows at once."""
+    """Return what one_call has of each call, [rows, *sample] in array's dtype: numpy cuts all rows at once.
+
+    array: [*sample] or [count * rows, *sample].
+    """
     if array.ndim == len(tensor.sample):
         return repeat(one_call(tensor, array, 0), count)
     return array.reshape(count, tensor.rows, *array.shape[1:]) if tensor.batched else map(np.asarray, array)

@@ -49,7 +49,10 @@ def _of_pixels(path: Path, tensor: Tensor, pixels: Array) -> Array:
 
 
 def _normalized(path: Path, tensor: Tensor, array: Array) -> Array:
-    """Return an image's normalized values, float of array's shape, of floats that already are."""
+    """Return an image's normalized values as they are, of any shape and float dtype, where they can be meant as such.
+
+    Raises EmulateError.
+    """
     if array.dtype.kind != "f":
         raise refused(path, f"{tensor.name} is {array.dtype}: give pixels as uint8, or normalized float32")
     low, high = _limits(tensor)

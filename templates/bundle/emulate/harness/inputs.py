@@ -172,7 +172,10 @@ def _samples(path: Path, signature: Signature, arrays: Arrays) -> Iterator[Sampl
 
 
 def _windows_of(path: Path, tensor: Tensor, array: Array) -> Array:
-    """Return an array as sounds.to_windows does, of an input of sound, any other as it is. Raises EmulateError."""
+    """Return what sounds.to_windows makes of an array, of any shape and dtype; as it is where the input is no sound.
+
+    Raises EmulateError.
+    """
     if tensor.audio is None:
         return array
     from .sounds import to_windows

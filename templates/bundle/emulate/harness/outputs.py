@@ -35,7 +35,7 @@ def read_outputs(signature: Signature, calls: Sequence[Arrays], top: int, frame:
 
 
 def _column(tensor: Tensor, signature: Signature, calls: Sequence[Arrays], top: int, frame: Frame) -> Sequence[Read]:
-    """Return what a report says of one output of each call, as read_outputs has them."""
+    """Return what a report says of one output of each call. calls: [*shape] of each tensor in its dtype."""
     produced = [call[tensor.name] for call in calls]
     if tensor.form is None:
         return read_output(tensor, produced, top)

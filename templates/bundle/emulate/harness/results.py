@@ -52,13 +52,19 @@ def run_samples(path: Path, samples: Iterable[Sample], run: Run) -> Iterator[Out
 
 
 def _read_at_once(signature: Signature, called: Called) -> int:
-    """Return how many such calls' outputs are read at once: many small ones, one where something is decoded."""
+    """Return how many calls' outputs are read at once: many small ones, one where something is decoded.
+
+    called: a call with outputs [*shape] of each tensor in its dtype.
+    """
     size = sum(array.nbytes for array in called[1].values())
     return 1 if signature.decodes else max(1, MOST_BYTES // (size + OVERHEAD))
 
 
 def _outcomes(calls: Sequence[Called], run: Run, frame: Frame) -> Iterator[Outcome]:
-    """Yield what comes of calls whose outputs are read at once. Raises EmulateError."""
+    """Yield what comes of calls whose outputs are read at once. Raises EmulateError.
+
+    calls: with outputs [*shape] of each tensor in its dtype.
+    """
     try:
         read = read_outputs(run.signature, [produced for _, produced in calls], run.options.shown, frame)
     except ValueError as error:
