@@ -63,7 +63,8 @@ def varying(x):
     def body(i, total):
         return i + 1, total + tf.tanh(tf.constant(0.3))
     _, looped = tf.while_loop(lambda i, _: i < 3, body, (0, tf.constant(0.0)))
-    return tf.cos(x) + tf.sin(drawn) + tf.exp(default) + looped + tf.math.log(tf.constant(0.0)) + tf.exp(tf.constant(1e3))
+    without_end = tf.math.log(tf.constant(0.0)), tf.exp(tf.constant(100.0))
+    return tf.cos(x) + tf.sin(drawn) + tf.exp(default) + looped + without_end[0] + without_end[1]
 
 graph = graph_of(varying, x)
 found["kept"] = sorted(node.op for node in graph.node if node.op in one)
