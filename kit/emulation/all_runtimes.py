@@ -1,6 +1,7 @@
 """A bundle's golden vectors on every pinned runtime, with each kind of kernels and several numbers of threads.
 
-A process for each runtime and kind of kernels: an interpreter that crashes takes nothing else with it.
+A process for each runtime and kind of kernels: an interpreter that crashes takes nothing else with it. As many run side
+by side as there are cores.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import json
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,28 +70,44 @@ def numbers_to(most: int) -> tuple[int, ...]:
 
 
 def run_rows(bundle: Bundle, asked: Asked) -> Iterator[RuntimeRow]:
-    """Yield a row for each runtime, kind of kernels and number of threads, of a bundle whose harness is the kit's."""
-    needed, total = versions_needed(bundle.model), len(asked.runtimes) * len(asked.kernels)
-    for place, name in enumerate(asked.runtimes):
-        for other, kernels in enumerate(asked.kernels):
-            asked.advance(f"{name}, {kernels} kernels", place * len(asked.kernels) + other, total)
-            yield from _rows(bundle, name, kernels, asked, needed)
+    """Yield a row for each runtime, kind of kernels and number of threads, of a bundle whose harness is the kit's.
+
+    Reference kernels know no threads: they run on the first number of them alone.
+    """
+    needed = versions_needed(bundle.model)
+    runs = [_Run(name, kernels, asked.threads if kernels == "default" else asked.threads[:1])
+            for name in asked.runtimes for kernels in asked.kernels]  # fmt: skip
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        waiting = [pool.submit(lambda run: list(_rows(bundle, run, asked.notify, needed)), run) for run in runs]
+        for done, (run, rows) in enumerate(zip(runs, waiting, strict=True)):
+            asked.advance(f"{run.runtime}, {run.kernels} kernels", done, len(runs))
+            yield from rows.result()
 
 
-def _rows(bundle: Bundle, name: str, kernels: str, asked: Asked, needed: Mapping[str, int]) -> Iterator[RuntimeRow]:
+@dataclass(frozen=True)
+class _Run:
+    """What one process runs."""
+
+    runtime: str
+    kernels: str
+    threads: tuple[int, ...]
+
+
+def _rows(bundle: Bundle, run: _Run, notify: Callable[[str], None], needed: Mapping[str, int]) -> Iterator[RuntimeRow]:
     """Yield the rows of one process: as many as it printed, and the reason for those that it did not."""
+    name, kernels = run.runtime, run.kernels
     runtime = find_runtime(name)
     try:
-        python = runtime_venv(runtime, lock_of(bundle.folder, runtime), asked.notify)
+        python = runtime_venv(runtime, lock_of(bundle.folder, runtime), notify)
     except EngineError as error:
-        yield from (RuntimeRow(name, kernels, count, error=f"it is not here: {error}") for count in asked.threads)
+        yield from (RuntimeRow(name, kernels, count, error=f"it is not here: {error}") for count in run.threads)
         return
-    argv: list[str | Path] = [_SCRIPT, bundle.folder / HARNESS.parent, kernels, *map(str, asked.threads)]
+    argv: list[str | Path] = [_SCRIPT, bundle.folder / HARNESS.parent, kernels, *map(str, run.threads)]
     done = Scripts().run(python, argv)
     made = [RuntimeRow.from_json(name, kernels, json.loads(line)) for line in done.stdout.splitlines()]
     for row in made:
         yield replace(row, error=fault(row.error, name, needed)) if row.error else row
-    for count in asked.threads[len(made) :]:
+    for count in run.threads[len(made) :]:
         yield RuntimeRow(name, kernels, count, error=_ended(bundle.folder, name, done.returncode, done.stderr))
 
 

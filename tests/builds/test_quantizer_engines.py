@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,10 +17,12 @@ from benchmarks.quantizer_bytes import REQUESTS
 from kit.build.compared_layers import floating
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
+from kit.build.quantize import quantized as quantize_job
 from kit.build.samples import representative
 from kit.engine import Engine, JobFolder, Limits
 from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
+from kit.errors import ModelError
 from kit.files import sha256_file
 from kit.progress import Reporter
 from kit.quantizer.run import QuantizedFile, QuantizerPlace, run_comparison, run_quantizer
@@ -118,6 +121,26 @@ def test_a_container_reads_the_job_of_a_user_whose_files_are_private(
     finally:
         os.umask(umask)
     assert file.path is not None and not file.said.error, file.said
+
+
+@pytest.mark.container
+def test_a_limit_that_ends_it_is_named_with_what_to_give(
+    docker_client: docker.DockerClient, made: tuple[Result, JobFolder], tmp_path: Path
+) -> None:
+    result, job = made
+    own = replace(job, out=Path(shutil.copytree(job.out, tmp_path / "out")))
+    plan = make_plan(load_recipe(write_recipe(tmp_path, quantize_scheme="'int4'", quantize_io="")), "")
+    place = QuantizerPlace(DockerEngine(docker_client), quantizer(), Limits(memory=24 << 20), lambda _: None)
+    place.prepare()
+    with pytest.raises(ModelError, match="cannot make scheme 'int4' of it: it ran out of memory") as refused:
+        quantize_job(plan, result, own, place)
+    assert refused.value.hint.startswith("give it more memory, as in --memory 16g; or use scheme = ")
+    short = replace(place, limits=Limits(seconds=0.2))
+    with pytest.raises(ModelError, match="cannot make scheme 'int4' of it: it ran out of time") as refused:
+        quantize_job(plan, result, own, short)
+    assert refused.value.hint.startswith("give it more time, as in --timeout 7200; or use scheme = ")
+    larger = replace(place, limits=Limits(memory=16 << 30))
+    assert quantize_job(plan, result, own, larger).sha256 == sha256_file(own.out / "model.tflite") != result.sha256
 
 
 def test_what_was_measured_serves_the_next_order(made: tuple[Result, JobFolder], tmp_path: Path) -> None:

@@ -80,8 +80,8 @@ def with_newer_mean(bundle: Bundle) -> None:
 def test_each_runtime_has_a_row_for_each_number_of_threads(bundle: Bundle) -> None:
     rows = rows_of(bundle, NEWEST, "tflite:2.14.0", kernels=("default", "reference"))
     places = [(row.runtime, row.kernels, row.threads) for row in rows]
-    pairs = [(name, kernels) for name in (NEWEST, "tflite:2.14.0") for kernels in ("default", "reference")]
-    assert places == [(*pair, threads) for pair in pairs for threads in (1, 2)]
+    kinds = (("default", 1), ("default", 2), ("reference", 1))  # reference kernels know no threads
+    assert places == [(name, *kind) for name in (NEWEST, "tflite:2.14.0") for kind in kinds]
     assert {(row.verdict, row.stable, row.error) for row in rows} == {("runs", True, "")}
     assert rows[0].outputs == (OutputOff("serving_default", "digit", "steps", 0.0, 1.0, passed=True),)
 
