@@ -125,7 +125,8 @@ def _laid_out(made: Mapping[str, Path], inputs: Path, order: QuantizerJob) -> It
             if (inputs / name).exists():
                 _place(inputs / name, folder.inputs / name)
         for name, source in made.items():
-            (folder.inputs / name).mkdir(mode=0o755)
+            (folder.inputs / name).mkdir()
+            (folder.inputs / name).chmod(0o755)  # another user reads it in the container, whatever our umask
             for file in (MODEL, RESULT):
                 _place((source / file).resolve(), folder.inputs / name / file)
         yield folder

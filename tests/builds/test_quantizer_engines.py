@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from worlds import write_recipe
+from worlds import ROOT, write_recipe
 
 from benchmarks.quantizer_bytes import REQUESTS
 from kit.build.compared_layers import floating
@@ -30,6 +31,7 @@ from kit.shared.job import Result
 from kit.shared.quantization import Quantization, QuantizerJob
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.toolchain import quantizer
+from kit.toolchains.venv import packages_venv
 
 if TYPE_CHECKING:
     import docker
@@ -110,6 +112,18 @@ def test_too_little_memory_is_what_each_request_came_to(
 
 
 @pytest.mark.container
+def test_a_container_reads_the_job_of_a_user_whose_files_are_private(
+    docker_client: docker.DockerClient, made: tuple[Result, JobFolder], tmp_path: Path
+) -> None:
+    umask = os.umask(0o077)
+    try:
+        (file,) = quantized(DockerEngine(docker_client), made, [REQUESTS["dynamic"]], tmp_path / "files")
+    finally:
+        os.umask(umask)
+    assert file.path is not None and not file.said.error, file.said
+
+
+@pytest.mark.container
 def test_a_limit_that_ends_it_is_named_with_what_to_give(
     docker_client: docker.DockerClient, made: tuple[Result, JobFolder], tmp_path: Path
 ) -> None:
@@ -138,6 +152,36 @@ def test_what_was_measured_serves_the_next_order(made: tuple[Result, JobFolder],
     measured.write_text(text.replace("0.", "1."), "utf-8")
     other = quantized(LocalEngine(), made, [REQUESTS["int8"]], tmp_path / "other")
     assert digests(other) != digests(first), "it went by what lay there"
+
+
+# Runs on the quantizer's packages. A limit on files is a disk that fills up in the middle of one.
+CUT_OFF = """
+import resource, sys
+from pathlib import Path
+from kit.quantizer.inside.moments import kept_roots
+from kit.quantizer.inside.ranges import kept
+resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
+folder = Path(sys.argv[1])
+for name, measure in (
+    ("ranges.json", lambda place: kept(place, lambda: {"image": {"min": [0.25], "max": [1.0]}})),
+    ("moments.json", lambda place: kept_roots(place, lambda: {"image": ([0.25], 1.0)})),
+):
+    try:
+        measure(folder / name)
+        sys.exit(f"{name} had room")
+    except OSError:
+        assert not (folder / name).exists(), f"half of {name} is there"
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no limit there")
+def test_what_was_measured_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    python = packages_venv(quantizer(), lambda _: None)
+    argv = [str(python), "-s", "-c", CUT_OFF, str(tmp_path)]
+    done = subprocess.run(
+        argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have no user there")
