@@ -8,6 +8,7 @@ from kit.build.plan import Plan
 from kit.engine import JobFolder
 from kit.errors import ModelError, RecipeError
 from kit.files import sha256_file, temporary_folder
+from kit.process import Exit
 from kit.quantizer.run import QuantizedFile, QuantizerPlace, run_quantizer
 from kit.recipe.quantize import Quantize
 from kit.shared.job import MODEL, Result
@@ -74,5 +75,14 @@ def _refuse(plan: Plan, result: Result, made: QuantizedFile) -> None:
     raise ModelError(
         f"{plan.recipe.model.paths[0]}: LiteRT's quantizer cannot make scheme '{scheme}' of it: "
         f"{made.said.error or 'it gave no file'}",
-        f"use {instead}",
+        _next(made.ended, instead),
     )
+
+
+def _next(ended: Exit | None, instead: str) -> str:
+    """Return the next step. ended: how the quantizer died; instead: what another recipe would ask for."""
+    if ended and ended.timed_out:
+        return f"give it more time, as in --timeout 7200; or use {instead}"
+    if ended and ended.out_of_memory:
+        return f"give it more memory, as in --memory 16g; or use {instead}"
+    return f"use {instead}"

@@ -81,6 +81,7 @@ def image(
 
 def _with_images(version: str) -> list[Packages]:
     """Return what `kit image VERSION` is about."""
+    from kit.errors import RecipeError
     from kit.toolchains.toolchain import find_toolchain, newest_toolchain, quantizer
     from kit.toolchains.toolchain import toolchains as pinned
 
@@ -88,7 +89,12 @@ def _with_images(version: str) -> list[Packages]:
         return [*pinned().values(), quantizer()]
     if version == "quantizer":
         return [quantizer()]
-    return [newest_toolchain() if version == "auto" else find_toolchain(version)]
+    if version == "auto":
+        return [newest_toolchain()]
+    try:
+        return [find_toolchain(version)]
+    except RecipeError as error:
+        raise RecipeError(error.message, f"{error.hint}; and quantizer, auto, all") from error
 
 
 def _print_image(name: str, made: Image) -> None:

@@ -9,7 +9,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
@@ -58,10 +58,14 @@ class QuantizerPlace:
 
 @dataclass(frozen=True)
 class QuantizedFile:
-    """What came of one request: the place of a .tflite, None for none, and what is said of it."""
+    """What came of one request: the place of a .tflite, None for none, and what is said of it.
+
+    ended: how the process ended that died on it.
+    """
 
     path: Path | None
     said: Quantized
+    ended: Exit | None = None
 
 
 def run_quantizer(place: QuantizerPlace, job: Files, order: QuantizerJob, folder: Path) -> tuple[QuantizedFile, ...]:
@@ -71,17 +75,19 @@ def run_quantizer(place: QuantizerPlace, job: Files, order: QuantizerJob, folder
     later orders.
     """
     numbers = range(len(order.requests))
+    died: dict[int, Exit] = {}
     with _laid_out({EXACT: job.out}, job.inputs, order) as there:
         _move(KEPT, folder.parent, there.out)
         while missing := [i for i in numbers if not (there.out / said_name(i)).exists()]:
             ended = place.engine.run(place.packages, there, place.limits, place.notify, _QUANTIZE)
             refuse_links(there.out)
             if not (there.out / said_name(missing[0])).exists():
+                died[missing[0]] = ended
                 said = dump(Quantized(_death(ended, there.log)))
                 (there.out / said_name(missing[0])).write_text(said, "utf-8")
         _move(KEPT, there.out, folder.parent)
         _move([made_name(i) for i in numbers], there.out, folder)
-        return tuple(_read(there.out, folder, i) for i in numbers)
+        return tuple(replace(_read(there.out, folder, i), ended=died.get(i)) for i in numbers)
 
 
 def run_comparison(place: QuantizerPlace, job: Files, product: Path, order: QuantizerJob) -> Quantized:
@@ -119,7 +125,8 @@ def _laid_out(made: Mapping[str, Path], inputs: Path, order: QuantizerJob) -> It
             if (inputs / name).exists():
                 _place(inputs / name, folder.inputs / name)
         for name, source in made.items():
-            (folder.inputs / name).mkdir(mode=0o755)
+            (folder.inputs / name).mkdir()
+            (folder.inputs / name).chmod(0o755)  # another user reads it in the container, whatever our umask
             for file in (MODEL, RESULT):
                 _place((source / file).resolve(), folder.inputs / name / file)
         yield folder

@@ -125,11 +125,23 @@ def _search(trials: Trials, data: Data) -> None:
 
 
 def _mixed(trials: Trials, base: Trial) -> Iterator[Trial]:
-    """Try ever more layers in a milder scheme; then once between the last that was too few and the first that holds."""
-    before, ranking = 0, ranked_layers(base.errors)
-    for count, candidate in mixes(base.candidate, base.errors):
-        (trial,) = trials.run([candidate])
-        yield trial
+    """Try ever more layers in a milder scheme; then once between the last that was too few and the first that holds.
+
+    The most layers come first: where they lose too much, fewer do, too, and the base is left.
+    """
+    steps, ranking = list(mixes(base.candidate, base.errors)), ranked_layers(base.errors)
+    if not steps:
+        return
+    (most,) = trials.run([steps[-1][1]])
+    yield most
+    if not most.keeps and not most.too_large:
+        return
+    before = 0
+    for count, candidate in steps:
+        trial = most
+        if candidate is not most.candidate:
+            (trial,) = trials.run([candidate])
+            yield trial
         if trial.keeps:
             if (middle := (before + count) // 2) > before:
                 (between,) = trials.run([mixed(base.candidate, ranking[:middle])])

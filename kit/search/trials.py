@@ -11,7 +11,7 @@ from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kit.build.checks import Verdict
+from kit.build.checks import Verdict, concerns_scheme
 from kit.build.compared_layers import COMPARED
 from kit.build.convert import Data
 from kit.build.metric_checks import drop
@@ -47,7 +47,8 @@ _PLACE = re.compile(r"(?:/[^\s:/]+)+/")  # of a temporary file: no reader's conc
 class Trial:
     """One candidate's outcome.
 
-    why: why there is no file, or what it does not keep on the half to choose on, or on all samples.
+    why: why there is no file, or what it does not keep on the half to choose on, or on all samples; too_large: that is
+    its bytes alone.
     """
 
     candidate: Candidate
@@ -55,6 +56,7 @@ class Trial:
     cost: float = 0.0  # of a call, in multiply-adds of float32: kit.tflite.cost
     halves: Halves | None = None
     why: str = ""
+    too_large: bool = False
     made: tuple[Result, JobFolder] | None = None  # what converted it came to
     errors: tuple[LayerError, ...] = ()
     latency: Latency | None = None  # measured when the choice is made, and part of none
@@ -165,10 +167,12 @@ class Trials:
             raise  # of no candidate: it is so for each
         except KitError as error:
             return Trial(trial.candidate, size, why=_PLACE.sub("", error.message))
-        why = _words(broken(recipe, result, both.chosen_on, size))
-        if not why and (lost := broken(recipe, result, whole(parts, evaluated, predictions), size)):
+        lost = [*broken(recipe, result, both.chosen_on, size)]
+        why = _words(lost)
+        if not lost and (lost := [*broken(recipe, result, whole(parts, evaluated, predictions), size)]):
             why = _on_all(lost)
-        return replace(trial, size=size, cost=cost, halves=both, why=why, made=(result, job))
+        large = bool(lost) and not any(map(concerns_scheme, lost))
+        return replace(trial, size=size, cost=cost, halves=both, why=why, too_large=large, made=(result, job))
 
 
 def _words(lost: Iterable[Verdict]) -> str:

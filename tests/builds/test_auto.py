@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree.ElementTree import fromstring as tree
 
@@ -21,8 +22,10 @@ from kit.files import tree_digests
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
 from kit.recipe.quantize import LayerScheme, Quantize
-from kit.search.auto import Search
+from kit.search.auto import Search, _mixed
 from kit.search.candidates import Candidate, mixes, plain_candidates, ranked_layers
+from kit.search.halves import Halves
+from kit.search.trials import Trial, Trials
 from kit.shared.quantization import LayerError
 
 
@@ -181,10 +184,46 @@ def test_a_candidate_that_keeps_the_checks_on_one_half_alone_says_so(tmp_path: P
     assert "on all samples" in said
 
 
-def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
-    def error(layer: str, own: float, weights: int = 100) -> LayerError:
-        return LayerError(layer, (layer,), "FULLY_CONNECTED", 10.0, 0.0, 1.0, own, weights)
+def error(layer: str, own: float, weights: int = 100) -> LayerError:
+    return LayerError(layer, (layer,), "FULLY_CONNECTED", 10.0, 0.0, 1.0, own, weights)
 
+
+@pytest.mark.parametrize(
+    ("enough", "large", "tried"),
+    [
+        (1, 99, [8, 1]),
+        (3, 99, [8, 1, 2, 4, 3]),
+        (8, 99, [8, 1, 2, 4, 6]),
+        (99, 99, [8]),  # none is enough, and fewer are not tried
+        (3, 6, [8, 1, 2, 4, 3]),  # 8 layers are too many bytes: that says nothing of fewer
+        (99, 6, [8]),
+    ],
+)
+def test_the_most_layers_are_tried_first_and_fewer_where_they_hold(enough: int, large: int, tried: list[int]) -> None:
+    """enough: layers from which on the checks hold; large: from which on the bytes do not."""
+    counts: list[int] = []
+
+    class Counting(Trials):
+        """Trials that make no file."""
+
+        def __init__(self) -> None: ...
+
+        def run(self, candidates: Sequence[Candidate]) -> list[Trial]:
+            (candidate,) = candidates
+            count = len(candidate.quantize.layers)
+            counts.append(count)
+            why = "accuracy" if count < enough else "max_bytes" if count >= large else ""
+            return [Trial(candidate, halves=Halves((), ()), why=why, too_large=why == "max_bytes")]
+
+    base = Trial(
+        Candidate("int4", Quantize.model_validate({"scheme": "int4"})),
+        errors=tuple(error(f"layer{number}", 1 - number / 20) for number in range(12)),
+    )
+    found = list(_mixed(Counting(), base))
+    assert counts == tried and len(found) == len(tried)
+
+
+def test_layers_are_ranked_by_the_noise_that_they_add_themselves() -> None:
     errors = [error("a", 0.1), error("b", 0.5), error("c", 0.2), error("pool", 0.9, weights=0), error("d", 0.0)]
     assert ranked_layers(errors) == ["b", "c", "a", "d"]
     base = Candidate("int4", Quantize.model_validate({"scheme": "int4"}))

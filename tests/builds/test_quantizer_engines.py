@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from worlds import write_recipe
+from worlds import ROOT, write_recipe
 
 from benchmarks.quantizer_bytes import REQUESTS
 from kit.build.compared_layers import floating
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
+from kit.build.quantize import quantized as quantize_job
 from kit.build.samples import representative
 from kit.engine import Engine, JobFolder, Limits
 from kit.engine.docker import DockerEngine
 from kit.engine.local import LocalEngine
+from kit.errors import ModelError
 from kit.files import sha256_file
 from kit.progress import Reporter
 from kit.quantizer.run import QuantizedFile, QuantizerPlace, run_comparison, run_quantizer
@@ -27,6 +31,7 @@ from kit.shared.job import Result
 from kit.shared.quantization import Quantization, QuantizerJob
 from kit.toolchains.lockfile import Lock
 from kit.toolchains.toolchain import quantizer
+from kit.toolchains.venv import packages_venv
 
 if TYPE_CHECKING:
     import docker
@@ -106,6 +111,38 @@ def test_too_little_memory_is_what_each_request_came_to(
     assert {each.said.error for each in files} == {"it ran out of memory and was killed"}
 
 
+@pytest.mark.container
+def test_a_container_reads_the_job_of_a_user_whose_files_are_private(
+    docker_client: docker.DockerClient, made: tuple[Result, JobFolder], tmp_path: Path
+) -> None:
+    umask = os.umask(0o077)
+    try:
+        (file,) = quantized(DockerEngine(docker_client), made, [REQUESTS["dynamic"]], tmp_path / "files")
+    finally:
+        os.umask(umask)
+    assert file.path is not None and not file.said.error, file.said
+
+
+@pytest.mark.container
+def test_a_limit_that_ends_it_is_named_with_what_to_give(
+    docker_client: docker.DockerClient, made: tuple[Result, JobFolder], tmp_path: Path
+) -> None:
+    result, job = made
+    own = replace(job, out=Path(shutil.copytree(job.out, tmp_path / "out")))
+    plan = make_plan(load_recipe(write_recipe(tmp_path, quantize_scheme="'int4'", quantize_io="")), "")
+    place = QuantizerPlace(DockerEngine(docker_client), quantizer(), Limits(memory=24 << 20), lambda _: None)
+    place.prepare()
+    with pytest.raises(ModelError, match="cannot make scheme 'int4' of it: it ran out of memory") as refused:
+        quantize_job(plan, result, own, place)
+    assert refused.value.hint.startswith("give it more memory, as in --memory 16g; or use scheme = ")
+    short = replace(place, limits=Limits(seconds=0.2))
+    with pytest.raises(ModelError, match="cannot make scheme 'int4' of it: it ran out of time") as refused:
+        quantize_job(plan, result, own, short)
+    assert refused.value.hint.startswith("give it more time, as in --timeout 7200; or use scheme = ")
+    larger = replace(place, limits=Limits(memory=16 << 30))
+    assert quantize_job(plan, result, own, larger).sha256 == sha256_file(own.out / "model.tflite") != result.sha256
+
+
 def test_what_was_measured_serves_the_next_order(made: tuple[Result, JobFolder], tmp_path: Path) -> None:
     first = quantized(LocalEngine(), made, [REQUESTS["int8"]], tmp_path / "first")
     measured = tmp_path / "ranges.json"
@@ -115,6 +152,36 @@ def test_what_was_measured_serves_the_next_order(made: tuple[Result, JobFolder],
     measured.write_text(text.replace("0.", "1."), "utf-8")
     other = quantized(LocalEngine(), made, [REQUESTS["int8"]], tmp_path / "other")
     assert digests(other) != digests(first), "it went by what lay there"
+
+
+# Runs on the quantizer's packages. A limit on files is a disk that fills up in the middle of one.
+CUT_OFF = """
+import resource, sys
+from pathlib import Path
+from kit.quantizer.inside.moments import kept_roots
+from kit.quantizer.inside.ranges import kept
+resource.setrlimit(resource.RLIMIT_FSIZE, (8, 8))
+folder = Path(sys.argv[1])
+for name, measure in (
+    ("ranges.json", lambda place: kept(place, lambda: {"image": {"min": [0.25], "max": [1.0]}})),
+    ("moments.json", lambda place: kept_roots(place, lambda: {"image": ([0.25], 1.0)})),
+):
+    try:
+        measure(folder / name)
+        sys.exit(f"{name} had room")
+    except OSError:
+        assert not (folder / name).exists(), f"half of {name} is there"
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have no limit there")
+def test_what_was_measured_is_kept_whole_or_not_at_all(tmp_path: Path) -> None:
+    python = packages_venv(quantizer(), lambda _: None)
+    argv = [str(python), "-s", "-c", CUT_OFF, str(tmp_path)]
+    done = subprocess.run(
+        argv, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.skipif(os.name != "posix", reason="files have no user there")

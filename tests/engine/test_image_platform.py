@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from test_image_pins import VERSION, World, images, make_world, remove
-from worlds import ROOT
+from worlds import ROOT, run_kit
 
 from kit.arm64.machine import DEFAULT_CPU, Machine
 from kit.container.base_image import ARCHITECTURES, read_saved
@@ -90,6 +90,13 @@ def test_a_platform_that_is_not_known_is_refused(world: World) -> None:
     assert refused.returncode == 2
     assert "image: --platform 'linux/arm' is not known" in refused.stderr
     assert "there is: linux/amd64, linux/arm64" in refused.stderr
+
+
+def test_a_version_that_is_not_known_is_refused_with_all_that_there_is() -> None:
+    refused = run_kit("image", "quantizerr")
+    assert refused.returncode == 2
+    assert "TensorFlow quantizerr is not pinned" in refused.stderr
+    assert "2.21.0; and quantizer, auto, all" in refused.stderr
 
 
 @pytest.mark.slow

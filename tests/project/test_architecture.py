@@ -64,8 +64,8 @@ ARROWS = {
     "android.install": "android.codegen bounded bundle errors files lifetime render shared",
     "android.proof": "android.codegen bundle emulation errors files gpu lifetime process recipe shared tflite"
     " toolchains",
-    "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics progress quantizer"
-    " recipe render report shared source_model tflite toolchains updates",
+    "build": "android.codegen bounded bundle charts emulation engine errors files gpu kit metrics process progress"
+    " quantizer recipe render report shared source_model tflite toolchains updates",
     "scoring": "bounded build bundle emulation errors files metrics recipe shared",
     "init": "bounded build engine errors files progress recipe shared source_model toolchains",
     "inspection": "bounded build bundle errors files recipe source_model tflite",

@@ -128,6 +128,10 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "builds/test_litert_quantizer.py::test_operators_of_tensorflow_stay_with_its_converter": (
         'use scheme = "float16" or "dynamic" with quantizer = ...',
     ),
+    "builds/test_quantizer_engines.py::test_a_limit_that_ends_it_is_named_with_what_to_give": (
+        "give it more memory, as in --memory 16g; or use <instead>",
+        "give it more time, as in --timeout 7200; or use <instead>",
+    ),
     "builds/test_litert_quantizer.py::test_four_bits_that_lose_too_much_are_mixed_after_the_next_step": (
         'try scheme = "dynamic"; or scheme = "auto", ...',
     ),

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from litert_quantizer.utils.tfl_flatbuffer_utils import get_op_scope
 
-from kit.quantizer.inside.ranges import LARGEST
+from kit.quantizer.inside.ranges import LARGEST, keep
 from kit.quantizer.inside.tensors import Tensors
 from kit.shared.calls import Feeds
 from kit.shared.moment_grid import settled_roots
@@ -66,7 +66,7 @@ def measure_roots(content: bytes, calls: Mapping[str, Iterable[Feeds]], names: C
 def kept_roots(place: Path, make: Callable[[], Roots]) -> Roots:
     """Return what a file keeps, made and kept where it is not there."""
     if not place.exists():
-        place.write_text(json.dumps(make()), "utf-8")
+        keep(place, make())
     return {name: (roots, reach) for name, (roots, reach) in json.loads(place.read_text("utf-8")).items()}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
@@ -61,8 +62,15 @@ def kept(place: Path, make: Callable[[], Ranges]) -> Ranges:
     """Return the ranges that a file keeps, float32 [1] each, made and kept where it is not there."""
     if not place.exists():
         made = {name: [float(each["min"][0]), float(each["max"][0])] for name, each in make().items()}
-        place.write_text(json.dumps(made), "utf-8")
+        keep(place, made)
     return _of(json.loads(place.read_text("utf-8")))
+
+
+def keep(place: Path, value: Any) -> None:
+    """Write a value as JSON, whole or not at all: half of it would fail every later request."""
+    partial = place.with_suffix(".partial")
+    partial.write_text(json.dumps(value), "utf-8")
+    partial.replace(place)
 
 
 def _of(ends: Mapping[str, Sequence[float | np.float32]]) -> Ranges:

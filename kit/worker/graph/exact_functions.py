@@ -31,7 +31,7 @@ _FUNCTIONS: Mapping[str, _Function] = {
     "Atanh": np.arctanh,
     "Cos": np.cos,
     "Cosh": np.cosh,
-    "Erf": np.vectorize(math.erf, otypes=[np.float64]),
+    "Erf": lambda x: np.fromiter(map(math.erf, x.flat), np.float64, x.size).reshape(x.shape),
     "Exp": np.exp,
     "Expm1": np.expm1,
     "Log": np.log,
@@ -64,9 +64,9 @@ def with_exact_functions(graph: graph_pb2.GraphDef) -> graph_pb2.GraphDef:
         for name in names:
             node = nodes[name]
             arguments = [np.asarray(next(values), np.float64) for _ in data(node)]
-            with np.errstate(all="ignore"):  # -inf of log(0) is what the model has, too
-                exact = np.asarray(_FUNCTIONS[node.op](*arguments))
-            make_constant(node, exact.astype(np.float32))
+            with np.errstate(all="ignore"):  # -inf of log(0), or inf beyond float32, is what the model has, too
+                rounded = np.asarray(_FUNCTIONS[node.op](*arguments)).astype(np.float32)
+            make_constant(node, rounded)
     return made
 
 
