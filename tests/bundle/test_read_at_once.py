@@ -61,6 +61,12 @@ def test_outputs_that_are_read_at_once_are_bit_for_bit_those_read_alone(
     assert list(map(hex_of, together)) == list(map(hex_of, alone))
 
 
+def test_nan_is_no_best_class() -> None:
+    tensor = Tensor("y", (1, 3), "float32", None, 0, "classes")
+    (found,) = read_output(tensor, [np.array([[np.nan, -2, 5]], np.float32)], 3)
+    assert [index for index, _, _ in hex_of(found)] == [2, 1, 0]
+
+
 def test_outputs_of_several_sizes_are_read_each_by_itself() -> None:
     tensor = Tensor("y", (1, -1), "float32", None, 0, "classes")
     found = read_output(tensor, [np.array([[1, 3, 2]], np.float32), np.array([[5, 4]], np.float32)], 1)
