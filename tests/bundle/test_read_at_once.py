@@ -128,7 +128,7 @@ def test_groups_are_as_large_as_their_first_item_says_and_an_error_comes_behind_
         yield from (3, 1, 1, 1, 2, 9)
         raise EmulateError("here it ends", "")
 
-    found = []
+    found: list[list[int]] = []
     with pytest.raises(EmulateError, match="here it ends"):
         found.extend(in_groups(items(), int))  # keeps what came before it raises
     for group in in_groups(iter(()), int):
