@@ -1,6 +1,7 @@
 """What every runtime, an emulated arm64 CPU and the GPU estimate make of bundles: the table of docs/emulation.md.
 
-Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somewhere is a cell that says why.
+Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somewhere is a cell that says why. Rows of other
+bundles stay in the table.
 """
 
 from __future__ import annotations
@@ -30,16 +31,18 @@ QUIET = Reporter(quiet=True)
 
 def main(bundles: list[str]) -> None:
     """Print a row for each bundle as it comes, and write the table."""
-    rows = []
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    kept, _, after = rest.partition(END)
+    rows = {line.split(",")[0]: line for line in kept.strip().splitlines()[2:]}
     for path in map(Path, bundles):
         manifest = read_manifest(path)
         name = f"{manifest.id}, `{manifest.model.scheme}`"
         cells = [_cell(part, path) for part in (_runtimes, _arm64)]
-        rows.append(f"| {name} | {' | '.join([*cells, *_gpu(path)])} |")
-        print(rows[-1], flush=True)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    table = "\n".join([HEAD, "|---|---|---|---|---|", *rows])
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
+        row = f"| {name} | {' | '.join([*cells, *_gpu(path)])} |"
+        rows[row.split(",")[0]] = row
+        print(row, flush=True)
+    table = "\n".join([HEAD, "|---|---|---|---|---|", *rows.values()])
+    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
 
 
 def _cell(part: Callable[[Path], str], path: Path) -> str:
