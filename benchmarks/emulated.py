@@ -1,7 +1,7 @@
 """What every runtime, an emulated arm64 CPU and the GPU estimate make of bundles: the table of docs/emulation.md.
 
-Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somewhere is a cell that says why. Rows of other
-bundles stay in the table.
+Run as python -m benchmarks.emulated BUNDLE... A bundle that cannot be run somewhere is a cell that says why. Rows of
+other bundles stay in the table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def main(bundles: list[str]) -> None:
         name = f"{manifest.id}, `{manifest.model.scheme}`"
         cells = [_cell(part, path) for part in (_runtimes, _arm64)]
         row = f"| {name} | {' | '.join([*cells, *_gpu(path)])} |"
-        rows[row.split(",")[0]] = row
+        rows[row.split(",", maxsplit=1)[0]] = row
         print(row, flush=True)
     table = "\n".join([HEAD, "|---|---|---|---|---|", *rows.values()])
     write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
