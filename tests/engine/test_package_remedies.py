@@ -406,7 +406,7 @@ def test_a_toolchain_without_a_pin_is_pinned(tmp_path: Path, monkeypatch: pytest
     toolchain = copied(find_toolchain("2.19.1"), tmp_path / "toolchain")
     for file in toolchain.folder.glob("image*.toml"):
         file.unlink()
-    monkeypatch.setattr("kit.container.image.TOOLCHAINS", tmp_path / "none")
+    monkeypatch.setattr("kit.toolchains.toolchain.TOOLCHAINS", tmp_path / "none")
     image = Image(PIN.id, "kit/test:1", "base", PIN.python, (PIN.base, PIN.wheels, PIN.bytecode), 1)
     monkeypatch.setattr("kit.container.image._ensure", lambda *_: image)
     client = engine(info=lambda: {"Architecture": "x86_64"})
