@@ -1,5 +1,7 @@
 """Run worker jobs one after another: `python -m benchmarks.many_jobs LIST`, in a toolchain. Each is a child process.
 
+A single one runs in the process itself.
+
 LIST has a line for each job, its input folder and its output folder with a tab between them, all of one Keras. A child
 begins where TensorFlow is imported, which takes an emulated CPU a minute: what it does is what `python -m kit.worker`
 does. A job that leaves no result is for the caller to find.
@@ -21,6 +23,10 @@ def main(jobs: list[tuple[Path, Path]]) -> None:
     choose_keras(load_job((jobs[0][0] / JOB).read_text("utf-8")))
     import tensorflow  # noqa: F401 - for the children
 
+    if len(jobs) == 1:
+        work(*jobs[0])
+        print(jobs[0][1], flush=True)
+        return
     for inputs, out in jobs:
         if child := os.fork():
             os.waitpid(child, 0)
