@@ -46,7 +46,7 @@ PRACTICE = {  # of docs/models.md
 }  # fmt: skip
 TITLES = {"digits": "digits", "mobilenet": "MobileNetV2, 96x96", "attention": "attention", **PRACTICE}
 SAMPLES = 8  # of calibration
-# Constants of theirs are computed by TensorFlow while they are frozen, and a child of an emulated process waits for ever.
+# TensorFlow computes constants of theirs while they are frozen; a child of an emulated process waits for ever there.
 ALONE = ("kws_melspectrogram_k3",)
 
 
