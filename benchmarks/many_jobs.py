@@ -24,8 +24,9 @@ def main(jobs: list[tuple[Path, Path]]) -> None:
     import tensorflow  # noqa: F401 - for the children
 
     if len(jobs) == 1:
+        said = os.dup(1)  # the worker takes stdout for its own lines
         work(*jobs[0])
-        print(jobs[0][1], flush=True)
+        os.write(said, f"{jobs[0][1]}\n".encode())
         return
     for inputs, out in jobs:
         if child := os.fork():
