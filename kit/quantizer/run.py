@@ -5,11 +5,10 @@ Files of two bundles are compared on this machine, as a bundle's harness runs he
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from kit.bounded import MOST_JSON, read_bounded
@@ -87,7 +86,7 @@ def run_quantizer(place: QuantizerPlace, job: Files, order: QuantizerJob, folder
                 (there.out / said_name(missing[0])).write_text(said, "utf-8")
         _move(KEPT, there.out, folder.parent)
         _move([made_name(i) for i in numbers], there.out, folder)
-        return tuple(replace(_read(there.out, folder, i), ended=died.get(i)) for i in numbers)
+        return tuple(_read(there.out, folder, i, died.get(i)) for i in numbers)
 
 
 def run_comparison(place: QuantizerPlace, job: Files, product: Path, order: QuantizerJob) -> Quantized:
@@ -109,8 +108,7 @@ def run_bundle_comparison(pair: FilePair, notify: Callable[[str], None]) -> Quan
         text.write_text(dump(pair), "utf-8")
         done = Scripts().run(python, [_COMPARE_BUNDLES, text, result])
         if not result.is_file():
-            ended = Exit(done.returncode)
-            return Quantized(_how(ended) if ended.signal else last_line(done.stderr) or _how(ended))
+            return Quantized(_how(Exit(done.returncode), done.stderr))
         return load(Quantized, result.read_text("utf-8"))
 
 
@@ -133,15 +131,14 @@ def _laid_out(made: Mapping[str, Path], inputs: Path, order: QuantizerJob) -> It
 
 
 def _place(source: Path, target: Path) -> None:
-    """Have a file in a job without a second copy, where it is this user's; another user reads it in the container."""
-    if source.stat().st_uid == os.getuid():
-        try:
-            target.hardlink_to(source)
-        except OSError:  # a file system without them, or another one
-            shutil.copyfile(source, target)
-    else:
+    """Have a file in a job, without a second copy where that can be; another user reads it in the container."""
+    try:
+        target.hardlink_to(source)
+        target.chmod(0o644)
+    except OSError:  # another file system, or another user's file
+        target.unlink(missing_ok=True)
         shutil.copyfile(source, target)
-    target.chmod(0o644)
+        target.chmod(0o644)
 
 
 def _move(names: Iterable[str], source: Path, target: Path) -> None:
@@ -150,10 +147,10 @@ def _move(names: Iterable[str], source: Path, target: Path) -> None:
             shutil.move(source / name, target / name)
 
 
-def _read(out: Path, folder: Path, number: int) -> QuantizedFile:
+def _read(out: Path, folder: Path, number: int, ended: Exit | None) -> QuantizedFile:
     file = folder / made_name(number)
     said = _said(out / said_name(number)) or Quantized("what it says of the file cannot be read")
-    return QuantizedFile(file if file.exists() and not said.error else None, said)
+    return QuantizedFile(file if file.exists() and not said.error else None, said, ended)
 
 
 def _said(path: Path) -> Quantized | None:
@@ -166,13 +163,15 @@ def _said(path: Path) -> Quantized | None:
 
 def _death(ended: Exit, log: Path) -> str:
     """Return how a run without a result ended, in words; its log is kept."""
-    kept = keep_log(log, "quantizer") if log.exists() else log
-    if ended.signal or ended.timed_out or ended.out_of_memory or ended.too_large:
+    if not log.exists() or not log.stat().st_size:
         return _how(ended)
-    return last_line(tail(kept, 1)) or _how(ended)
+    return _how(ended, tail(keep_log(log, "quantizer"), 1))
 
 
-def _how(ended: Exit) -> str:
+def _how(ended: Exit, said: str = "") -> str:
+    """Return how a process ended: by a limit or a signal, else by the last line that it said."""
     if ended.timed_out or ended.out_of_memory or ended.too_large:
         return ended.cause
-    return f"it ended with {ended.signal or ended.cause}"
+    if ended.signal:
+        return f"it ended with {ended.signal}"
+    return last_line(said) or f"it ended with {ended.cause}"

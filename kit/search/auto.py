@@ -127,14 +127,15 @@ def _search(trials: Trials, data: Data) -> None:
 def _mixed(trials: Trials, base: Trial) -> Iterator[Trial]:
     """Try ever more layers in a milder scheme; then once between the last that was too few and the first that holds.
 
-    The most layers come first: where they lose too much, fewer do, too, and the base is left.
+    The most layers come first: where they lose too much, fewer do, too, and the base is left. One that gave no file
+    says nothing of the others.
     """
     steps, ranking = list(mixes(base.candidate, base.errors)), ranked_layers(base.errors)
     if not steps:
         return
     (most,) = trials.run([steps[-1][1]])
     yield most
-    if not most.keeps and not most.too_large:
+    if most.halves is not None and not most.keeps and not most.too_large:
         return
     before = 0
     for count, candidate in steps:

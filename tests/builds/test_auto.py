@@ -197,10 +197,11 @@ def error(layer: str, own: float, weights: int = 100) -> LayerError:
         (99, 99, [8]),  # none is enough, and fewer are not tried
         (3, 6, [8, 1, 2, 4, 3]),  # 8 layers are too many bytes: that says nothing of fewer
         (99, 6, [8]),
+        (3, -8, [8, 1, 2, 4, 3]),  # what ends on 8 layers says nothing of fewer, either
     ],
 )
 def test_the_most_layers_are_tried_first_and_fewer_where_they_hold(enough: int, large: int, tried: list[int]) -> None:
-    """enough: layers from which on the checks hold; large: from which on the bytes do not."""
+    """enough: layers from which on the checks hold; large: from which on the bytes do not, or -n: n give no file."""
     counts: list[int] = []
 
     class Counting(Trials):
@@ -212,7 +213,9 @@ def test_the_most_layers_are_tried_first_and_fewer_where_they_hold(enough: int, 
             (candidate,) = candidates
             count = len(candidate.quantize.layers)
             counts.append(count)
-            why = "accuracy" if count < enough else "max_bytes" if count >= large else ""
+            if count == -large:
+                return [Trial(candidate, why="it ended with SIGSEGV")]
+            why = "accuracy" if count < enough else "max_bytes" if count >= large > 0 else ""
             return [Trial(candidate, halves=Halves((), ()), why=why, too_large=why == "max_bytes")]
 
     base = Trial(

@@ -35,9 +35,8 @@ from kit.worker.source.precision import HALVES
 class Frozen:
     """A flat graph. Tensors by name ("x:0"), operations by name ("x")."""
 
-    graph: (
-        graph_pb2.GraphDef
-    )  # batch normalization and functions of constants folded, and no operator that TFLite lacks and others can replace
+    # Batch normalization and functions of constants folded, and no operator that TFLite lacks and others can replace.
+    graph: graph_pb2.GraphDef
     unfolded: graph_pb2.GraphDef
     inputs: tuple[str, ...]  # in the order of the contract
     outputs: tuple[str, ...]
