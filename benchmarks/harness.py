@@ -105,7 +105,7 @@ def _by_turns(name: str, commands: dict[str, list[str]], rounds: int) -> list[di
     """Run commands by turns, so that a busy machine is busy for all of them."""
     found = []
     for number in range(rounds):
-        found.append({each: spend(argv, ENVIRONMENT) for each, argv in commands.items()})
+        found.append({each: spend(argv, ENVIRONMENT, memory=False) for each, argv in commands.items()})
         words = [f"{each} {spent.wall:.2f} s, CPU {spent.cpu:.2f} s" for each, spent in found[-1].items()]
         print(f"harness, {name}, round {number + 1}: {'; '.join(words)}", flush=True)
     return found

@@ -18,7 +18,10 @@ _EVERY = 0.05  # seconds between two looks at the memory
 
 @dataclass(frozen=True)
 class Spent:
-    """What a command took, and printed. wall, cpu: seconds; memory: MB that no file backs, the most at one time."""
+    """What a command took, and printed. wall, cpu: seconds; memory: MB that no file backs, the most at one time.
+
+    memory is 0 where nobody looked.
+    """
 
     wall: float
     cpu: float
@@ -28,9 +31,17 @@ class Spent:
 
 
 def spend(
-    argv: Sequence[str], env: Mapping[str, str] | None = None, *, ends: int = 0, cwd: Path | None = None
+    argv: Sequence[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    ends: int = 0,
+    cwd: Path | None = None,
+    memory: bool = True,
 ) -> Spent:
-    """Run a command that has to end with a status. Raises SystemExit where it ends with another one."""
+    """Run a command that has to end with a status. Raises SystemExit where it ends with another one.
+
+    memory: whether to look at it, which takes time of a core: not where a command needs all of them.
+    """
     start = time.perf_counter()
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=env, cwd=cwd)
     peak, ended = [0], threading.Event()
@@ -40,13 +51,15 @@ def spend(
             peak[0] = max(peak[0], tree_memory(process.pid))
 
     watcher = threading.Thread(target=look)
-    watcher.start()
+    if memory:
+        watcher.start()
     assert process.stdout is not None
     printed = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
-    ended.set()
-    watcher.join()
+    if memory:
+        ended.set()
+        watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     text = printed.decode("utf-8", "replace")
     if process.returncode != ends:

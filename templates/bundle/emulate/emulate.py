@@ -55,8 +55,11 @@ that cannot be used; 4 a golden vector is off, whatever the INPUTs; 5 a package 
 run this model; 130 interrupted.
 """
 
+import os
 import sys
 from pathlib import Path
+
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would wait busily for work that is not given
 
 HERE = Path(__file__).resolve().parent
 BESIDE = ("audio", "constants", "harness", "postprocess", "preprocess", "text", "wav")  # what this folder has to hold

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 START = 0.1  # seconds that a process costs, beside what its `load` takes
-SOON = 0.05  # seconds of work that say how long the rest takes
+SOON = 0.02  # seconds of work that say how long the rest takes
 WORTH = 4  # as many times its cost has to be left to do, for processes to be started
 
 Made = dict[int, list[Any]]  # by a unit's number what came of it
