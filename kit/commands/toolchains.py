@@ -63,7 +63,9 @@ def image(
         machine = PLATFORMS[platform]
     client, notify = connect(), Reporter().note
     if import_:
-        packages, made = image_transfer.import_image(client, chosen, Path(import_), notify, machine)
+        packages, made = image_transfer.import_image(
+            client, chosen, _with_images("all"), Path(import_), notify, machine
+        )
         _print_image(packages.id, made)
         return
     for packages in chosen:

@@ -72,12 +72,18 @@ def export_image(
 
 
 def import_image(
-    client: docker.DockerClient, known: Collection[Packages], source: Path, notify: Notify, platform: str = ""
+    client: docker.DockerClient,
+    asked: Collection[Packages],
+    known: Collection[Packages],
+    source: Path,
+    notify: Notify,
+    platform: str = "",
 ) -> tuple[Packages, Image]:
     """Load an exported image into the engine; return whose it is, and it. `build` then takes it without building.
 
-    platform: as ensure_pinned has it. Raises EngineError where the file is not, byte for byte, the pinned image of one
-    of these packages for it: then the engine has seen none of it. RecipeError where it cannot be read.
+    known: all that have pinned images; platform: as ensure_pinned has it. Raises EngineError where the file is not,
+    byte for byte, the pinned image of what was asked for: then the engine has seen none of it. RecipeError where it
+    cannot be read.
     """
     if source.exists() and not source.is_file():
         raise RecipeError(
@@ -90,6 +96,12 @@ def import_image(
             names = {member.name for member in members}
             platform = platform or machine(client)
             packages, wanted, pin = _whose(client, known, names, source, platform)
+            if packages.id not in {each.id for each in asked}:
+                raise EngineError(
+                    f"{source}: refused, and nothing was loaded: it is the image of {packages.id}, and that of"
+                    f" {', '.join(each.id for each in asked)} was asked for",
+                    f"load it by its name: `kit image {packages.asked_as} --import FILE`, or export the other one",
+                )
             config, layers = _checked(file, source, members, pin, image_tag(packages, pin.id))
     except OSError as error:
         raise RecipeError(
@@ -180,8 +192,7 @@ def _whose(
     found = ", ".join(sorted(f"sha256:{name[:-5]}" for name in names if name.endswith(".json") and len(name) == 69))
     raise _refused(
         source,
-        f"the image in it ({found[:200] or 'none'}) is not a pinned one that was asked for on"
-        f" {ARCHITECTURES[platform]}",
+        f"the image in it ({found[:200] or 'none'}) is not a pinned one for {ARCHITECTURES[platform]}",
     )
 
 

@@ -257,13 +257,16 @@ HOSTILE = {
 }
 
 
+EVERY = list(toolchains().values())
+
+
 @pytest.mark.parametrize("name", HOSTILE)
 def test_an_archive_that_no_export_wrote_is_refused_before_an_engine_is_asked(tmp_path: Path, name: str) -> None:
     path = tmp_path / "x.tar"
     path.write_bytes(HOSTILE[name])
     no_engine = cast("docker.DockerClient", None)
     with pytest.raises(EngineError, match="refused, and nothing was loaded"):
-        import_image(no_engine, list(toolchains().values()), path, print)
+        import_image(no_engine, EVERY, EVERY, path, print)
 
 
 def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
@@ -271,7 +274,7 @@ def test_what_is_not_there_or_no_file_is_said_so(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "missing.tar", tmp_path, tmp_path / "pipe"):
         with pytest.raises(RecipeError, match=path.name) as error:
-            import_image(no_engine, list(toolchains().values()), path, print)
+            import_image(no_engine, EVERY, EVERY, path, print)
         assert error.value.hint == "name a file that `kit image V --export FILE` wrote"
 
 
@@ -548,6 +551,14 @@ def test_an_exported_image_is_used_without_building(
     if by == "kit":
         done = world.image("--import", str(exported.parent))
         assert "name a file that `kit image V --export FILE` wrote" in done.stderr
+        done = world.image("--import", str(exported))
+        assert done.returncode == 0, done.stderr
+        remove(docker_client)
+        done = world.run("image", "quantizer", "--import", str(exported))
+        assert done.returncode == 5
+        assert f"it is the image of tensorflow-{VERSION}, and that of litert-quantizer-" in done.stderr
+        assert f"load it by its name: `kit image {VERSION} --import FILE`, or export the other one" in done.stderr
+        assert images(docker_client) == []
         done = world.image("--import", str(exported))
         assert done.returncode == 0, done.stderr
     else:

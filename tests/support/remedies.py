@@ -601,6 +601,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "engine/test_image_pins.py::test_an_export_over_a_folder_is_refused": ("name a file: --export FILE.tar",),
     "engine/test_image_pins.py::test_an_exported_image_is_used_without_building": (
         "name a file that `kit image V --export FILE` wrote",
+        "load it by its name: `kit image <asked_as> ...",
     ),
     "engine/test_image_pins.py::test_an_exported_image_with_one_bit_changed_is_refused_with_the_reason": (
         "copy it again, or export it again with the same version of the kit",
