@@ -1,7 +1,7 @@
 """The pinned images for arm64, each unpacked and run under emulation: the worker's files beside those of x86-64.
 
-Run as python -m benchmarks.arm64_image [VERSION...]: a row of docs/reproducibility.md for each toolchain, of all where
-none is named. Needs a Docker engine, which assembles the images, and 4 GB for one at a time.
+Run as python -m benchmarks.arm64_image [VERSION...] [SCHEME...]: a row of docs/containers.md for each toolchain, of all
+where none is named, and so of the schemes. Needs a Docker engine, which assembles the images, and 4 GB of disk.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import sys
 import tarfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -79,7 +79,7 @@ def unpacked(archive: Path, folder: Path, cpu: str = DEFAULT_CPU) -> Arm64Image:
     return Arm64Image(folder, f"/usr/bin/python{PYTHON}", environment, cpu)
 
 
-def row(version: str, folder: Path) -> str:
+def row(version: str, schemes: Sequence[str], folder: Path) -> str:
     """Return a toolchain's row: of each scheme, whether both architectures gave the same model.tflite."""
     toolchain, archive = find_toolchain(version), folder / "image.tar"
     client = connect()
@@ -89,6 +89,8 @@ def row(version: str, folder: Path) -> str:
     archive.unlink()
     cells = []
     for case in circumstances.digits_cases(folder / "cases", version, "digits_keras2.h5"):
+        if case.scheme not in schemes:
+            continue
         here = circumstances.as_worker(circumstances.Under())(case, made(folder))
         there = circumstances.as_worker(engine)(case, made(folder))
         cells.append(f"`{there.model[:16]}`" if there.model == here.model else "**differs**")
@@ -103,15 +105,17 @@ def made(folder: Path) -> Path:
     return circumstances.fresh(results)
 
 
-def main(versions: list[str]) -> None:
+def main(words: list[str]) -> None:
     """Print a row for each toolchain as it comes; one that does not run is a row, too."""
-    print(f"| TensorFlow | image for arm64 | {' | '.join(circumstances.SCHEMES)} |\n|---|---|---|---|---|")
+    schemes = [scheme for scheme in circumstances.SCHEMES if scheme in words] or circumstances.SCHEMES
+    versions = [word for word in words if word not in schemes]
+    print(f"| TensorFlow | image for arm64 | {' | '.join(schemes)} |\n|---|---|{'---|' * len(schemes)}")
     for version in versions or list(toolchains()):
         with TemporaryDirectory(prefix="dropkit-arm64-") as folder:
             try:
-                print(row(version, Path(folder)), flush=True)
+                print(row(version, schemes, Path(folder)), flush=True)
             except KitError as error:
-                print(f"| {version} | {error.message} | | | |", flush=True)
+                print(f"| {version} | {error.message} |{' |' * len(schemes)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """A dozen models in four schemes on every type of CPU that can be emulated: `python -m benchmarks.cpu_types [CPU ...]`.
 
 Writes the second table of docs/reproducibility.md: each cell counts the schemes whose model.tflite is byte for byte the
-native one. What was found is kept in build/cpu-types, so that a run that was ended goes on; without CPUs: all.
+native one. What was found is kept in benchmarks/results, by the sha256 of the native file, so that a run that was ended
+goes on, also on another machine; without CPUs: all.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from kit.toolchains.venv import toolchain_venv
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "reproducibility.md"
 PLACE = ROOT / "build" / "cpu-types"
+RESULTS = Path(__file__).with_name("results") / "cpu-types"  # <cpu>.json: by case its native sha256 and that of the CPU
 BEGIN, END = "<!-- models and CPU types: python -m benchmarks.cpu_types -->", "<!-- end of CPU types -->"
 VERSION = reproducibility.VERSION
 SEEDED = ("digits", "mobilenet", "attention")  # benchmarks/seeded.py, and the example
@@ -206,7 +208,7 @@ def _command(cpu: str, code: Path, order: Path) -> tuple[list[str], dict[str, st
 
 def _found(cpu: str, cases: Sequence[Case]) -> Mapping[str, str]:
     """Return the sha256 by case that a CPU came to, those of the cases as they are now."""
-    place = PLACE / f"{cpu}.json"
+    place = RESULTS / f"{cpu}.json"
     held = json.loads(place.read_text("utf-8")) if place.exists() else {}
     native = {case.key: case.sha256 for case in cases}
     return {key: made for key, (of, made) in held.items() if native.get(key) == of}
@@ -215,7 +217,9 @@ def _found(cpu: str, cases: Sequence[Case]) -> Mapping[str, str]:
 def _keep(cpu: str, case: Case, made: str, every: Sequence[Case]) -> None:
     native = {each.key: each.sha256 for each in every}
     held = {**_found(cpu, every), case.key: made}
-    write_whole(PLACE / f"{cpu}.json", json.dumps({key: (native[key], one) for key, one in held.items()}).encode())
+    pairs = {key: (native[key], one) for key, one in sorted(held.items())}
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    write_whole(RESULTS / f"{cpu}.json", (json.dumps(pairs, indent=1) + "\n").encode())
     print(f"{cpu}: {case.key}: {'the same' if made == case.sha256 else f'OTHER: {made[:16]}'}", flush=True)
 
 

@@ -97,7 +97,7 @@ def main(only: str = "*") -> None:
 
     only: patterns of models' names with commas between them.
     """
-    _write_models()
+    write_models()
     rows = _rows_there()
     for model in MODELS:
         if any(fnmatch(model.name, pattern) for pattern in only.split(",")):
@@ -125,7 +125,8 @@ def _write(rows: Sequence[str]) -> None:
     write_whole(PAGE, (before + "\n".join(lines) + rest.partition(END)[2]).encode())
 
 
-def _write_models() -> None:
+def write_models() -> None:
+    """Write the models and their data into PLACE, those that are not there."""
     sys.path.insert(0, str(ROOT / "tests" / "support"))
     from third_party import fetch
 
