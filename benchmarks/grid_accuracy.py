@@ -32,9 +32,9 @@ SETTLED = '        """Return a range with both ends on the grid.'
 
 
 def main(names: list[str]) -> None:
-    """Build each model twice, print its row, and write all rows into the page."""
+    """Build each model twice, print its row and write it into the page; the rows of others stay."""
     write_models()
-    rows, moved = [], []
+    rows, moved = rows_there(), []
     with TemporaryDirectory(prefix="dropkit-grid-") as folder:
         bare = Path(folder) / "bare"
         without_grid(bare)
@@ -44,15 +44,26 @@ def main(names: list[str]) -> None:
                 recipe.write_text(recipe_text(model), "utf-8")
                 with_, without = (built(recipe, root, Path(folder) / model.name / root.name) for root in (ROOT, bare))
                 found, far = row(model, with_, without)
-                rows.append(found)
+                rows[model.name] = found
                 moved += [model.name] if far else []
                 print(found, flush=True)
-    if not names:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        table = "\n".join((*HEAD, *rows))
-        write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
+                write(rows)
     if moved:
         raise SystemExit(f"moved by half of the interval or more: {', '.join(moved)}")
+
+
+def rows_there() -> dict[str, str]:
+    """Return the page's rows by model."""
+    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    lines = [line for line in table.splitlines() if line.startswith("| ") and line not in HEAD]
+    return {line.split("|")[1].strip(): line for line in lines}
+
+
+def write(rows: Mapping[str, str]) -> None:
+    """Write the rows, by model, into the page."""
+    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
+    table = "\n".join((*HEAD, *(rows[model.name] for model in MODELS if model.name in rows)))
+    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
 
 
 def without_grid(root: Path) -> None:

@@ -64,8 +64,6 @@ def emulate_profile(bundle: Path, given: Collection[str], asked: Beside, files: 
     """
     against = asked.against
     refuse_beside("--profile", given, {"json", "signature", "threads", "against", "golden"})
-    if asked.threads < 0:
-        raise RecipeError(f"--threads {asked.threads} is not a number of threads", "give 1 or more, or leave it out")
     if len(against) > 1:
         raise RecipeError("--profile has one float file beside it, and --against names several", "name one of them")
     if bundle.is_file() and not files:

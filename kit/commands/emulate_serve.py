@@ -40,8 +40,8 @@ def emulate_served(bundles: Sequence[Path], options: PageOptions, settings: Sett
     if others := [name for name in given if name not in _TAKEN]:
         what = " and ".join(f"--{name}" if name != "files" else name for name in others)
         raise RecipeError(f"--serve does not go with {what}: the page takes the files", f"leave {what} out")
-    if settings.threads < 1 or settings.top < 1:
-        raise RecipeError("--threads and --top are numbers from 1 on", "give 1 or more, or leave it out")
+    if settings.top < 1:
+        raise RecipeError(f"--top {settings.top} is not a number of classes", "give 1 or more, or leave it out")
     from kit.progress import Reporter
     from kit.serving.models import KERNELS, loaded_models
     from kit.serving.server import serve

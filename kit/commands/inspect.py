@@ -12,6 +12,8 @@ from kit.errors import RecipeError
 if TYPE_CHECKING:
     from invoke.context import Context
 
+MOST_THREADS = 256  # of an interpreter; a bundle's own emulate.py has the same
+
 
 @command
 def emulate(
@@ -97,6 +99,7 @@ def emulate(
         for name, value in {"runtime": runtime, "against": against, "labels": labels, "allow-code": allow_code}.items()
         if value
     ]
+    _refuse_threads(threads)
     of_their_own = ["profile"] * profile + ["compare"] * compare
     from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
 
@@ -150,6 +153,14 @@ def emulate(
         _run(Path(bundle), runtime, [*arguments, *(["--", *files] if files else [])], allow_code=allow_code)
 
 
+def _refuse_threads(threads: int) -> None:
+    """Raise RecipeError for what is no number of threads, 0 being none given: an interpreter starts as many."""
+    if not 0 <= threads <= MOST_THREADS:
+        raise RecipeError(
+            f"--threads {threads} is not a number from 1 to {MOST_THREADS}", "give one, such as 4, or leave it out"
+        )
+
+
 def _run(bundle: Path, runtime: str, arguments: list[str], *, allow_code: bool) -> None:
     """Run the harness, and end with its exit code."""
     from kit.bundle.manifest import unchanged
@@ -177,7 +188,7 @@ def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
 
 
 def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -> None:
-    """Measure bundles and print what came of it. Raises RecipeError for a wrong number of threads."""
+    """Measure bundles and print what came of it."""
     from contextlib import ExitStack
     from dataclasses import asdict
 
@@ -185,8 +196,6 @@ def _benchmark(bundles: list[Path], runtime: str, threads: int, *, json: bool) -
     from kit.emulation.benchmark import lines, run_benchmark
     from kit.progress import Reporter
 
-    if threads < 1:
-        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
     with ExitStack() as stack:
         for each in bundles:
             stack.enter_context(unchanged(each))

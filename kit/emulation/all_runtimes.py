@@ -19,7 +19,7 @@ from kit.bundle.manifest import read_intact
 from kit.emulation.run import crashed, lock_of, with_own_harness
 from kit.emulation.runtimes_report import RuntimeRow, RuntimesReport
 from kit.emulation.scripts import Scripts, last_line, usable_cores
-from kit.errors import EngineError, RecipeError
+from kit.errors import EngineError
 from kit.files import json_text, writable, write_whole
 from kit.toolchains.operator_support import misfits, versions_needed
 from kit.toolchains.toolchain import find_runtime, runtimes
@@ -49,10 +49,8 @@ def run_all_runtimes(bundle: Path, threads: int, notify: Callable[[str], None], 
     """Return what every pinned runtime makes of a bundle, and write it beside the bundle, as <id>.emulate.json.
 
     threads: up to how many, 0 for one on each core. Raises CheckError where a file of the bundle is not as it was
-    built, RecipeError for a wrong number of threads.
+    built.
     """
-    if threads < 0:
-        raise RecipeError(f"--threads {threads} is not a number of threads", "give 1 or more, or leave it out")
     manifest = read_intact(bundle)
     asked = Asked(tuple(runtimes()), KERNELS, numbers_to(threads or usable_cores()), notify, advance)
     with with_own_harness(bundle, manifest) as folder:

@@ -118,8 +118,10 @@ def test_bundles_of_two_runtimes_are_compared_on_one_that_is_named(digits_bundle
 
 def test_what_cannot_be_compared_is_refused_with_what_to_do(digits_bundle: Path, tmp_path: Path) -> None:
     bundle = str(digits_bundle)
+    for mode in (["--runtime", "all"], ["--profile"], ["--serve"], ["--golden"]):
+        assert "--threads 257 is not a number from 1 to 256" in refused(2, bundle, *mode, "--threads", "257")
     said = refused(2, bundle, "--benchmark", "--threads=-1")
-    assert "--threads -1 is not a number of threads" in said and "next: give 1 or more" in said
+    assert "--threads -1 is not a number from 1 to 256" in said and "next: give one, such as 4" in said
     assert "next: leave --golden out" in refused(2, bundle, "--benchmark", "--golden", "--against", bundle)
     assert str(tmp_path / "none") in refused(2, bundle, "--benchmark", "--against", str(tmp_path / "none"))
     spoilt = shutil.copytree(digits_bundle, tmp_path / "spoilt")

@@ -320,6 +320,8 @@ def test_an_input_that_cannot_be_meant_is_refused_in_one_line(desk: Desk, fault:
         ("--top=0", "--top 0 is less than 1"),
         ("--threads=two", "--threads: invalid int value: 'two'"),
         ("--benchmark=-1", "--benchmark -1 is less than 1"),
+        ("--threads=257", "--threads 257 is more than 256"),
+        ("--jobs=257", "--jobs 257 is more than 256"),
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused_in_one_line(desk: Desk, option: str, message: str) -> None:

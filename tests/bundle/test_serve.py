@@ -296,7 +296,7 @@ def test_options_that_do_not_go_with_a_page_are_refused_at_once() -> None:
         ),
         (("--serve", "--", "a.png"), "--serve does not go with files: the page takes the files", "leave files out"),
         (("--serve", "--kernels", "fast"), "--kernels 'fast' is not known", "there is: default, reference"),
-        (("--serve", "--top=-1"), "--threads and --top are numbers from 1 on", "give 1 or more, or leave it out"),
+        (("--serve", "--top=-1"), "--top -1 is not a number of classes", "give 1 or more, or leave it out"),
     ):
         done = run_kit("emulate", "nowhere", *words)
         assert (done.returncode, done.stdout) == (2, ""), words

@@ -2,7 +2,7 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -13,6 +13,7 @@ from .errors import EmulateError
 FORMS = ("text", "json", "jsonl", "csv")
 KERNELS = ("default", "reference")
 RUNS = 100  # of the benchmark
+MOST = 256  # threads of the interpreter, and processes
 ABOUT = "Run this bundle's model as the app does. Without INPUT: replay its golden vectors."
 
 
@@ -76,9 +77,7 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         if value is not None and not inputs:
             parser.error(f"--{name} {value} is for an INPUT, and there is none")
     form = _form(parser, given, rows_alone=bool(inputs) and not (given.golden or runs or given.variables))
-    for name, value in (("top", given.top), ("threads", given.threads), ("benchmark", runs), ("jobs", given.jobs)):
-        if value is not None and value < 1:
-            parser.error(f"--{name} {value} is less than 1")
+    _check_numbers(parser, {"top": given.top, "threads": given.threads, "benchmark": runs, "jobs": given.jobs})
     return Options(
         inputs=tuple(map(Path, inputs)),
         form=form,
@@ -95,6 +94,15 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
         save_images=given.save_images,
         save_outputs=given.save_outputs,
     )
+
+
+def _check_numbers(parser: _Parser, numbers: Mapping[str, int | None]) -> None:
+    """Refuse a number that cannot be meant: an interpreter starts as many threads as it is told."""
+    for name, value in numbers.items():
+        if value is not None and value < 1:
+            parser.error(f"--{name} {value} is less than 1")
+        if value is not None and value > MOST and name in ("threads", "jobs"):
+            parser.error(f"--{name} {value} is more than {MOST}")
 
 
 def _form(parser: _Parser, given: argparse.Namespace, *, rows_alone: bool) -> str:
