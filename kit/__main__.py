@@ -8,8 +8,12 @@ import locale
 import os
 import sys
 
-from kit.commands.command import end_quietly
-from kit.commands.quick import run_plain
+try:
+    from kit.commands.command import end_quietly
+    from kit.commands.quick import run_plain
+except KeyboardInterrupt:
+    sys.stderr.write("interrupted: nothing was left half-written\n")
+    raise SystemExit(130) from None
 
 
 def _use_utf8() -> None:
@@ -46,6 +50,9 @@ def main() -> None:
             sys.stdout.flush()
     except BrokenPipeError:
         end_quietly()
+    except KeyboardInterrupt:  # before a command began
+        sys.stderr.write("interrupted: nothing was left half-written\n")
+        raise SystemExit(130) from None
 
 
 if __name__ == "__main__":

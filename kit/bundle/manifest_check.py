@@ -224,7 +224,7 @@ def _of_table(value: Any, rule: Mapping[str, Rule], place: str) -> Iterator[str]
             yield f"{place}.{name} is missing".lstrip(".")
 
 
-def _shapes(signature: Mapping[str, Any]) -> Iterator[str]:
+def shape_faults(signature: Mapping[str, Any]) -> Iterator[str]:
     """Yield where a call gives nothing, or an image is no [batch, height, width, channels] of one mean a channel."""
     calls = [
         ("signature", signature),
@@ -234,8 +234,21 @@ def _shapes(signature: Mapping[str, Any]) -> Iterator[str]:
         if not call["outputs"]:
             yield f"{place}.outputs is empty"
         for i, tensor in enumerate(call["inputs"]):
-            if tensor.get("kind") == "image" and len(tensor["shape"]) != 4:
-                yield f"{place}.inputs[{i}].shape is {tensor['shape']!r}, and its kind is image"
+            if tensor.get("kind") == "image":
+                yield from _image(f"{place}.inputs[{i}]", tensor)
+
+
+def _image(place: str, tensor: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a tensor cannot be an image, whose pixels are normalized by one number, or one for each channel."""
+    if len(tensor["shape"]) != 4:
+        yield f"{place}.shape is {tensor['shape']!r}, and its kind is image"
+        return
+    for key in ("mean", "std"):
+        numbers = tensor.get(key, [1.0])
+        if len(numbers) not in (1, tensor["shape"][3]) or None in numbers:
+            yield f"{place}.{key} is {numbers!r}, and the image has {tensor['shape'][3]} channels"
+        elif key == "std" and 0 in numbers:
+            yield f"{place}.std is {numbers!r}, and pixels are divided by it"
 
 
 def _together(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -244,7 +257,7 @@ def _together(manifest: Mapping[str, Any]) -> Iterator[str]:
         for key in ("id", "version"):
             if other[key] != manifest[key]:
                 yield f"{place}.{key} is {other[key]!r}, and {key} is {manifest[key]!r}"
-    yield from _shapes(manifest["signature"])
+    yield from shape_faults(manifest["signature"])
     places = re.compile("|".join(f"({place.replace('%s', manifest['id'])})" for place in _PLACES))
     for name in manifest["files"]:
         if not inside(name) or not places.fullmatch(name):

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.bounded import MOST_JSON, read_bounded
+from kit.bundle.manifest_check import shape_faults
 from kit.bundle.output_forms import BoxesForm, EmbeddingForm, KeypointsForm, MaskForm, OutputForm
 from kit.errors import RecipeError
 from kit.shared.job import MODEL, SignatureSpec, TensorSpec
@@ -302,6 +303,10 @@ class BundleSignature:
 def read_signature(path: Path) -> BundleSignature:
     """Return the signature of a bundle's signature.json. Raises RecipeError where it is none that a build writes."""
     try:
-        return BundleSignature.from_json(json.loads(read_bounded(path, MOST_JSON)))
+        raw = json.loads(read_bounded(path, MOST_JSON))
+        signature = BundleSignature.from_json(raw)
+        if why := next(shape_faults(raw), ""):
+            raise ValueError(why)
+        return signature
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise RecipeError(f"{path}: no signature that a build writes: {error}", "build the bundle again") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -100,6 +101,7 @@ def emulate(
         if value
     ]
     _refuse_threads(threads)
+    _refuse_inside(Path(bundle), {"save": save, "save-outputs": save_outputs})
     of_their_own = ["profile"] * profile + ["compare"] * compare
     from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
 
@@ -161,6 +163,13 @@ def _refuse_threads(threads: int) -> None:
         )
 
 
+def _refuse_inside(bundle: Path, files: Mapping[str, str]) -> None:
+    """Raise RecipeError where a file that an option names would lie in the bundle, which is as it was built."""
+    for option, name in files.items():
+        if name and bundle.resolve() in Path(name).resolve().parents:
+            raise RecipeError(f"--{option} {name}: that is in the bundle", "name a file in another place")
+
+
 def _run(bundle: Path, runtime: str, arguments: list[str], *, allow_code: bool) -> None:
     """Run the harness, and end with its exit code."""
     from kit.bundle.manifest import unchanged
@@ -179,6 +188,11 @@ def _option(name: str, value: object) -> list[str]:
 
 
 def _misplaced_against(given: list[str], *, benchmark: bool) -> RecipeError:
+    if not benchmark and given:
+        return RecipeError(
+            f"--against names the float model, and with {given[0]} neither --compare nor --profile is given",
+            "add --compare, or --profile",
+        )
     if not benchmark:
         return RecipeError(
             "--against names another bundle, and none of --benchmark, --profile, --compare and --serve is given",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from invoke.collection import Collection
@@ -12,6 +14,7 @@ from invoke.program import Program
 from invoke.tasks import Task
 
 from kit import __version__
+from kit.bounded import printable
 from kit.commands import COMMANDS
 
 
@@ -32,12 +35,29 @@ namespace = Collection(*map(_Task, COMMANDS))
 
 class _Program(Program):
     def parse_tasks(self) -> None:
-        """Exit with 2, not Invoke's 1, for a command line that does not parse."""
+        """Exit with 2, not Invoke's 1 or a traceback, for a command line that does not parse."""
         try:
             super().parse_tasks()
-        except ParseError as error:
-            sys.stderr.write(f"usage: {error}\n  next: kit --help, or kit COMMAND --help\n")
+        except (ParseError, ValueError) as error:  # a ValueError: Invoke makes a number of an option's value
+            why = _no_number(self.argv[1:]) if isinstance(error, ValueError) else error
+            sys.stderr.write(f"usage: {printable(str(why))}\n  next: kit --help, or kit COMMAND --help\n")
             raise SystemExit(2) from None
+
+
+def _no_number(words: Sequence[str]) -> str:
+    """Return which option is given what is no whole number."""
+    numbers = {
+        f"--{name}"
+        for command in COMMANDS
+        for name, parameter in inspect.signature(command).parameters.items()
+        if isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
+    }
+    for word, following in pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        value = value if equals else following
+        if name in numbers and not value.lstrip("-").isdecimal():
+            return f"{name} {value} is no whole number"
+    return "an option that takes a number has none"
 
 
 def run_program(words: Sequence[str]) -> None:

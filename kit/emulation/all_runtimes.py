@@ -10,7 +10,6 @@ import json
 import platform
 import re
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from kit.bundle.layout import HARNESS, Bundle
 from kit.bundle.manifest import read_intact
 from kit.emulation.run import crashed, lock_of, with_own_harness
 from kit.emulation.runtimes_report import RuntimeRow, RuntimesReport
-from kit.emulation.scripts import Scripts, last_line, usable_cores
+from kit.emulation.scripts import Scripts, last_line, side_by_side, usable_cores
 from kit.errors import EngineError
 from kit.files import json_text, writable, write_whole
 from kit.toolchains.operator_support import misfits, versions_needed
@@ -75,8 +74,14 @@ def run_rows(bundle: Bundle, asked: Asked) -> Iterator[RuntimeRow]:
     needed = versions_needed(bundle.model)
     runs = [_Run(name, kernels, asked.threads if kernels == "default" else asked.threads[:1])
             for name in asked.runtimes for kernels in asked.kernels]  # fmt: skip
-    with ThreadPoolExecutor(usable_cores()) as pool:
-        waiting = [pool.submit(lambda run: list(_rows(bundle, run, asked.notify, needed)), run) for run in runs]
+    scripts = Scripts()
+
+    def rows_of(run: _Run) -> list[RuntimeRow]:
+        """Return the rows of one process."""
+        return list(_rows(bundle, run, scripts, asked.notify, needed))
+
+    with side_by_side(scripts, usable_cores()) as pool:
+        waiting = [pool.submit(rows_of, run) for run in runs]
         for done, (run, rows) in enumerate(zip(runs, waiting, strict=True)):
             asked.advance(f"{run.runtime}, {run.kernels} kernels", done, len(runs))
             yield from rows.result()
@@ -91,7 +96,9 @@ class _Run:
     threads: tuple[int, ...]
 
 
-def _rows(bundle: Bundle, run: _Run, notify: Callable[[str], None], needed: Mapping[str, int]) -> Iterator[RuntimeRow]:
+def _rows(
+    bundle: Bundle, run: _Run, scripts: Scripts, notify: Callable[[str], None], needed: Mapping[str, int]
+) -> Iterator[RuntimeRow]:
     """Yield the rows of one process: as many as it printed, and the reason for those that it did not."""
     name, kernels = run.runtime, run.kernels
     runtime = find_runtime(name)
@@ -101,7 +108,7 @@ def _rows(bundle: Bundle, run: _Run, notify: Callable[[str], None], needed: Mapp
         yield from (RuntimeRow(name, kernels, count, error=f"it is not here: {error}") for count in run.threads)
         return
     argv: list[str | Path] = [_SCRIPT, bundle.folder / HARNESS.parent, kernels, *map(str, run.threads)]
-    done = Scripts().run(python, argv)
+    done = scripts.run(python, argv)
     made = [RuntimeRow.from_json(name, kernels, json.loads(line)) for line in done.stdout.splitlines()]
     for row in made:
         yield replace(row, error=fault(row.error, name, needed)) if row.error else row

@@ -7,6 +7,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,6 +40,8 @@ class Scripts:
     """
 
     waiting: dict[Path, list[subprocess.Popen[str]]] = field(default_factory=dict)  # by the Python
+    running: set[subprocess.Popen[str]] = field(default_factory=set)
+    over: threading.Event = field(default_factory=threading.Event)
     advance: Callable[[int, int], None] = _nobody
     cores: int = field(default_factory=usable_cores)
 
@@ -56,6 +59,9 @@ class Scripts:
         reader = threading.Thread(target=lambda stream: errors.append(stream.read()), args=(process.stderr,))
         try:
             reader.start()
+            self.running.add(process)
+            if self.over.is_set():  # it was ended while this one started
+                process.kill()
             with suppress(BrokenPipeError):  # it ended before: its exit code says so
                 process.stdin.write(said)
                 process.stdin.close()
@@ -64,12 +70,19 @@ class Scripts:
         finally:
             process.kill()  # where this was interrupted
             process.wait()
+            self.running.discard(process)
             reader.join()
         return subprocess.CompletedProcess(argv, code, "".join(kept), "".join(errors))
 
     def start(self, python: Path) -> None:
         """Start a process that waits for a script."""
         self.waiting.setdefault(python, []).append(_started([str(python), str(_WAITING), *_IMPORTS]))
+
+    def end(self) -> None:
+        """End the scripts that run in other threads, and those that one of them would run next."""
+        self.over.set()
+        for process in list(self.running):
+            process.kill()
 
     def _progress(self, line: str) -> bool:
         """Pass on how far a script is; say whether that is what the line says."""
@@ -83,6 +96,18 @@ class Scripts:
 def _started(argv: Sequence[str]) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
     return subprocess.Popen(tied(argv), stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=alone())
+
+
+@contextmanager
+def side_by_side(scripts: Scripts, number: int) -> Iterator[ThreadPoolExecutor]:
+    """Give threads that run scripts. What ends the block early (a signal, Ctrl-C, an error) ends the scripts, too."""
+    with ThreadPoolExecutor(number) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            scripts.end()
+            raise
 
 
 @contextmanager
@@ -102,5 +127,6 @@ def scripts_ahead(python: Path, number: int, advance: Callable[[int, int], None]
 def alone() -> dict[str, str]:
     """Return this environment without what would change which packages a script finds."""
     return {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")} | {
-        "PYTHONDONTWRITEBYTECODE": "1"
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "DROPKIT_LOCKED": "1",  # the harness: no package is to be installed
     }

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import repeat
@@ -22,7 +21,7 @@ from kit.build.trial import outputs_there, refuse_state
 from kit.build.write_bundle import Parts
 from kit.bundle.arrays import made_arrays
 from kit.bundle.latency import Latency
-from kit.emulation.scripts import Scripts, usable_cores
+from kit.emulation.scripts import Scripts, side_by_side, usable_cores
 from kit.engine import JobFolder
 from kit.errors import KitError, RecipeError
 from kit.files import sha256_file
@@ -105,7 +104,7 @@ class Trials:
         files = run_quantizer(self.place, self.job, order, folder)
         beside = max(1, min(len(candidates), usable_cores()))
         scripts = Scripts(cores=max(1, usable_cores() // beside))
-        with ThreadPoolExecutor(beside) as pool:
+        with side_by_side(scripts, beside) as pool:
             places = [folder / f"job-{number}" for number in range(len(candidates))]
             found = list(pool.map(self._try, candidates, files, places, repeat(scripts)))
         self.done += found

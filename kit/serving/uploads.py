@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
+
+from werkzeug.exceptions import ClientDisconnected
 
 from kit.bounded import open_zip, printable
 from kit.files import temporary_folder
@@ -55,7 +57,9 @@ def ending_of(name: str, takes: Collection[str]) -> str:
 
 def shown_name(name: str) -> str:
     """Return a name without what is no text, of a bearable length."""
-    return printable(name)[:MOST_NAME] or "file"
+    text = printable(name) or "file"
+    half = MOST_NAME // 2
+    return text if len(text) <= MOST_NAME else f"{text[: half - 3]}...{text[-half:]}"  # its end says what it is
 
 
 def refuse_size(length: int | None, name: str) -> None:
@@ -81,7 +85,7 @@ def received(stream: IO[bytes], length: int, name: str, ending: str) -> Iterator
     with temporary_folder("dropkit-page-") as folder:
         path = folder / f"file{ending}"
         left = length
-        with path.open("wb") as file:
+        with path.open("wb") as file, suppress(ClientDisconnected):
             while left and (part := stream.read(min(left, _PART))):
                 file.write(part)
                 left -= len(part)

@@ -159,6 +159,29 @@ def test_a_recipe_in_a_bundle_that_is_none_is_one_when_it_is_built_again(bundle:
     assert _recipe(bundle, manifest, allow_code=False).model.id == "digits"
 
 
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"std": [0.0]}, r"std is \[0.0\], and pixels are divided by it"),
+        ({"mean": [0.0, 0.0, 0.0]}, r"mean is \[0.0, 0.0, 0.0\], and the image has 1 channels"),
+        ({"std": [None]}, r"std is \[None\], and the image has 1 channels"),
+        ({"shape": [1, 8, 8]}, r"shape is \[1, 8, 8\], and its kind is image"),
+    ],
+)
+def test_a_signature_whose_image_cannot_be_normalized_is_refused(
+    bundle: Path, digits_bundle: Path, change: dict[str, Any], why: str
+) -> None:
+    path = Bundle(bundle, "digits").signature
+    document = json.loads(path.read_text("utf-8"))
+    document["inputs"][0].update(change)
+    path.write_text(json.dumps(document), "utf-8")
+    with pytest.raises(RecipeError, match=why) as error:
+        read_signature(path)
+    assert error.value.hint == "build the bundle again"
+    put_built(bundle, digits_bundle)
+    assert read_signature(path).main.inputs
+
+
 # ---------------------------------------------------------------- golden vectors
 
 

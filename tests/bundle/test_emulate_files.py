@@ -6,6 +6,8 @@ The harness runs as a command on LiteRT; the kit as `kit`, `python -m kit` and `
 from __future__ import annotations
 
 import json
+import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,9 +15,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from desk import Desk, assert_one_clear_line
-from worlds import ROOT, run_kit
+from worlds import DIGITS, ROOT, run_kit
 
 NAMES = (
     "with space.png",
@@ -240,3 +243,117 @@ def test_a_pattern_may_come_through_the_kit(desk: Desk, digits_bundle: Path) -> 
     assert (done.returncode, done.stderr) == (0, "")
     assert inputs_of(json.loads(done.stdout)) == ["my album/a.png", "my album/b.png"]
     assert run_kit("emulate", str(digits_bundle), "--", "my album", cwd=desk.inputs).returncode == 0
+
+
+# ---------------------------------------------------------------- tables whose columns are not what they seem
+
+
+def table(desk: Desk, name: str, titles: list[str]) -> str:
+    """Write the pixels of the first golden vector as a .csv with these titles, and return its name."""
+    pixels = desk.golden["pixels/image"][0].reshape(-1)
+    rows = [",".join(titles), ",".join(map(str, pixels[: len(titles)]))]
+    (desk.inputs / name).write_text("\n".join(rows) + "\n", "utf-8")
+    return name
+
+
+def test_columns_are_numbered_from_0_or_1_without_a_hole(desk: Desk) -> None:
+    titles = [f"image_{at}" for at in range(64)]
+    best = desk.top(table(desk, "right.csv", titles))
+    assert desk.top(table(desk, "from1.csv", [f"image_{at}" for at in range(1, 65)])) == best
+    holed = table(desk, "hole.csv", [*titles[:5], "image_99", *titles[6:]])
+    assert_one_clear_line(desk.run(holed), 2, "its first row has no column image_5, and a column image_99")
+    twice = table(desk, "twice.csv", [*titles[:5], "image_4", *titles[6:]])
+    assert_one_clear_line(desk.run(twice), 2, "its first row has two columns image_4, and a column image_63")
+    from2 = table(desk, "from2.csv", [f"image_{at}" for at in range(2, 66)])
+    assert_one_clear_line(desk.run(from2), 2, "its first row has no column image_0, and a column image_65")
+
+
+# ---------------------------------------------------------------- where results go
+
+
+def test_outputs_are_written_over_no_input_and_no_file_of_the_bundle(desk: Desk) -> None:
+    given = desk.save("own.npz", image=desk.golden["pixels/image"])
+    before = given.read_bytes()
+    refused = desk.run("own.npz", "--save-outputs", "../inputs/own.npz")
+    assert_one_clear_line(refused, 2, "--save-outputs ../inputs/own.npz: that is an INPUT")
+    assert given.read_bytes() == before
+    assert_one_clear_line(desk.run(".", "--save-outputs", "own.npz"), 2, "that is an INPUT")
+    golden = desk.emulate / "golden.npz"
+    refused = desk.run("own.npz", "--save-outputs", golden)
+    assert_one_clear_line(refused, 2, "that is in the bundle")
+    assert desk.run("own.npz", "--save-outputs", "made.npz").returncode == 0
+    assert sorted(path.name for path in desk.inputs.iterdir()) == ["made.npz", "own.npz"]
+
+
+def test_the_kit_writes_nothing_into_a_bundle(digits_bundle: Path, tmp_path: Path) -> None:
+    inside = digits_bundle / "emulate" / "golden.npz"
+    refused = run_kit("emulate", str(digits_bundle), "--save-outputs", str(inside), "--", str(DIGITS / "seven.png"))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"--save-outputs {inside}: that is in the bundle\n  next: name a file in another place" in refused.stderr
+    other = str(tmp_path / "outputs.npz")
+    done = run_kit("emulate", str(digits_bundle), "--save-outputs", other, "--", str(DIGITS / "seven.png"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_float_model_beside_files_needs_a_word_more(digits_bundle: Path) -> None:
+    words = ("emulate", str(digits_bundle), "--against", str(digits_bundle))
+    refused = run_kit(*words, "--", str(DIGITS / "seven.png"))
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "with files neither --compare nor --profile is given\n  next: add --compare, or --profile" in refused.stderr
+    done = run_kit(*words, "--compare", "--", str(DIGITS / "seven.png"))
+    assert done.returncode == 0, done.stderr
+
+
+# ---------------------------------------------------------------- streams
+
+
+def test_a_pipe_is_refused_without_waiting_for_its_writer(desk: Desk) -> None:
+    os.mkfifo(desk.inputs / "pipe.png")
+    assert_one_clear_line(desk.run("pipe.png"), 2, "pipe.png: it is a pipe or a device; send it through stdin: -")
+    content = desk.image(0).read_bytes()
+    done = subprocess.run(desk.argv("-"), input=content, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_changes_no_exit_code(desk: Desk, closed: str) -> None:
+    (good,) = album(desk, "good.png")
+    for words, code in (((good, "--csv"), 0), ((), 0), (("none.png",), 2)):
+        line = f"{shlex.join(desk.argv(*words))} {closed}"
+        done = subprocess.run(["sh", "-c", line], cwd=desk.inputs, capture_output=True, text=True, check=False)
+        assert done.returncode == code, (words, done.stderr)
+        assert "unexpected" not in done.stderr
+
+
+def test_a_reader_that_has_enough_is_no_fault(desk: Desk) -> None:
+    desk.save("many.npz", image=np.resize(desk.golden["pixels/image"], (20_000, 8, 8, 1)))
+    process = subprocess.Popen(
+        desk.argv("many.npz", "--csv"), cwd=desk.inputs, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    assert process.wait() == 0
+
+
+def test_what_cannot_be_said_changes_no_exit_code(desk: Desk) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(desk.argv("none.png"), cwd=desk.inputs, stderr=full, check=False)
+    assert done.returncode == 2
+
+
+# ---------------------------------------------------------------- names that steer a terminal
+
+
+def test_a_name_or_a_label_steers_no_terminal_and_fakes_no_line(desk: Desk) -> None:
+    name = "a\x1b[2J\nb.png"
+    album(desk, name)
+    labels = desk.assets / "labels.txt"
+    labels.write_text("\n".join(f"\x1b[31m{label}" for label in labels.read_text("utf-8").splitlines()), "utf-8")
+    done = desk.run(name, "none\x1b.png")
+    assert done.stdout.splitlines()[1] == r"a\x1b[2J\nb.png"
+    assert "\x1b" not in done.stdout + done.stderr
+    assert r"none\x1b.png: there is no such file" in done.stderr
+    assert desk.report(name)["results"][0]["input"] == name

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 
-from kit.emulation.scripts import Scripts, scripts_ahead
+from kit.emulation.scripts import Scripts, scripts_ahead, side_by_side
 
 PYTHON = Path(sys.executable)
 SCRIPT = """
@@ -66,3 +67,18 @@ def test_a_process_whose_stdin_ends_runs_nothing() -> None:
         process = scripts.waiting[PYTHON].pop()
         assert process.communicate() == ("", "")
         assert process.returncode == 0
+
+
+def test_what_ends_a_block_ends_the_scripts_that_run_in_it(tmp_path: Path) -> None:
+    script, begun = tmp_path / "script.py", tmp_path / "begun"
+    script.write_text("import sys, time, pathlib\npathlib.Path(sys.argv[1]).touch()\ntime.sleep(3600)\n", "utf-8")
+    scripts = Scripts()
+    with pytest.raises(KeyboardInterrupt), side_by_side(scripts, 1) as pool:
+        running = pool.submit(scripts.run, PYTHON, [script, begun])
+        waiting = pool.submit(scripts.run, PYTHON, [script, begun])
+        while not begun.exists():
+            assert not running.done()
+        raise KeyboardInterrupt
+    assert running.result().returncode == -signal.SIGKILL
+    assert waiting.cancelled()
+    assert not scripts.running

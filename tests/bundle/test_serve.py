@@ -167,11 +167,23 @@ def test_what_no_file_can_be_is_refused_with_a_sentence(page: Served) -> None:
 
 
 def test_a_name_is_shown_and_is_no_path(page: Served, scratch: Path) -> None:
-    for name in ("../../../../tmp/x.png", "/etc/x.PNG", "C:\\x.png", "a\0b\x1b[31m.png", "\u202egnp.png"):
+    long = f"{'a' * 250}.png"
+    for name in ("../../../../tmp/x.png", "/etc/x.PNG", "C:\\x.png", "a\0b\x1b[31m.png", "\u202egnp.png", long):
         reply = page.run(name, SEVEN)
         assert reply.status == 200, name
         shown = reply.json["models"][0]["results"][0]["input"]
         assert shown.isprintable() and shown.lower().endswith(".png")
+    assert files_of(scratch) == []
+
+
+def test_a_file_that_is_cut_off_is_refused_as_one_and_not_as_a_fault_of_the_page(page: Served, scratch: Path) -> None:
+    with opened(page, len(SEVEN), SEVEN[:10]) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile("rb") as file:
+            head, _, body = file.read().partition(b"\r\n\r\n")
+    assert b" 400 " in head.splitlines()[0]
+    reason = {"error": f"seven.png: {len(SEVEN) - 10:,} bytes of it did not come", "hint": "send it again"}
+    assert json.loads(body) == reason
     assert files_of(scratch) == []
 
 

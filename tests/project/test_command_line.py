@@ -190,3 +190,32 @@ def test_a_short_form_of_an_option_is_a_letter() -> None:
     ]
     assert "--threads" in options
     assert [flag for flag in options if not re.fullmatch(r"-[a-z]|--[a-z][a-z-]+[a-z]|--[a-z]", flag)] == []
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("emulate b --jobs x", "--jobs x is no whole number"),
+        ("emulate b --threads=1.5 --json", "--threads 1.5 is no whole number"),
+        ("build recipe.toml --timeout soon", "--timeout soon is no whole number"),
+        ("emulate b --port 1\x1b[2J", r"--port 1\x1b[2J is no whole number"),
+    ],
+)
+def test_an_option_that_takes_a_number_says_which_it_is(line: str, said: str) -> None:
+    done = run_kit(*line.split(" "))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"usage: {said}\n  next: kit --help, or kit COMMAND --help\n"
+
+
+@pytest.mark.parametrize("where", ["kit.commands.quick.run_plain", "kit.commands.program.run_program"])
+def test_ctrl_c_before_a_command_begins_is_no_traceback(where: str) -> None:
+    module, _, name = where.rpartition(".")
+    code = (
+        f"import sys, {module} as module\n"
+        f"def interrupt(words):\n    raise KeyboardInterrupt\n"
+        f"module.{name} = interrupt\n"
+        "sys.argv = ['kit', 'emulate', 'b', '--jobs', '1', '--', 'a.png']\n"
+        "from kit.__main__ import main\nmain()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "interrupted: nothing was left half-written\n")

@@ -61,6 +61,14 @@ from pathlib import Path
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's, which would wait busily for work that is not given
 
+for _ in range(3):  # where one of the three streams is closed, a file would get its number
+    _number = os.open(os.devnull, os.O_RDWR)
+    if _number > 2:
+        os.close(_number)
+        break
+sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+sys.stderr = sys.stderr or os.fdopen(2, "w", closefd=False)
+
 HERE = Path(__file__).resolve().parent
 BESIDE = ("audio", "constants", "harness", "postprocess", "preprocess", "text", "wav")  # what this folder has to hold
 

@@ -21,6 +21,7 @@ from .options import Options, parse
 from .report import Interpreter, Report
 from .signature import Signature
 from .state import assign, read_state, save_state
+from .words import printable
 
 
 def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
@@ -30,7 +31,7 @@ def run(bundle: Bundle, argv: list[str] | None, more: str) -> int:
         options = parse(bundle, argv, more)
         with quiet() as screen:
             report = emulate(bundle, options, screen)
-        _write(_text(report, options.form))
+        _write(_text(report, options.form), options.form)
         return _end(report)
     except EmulateError as error:
         return _fail(f"{one_line(error)}; {error.hint}", error.code)
@@ -49,6 +50,10 @@ def emulate(bundle: Bundle, options: Options, screen: TextIO) -> Report:
         raise EmulateError(f"{asked[0]}: this bundle's model keeps no variables", f"leave {asked[0]} out")
     if options.save_images:
         _check_drawable(signature)
+    if options.save:
+        from .targets import check_target
+
+        check_target("save", options.save, bundle)
     state = read_state(options.load, kept) if options.load and kept else {}
     begin = time.perf_counter()
     runner = load_runner(model, options.threads, options.kernels)
@@ -111,14 +116,16 @@ def _text(report: Report, form: str) -> str:
 def _end(report: Report) -> int:
     """Say which INPUTs cannot be used, behind what the others gave; return the exit code."""
     for error in report.errors:
-        sys.stderr.write((error.trace if _debugging() else "") + f"emulate: {error.line}\n")
+        _say((error.trace if _debugging() else "") + f"emulate: {error.line}\n")
     if report.replay is not None and not report.replay.passed:
         return OFF
     return USAGE if report.errors else 0
 
 
-def _write(text: str) -> None:
-    """Write text to stdout whole. Raises EmulateError where it cannot."""
+def _write(text: str, form: str) -> None:
+    """Write text to stdout whole, nothing in it that steers a terminal. Raises EmulateError where it cannot."""
+    if form == "text" or (form == "csv" and sys.stdout.isatty()):  # JSON has escapes of its own
+        text = printable(text)
     with contextlib.suppress(AttributeError):
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a label in any alphabet
     try:
@@ -127,6 +134,8 @@ def _write(text: str) -> None:
     except OSError as error:
         # What is left in the buffer must not be tried again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if isinstance(error, BrokenPipeError):  # its reader has enough: `| head`
+            return
         raise EmulateError(f"stdout: {one_line(error)}", "send the output elsewhere") from error
 
 
@@ -135,8 +144,17 @@ def _fail(message: str, code: int) -> int:
         import traceback
 
         traceback.print_exc()
-    sys.stderr.write(f"emulate: {message}\n")
+    _say(f"emulate: {message}\n")
     return code
+
+
+def _say(text: str) -> None:
+    """Write text to stderr, as much of it as can be."""
+    try:
+        sys.stderr.write(printable(text))
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _debugging() -> bool:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from .words import one_word
+
 if TYPE_CHECKING:
     from .found import Found
     from .numbers import Json, Number
@@ -96,7 +98,7 @@ class InputError:
     @property
     def line(self) -> str:
         """All of it on one line, whatever the INPUT's name has in it."""
-        return f"{' '.join(self.input.splitlines())}: {self.error}; {self.hint}"
+        return f"{one_word(self.input)}: {self.error}; {self.hint}"
 
     def to_json(self) -> Json:
         return {"input": self.input, "error": self.error, "hint": self.hint}

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .entries import Classes, ClassScore, Result, TextCount, Values
-from .words import plural, short
+from .words import one_word, plural, short
 
 if TYPE_CHECKING:
     from .found import Found
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def result_lines(result: Result) -> Iterator[str]:
     """Yield what one call gave, the INPUT first."""
     at = "" if not result.index or result.seconds is None else f", from {result.seconds:.6g} s"
-    yield result.input + ("" if result.index is None else f"[{result.index}]{at}")
+    yield one_word(result.input) + ("" if result.index is None else f"[{result.index}]{at}")
     for text, count in result.texts:
         yield f"  {text}: {_tokens(count)}"
     for output, values in result.outputs:

@@ -1,5 +1,6 @@
 """What a user can put right, with the exit code of each kind. Needs no package: it says which one is missing."""
 
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -9,6 +10,8 @@ USAGE, OFF, MISSING, INTERRUPTED = 2, 4, 5, 130
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 PIP = (sys.executable or "python3", "-m", "pip", "install")
 INSTALL = shlex.join([*PIP, "-r", str(REQUIREMENTS)])
+# What may help where an interpreter refuses a model. dropkit runs it on the locked packages, and says so.
+REBUILD = "build the bundle again" + ("" if "DROPKIT_LOCKED" in os.environ else f", or run: {INSTALL}")
 
 
 class EmulateError(Exception):

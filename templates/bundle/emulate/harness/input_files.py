@@ -19,6 +19,8 @@ def input_files(given: Path, signature: Signature) -> list[Path]:
     """
     try:
         if given.exists():
+            if not (given.is_dir() or given.is_file()):  # to open a pipe waits for who writes into it
+                raise EmulateError(f"{given}: it is a pipe or a device", "send it through stdin: - for the INPUT")
             return _in_folder(given, signature) if given.is_dir() else [given]
         if glob.has_magic(str(given)):
             return _matching(given)

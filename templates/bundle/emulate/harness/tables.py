@@ -24,7 +24,7 @@ def read_table(path: Path, signature: Signature) -> Arrays:
     """
     rows = _rows(path)
     titles = rows[0]
-    columns = {name: _columns(titles, name) for name in signature.inputs}
+    columns = {name: _columns(path, titles, name) for name in signature.inputs}
     if not any(columns.values()) and len(columns) == 1 and all(map(_is_number, titles)):
         columns = {name: list(range(len(titles))) for name in columns}
         titles, rows = [], [titles, *rows[1:]]
@@ -56,13 +56,17 @@ def _rows(path: Path) -> Rows:
     return rows
 
 
-def _columns(titles: Sequence[str], name: str) -> list[int]:
-    """Return which columns are an input's, in the order of its values."""
+def _columns(path: Path, titles: Sequence[str], name: str) -> list[int]:
+    """Return which columns are an input's, in the order of its values. Raises EmulateError where one is missing."""
     if name in titles:
         return [titles.index(name)]
     parts = [title.rpartition("_") for title in titles]
-    own = [(int(end), at) for at, (stem, _, end) in enumerate(parts) if stem == name and end.isdecimal()]
-    return [at for _, at in sorted(own)]
+    own = sorted((int(end), at) for at, (stem, _, end) in enumerate(parts) if stem == name and end.isdecimal())
+    for place, (number, _) in enumerate(own, own[0][0] if own and own[0][0] == 1 else 0):
+        if number != place:  # behind a hole all values would be those of the column before
+            what = f"two columns {name}_{number}" if number < place else f"no column {name}_{place}"
+            raise refused(path, f"its first row has {what}, and a column {name}_{own[-1][0]}")
+    return [at for _, at in own]
 
 
 def _array(path: Path, tensor: Tensor, cells: Rows, first: int) -> Array:
