@@ -4,8 +4,8 @@ Each test works on a copy of a bundle that was really built, damages it where it
 command printed and its exit code.
 """
 
+import contextlib
 import json
-import os
 import re
 import shutil
 import signal
@@ -457,15 +457,18 @@ def test_a_full_disk_under_the_report_is_one_line(desk: Desk) -> None:
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a named pipe and a signal")
 def test_ctrl_c_ends_it_with_130_and_no_traceback(desk: Desk) -> None:
-    pipe = desk.inputs / "slow.npy"
-    os.mkfifo(pipe)
-    process = subprocess.Popen(
-        desk.argv(pipe), env=clean_environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    with pipe.open("wb"):  # opens once the harness reads the other end
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "", "emulate: interrupted\n")
+    pipe = subprocess.PIPE
+    process = subprocess.Popen(desk.argv("-"), env=clean_environment(), stdin=pipe, stdout=pipe, stderr=pipe)
+    assert process.stdin is not None
+    process.stdin.write(bytes(1 << 20))  # more than a pipe holds: once it is gone the harness reads
+    process.stdin.flush()
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    assert process.stdout is not None
+    assert process.stderr is not None
+    out, err = process.stdout.read(), process.stderr.read()
+    assert (process.wait(), out, err) == (130, b"", b"emulate: interrupted\n")
 
 
 def test_a_traceback_shows_only_when_asked_for(desk: Desk) -> None:

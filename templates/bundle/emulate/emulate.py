@@ -23,8 +23,9 @@ normalized and quantized; float arrays are normalized values and are only quanti
 real values, and an array of the tensor's own type is fed as it is. Along an axis that signature.json gives as -1 any
 size is taken. Samples are run one at a time; where the model takes n at once, n at a time.
 
-A .csv is UTF-8. The first row has titles: an input's name; of several values a sample its name with _0, _1 and so on.
-Other columns are left out. Without titles, all columns are the one input's values. An image's are pixels, 0 to 255.
+A .csv is UTF-8. The first row has titles: an input's name; of several values a sample its name with _0, _1 and so on,
+from 0 or 1 without a hole. Other columns are left out. Without titles, all columns are the one input's values. An
+image's are pixels, 0 to 255.
 
 - stands for what comes through stdin: its first bytes say what it is; lines are texts for an input of text, else a
 .csv. A file of that name is ./-.
