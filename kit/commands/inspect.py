@@ -36,7 +36,7 @@ def emulate(
     jsonl: bool = False,
     csv: bool = False,
     save_outputs: str = "",
-    labels: str = "",
+    labels: str | None = None,
     accelerator: str = "",
     arch: str = "",
     cpu: str = "",
@@ -100,6 +100,7 @@ def emulate(
         if value
     ]
     _refuse_threads(threads)
+    _refuse_empty_labels(labels)
     of_their_own = ["profile"] * profile + ["compare"] * compare
     from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
 
@@ -159,6 +160,12 @@ def _refuse_threads(threads: int) -> None:
         raise RecipeError(
             f"--threads {threads} is not a number from 1 to {MOST_THREADS}", "give one, such as 4, or leave it out"
         )
+
+
+def _refuse_empty_labels(labels: str | None) -> None:
+    """Raise RecipeError for --labels "", such as an unset variable of a shell; None is none given."""
+    if labels == "":
+        raise RecipeError("--labels: the name is empty", "name the file or folder of the truth, or leave --labels out")
 
 
 def _run(bundle: Path, runtime: str, arguments: list[str], *, allow_code: bool) -> None:

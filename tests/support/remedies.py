@@ -326,13 +326,17 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "add one with that name; there is: <outputs>",
         "add that mask",
         "add the array y/<output> to the .npz, or name ...",
+        "close each double quote; a cell has at most 131,072 characters",
         "give COCO's instances: images with id, ...",
         "give a .csv or .json file in UTF-8",
         "give both as folders; or save the masks in ...",
+        "leave one of the images out; of two files of that name, write the folders, too",
+        "leave one of the rows out; of two files of that name, write the folders, too",
         "list every image and category",
         "list every image of the data, by its path ...",
         "name the categories by the labels: <labels>",
         "number the images by their row in the .npz, ...",
+        "write a cell for each title; a cell with a ...",
         "write each image's path, relative to the ...",
         "write numbers with a decimal point; classes ...",
         "write one row a sample, in their order",
@@ -525,6 +529,24 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_emulate_model_file.py::test_truth_that_does_not_fit_is_refused_with_what_to_do": (
         "give a .csv or an .npz, COCO JSON for boxes, or a folder of PNG files for masks",
         "name a column as the output, or y; or an array y/ and the output's name",
+    ),
+    "bundle/test_emulate_truth.py::test_a_file_without_a_row_is_named_as_given_and_its_path_may_be_written": (
+        "write it into <column>: as it is given, as a ...",
+    ),
+    "bundle/test_emulate_truth.py::test_a_last_part_that_fits_two_files_is_refused_until_the_folders_are_written": (
+        "write one <entry> for each of them, with the folder in <column>",
+    ),
+    "bundle/test_emulate_truth.py::test_a_mask_of_two_files_is_refused_and_each_folder_has_its_own": (
+        "run the files of each folder alone, with a folder of their masks",
+    ),
+    "bundle/test_emulate_truth.py::test_an_empty_name_is_refused_and_not_taken_for_none": (
+        "name the file or folder of the truth, or leave --labels out",
+    ),
+    "bundle/test_emulate_truth.py::test_arrays_that_are_no_real_numbers_are_refused": (
+        "save one sample a row as real numbers; labels of ...",
+    ),
+    "bundle/test_emulate_truth.py::test_two_rows_of_a_file_are_refused_where_they_differ": (
+        "leave one of these <entry>s out",
     ),
     "bundle/test_emulate_runtimes.py::test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused": (
         "remove <name> from also; or <hint>",
