@@ -5,16 +5,15 @@ Reads files; whether it fits an output's shape and labels, kit.build.truth_fit s
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Mapping, Sequence
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from kit.bounded import read_bounded
+from kit.build.truth_table import TruthTable, identities_of, numbers_of, read_table, read_text
 from kit.errors import RecipeError
 from kit.recipe.labels import read_labels
 from kit.recipe.output import Output
@@ -23,7 +22,6 @@ from kit.recipe.schema import Recipe
 if TYPE_CHECKING:
     import numpy as np
 
-MOST = 1 << 30  # bytes of a file
 PREFIX = "y/"  # of arrays in an .npz, before the output's name
 _COCO = "give COCO's instances: images with id, file_name, width and height, annotations and categories"
 
@@ -162,57 +160,64 @@ def _masks(path: Path, where: str, names: Sequence[str]) -> tuple[Path, ...]:
 
 def _column(file: TruthFile) -> np.ndarray:
     """Return an output's columns of a .csv: int64 [N] classes or identities, or float64 [N] or [N, D] numbers."""
-    import numpy as np
-
     output, where = file.output, file.where
-    rows = list(csv.reader(io.StringIO(_text(file.path, where), newline="")))
-    head = rows[0] if rows else []
-    own = [i for i, title in enumerate(head) if title == output.name]
-    own = own or [i for i, title in enumerate(head) if title.rpartition("_")[0] == output.name]
-    if not own or any(len(row) != len(head) for row in rows):
-        what = "its rows differ in length" if own else f"its first row has no column '{output.name}'"
+    table = read_table(file.path, where, (output.name,))
+    own = table.columns(output.name)
+    if not own:
         raise RecipeError(
-            f"{where}: {what}",
+            f"{where}: its first row has no column '{output.name}'",
             "write the output's name into the first row; of several values a sample its name with _0, _1 and so on",
         )
-    body = _in_order(rows[1:], head, file)
-    cells = [[row[i] for i in own] for row in body]
+    table.refuse_uneven(where)
+    cells = [[row[place].strip() for place in own] for row in table.rows]
+    cells = [cells[row] for row in _order(table, cells, file)]
     if output.kind == "embedding":
-        return np.unique([row[0] for row in cells], return_inverse=True)[1].astype(np.int64)
-    labels = file.labels if output.kind == "classes" else []
-    places = {label: str(place) for place, label in reversed(list(enumerate(labels)))}
-    try:
-        values = np.array([[float(places.get(cell, cell)) for cell in row] for row in cells])
-    except ValueError as error:
-        raise RecipeError(
-            f"{where}: a cell is no number{' and no label' if labels else ''}: {error}",
-            "write numbers with a decimal point; classes as numbers from 0, or as labels of the output's labels file",
-        ) from error
+        return identities_of([row[0] for row in cells])
+    labels = file.labels if output.kind == "classes" else ()
+    values = numbers_of([cell for row in cells for cell in row], labels, where).reshape(len(cells), len(own))
     return values[:, 0] if len(own) == 1 else values
 
 
-def _in_order(rows: list[list[str]], head: Sequence[str], file: TruthFile) -> list[list[str]]:
-    """Return the rows of the samples, in their order: by the column `file`, else as they are."""
+def _order(table: TruthTable, cells: Sequence[Sequence[str]], file: TruthFile) -> Sequence[int]:
+    """Return the row of each sample: by the column `file`, else as they are.
+
+    cells: what is true by row; rows of one file may say the same. Raises RecipeError.
+    """
     names, count, where = file.names, file.count, file.where
-    if "file" in head and names:
-        by_file = {row[head.index("file")]: row for row in rows}
-        missing = next((name for name in names if name not in by_file), None)
-        if missing is not None:
+    if "file" not in table.titles or not names:
+        if len(cells) != count:
             raise RecipeError(
-                f"{where}: no row has the file {missing!r}",
+                f"{where}: {len(cells)} rows for {count} samples", "write one row a sample, in their order"
+            )
+        return range(count)
+    rows = _by_name((name, row) for row, cell in enumerate(table.files()) for name in {cell, _plain(cell)})
+    for name in names:
+        if name not in rows:
+            raise RecipeError(
+                f"{where}: no row has the file {name!r}",
                 "write each image's path, relative to the folder of the data, into the column file",
             )
-        return [by_file[name] for name in names]
-    if len(rows) != count:
-        raise RecipeError(f"{where}: {len(rows)} rows for {count} samples", "write one row a sample, in their order")
-    return rows
+        first, *others = rows[name]
+        strange = next((row for row in others if cells[row] != cells[first]), None)
+        if strange is not None:
+            raise RecipeError(
+                f"{where}: the rows on line {table.lines[first]} and on line {table.lines[strange]} have the file "
+                f"{name!r}, and not the same truth",
+                "leave one of the rows out; of two files of that name, write the folders, too",
+            )
+    return [rows[name][0] for name in names]
 
 
-def _text(path: Path, where: str) -> str:
-    try:
-        return read_bounded(path, MOST).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{where}: it cannot be read: {error}", "give a .csv or .json file in UTF-8") from error
+def _plain(name: str) -> str:
+    """Return a path below a folder without blanks around it and without what leads nowhere: ./a.png is a.png."""
+    return posixpath.normpath(name.strip())
+
+
+def _by_name(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for name, number in pairs:
+        found.setdefault(name, []).append(number)
+    return found
 
 
 def _coco(file: TruthFile) -> tuple[TrueBoxes, ...]:
@@ -221,7 +226,7 @@ def _coco(file: TruthFile) -> tuple[TrueBoxes, ...]:
 
     where = file.where
     try:
-        raw = json.loads(_text(file.path, where))
+        raw = json.loads(read_text(file.path, where))
         files = {int(image["id"]): str(image.get("file_name", "")) for image in raw["images"]}
         sizes = {int(image["id"]): (int(image["width"]), int(image["height"])) for image in raw["images"]}
         classes = _categories(file, raw["categories"])
@@ -237,7 +242,7 @@ def _coco(file: TruthFile) -> tuple[TrueBoxes, ...]:
             crowd = float(bool(annotation.get("iscrowd", 0)))
             boxes[number].append([classes[category], left, top, left + width, top + height, crowd])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RecipeError(f"{where}: it is no COCO JSON: {type(error).__name__}: {error}", _COCO) from error
+        raise no_coco(where, error) from error
     found = []
     for number in _images(files, file.count, file.names, where):
         rows = np.array(boxes[number], np.float64).reshape(-1, 6)
@@ -245,6 +250,11 @@ def _coco(file: TruthFile) -> tuple[TrueBoxes, ...]:
             raise RecipeError(f"{where}: image {number} has a size or a box that is none", _COCO)
         found.append(TrueBoxes(sizes[number], rows[:, :5], rows[:, 5] > 0))
     return tuple(found)
+
+
+def no_coco(where: str, error: Exception) -> RecipeError:
+    """Return what refuses a file that is no COCO JSON. error: what its reader met."""
+    return RecipeError(f"{where}: it is no COCO JSON: {type(error).__name__}: {error}", _COCO)
 
 
 def _categories(file: TruthFile, raw: Sequence[Any]) -> dict[int, int]:
@@ -265,14 +275,8 @@ def _categories(file: TruthFile, raw: Sequence[Any]) -> dict[int, int]:
 def _images(files: Mapping[int, str], count: int, names: Sequence[str], where: str) -> Sequence[int]:
     """Return the image's id of each sample: by its file, or by row where the data is no folder of images."""
     if names:
-        by_name = {file: number for number, file in files.items()}
-        missing = next((name for name in names if name not in by_name), None)
-        if missing is None:
-            return [by_name[name] for name in names]
-        raise RecipeError(
-            f"{where}: no image of it has the file_name {missing!r}",
-            "list every image of the data, by its path relative to the folder",
-        )
+        by_name = _by_name((file, number) for number, file in files.items())
+        return [_image(by_name, name, where) for name in names]
     missing_row = next((row for row in range(count) if row not in files), None)
     if missing_row is None:
         return range(count)
@@ -280,3 +284,19 @@ def _images(files: Mapping[int, str], count: int, names: Sequence[str], where: s
         f"{where}: no image of it has the id {missing_row}",
         "number the images by their row in the .npz, from 0; or give the data as a folder of images",
     )
+
+
+def _image(by_name: Mapping[str, Sequence[int]], name: str, where: str) -> int:
+    """Return the one image's id of a file_name. Raises RecipeError where there are none or several."""
+    found = by_name.get(name, ())
+    if not found:
+        raise RecipeError(
+            f"{where}: no image of it has the file_name {name!r}",
+            "list every image of the data, by its path relative to the folder",
+        )
+    if len(found) > 1:
+        raise RecipeError(
+            f"{where}: the images {found[0]} and {found[1]} of it have the file_name {name!r}",
+            "leave one of the images out; of two files of that name, write the folders, too",
+        )
+    return found[0]

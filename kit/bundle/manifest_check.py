@@ -238,15 +238,15 @@ def shape_faults(signature: Mapping[str, Any]) -> Iterator[str]:
                 yield from _image(f"{place}.inputs[{i}]", tensor)
 
 
-def _image(place: str, tensor: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why a tensor cannot be an image, whose pixels are normalized by one number, or one for each channel."""
-    if len(tensor["shape"]) != 4:
-        yield f"{place}.shape is {tensor['shape']!r}, and its kind is image"
+def _image(place: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why an input can be no image: its pixels are normalized by one number, or by one for each channel."""
+    if len(entry["shape"]) != 4:
+        yield f"{place}.shape is {entry['shape']!r}, and its kind is image"
         return
     for key in ("mean", "std"):
-        numbers = tensor.get(key, [1.0])
-        if len(numbers) not in (1, tensor["shape"][3]) or None in numbers:
-            yield f"{place}.{key} is {numbers!r}, and the image has {tensor['shape'][3]} channels"
+        numbers = entry.get(key, [1.0])
+        if len(numbers) not in (1, entry["shape"][3]) or None in numbers:
+            yield f"{place}.{key} is {numbers!r}, and the image has {entry['shape'][3]} channels"
         elif key == "std" and 0 in numbers:
             yield f"{place}.std is {numbers!r}, and pixels are divided by it"
 

@@ -37,7 +37,7 @@ def emulate(
     jsonl: bool = False,
     csv: bool = False,
     save_outputs: str = "",
-    labels: str = "",
+    labels: str | None = None,
     accelerator: str = "",
     arch: str = "",
     cpu: str = "",
@@ -102,6 +102,7 @@ def emulate(
     ]
     _refuse_threads(threads)
     _refuse_inside(Path(bundle), {"save": save, "save-outputs": save_outputs})
+    _refuse_empty_labels(labels)
     of_their_own = ["profile"] * profile + ["compare"] * compare
     from kit.commands.emulate_serve import PageOptions, emulate_served, refuse_page_options
 
@@ -168,6 +169,12 @@ def _refuse_inside(bundle: Path, files: Mapping[str, str]) -> None:
     for option, name in files.items():
         if name and bundle.resolve() in Path(name).resolve().parents:
             raise RecipeError(f"--{option} {name}: that is in the bundle", "name a file in another place")
+
+
+def _refuse_empty_labels(labels: str | None) -> None:
+    """Raise RecipeError for --labels "", such as an unset variable of a shell; None is none given."""
+    if labels == "":
+        raise RecipeError("--labels: the name is empty", "name the file or folder of the truth, or leave --labels out")
 
 
 def _run(bundle: Path, runtime: str, arguments: list[str], *, allow_code: bool) -> None:

@@ -5,16 +5,17 @@ Which row is of which file, the column `file` says; without one, rows are in the
 
 from __future__ import annotations
 
-import csv
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from kit.bounded import open_zip, read_bounded
-from kit.build.truth import MOST, PREFIX, OutputTruth, TruthFile, truth_of
+from kit.bounded import open_zip
+from kit.build.truth import PREFIX, OutputTruth, TruthFile, no_coco, truth_of
+from kit.build.truth_table import identities_of, numbers_of, read_table, read_text
 from kit.errors import RecipeError
 from kit.recipe.output import Output
+from kit.scoring.file_names import Listing, names_in, shared
 from kit.scoring.samples import Run
 
 if TYPE_CHECKING:
@@ -37,20 +38,24 @@ def read_truths(
     if path.suffix.lower() == ".json":
         return _of_kind("boxes", path, run, outputs, labels)
     if path.suffix.lower() == ".npz":
-        return _arrays(path, where, run, outputs)
+        return _arrays(path, where, run, outputs, labels)
     if path.suffix.lower() != ".csv":
         raise RecipeError(f"{where}: it is no truth that is known", _KINDS)
+    table = read_table(path, where, [output.name for output in outputs])
+    titles = {output.name: _title(output, table.titles, outputs) for output in outputs}
+    if all(title is None for title in titles.values()):
+        raise _none(where, outputs)
+    table.refuse_uneven(where)
+    named = Listing(path, tuple(dict.fromkeys(table.files())), "row", "the column file")
+    names = _names(run, named) if named.known else _in_order(where, run)
     found = {}
-    head, named = _columns(path, where)
     for output in outputs:
-        title = _title(output, head, outputs)
-        if title is not None:
-            names = _names(path, run, named) if named else _in_order(where, run)
-            columns = output.model_copy(update={"name": title})
+        if titles[output.name] is not None:
+            columns = output.model_copy(update={"name": titles[output.name]})
             found[output.name] = truth_of(
                 TruthFile(path, where, columns, labels.get(output.name, ()), run.count, names)
             )
-    return found or _none(where, outputs)
+    return found
 
 
 def _of_kind(
@@ -62,21 +67,52 @@ def _of_kind(
     if output is None:
         what = "a folder is the truth of masks" if kind == "mask" else "JSON is the truth of boxes"
         raise RecipeError(f"{where}: {what}, and no output is of kind '{kind}'", _KINDS)
-    known = () if kind == "mask" else _files_of_coco(path)
-    names = _names(path, run, known) if run.images else _in_order(where, run)
+    names: tuple[str, ...] = ()
+    if not run.images:
+        _in_order(where, run)
+    elif kind == "mask":
+        names = _masks(run, path)
+    else:
+        names = _names(run, _listing_of_coco(path))
     return {output.name: truth_of(TruthFile(path, where, output, labels.get(output.name, ()), run.count, names))}
 
 
-def _arrays(path: Path, where: str, run: Run, outputs: Sequence[Output]) -> dict[str, OutputTruth]:
-    """Return the arrays y and y/<output> of an .npz, [N, ...] in their own dtype."""
+def _arrays(
+    path: Path, where: str, run: Run, outputs: Sequence[Output], labels: Mapping[str, Sequence[str]]
+) -> dict[str, OutputTruth]:
+    """Return the arrays y and y/<output> of an .npz, [N, ...]: text as numbers, else in their own dtype."""
     arrays, owner = _read_npz(path, where), _owner(outputs)
     _in_order(where, run)
     found = {}
     for output in outputs:
         key = next((key for key in (f"{PREFIX}{output.name}", Y if output is owner else "") if key in arrays), None)
         if key is not None:
-            found[output.name] = OutputTruth(f"{where}: '{key}'", arrays[key])
-    return found or _none(where, outputs)
+            place = f"{where}: '{key}'"
+            found[output.name] = OutputTruth(place, _numeric(arrays[key], output, labels.get(output.name, ()), place))
+    if not found:
+        raise _none(where, outputs)
+    return found
+
+
+def _numeric(array: np.ndarray, output: Output, labels: Sequence[str], where: str) -> np.ndarray:
+    """Return an array [N, ...] of numbers in its own dtype; of text, classes as float64 and identities as int64.
+
+    Raises RecipeError for what is neither, such as complex numbers.
+    """
+    import numpy as np
+
+    array = np.atleast_1d(array)
+    if array.dtype.kind in "fiub":
+        return array
+    if array.dtype.kind == "U" and output.kind in {"classes", "embedding"}:
+        texts = [text.strip() for text in array.ravel().tolist()]
+        made = identities_of(texts) if output.kind == "embedding" else numbers_of(texts, labels, where)
+        return made.reshape(array.shape)
+    what = "text" if array.dtype.kind in "SU" else array.dtype.name
+    raise RecipeError(
+        f"{where} holds {what}, and the truth of '{output.name}' is real numbers",
+        "save one sample a row as real numbers; labels of classes, and identities, may be text: numpy's type str",
+    )
 
 
 def _read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
@@ -92,24 +128,15 @@ def _read_npz(path: Path, where: str) -> dict[str, np.ndarray]:
         raise RecipeError(f"{where}: it is no whole .npz of plain arrays: {error}", _KINDS) from error
 
 
-def _columns(path: Path, where: str) -> tuple[list[str], set[str]]:
-    """Return the titles of a .csv, and what is in its column `file`. Raises RecipeError."""
+def _listing_of_coco(path: Path) -> Listing:
+    """Return the names of the images of COCO's JSON. Raises RecipeError where it is none."""
+    where = f"--labels {path}"
     try:
-        rows = list(csv.reader(read_bounded(path, MOST).decode("utf-8-sig").splitlines()))
-    except (OSError, ValueError, csv.Error) as error:
-        raise RecipeError(f"{where}: it cannot be read: {error}", "give a .csv or .json file in UTF-8") from error
-    head = rows[0] if rows else []
-    at = head.index("file") if "file" in head else None
-    return head, {row[at] for row in rows[1:] if at is not None and len(row) > at}
-
-
-def _files_of_coco(path: Path) -> set[str]:
-    """Return the names of the images of COCO's JSON; none of what is none: whoever reads it says so."""
-    try:
-        raw: Any = json.loads(read_bounded(path, MOST))
-        return {str(image["file_name"]) for image in raw["images"]}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return set()
+        raw: Any = json.loads(read_text(path, where))
+        names = dict.fromkeys(str(image["file_name"]) for image in raw["images"] if "file_name" in image)
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise no_coco(where, error) from error
+    return Listing(path, tuple(names), "image", "file_name")
 
 
 def _title(output: Output, head: Sequence[str], outputs: Sequence[Output]) -> str | None:
@@ -127,25 +154,34 @@ def _owner(outputs: Sequence[Output]) -> Output | None:
     return None
 
 
-def _names(path: Path, run: Run, known: Collection[str]) -> tuple[str, ...]:
-    """Return the name of each sample's file in the truth: as it was given, from the truth's folder, or its last part.
+def _names(run: Run, listing: Listing) -> tuple[str, ...]:
+    """Return the name of each sample's file in the truth. Raises what _refuse_several and names_in raise."""
+    _refuse_several(run, listing.path)
+    return names_in(listing, run.inputs)
 
-    Raises RecipeError where a file has several samples.
+
+def _masks(run: Run, folder: Path) -> tuple[str, ...]:
+    """Return the last part of each sample's file, which its mask is named by.
+
+    Raises RecipeError where files have the same mask, and what _refuse_several raises.
     """
+    _refuse_several(run, folder)
+    names = tuple(PurePath(given).name for given in run.inputs)
+    for mask, one, other in shared([PurePath(name).with_suffix(".png").name for name in names], run.inputs):
+        raise RecipeError(
+            f"--labels {folder}: {mask} is the mask of two files, {one!r} and {other!r}",
+            "run the files of each folder alone, with a folder of their masks",
+        )
+    return names
+
+
+def _refuse_several(run: Run, path: Path) -> None:
+    """Raise RecipeError where a file has several samples."""
     if not run.alone:
         raise RecipeError(
             f"--labels {path}: it names files, and one of them holds several samples",
             "leave the column file out, and write one row a sample, in their order",
         )
-    folder = path.resolve().parent
-
-    def name(given: str) -> str:
-        """Return the first of a file's names that is known."""
-        full = Path(given).resolve()
-        near = full.relative_to(folder).as_posix() if full.is_relative_to(folder) else given
-        return next((each for each in (given, near) if each in known), PurePath(given).name)
-
-    return tuple(name(given) for given in run.inputs)
 
 
 def _in_order(where: str, run: Run) -> tuple[str, ...]:
@@ -158,9 +194,9 @@ def _in_order(where: str, run: Run) -> tuple[str, ...]:
     return ()
 
 
-def _none(where: str, outputs: Sequence[Output]) -> dict[str, OutputTruth]:
+def _none(where: str, outputs: Sequence[Output]) -> RecipeError:
     names = ", ".join(output.name for output in outputs)
-    raise RecipeError(
+    return RecipeError(
         f"{where}: it has the truth of no output of this model: {names}",
         "name a column as the output, or y; or an array y/ and the output's name",
     )

@@ -165,6 +165,28 @@ CASES = {
         "write each image's path, relative to the folder of the data, into the column file",
         text("file,y\na.png,1\nmore/b.png,2\n"),
     ),
+    "a .csv with two rows of an image": Case(
+        text("file,y\na.png,1\nmore/b.png,2\n./a.png,3\n"),
+        CSV,
+        "the rows on line 2 and on line 4 have the file 'a.png', and not the same truth",
+        "leave one of the rows out; of two files of that name, write the folders, too",
+        text("file;y\na.png;1\nmore/b.png;2\n\n./a.png;1\n"),
+    ),
+    "a .csv with a longer row": Case(
+        text("file,y\na.png,1\nmore/b.png,label 1,5\n"),
+        CSV,
+        "the number of cells is 3 in the row on line 3, and 2 in the first row",
+        "write a cell for each title; a cell with a comma or a line break in it stands in double quotes",
+        text('file, y\na.png, 1\n"more/b.png", "label 1"\n'),
+    ),
+    "a .csv with an open quote": Case(
+        rows(f'y\n0.5\n"0.25{200_000 * " "}\n1\n'),
+        NUMBERS,
+        "the row on line 3 cannot be read: field larger than field limit (131072)",
+        "close each double quote; a cell has at most 131,072 characters",
+        rows('y\n0.5\n"0.25"\n1\n'),
+        image=False,
+    ),
     "a .csv that is none": Case(
         no_text,
         CSV,
@@ -226,6 +248,13 @@ CASES = {
         BOXES,
         "no image of it has the file_name 'a.png'",
         "list every image of the data, by its path relative to the folder",
+        written(),
+    ),
+    "images of one name": Case(
+        written(images=[{"id": 5 + n, "file_name": "a.png", "width": 8, "height": 8} for n in range(2)]),
+        BOXES,
+        "the images 5 and 6 of it have the file_name 'a.png'",
+        "leave one of the images out; of two files of that name, write the folders, too",
         written(),
     ),
     "images that are not numbered by row": Case(

@@ -116,10 +116,16 @@ def test_bundles_of_two_runtimes_are_compared_on_one_that_is_named(digits_bundle
     assert found["runtime"] == "litert:2.3.0"
 
 
+def test_a_number_of_threads_that_no_machine_has_is_refused_and_one_that_it_has_is_taken(digits_bundle: Path) -> None:
+    bundle = str(digits_bundle)
+    for mode in (["--benchmark"], ["--runtime", "all"], ["--profile"], ["--serve"], ["--golden"]):
+        said = refused(2, bundle, *mode, "--threads", "257")
+        assert "--threads 257 is not a number from 1 to 256\n  next: give one, such as 4, or leave it out" in said
+    assert run_kit("emulate", bundle, "--golden", "--threads", "4").returncode == 0
+
+
 def test_what_cannot_be_compared_is_refused_with_what_to_do(digits_bundle: Path, tmp_path: Path) -> None:
     bundle = str(digits_bundle)
-    for mode in (["--runtime", "all"], ["--profile"], ["--serve"], ["--golden"]):
-        assert "--threads 257 is not a number from 1 to 256" in refused(2, bundle, *mode, "--threads", "257")
     said = refused(2, bundle, "--benchmark", "--threads=-1")
     assert "--threads -1 is not a number from 1 to 256" in said and "next: give one, such as 4" in said
     assert "next: leave --golden out" in refused(2, bundle, "--benchmark", "--golden", "--against", bundle)

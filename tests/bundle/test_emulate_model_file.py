@@ -437,7 +437,7 @@ def test_truth_beside_files_gives_the_metrics(desk: Desk, images: NDArray[Any]) 
 
 
 REFUSALS = {
-    "few.csv": ("file,digit\n0.png,1\n", "no row has the file '1.png'", "into the column file"),
+    "few.csv": ("file,digit\n0.png,1\n", "no row has the file 'album/1.png'", "into the column file"),
     "other.csv": ("file,cat\n0.png,1\n", "the truth of no output of this model: digit", "name a column as the output"),
     "high.csv": ("digit\n7\n7\n", r"holds 7.0\.\.7.0, the model's classes are 0\.\.2", "number the classes from 0"),
     "long.csv": ("digit\n1\n1\n1\n", "3 rows for 2 samples", "write one row a sample, in their order"),

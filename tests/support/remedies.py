@@ -326,13 +326,17 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "add one with that name; there is: <outputs>",
         "add that mask",
         "add the array y/<output> to the .npz, or name ...",
+        "close each double quote; a cell has at most 131,072 characters",
         "give COCO's instances: images with id, ...",
         "give a .csv or .json file in UTF-8",
         "give both as folders; or save the masks in ...",
+        "leave one of the images out; of two files of that name, write the folders, too",
+        "leave one of the rows out; of two files of that name, write the folders, too",
         "list every image and category",
         "list every image of the data, by its path ...",
         "name the categories by the labels: <labels>",
         "number the images by their row in the .npz, ...",
+        "write a cell for each title; a cell with a ...",
         "write each image's path, relative to the ...",
         "write numbers with a decimal point; classes ...",
         "write one row a sample, in their order",
@@ -481,6 +485,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_benchmark.py::test_a_benchmark_has_starts_calls_and_memory_and_of_another_bundle_the_ratio": (
         "add --benchmark",
     ),
+    "bundle/test_benchmark.py::test_a_number_of_threads_that_no_machine_has_is_refused_and_one_that_it_has_is_taken": (
+        "give one, such as 4, or leave it out",
+    ),
     "bundle/test_beside_float.py::test_a_bundle_beside_its_float32_bundle_by_the_next_step_that_is_printed": (
         "build it: kit build RECIPE --scheme float32 --out float, ...",
     ),
@@ -526,6 +533,24 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give a .csv or an .npz, COCO JSON for boxes, or a folder of PNG files for masks",
         "name a column as the output, or y; or an array y/ and the output's name",
     ),
+    "bundle/test_emulate_truth.py::test_a_file_without_a_row_is_named_as_given_and_its_path_may_be_written": (
+        "write it into <column>: as it is given, as a ...",
+    ),
+    "bundle/test_emulate_truth.py::test_a_last_part_that_fits_two_files_is_refused_until_the_folders_are_written": (
+        "write one <entry> for each of them, with the folder in <column>",
+    ),
+    "bundle/test_emulate_truth.py::test_a_mask_of_two_files_is_refused_and_each_folder_has_its_own": (
+        "run the files of each folder alone, with a folder of their masks",
+    ),
+    "bundle/test_emulate_truth.py::test_an_empty_name_is_refused_and_not_taken_for_none": (
+        "name the file or folder of the truth, or leave --labels out",
+    ),
+    "bundle/test_emulate_truth.py::test_arrays_that_are_no_real_numbers_are_refused": (
+        "save one sample a row as real numbers; labels of ...",
+    ),
+    "bundle/test_emulate_truth.py::test_two_rows_of_a_file_are_refused_where_they_differ": (
+        "leave one of these <entry>s out",
+    ),
     "bundle/test_emulate_runtimes.py::test_a_bundle_that_another_runtime_does_not_run_as_built_is_refused": (
         "remove <name> from also; or <hint>",
     ),
@@ -549,7 +574,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name a newer runtime: --runtime litert:1.1.2, ...",
     ),
     "bundle/test_emulate_signatures.py::test_a_size_that_the_model_cannot_take_is_exchanged_for_another": (
-        "give another size, or build the bundle again, or run: <INSTALL>",
+        "give another size, or <REBUILD>",
     ),
     "bundle/test_emulate_signatures.py::test_a_state_that_cannot_be_written_leaves_nothing_behind": (
         "name another place",
@@ -564,9 +589,16 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_harness_remedies.py::test_a_damaged_bundle_runs_when_it_is_copied_again": (
         "copy the bundle again, or build it again",
     ),
-    "bundle/test_harness_remedies.py::test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again": (
-        "build the bundle again, or run: <INSTALL>",
+    "bundle/test_emulate_files.py::test_the_kit_writes_nothing_into_a_bundle": ("name a file in another place",),
+    "bundle/test_emulate_files.py::test_outputs_are_written_over_no_input_and_no_file_of_the_bundle": (
+        "name a file in another place",
+        "name another file",
     ),
+    "bundle/test_emulate_files.py::test_a_float_model_beside_files_needs_a_word_more": ("add --compare, or --profile",),
+    "bundle/test_emulate_files.py::test_a_pipe_is_refused_without_waiting_for_its_writer": (
+        "send it through stdin: - for the INPUT",
+    ),
+    "bundle/test_harness_remedies.py::test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again": ("<REBUILD>",),
     "bundle/test_harness_remedies.py::test_a_folder_without_files_to_read_is_exchanged_for_one_that_has_them": (
         "name a folder that has such files",
     ),

@@ -97,7 +97,7 @@ def parse(bundle: Bundle, argv: list[str] | None, more: str) -> Options:
 
 
 def _check_numbers(parser: _Parser, numbers: Mapping[str, int | None]) -> None:
-    """Refuse a number that cannot be meant: an interpreter starts as many threads as it is told."""
+    """Refuse a number that cannot be meant: an interpreter starts any number of threads."""
     for name, value in numbers.items():
         if value is not None and value < 1:
             parser.error(f"--{name} {value} is less than 1")
