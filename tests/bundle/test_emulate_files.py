@@ -275,12 +275,12 @@ def test_outputs_are_written_over_no_input_and_no_file_of_the_bundle(desk: Desk)
     given = desk.save("own.npz", image=desk.golden["pixels/image"])
     before = given.read_bytes()
     refused = desk.run("own.npz", "--save-outputs", "../inputs/own.npz")
-    assert_one_clear_line(refused, 2, "--save-outputs ../inputs/own.npz: that is an INPUT")
+    assert_one_clear_line(refused, 2, "--save-outputs ../inputs/own.npz: that is an INPUT; name another file")
     assert given.read_bytes() == before
     assert_one_clear_line(desk.run(".", "--save-outputs", "own.npz"), 2, "that is an INPUT")
     golden = desk.emulate / "golden.npz"
     refused = desk.run("own.npz", "--save-outputs", golden)
-    assert_one_clear_line(refused, 2, "that is in the bundle")
+    assert_one_clear_line(refused, 2, "that is in the bundle; name a file in another place")
     assert desk.run("own.npz", "--save-outputs", "made.npz").returncode == 0
     assert sorted(path.name for path in desk.inputs.iterdir()) == ["made.npz", "own.npz"]
 
@@ -309,7 +309,9 @@ def test_a_float_model_beside_files_needs_a_word_more(digits_bundle: Path) -> No
 
 def test_a_pipe_is_refused_without_waiting_for_its_writer(desk: Desk) -> None:
     os.mkfifo(desk.inputs / "pipe.png")
-    assert_one_clear_line(desk.run("pipe.png"), 2, "pipe.png: it is a pipe or a device; send it through stdin: -")
+    assert_one_clear_line(
+        desk.run("pipe.png"), 2, "pipe.png: it is a pipe or a device; send it through stdin: - for the INPUT"
+    )
     content = desk.image(0).read_bytes()
     done = subprocess.run(desk.argv("-"), input=content, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -574,7 +574,7 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "name a newer runtime: --runtime litert:1.1.2, ...",
     ),
     "bundle/test_emulate_signatures.py::test_a_size_that_the_model_cannot_take_is_exchanged_for_another": (
-        "give another size, or <REBUILD>",
+        "give another size, or build the bundle again<OR_INSTALL>",
     ),
     "bundle/test_emulate_signatures.py::test_a_state_that_cannot_be_written_leaves_nothing_behind": (
         "name another place",
@@ -598,7 +598,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
     "bundle/test_emulate_files.py::test_a_pipe_is_refused_without_waiting_for_its_writer": (
         "send it through stdin: - for the INPUT",
     ),
-    "bundle/test_harness_remedies.py::test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again": ("<REBUILD>",),
+    "bundle/test_harness_remedies.py::test_a_file_that_is_no_model_runs_when_the_bundle_is_built_again": (
+        "build the bundle again<OR_INSTALL>",
+    ),
     "bundle/test_harness_remedies.py::test_a_folder_without_files_to_read_is_exchanged_for_one_that_has_them": (
         "name a folder that has such files",
     ),

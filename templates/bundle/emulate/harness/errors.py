@@ -11,7 +11,7 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 PIP = (sys.executable or "python3", "-m", "pip", "install")
 INSTALL = shlex.join([*PIP, "-r", str(REQUIREMENTS)])
 # What may help where an interpreter refuses a model. dropkit runs it on the locked packages, and says so.
-REBUILD = "build the bundle again" + ("" if "DROPKIT_LOCKED" in os.environ else f", or run: {INSTALL}")
+OR_INSTALL = "" if "DROPKIT_LOCKED" in os.environ else f", or run: {INSTALL}"
 
 
 class EmulateError(Exception):

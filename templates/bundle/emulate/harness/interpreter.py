@@ -13,7 +13,7 @@ import numpy as np
 
 from .bundle import Bundle
 from .calls import call_of, count_calls
-from .errors import INSTALL, MISSING, REBUILD, EmulateError, one_line
+from .errors import INSTALL, MISSING, OR_INSTALL, EmulateError, one_line
 from .files import Arrays
 from .model import Model
 from .signature import Signature, Tensors
@@ -70,7 +70,7 @@ def load_runner(model: Model, threads: int, kernels: str = "default") -> Runner:
         ) from error
     except (ValueError, RuntimeError) as error:
         message = f"{model.bundle.assets}: {package} {version} cannot run this model: {one_line(error)}"
-        raise EmulateError(message, REBUILD) from error
+        raise EmulateError(message, f"build the bundle again{OR_INSTALL}") from error
 
 
 def ask(runner: Runner, signature: Signature, values: Arrays) -> Arrays:
@@ -225,7 +225,7 @@ def _refusal(runner: Runner, signature: Signature, values: Arrays, error: Except
     """Return the error for a call that the interpreter refused. values: by input name, of any shape and dtype."""
     sizes = "" if signature.fixed else " of " + ", ".join(f"{name} {list(values[name].shape)}" for name in values)
     message = f"{runner.package} {runner.version} cannot run {signature.key}{sizes}: {one_line(error)}"
-    hint = f"{'give another size, or ' if sizes else ''}{REBUILD}"
+    hint = f"{'give another size, or ' if sizes else ''}build the bundle again{OR_INSTALL}"
     return EmulateError(f"{runner.bundle.assets}: {message}", hint)
 
 
