@@ -162,7 +162,7 @@ def _column(file: TruthFile) -> np.ndarray:
     """Return an output's columns of a .csv: int64 [N] classes or identities, or float64 [N] or [N, D] numbers."""
     output, where = file.output, file.where
     table = read_table(file.path, where, (output.name,))
-    own = table.columns(output.name)
+    own = table.columns(output.name, where)
     if not own:
         raise RecipeError(
             f"{where}: its first row has no column '{output.name}'",

@@ -29,10 +29,25 @@ class TruthTable:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
 
-    def columns(self, name: str) -> list[int]:
-        """Return which columns an output has: of its name, else those of name_0, name_1 and so on."""
-        own = [place for place, title in enumerate(self.titles) if title == name]
-        return own or [place for place, title in enumerate(self.titles) if title.rpartition("_")[0] == name]
+    def columns(self, name: str, where: str) -> list[int]:
+        """Return which columns an output has: that of its name, else those of name_0, name_1 and so on, by number.
+
+        Raises RecipeError, which begins with where, for a number that is missing or there twice.
+        """
+        mine = [title for title in self.titles if title == name or is_numbered(title, name)]
+        twice = next((title for title in mine if mine.count(title) > 1), None)
+        if name in mine and twice is None:
+            return [self.titles.index(name)]
+        numbers = [int(title.rpartition("_")[2]) for title in mine if title != name]
+        first = 1 if numbers and min(numbers) == 1 else 0
+        missing = next((number for number in range(first, first + len(mine)) if number not in numbers), None)
+        if twice is not None or missing is not None:  # behind a hole each value would be that of the column before
+            what = f"no column {name}_{missing}" if twice is None else f"more than one column {twice}"
+            raise RecipeError(
+                f"{where}: its first row has {what}",
+                "give each column of an output its own number, from 0 or from 1 on without a hole",
+            )
+        return [self.titles.index(title) for _, title in sorted(zip(numbers, mine, strict=True))]
 
     def files(self) -> list[str]:
         """Return the cells of the column `file`, as written; none where there is no such column."""
@@ -48,6 +63,12 @@ class TruthTable:
                     f"and {len(self.titles)} in the first row",
                     "write a cell for each title; a cell with a comma or a line break in it stands in double quotes",
                 )
+
+
+def is_numbered(title: str, name: str) -> bool:
+    """Say whether a title is that of one of several values of an output: its name, _ and a number."""
+    stem, _, number = title.rpartition("_")
+    return stem == name and number.isdecimal()
 
 
 def read_text(path: Path, where: str) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.bounded import open_zip
 from kit.build.truth import PREFIX, OutputTruth, TruthFile, no_coco, truth_of
-from kit.build.truth_table import identities_of, numbers_of, read_table, read_text
+from kit.build.truth_table import identities_of, is_numbered, numbers_of, read_table, read_text
 from kit.errors import RecipeError
 from kit.recipe.output import Output
 from kit.scoring.file_names import Listing, names_in, shared
@@ -141,7 +141,7 @@ def _listing_of_coco(path: Path) -> Listing:
 
 def _title(output: Output, head: Sequence[str], outputs: Sequence[Output]) -> str | None:
     """Return which title the columns of an output have, None where it has none."""
-    if output.name in head or any(title.rpartition("_")[0] == output.name for title in head):
+    if output.name in head or any(is_numbered(title, output.name) for title in head):
         return output.name
     return Y if Y in head and output is _owner(outputs) else None
 

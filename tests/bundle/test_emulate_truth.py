@@ -13,6 +13,7 @@ from test_emulate_model_file import MODEL, scored
 from worlds import run_kit
 
 from kit.build.truth import OutputTruth
+from kit.build.truth_table import read_table
 from kit.errors import RecipeError
 from kit.recipe.output import Output
 from kit.scoring.samples import Run
@@ -233,3 +234,25 @@ def test_an_empty_name_is_refused_and_not_taken_for_none(tmp_path: Path) -> None
     written(tmp_path, "file,digit\na.png,1\n")
     for right in (["--labels", "truth.csv"], []):
         assert run_kit("emulate", str(MODEL), *right, "--", "a.png", cwd=tmp_path).returncode == 0
+
+
+# ---------------------------------------------------------------- columns of several values
+
+
+def test_columns_of_an_output_are_in_the_order_of_their_numbers_without_a_hole(tmp_path: Path) -> None:
+    def columns(titles: str) -> list[int]:
+        return read_table(written(tmp_path, f"{titles}\n"), "truth", ("found",)).columns("found", "truth")
+
+    for titles, what in (
+        ("found_0,found_2", "no column found_1"),
+        ("found_2,found_3", "no column found_0"),
+        ("found_0,found_0", "more than one column found_0"),
+        ("found,found", "more than one column found"),
+    ):
+        with pytest.raises(RecipeError, match=f"truth: its first row has {what}\n") as error:
+            columns(titles)
+        assert error.value.hint == "give each column of an output its own number, from 0 or from 1 on without a hole"
+    assert columns("file,found_1,found_0") == [2, 1]
+    assert columns("found_1,file,found_2") == [0, 2]
+    assert columns("found_0,found") == [1]
+    assert columns("found_score") == []

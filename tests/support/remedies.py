@@ -533,6 +533,9 @@ FOLLOWED: dict[str, tuple[str, ...]] = {
         "give a .csv or an .npz, COCO JSON for boxes, or a folder of PNG files for masks",
         "name a column as the output, or y; or an array y/ and the output's name",
     ),
+    "bundle/test_emulate_truth.py::test_columns_of_an_output_are_in_the_order_of_their_numbers_without_a_hole": (
+        "give each column of an output its own number, from 0 or from 1 on without a hole",
+    ),
     "bundle/test_emulate_truth.py::test_a_file_without_a_row_is_named_as_given_and_its_path_may_be_written": (
         "write it into <column>: as it is given, as a ...",
     ),
