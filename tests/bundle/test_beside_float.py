@@ -127,7 +127,7 @@ def test_what_a_profile_does_not_do_is_refused_with_what_to_do(lopsided: Path, d
     file, exact, inputs = (lopsided / name for name in ("lopsided.tflite", "exact.tflite", "inputs.npz"))
     said = refused(2, digits_bundle, "--profile", "--runtime", "litert:1.4.0", "--top", "3")
     assert "--top and --runtime does not go with --profile" in said and "next: leave --top and --runtime out" in said
-    assert "next: give 1 or more" in refused(2, digits_bundle, "--profile", "--threads=-1")
+    assert "next: give one, such as 4" in refused(2, digits_bundle, "--profile", "--threads=-1")
     assert "next: name one of them" in refused(2, file, "--profile", "--against", exact, "--against", exact)
     said = refused(2, file, "--profile", "--against", file, "--", inputs)
     assert "it keeps constants in int8" in said

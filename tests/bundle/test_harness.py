@@ -33,9 +33,9 @@ ARROWS = {
     "files": "errors",
     "numbers": "files",
     "found": "numbers",
-    "entries": "found numbers",
-    "checks": "numbers",
     "words": "numbers",
+    "entries": "found numbers words",
+    "checks": "numbers",
     "groups": "errors",
     "forms": "files",
     "tensor": "errors files forms",
@@ -70,14 +70,15 @@ ARROWS = {
     "progress": "",
     "stdin": "errors signature tensor",
     "options": "bundle errors",
+    "targets": "bundle errors",
     "run": "files interpreter options signature",
     "decoded": "decode draw entries frame inputs outputs run",
     "results": "decoded entries errors files frame groups inputs interpreter outputs run signature",
     "run_inputs": "entries errors files frame groups input_files inputs interpreter results run spread stdin",
     "with_inputs": "benchmark calls entries errors files golden inputs interpreter model options progress report run"
-    " run_inputs saved signature spread",
-    "command": "bundle draw errors golden interpreter model options records replay report signature state text"
-    " variables with_inputs",
+    " run_inputs saved signature spread targets input_files",
+    "command": "bundle draw errors golden interpreter model options records replay report signature state targets"
+    " text variables with_inputs words",
 }
 LIBRARIES = {"numpy", "PIL", "pillow_heif", "audio", "postprocess", "preprocess", "text", "wav"}
 

@@ -92,7 +92,7 @@ def anchors() -> Any:
     return np.stack([y.ravel(), x.ravel(), np.full(64, 0.25), np.full(64, 0.25)], -1).astype(np.float32)
 
 
-def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 20) -> Any:
+def trained(k: Any, model: Any, images: Any, targets: Any, losses: Any, epochs: int = 30) -> Any:
     """Train a model on images, uint8 [N, 64, 64, 1], for targets, float32 by output name."""
     model.compile(k.optimizers.Adam(3e-3), losses)
     model.fit(images / 255.0, targets, batch_size=32, epochs=epochs, verbose=0)
