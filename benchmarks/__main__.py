@@ -26,15 +26,14 @@ from benchmarks.evaluation import evaluation_rows
 from benchmarks.frames import frame_rows
 from benchmarks.harness import harness_rows
 from benchmarks.page import page_rows
+from benchmarks.page_part import PagePart
 from benchmarks.report import report_rows
 from kit.android.proof.step import MissingToolError
-from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
-PAGE = ROOT / "docs" / "performance.md"
 MODELS = ROOT / "build" / "cost"  # kept: the largest takes a minute to write
-BEGIN, END = "<!-- table: inv bench -->", "<!-- table end -->"
+PART = PagePart(ROOT / "docs" / "performance.md", "<!-- table: inv bench -->", "<!-- table end -->")
 ALL_MODELS = ("mobilenet", "densenet", "resnet", "encoder", "encoder_1gb")
 HEAD = "| what | median | lowest to highest | goal | |\n| --- | ---: | ---: | ---: | --- |"
 
@@ -198,9 +197,7 @@ def found_tools(rows: Callable[[], list[str]]) -> list[str]:
 
 def keep(text: str) -> None:
     """Put the table into the page."""
-    page = PAGE.read_text("utf-8")
-    before, _, rest = page.partition(BEGIN)
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}".encode())
+    PART.write(text)
 
 
 def commit() -> str:

@@ -88,9 +88,8 @@ def row(version: str, schemes: Sequence[str], folder: Path) -> str:
     engine = unpacked(archive, folder / "root")
     archive.unlink()
     cells = []
-    for case in circumstances.digits_cases(folder / "cases", version, "digits_keras2.h5"):
-        if case.scheme not in schemes:
-            continue
+    cases = circumstances.digits_cases(folder / "cases", version, "digits_keras2.h5")
+    for case in [each for each in cases if each.scheme in schemes]:
         here = circumstances.as_worker(circumstances.Under())(case, made(folder))
         there = circumstances.as_worker(engine)(case, made(folder))
         cells.append(f"`{there.model[:16]}`" if there.model == here.model else "**differs**")

@@ -20,6 +20,7 @@ from tempfile import TemporaryDirectory
 from benchmarks import arm64, reproducibility
 from benchmarks.models import runner
 from benchmarks.models.architecture import SCHEMES, architectures
+from benchmarks.page_part import PagePart
 from benchmarks.reproducibility import Under, emulated, qemu_missing
 from kit.arm64.machine import find_machine
 from kit.build.convert import Data, convert
@@ -35,10 +36,13 @@ from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reproducibility.md"
 PLACE = ROOT / "build" / "cpu-types"
 RESULTS = Path(__file__).with_name("results") / "cpu-types"  # <cpu>.json: by case its native sha256 and that of the CPU
-BEGIN, END = "<!-- models and CPU types: python -m benchmarks.cpu_types -->", "<!-- end of CPU types -->"
+PART = PagePart(
+    ROOT / "docs" / "reproducibility.md",
+    "<!-- models and CPU types: python -m benchmarks.cpu_types -->",
+    "<!-- end of CPU types -->",
+)
 VERSION = reproducibility.VERSION
 SEEDED = ("digits", "mobilenet", "attention")  # benchmarks/seeded.py, and the example
 PRACTICE = {  # of docs/models.md
@@ -90,8 +94,7 @@ def main(cpus: Sequence[str]) -> None:
                 _run(cpu, [case], cases)
     table = "\n".join(_table(cases, list(columns)))
     print(table)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
+    PART.write(table)
 
 
 def _native() -> Iterator[Case]:

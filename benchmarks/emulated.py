@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.page_part import PagePart
 from kit.arm64.machine import DEFAULT_CPU
 from kit.bundle.manifest import read_manifest
 from kit.emulation.all_runtimes import run_all_runtimes
@@ -20,20 +21,20 @@ from kit.emulation.gpu_report import GpuRun
 from kit.emulation.output_check import OutputCheck
 from kit.emulation.runtimes_report import RUNS, RuntimeRow, RuntimesReport
 from kit.errors import KitError
-from kit.files import write_whole
 from kit.progress import Reporter
 
-PAGE = Path(__file__).parent.parent / "docs" / "emulation.md"
-BEGIN, END = "<!-- real models: python -m benchmarks.emulated -->", "<!-- end of real models -->"
+PART = PagePart(
+    Path(__file__).parent.parent / "docs" / "emulation.md",
+    "<!-- real models: python -m benchmarks.emulated -->",
+    "<!-- end of real models -->",
+)
 HEAD = f"| bundle | runtimes | arm64, {DEFAULT_CPU} | GPU, float32 | GPU, float16 |"
 QUIET = Reporter(quiet=True)
 
 
 def main(bundles: list[str]) -> None:
     """Print a row for each bundle as it comes, and write the table."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    kept, _, after = rest.partition(END)
-    rows = {line.split(",")[0]: line for line in kept.strip().splitlines()[2:]}
+    rows = {line.split(",")[0]: line for line in PART.read().splitlines()[2:]}
     for path in map(Path, bundles):
         manifest = read_manifest(path)
         name = f"{manifest.id}, `{manifest.model.scheme}`"
@@ -41,8 +42,7 @@ def main(bundles: list[str]) -> None:
         row = f"| {name} | {' | '.join([*cells, *_gpu(path)])} |"
         rows[row.split(",", maxsplit=1)[0]] = row
         print(row, flush=True)
-    table = "\n".join([HEAD, "|---|---|---|---|---|", *rows.values()])
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{after}".encode())
+    PART.write("\n".join([HEAD, "|---|---|---|---|---|", *rows.values()]))
 
 
 def _cell(part: Callable[[Path], str], path: Path) -> str:

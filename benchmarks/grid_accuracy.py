@@ -17,12 +17,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.page_part import PagePart
 from benchmarks.quantization import MODELS, PLACE, ROOT, Model, write_models
-from kit.files import write_whole
 from kit.shared import range_grid
 
-PAGE = ROOT / "docs" / "reproducibility.md"
-BEGIN, END = "<!-- with the grid and without: python -m benchmarks.grid_accuracy -->", "<!-- end of grid -->"
+PART = PagePart(
+    ROOT / "docs" / "reproducibility.md",
+    "<!-- with the grid and without: python -m benchmarks.grid_accuracy -->",
+    "<!-- end of grid -->",
+)
 HEAD = (
     "| model, int8 | metric | float model | with the grid | without | interval, 95 % | the file |",
     "| --- | --- | ---: | ---: | ---: | ---: | --- |",
@@ -38,32 +41,26 @@ def main(names: list[str]) -> None:
     with TemporaryDirectory(prefix="dropkit-grid-") as folder:
         bare = Path(folder) / "bare"
         without_grid(bare)
-        for model in MODELS:
-            if model.name in (names or [each.name for each in MODELS]):
-                recipe = PLACE / f"{model.name}-grid.toml"
-                recipe.write_text(recipe_text(model), "utf-8")
-                with_, without = (built(recipe, root, Path(folder) / model.name / root.name) for root in (ROOT, bare))
-                found, far = row(model, with_, without)
-                rows[model.name] = found
-                moved += [model.name] if far else []
-                print(found, flush=True)
-                write(rows)
+        for model in [each for each in MODELS if not names or each.name in names]:
+            recipe = PLACE / f"{model.name}-grid.toml"
+            recipe.write_text(recipe_text(model), "utf-8")
+            with_, without = (built(recipe, root, Path(folder) / model.name / root.name) for root in (ROOT, bare))
+            rows[model.name], far = row(model, with_, without)
+            moved += [model.name] if far else []
+            print(rows[model.name], flush=True)
+            write(rows)
     if moved:
         raise SystemExit(f"moved by half of the interval or more: {', '.join(moved)}")
 
 
 def rows_there() -> dict[str, str]:
     """Return the page's rows by model."""
-    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
-    lines = [line for line in table.splitlines() if line.startswith("| ") and line not in HEAD]
-    return {line.split("|")[1].strip(): line for line in lines}
+    return {line.split("|")[1].strip(): line for line in PART.read().splitlines()[len(HEAD) :]}
 
 
 def write(rows: Mapping[str, str]) -> None:
     """Write the rows, by model, into the page."""
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    table = "\n".join((*HEAD, *(rows[model.name] for model in MODELS if model.name in rows)))
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n\n{END}{rest.partition(END)[2]}".encode())
+    PART.write("\n".join((*HEAD, *(rows[model.name] for model in MODELS if model.name in rows))))
 
 
 def without_grid(root: Path) -> None:

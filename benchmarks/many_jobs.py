@@ -49,13 +49,13 @@ def main(jobs: list[tuple[Path, Path]]) -> None:
 
 def _ended(child: int) -> bool:
     """Wait for a child's end; False where it had to be ended, for it did nothing."""
-    idle, before = 0, -1
+    idle, before = 0, [""]
     while idle < IDLE:
         if os.waitpid(child, os.WNOHANG)[0]:
             return True
         time.sleep(EVERY)
-        user, system = Path("/proc", str(child), "stat").read_text("utf-8").rpartition(")")[2].split()[11:13]
-        idle, before = (idle + 1, before) if before == int(user) + int(system) else (0, int(user) + int(system))
+        used = Path("/proc", str(child), "stat").read_text("utf-8").rpartition(")")[2].split()[11:13]  # CPU time
+        idle, before = (idle + 1 if used == before else 0), used
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return False

@@ -16,14 +16,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from kit.files import write_whole
+from benchmarks.page_part import PagePart
 from kit.toolchains.toolchain import find_runtime, find_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "quantization.md"
 VERSION, RUNTIME = "2.19.1", "litert:2.3.0"
-BEGIN, END = "<!-- operators: written by inv bench --operators -->", "<!-- end of operators -->"
+PART = PagePart(
+    ROOT / "docs" / "quantization.md",
+    "<!-- operators: written by inv bench --operators -->",
+    "<!-- end of operators -->",
+)
 RIGHT = 0.05  # the largest error, as a share of the output's range, beyond what 8 bits must cost
 
 ENV = {**os.environ, "PYTHONPATH": str(ROOT), "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
@@ -140,9 +143,7 @@ def main(version: str, names: Sequence[str]) -> None:
     lines = "\n".join(table(version, names)) + "\n"
     print(lines)
     if version == VERSION and not names:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        write_whole(PAGE, f"{before}{BEGIN}\n\n{lines}\n{END}{after}".encode())
+        PART.write(lines)
 
 
 if __name__ == "__main__":

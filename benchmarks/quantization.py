@@ -25,15 +25,18 @@ import joblib  # type: ignore[import-untyped]
 import numpy as np
 from sklearn.datasets import load_sample_image
 
+from benchmarks.page_part import PagePart
 from kit.android.proof.tools import find_program
-from kit.files import write_whole
 from kit.toolchains.toolchain import find_toolchain
 from kit.toolchains.venv import toolchain_venv
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "quantization.md"
 PLACE = ROOT / "build" / "bench-quantization"
-BEGIN, END = "<!-- schemes: written by inv bench --quantization -->", "<!-- end of schemes -->"
+PART = PagePart(
+    ROOT / "docs" / "quantization.md",
+    "<!-- schemes: written by inv bench --quantization -->",
+    "<!-- end of schemes -->",
+)
 VERSION = "2.19.1"
 NSFW = "nsfwjs@4.2.1"  # MIT
 NSFW_SHA512 = "8ixL8Uk7+9Ir67yUxwtbLFZv6NgmsXsgP2oX5zNxmyTIXUfNdj6FLLVS+YI0pYlMEOExLp69ocfQznzTU9ATGw=="
@@ -108,7 +111,7 @@ def main(only: str = "*") -> None:
 
 def _rows_there() -> dict[str, list[str]]:
     """Return the page's rows by model; none where its table has other columns."""
-    table = PAGE.read_text("utf-8").partition(BEGIN)[2].partition(END)[0]
+    table = PART.read()
     if HEAD not in table:
         return {}
     rows: dict[str, list[str]] = {}
@@ -120,9 +123,7 @@ def _rows_there() -> dict[str, list[str]]:
 
 
 def _write(rows: Sequence[str]) -> None:
-    lines = [BEGIN, "", HEAD, "| --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |", *rows, "", END]
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    write_whole(PAGE, (before + "\n".join(lines) + rest.partition(END)[2]).encode())
+    PART.write("\n".join([HEAD, "| --- | --- | ---: | ---: | ---: | --- | --- | --- | --- |", *rows]))
 
 
 def write_models() -> None:

@@ -14,13 +14,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.operators import ENV, ROOT, RUNTIME, VERSION
-from kit.files import write_whole
+from benchmarks.page_part import PagePart
 from kit.tflite.reader import tflite_path
 from kit.toolchains.toolchain import find_runtime, find_toolchain
 from kit.toolchains.venv import runtime_venv, toolchain_venv
 
-PAGE = ROOT / "docs" / "recurrent.md"
-BEGIN, END = "<!-- recurrent: written by inv bench --recurrent -->", "<!-- end of recurrent -->"
+PART = PagePart(
+    ROOT / "docs" / "recurrent.md", "<!-- recurrent: written by inv bench --recurrent -->", "<!-- end of recurrent -->"
+)
 KINDS = ("LSTM", "GRU", "Bidirectional LSTM")
 LENGTHS = (10, 50, 100, 200)
 MODEL_REFUSED = 3  # the exit code
@@ -102,10 +103,7 @@ def main() -> None:
         "| 64 units | steps | float32 kB | dynamic kB | int8 kB | int8 time / float32 | correlation with Keras |\n"
         "|---|---:|---:|---:|---:|---:|---:|\n"
     )
-    text = PAGE.read_text("utf-8")
-    before, after = text.partition(BEGIN)[0], text.partition(END)[2]
-    table = head + "\n".join(row.line() for row in rows)
-    write_whole(PAGE, f"{before}{BEGIN}\n{table}\n{END}{after}".encode())
+    PART.write(head + "\n".join(row.line() for row in rows))
 
 
 if __name__ == "__main__":

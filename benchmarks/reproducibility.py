@@ -17,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks import arm64
+from benchmarks.page_part import PagePart
 from benchmarks.quantizer_bytes import SLOW, Circumstance, quantizer_rows
 from kit.build.convert import Data, convert
 from kit.build.plan import make_plan
@@ -28,7 +29,7 @@ from kit.emulation.scripts import Scripts
 from kit.engine import choose_engine
 from kit.engine.base import WORKER, Engine, JobFolder, Limits, worker_env
 from kit.engine.local import local_argv
-from kit.files import cache_dir, sha256_file, write_whole
+from kit.files import cache_dir, sha256_file
 from kit.process import Command, Exit, run
 from kit.progress import Reporter
 from kit.recipe.load import load_recipe
@@ -37,8 +38,9 @@ from kit.toolchains.toolchain import Packages, find_toolchain
 from kit.toolchains.venv import packages_venv, toolchain_venv
 
 ROOT = Path(__file__).parent.parent
-PAGE = ROOT / "docs" / "reproducibility.md"
-BEGIN, END = "<!-- table: inv bench --reproducibility -->", "<!-- table end -->"
+PART = PagePart(
+    ROOT / "docs" / "reproducibility.md", "<!-- table: inv bench --reproducibility -->", "<!-- table end -->"
+)
 VERSION = "2.19.1"
 SCHEMES = ("float32", "dynamic", "int8")
 NOBODY = 65534
@@ -344,9 +346,7 @@ def main(version: str) -> None:
     table = measure(version)
     print(table)
     if version == VERSION:
-        before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-        after = rest.partition(END)[2]
-        write_whole(PAGE, f"{before}{BEGIN}\n\n{table}\n{END}{after}".encode())
+        PART.write(table)
 
 
 if __name__ == "__main__":

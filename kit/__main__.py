@@ -8,13 +8,6 @@ import locale
 import os
 import sys
 
-try:
-    from kit.commands.command import end_quietly
-    from kit.commands.quick import run_plain
-except KeyboardInterrupt:
-    sys.stderr.write("interrupted: nothing was left half-written\n")
-    raise SystemExit(130) from None
-
 
 def _use_utf8() -> None:
     """Start again in Python's UTF-8 mode where the locale has another encoding: paths, files and output are UTF-8.
@@ -37,10 +30,12 @@ def _open_closed() -> None:
 
 
 def main() -> None:
-    """Run the command line."""
-    _open_closed()
-    _use_utf8()
+    """Run the command line. Importing takes most of a start, and may be interrupted, too."""
     try:
+        _open_closed()
+        _use_utf8()
+        from kit.commands.quick import run_plain
+
         try:
             if not run_plain(sys.argv[1:]):
                 from kit.commands.program import run_program
@@ -49,10 +44,13 @@ def main() -> None:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
+        from kit.commands.command import end_quietly
+
         end_quietly()
     except KeyboardInterrupt:  # before a command began
-        sys.stderr.write("interrupted: nothing was left half-written\n")
-        raise SystemExit(130) from None
+        from kit.commands.command import end_interrupted
+
+        end_interrupted()
 
 
 if __name__ == "__main__":

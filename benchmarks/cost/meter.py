@@ -51,15 +51,15 @@ def spend(
             peak[0] = max(peak[0], tree_memory(process.pid))
 
     watcher = threading.Thread(target=look)
-    if memory:
-        watcher.start()
+    if not memory:
+        ended.set()
+    watcher.start()
     assert process.stdout is not None
     printed = process.stdout.read()
     _, status, used = os.wait4(process.pid, 0)
     wall = time.perf_counter() - start
-    if memory:
-        ended.set()
-        watcher.join()
+    ended.set()
+    watcher.join()
     process.returncode = os.waitstatus_to_exitcode(status)
     text = printed.decode("utf-8", "replace")
     if process.returncode != ends:

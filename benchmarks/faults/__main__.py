@@ -22,13 +22,12 @@ from benchmarks.faults.disks import count_full_disks
 from benchmarks.faults.kept import Kept, Row
 from benchmarks.faults.kills import count_kills
 from benchmarks.faults.world import ROOT, World
+from benchmarks.page_part import PagePart
 from kit.container.client import probe
-from kit.files import write_whole
 
-PAGE = ROOT / "docs" / "reliability.md"
 _DOWNLOADS = 2  # tries: a package and an index by turns
 _BAD = ("bundles lost", "strays left", "made of wrong bytes", "left half-written", "unclear messages")
-BEGIN, END = "<!-- table: inv bench --faults -->", "<!-- table end -->"
+PART = PagePart(ROOT / "docs" / "reliability.md", "<!-- table: inv bench --faults -->", "<!-- table end -->")
 
 T = TypeVar("T")
 
@@ -50,8 +49,7 @@ def main(arguments: Sequence[str]) -> int:
     what = f"N = {tries}, {engines}, {platform.system()} {platform.machine()}, of {', '.join(kept.commits())}."
     text = "\n\n".join([what, _table(kills.HEAD, killed), _table(disks.HEAD, full), _table(networks.HEAD, broken)])
     print(text)
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    write_whole(PAGE, f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.partition(END)[2]}".encode())
+    PART.write(text)
     tables = ((kills.HEAD, killed), (disks.HEAD, full), (networks.HEAD, broken))
     return int(any(_is_bad(head, row) for head, rows in tables for row in rows))
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kit.build.truth_table import TruthTable, identities_of, numbers_of, read_table, read_text
 from kit.errors import RecipeError
@@ -22,6 +22,8 @@ from kit.recipe.schema import Recipe
 if TYPE_CHECKING:
     import numpy as np
 
+Key = TypeVar("Key")
+Value = TypeVar("Value")
 PREFIX = "y/"  # of arrays in an .npz, before the output's name
 _COCO = "give COCO's instances: images with id, file_name, width and height, annotations and categories"
 
@@ -81,7 +83,7 @@ class TruthFile:
     """A file of truth and what it is of.
 
     where: for messages; labels: of the output; count: of samples; names: of their image files, () where they came
-    otherwise.
+    otherwise; table: what is in it, of a .csv that was read before.
     """
 
     path: Path
@@ -90,6 +92,7 @@ class TruthFile:
     labels: Sequence[str]
     count: int
     names: Sequence[str]
+    table: TruthTable | None = None
 
 
 NO_TRUTHS: Mapping[str, OutputTruth] = MappingProxyType({})
@@ -161,7 +164,7 @@ def _masks(path: Path, where: str, names: Sequence[str]) -> tuple[Path, ...]:
 def _column(file: TruthFile) -> np.ndarray:
     """Return an output's columns of a .csv: int64 [N] classes or identities, or float64 [N] or [N, D] numbers."""
     output, where = file.output, file.where
-    table = read_table(file.path, where, (output.name,))
+    table = file.table or read_table(file.path, where, (output.name,))
     own = table.columns(output.name, where)
     if not own:
         raise RecipeError(
@@ -190,7 +193,7 @@ def _order(table: TruthTable, cells: Sequence[Sequence[str]], file: TruthFile) -
                 f"{where}: {len(cells)} rows for {count} samples", "write one row a sample, in their order"
             )
         return range(count)
-    rows = _by_name((name, row) for row, cell in enumerate(table.files()) for name in {cell, _plain(cell)})
+    rows = by_key((name, row) for row, cell in enumerate(table.files()) for name in {cell, _plain(cell)})
     for name in names:
         if name not in rows:
             raise RecipeError(
@@ -213,10 +216,11 @@ def _plain(name: str) -> str:
     return posixpath.normpath(name.strip())
 
 
-def _by_name(pairs: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
-    found: dict[str, list[int]] = {}
-    for name, number in pairs:
-        found.setdefault(name, []).append(number)
+def by_key(pairs: Iterable[tuple[Key, Value]]) -> dict[Key, list[Value]]:
+    """Return the values of each key, in their order."""
+    found: dict[Key, list[Value]] = {}
+    for key, value in pairs:
+        found.setdefault(key, []).append(value)
     return found
 
 
@@ -275,7 +279,7 @@ def _categories(file: TruthFile, raw: Sequence[Any]) -> dict[int, int]:
 def _images(files: Mapping[int, str], count: int, names: Sequence[str], where: str) -> Sequence[int]:
     """Return the image's id of each sample: by its file, or by row where the data is no folder of images."""
     if names:
-        by_name = _by_name((file, number) for number, file in files.items())
+        by_name = by_key((file, number) for number, file in files.items())
         return [_image(by_name, name, where) for name in names]
     missing_row = next((row for row in range(count) if row not in files), None)
     if missing_row is None:

@@ -36,7 +36,7 @@ def command(function: Callable[..., None]) -> Callable[..., None]:
                 raise
             _end(printable(f"{error.title}: {error}"), error.code)
         except KeyboardInterrupt:
-            _end("interrupted: nothing was left half-written", INTERRUPTED)
+            end_interrupted()
         except (SystemExit, BrokenPipeError):
             raise
         except OSError as error:
@@ -119,6 +119,11 @@ class _terminating:  # noqa: N801 - reads as a word in `with`
 
 def _interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def end_interrupted() -> NoReturn:
+    """End after Ctrl-C or SIGTERM."""
+    _end("interrupted: nothing was left half-written", INTERRUPTED)
 
 
 def end_quietly() -> NoReturn:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Sequence
 from itertools import pairwise
@@ -16,6 +15,7 @@ from invoke.tasks import Task
 from kit import __version__
 from kit.bounded import printable
 from kit.commands import COMMANDS
+from kit.commands.quick import signature
 
 
 class _Task(Task[Any]):
@@ -46,12 +46,8 @@ class _Program(Program):
 
 def _no_number(words: Sequence[str]) -> str:
     """Return which option is given what is no whole number."""
-    numbers = {
-        f"--{name}"
-        for command in COMMANDS
-        for name, parameter in inspect.signature(command).parameters.items()
-        if isinstance(parameter.default, int) and not isinstance(parameter.default, bool)
-    }
+    options = [option for command in COMMANDS for option in signature(command)[1].items()]
+    numbers = {flag for flag, (_, default) in options if type(default) is int}
     for word, following in pairwise([*words, ""]):
         name, equals, value = word.partition("=")
         value = value if equals else following

@@ -45,7 +45,7 @@ def _read(words: Sequence[str]) -> tuple[Callable[..., None], Values]:
     commands = {command.__name__: command for command in COMMANDS}
     if words[0] not in commands:
         raise _NotPlainError
-    needed, options = _signature(commands[words[0]])
+    needed, options = signature(commands[words[0]])
     values: Values = {}
     left = iter(words[1:])
     for word in left:
@@ -62,7 +62,7 @@ def _read(words: Sequence[str]) -> tuple[Callable[..., None], Values]:
     return commands[words[0]], values
 
 
-def _signature(command: Callable[..., None]) -> tuple[list[str], dict[str, tuple[str, Any]]]:
+def signature(command: Callable[..., None]) -> tuple[list[str], dict[str, tuple[str, Any]]]:
     """Return the parameters that have no default, and by option ("--allow-code") the others with theirs.
 
     inspect would say the same, and takes long to import.

@@ -36,7 +36,8 @@ def usable_cores() -> int:
 class Scripts:
     """Runs scripts, in processes that wait for one where there are any.
 
-    advance: takes how far a script is and how far it has to go; cores: how many a script may use.
+    running: those of all threads; over: whether they were ended; advance: takes how far a script is and how far it
+    has to go; cores: how many a script may use.
     """
 
     waiting: dict[Path, list[subprocess.Popen[str]]] = field(default_factory=dict)  # by the Python

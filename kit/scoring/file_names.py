@@ -6,12 +6,11 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import TypeVar
 
+from kit.build.truth import by_key
 from kit.errors import RecipeError
 
 Place = tuple[str, str]  # a folder, without symbolic links, and a name in it
-Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ def names_in(listing: Listing, files: Sequence[str]) -> tuple[str, ...]:
     base = str(listing.path.resolve().parent)
     given_paths = _by_place(folders, listing.known, "")
     near_paths = _by_place(folders, listing.known, base)
-    last_parts = _by_key((name.strip(), name) for name in listing.known if "/" not in name)
+    last_parts = by_key((name.strip(), name) for name in listing.known if "/" not in name)
     found = []
     for file in files:
         places = [folders.place(file), os.path.split(os.path.realpath(file))]
@@ -93,7 +92,7 @@ class _Folders:
 
 def _by_place(folders: _Folders, known: Sequence[str], base: str) -> dict[Place, list[str]]:
     """Return names by where their files lie, as paths from a folder."""
-    return _by_key(pair for name in known for pair in _places(folders, name, base))
+    return by_key(pair for name in known for pair in _places(folders, name, base))
 
 
 def _places(folders: _Folders, name: str, base: str) -> Iterable[tuple[Place, str]]:
@@ -103,10 +102,3 @@ def _places(folders: _Folders, name: str, base: str) -> Iterable[tuple[Place, st
             yield folders.place(str(Path(base, written))), name
         except ValueError:
             continue
-
-
-def _by_key(pairs: Iterable[tuple[Key, str]]) -> dict[Key, list[str]]:
-    found: dict[Key, list[str]] = {}
-    for key, name in pairs:
-        found.setdefault(key, []).append(name)
-    return found

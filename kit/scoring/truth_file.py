@@ -53,7 +53,7 @@ def read_truths(
         if titles[output.name] is not None:
             columns = output.model_copy(update={"name": titles[output.name]})
             found[output.name] = truth_of(
-                TruthFile(path, where, columns, labels.get(output.name, ()), run.count, names)
+                TruthFile(path, where, columns, labels.get(output.name, ()), run.count, names, table)
             )
     return found
 

@@ -74,9 +74,9 @@ ARROWS = {
     "run": "files interpreter options signature",
     "decoded": "decode draw entries frame inputs outputs run",
     "results": "decoded entries errors files frame groups inputs interpreter outputs run signature",
-    "run_inputs": "entries errors files frame groups input_files inputs interpreter results run spread stdin",
+    "run_inputs": "entries errors files frame groups input_files inputs interpreter results run spread stdin targets",
     "with_inputs": "benchmark calls entries errors files golden inputs interpreter model options progress report run"
-    " run_inputs saved signature spread targets input_files",
+    " run_inputs saved signature spread",
     "command": "bundle draw errors golden interpreter model options records replay report signature state targets"
     " text variables with_inputs words",
 }

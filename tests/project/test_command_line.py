@@ -63,24 +63,28 @@ def imported(*arguments: str) -> tuple[subprocess.CompletedProcess[str], set[str
     return done, {line.rpartition("|")[2].strip().partition(".")[0] for line in lines}
 
 
-def is_read_alike(words: list[str]) -> bool:
-    """Say whether a command line is plain; it fails where Invoke reads something else in it."""
+Reading = tuple[str, dict[str, object], dict[str, type]]  # a command, its parameters, and the types of those given
+
+
+def readings(words: list[str]) -> tuple[Reading, Reading] | None:
+    """Return what we read in a command line and what Invoke does, None where it is not plain."""
     try:
         command, values = _read(words)
     except _NotPlainError:
-        return False
+        return None
     (context,) = Parser(contexts=namespace.to_contexts()).parse_argv(words)
     theirs = context.as_kwargs
     # The rest is the defaults, which Invoke hands over one by one.
     defaults = Parser(contexts=namespace.to_contexts()).contexts[command.__name__].as_kwargs
-    assert (context.name, theirs) == (command.__name__, defaults | values)
-    assert {name: type(value) for name, value in values.items()} == {name: type(theirs[name]) for name in values}
-    return True
+    ours = command.__name__, defaults | values, {name: type(value) for name, value in values.items()}
+    return ours, (str(context.name), theirs, {name: type(theirs[name]) for name in values})
 
 
 @pytest.mark.parametrize("line", PLAIN)
 def test_a_plain_line_is_read_as_invoke_reads_it(line: str) -> None:
-    assert is_read_alike(line.split())
+    found = readings(line.split())
+    assert found is not None
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("line", NOT_PLAIN)
@@ -98,7 +102,8 @@ WORDS = st.one_of(
 
 @given(st.sampled_from(NAMES), st.lists(WORDS, max_size=6))
 def test_no_line_is_read_in_another_way_than_invoke_does(command: str, words: list[str]) -> None:
-    is_read_alike([command, *words])
+    ours, theirs = readings([command, *words]) or (None, None)
+    assert ours == theirs
 
 
 def test_settings_of_invoke_are_left_to_invoke(

@@ -1,10 +1,11 @@
 """Read files as bytes or as arrays. Knows nothing of what they mean."""
 
+import contextlib
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,22 @@ def read_labels(path: Path) -> tuple[str, ...]:
     """Return the lines of a labels file. Raises EmulateError."""
     text = read_bytes(path).decode("utf-8", "replace")
     return tuple(line.rstrip("\r") for line in text.removesuffix("\n").split("\n"))
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[BinaryIO]:
+    """Give a file to write in a block, which takes the place of path behind it; what fails leaves path as it was.
+
+    Raises OSError where it cannot be written.
+    """
+    part = path.with_name(f"{path.name}.part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        part.replace(path)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def read_npz(path: Path, refuse: Callable[[Path, str], EmulateError]) -> Arrays:

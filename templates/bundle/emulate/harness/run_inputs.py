@@ -19,6 +19,7 @@ from .results import Outcome, run_input, run_samples
 from .run import Run
 from .spread import Unit, Work, spread
 from .stdin import STDIN, stdin_file
+from .targets import check_target
 
 LARGE = 1 << 20  # bytes: a file of arrays or sound from this size on is shared among processes
 PIECES, MOST_CALLS = 64, 64  # a large file is cut into at least so many pieces, of so many calls at most
@@ -58,7 +59,7 @@ class Cores:
 def run_inputs(inputs: Sequence[Path], run: Run, cores: Cores) -> Ran:
     """Return the results of INPUTs, one for each call, and the errors of those that cannot be used.
 
-    Raises EmulateError for what is no fault of an INPUT: a package that is missing.
+    Raises EmulateError for what is no fault of an INPUT: a package that is missing, a place that no output may have.
     """
     with contextlib.ExitStack() as stack:
         files: list[Path | InputError] = []
@@ -72,6 +73,8 @@ def run_inputs(inputs: Sequence[Path], run: Run, cores: Cores) -> Ran:
                 else:
                     files += input_files(given, run.signature)
             files += errors
+        if target := run.options.save_outputs:
+            check_target("save-outputs", target, run.runner.bundle, [file for file in files if isinstance(file, Path)])
         may_split = partial(getattr, run, "knows_first")
         work = Work(
             partial(_units, files, run), run.runner, cores.load, cores.cost, cores.processes, may_split, cores.tell

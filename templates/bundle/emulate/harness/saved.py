@@ -1,6 +1,5 @@
 """The outputs of all calls as arrays in a file."""
 
-import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from .entries import Result
 from .errors import EmulateError, one_line
-from .files import Arrays
+from .files import Arrays, whole
 
 
 def save_outputs(path: Path, results: Sequence[Result], raw: Sequence[Arrays]) -> None:
@@ -23,17 +22,12 @@ def save_outputs(path: Path, results: Sequence[Result], raw: Sequence[Arrays]) -
         raise EmulateError(f"--save-outputs: the outputs have several shapes: {one_line(error)}", _ONE_SIZE) from error
     arrays["input"] = np.array([result.input for result in results], np.str_)
     arrays["index"] = np.array([-1 if result.index is None else result.index for result in results], np.int64)
-    part = path.with_name(f"{path.name}.part")
     try:
-        with part.open("wb") as file:
+        with whole(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # its stubs take an option for each name
-        part.replace(path)
     except OSError as error:
         hint = "name a file that can be written: --save-outputs FILE.npz"
         raise EmulateError(f"{path}: outputs cannot be written: {one_line(error)}", hint) from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 _ONE_SIZE = "give INPUTs of one size"

@@ -1,13 +1,12 @@
 """The kept variables: assign them, read them, load them from a file and save them."""
 
-import contextlib
 import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from .errors import EmulateError
-from .files import Array, Arrays, read_npz
+from .files import Array, Arrays, read_npz, whole
 from .interpreter import Runner, ask
 from .signature import Variables
 
@@ -59,18 +58,13 @@ def read_state(path: Path, kept: Variables) -> Arrays:
 def save_state(path: Path, kept: Variables, runner: Runner) -> None:
     """Write the variables as they are now as an .npz, whole or not at all. Raises EmulateError."""
     arrays = ask(runner, kept.read, {})
-    part = path.with_name(f"{path.name}.part")
     try:
-        with zipfile.ZipFile(part, "w") as archive:
+        with whole(path) as written, zipfile.ZipFile(written, "w") as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
                     np.lib.format.write_array(file, array, allow_pickle=False)
-        part.replace(path)
     except OSError as error:
         raise EmulateError(f"{path}: it cannot be written: {error.strerror}", "name another place") from error
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def _unfitting(path: Path, why: str) -> EmulateError:

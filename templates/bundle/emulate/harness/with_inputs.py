@@ -1,7 +1,5 @@
 """What INPUTs and --benchmark ask for: the results of all calls, and how long one takes."""
 
-import contextlib
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -11,7 +9,6 @@ from .calls import call_of
 from .entries import Result
 from .errors import EmulateError
 from .files import Arrays
-from .input_files import input_files
 from .inputs import read_input
 from .interpreter import Runner, load_runner
 from .model import Model
@@ -22,7 +19,6 @@ from .run import Run
 from .run_inputs import Cores, run_inputs
 from .signature import Signature
 from .spread import usable_cores
-from .targets import check_target
 
 MOST_MODELS = 2 << 30  # bytes of the model file in all processes together: an interpreter may copy its weights
 
@@ -42,8 +38,6 @@ def with_inputs(report: Report, loaded: Loaded, options: Options) -> Report:
     """Return the report with the results of INPUTs and the benchmark, where they are asked for. Raises EmulateError."""
     model, signature, runner = loaded.model, loaded.signature, loaded.runner
     if options.inputs:
-        if options.save_outputs:
-            check_target("save-outputs", options.save_outputs, model.bundle, _files(options.inputs, signature))
         bar = Bar(loaded.screen)
         load = partial(load_runner, model, options.threads, options.kernels)
         cores = Cores(load, loaded.cost, _processes(model, options), bar.advance)
@@ -68,13 +62,6 @@ def _processes(model: Model, options: Options) -> int:
         return 1
     most = max(1, MOST_MODELS // (2 * len(model.content)))
     return min(options.jobs or max(1, usable_cores() // options.threads), most)
-
-
-def _files(inputs: Sequence[Path], signature: Signature) -> Iterator[Path]:
-    """Yield the files that INPUTs stand for, of those that there are."""
-    for given in inputs:
-        with contextlib.suppress(EmulateError):
-            yield from input_files(given, signature)
 
 
 def _first(result: Result, signature: Signature) -> Arrays:
